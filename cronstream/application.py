@@ -1,0 +1,236 @@
+"""Builds the Faust application for a role: the only module that knows all the others."""
+
+import asyncio
+import logging
+import secrets
+import socket
+import warnings
+from datetime import timedelta
+from typing import Any
+
+import faust
+from aiokafka.errors import KafkaError
+from faust.app.router import Router
+from faust.exceptions import AlreadyConfiguredWarning
+from yarl import URL
+
+from cronstream.cli import worker_options  # noqa: F401 - imported for what it replaces in Faust
+from cronstream.core import naming
+from cronstream.core.ledger.actions import Timing
+from cronstream.core.ledger.member import Member
+from cronstream.core.naming import Role
+from cronstream.errors import BrokerError, TopologyError
+from cronstream.logs import logging_config
+from cronstream.scheduler import Scheduler
+from cronstream.settings import Settings, settings
+from cronstream.topology.publish import Publisher, partition_of
+from cronstream.topology.quarantine import Quarantine
+from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
+from cronstream.worker import Worker
+from cronstream.worker.tables import RunsTable
+
+logger = logging.getLogger(__name__)
+
+_FIRST_WEB_PORT = 6066
+
+
+class JobRouter(Router):
+    """Finds the process that has a table's row: by the job's name, as the producer does."""
+
+    def key_store(self, table_name: str, key: Any) -> URL:
+        """Return the address of the process whose table has the key."""
+        table = self._get_table(table_name)
+        topic = self._get_table_topic(table)
+        tp = faust.TopicPartition(topic, self._partition(table_name, str(key), table.partitions))
+        urls: dict[Any, str] = self._assignor._tps_url  # noqa: SLF001 - there is no other way
+        return URL(urls[tp])
+
+    @staticmethod
+    def _partition(table_name: str, key: str, partitions: int) -> int:
+        if table_name in ("ledgers", "cursors"):
+            return int(key) if key.isdigit() else 0
+        return partition_of(key.partition("@")[0], partitions)
+
+
+class Cronstream(faust.App):
+    """The application, which takes one role in each process."""
+
+    #: What this process does; None until an option or a variable has said so.
+    role: Role | None = None
+    _worker: Worker | None = None
+    _scheduler: Scheduler | None = None
+
+    def take_role(self, role: Role) -> None:
+        """Declare what the role needs; nothing is declared before, since it fixes the app's id."""
+        self.role, self._settings = role, settings()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AlreadyConfiguredWarning)
+            _configure(self.conf, role, self._settings)
+        if role.cluster is None:
+            self._be_scheduler(self._settings)
+        else:
+            self._be_worker(role, self._settings)
+
+    def set_slots(self, slots: int) -> None:
+        """Let the worker run this many commands at a time."""
+        self._settings.slots = slots
+
+    def _be_scheduler(self, config: Settings) -> None:
+        publisher = Publisher(config)
+        cursors = self._table("cursors", config.shards, "How far each shard's runs are published.")
+        jobs = self._table("jobs", config.shards, "The jobs in force, by name.")
+        scheduler = Scheduler(config, publisher, Quarantine(publisher), cursors, jobs)
+        self._scheduler, self._publisher = scheduler, publisher
+        ticks = self._log_topic(naming.TICKS, config.shards)
+        definitions = self._log_topic(naming.JOBS, config.shards)
+        self.agent(ticks, name="cronstream.ticks")(scheduler.fire)
+        self.agent(definitions, name="cronstream.jobs")(scheduler.note_jobs)
+        self.timer(1.0, name="cronstream.tick")(scheduler.tick)
+
+    def _be_worker(self, role: Role, config: Settings) -> None:
+        name = f"{socket.gethostname()}.{secrets.token_hex(4)}"
+        timing = Timing(
+            look_ahead=timedelta(seconds=config.look_ahead_s),
+            lease_s=config.lease_s,
+            fence_s=config.fence_s,
+        )
+        member = Member(name, role.cluster or "", timing)
+        ledgers = self._table("ledgers", config.partitions, "The fold of each partition.")
+        self._worker = Worker(config, role, member, ledgers, self._fail)
+        runs = RunsTable(
+            self,
+            name="runs",
+            partitions=config.partitions,
+            key_type=str,
+            help="The runs that this worker's partitions know, by run id.",
+        )
+        runs.ledgers = member.ledgers
+        self.tables.add(runs)
+        topic = self._log_topic(role.log, config.partitions)
+        self.agent(topic, name=role.log)(self._worker.fold)
+
+    def _log_topic(self, name: str, partitions: int) -> Any:
+        return self.topic(
+            name,
+            key_type=bytes,
+            value_type=bytes,
+            value_serializer="raw",
+            partitions=partitions,
+            internal=True,
+        )
+
+    def _table(self, name: str, partitions: int, text: str) -> Any:
+        return self.Table(name, key_type=str, partitions=partitions, help=text)
+
+    def _fail(self, reason: str) -> None:
+        """End this process: it can no longer do what it is there for."""
+        self.loop.create_task(self.crash(RuntimeError(reason)))
+
+    # -- Faust's life, in its order -----------------------------------------------------------
+
+    async def on_first_start(self) -> None:
+        """Before anything connects: wait for the broker, and see that the topics are right."""
+        await self._prepare()
+        await super().on_first_start()
+
+    async def _prepare(self) -> None:
+        specs = installation_topics(self._settings)
+        if self.role and self.role.cluster:
+            specs += cluster_topics(self.role.cluster, self._settings)
+        await _wait_for_broker(specs, self._settings)
+        self.on_partitions_revoked.connect(self._revoked, weak=False)
+        self.on_rebalance_complete.connect(self._assigned, weak=False)
+        if self._worker is not None:
+            await self._worker.start()
+        if self._scheduler is not None:
+            await self._publisher.start()
+            await self._scheduler.start()
+
+    async def _revoked(self, *_: Any, **__: Any) -> None:
+        if self._worker is not None:
+            self._worker.revoked()
+
+    async def _assigned(self, *_: Any, **__: Any) -> None:
+        assignment = self.consumer.assignment()
+        if self._worker is not None and self.role is not None:
+            log = self.role.log
+            self._worker.assigned({tp.partition for tp in assignment if tp.topic == log})
+        if self._scheduler is not None:
+            ticks = {tp.partition for tp in assignment if tp.topic == naming.TICKS}
+            self._scheduler.assigned(ticks)
+
+    async def stop(self) -> None:
+        """Give back what has not started, leave the group, and let what runs come to its end."""
+        if self._worker is not None and self.started:
+            await self._worker.drain()
+        await super().stop()
+
+    async def on_shutdown(self) -> None:  # type: ignore[override]
+        """The consumer has left: what still runs belongs to nobody else."""
+        if self._worker is not None:
+            await self._worker.finish()
+        if self._scheduler is not None:
+            await self._scheduler.stop()
+            await self._publisher.stop()
+
+
+async def _wait_for_broker(specs: Any, config: Settings) -> None:
+    told = False
+    while True:
+        try:
+            await ensure_topics(specs, config)
+        except TopologyError:
+            raise
+        except (BrokerError, KafkaError, OSError) as error:
+            if not told:
+                where = ", ".join(config.bootstrap)
+                logger.warning("no Kafka at %s yet (%s); waiting for it", where, _brief(error))
+                told = True
+            await asyncio.sleep(0.5)
+        else:
+            return
+
+
+def _brief(error: BaseException) -> str:
+    return type(error).__name__ if isinstance(error, KafkaError) else str(error)
+
+
+def _configure(conf: Any, role: Role, config: Settings) -> None:
+    """Set Faust's settings for a role; the reasons for the figures are in docs/design.md."""
+    conf.id = role.group
+    conf.broker = config.broker
+    conf.datadir = str(config.data_dir / "processes" / role.group)
+    conf.web_bind = config.web_bind
+    conf.web_port = config.web_port or _free_web_port(config.web_bind)
+    conf.canonical_url = f"http://{config.web_bind}:{conf.web_port}"
+    conf.topic_replication_factor = config.replication_factor
+    conf.topic_partitions = config.partitions if role.cluster else config.shards
+    conf.logging_config = logging_config(config)
+
+
+def _free_web_port(host: str) -> int:
+    for port in range(_FIRST_WEB_PORT, _FIRST_WEB_PORT + 200):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    return 0
+
+
+app = Cronstream(
+    "cronstream",
+    env_prefix="CRONSTREAM_FAUST_",
+    Router=JobRouter,
+    broker_session_timeout=6,
+    broker_heartbeat_interval=1,
+    broker_rebalance_timeout=10,
+    broker_max_poll_interval=315_360_000,
+    broker_commit_interval=1,
+    table_standby_replicas=0,
+    producer_request_timeout=300,
+    stream_wait_empty=False,
+    web_bind="127.0.0.1",
+)

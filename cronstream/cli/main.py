@@ -1,0 +1,191 @@
+"""The ``cronstream`` command: one group, whose commands are loaded only when they are used.
+
+Exit status: 0 done; 1 failed, problems found, or nothing of that name; 2 wrong usage; 130 Ctrl-C.
+Nothing here imports Faust, aiokafka or pydantic, so that ``--help`` and completion answer at once.
+"""
+
+import importlib
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import IO, Any
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from cronstream.errors import CronstreamError, CrontabError
+
+#: What completion scripts set when they ask for proposals (click's own naming).
+_COMPLETE_VAR = "_CRONSTREAM_COMPLETE"
+_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command as the help shows it, and where it is found once it is used."""
+
+    name: str
+    place: str
+    summary: str
+
+
+#: Every command, under the heading that the help gives it.
+SECTIONS: dict[str, tuple[Entry, ...]] = {
+    "Run it": (
+        Entry("up", "cronstream.cli.up:up", "Run everything, with a real Kafka, on this machine."),
+        Entry("broker", "cronstream.cli.broker_command:broker", "Run only the embedded Kafka."),
+    ),
+    "The crontab": (
+        Entry("check", "cronstream.cli.crontab_commands:check", "Find every problem in a crontab."),
+        Entry("jobs", "cronstream.cli.crontab_commands:jobs", "List the jobs of a crontab."),
+        Entry("next", "cronstream.cli.crontab_commands:next_", "Show when jobs are due next."),
+    ),
+    "What became of runs": (
+        Entry("runs", "cronstream.cli.run_commands:runs", "List runs, or follow them live."),
+        Entry("show", "cronstream.cli.run_commands:show", "Show one run with all its attempts."),
+        Entry(
+            "discarded",
+            "cronstream.cli.discarded_commands:discarded",
+            "List the runs that are out of attempts.",
+        ),
+        Entry(
+            "replay", "cronstream.cli.discarded_commands:replay", "Run discarded runs once more."
+        ),
+    ),
+    "By hand": (
+        Entry("run-now", "cronstream.cli.run_now:run_now", "Run a job now, whatever its schedule."),
+    ),
+    "Comfort": (
+        Entry("completion", "cronstream.cli.main:completion", "Print a shell's completion script."),
+    ),
+}
+_ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
+
+
+class CommandFailure(click.ClickException):
+    """An error of cronstream's, as one line on standard error and exit status 1."""
+
+    def __init__(self, error: CronstreamError) -> None:
+        super().__init__(str(error))
+        self._lines = [str(error)]
+        if isinstance(error, CrontabError):
+            self._lines = [f"{error.source}: {problem}" for problem in error.problems]
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print each line; control characters that came from a file or a message are escaped."""
+        for line in self._lines:
+            text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+            click.echo(f"cronstream: {text}", file=file, err=file is None)
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name, and imports one when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the help."""
+        return list(_ENTRIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command."""
+        entry = _ENTRIES.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.place.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the commands under their headings, from the table alone."""
+        width = max(map(len, _ENTRIES))
+        for heading, entries in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(entry.name.ljust(width), entry.summary) for entry in entries])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Propose commands and options, without importing a command."""
+        names = [
+            CompletionItem(entry.name, help=entry.summary)
+            for entry in _ENTRIES.values()
+            if entry.name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; the error for one that is not there names the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            # Only a wrong command pays for the import.
+            near = importlib.import_module("difflib").get_close_matches(args[0], _ENTRIES, n=1)
+            if near:
+                error.message += f" Did you mean {near[0]!r}?"
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error that cronstream raises on purpose needs no stack trace."""
+        try:
+            return super().invoke(ctx)
+        except CronstreamError as error:
+            raise CommandFailure(error) from error
+        except KeyboardInterrupt:
+            click.echo(err=True)
+            ctx.exit(_INTERRUPTED)
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    try:
+        version = metadata.version("cronstream")
+    except metadata.PackageNotFoundError:
+        version = "(not installed: run from its source)"
+    click.echo(f"cronstream {version}")
+    ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--broker", metavar="URL", help="Where Kafka is (CRONSTREAM_BROKER).")
+@click.option("--crontab", metavar="FILE", help="The crontab file (CRONSTREAM_CRONTAB).")
+@click.option("--data-dir", metavar="DIR", help="Where data is kept (CRONSTREAM_DATA_DIR).")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version.",
+)
+def main(broker: str | None, crontab: str | None, data_dir: str | None) -> None:
+    """Distributed cron on Kafka: as easy as crontab, as trustworthy as a ledger."""
+    options = {"BROKER": broker, "CRONTAB": crontab, "DATA_DIR": data_dir}
+    for name, value in options.items():
+        if value is not None:
+            os.environ[f"CRONSTREAM_{name}"] = value
+    # Kafka's client logs each failed connection; a command says it once, in one line of its own.
+    for library in ("aiokafka", "kafka"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+@click.command
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    bash: eval "$(cronstream completion bash)" in ~/.bashrc; zsh: the same with zsh in ~/.zshrc;
+    fish: cronstream completion fish > ~/.config/fish/completions/cronstream.fish
+    """
+    complete = get_completion_class(shell)
+    if complete is None:
+        raise click.UsageError(f"no completion is known for {shell}")
+    click.echo(complete(main, {}, "cronstream", _COMPLETE_VAR).source())

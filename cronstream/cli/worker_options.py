@@ -1,0 +1,141 @@
+"""The options ``--cluster`` and ``--retry`` on Faust's own commands.
+
+``faust -A cronstream worker --cluster cluster-a --retry`` starts a retry worker of cluster-a;
+without options it is a scheduler. Faust's other commands (agents, tables, models, …) look at the
+same roles, by the same options or by ``CRONSTREAM_CLUSTER`` and ``CRONSTREAM_RETRY``.
+
+Faust replaces a command when a class of the same name is defined, and only what is defined
+before click parses counts: so this module is imported by the application.
+"""
+
+from typing import Any
+
+import click
+from faust.cli import agents, clean_versions, model, models, reset, send, tables
+from faust.cli import worker as worker_module
+from faust.cli.base import option
+
+from cronstream.core import naming
+from cronstream.core.naming import Role
+from cronstream.crontab_file import read_crontab
+from cronstream.errors import CrontabError, SettingsError
+from cronstream.settings import settings
+
+
+class ClusterName(click.ParamType):
+    """A cluster of the crontab."""
+
+    name = "cluster"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name if the crontab has it.
+
+        A worker also starts where there is no crontab, or a broken one: it needs only the name.
+        """
+        problem = naming.cluster_problem(value)
+        if problem:
+            self.fail(problem, param, ctx)
+        known = known_clusters()
+        if known is not None and value not in known:
+            names = ", ".join(sorted(known)) or "none"
+            self.fail(f"unknown cluster {value!r}; known: {names}", param, ctx)
+        return str(value)
+
+
+def known_clusters() -> set[str] | None:
+    """Return the clusters that the crontab names, or None if it cannot be read."""
+    try:
+        return {cluster.name for cluster in read_crontab(settings().crontab).clusters}
+    except CrontabError:
+        return None
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+
+
+ROLE_OPTIONS = [
+    option(
+        "--cluster",
+        type=ClusterName(),
+        envvar="CRONSTREAM_CLUSTER",
+        show_envvar=True,
+        help="Be a worker of this cluster; without it, a scheduler.",
+    ),
+    option(
+        "--retry",
+        is_flag=True,
+        envvar="CRONSTREAM_RETRY",
+        show_envvar=True,
+        help="Make later attempts instead of first ones; needs --cluster.",
+    ),
+]
+
+
+class _TakesRole:
+    """Mixed into a Faust command: has the app take the role before anything else."""
+
+    app: Any
+
+    def __init__(
+        self,
+        ctx: click.Context,
+        *args: Any,
+        cluster: str | None = None,
+        retry: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if retry and cluster is None:
+            raise click.UsageError("--retry needs --cluster: whose later attempts?", ctx)
+        self.role = Role.of(cluster, retry=retry)
+        super().__init__(ctx, *args, **kwargs)
+        try:
+            self.app.take_role(self.role)
+        except SettingsError as error:
+            raise click.UsageError(str(error), ctx) from error
+
+
+class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name is the command's
+    """Start a scheduler, or with --cluster a worker, or with --retry too a retry worker."""
+
+    options = [  # noqa: RUF012 - Faust's own form
+        *ROLE_OPTIONS,
+        option(
+            "--slots",
+            type=click.IntRange(1, 10_000),
+            envvar="CRONSTREAM_SLOTS",
+            show_envvar=True,
+            help="Commands that run at a time (default 64).",
+        ),
+        *worker_module.worker.options,
+    ]
+
+    def as_service(self, loop: Any, *args: Any, slots: int | None = None, **kwargs: Any) -> Any:
+        """Return what is to run: the app, in its role."""
+        if slots is not None:
+            self.app.set_slots(slots)
+        return super().as_service(loop, *args, **kwargs)
+
+    def _banner_data(self, worker: Any) -> Any:
+        rows = super()._banner_data(worker)
+        rows[1:1] = [("role", str(self.role))]
+        return rows
+
+
+def _with_role(command: Any) -> Any:
+    """Replace one of Faust's commands by itself with the role's options."""
+    options = [*ROLE_OPTIONS, *(command.options or [])]
+    members = {"options": options, "__doc__": command.__doc__}
+    return type(command.__name__, (_TakesRole, command), members)
+
+
+_OTHERS = [
+    _with_role(command)
+    for command in (
+        agents.agents,
+        clean_versions.clean_versions,
+        model.model,
+        models.models,
+        reset.reset,
+        send.send,
+        tables.tables,
+    )
+]

@@ -1,0 +1,282 @@
+"""Messages to bytes and back, with every value checked.
+
+The form is JSON: an object for one record, a list for several entries that go to one partition
+in one message. ``__faust.ns`` names the kind, as Faust's own JSON does, and a field that has its
+default is left out. Unknown fields are ignored, so that an older process reads what a newer one
+writes; unknown kinds are refused, and the reader puts them aside.
+"""
+
+import types
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import orjson
+
+from cronstream.core.records import ENTRIES, Entry, Message, Record, format_time
+from cronstream.errors import MessageError
+
+RecordT = TypeVar("RecordT", bound=Record)
+Reader: TypeAlias = Callable[[Any], Any]
+
+#: Whole numbers beyond this are no offset, attempt or count that anybody made.
+MAX_INT = 2**53
+
+
+def encode(message: Message) -> bytes:
+    """Return one record as the bytes of a message."""
+    return orjson.dumps(to_json(message))
+
+
+def encode_entries(entries: Sequence[Entry]) -> bytes:
+    """Return several entries as the bytes of one message; one alone has the plain form."""
+    return orjson.dumps([to_json(e) for e in entries] if len(entries) > 1 else to_json(entries[0]))
+
+
+def decode(raw: bytes | None, kind: type[RecordT]) -> RecordT:
+    """Return the record in a message that holds exactly one of `kind`.
+
+    Raises:
+        MessageError: If it is anything else; the sentence says what.
+    """
+    record = from_json(_parse(raw), {kind.__name__: kind})
+    if not isinstance(record, kind):
+        raise MessageError(f"a {type(record).__name__} where a {kind.__name__} belongs")
+    return record
+
+
+def decode_entries(raw: bytes | None) -> tuple[list[Entry], list[str]]:
+    """Return the entries in a message of a log, and why others in it were refused.
+
+    One bad entry among good ones costs only itself. Nothing is raised: what cannot be parsed
+    at all is one refusal.
+    """
+    try:
+        parsed = _parse(raw)
+    except MessageError as error:
+        return [], [str(error)]
+    if isinstance(parsed, list) and not parsed:
+        return [], ["an empty list of entries"]
+    entries: list[Entry] = []
+    refused: list[str] = []
+    for item in parsed if isinstance(parsed, list) else [parsed]:
+        try:
+            entries.append(from_json(item, _entry_kinds()))
+        except MessageError as error:
+            refused.append(str(error))
+    return entries, refused
+
+
+def to_json(record: Any) -> dict[str, Any]:
+    """Return a record as JSON values, without the fields that have their defaults."""
+    kind = type(record)
+    out: dict[str, Any] = {"__faust": {"ns": f"cronstream.{kind.__name__}"}}
+    out.update(_plain_fields(record))
+    return out
+
+
+def _plain_fields(record: Any) -> dict[str, Any]:
+    out = {}
+    kind: type[Record] = type(record)
+    for name, _, default, required in _fields(kind):
+        value = getattr(record, name)
+        if required or value != default:
+            out[name] = _plain(value)
+    return out
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return format_time(value)
+    if isinstance(value, Record):
+        return _plain_fields(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def from_json(item: Any, kinds: dict[str, type[Record]]) -> Any:
+    """Return the record that `item` describes.
+
+    Raises:
+        MessageError: If its kind is none of `kinds`, a field is missing, or a value is not
+            of its type or range.
+    """
+    if not isinstance(item, dict):
+        raise MessageError(f"{_short(item)} where an object belongs")
+    meta = item.get("__faust")
+    name = meta.get("ns") if isinstance(meta, dict) else None
+    if not isinstance(name, str):
+        raise MessageError("no __faust.ns, so it cannot be told what this message is")
+    kind = kinds.get(name.removeprefix("cronstream."))
+    if kind is None:
+        raise MessageError(f"kind {_short(name)} does not belong here")
+    return build(kind, item)
+
+
+def build(kind: type[RecordT], item: dict[str, Any]) -> RecordT:
+    """Return a record of `kind` from the JSON object of its fields, each value checked.
+
+    Raises:
+        MessageError: If a field is missing, or a value is not of its type or range.
+    """
+    values = {}
+    for name, read, _, required in _fields(kind):
+        if name in item:
+            try:
+                values[name] = read(item[name])
+            except (TypeError, ValueError, OverflowError) as error:
+                raise MessageError(f"{kind.__name__}.{name}: {error}") from error
+        elif required:
+            raise MessageError(f"{kind.__name__}.{name} is missing")
+    return kind(**values)
+
+
+def _parse(raw: bytes | None) -> Any:
+    if raw is None:
+        raise MessageError("a tombstone (a message without a value)")
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise MessageError(f"not JSON: {error}") from error
+
+
+@cache
+def _entry_kinds() -> dict[str, type[Record]]:
+    return {kind.__name__: kind for kind in ENTRIES}
+
+
+_FIELDS: dict[type[Record], tuple[tuple[str, Reader, Any, bool], ...]] = {}
+
+
+def _fields(kind: type[Record]) -> tuple[tuple[str, Reader, Any, bool], ...]:
+    """Return name, reader, default and whether it is required, of each field of a kind."""
+    if kind not in _FIELDS:
+        _FIELDS[kind] = _compile_fields(kind)
+    return _FIELDS[kind]
+
+
+def _compile_fields(kind: type[Record]) -> tuple[tuple[str, Reader, Any, bool], ...]:
+    hints = get_type_hints(kind)
+    options: Any = getattr(kind, "_options")  # noqa: B009 - Faust's own place, unknown to types
+    return tuple(
+        (name, _reader(hints[name]), options.defaults.get(name), name not in options.defaults)
+        for name in options.fields
+    )
+
+
+def _reader(hint: Any) -> Reader:
+    """Return what reads a JSON value of a type hint; it raises TypeError or ValueError."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _union_reader([_reader(arg) for arg in args if arg is not type(None)], args)
+    if origin is list:
+        return _list_reader(_reader(args[0]))
+    if origin is dict:
+        return _read_text_map
+    if issubclass(hint, Record):
+        return _record_reader(hint)
+    if issubclass(hint, StrEnum):
+        choices: Reader = hint
+        return choices
+    return _PLAIN[hint]
+
+
+def _union_reader(readers: Iterable[Reader], args: tuple[Any, ...]) -> Reader:
+    choices, optional = tuple(readers), type(None) in args
+
+    def read(value: Any) -> Any:
+        if value is None and optional:
+            return None
+        for choice in choices[:-1]:
+            try:
+                return choice(value)
+            except (TypeError, ValueError):
+                continue
+        return choices[-1](value)
+
+    return read
+
+
+def _list_reader(read_item: Reader) -> Reader:
+    def read(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise TypeError(f"{_short(value)} is no list")
+        return [read_item(item) for item in value]
+
+    return read
+
+
+def _record_reader(kind: type[Record]) -> Reader:
+    def read(value: Any) -> Record:
+        if not isinstance(value, dict):
+            raise TypeError(f"{_short(value)} is no object")
+        return build(kind, value)
+
+    return read
+
+
+def _read_text_map(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{_short(value)} is no object")
+    for key, text in value.items():
+        _read_text(text)
+        if not key or "=" in key or "\0" in key:
+            raise ValueError(f"{_short(key)} is no name for a variable")
+    return value
+
+
+def _read_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{_short(value)} is no text")
+    if "\0" in value:
+        raise ValueError("there is a NUL in it")
+    return value
+
+
+def _read_int(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{_short(value)} is no whole number")
+    if not -MAX_INT <= value <= MAX_INT:
+        raise ValueError(f"{value} is out of range")
+    return value
+
+
+def _read_float(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise TypeError(f"{_short(value)} is no number")
+    number = float(value)
+    if not 0 <= number <= MAX_INT:
+        raise ValueError(f"{value} is out of range")
+    return number
+
+
+def _read_bool(value: Any) -> bool:
+    if type(value) is not bool:
+        raise TypeError(f"{_short(value)} is neither true nor false")
+    return value
+
+
+def _read_time(value: Any) -> datetime:
+    if not isinstance(value, str):
+        raise TypeError(f"{_short(value)} is no time")
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError(f"{value} has no time zone")
+    return moment.astimezone(UTC)
+
+
+_PLAIN: dict[Any, Reader] = {
+    str: _read_text,
+    int: _read_int,
+    float: _read_float,
+    bool: _read_bool,
+    datetime: _read_time,
+}
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,204 @@
+"""What a scheduler shard has to publish: the runs between two moments.
+
+A plan is a pure function of what was learnt from the ``jobs`` topic, the cursor, and now. So a
+plan that was not published, or only in part, is simply made again: the same runs with the same
+ids. It costs as much as is due: a heap holds the next due time of each job, and jobs of one
+schedule share the arithmetic.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from cronstream.core.agenda import Agenda
+from cronstream.core.cursor import Cursor, Noted
+from cronstream.core.draft import Draft
+from cronstream.core.records import Job, Run, Skip, Withdrawal
+from cronstream.core.schedule import compile_schedule
+from cronstream.core.timeline import TICK, Revision, Timeline
+from cronstream.errors import MessageError, ScheduleError
+
+#: A new installation, or one that has lost its cursor, looks back no further than this.
+FIRST_REACH: Final = timedelta(hours=1)
+#: An edit holds from no earlier than this before the time that was published ahead: the fold of a
+#: log knows settled due times about as far back, and would take older ones for new.
+REACH: Final = timedelta(minutes=10)
+#: A catch-up moves in steps of about this many due times.
+STEP: Final = 10_000
+#: The former cluster of a job that has moved is remembered this long.
+_KEEP_MOVED: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be published now, and the cursor once all of it has been.
+
+    Attributes:
+        messages: Cluster and entry, in the order in which they go to each log.
+        cursor: To be set when every message has been acknowledged.
+        noted: To be set before anything is published, if this is a catch-up not yet noted.
+        complete: Whether it reaches as far ahead as it should; if not, plan on at once.
+    """
+
+    messages: list[tuple[str, Run | Skip | Withdrawal]]
+    cursor: Cursor
+    noted: Cursor | None = None
+    complete: bool = True
+
+
+class Shard:
+    """The jobs of one shard, with what is due of each.
+
+    Args:
+        look_ahead_s: Seconds before its due time that a run is published.
+    """
+
+    def __init__(self, look_ahead_s: float) -> None:
+        self._look_ahead = timedelta(seconds=look_ahead_s)
+        self._reach = self._look_ahead + REACH
+        self._by_name: dict[str, Timeline] = {}
+        self._timelines: list[Timeline] = []
+        #: What was learnt since the plan that was accepted last.
+        self._learnt: list[tuple[Timeline, Revision]] = []
+        self._several: set[Timeline] = set()
+        self._end = 0
+        self._max_grace = timedelta()
+        self._agenda = Agenda()
+        #: The cursor that the agenda stands at; None while a plan is out, and before the first.
+        self._agenda_at: datetime | None = None
+        self._accepted: Cursor | None = None
+        self._planned = 0
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs there are that have not been removed."""
+        return sum(not timeline.revisions[-1].job.removed for timeline in self._timelines)
+
+    def learn(self, job: Job, revision: int) -> None:
+        """Take one job of the shard's ``jobs`` partition, in the order of offsets.
+
+        What was learnt before is passed over.
+
+        Raises:
+            ScheduleError: If its schedule cannot be read. It has been learnt all the same, as
+                a job that is never due.
+            MessageError: If it does not say from when it holds; it has not been learnt.
+        """
+        if job.effective_from is None:
+            raise MessageError(f"job {job.name!r} does not say from when it holds")
+        timeline = self._by_name.get(job.name)
+        if timeline is None:
+            timeline = self._by_name[job.name] = Timeline(len(self._timelines))
+            self._timelines.append(timeline)
+        elif timeline.revisions[-1].number >= revision:
+            return
+        learnt = Revision(revision, job, None, job.effective_from)
+        timeline.revisions.append(learnt)
+        if len(timeline.revisions) > 1:
+            self._several.add(timeline)
+        self._learnt.append((timeline, learnt))
+        self._end = max(self._end, revision + 1)
+        if not job.removed:
+            self._max_grace = max(self._max_grace, learnt.grace)
+            try:
+                learnt.schedule = compile_schedule(job.schedule, job.timezone)
+            except ScheduleError as error:
+                raise ScheduleError(f"job {job.name!r}, revision {revision}: {error}") from error
+
+    def plan(self, cursor: Cursor, now: datetime) -> Plan:
+        """Return what is to be published after `cursor`; `accept` it once that has been done.
+
+        Raises:
+            ValueError: If the cursor is before the one that was accepted last: what came
+                before that has been forgotten, so the shard has to be learnt again.
+        """
+        accepted = self._accepted
+        if accepted and (cursor.at < accepted.at or cursor.taken < accepted.taken):
+            raise ValueError(f"cursor {cursor.to_row()} is before {accepted.to_row()}")
+        if not self._timelines:
+            return Plan([], cursor)
+        if cursor.noted is not None:
+            now = cursor.noted.now
+        draft, new = Draft(now), cursor.taken == 0
+        if new:
+            cursor = self._first(cursor, now)
+        moved = self._take(cursor, draft, new=new)
+        self._stand_at(cursor.at, draft)
+        until = self._fill(cursor, draft)
+        noted = replace(cursor, noted=Noted(until, now)) if cursor.at < now else None
+        reached = replace(
+            cursor,
+            at=until,
+            taken=max(cursor.taken, self._end),
+            noted=None,
+            moved={job: at for job, at in moved.items() if at > until - _KEEP_MOVED},
+        )
+        return Plan(
+            messages=draft.messages(),
+            cursor=reached,
+            noted=noted if cursor.noted is None else None,
+            complete=until >= now + self._look_ahead,
+        )
+
+    def accept(self, plan: Plan) -> None:
+        """Take the plan that was made last as published."""
+        del self._learnt[: self._planned]
+        for timeline in list(self._several):
+            timeline.settle(plan.cursor.at, plan.cursor.taken)
+            if len(timeline.revisions) == 1:
+                self._several.discard(timeline)
+        self._agenda_at, self._accepted = plan.cursor.at, plan.cursor
+
+    def _first(self, cursor: Cursor, now: datetime) -> Cursor:
+        """Return where a shard without a cursor begins: jobs run from when they were put in."""
+        earliest = min((learnt.stated_from for _, learnt in self._learnt), default=now)
+        return replace(cursor, at=min(now, max(earliest, now - FIRST_REACH)) - TICK)
+
+    def _take(self, cursor: Cursor, draft: Draft, *, new: bool) -> dict[str, datetime]:
+        """Take the revisions from the cursor's on into force; return which jobs have moved.
+
+        What they ask for up to the cursor is published again, since it was published ahead
+        under the revision before, or not at all (rule 14).
+        """
+        moved = dict(cursor.moved)
+        self._planned = len(self._learnt)
+        untaken = [(t, r) for t, r in self._learnt if r.number >= cursor.taken]
+        for timeline, revision in untaken:
+            former, clusters = timeline.before(revision.number), [revision.job.cluster]
+            if former is not None and former.job.cluster != revision.job.cluster:
+                moved[revision.job.name] = cursor.at
+                clusters.insert(0, former.job.cluster)
+            revision.holds_from = revision.stated_from
+            if not new:
+                revision.holds_from = max(revision.holds_from, cursor.at - self._reach)
+            if revision.job.name in moved:
+                revision.holds_from = max(revision.holds_from, moved[revision.job.name] + TICK)
+            draft.withdraw(revision, clusters)
+        if not new:
+            for timeline in dict.fromkeys(timeline for timeline, _ in untaken):
+                for due, revision in timeline.due_again(cursor.taken, cursor.at, draft.next_after):
+                    draft.add(timeline.order, revision, due)
+        return moved
+
+    def _stand_at(self, at: datetime, draft: Draft) -> None:
+        """Bring the agenda to the cursor."""
+        if self._agenda_at == at:
+            for timeline in dict.fromkeys(timeline for timeline, _ in self._learnt):
+                self._agenda.change(timeline, at, draft.next_after)
+        else:
+            self._agenda.rebuild(self._timelines, at, draft.next_after)
+        self._agenda_at = None
+
+    def _fill(self, cursor: Cursor, draft: Draft) -> datetime:
+        """Put into the draft what is due beyond the cursor; return how far that goes."""
+        all_missed = draft.now - self._max_grace
+        step: int | None = STEP
+        if cursor.noted is not None:
+            limit, step = cursor.noted.until, None
+        else:
+            limit = max(cursor.at, draft.now + self._look_ahead)
+            if cursor.at < all_missed - TICK:
+                limit = self._agenda.leap_limit(cursor.at, min(limit, all_missed - TICK))
+        return self._agenda.fill(
+            draft, self._timelines, limit=limit, all_missed=all_missed, step=step
+        )

@@ -1,0 +1,39 @@
+"""Lengths of time as people write them in the crontab: ``10s``, ``5m``, ``1h30m``, ``1d``."""
+
+import re
+
+_UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile(
+    r"(?:(?P<d>\d{1,9})d)?(?:(?P<h>\d{1,9})h)?(?:(?P<m>\d{1,9})m)?(?:(?P<s>\d{1,9}(?:\.\d{1,6})?)s)?",
+    re.ASCII,
+)
+#: No length of time in the crontab is longer: a leap year.
+LONGEST_S = 366 * 86_400.0
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds that `text` says: days, hours, minutes, seconds, in that order.
+
+    Raises:
+        ValueError: If it is anything else, or longer than 366 days; the sentence has a remedy.
+    """
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
+        raise ValueError("is no length of time; write it like 10s, 5m, 1h30m or 1d")
+    seconds = sum(float(match[unit] or 0) * factor for unit, factor in _UNITS.items())
+    if seconds > LONGEST_S:
+        raise ValueError("is longer than 366 days; shorten it")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Return seconds in the form that `parse_duration` reads, such as ``1h30m``."""
+    whole, rest = int(seconds), round(seconds - int(seconds), 6)
+    parts = []
+    for unit, factor in _UNITS.items():
+        count, whole = divmod(whole, factor)
+        if unit == "s" and rest:
+            parts.append(f"{count + rest:g}s")
+        elif count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"

@@ -1,0 +1,106 @@
+"""What a worker's member asks the world to do: values, carried out by ``cronstream.worker``."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeAlias
+
+from cronstream.core.records import Discarded, Entry, Outcome, Run, Settled
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The spans of time that the protocol lives by.
+
+    Attributes:
+        look_ahead: How long before its time an attempt may be claimed.
+        lease_s: Silence after which a worker is lost.
+        fence_s: How long a heartbeat that was read back lets attempts start; less than the lease.
+        beat_s: Between two heartbeats.
+        max_claims: Attempts that one worker claims ahead, at most.
+    """
+
+    look_ahead: timedelta = timedelta(seconds=30)
+    lease_s: float = 6.0
+    fence_s: float = 4.5
+    beat_s: float = 1.0
+    max_claims: int = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Put an entry on a partition of the worker's own log."""
+
+    partition: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Publish what was decided; then, if `forwarded`, append `Forwarded` to the own log.
+
+    Attributes:
+        messages: Topic and record of each message; each goes to the partition of its job.
+    """
+
+    partition: int
+    run: str
+    version: int
+    job: str
+    messages: tuple[tuple[str, Run | Discarded | Settled], ...]
+    forwarded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """Hand an attempt to the executor, with the time to start it; it takes each key once."""
+
+    key: str
+    partition: int
+    run: Run
+    #: False: it waits for `Go` (at_most_once).
+    go: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """What was handed over may start now."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Drop an attempt if it has never started; the executor says whether it did."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End a running command."""
+
+    key: str
+    outcome: Outcome
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Until then (monotonic seconds) attempts of the partition may start."""
+
+    partition: int
+    until: float
+
+
+Action: TypeAlias = Append | Publish | Hand | Go | Cancel | End | Lease
+
+
+def key_of(run: str, claim: int) -> str:
+    """Return the name that an attempt has between a worker and its executor."""
+    return f"{run}#{claim}"
+
+
+def run_and_claim(key: str) -> tuple[str, int]:
+    """Return the run's id and the claim that a key names."""
+    run, _, claim = key.rpartition("#")
+    return run, int(claim)

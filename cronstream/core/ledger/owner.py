@@ -1,0 +1,142 @@
+"""What the owner of a partition decides, from its state alone: claims, effects, losses.
+
+Nothing is decided before the barrier: the `Owned` that this worker appended when the partition
+was assigned to it, read back (rule 3).
+"""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cronstream.core import naming
+from cronstream.core.ledger.actions import Publish, Timing
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.state import Effect, LiveRun, State
+from cronstream.core.records import Discarded, Lost, Run, Settled, Verdict
+from cronstream.core.retry import next_attempt
+
+#: A holder has at least this much of its lease left when a new owner starts to judge.
+_LEAST_LEFT_S = 2.0
+_NEVER = float("-inf")
+
+
+@dataclass(slots=True)
+class Owner:
+    """One assignment of a partition to this worker.
+
+    Attributes:
+        me: This worker.
+        number: Of the `Owned` that is the barrier.
+        barrier: When it was read back (monotonic seconds); None until then.
+        owned_at: When it was appended, by the log's clock.
+        contact: When the last entry of this worker's own was read back.
+        resumed: When reading back last began, or began again after silence.
+        heard: When the last heartbeat of each worker was read.
+    """
+
+    me: str
+    number: int
+    partition: int
+    ledger: Ledger
+    cluster: str
+    timing: Timing
+    barrier: float | None = None
+    owned_at: datetime | None = None
+    contact: float = _NEVER
+    resumed: float = _NEVER
+    heard: dict[str, float] = field(default_factory=dict)
+    _published: set[tuple[str, int]] = field(default_factory=set)
+    _judged: set[tuple[str, int]] = field(default_factory=set)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the barrier has been passed."""
+        return self.barrier is not None
+
+    def hear(self, worker: str, mono: float) -> None:
+        """Note that an entry by which a worker shows it is there has been read."""
+        self.heard[worker] = mono
+        if worker == self.me:
+            if mono - self.contact > 3 * self.timing.beat_s:
+                self.resumed = mono
+            self.contact = mono
+
+    def pass_barrier(self, at: datetime, mono: float) -> None:
+        """The own `Owned` was read back."""
+        self.barrier = self.resumed = mono
+        self.owned_at = at
+
+    def claimable(self, now: datetime, room: int) -> Iterator[LiveRun]:
+        """Yield queued runs whose time is within the look-ahead, once each, earliest first.
+
+        Args:
+            now: The time by this worker's clock.
+            room: How many at most.
+        """
+        waiting, until = self.ledger.waiting, now + self.timing.look_ahead
+        while waiting and room > 0 and waiting[0][0] <= until:
+            _, version, run_id = heapq.heappop(waiting)
+            live = self.ledger.live.get(run_id)
+            if live and live.version == version and live.state is State.QUEUED:
+                room -= 1
+                yield live
+
+    def effects(self) -> Iterator[Publish]:
+        """Yield what is decided and not yet published, once each in this assignment (rule 2)."""
+        deciding = self.ledger.deciding
+        if len(self._published) > 2 * len(deciding) + 100:
+            self._published &= set(deciding.items())
+        for decision in list(deciding.items()):
+            if decision not in self._published:
+                self._published.add(decision)
+                yield self._publish(self.ledger.live[decision[0]])
+
+    def publish_again(self, run: str, version: int) -> None:
+        """What was published has come too late to count: it is due once more."""
+        self._published.discard((run, version))
+
+    def _publish(self, live: LiveRun) -> Publish:
+        run, as_of = live.run, self.ledger.now
+        messages: list[tuple[str, Run | Discarded | Settled]] = []
+        if live.effect is Effect.RETRY:
+            following = next_attempt(run, live.not_before or run.not_before, as_of)
+            messages.append((naming.retry_log(self.cluster), following))
+        elif live.effect is Effect.DISCARD:
+            gone = Discarded(run=run, reason=live.reason, discarded_at=live.decided_at or as_of)
+            messages.append((naming.discarded(self.cluster), gone))
+        if self.ledger.retry and live.effect is not Effect.RETRY:
+            verdict = Verdict.SUCCEEDED if live.effect is Effect.SETTLE else Verdict.DISCARDED
+            settled = Settled(run=run.id, verdict=verdict, attempt=run.attempt)
+            messages.append((naming.log(self.cluster), settled))
+        follows_itself = self.ledger.retry and live.effect is Effect.RETRY
+        return Publish(
+            self.partition, run.id, live.version, run.job, tuple(messages), not follows_itself
+        )
+
+    def losses(self, mono: float) -> Iterator[Lost]:
+        """Yield the holders whose lease is over (rule 7).
+
+        The clock of leases stands still while this worker's own heartbeats do not come back: an
+        outage makes nobody lost.
+        """
+        if self.barrier is None or mono - self.contact > 3 * self.timing.beat_s:
+            return
+        for worker in list(self.ledger.held):
+            beat = self.ledger.beats.get(worker)
+            if worker == self.me or beat is None or (worker, beat.number) in self._judged:
+                continue
+            if mono - self._heard_last(worker, self.barrier) > self.timing.lease_s:
+                self._judged.add((worker, beat.number))
+                yield Lost(worker=worker, number=beat.number)
+
+    def _heard_last(self, worker: str, barrier: float) -> float:
+        age = self._age_at_barrier(worker)
+        resumed = self.resumed - age if self.resumed == barrier else self.resumed
+        return max(self.heard.get(worker, _NEVER), barrier - age, resumed)
+
+    def _age_at_barrier(self, worker: str) -> float:
+        beat, most = self.ledger.beats.get(worker), self.timing.lease_s - _LEAST_LEFT_S
+        if beat is None or self.owned_at is None:
+            return most
+        return max(0.0, min((self.owned_at - beat.at).total_seconds(), most))

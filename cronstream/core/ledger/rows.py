@@ -1,0 +1,126 @@
+"""A ledger as one JSON row, and back.
+
+The row is a snapshot of the fold at `next_offset`. It is one value, so it is whole or not there:
+an older one (written late by a worker that had been replaced) only means that more of the log is
+folded again. A test folds half of a log, goes through a row, folds the rest, and wants what one
+fold of the whole gives.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from cronstream.core.codec import build, from_json, to_json
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.state import Beat, Effect, LiveRun, Mark, State
+from cronstream.core.records import Run, Skip, Verdict, format_time
+from cronstream.errors import MessageError
+
+#: Raised when a row of an older form could not be read.
+FORMAT = 1
+_SUCCESSORS = {"Run": Run, "Skip": Skip}
+
+
+def to_row(ledger: Ledger, partition: int) -> dict[str, Any]:
+    """Return the ledger of a partition as JSON values."""
+    return {
+        "format": FORMAT,
+        "partition": partition,
+        "retry": ledger.retry,
+        "next_offset": ledger.next_offset,
+        "now": format_time(ledger.now),
+        "live": [_live_row(live) for live in ledger.live.values()],
+        "marks": {job: _mark_row(mark) for job, mark in ledger.marks.items()},
+        "recent": [[i, n, v, format_time(at)] for i, (n, v, at) in ledger.recent.items()],
+        "beats": [[worker, b.number, format_time(b.at)] for worker, b in ledger.beats.items()],
+    }
+
+
+def from_row(row: dict[str, Any]) -> Ledger:
+    """Return the ledger that a row describes.
+
+    Raises:
+        MessageError: If it is of another format, or damaged; fold the log from its start then.
+    """
+    if row.get("format") != FORMAT:
+        raise MessageError(f"a ledger row of format {row.get('format')!r}, not {FORMAT}")
+    try:
+        return _read(row)
+    except (KeyError, TypeError, ValueError) as error:
+        raise MessageError(f"a damaged ledger row: {error}") from error
+
+
+def _read(row: dict[str, Any]) -> Ledger:
+    ledger = Ledger(retry=row["retry"])
+    ledger.next_offset = row["next_offset"]
+    ledger.offset = ledger.next_offset - 1
+    ledger.now = _time(row["now"])
+    for live in row["live"]:
+        ledger.index(_read_live(live))
+    ledger.marks = {job: _read_mark(mark) for job, mark in row["marks"].items()}
+    ledger.recent = {i: (n, Verdict(v), _time(at)) for i, n, v, at in row["recent"]}
+    ledger.beats = {worker: Beat(number, _time(at)) for worker, number, at in row["beats"]}
+    return ledger
+
+
+def _live_row(live: LiveRun) -> dict[str, Any]:
+    return {
+        "run": to_json(live.run),
+        "version": live.version,
+        "state": live.state,
+        "holder": live.holder,
+        "claim": live.claim,
+        "begun": live.begun,
+        "begun_before": live.begun_before,
+        "asked": live.asked,
+        "successor": None if live.successor is None else to_json(live.successor),
+        "losses": live.losses,
+        "effect": live.effect,
+        "reason": live.reason,
+        "not_before": None if live.not_before is None else format_time(live.not_before),
+        "decided_at": None if live.decided_at is None else format_time(live.decided_at),
+    }
+
+
+def _read_live(row: dict[str, Any]) -> LiveRun:
+    successor, effect = row["successor"], row["effect"]
+    return LiveRun(
+        run=build(Run, row["run"]),
+        version=row["version"],
+        state=State(row["state"]),
+        holder=row["holder"],
+        claim=row["claim"],
+        begun=row["begun"],
+        begun_before=row["begun_before"],
+        asked=row["asked"],
+        successor=None if successor is None else from_json(successor, _SUCCESSORS),
+        losses=row["losses"],
+        effect=None if effect is None else Effect(effect),
+        reason=row["reason"],
+        not_before=None if row["not_before"] is None else _time(row["not_before"]),
+        decided_at=None if row["decided_at"] is None else _time(row["decided_at"]),
+    )
+
+
+def _mark_row(mark: Mark) -> list[Any]:
+    return [
+        format_time(mark.high),
+        format_time(mark.floor),
+        [[revision, format_time(at)] for revision, at in mark.revisions],
+        [[format_time(due), verdict] for due, verdict in mark.settled.items()],
+        [[format_time(start), format_time(end)] for start, end in mark.skipped],
+    ]
+
+
+def _read_mark(row: list[Any]) -> Mark:
+    high, floor, revisions, settled, skipped = row
+    return Mark(
+        high=_time(high),
+        floor=_time(floor),
+        revisions=[(revision, _time(at)) for revision, at in revisions],
+        settled={_time(due): Verdict(verdict) for due, verdict in settled},
+        skipped=[(_time(start), _time(end)) for start, end in skipped],
+    )
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,167 @@
+"""What the fold of a log knows of runs, jobs and workers."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from cronstream.core.records import Run, Skip, SkipReason, Verdict
+
+#: Due times this far behind a job's mark are no longer known one by one (rule 11): a revision
+#: that reaches the log later than this holds from that far behind the mark only.
+WINDOW: Final = timedelta(minutes=10)
+#: Ids of runs with a cause, and of later attempts, are known this long after their verdict.
+KEEP: Final = timedelta(hours=1)
+#: Such a message that the broker got this long after it was judged is stale, and refused.
+STALE: Final = timedelta(minutes=10)
+#: At one more loss after a start, the run is discarded (rule 9).
+MAX_LOSSES: Final = 5
+#: Before every due time.
+LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class State(StrEnum):
+    """Where a run without a verdict stands."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    RUNNING = "running"
+    #: An attempt has ended, and what follows from it is not yet published.
+    DECIDING = "deciding"
+    #: A later attempt is on the retry log.
+    RETRYABLE = "retryable"
+
+
+class Effect(StrEnum):
+    """What has to be published before a decision is done."""
+
+    RETRY = "retry"
+    DISCARD = "discard"
+    #: A retry log's success, to be reported to the cluster's log.
+    SETTLE = "settle"
+
+
+@dataclass(slots=True)
+class LiveRun:
+    """A run without a verdict. It changes in place: there may be many, and only the fold does it.
+
+    Attributes:
+        version: Offset of the message that last changed it; judgements name it (rule 1).
+        holder: The worker whose claim stands.
+        claim: The version that the standing claim named; with the holder, the claim's name.
+        begun: Whether an attempt was started, or may have been.
+        begun_before: The same, before the standing claim.
+        asked: Whether the holder was asked to give way to a newer revision (rule 13).
+        successor: What takes its place then.
+        losses: Attempts lost after their start.
+        not_before: With effect RETRY, when the next attempt may start.
+        decided_at: When the attempt ended, by the log's clock.
+    """
+
+    run: Run
+    version: int
+    state: State = State.QUEUED
+    holder: str | None = None
+    claim: int | None = None
+    begun: bool = False
+    begun_before: bool = False
+    asked: bool = False
+    successor: Run | Skip | None = None
+    losses: int = 0
+    effect: Effect | None = None
+    reason: str = ""
+    not_before: datetime | None = None
+    decided_at: datetime | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody's claim stands."""
+        return self.state is State.CLAIMED or self.state is State.RUNNING
+
+
+@dataclass(slots=True)
+class Mark:
+    """What the fold keeps of a job's scheduled runs.
+
+    Attributes:
+        high: The high-water mark of due times: at or before it, nothing is new.
+        floor: The mark is never lowered to before this, `WINDOW` behind the highest it was.
+        revisions: Revision and ``effective_from`` of each that still matters, oldest first.
+        settled: Verdicts by due time, as far back as `WINDOW` behind the mark.
+        skipped: Spans of due times that were skipped, as far back as that.
+    """
+
+    high: datetime = LONG_AGO
+    floor: datetime = LONG_AGO
+    revisions: list[tuple[int, datetime]] = field(default_factory=list)
+    settled: dict[datetime, Verdict] = field(default_factory=dict)
+    skipped: list[tuple[datetime, datetime]] = field(default_factory=list)
+
+    def in_force(self, revision: int | None, due: datetime) -> bool:
+        """Whether `revision` is the one that holds for `due` (rule 12)."""
+        holding = [known for known, effective in self.revisions if effective <= due]
+        return bool(holding) and max(holding) == revision
+
+    def knows(self, due: datetime) -> bool:
+        """Whether `due` is published, settled or skipped already (rule 11)."""
+        if due <= self.high or due in self.settled:
+            return True
+        return any(start <= due <= end for start, end in self.skipped)
+
+    def settle(self, due: datetime, verdict: Verdict) -> None:
+        """Note the verdict of one due time."""
+        if due > self.floor:
+            self.settled[due] = verdict
+
+    def raise_to(self, due: datetime) -> None:
+        """Move the mark up, and forget what is too far behind it."""
+        if due <= self.high:
+            return
+        self.high = due
+        if due <= self.floor + WINDOW:
+            return
+        floor = self.floor = due - WINDOW
+        if self.settled and next(iter(self.settled)) <= floor:
+            self.settled = {at: verdict for at, verdict in self.settled.items() if at > floor}
+        if self.skipped:
+            self.skipped = [span for span in self.skipped if span[1] > floor]
+        while len(self.revisions) > 1 and self.revisions[1][1] <= floor:
+            del self.revisions[0]
+
+    def lower_to(self, effective_from: datetime) -> None:
+        """Let due times from `effective_from` on be published again, by a newer revision."""
+        just_before = effective_from - timedelta(microseconds=1)
+        self.high = min(self.high, max(just_before, self.floor))
+
+
+@dataclass(slots=True)
+class Beat:
+    """The last that was heard of a worker: its heartbeat's number, and when, by the log."""
+
+    number: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One change of a run's state, for log lines, metrics and pages.
+
+    Attributes:
+        action: ``queued``, ``claimed``, ``running``, … or a verdict.
+        text: The rest of the sentence that begins with the run's id.
+    """
+
+    run: Run
+    action: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkipNews:
+    """Due times of a job that got their verdict without a run."""
+
+    job: str
+    reason: SkipReason
+    from_at: datetime
+    to_at: datetime
+    count: int

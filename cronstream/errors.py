@@ -1,0 +1,62 @@
+"""Every error that cronstream raises on purpose.
+
+CronstreamError
+├── CrontabError      the crontab cannot be used; ``problems`` has every reason
+├── ScheduleError     one cron expression or time zone is not valid
+├── MessageError      a message on a topic cannot be used; it goes to quarantine
+├── TopologyError     a topic is there, but not as this installation needs it
+├── BrokerError       Kafka cannot be started, reached, or did not take a message in time
+└── LaunchError       a command could not be started at all
+"""
+
+from collections.abc import Sequence
+
+
+class CronstreamError(Exception):
+    """What all errors of this package have in common."""
+
+
+class CrontabError(CronstreamError):
+    """The crontab cannot be used.
+
+    The scheduler keeps the crontab it has; a first start waits for a good file.
+
+    Attributes:
+        source: The file, or ``<string>``.
+        problems: One sentence for each fault with its line and column, in file order; never empty.
+    """
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        super().__init__(f"{source}: " + "; ".join(problems))
+        self.source = source
+        self.problems = tuple(problems)
+
+
+class ScheduleError(CronstreamError):
+    """One cron expression or time zone is not valid; the sentence says which part, and why."""
+
+
+class MessageError(CronstreamError):
+    """A message on a topic cannot be used.
+
+    Whoever reads it puts the raw message on the quarantine topic and goes on.
+    """
+
+
+class TopologyError(CronstreamError):
+    """A topic is there, but with other partitions or another timestamp type than is needed.
+
+    The process stops with status 1: going on would break the order that a ledger lives by.
+    """
+
+
+class BrokerError(CronstreamError):
+    """Kafka cannot be started or reached, or did not take a message in time."""
+
+
+class LaunchError(CronstreamError):
+    """A command could not be started at all; the attempt has failed."""
+
+
+class SettingsError(CronstreamError):
+    """A ``CRONSTREAM_*`` variable has a value that cannot be used; the sentence names it."""

@@ -1,0 +1,193 @@
+"""What a worker and its executor tell each other: one JSON line for each value.
+
+A line is ``["Kind", {fields}]``. Times ``at``, ``started_at`` and ``ended_at`` are seconds since
+the epoch; ``until`` is on the monotonic clock, which both processes share. All floats are finite.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, TypeVar
+
+import orjson
+
+T = TypeVar("T")
+
+#: How an attempt ended, as far as an executor can see (``Outcome`` in the core has ``lost`` too).
+Outcome: TypeAlias = Literal["succeeded", "failed", "timed_out", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Take this claim, and start its command when it is due.
+
+    Attributes:
+        key: ``<run id>#<claim>``; each is taken once, however often it is told.
+        partition: Whose lease the start needs.
+        at: When to start.
+        go: False to wait for ``Go`` as well.
+        command: Text for ``/bin/sh -c``, or a program with its arguments.
+        env: Added to the executor's own environment.
+        cwd: Where to start it; None for the executor's own directory.
+        timeout_s: Seconds after which the command is ended as ``timed_out``; None for never.
+        grace_s: Seconds from TERM to KILL whenever it has to be ended.
+    """
+
+    key: str
+    partition: str
+    at: float
+    go: bool
+    command: str | Sequence[str]
+    env: dict[str, str]
+    cwd: str | None
+    timeout_s: float | None
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """A hold told with ``go=False`` may start when it is due."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Drop this hold if it has not started; answered by ``Cancelled`` or ``Kept``."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End this command: TERM, its grace, KILL; like ``Cancel`` if it is not running.
+
+    Attributes:
+        key: The hold's.
+        outcome: What its ``Finished`` is to say, unless it has ended by itself already.
+        note: Why, for people.
+    """
+
+    key: str
+    outcome: Outcome
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Holds of ``partition`` may start before ``until``; the last one told is in force."""
+
+    partition: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The command runs; ``pid`` is its process, process group and session."""
+
+    key: str
+    at: float
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The command has ended, and nothing of its process tree is left (or it could not start).
+
+    Attributes:
+        key: The hold's.
+        outcome: How it ended.
+        started_at: None if it could not be started at all.
+        ended_at: When its main process ended.
+        exit_status: None if a signal ended it; 126 or 127 if it could not be started.
+        signal: The number of the signal that ended it.
+        head: The beginning of its output.
+        tail: The end of its output, where the head is not all of it.
+        omitted: Bytes of output between the two that were not kept.
+        note: What else people should know, such as why it was ended.
+    """
+
+    key: str
+    outcome: Outcome
+    started_at: float | None
+    ended_at: float
+    exit_status: int | None
+    signal: int | None
+    head: str
+    tail: str
+    omitted: int
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """This hold has never started, and never will."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """This hold was not cancelled: it has started, and may have ended."""
+
+    key: str
+
+
+#: What a worker tells.
+Order: TypeAlias = Hold | Go | Cancel | End | Lease
+#: What an executor answers.
+Report: TypeAlias = Started | Finished | Cancelled | Kept
+
+_ORDERS: dict[str, type[Order]] = {kind.__name__: kind for kind in (Hold, Go, Cancel, End, Lease)}
+_REPORTS: dict[str, type[Report]] = {
+    kind.__name__: kind for kind in (Started, Finished, Cancelled, Kept)
+}
+
+
+def encode(values: Iterable[Order | Report]) -> bytes:
+    """Return one line for each value, in their order.
+
+    Raises:
+        TypeError: If a text has a lone surrogate, which no JSON that was read can have.
+    """
+    return b"".join(
+        orjson.dumps([type(value).__name__, value], option=orjson.OPT_APPEND_NEWLINE)
+        for value in values
+    )
+
+
+def decode_order(line: bytes) -> Order:
+    """Return what a worker told.
+
+    Raises:
+        ValueError: If ``line`` is no such value.
+    """
+    return _decode(_ORDERS, line)
+
+
+def decode_report(line: bytes) -> Report:
+    """Return what an executor answered.
+
+    Raises:
+        ValueError: If ``line`` is no such value.
+    """
+    return _decode(_REPORTS, line)
+
+
+def _decode(kinds: dict[str, type[T]], line: bytes) -> T:
+    try:
+        kind, fields = orjson.loads(line)
+        return kinds[kind](**fields)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"not a line of this protocol: {line[:200]!r}") from error
+
+
+class Lines:
+    """Cuts a stream of bytes into lines; what has no end yet waits for more."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the lines that ``data`` completes."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return lines

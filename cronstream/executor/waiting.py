@@ -1,0 +1,110 @@
+"""Which command is to be started next: the holds that wait, under go-aheads and leases.
+
+Values in, values out: both clocks are passed in, and the caller counts the slots.
+"""
+
+from collections import OrderedDict, defaultdict
+from heapq import heappop, heappush
+from typing import TypeAlias
+
+from cronstream.executor.protocol import Hold
+
+#: Seconds that a key is remembered after it was started or cancelled.
+REMEMBERED_S = 3600.0
+#: Most keys remembered: about 30 MB; beyond it the oldest are forgotten earlier.
+MOST_REMEMBERED = 200_000
+
+_Place: TypeAlias = tuple[float, int, str]
+
+
+class Waiting:
+    """The holds that have not started, and the keys of those that have or never will.
+
+    Order of starts is (time due, arrival) over all partitions. A hold whose partition has no
+    lease when it is due steps aside until a new one comes, and holds up nobody.
+    """
+
+    def __init__(self) -> None:
+        self._holds: dict[str, tuple[_Place, Hold]] = {}
+        self._arrivals = 0
+        self._ready: list[_Place] = []
+        self._needs_go: set[str] = set()
+        self._needs_lease: defaultdict[str, list[_Place]] = defaultdict(list)
+        self._leases: dict[str, float] = {}
+        self._gone: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._holds)
+
+    def hold(self, hold: Hold) -> bool:
+        """Take ``hold``, unless its key has been told before; say whether it was taken."""
+        if hold.key in self._holds or hold.key in self._gone:
+            return False
+        place = (hold.at, self._arrivals, hold.key)
+        self._arrivals += 1
+        self._holds[hold.key] = (place, hold)
+        if hold.go:
+            heappush(self._ready, place)
+        else:
+            self._needs_go.add(hold.key)
+        return True
+
+    def go(self, key: str) -> None:
+        """Let the hold ``key`` start when it is due; of no effect if it may already, or is gone."""
+        if key in self._needs_go:
+            self._needs_go.discard(key)
+            heappush(self._ready, self._holds[key][0])
+
+    def cancel(self, key: str, *, monotonic: float) -> bool:
+        """Drop ``key`` for good; say whether it never started.
+
+        A key that was never told, or was forgotten, has not started here: it is remembered, so
+        that a hold that comes behind its cancellation is refused.
+        """
+        if key in self._gone:
+            return not self._gone[key][1]
+        self._holds.pop(key, None)
+        self._needs_go.discard(key)
+        self._remember(key, monotonic, has_started=False)
+        return True
+
+    def lease(self, partition: str, until: float) -> None:
+        """Let holds of ``partition`` start before ``until`` (monotonic seconds)."""
+        self._leases[partition] = until
+        for place in self._needs_lease.pop(partition, ()):
+            heappush(self._ready, place)
+
+    def take(self, *, now: float, monotonic: float) -> Hold | None:
+        """Return the hold to start at once, which counts as started; None if there is none.
+
+        Args:
+            now: Seconds since the epoch.
+            monotonic: Seconds on the clock that leases are measured by.
+        """
+        while self._ready and self._ready[0][0] <= now:
+            place = heappop(self._ready)
+            _, hold = self._holds.get(place[2], (None, None))
+            if hold is None:
+                continue
+            if monotonic < self._leases.get(hold.partition, float("-inf")):
+                del self._holds[hold.key]
+                self._remember(hold.key, monotonic, has_started=True)
+                return hold
+            self._needs_lease[hold.partition].append(place)
+        return None
+
+    def next_at(self) -> float | None:
+        """Return when the next hold is due that has its go-ahead; None if there is none."""
+        return self._ready[0][0] if self._ready else None
+
+    def clear(self) -> None:
+        """Drop every hold: nothing starts any more."""
+        self._holds.clear()
+        self._needs_go.clear()
+        self._ready.clear()
+        self._needs_lease.clear()
+
+    def _remember(self, key: str, monotonic: float, *, has_started: bool) -> None:
+        self._gone[key] = (monotonic + REMEMBERED_S, has_started)
+        while len(self._gone) > MOST_REMEMBERED or next(iter(self._gone.values()))[0] <= monotonic:
+            self._gone.popitem(last=False)

@@ -1,0 +1,122 @@
+"""A story while the logs that tell it are still being read.
+
+The cluster's log and its retry log have no common order, so each has a part of its own, and the
+story is put together from both when somebody asks for it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cronstream.core.records import Attempt, Discarded, Outcome, Run
+from cronstream.history.part import Part
+from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
+
+_FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT)
+
+
+@dataclass(slots=True)
+class Draft:
+    """Everything that has been read of one run."""
+
+    run_id: str
+    cluster: str
+    first: Part
+    later: Part
+    changed_at: datetime
+    published: Run | None = None
+    published_at: datetime | None = None
+    discarded: Discarded | None = None
+
+    @classmethod
+    def new(cls, run_id: str, cluster: str, at: datetime, *, keep_output: bool) -> "Draft":
+        """Return a draft of which nothing is known yet."""
+        first, later = (Part(kind, keep_output) for kind in (LogKind.FIRST, LogKind.RETRY))
+        return cls(run_id, cluster, first, later, at)
+
+    @property
+    def state(self) -> RunState:
+        """Where the run stands, both logs considered; the cluster's log has the last word."""
+        first, later = self.first.state, self.later.state
+        if first is not None and first.settled:
+            return first
+        if self.discarded is not None:
+            return RunState.DISCARDED
+        if later is None:
+            return first or RunState.QUEUED
+        return RunState.RETRYABLE if later is RunState.QUEUED else later
+
+    def story(self) -> RunStory:
+        """Put the story together from what both logs have told."""
+        run = self._run
+        job, scheduled_at = _name_parts(self.run_id, self.changed_at)
+        attempts = self._attempts(run)
+        state = self.state
+        return RunStory(
+            id=self.run_id,
+            job=run.job if run else job,
+            cluster=self.cluster,
+            scheduled_at=run.scheduled_at if run else scheduled_at,
+            state=state,
+            changed_at=self.changed_at,
+            reason=self._reason(state),
+            cause=run.cause if run else None,
+            command=run.command if run else None,
+            revision=run.revision if run else None,
+            attempts=attempts,
+            attempt=next((a.number for a in reversed(attempts) if a.number is not None), 0),
+            failures=sum(attempt.outcome in _FAILURES for attempt in attempts),
+            max_attempts=run.max_attempts if run else None,
+            not_before=None if state.settled else self._not_before(),
+            published_at=self.published_at,
+            due_at=self.published.not_before if self.published else None,
+            partial=self.published is None,
+        )
+
+    @property
+    def _run(self) -> Run | None:
+        """The run as it was last heard of; None if only entries about it were."""
+        if self.later.run is not None or self.first.run is not None:
+            return self.later.run or self.first.run
+        return self.discarded.run if self.discarded is not None else None
+
+    def _attempts(self, run: Run | None) -> tuple[AttemptStory, ...]:
+        """Those that the logs tell of, after those before the window that the run brings along."""
+        told = [*self.first.attempts, *self.later.attempts]
+        if run is None or self.published is not None:
+            return tuple(told)
+        known = {attempt.number for attempt in told}
+        carried = [_carried(a) for a in run.attempts or () if a.attempt not in known]
+        if carried:
+            told = [attempt for attempt in told if attempt.number is not None]
+        return (*carried, *told)
+
+    def _reason(self, state: RunState) -> str | None:
+        if state is RunState.DISCARDED and self.discarded is not None:
+            return self.discarded.reason
+        return self.first.reason or self.later.reason
+
+    def _not_before(self) -> datetime | None:
+        return self.first.not_before if self.later.state is None else self.later.not_before
+
+
+def _carried(attempt: Attempt) -> AttemptStory:
+    return AttemptStory(
+        attempt.attempt,
+        LogKind.FIRST if attempt.attempt == 1 else LogKind.RETRY,
+        attempt.worker,
+        ended_at=attempt.ended_at,
+        outcome=attempt.outcome,
+        exit_status=attempt.exit_status,
+        signal=attempt.signal,
+        note=attempt.note,
+    )
+
+
+def _name_parts(run_id: str, otherwise: datetime) -> tuple[str, datetime]:
+    """Return the job and the due time that a run id names."""
+    job, _, rest = run_id.partition("@")
+    try:
+        due = datetime.fromisoformat(rest.partition("!")[0])
+    except ValueError:
+        return job, otherwise
+    return job, due if due.tzinfo else otherwise

@@ -1,0 +1,91 @@
+"""Which part of the ledgers is read: the clusters, the partitions, and from when on."""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from aiokafka.structs import TopicPartition
+
+from cronstream.core import naming
+from cronstream.topology.publish import partition_of
+from cronstream.topology.reading import LogMessage
+
+
+class LogReader(Protocol):
+    """What is needed of `cronstream.topology.reading.Reader`; see there."""
+
+    async def topics(self) -> set[str]:
+        """Return the names of all topics that are there."""
+
+    async def partitions(self, topic: str) -> list[int]:
+        """Return the numbers of a topic's partitions, or none if there is no such topic."""
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Return for each partition the offset that its next message will have."""
+
+    async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Return for each partition the first offset that it still has."""
+
+    async def offsets_at(
+        self, topic: str, partitions: Iterable[int], moment: datetime
+    ) -> dict[int, int]:
+        """Return for each partition the offset of its first message from `moment` on."""
+
+    def read(
+        self, topic: str, start: dict[int, int], end: dict[int, int]
+    ) -> AsyncIterator[LogMessage]:
+        """Yield the messages from `start` up to (not including) `end`, in order by partition."""
+
+    def follow(self, places: dict[TopicPartition, int]) -> None:
+        """From now on, `poll` reads these partitions, each from its offset."""
+
+    async def poll(self, timeout_s: float) -> list[LogMessage]:
+        """Return what has come on the partitions that are followed; nothing after `timeout_s`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is to be read.
+
+    Attributes:
+        since: Only what was appended from then on (UTC); None for all that is retained.
+        clusters: Only these; None for every cluster that has topics on the broker.
+        job: Only this job, which is on one partition of each log; None for all.
+        keep_output: Whether what the commands wrote is kept.
+    """
+
+    since: datetime | None = None
+    clusters: frozenset[str] | None = None
+    job: str | None = None
+    keep_output: bool = True
+
+    def includes(self, cluster: str) -> bool:
+        """Whether this cluster is to be read."""
+        return self.clusters is None or cluster in self.clusters
+
+
+async def clusters(reader: LogReader) -> list[str]:
+    """Return the names of the clusters that have their topics on the broker."""
+    prefix, _, suffix = naming.retry_log("\0").partition("\0")
+    topics = await reader.topics()
+    names = {topic.removeprefix(prefix).removesuffix(suffix) for topic in topics}
+    return sorted(name for name in names if name and naming.retry_log(name) in topics)
+
+
+async def span(
+    reader: LogReader, topic: str, scope: Scope
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Return the offsets from which and up to which each partition is to be read.
+
+    With a job in the scope, that is its own partition only. There is none if the topic is missing.
+    """
+    partitions = await reader.partitions(topic)
+    if scope.job is not None and partitions:
+        partitions = [partition_of(scope.job, len(partitions))]
+    if not partitions:
+        return {}, {}
+    ends = await reader.ends(topic, partitions)
+    if scope.since is None:
+        return await reader.beginnings(topic, partitions), ends
+    return await reader.offsets_at(topic, partitions, scope.since), ends

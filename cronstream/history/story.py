@@ -1,0 +1,156 @@
+"""A run's story: what people are told of a run, with everything that is known of its attempts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from cronstream.core.records import Cause, Outcome
+
+
+class RunState(StrEnum):
+    """Where a run stands; the last three are verdicts."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    RUNNING = "running"
+    #: An attempt has ended, and what follows from it is not yet published.
+    DECIDING = "deciding"
+    #: It waits for a later attempt.
+    RETRYABLE = "retryable"
+    SUCCEEDED = "succeeded"
+    DISCARDED = "discarded"
+    SKIPPED = "skipped"
+
+    @property
+    def settled(self) -> bool:
+        """Whether this is a verdict."""
+        return self in (RunState.SUCCEEDED, RunState.DISCARDED, RunState.SKIPPED)
+
+
+class LogKind(StrEnum):
+    """Which of a cluster's topics a message is on."""
+
+    FIRST = "first"
+    RETRY = "retry"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStory:
+    """One attempt at a run, from the claim that stood to its end.
+
+    Attributes:
+        number: 1 for the first; None if it was made before the window that was read.
+        log: Which worker made it: one for first attempts, or a retry worker.
+        worker: Who held the claim.
+        claimed_at: When the claim was appended, by the log's clock (UTC).
+        started_at: By the worker's clock (UTC); None when no process was started.
+        ended_at: By the worker's clock, or by the log's for an attempt that was lost.
+        head: The first bytes that the command wrote, as text.
+        tail: The last ones.
+        omitted: How many bytes between them were left out.
+        late: The outcome that its worker reported after its claim no longer stood.
+        topic: The log, and in it the partition and the offset of each entry that tells of it:
+            ``claimed``, ``started``, ``ended``.
+    """
+
+    number: int | None
+    log: LogKind
+    worker: str | None = None
+    claimed_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    exit_status: int | None = None
+    signal: int | None = None
+    pid: int | None = None
+    head: str = ""
+    tail: str = ""
+    omitted: int = 0
+    note: str | None = None
+    late: Outcome | None = None
+    topic: str = ""
+    partition: int = 0
+    offsets: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from start to end; None while it runs, or when it never started."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return max(0.0, (self.ended_at - self.started_at).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class RunStory:
+    """What became of a run so far, or of a span of due times that were skipped in one go.
+
+    Attributes:
+        reason: Why it was skipped or discarded.
+        attempt: The number of the attempt that is made, or was made last; 0 before the first.
+        failures: How many attempts have failed or timed out.
+        not_before: When the attempt that it waits for may start (UTC).
+        published_at: When it came on the log (UTC); None if that was before the window.
+        due_at: When its first attempt was to start (UTC): the due time, or when it was asked for.
+        changed_at: When its state last changed, by the log's clock (UTC).
+        partial: Whether it begins before the window that was read, so that something is missing.
+        count: Due times that this stands for; more than 1 only for a skipped span.
+        to_at: The last of them (UTC), for a skipped span.
+    """
+
+    id: str
+    job: str
+    cluster: str
+    scheduled_at: datetime
+    state: RunState
+    changed_at: datetime
+    reason: str | None = None
+    cause: Cause | None = None
+    command: str | list[str] | None = None
+    revision: int | None = None
+    attempts: tuple[AttemptStory, ...] = ()
+    attempt: int = 0
+    failures: int = 0
+    max_attempts: int | None = None
+    not_before: datetime | None = None
+    published_at: datetime | None = None
+    due_at: datetime | None = None
+    partial: bool = False
+    count: int = 1
+    to_at: datetime | None = None
+
+    @property
+    def last(self) -> AttemptStory | None:
+        """The attempt that is made, or was made last."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def start_delay_s(self) -> float | None:
+        """Seconds from when it was due to when its first attempt started."""
+        first = next((a.started_at for a in self.attempts if a.started_at is not None), None)
+        if first is None or self.due_at is None or self.partial:
+            return None
+        return (first - self.due_at).total_seconds()
+
+    @property
+    def attempts_text(self) -> str:
+        """``1 of 3``; past the last number, which only losses make, ``4, 2 of 3 failures``."""
+        if self.max_attempts is None or self.attempt == 0:
+            return str(self.attempt or "")
+        if self.attempt > self.max_attempts:
+            return f"{self.attempt}, {self.failures} of {self.max_attempts} failures"
+        return f"{self.attempt} of {self.max_attempts}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A run has come, or has changed its state.
+
+    Attributes:
+        before: Its state before; None if nothing was known of it.
+        at: When, by the log's clock (UTC).
+    """
+
+    story: RunStory
+    before: RunState | None
+    at: datetime

@@ -1,0 +1,65 @@
+"""Log lines: one for each state change, for people or, as JSON, for machines."""
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from cronstream.core.records import format_time
+from cronstream.settings import Settings
+
+#: Loggers whose chatter says nothing to an operator; what they warn of is told.
+_CHATTY = ("faust", "mode", "asyncio", "aiohttp")
+#: aiokafka logs some hundred ERROR lines a second while a broker is away; we say it once.
+_NOISY = ("aiokafka",)
+
+
+class PlainFormatter(logging.Formatter):
+    """``12:00:01Z run backup@…: attempt 1 started``; what is above INFO says its level."""
+
+    converter = time.gmtime
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(message)s", "%H:%M:%SZ")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line without what was raised."""
+        if record.levelno > logging.INFO:
+            record.message = f"{record.levelname}: {record.message}"
+        return super().formatMessage(record)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: at, level, logger, message, and action and run where there are."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "at": format_time(datetime.fromtimestamp(record.created, UTC)),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for name in ("action", "run"):
+            if hasattr(record, name):
+                line[name] = getattr(record, name)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line).decode()
+
+
+def logging_config(settings: Settings) -> dict[str, Any]:
+    """Return the configuration, as ``logging.config.dictConfig`` takes it."""
+    formatter = JsonFormatter if settings.log_format == "json" else PlainFormatter
+    quiet = {name: {"level": "WARNING"} for name in _CHATTY}
+    silent = {name: {"level": "CRITICAL"} for name in _NOISY}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": formatter}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "loggers": {**quiet, **silent, "cronstream": {"level": "INFO"}},
+    }

@@ -1,0 +1,103 @@
+"""What an installation sets: environment variables ``CRONSTREAM_*``, with their defaults.
+
+This is the only module that reads the environment. Command-line options that set the same thing
+write the variable before the settings are first asked for, so that options win.
+"""
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cronstream.errors import SettingsError
+
+
+def _user_data_folder() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "cronstream"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "cronstream"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; one value each for the whole installation, or for a process.
+
+    The inequality that keeps a broker's failover from costing anything is
+    ``broker failover < fence_s < lease_s`` (design, rule 8).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CRONSTREAM_", extra="ignore")
+
+    #: Where Kafka is; several brokers are separated by semicolons.
+    broker: str = "kafka://127.0.0.1:9092"
+    #: The crontab that a scheduler reads, and from which workers learn the clusters' names.
+    crontab: Path = Path("crontab.yaml")
+    #: Where processes of this user keep what they need between starts.
+    data_dir: Path = Field(default_factory=_user_data_folder)
+
+    #: Where Kafka's jars are kept once they are downloaded; ``jars`` in the data folder if not set.
+    jar_cache: Path | None = None
+    #: The Java to prefer for the embedded Kafka, as every Java tool takes it.
+    java_home: Path | None = Field(default=None, validation_alias="JAVA_HOME")
+    #: If it is not empty, nothing is coloured (no-color.org).
+    no_color: str = Field(default="", validation_alias="NO_COLOR")
+
+    #: Partitions of each log, for the whole installation: never changed once there are runs.
+    partitions: Annotated[int, Field(ge=1, le=1024)] = 12
+    #: Scheduler shards, for the whole installation: never changed once there are jobs.
+    shards: Annotated[int, Field(ge=1, le=256)] = 1
+    #: Copies of each topic; 3 on a cluster of brokers.
+    replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
+    #: Copies that must have a message before it is acknowledged.
+    min_insync_replicas: Annotated[int, Field(ge=1, le=9)] = 1
+
+    #: Seconds before its due time that a run is published and claimed.
+    look_ahead_s: Annotated[float, Field(ge=5, le=600)] = 30.0
+    #: Commands that one worker runs at a time.
+    slots: Annotated[int, Field(ge=1, le=10_000)] = 64
+    #: Seconds without a heartbeat after which a worker is lost.
+    lease_s: Annotated[float, Field(ge=1, le=600)] = 6.0
+    #: Seconds that a read-back heartbeat lets a worker start attempts; less than the lease.
+    fence_s: Annotated[float, Field(ge=0.5, le=600)] = 4.5
+    #: Seconds that running commands have to end when their worker is told to stop.
+    drain_s: Annotated[float, Field(ge=0, le=86_400)] = 20.0
+    #: Bytes of a command's output that are kept from its beginning, and as many from its end.
+    output_bytes: Annotated[int, Field(ge=0, le=262_144)] = 4096
+
+    #: A topic in the old layout whose messages are to be made into runs; see docs/migration.md.
+    legacy_topic: str | None = None
+    #: Where Faust's web server listens.
+    web_bind: str = "127.0.0.1"
+    #: Its port; 0 takes a free one.
+    web_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    #: ``plain`` for a person or a supervisor, or ``json``.
+    log_format: Annotated[str, Field(pattern="^(plain|json)$")] = "plain"
+
+    @property
+    def bootstrap(self) -> list[str]:
+        """``host:port`` of each broker, as Kafka clients want it."""
+        return [part.split("://")[-1].strip("/") for part in self.broker.split(";") if part]
+
+
+def child_environment(**changes: str) -> dict[str, str]:
+    """Return the environment for a child process: this one's, with `changes`."""
+    return {**os.environ, **changes}
+
+
+@cache
+def settings() -> Settings:
+    """Return this process's settings, read once.
+
+    Raises:
+        SettingsError: If a variable's value cannot be used; the sentence names each.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = (
+            f"CRONSTREAM_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        )
+        raise SettingsError("; ".join(faults)) from error

@@ -1,0 +1,17 @@
+"""All parts of an installation as child processes of one: what ``cronstream up`` does."""
+
+from cronstream.supervisor.command import Command, Installation, worker_command
+from cronstream.supervisor.plan import parts
+from cronstream.supervisor.screen import Screen
+from cronstream.supervisor.signals import stop_signals
+from cronstream.supervisor.supervisor import Supervisor
+
+__all__ = [
+    "Command",
+    "Installation",
+    "Screen",
+    "Supervisor",
+    "parts",
+    "stop_signals",
+    "worker_command",
+]

@@ -1,0 +1,54 @@
+"""What a part is started with."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cronstream.core.naming import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program with its arguments, and the variables that its environment has besides ours."""
+
+    argv: tuple[str, ...]
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What all parts have in common.
+
+    Attributes:
+        broker: Where Kafka is, as ``kafka://host:port``.
+        crontab: The crontab, as an absolute path.
+        data_dir: Where the parts keep their files, each in a folder of its own.
+        slots: Commands that each worker runs at a time; None for the default.
+    """
+
+    broker: str
+    crontab: Path
+    data_dir: Path
+    slots: int | None = None
+
+
+def worker_command(installation: Installation, role: Role, web_port: int) -> Command:
+    """Return the command that a person would type for this role, with what it has to know."""
+    folder = installation.data_dir / "parts" / role.group
+    options = [] if role.cluster is None else ["--cluster", role.cluster]
+    if role.retry:
+        options.append("--retry")
+    variables = {
+        "CRONSTREAM_BROKER": installation.broker,
+        "CRONSTREAM_CRONTAB": str(installation.crontab),
+        "CRONSTREAM_DATA_DIR": str(installation.data_dir),
+        "CRONSTREAM_LOG_FORMAT": "plain",
+        "CRONSTREAM_WEB_PORT": str(web_port),
+        # Lines are to come when they are written, also those of a part that dies.
+        "PYTHONUNBUFFERED": "1",
+    }
+    if installation.slots is not None:
+        variables["CRONSTREAM_SLOTS"] = str(installation.slots)
+    faust = (sys.executable, "-m", "faust", "-A", "cronstream", "--datadir", str(folder))
+    return Command((*faust, "worker", *options, "--web-port", str(web_port)), variables)

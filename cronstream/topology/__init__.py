@@ -1,0 +1,1 @@
+"""What is on Kafka and how it gets there: topics, durable publishing, reading, quarantine."""

@@ -1,0 +1,155 @@
+"""Reads topics without a consumer group: to catch up, to follow, and for people."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from cronstream.errors import BrokerError
+from cronstream.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class LogMessage:
+    """One message as it stands on a topic.
+
+    Attributes:
+        at: When it was appended, by the log's clock (UTC).
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    at: datetime
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Reader:
+    """A plain consumer with no group: it commits nothing, and nobody rebalances because of it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._consumer: Any = None
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            BrokerError: If no broker answers.
+        """
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
+        try:
+            await consumer.start()
+        except KafkaError as error:
+            with contextlib.suppress(KafkaError):
+                await consumer.stop()
+            where = ", ".join(self._settings.bootstrap)
+            raise BrokerError(f"no Kafka answers at {where}: {error}") from error
+        self._consumer = consumer
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def __aenter__(self) -> Self:
+        """Connect, and disconnect at the end of the block."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.stop()
+
+    async def topics(self) -> set[str]:
+        """Return the names of all topics that are there."""
+        return set(await self._consumer.topics())
+
+    async def partitions(self, topic: str) -> list[int]:
+        """Return the numbers of a topic's partitions, or none if there is no such topic."""
+        if topic not in await self._consumer.topics():
+            return []
+        return sorted(self._consumer.partitions_for_topic(topic) or ())
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Return for each partition the offset that its next message will have."""
+        found = await self._consumer.end_offsets([TopicPartition(topic, p) for p in partitions])
+        return {tp.partition: offset for tp, offset in found.items()}
+
+    async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Return for each partition the first offset that it still has."""
+        tps = [TopicPartition(topic, p) for p in partitions]
+        found = await self._consumer.beginning_offsets(tps)
+        return {tp.partition: offset for tp, offset in found.items()}
+
+    async def offsets_at(
+        self, topic: str, partitions: Iterable[int], moment: datetime
+    ) -> dict[int, int]:
+        """Return for each partition the offset of its first message from `moment` on."""
+        wanted = {TopicPartition(topic, p): int(moment.timestamp() * 1000) for p in partitions}
+        found = await self._consumer.offsets_for_times(wanted)
+        ends = await self.ends(topic, [tp.partition for tp in wanted])
+        return {
+            tp.partition: ends[tp.partition] if at is None else at.offset
+            for tp, at in found.items()
+        }
+
+    async def read(
+        self, topic: str, start: dict[int, int], end: dict[int, int]
+    ) -> AsyncIterator[LogMessage]:
+        """Yield the messages from `start` up to (not including) `end`, in order by partition.
+
+        What retention has deleted is passed over.
+        """
+        left = {p for p in start if start[p] < end.get(p, 0)}
+        self.follow({TopicPartition(topic, p): start[p] for p in left})
+        while left:
+            for message in await self.poll(1.0):
+                if message.partition in left and message.offset < end[message.partition]:
+                    yield message
+            for p in list(left):
+                if await self._consumer.position(TopicPartition(topic, p)) >= end[p]:
+                    left.discard(p)
+
+    def follow(self, places: dict[TopicPartition, int]) -> None:
+        """From now on, `poll` reads these partitions, each from its offset."""
+        if not places:
+            self._consumer.unsubscribe()
+            return
+        self._consumer.assign(list(places))
+        for place, offset in places.items():
+            self._consumer.seek(place, offset)
+
+    async def poll(self, timeout_s: float) -> list[LogMessage]:
+        """Return what has come on the partitions that are followed; nothing after `timeout_s`."""
+        if not self._consumer.assignment():
+            await asyncio.sleep(timeout_s)
+            return []
+        batches = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=5000)
+        return [_message(raw) for batch in batches.values() for raw in batch]
+
+
+def _message(raw: Any) -> LogMessage:
+    return LogMessage(
+        topic=raw.topic,
+        partition=raw.partition,
+        offset=raw.offset,
+        at=datetime.fromtimestamp(raw.timestamp / 1000, UTC),
+        key=raw.key,
+        value=raw.value,
+        headers=tuple(raw.headers or ()),
+    )

@@ -1,0 +1,60 @@
+"""When the fold of a partition is written to the ``ledgers`` table.
+
+A snapshot costs what the state is large, so it is made when as much has been folded since the
+last one: the cost for each entry stays the same, and a new owner folds at most about that much
+again. Nothing depends on it being fresh (see `cronstream.core.ledger.rows`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.rows import from_row, to_row
+
+#: Messages folded since the last snapshot, at least, before there is another for that reason.
+_LEAST_MESSAGES = 1000
+#: Seconds after which a changed partition is written in any case.
+_MOST_S = 30.0
+
+
+@dataclass(slots=True)
+class _Written:
+    next_offset: int
+    at: float
+
+
+class Snapshots:
+    """Writes ledgers to a Faust table, and reads them back."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        self._written: dict[int, _Written] = {}
+
+    def load(self, partition: int, *, retry: bool) -> Ledger:
+        """Return the partition's last snapshot, or an empty ledger if there is none.
+
+        Raises:
+            MessageError: If the row cannot be read.
+        """
+        row = self._table.get(str(partition))
+        ledger = Ledger(retry=retry) if row is None else from_row(row)
+        self._written[partition] = _Written(ledger.next_offset, 0.0)
+        return ledger
+
+    def write_if_due(self, partition: int, ledger: Ledger, mono: float) -> bool:
+        """Write a snapshot of a partition that this worker owns, if it is time for one."""
+        written = self._written.setdefault(partition, _Written(ledger.next_offset, mono))
+        written.at = written.at or mono
+        since = ledger.next_offset - written.next_offset
+        size = len(ledger.live) + len(ledger.marks) + len(ledger.recent)
+        if since == 0 or (since < _LEAST_MESSAGES + size and mono - written.at < _MOST_S):
+            return False
+        self.write(partition, ledger, mono)
+        return True
+
+    def write(self, partition: int, ledger: Ledger, mono: float) -> None:
+        """Write a snapshot now; it goes out in order with what this process wrote before."""
+        key, row = str(partition), to_row(ledger, partition)
+        self._table.data[key] = row
+        self._table.send_changelog(partition, key, row)
+        self._written[partition] = _Written(ledger.next_offset, mono)

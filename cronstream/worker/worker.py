@@ -1,0 +1,298 @@
+"""The shell of a worker: it reads, sends, and talks to the executor; the core decides.
+
+The way in is Faust's stream of the log, or, for partitions that are held but not assigned, a
+plain consumer; both feed `_take`, where a message counts once, by its offset. A gap in what the
+stream brings (a committed offset is ahead of the snapshot after a crash) is read from the log.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from aiokafka.structs import TopicPartition
+
+from cronstream import clock
+from cronstream.core.codec import decode_entries
+from cronstream.core.ledger.actions import (
+    Action,
+    Append,
+    Publish,
+)
+from cronstream.core.ledger.admission import Place
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.member import Member
+from cronstream.core.ledger.state import STALE, News, SkipNews
+from cronstream.core.naming import Role
+from cronstream.core.records import Entry, Forwarded, Outcome, Run, format_time
+from cronstream.errors import MessageError
+from cronstream.executor import protocol
+from cronstream.executor.handle import ExecutorHandle
+from cronstream.settings import Settings
+from cronstream.topology.publish import Publisher, partition_of
+from cronstream.topology.quarantine import Quarantine
+from cronstream.topology.reading import LogMessage, Reader
+from cronstream.worker.commands import moment, to_command, to_finished
+from cronstream.worker.snapshots import Snapshots
+
+logger = logging.getLogger(__name__)
+
+#: How long a turn waits for something to happen.
+_TURN_S = 0.1
+#: How long a stopping worker waits for the broker to take what it gives back.
+_FLUSH_S = 3.0
+#: Beyond the drain time, how long ended commands have to be reported.
+_END_S = 15.0
+
+
+class Worker:
+    """One process of a cluster's worker or retry worker."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        role: Role,
+        member: Member,
+        table: Any,
+        on_fatal: Callable[[str], None],
+    ) -> None:
+        self._settings, self._role, self.member = settings, role, member
+        self._log = role.log
+        self._snapshots = Snapshots(table)
+        self._publisher = Publisher(settings)
+        self._quarantine = Quarantine(self._publisher)
+        self._gaps, self._follower = Reader(settings), Reader(settings)
+        self._on_fatal = on_fatal
+        self._executor: ExecutorHandle | None = None
+        self._woken = asyncio.Event()
+        self._catching_up = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # -- life -----------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Connect, start the executor, and begin to turn.
+
+        Raises:
+            BrokerError: If no broker answers.
+        """
+        await asyncio.gather(self._publisher.start(), self._gaps.start(), self._follower.start())
+        self._executor = await ExecutorHandle.launch(
+            slots=self._settings.slots,
+            output_bytes=self._settings.output_bytes,
+            on_reports=self._reported,
+            on_death=self._executor_died,
+        )
+        self._spawn(self._turn_for_ever())
+        self._spawn(self._follow_for_ever())
+
+    async def drain(self) -> None:
+        """Before the worker leaves its group: claim nothing more, release what has not started."""
+        self.member.drain()
+        self._turn()
+        await asyncio.sleep(_TURN_S)
+        await self._publisher.flush(_FLUSH_S)
+
+    async def finish(self) -> None:
+        """After it has left: let running commands end, then end them; and disconnect."""
+        self.member.assigned([], self._load)
+        running = len(self.member.holding)
+        if running:
+            logger.info("%d running, waiting up to %gs", running, self._settings.drain_s)
+        await self._until_nothing_is_held(self._settings.drain_s)
+        if self.member.holding:
+            self.member.end_all(Outcome.INTERRUPTED, "its worker was told to stop")
+            self._turn()
+            await self._until_nothing_is_held(_END_S)
+        await self._publisher.flush(_FLUSH_S)
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of everything at once: the executor ends what still runs."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._executor is not None:
+            await self._executor.close()
+        await asyncio.gather(self._gaps.stop(), self._follower.stop(), self._publisher.stop())
+
+    async def _until_nothing_is_held(self, limit_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while self.member.holding or self.member.claiming:  # noqa: ASYNC110 - many causes
+                    await asyncio.sleep(_TURN_S / 2)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- membership -----------------------------------------------------------------------
+
+    def revoked(self) -> None:
+        """A rebalance begins."""
+        self.member.revoked()
+
+    def assigned(self, partitions: set[int]) -> None:
+        """A rebalance is over, and Faust has recovered the tables."""
+        self.member.assigned(partitions, self._load)
+        logger.info("owns %d of %d partitions", len(partitions), self._settings.partitions)
+        self._woken.set()
+
+    def _load(self, partition: int) -> Ledger:
+        try:
+            return self._snapshots.load(partition, retry=self._role.retry)
+        except MessageError as error:
+            logger.warning("partition %d: %s; its log is folded from the start", partition, error)
+            return Ledger(retry=self._role.retry)
+
+    # -- reading --------------------------------------------------------------------------
+
+    async def fold(self, stream: Any) -> AsyncIterator[int]:
+        """Fold the log; the body of this role's agent. Nothing waits in the stream."""
+        async for event in stream.events():
+            raw = event.message
+            at = datetime.fromtimestamp(raw.timestamp, UTC)
+            await self._take(
+                LogMessage(raw.topic, raw.partition, raw.offset, at, raw.key, raw.value)
+            )
+            yield raw.offset
+
+    async def _follow_for_ever(self) -> None:
+        """Read what no stream brings: see `Member.to_follow`."""
+        following: set[int] = set()
+        while True:
+            wanted = {p for p in self.member.to_follow() if p in self.member.ledgers}
+            if wanted != following:
+                places = {p: self.member.ledgers[p].next_offset for p in wanted}
+                self._follower.follow({TopicPartition(self._log, p): o for p, o in places.items()})
+                following = wanted
+            for message in await self._follower.poll(_TURN_S):
+                await self._take(message)
+
+    async def _take(self, message: LogMessage) -> None:
+        ledger = self.member.ledgers.get(message.partition)
+        if ledger is not None and message.offset > ledger.next_offset:
+            await self._catch_up(message.partition, message.offset)
+        self._fold(message)
+        self._woken.set()
+
+    async def _catch_up(self, partition: int, end: int) -> None:
+        async with self._catching_up:
+            ledger = self.member.ledgers.get(partition)
+            if ledger is None or ledger.next_offset >= end:
+                return
+            start = ledger.next_offset
+            async for message in self._gaps.read(self._log, {partition: start}, {partition: end}):
+                self._fold(message)
+            logger.debug("partition %d: caught up from %d to %d", partition, start, end)
+
+    def _fold(self, message: LogMessage) -> None:
+        partition = message.partition
+        ledger = self.member.ledgers.get(partition)
+        if ledger is None or message.offset < ledger.next_offset:
+            return
+        entries, refused = decode_entries(message.value)
+        place = Place(
+            self._role.cluster or "",
+            self._role.retry,
+            partition,
+            lambda job: partition_of(job, self._settings.partitions),
+        )
+        fit: list[Entry] = []
+        for entry in entries:
+            problem = place.problem(entry)
+            if problem is None:
+                fit.append(entry)
+            else:
+                refused.append(problem)
+        for reason in refused:
+            self._quarantine.put(self._log, partition, message.offset, message.value, reason)
+        self.member.read(partition, message.offset, message.at, fit, clock.monotonic())
+        self._tell(partition, ledger)
+
+    def _tell(self, partition: int, ledger: Ledger) -> None:
+        owner = self.member.owners.get(partition)
+        if owner is not None and owner.ready:
+            for news in ledger.news:
+                _log_news(news)
+        ledger.news.clear()
+
+    # -- turning --------------------------------------------------------------------------
+
+    async def _turn_for_ever(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TURN_S):
+                    await self._woken.wait()
+            self._woken.clear()
+            self._turn()
+
+    def _turn(self) -> None:
+        mono = clock.monotonic()
+        self.member.wake(clock.now(), mono)
+        actions, self.member.actions = self.member.actions, []
+        to_executor = [command for action in actions if (command := self._do(action))]
+        if to_executor and self._executor is not None:
+            self._executor.send(*to_executor)
+        for partition, owner in self.member.owners.items():
+            if owner.ready and not self.member.rebalancing:
+                self._snapshots.write_if_due(partition, owner.ledger, mono)
+
+    def _do(self, action: Action) -> protocol.Command | None:
+        """Do it, or return what the executor is to be told."""
+        match action:
+            case Append(partition=partition, entry=entry):
+                self._publisher.put(self._log, partition, entry)
+            case Publish():
+                self._spawn(self._publish(action))
+            case _:
+                return to_command(action)
+        return None
+
+    async def _publish(self, action: Publish) -> None:
+        """Publish what was decided, durably; then say so in the log."""
+        sent = [
+            (record, self._publisher.publish(topic, action.job, record))
+            for topic, record in action.messages
+        ]
+        for record, done in sent:
+            ack = await done
+            if isinstance(record, Run) and record.as_of and ack.at - record.as_of > STALE:
+                self.member.publish_again(action)
+                return
+        if action.forwarded:
+            entry = Forwarded(run=action.run, version=action.version)
+            self._publisher.put(self._log, action.partition, entry)
+
+    # -- the executor ---------------------------------------------------------------------
+
+    def _reported(self, reports: list[protocol.Report]) -> None:
+        for report in reports:
+            match report:
+                case protocol.Started(key=key, at=at, pid=pid):
+                    self.member.started(key, moment(at), pid)
+                case protocol.Finished(key=key):
+                    self.member.finished(key, to_finished(report, self.member.me))
+                case protocol.Cancelled(key=key):
+                    self.member.cancelled(key)
+                case protocol.Kept(key=key):
+                    self.member.kept(key)
+        self._woken.set()
+
+    def _executor_died(self, reason: str) -> None:
+        """Without its executor a worker is none: it ends, and its runs are made elsewhere."""
+        self._on_fatal(f"the executor has died ({reason})")
+
+
+def _log_news(news: News | SkipNews) -> None:
+    if isinstance(news, News):
+        extra = {"action": news.action, "run": news.run.id}
+        logger.info("run %s: %s", news.run.id, news.text, extra=extra)
+        return
+    span = format_time(news.from_at)
+    if news.count > 1:
+        span = f"{span} to {format_time(news.to_at)}, {news.count} due times"
+    logger.info("job %s: %s: skipped (%s)", news.job, span, news.reason.value)

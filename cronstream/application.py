@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import secrets
 import socket
 import warnings
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -19,7 +21,7 @@ from cronstream.core import naming
 from cronstream.core.ledger.actions import Timing
 from cronstream.core.ledger.member import Member
 from cronstream.core.naming import Role
-from cronstream.errors import BrokerError, TopologyError
+from cronstream.errors import BrokerError, CronstreamError, TopologyError
 from cronstream.logs import logging_config
 from cronstream.scheduler import Scheduler
 from cronstream.settings import Settings, settings
@@ -29,7 +31,8 @@ from cronstream.topology.topics import cluster_topics, ensure_topics, installati
 from cronstream.worker import Worker
 from cronstream.worker.tables import RunsTable
 
-logger = logging.getLogger(__name__)
+#: Not this module's name: Faust logs the life of an app under that of its class.
+logger = logging.getLogger("cronstream.app")
 
 _FIRST_WEB_PORT = 6066
 
@@ -74,6 +77,10 @@ class Cronstream(faust.App):
     def set_slots(self, slots: int) -> None:
         """Let the worker run this many commands at a time."""
         self._settings.slots = slots
+
+    def log_to(self, level: str | int, logfile: str | None) -> None:
+        """Say where log lines go, and from which level on."""
+        self.conf.logging_config = logging_config(self._settings, level, logfile)
 
     def _be_scheduler(self, config: Settings) -> None:
         publisher = Publisher(config)
@@ -124,12 +131,14 @@ class Cronstream(faust.App):
 
     def _fail(self, reason: str) -> None:
         """End this process: it can no longer do what it is there for."""
-        self.loop.create_task(self.crash(RuntimeError(reason)))
+        logger.error("%s; this process ends", reason)
+        self.loop.create_task(self.crash(CronstreamError(reason)))
 
     # -- Faust's life, in its order -----------------------------------------------------------
 
     async def on_first_start(self) -> None:
         """Before anything connects: wait for the broker, and see that the topics are right."""
+        Path(self.conf.datadir).mkdir(parents=True, exist_ok=True)
         await self._prepare()
         await super().on_first_start()
 
@@ -201,15 +210,16 @@ def _configure(conf: Any, role: Role, config: Settings) -> None:
     conf.broker = config.broker
     conf.datadir = str(config.data_dir / "processes" / role.group)
     conf.web_bind = config.web_bind
-    conf.web_port = config.web_port or _free_web_port(config.web_bind)
+    conf.web_port = config.web_port or _free_web_port(config.web_bind, role)
     conf.canonical_url = f"http://{config.web_bind}:{conf.web_port}"
     conf.topic_replication_factor = config.replication_factor
     conf.topic_partitions = config.partitions if role.cluster else config.shards
-    conf.logging_config = logging_config(config)
 
 
-def _free_web_port(host: str) -> int:
-    for port in range(_FIRST_WEB_PORT, _FIRST_WEB_PORT + 200):
+def _free_web_port(host: str, role: Role) -> int:
+    """Return a port nobody has: a scheduler's is 6066 by habit, a worker's tells its process."""
+    start = _FIRST_WEB_PORT + (1 + os.getpid() % 500 if role.cluster else 0)
+    for port in range(start, start + 500):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -6,6 +6,8 @@ CronstreamError
 ├── MessageError      a message on a topic cannot be used; it goes to quarantine
 ├── TopologyError     a topic is there, but not as this installation needs it
 ├── BrokerError       Kafka cannot be started, reached, or did not take a message in time
+├── LegacyError       the topic of the old layout cannot be moved from as it was asked
+├── NotFoundError     there is no run, job or cluster of the name that a person gave
 └── LaunchError       a command could not be started at all
 """
 
@@ -60,3 +62,14 @@ class LaunchError(CronstreamError):
 
 class SettingsError(CronstreamError):
     """A ``CRONSTREAM_*`` variable has a value that cannot be used; the sentence names it."""
+
+
+class NotFoundError(CronstreamError):
+    """There is no run, job or cluster of that name; the sentence says where to look next."""
+
+
+class LegacyError(CronstreamError):
+    """The topic of the old layout cannot be moved from as it was asked; the sentence says why.
+
+    The process stops with status 1, before it has moved anything.
+    """

@@ -11,7 +11,15 @@ from cronstream.core.records import format_time
 from cronstream.settings import Settings
 
 #: Loggers whose chatter says nothing to an operator; what they warn of is told.
-_CHATTY = ("faust", "mode", "asyncio", "aiohttp")
+_CHATTY = (
+    "faust",
+    "mode",
+    "asyncio",
+    "aiohttp",
+    # The services of these modules log their life as Faust's own do.
+    "cronstream.application",
+    "cronstream.worker.tables",
+)
 #: aiokafka logs some hundred ERROR lines a second while a broker is away; we say it once.
 _NOISY = ("aiokafka",)
 
@@ -50,16 +58,27 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line).decode()
 
 
-def logging_config(settings: Settings) -> dict[str, Any]:
-    """Return the configuration, as ``logging.config.dictConfig`` takes it."""
+def logging_config(
+    settings: Settings, level: str | int = "INFO", logfile: str | None = None
+) -> dict[str, Any]:
+    """Return the configuration, as ``logging.config.dictConfig`` takes it.
+
+    Args:
+        settings: Says the form of the lines.
+        level: What is below it is not told.
+        logfile: Where lines go; None for stderr.
+    """
     formatter = JsonFormatter if settings.log_format == "json" else PlainFormatter
+    handler: dict[str, Any] = {"class": "logging.StreamHandler"}
+    if logfile:
+        handler = {"class": "logging.FileHandler", "filename": logfile}
     quiet = {name: {"level": "WARNING"} for name in _CHATTY}
     silent = {name: {"level": "CRITICAL"} for name in _NOISY}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": formatter}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "root": {"handlers": ["stderr"], "level": "INFO"},
-        "loggers": {**quiet, **silent, "cronstream": {"level": "INFO"}},
+        "handlers": {"lines": {**handler, "formatter": "line", "level": level}},
+        "root": {"handlers": ["lines"], "level": "INFO"},
+        "loggers": {**quiet, **silent, "cronstream": {"level": "DEBUG"}},
     }

@@ -69,6 +69,8 @@ class Settings(BaseSettings):
 
     #: A topic in the old layout whose messages are to be made into runs; see docs/migration.md.
     legacy_topic: str | None = None
+    #: The consumer group of the old workers: what it has not yet read is moved.
+    legacy_group: str | None = None
     #: Where Faust's web server listens.
     web_bind: str = "127.0.0.1"
     #: Its port; 0 takes a free one.

@@ -34,7 +34,7 @@ def find_java(home: Path | None) -> Java:
         version = _version(program)
         if version is None:
             continue
-        if int(version.split(".")[0]) >= OLDEST_JAVA:
+        if int(re.split(r"\D", version, maxsplit=1)[0]) >= OLDEST_JAVA:
             return Java(program, version)
         too_old.append(f"{program} is Java {version}")
     found = "; ".join(too_old) or "none was found"

@@ -33,10 +33,7 @@ def broker(port: int, data_dir: Path | None) -> None:
     """
     with closing(Guard()) as guard:
         embedded = EmbeddedBroker(data_dir or settings().data_dir, port, guard=guard, say=_say)
-        try:
-            status = asyncio.run(_serve(embedded))
-        except BrokerError as error:
-            raise click.ClickException(str(error)) from error
+        status = asyncio.run(_serve(embedded))
     raise SystemExit(status)
 
 

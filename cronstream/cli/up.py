@@ -75,16 +75,10 @@ def run(wish: Wish) -> int:
     """Run an installation until a signal and return the exit status.
 
     Raises:
-        click.ClickException: If the crontab cannot be used at all; it names every problem.
+        CrontabError: If the crontab cannot be used at all; it has every problem.
     """
     path = (wish.crontab or settings().crontab).absolute()
-    try:
-        crontab = read_crontab(path)
-    except CrontabError as error:
-        raise click.ClickException(
-            f"{error.source} cannot be used:\n" + "\n".join(f"  {line}" for line in error.problems)
-        ) from error
-    roles = parts(cluster.name for cluster in crontab.clusters)
+    roles = parts(cluster.name for cluster in read_crontab(path).clusters)
     with closing(Guard()) as guard:
         return asyncio.run(_supervise(wish, path, roles, guard))
 
@@ -93,8 +87,9 @@ async def _supervise(wish: Wish, path: Path, roles: tuple[Role, ...], guard: Gua
     stopping = asyncio.Event()
     screen = _screen(stopping)
     data_dir = (wish.data_dir or settings().data_dir).absolute()
-    broker = None if wish.broker else _embedded(wish, data_dir, guard, screen)
-    url = wish.broker or (broker.url if broker else "")
+    given = wish.broker or _broker_in_settings()
+    broker = None if given else _embedded(wish, data_dir, guard, screen)
+    url = given or (broker.url if broker else "")
     web_port = cache(_web_port)
 
     def command(role: Role) -> Command:
@@ -127,6 +122,11 @@ def _screen(stopping: asyncio.Event) -> Screen:
 
     is_coloured = sys.stdout.isatty() and not settings().no_color
     return Screen(sys.stdout, is_coloured=is_coloured, on_closed=on_closed)
+
+
+def _broker_in_settings() -> str | None:
+    """Return where Kafka is if a variable or an option says so; the default does not count."""
+    return settings().broker if "broker" in settings().model_fields_set else None
 
 
 def _embedded(wish: Wish, data_dir: Path, guard: Guard, screen: Screen) -> EmbeddedBroker:

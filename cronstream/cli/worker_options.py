@@ -11,6 +11,7 @@ before click parses counts: so this module is imported by the application.
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from faust.cli import agents, clean_versions, model, models, reset, send, tables
 from faust.cli import worker as worker_module
 from faust.cli.base import option
@@ -108,10 +109,16 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
         *worker_module.worker.options,
     ]
 
+    def __init__(self, ctx: click.Context, *args: Any, **kwargs: Any) -> None:
+        super().__init__(ctx, *args, **kwargs)
+        if ctx.get_parameter_source("loglevel") is ParameterSource.DEFAULT:
+            self._loglevel = "INFO"  # one line for each state change; Faust's own default is WARN
+
     def as_service(self, loop: Any, *args: Any, slots: int | None = None, **kwargs: Any) -> Any:
         """Return what is to run: the app, in its role."""
         if slots is not None:
             self.app.set_slots(slots)
+        self.app.log_to(self.loglevel, self.logfile)
         return super().as_service(loop, *args, **kwargs)
 
     def _banner_data(self, worker: Any) -> Any:

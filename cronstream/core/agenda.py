@@ -1,4 +1,4 @@
-"""What is due next of each job: a heap that costs as much as is due, however many jobs there are."""
+"""What is due next of each job: a heap, which costs as much as is due and not as jobs there are."""
 
 import heapq
 from collections.abc import Iterable

@@ -4,17 +4,26 @@ Values in, values out: both clocks are passed in, and the caller counts the slot
 """
 
 from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TypeAlias
 
 from cronstream.executor.protocol import Hold
 
-#: Seconds that a key is remembered after it was started or cancelled.
+#: Seconds that a key is remembered after it ended or was cancelled.
 REMEMBERED_S = 3600.0
 #: Most keys remembered: about 30 MB; beyond it the oldest are forgotten earlier.
 MOST_REMEMBERED = 200_000
 
 _Place: TypeAlias = tuple[float, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """A key that is over, remembered ``until`` (monotonic seconds)."""
+
+    until: float
+    has_started: bool
 
 
 class Waiting:
@@ -31,14 +40,15 @@ class Waiting:
         self._needs_go: set[str] = set()
         self._needs_lease: defaultdict[str, list[_Place]] = defaultdict(list)
         self._leases: dict[str, float] = {}
-        self._gone: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+        self._running: set[str] = set()
+        self._gone: OrderedDict[str, _Memory] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._holds)
 
     def hold(self, hold: Hold) -> bool:
         """Take ``hold``, unless its key has been told before; say whether it was taken."""
-        if hold.key in self._holds or hold.key in self._gone:
+        if hold.key in self._holds or hold.key in self._running or hold.key in self._gone:
             return False
         place = (hold.at, self._arrivals, hold.key)
         self._arrivals += 1
@@ -61,8 +71,10 @@ class Waiting:
         A key that was never told, or was forgotten, has not started here: it is remembered, so
         that a hold that comes behind its cancellation is refused.
         """
+        if key in self._running:
+            return False
         if key in self._gone:
-            return not self._gone[key][1]
+            return not self._gone[key].has_started
         self._holds.pop(key, None)
         self._needs_go.discard(key)
         self._remember(key, monotonic, has_started=False)
@@ -88,10 +100,15 @@ class Waiting:
                 continue
             if monotonic < self._leases.get(hold.partition, float("-inf")):
                 del self._holds[hold.key]
-                self._remember(hold.key, monotonic, has_started=True)
+                self._running.add(hold.key)
                 return hold
             self._needs_lease[hold.partition].append(place)
         return None
+
+    def ended(self, key: str, *, monotonic: float) -> None:
+        """Note that the hold ``key``, which was taken, has ended or could not be started."""
+        self._running.discard(key)
+        self._remember(key, monotonic, has_started=True)
 
     def next_at(self) -> float | None:
         """Return when the next hold is due that has its go-ahead; None if there is none."""
@@ -105,6 +122,9 @@ class Waiting:
         self._needs_lease.clear()
 
     def _remember(self, key: str, monotonic: float, *, has_started: bool) -> None:
-        self._gone[key] = (monotonic + REMEMBERED_S, has_started)
-        while len(self._gone) > MOST_REMEMBERED or next(iter(self._gone.values()))[0] <= monotonic:
+        self._gone[key] = _Memory(monotonic + REMEMBERED_S, has_started)
+        while len(self._gone) > MOST_REMEMBERED or self._oldest().until <= monotonic:
             self._gone.popitem(last=False)
+
+    def _oldest(self) -> _Memory:
+        return next(iter(self._gone.values()))

@@ -45,6 +45,9 @@ def worker_command(installation: Installation, role: Role, web_port: int) -> Com
         "CRONSTREAM_DATA_DIR": str(installation.data_dir),
         "CRONSTREAM_LOG_FORMAT": "plain",
         "CRONSTREAM_WEB_PORT": str(web_port),
+        # Roles are given by options; what a shell has set must not make a worker of the scheduler.
+        "CRONSTREAM_CLUSTER": "",
+        "CRONSTREAM_RETRY": "",
         # Lines are to come when they are written, also those of a part that dies.
         "PYTHONUNBUFFERED": "1",
     }

@@ -33,6 +33,9 @@ class Ending:
 class Keeper:
     """Starts a part, and starts it again with a growing delay when it dies.
 
+    A vital part that cannot be started the first time, or calls it wrong usage, is a fault of the
+    whole installation. One that comes with an edit of the crontab is not: it is tried again.
+
     Attributes:
         label: The part's name, as people read it.
         ended: Set once it is neither running nor to be started again.
@@ -44,12 +47,15 @@ class Keeper:
         launch: Callable[[], Awaitable[Child]],
         say: Callable[[str], None],
         backoff: Backoff,
+        *,
+        is_vital: bool = True,
     ) -> None:
         self.label = label
         self.ended = asyncio.Event()
         self._launch = launch
         self._say = say
         self._backoff = backoff
+        self._is_vital = is_vital
         self._stopping = asyncio.Event()
         self._child: Child | None = None
 
@@ -67,7 +73,7 @@ class Keeper:
         """Keep the part alive until `stop`.
 
         Raises:
-            PartError: If its first start shows that no start can succeed.
+            PartError: If it is vital, and its first start shows that no start can succeed.
         """
         try:
             await self._keep()
@@ -81,7 +87,7 @@ class Keeper:
             ending = await self._live()
             if ending is None:
                 return
-            if is_first and (ending.is_usage_error or not ending.was_started):
+            if self._is_vital and is_first and (ending.is_usage_error or not ending.was_started):
                 raise PartError(f"{self.label}: {ending.how}")
             lifetime_s = monotonic() - began
             deaths, is_first = self._backoff.count(deaths, lifetime_s), False
@@ -92,24 +98,26 @@ class Keeper:
     async def _live(self) -> Ending | None:
         """Start the part and wait for its end; None when it was stopped."""
         try:
-            child = await unless(self._stopping, self._launch())
+            status = await unless(self._stopping, self._launch_and_wait())
+            if status is None or self._child is None:
+                if self._child is not None:
+                    await self._child.stop()
+                return None
+            lines = self._child.last_lines()
         except (CronstreamError, OSError) as error:
             return Ending(str(error), [], was_started=False)
-        if child is None:
-            return None
-        self._child = child
-        try:
-            status = await unless(self._stopping, child.wait())
-            if status is None:
-                await child.stop()
-                return None
         except BaseException:
-            await child.kill()
+            if self._child is not None:
+                await self._child.kill()
             raise
         finally:
             self._child = None
-        how = f"ended: {describe(status)}"
-        return Ending(how, child.last_lines(), is_usage_error=status == USAGE_ERROR)
+        return Ending(f"ended: {describe(status)}", lines, is_usage_error=status == USAGE_ERROR)
+
+    async def _launch_and_wait(self) -> int:
+        # Noted at once: whoever is told to stop from here on has a child to end.
+        self._child = await self._launch()
+        return await self._child.wait()
 
     def _report(self, ending: Ending, lifetime_s: float, delay_s: float) -> None:
         self._say(f"{ending.how}, after {lifetime_s:.1f} s; starting it again in {delay_s:g} s")

@@ -113,7 +113,7 @@ class Supervisor:
                 self._begin(self._broker, last_to_end)
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    self._adapt(roles, tasks)
+                    self._adapt(roles, tasks, is_first=True)
                     following = tasks.create_task(self._follow(changes, tasks))
                     await self._stopping.wait()
                     following.cancel()
@@ -129,14 +129,16 @@ class Supervisor:
             if not self._stopping.is_set():
                 self._adapt(roles, tasks)
 
-    def _adapt(self, roles: Iterable[Role], tasks: asyncio.TaskGroup) -> None:
+    def _adapt(
+        self, roles: Iterable[Role], tasks: asyncio.TaskGroup, *, is_first: bool = False
+    ) -> None:
         """Start and stop what makes the running parts `roles`."""
         change = difference(self._keepers, roles)
         for role in change.stop:
             self._say(_US, f"stopping {role}: its cluster is no longer in the crontab")
             self._keepers.pop(role).stop()
         for role in change.start:
-            keeper = self._part_keeper(role)
+            keeper = self._part_keeper(role, is_vital=is_first)
             self._keepers[role] = keeper
             self._begin(keeper, tasks)
 
@@ -172,7 +174,7 @@ class Supervisor:
             await asyncio.wait(left.values(), timeout=_STILL_WAITING_S)
             waited_s += _STILL_WAITING_S
 
-    def _part_keeper(self, role: Role) -> Keeper:
+    def _part_keeper(self, role: Role, *, is_vital: bool) -> Keeper:
         former = next((k.ended for k in self._running if k.label == str(role)), None)
 
         def say(text: str) -> None:
@@ -185,7 +187,7 @@ class Supervisor:
             command = self._command(role)
             return await ProcessChild.start(command, say, self._guard, self._patience_s)
 
-        return Keeper(str(role), launch, say, self._backoff)
+        return Keeper(str(role), launch, say, self._backoff, is_vital=is_vital)
 
     def _broker_keeper(self, broker: Broker) -> Keeper:
         async def launch() -> Child:

@@ -7,6 +7,7 @@ overtakes the claim that it releases (design, section 2).
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -95,7 +96,12 @@ class LogWriter:
     async def _send_all(self) -> None:
         while self._waiting:
             batch = self._take()
-            ack = await self._send(batch)
+            try:
+                ack = await self._send(batch)
+            except asyncio.CancelledError:
+                for item in batch:
+                    item.done.cancel()
+                raise
             for item in batch:
                 if not item.done.done():
                     item.done.set_result(ack)
@@ -142,14 +148,7 @@ class Publisher:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=settings.bootstrap,
-            acks="all",
-            enable_idempotence=True,
-            request_timeout_ms=300_000,
-            max_request_size=1_048_576,
-            linger_ms=0,
-        )
+        self._producer: Any = None
         self._writers: dict[tuple[str, int], LogWriter] = {}
 
     async def start(self) -> None:
@@ -158,17 +157,29 @@ class Publisher:
         Raises:
             BrokerError: If no broker answers.
         """
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._settings.bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            request_timeout_ms=300_000,
+            max_request_size=1_048_576,
+            linger_ms=0,
+        )
         try:
-            await self._producer.start()
+            await producer.start()
         except KafkaError as error:
+            with contextlib.suppress(KafkaError):
+                await producer.stop()
             where = ", ".join(self._settings.bootstrap)
             raise BrokerError(f"no Kafka answers at {where}: {error}") from error
+        self._producer = producer
 
     async def stop(self) -> None:
         """Give up what has not been acknowledged, and disconnect."""
         for writer in self._writers.values():
             writer.cancel()
-        await self._producer.stop()
+        if self._producer is not None:
+            await self._producer.stop()
 
     @property
     def idle(self) -> bool:

@@ -7,7 +7,7 @@ from cronstream.core.records import Finished, Outcome, Run, format_time
 from cronstream.executor import protocol
 
 
-def to_command(action: Hand | Go | Cancel | End | Lease) -> protocol.Command:
+def to_command(action: Hand | Go | Cancel | End | Lease) -> protocol.Order:
     """Return what the executor is to be told."""
     match action:
         case Hand():
@@ -16,8 +16,8 @@ def to_command(action: Hand | Go | Cancel | End | Lease) -> protocol.Command:
             return protocol.Go(key)
         case Cancel(key=key):
             return protocol.Cancel(key)
-        case End(key=key, outcome=outcome, note=note):
-            return protocol.End(key, outcome.value, note)
+        case End(key=key, note=note):
+            return protocol.End(key, "interrupted", note)
         case Lease(partition=partition, until=until):
             return protocol.Lease(str(partition), until)
 

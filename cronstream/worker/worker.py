@@ -241,7 +241,7 @@ class Worker:
             if owner.ready and not self.member.rebalancing:
                 self._snapshots.write_if_due(partition, owner.ledger, mono)
 
-    def _do(self, action: Action) -> protocol.Command | None:
+    def _do(self, action: Action) -> protocol.Order | None:
         """Do it, or return what the executor is to be told."""
         match action:
             case Append(partition=partition, entry=entry):
@@ -284,6 +284,7 @@ class Worker:
 
     def _executor_died(self, reason: str) -> None:
         """Without its executor a worker is none: it ends, and its runs are made elsewhere."""
+        self.member.abandon()
         self._on_fatal(f"the executor has died ({reason})")
 
 

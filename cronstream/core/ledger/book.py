@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import datetime
 
 from cronstream.core.ledger.state import KEEP, LONG_AGO, Beat, LiveRun, Mark, News, SkipNews, State
-from cronstream.core.records import Run, Verdict, format_time
+from cronstream.core.records import Run, Verdict, format_clock
 
 
 class Book:
@@ -64,7 +64,7 @@ class Book:
         self.unindex(live.run.id)
         live.state, live.holder, live.claim, live.version = State.QUEUED, None, None, self.offset
         self.index(live)
-        self.say(live.run, "queued", f"queued, due {format_time(live.run.not_before)}")
+        self.say(live.run, "queued", f"queued, due {format_clock(live.run.not_before)}")
 
     def remove(self, run_id: str) -> None:
         """Let go of a run, whatever it is waiting for."""

@@ -39,7 +39,7 @@ from cronstream.core.records import (
     Started,
     Verdict,
     Withdrawal,
-    format_time,
+    format_clock,
 )
 from cronstream.core.retry import Complete, Discard, Retry, decide, describe, failures, with_attempt
 
@@ -258,16 +258,16 @@ class Ledger(Book):
         live.run = with_attempt(live.run, attempt)
         match decision:
             case Complete():
-                self.say(live.run, "finished", f"attempt {attempt.attempt} succeeded")
                 if self.retry:
+                    self.say(live.run, "finished", f"attempt {attempt.attempt} succeeded")
                     self._effect(live, Effect.SETTLE)
                 else:
-                    self._verdict(live, Verdict.SUCCEEDED, "")
+                    self._verdict(live, Verdict.SUCCEEDED, f"attempt {attempt.attempt}")
             case Retry(not_before=not_before):
                 live.not_before = not_before
                 count = f"{failures(live.run)} of {live.run.max_attempts} failures"
                 text = f"{describe(attempt)}, {count}; next attempt not before"
-                self.say(live.run, "finished", f"{text} {format_time(not_before)}")
+                self.say(live.run, "finished", f"{text} {format_clock(not_before)}")
                 self._effect(live, Effect.RETRY)
             case Discard(reason=reason):
                 self.say(live.run, "finished", describe(attempt))

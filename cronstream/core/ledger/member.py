@@ -128,6 +128,16 @@ class Member:
         self.draining = True
         self._cancel_unstarted(set(self.ledgers))
 
+    def abandon(self) -> None:
+        """The executor is gone: nothing that it had is held any more.
+
+        No entry says so. Without heartbeats the leases run out, and the owner's `Lost` has the
+        attempts made again: what had started, and what had not, cannot be told from here.
+        """
+        self.draining = True
+        self.holding.clear()
+        self.claiming.clear()
+
     def end_all(self, outcome: Outcome, note: str) -> None:
         """End every command that still runs."""
         self.actions.extend(End(key, outcome, note) for key in self.holding)

@@ -1,0 +1,169 @@
+"""How commands reach Kafka: found out within seconds, and an absent one is said in one line."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import click
+from aiokafka.errors import KafkaError
+
+from cronstream.core import naming
+from cronstream.core.ledger.state import STALE
+from cronstream.core.records import Message, Run
+from cronstream.errors import BrokerError, NotFoundError
+from cronstream.history.scope import LogReader
+from cronstream.settings import Settings, settings
+from cronstream.topology.publish import Ack, Publisher
+from cronstream.topology.reading import Reader
+
+_PROBE_S = 3.0
+_CONNECT_S = 5.0
+_ACK_S = 30.0
+_TRIES = 3
+
+
+class Startable(Protocol):
+    """Something that connects and disconnects."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
+
+class StartableReader(LogReader, Startable, Protocol):
+    """What is needed of `Reader`."""
+
+
+class RunPublisher(Startable, Protocol):
+    """What is needed of `Publisher`."""
+
+    def publish(
+        self, topic: str, key: str, record: Message, *, partitions: int | None = None
+    ) -> asyncio.Future[Ack]:
+        """Put a record on the partition of its key."""
+
+
+async def probe(bootstrap: list[str]) -> None:
+    """Return once any of the brokers accepts a connection.
+
+    Kafka's client would try for as long as a minute, and say no more in the end.
+
+    Raises:
+        BrokerError: If none does.
+    """
+    faults = []
+    for address in bootstrap:
+        host, _, port = address.rpartition(":")
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except TimeoutError:
+            faults.append(f"{address}: no answer within {_PROBE_S:.0f} s")
+        except (OSError, ValueError) as error:
+            faults.append(f"{address}: {error}")
+        else:
+            writer.close()
+            return
+    raise BrokerError(
+        f"no Kafka answers ({'; '.join(faults)}); start one with 'cronstream up', "
+        "or say where it is with --broker or CRONSTREAM_BROKER"
+    )
+
+
+StartableT = TypeVar("StartableT", bound=Startable)
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """How to get at Kafka; tests put their own in click's ``obj``."""
+
+    reader: Callable[[Settings], StartableReader] = Reader
+    publisher: Callable[[Settings], RunPublisher] = Publisher
+    probe: Callable[[list[str]], Awaitable[None]] = probe
+
+
+def connections() -> Connections:
+    """Return what the command that runs now is to use."""
+    return click.get_current_context().find_object(Connections) or Connections()
+
+
+def reading() -> AbstractAsyncContextManager[StartableReader]:
+    """Give a connected reader; raises BrokerError if no broker answers, or it fails meanwhile."""
+    return _connected(connections().reader)
+
+
+def publishing() -> AbstractAsyncContextManager[RunPublisher]:
+    """Give a connected publisher; raises BrokerError if no broker answers, or it fails."""
+    return _connected(connections().publisher)
+
+
+@asynccontextmanager
+async def _connected(make: Callable[[Settings], StartableT]) -> AsyncIterator[StartableT]:
+    chosen = settings()
+    await connections().probe(chosen.bootstrap)
+    client = make(chosen)
+    try:
+        async with asyncio.timeout(_CONNECT_S):
+            await client.start()
+    except TimeoutError as error:
+        where = ", ".join(chosen.bootstrap)
+        raise BrokerError(
+            f"what listens at {where} does not answer as a Kafka broker within {_CONNECT_S:.0f} s"
+        ) from error
+    try:
+        yield client
+    except KafkaError as error:
+        raise BrokerError(f"Kafka failed: {error}") from error
+    finally:
+        await client.stop()
+
+
+async def publish_runs(publisher: RunPublisher, reader: LogReader, runs: list[Run]) -> list[Ack]:
+    """Publish runs with a cause to their clusters' logs; return where each of them stands.
+
+    A run that the broker got too long after it was judged is refused by the fold (rule 11), which
+    its acknowledgement tells; it is sent again then, judged by the log's clock.
+
+    Raises:
+        NotFoundError: If a cluster has no log.
+        BrokerError: If the broker does not acknowledge one in time.
+    """
+    counts = {}
+    for cluster in sorted({run.cluster for run in runs}):
+        counts[cluster] = len(await reader.partitions(naming.log(cluster)))
+        if not counts[cluster]:
+            raise NotFoundError(
+                f"there is no cluster {cluster!r} on this broker: no topic {naming.log(cluster)}"
+            )
+    sent = [_send(publisher, run, counts[run.cluster]) for run in runs]
+    return [
+        await _acknowledged(publisher, run, counts[run.cluster], ack)
+        for run, ack in zip(runs, sent, strict=True)
+    ]
+
+
+def _send(publisher: RunPublisher, run: Run, partitions: int) -> asyncio.Future[Ack]:
+    return publisher.publish(naming.log(run.cluster), run.job, run, partitions=partitions)
+
+
+async def _acknowledged(
+    publisher: RunPublisher, run: Run, partitions: int, sent: asyncio.Future[Ack]
+) -> Ack:
+    for _ in range(_TRIES):
+        try:
+            async with asyncio.timeout(_ACK_S):
+                ack = await sent
+        except TimeoutError as error:
+            raise BrokerError(
+                f"run {run.id}: not acknowledged within {_ACK_S:.0f} s, so it is not known whether "
+                f"it is on the log; look with 'cronstream show {run.id}' before you try again"
+            ) from error
+        if run.as_of is None or ack.at - run.as_of <= STALE:
+            return ack
+        run = run.derive(as_of=ack.at)
+        sent = _send(publisher, run, partitions)
+    raise BrokerError(f"run {run.id}: the broker took it too late each time; nothing was run")

@@ -1,0 +1,195 @@
+"""``cronstream discarded`` and ``cronstream replay``: runs that are out of attempts."""
+
+import asyncio
+import sys
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import click
+
+from cronstream import clock
+from cronstream.cli.connection import publish_runs, publishing, reading
+from cronstream.cli.options import (
+    Moment,
+    chosen_clusters,
+    cluster_option,
+    job_option,
+    since_option,
+)
+from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, say
+from cronstream.core.records import Cause, Run, format_time
+from cronstream.errors import NotFoundError
+from cronstream.history.discards import DiscardedRun, discarded_runs, with_replays
+from cronstream.history.fields import discarded_fields
+from cronstream.history.scope import LogReader, Scope
+
+_COLUMNS = (
+    Column("Run"),
+    Column("Attempts"),
+    Column("Reason"),
+    Column("Discarded at"),
+    Column("Replayed as"),
+)
+
+
+@click.command
+@job_option
+@cluster_option
+@since_option("7d", "Discarded from then on")
+@json_option
+def discarded(*, job: str | None, cluster: str | None, since: datetime, as_json: bool) -> None:
+    """List the runs that are out of attempts, the newest last, and which were replayed."""
+    found = asyncio.run(_discarded(Scope(since=since, job=job), cluster))
+    if as_json:
+        for one in found:
+            emit_json(discarded_fields(one))
+    else:
+        emit_table(_COLUMNS, [_row(one) for one in found])
+
+
+async def _discarded(scope: Scope, cluster: str | None) -> list[DiscardedRun]:
+    async with reading() as reader:
+        scope = replace(scope, clusters=await chosen_clusters(reader, cluster))
+        return await with_replays(reader, await discarded_runs(reader, scope))
+
+
+def _row(one: DiscardedRun) -> tuple[str, ...]:
+    return (
+        one.run.id,
+        f"{one.run.attempt} of {one.run.max_attempts}",
+        one.reason,
+        format_time(one.discarded_at.replace(microsecond=0)),
+        one.replays[-1] if one.replays else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be replayed.
+
+    Attributes:
+        run_ids: Exactly these, or none for all that the rest of the options choose.
+        again: Whether what was replayed before is replayed once more, when chosen by options.
+    """
+
+    run_ids: tuple[str, ...]
+    job: str | None
+    cluster: str | None
+    since: datetime | None
+    until: datetime | None
+    again: bool
+    dry_run: bool
+    as_json: bool
+
+    @property
+    def has_filter(self) -> bool:
+        """Whether an option chooses among the discarded runs."""
+        return any((self.job, self.cluster, self.since, self.until))
+
+
+@click.command
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@job_option
+@cluster_option
+@click.option("--since", type=Moment(), metavar="WHEN", help="Discarded from then on.")
+@click.option("--until", type=Moment(), metavar="WHEN", help="Discarded before then.")
+@click.option("--all", "everything", is_flag=True, help="Every discarded run that is retained.")
+@click.option("--again", is_flag=True, help="With options: those that were replayed before, too.")
+@click.option("--dry-run", is_flag=True, help="Print what would be replayed; publish nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def replay(*, runs: tuple[str, ...], everything: bool, yes: bool, **chosen: Any) -> None:
+    """Publish discarded runs once more, each as a new run with all its attempts.
+
+    Choose them by id, or by options: then you are asked first, and those that were replayed before
+    are left out. Each new run's id is printed.
+    """
+    wanted = Wanted(runs, **chosen)
+    by_options = everything or wanted.has_filter
+    if not runs and not by_options:
+        raise click.UsageError("name the runs, or choose them with --job, --since, … or --all")
+    if runs and by_options:
+        raise click.UsageError("name the runs or choose them with options, not both")
+    asyncio.run(_replay(wanted, ask=not (yes or runs)))
+
+
+async def _replay(wanted: Wanted, *, ask: bool) -> None:
+    async with reading() as reader:
+        chosen = await _choose(reader, wanted)
+        if not chosen:
+            say("nothing to replay")
+        elif wanted.dry_run:
+            _print(chosen, None, as_json=wanted.as_json)
+        else:
+            if ask:
+                _confirm(chosen)
+            fresh = [_fresh(one.run, clock.now()) for one in chosen]
+            async with publishing() as publisher:
+                await publish_runs(publisher, reader, fresh)
+            _print(chosen, fresh, as_json=wanted.as_json)
+
+
+async def _choose(reader: LogReader, wanted: Wanted) -> list[DiscardedRun]:
+    if wanted.run_ids:
+        return await _named(reader, wanted.run_ids)
+    clusters = await chosen_clusters(reader, wanted.cluster)
+    scope = Scope(since=wanted.since, clusters=clusters, job=wanted.job)
+    found = await discarded_runs(reader, scope)
+    if wanted.until is not None:
+        found = [one for one in found if one.discarded_at < wanted.until]
+    if wanted.again:
+        return found
+    fresh = [one for one in await with_replays(reader, found) if not one.replays]
+    if len(fresh) < len(found):
+        say(f"left out: {len(found) - len(fresh)} that were replayed already (see --again)")
+    return fresh
+
+
+async def _named(reader: LogReader, run_ids: tuple[str, ...]) -> list[DiscardedRun]:
+    jobs = {run_id.partition("@")[0] for run_id in run_ids}
+    scope = Scope(job=jobs.pop() if len(jobs) == 1 else None)
+    found = await discarded_runs(reader, scope, run_ids=frozenset(run_ids))
+    missing = [run_id for run_id in run_ids if run_id not in {one.run.id for one in found}]
+    if missing:
+        raise NotFoundError(
+            f"not among the discarded runs: {', '.join(missing)}; nothing was replayed "
+            "(list them with 'cronstream discarded')"
+        )
+    return found
+
+
+def _confirm(chosen: list[DiscardedRun]) -> None:
+    jobs = sorted({one.run.job for one in chosen})
+    names = ", ".join(jobs[:5]) + (f" and {len(jobs) - 5} more" if len(jobs) > 5 else "")
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{len(chosen)} runs would be replayed ({names}): say so with --yes")
+    click.confirm(f"Replay {len(chosen)} runs of {names}?", abort=True, err=True)
+
+
+def _fresh(run: Run, now: datetime) -> Run:
+    """Return the discarded run as a new one, with all its attempts before it.
+
+    Its number is the time in milliseconds, so that it is no other replay's: two of the same run in
+    the same millisecond would be one, since the log drops the second of an id.
+    """
+    return run.derive(
+        cause=Cause.REPLAY,
+        number=int(now.timestamp() * 1000),
+        revision=None,
+        not_before=now,
+        as_of=now,
+        attempt=1,
+        attempts_left=run.max_attempts,
+        attempts=None,
+    )
+
+
+def _print(chosen: list[DiscardedRun], fresh: list[Run] | None, *, as_json: bool) -> None:
+    for i, one in enumerate(chosen):
+        new = None if fresh is None else fresh[i].id
+        if as_json:
+            emit_json({"run": new, "replays": one.run.id, "cluster": one.run.cluster})
+        else:
+            emit(new or one.run.id)
+    say(f"{len(chosen)} {'would be' if fresh is None else 'are'} replayed")

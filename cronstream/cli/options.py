@@ -1,0 +1,70 @@
+"""Options that several commands share, and the types of their values."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import click
+
+from cronstream import clock
+from cronstream.cli.output import say
+from cronstream.errors import NotFoundError
+from cronstream.history.scope import LogReader, clusters
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+class Moment(click.ParamType):
+    """A time: how long ago it was, such as ``90s 15m 1h 7d 2w``, or an ISO time."""
+
+    name = "when"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return an aware UTC time; an ISO time without a zone is in UTC."""
+        if isinstance(value, datetime):
+            return value
+        amount, unit = value[:-1], value[-1:]
+        if unit in _UNITS and amount.isascii() and amount.isdigit() and len(amount) <= 6:
+            return clock.now() - timedelta(seconds=int(amount) * _UNITS[unit])
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither like 15m, 1h or 7d nor an ISO time", param, ctx)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def since_option(default: str, explanation: str) -> Callable[[CommandT], CommandT]:
+    """Return the option ``--since``."""
+    return click.option(
+        "--since",
+        type=Moment(),
+        default=default,
+        show_default=True,
+        metavar="WHEN",
+        help=f"{explanation} (15m, 1h, 7d, or an ISO time).",
+    )
+
+
+job_option = click.option("--job", metavar="JOB", help="Only runs of this job.")
+cluster_option = click.option("--cluster", metavar="CLUSTER", help="Only runs of this cluster.")
+
+
+async def chosen_clusters(reader: LogReader, wanted: str | None) -> frozenset[str] | None:
+    """Return what is to be read for ``--cluster``; None for all.
+
+    Raises:
+        NotFoundError: If the broker has no such cluster, but others.
+    """
+    there = await clusters(reader)
+    if not there:
+        say("nothing has run on this broker yet: it has no cluster's topics")
+    elif wanted is not None and wanted not in there:
+        near = get_close_matches(wanted, there, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(there)}"
+        raise NotFoundError(f"there is no cluster {wanted!r} on this broker; {hint}")
+    return None if wanted is None else frozenset({wanted})

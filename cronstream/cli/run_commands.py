@@ -1,0 +1,178 @@
+"""``cronstream runs`` and ``cronstream show``: what became of runs."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from cronstream import clock
+from cronstream.cli.connection import reading
+from cronstream.cli.options import Moment, chosen_clusters, cluster_option, job_option
+from cronstream.cli.output import (
+    Column,
+    emit,
+    emit_json,
+    emit_table,
+    format_duration,
+    json_option,
+    say,
+)
+from cronstream.cli.story_output import change_text, emit_story, exit_text, state_text
+from cronstream.core.records import format_time
+from cronstream.errors import NotFoundError
+from cronstream.history.fields import change_fields, full_fields, run_fields
+from cronstream.history.loading import follow, load
+from cronstream.history.scope import Scope
+from cronstream.history.story import RunState, RunStory
+
+#: A run is on its log at most this long before its due time (the largest look-ahead, and more).
+_BEFORE_DUE = timedelta(minutes=15)
+_CANDIDATES = 5
+_HOUR = timedelta(hours=1)
+
+_COLUMNS = (
+    Column("Run"),
+    Column("State", styled=True),
+    Column("Attempts"),
+    Column("Delay", "right"),
+    Column("Took", "right"),
+    Column("Exit"),
+    Column("Worker"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which runs a person wants to see, and how."""
+
+    job: str | None
+    cluster: str | None
+    state: str | None
+    limit: int
+    as_json: bool
+
+    @property
+    def run_state(self) -> RunState | None:
+        """The state that was asked for; None for any."""
+        return None if self.state is None else RunState(self.state)
+
+
+@click.command
+@job_option
+@cluster_option
+@click.option("--state", type=click.Choice([s.value for s in RunState]), help="Only in this state.")
+@click.option(
+    "--since",
+    type=Moment(),
+    metavar="WHEN",
+    help="What the ledgers say from then on (15m, 1h, 7d, or an ISO time).  [default: 1h]",
+)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
+@click.option("--follow", "following", is_flag=True, help="Print each change as it happens.")
+@json_option
+def runs(*, since: datetime | None, following: bool, **chosen: Any) -> None:
+    """List runs, the newest last.
+
+    With --follow, each change of a run's state is one line, from now on or from --since on, until
+    Ctrl-C.
+    """
+    view = View(**chosen)
+    scope = Scope(since=since or clock.now() - _HOUR, job=view.job, keep_output=False)
+    if following:
+        asyncio.run(_follow(scope, view, since or clock.now()))
+    else:
+        asyncio.run(_list(scope, view))
+
+
+async def _list(scope: Scope, view: View) -> None:
+    async with reading() as reader:
+        scope = replace(scope, clusters=await chosen_clusters(reader, view.cluster))
+        history = await load(reader, scope)
+    found = history.runs(state=view.run_state, limit=view.limit)
+    if view.as_json:
+        for story in found:
+            emit_json(run_fields(story))
+        return
+    emit_table(_COLUMNS, [_row(story) for story in found])
+    if not found and history.clusters and scope.since is not None:
+        say(f"no such runs since {format_time(scope.since)}; look further back with --since")
+    if any(story.partial for story in found):
+        say("~ begins before what was read; look further back with --since")
+
+
+def _row(story: RunStory) -> tuple[str, ...]:
+    last = story.last
+    return (
+        f"{story.id}{' ~' if story.partial else ''}",
+        state_text(story),
+        story.attempts_text,
+        format_duration(story.start_delay_s),
+        format_duration(last.duration_s if last else None),
+        exit_text(last) if last else "",
+        (last.worker or "") if last else "",
+    )
+
+
+async def _follow(scope: Scope, view: View, begin: datetime) -> None:
+    async with reading() as reader:
+        scope = replace(scope, clusters=await chosen_clusters(reader, view.cluster))
+        async for change in follow(reader, scope):
+            if change.at < begin or view.run_state not in (None, change.story.state):
+                continue
+            if view.as_json:
+                emit_json(change_fields(change))
+            else:
+                emit(change_text(change))
+
+
+@click.command
+@click.argument("run")
+@click.option(
+    "--since",
+    type=Moment(),
+    metavar="WHEN",
+    help="Read from then on.  [default: from the due time in the run's id, or 7d]",
+)
+@json_option
+def show(run: str, since: datetime | None, *, as_json: bool) -> None:
+    """Show one run with all its attempts, and what they wrote.
+
+    RUN is a run's id, the beginning of one if it is the only one, or JOB@latest.
+    """
+    scope = Scope(since=since or _since_of(run), job=run.partition("@")[0] if "@" in run else None)
+    story = asyncio.run(_find(run, scope))
+    if as_json:
+        emit_json(full_fields(story))
+    else:
+        emit_story(story)
+
+
+def _since_of(run: str) -> datetime:
+    """Return from when on the log can tell of the runs that `run` may mean."""
+    due = run.partition("@")[2].partition("!")[0].partition("..")[0]
+    for text in (due, due[:10]):
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            continue
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _BEFORE_DUE
+    return clock.now() - timedelta(days=7)
+
+
+async def _find(run: str, scope: Scope) -> RunStory:
+    async with reading() as reader:
+        history = await load(reader, scope)
+    found = history.find(run)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        some = ", ".join(story.id for story in found[:_CANDIDATES])
+        more = f" and {len(found) - _CANDIDATES} more" if len(found) > _CANDIDATES else ""
+        raise NotFoundError(f"{run!r} may be any of {len(found)} runs: {some}{more}")
+    since = format_time(scope.since) if scope.since else "the beginning"
+    raise NotFoundError(
+        f"there is no run {run!r} on the ledgers since {since}; "
+        "list what there is with 'cronstream runs', or look further back with --since"
+    )

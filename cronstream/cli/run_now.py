@@ -1,0 +1,134 @@
+"""``cronstream run-now``: one run of a job at once, whatever its schedule says."""
+
+import asyncio
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+
+import click
+
+from cronstream import clock
+from cronstream.cli.connection import publish_runs, publishing, reading
+from cronstream.cli.output import emit, emit_json, json_option, say
+from cronstream.cli.story_output import change_text
+from cronstream.core import naming
+from cronstream.core.job_messages import Definitions
+from cronstream.core.records import Cause, Job, Run
+from cronstream.errors import BrokerError, NotFoundError
+from cronstream.history.fields import full_fields
+from cronstream.history.loading import follow
+from cronstream.history.scope import LogReader, Scope
+from cronstream.history.story import RunState, RunStory
+from cronstream.topology.publish import Ack
+
+#: Read from a little before the run's own entry: a broker's timestamps are in milliseconds.
+_MARGIN = timedelta(seconds=1)
+
+
+@click.command("run-now")
+@click.argument("job")
+@click.option("--cluster", metavar="CLUSTER", help="Run it there, not on the job's own cluster.")
+@click.option("--wait", is_flag=True, help="Wait for its verdict; exit with 0 if it succeeded.")
+@json_option
+def run_now(*, job: str, cluster: str | None, wait: bool, as_json: bool) -> None:
+    """Run JOB now, as it stands in the crontab that is in force.
+
+    The new run's id is printed once it is on its cluster's log.
+    """
+    succeeded = asyncio.run(_run_now(job, cluster, wait=wait, as_json=as_json))
+    if not succeeded:
+        click.get_current_context().exit(1)
+
+
+async def _run_now(name: str, cluster: str | None, *, wait: bool, as_json: bool) -> bool:
+    async with reading() as reader:
+        job = find_job(await jobs_in_force(reader), name)
+        run = run_of(job, cluster, clock.now())
+        async with publishing() as publisher:
+            [ack] = await publish_runs(publisher, reader, [run])
+        if not wait:
+            _print(run, as_json=as_json)
+            return True
+        if not as_json:
+            _print(run, as_json=False)
+        story = await _verdict(reader, run, ack)
+    if as_json:
+        emit_json(full_fields(story))
+    return story.state is RunState.SUCCEEDED
+
+
+def _print(run: Run, *, as_json: bool) -> None:
+    if as_json:
+        emit_json({"run": run.id, "job": run.job, "cluster": run.cluster})
+    else:
+        emit(run.id)
+
+
+async def _verdict(reader: LogReader, run: Run, ack: Ack) -> RunStory:
+    scope = Scope(since=ack.at - _MARGIN, clusters=frozenset({run.cluster}), job=run.job)
+    async for change in follow(reader, scope):
+        if change.story.id == run.id:
+            say(change_text(change))
+            if change.story.state.settled:
+                return change.story
+    raise BrokerError(f"the ledgers ended before run {run.id} had its verdict")
+
+
+async def jobs_in_force(reader: LogReader) -> dict[str, Job]:
+    """Return the newest definition of each job that the schedulers have published.
+
+    Raises:
+        NotFoundError: If no scheduler has published any.
+    """
+    partitions = await reader.partitions(naming.JOBS)
+    if not partitions:
+        raise NotFoundError(
+            "no scheduler has published its jobs on this broker yet; "
+            "start one with 'cronstream up' or 'faust -A cronstream worker'"
+        )
+    start = await reader.beginnings(naming.JOBS, partitions)
+    end = await reader.ends(naming.JOBS, partitions)
+    definitions = Definitions()
+    async for message in reader.read(naming.JOBS, start, end):
+        definitions.take(message.offset, message.value)
+    return {job.name: job for job in definitions.jobs}
+
+
+def find_job(jobs: dict[str, Job], name: str) -> Job:
+    """Return the job of that name.
+
+    Raises:
+        NotFoundError: If there is none; the sentence names the nearest.
+    """
+    if name in jobs:
+        return jobs[name]
+    near = get_close_matches(name, jobs, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"{len(jobs)} jobs are in force"
+    raise NotFoundError(f"there is no job {name!r} in the crontab that is in force; {hint}")
+
+
+def run_of(job: Job, cluster: str | None, now: datetime) -> Run:
+    """Return a run of `job` that is due now.
+
+    Its scheduled time is the whole second, its number the time in milliseconds: so two runs that
+    are asked for within one second are two.
+    """
+    return Run(
+        job=job.name,
+        cluster=cluster or job.cluster,
+        scheduled_at=now.replace(microsecond=0),
+        not_before=now,
+        command=job.command,
+        attempts_left=job.max_attempts,
+        max_attempts=job.max_attempts,
+        backoff=job.backoff,
+        retry_on=job.retry_on,
+        timeout_s=job.timeout_s,
+        grace_s=job.grace_s,
+        env=job.env,
+        cwd=job.cwd,
+        delivery=job.delivery,
+        overlap=job.overlap,
+        cause=Cause.RUN_NOW,
+        number=int(now.timestamp() * 1000),
+        as_of=now,
+    )

@@ -1,0 +1,133 @@
+"""Stories in words: a state, a change, and one run with all its attempts."""
+
+import shlex
+import signal
+
+import click
+
+from cronstream.cli.output import emit, format_duration, safe
+from cronstream.core.records import Outcome, format_time
+from cronstream.history.story import AttemptStory, Change, RunState, RunStory
+
+
+def state_text(story: RunStory) -> str:
+    """Return the state with the reason for a skip, and how many due times it stands for."""
+    if story.state is not RunState.SKIPPED:
+        return story.state.value
+    count = f", {story.count} due times" if story.count > 1 else ""
+    return f"skipped ({story.reason or 'no reason'}{count})"
+
+
+def exit_text(attempt: AttemptStory) -> str:
+    """Return how an attempt ended, in a word, such as ``0``, ``3``, ``SIGKILL`` or ``lost``."""
+    if attempt.outcome in (Outcome.LOST, Outcome.INTERRUPTED, Outcome.TIMED_OUT):
+        return attempt.outcome.value.replace("_", " ")
+    if attempt.signal is not None:
+        known = {s.value: s.name for s in signal.Signals}
+        return known.get(attempt.signal, f"signal {attempt.signal}")
+    if attempt.exit_status is not None:
+        return str(attempt.exit_status)
+    return "" if attempt.outcome is None else attempt.outcome.value
+
+
+def change_text(change: Change) -> str:
+    """Return a change as one line: when, which run, what it is now, and what is known of it."""
+    story = change.story
+    return f"{change.at:%H:%M:%S}Z  {story.id}  {state_text(story)}{_detail(story)}"
+
+
+def _detail(story: RunStory) -> str:
+    last = story.last
+    match story.state:
+        case RunState.CLAIMED | RunState.RUNNING if last is not None:
+            return f"  attempt {story.attempts_text} by {last.worker}"
+        case RunState.RETRYABLE | RunState.QUEUED if story.not_before is not None:
+            return f"  next attempt not before {format_time(story.not_before)}"
+        case RunState.SUCCEEDED if last is not None and last.duration_s is not None:
+            return f"  took {format_duration(last.duration_s)}"
+        case RunState.DECIDING if last is not None:
+            return f"  attempt {story.attempts_text} ended ({exit_text(last)})"
+        case RunState.DISCARDED if story.reason:
+            return f"  {story.reason}"
+        case _:
+            return ""
+
+
+def emit_story(story: RunStory) -> None:
+    """Print a run, its attempts, and what they wrote."""
+    facts = {
+        "run": story.id,
+        "state": _state_line(story),
+        "cluster": story.cluster,
+        "command": _command_text(story.command),
+        "scheduled": format_time(story.scheduled_at) + (f" ({story.cause})" if story.cause else ""),
+        "attempts": story.attempts_text,
+        "published": format_time(story.published_at) if story.published_at else "",
+        "next": f"not before {format_time(story.not_before)}" if story.not_before else "",
+    }
+    width = max(map(len, facts))
+    for name, text in facts.items():
+        if text:
+            emit(f"{name.ljust(width)}  {text}")
+    if story.partial:
+        emit("It begins before what was read: something is missing; see --since.")
+    for attempt in story.attempts:
+        emit("")
+        _emit_attempt(attempt, story)
+
+
+def _state_line(story: RunStory) -> str:
+    reason = story.state is RunState.DISCARDED and story.reason
+    since = f"since {format_time(story.changed_at)}"
+    return f"{state_text(story)}, {since}" + (f": {reason}" if reason else "")
+
+
+def _command_text(command: str | list[str] | None) -> str:
+    return shlex.join(command) if isinstance(command, list) else (command or "")
+
+
+def _emit_attempt(attempt: AttemptStory, story: RunStory) -> None:
+    outcome = attempt.outcome.value if attempt.outcome else "not ended"
+    end = exit_text(attempt)
+    how = f"{outcome} (exit {end})" if end.isdigit() or end.startswith("SIG") else outcome
+    number = "?" if attempt.number is None else attempt.number
+    emit(f"attempt {number}: {how}" + (f", by {attempt.worker}" if attempt.worker else ""))
+    for line in _attempt_lines(attempt, story):
+        emit(f"  {line}")
+    _emit_output(attempt)
+
+
+def _attempt_lines(attempt: AttemptStory, story: RunStory) -> list[str]:
+    lines = []
+    if attempt.claimed_at is not None:
+        lines.append(f"claimed  {format_time(attempt.claimed_at)}")
+    if attempt.started_at is not None:
+        after = ""
+        if attempt.number == 1 and story.due_at is not None:
+            delay = (attempt.started_at - story.due_at).total_seconds()
+            after = f" ({format_duration(delay)} after it was due)"
+        lines.append(f"started  {format_time(attempt.started_at)}{after}")
+    if attempt.ended_at is not None:
+        took = attempt.duration_s
+        after = f" (took {format_duration(took)})" if took is not None else ""
+        lines.append(f"ended    {format_time(attempt.ended_at)}{after}")
+    if attempt.note:
+        lines.append(f"note     {attempt.note}")
+    if attempt.late is not None:
+        lines.append(f"late     its worker reported {attempt.late} when it was lost already")
+    if attempt.offsets:
+        places = ", ".join(f"{name} at {offset}" for name, offset in attempt.offsets)
+        lines.append(f"entries  {attempt.topic}, partition {attempt.partition}: {places}")
+    return lines
+
+
+def _emit_output(attempt: AttemptStory) -> None:
+    parts = [attempt.head, attempt.tail]
+    if attempt.omitted:
+        parts.insert(1, f"… {attempt.omitted:,} bytes are left out here …\n")
+        parts[0] = attempt.head if attempt.head.endswith("\n") else f"{attempt.head}\n"
+    text = "".join(parts)
+    if text:
+        emit("  output")
+    for line in text.splitlines():
+        click.echo(f"  | {safe(line, keep=chr(9))}")

@@ -1,0 +1,222 @@
+"""The text of a crontab to its jobs, or to every problem with its line and column.
+
+The result is a value: what the jobs are, without any time. `cronstream.crontab_file` reads and
+watches the file; the format is described in ``docs/crontab.md``.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from cronstream.core.crontab_faults import Fault, faults_of, unknown_key
+from cronstream.core.crontab_model import ClusterModel, DefaultsModel, JobModel
+from cronstream.core.naming import cluster_problem
+from cronstream.core.problems import Place, Problems
+from cronstream.core.records import Delivery, Job
+from cronstream.core.schedule import compile_schedule, find_zone
+from cronstream.core.yaml_tree import Mapping, Node, Scalar, Sequence, find_place, parse_yaml, plain
+from cronstream.errors import CrontabError, ScheduleError
+
+VERSION = 1
+#: A crontab of 100,000 jobs has about as much.
+MAX_BYTES = 16 * 1024 * 1024
+_KEYS = ("version", "clusters", "defaults", "jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A named set of workers that share topics."""
+
+    name: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Crontab:
+    """All clusters and jobs of an installation, in the order of the file; all of it is valid."""
+
+    clusters: tuple[Cluster, ...]
+    jobs: tuple[Job, ...]
+
+
+def parse_crontab(text: str, source: str = "<string>") -> Crontab:
+    """Return what a crontab says.
+
+    Args:
+        text: YAML 1.2, one document.
+        source: What errors call it: the file.
+
+    Raises:
+        CrontabError: With every problem, each with line and column, in the order of the text.
+    """
+    problems = Problems()
+    crontab = _Reader(problems).read(text)
+    if crontab is None or problems:
+        raise CrontabError(source, problems.sentences())
+    return crontab
+
+
+class _Reader:
+    """Reads one text, and goes on after a fault, so that all of them are found at once."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._clusters: dict[str, Cluster] = {}
+        self._defaults: dict[str, Any] = {}
+        self._lines: dict[str, int] = {}
+
+    def read(self, text: str) -> Crontab | None:
+        """Return the crontab, or None once it is clear that there is none."""
+        if len(text.encode(errors="replace")) > MAX_BYTES:
+            self._problems.add(Place(1, 1), "the file is larger than 16 MiB; shorten it")
+            return None
+        root = parse_yaml(text, self._problems)
+        if root is None or not isinstance(root, Mapping):
+            self._explain_root(root)
+            return None
+        for key in root.items:
+            if key not in _KEYS:
+                self._problems.add(root.keys[key], unknown_key(key, _KEYS))
+        self._read_version(root)
+        self._read_clusters(root)
+        self._read_defaults(root)
+        jobs = self._read_jobs(root)
+        return Crontab(tuple(self._clusters.values()), tuple(jobs))
+
+    def _explain_root(self, root: Node | None) -> None:
+        if self._problems:
+            return
+        if root is None or (isinstance(root, Scalar) and root.value is None):
+            self._problems.add(Place(1, 1), "the crontab is empty; begin it with 'version: 1'")
+        else:
+            self._problems.add(
+                root.place, "the crontab must be a mapping; begin it with 'version: 1'"
+            )
+
+    def _read_version(self, root: Mapping) -> None:
+        node = root.items.get("version")
+        if node is None:
+            self._problems.add(root.place, "'version' is missing; begin with 'version: 1'")
+        elif not (isinstance(node, Scalar) and type(node.value) is int and node.value == VERSION):
+            self._problems.add(
+                node.place, f"version {plain(node)!r} is not supported; write 'version: 1'"
+            )
+
+    def _read_clusters(self, root: Mapping) -> None:
+        node = root.items.get("clusters")
+        if node is None:
+            self._problems.add(root.place, "'clusters' is missing; name one, as 'cluster-a:'")
+        elif not isinstance(node, Mapping) or not node.items:
+            self._problems.add(
+                node.place, "'clusters' must be a mapping; name one, as 'cluster-a:'"
+            )
+        else:
+            for name, settings in node.items.items():
+                self._read_cluster(name, node.keys[name], settings)
+
+    def _read_cluster(self, name: str, place: Place, settings: Node) -> None:
+        problem = cluster_problem(name)
+        if problem is not None:
+            self._problems.add(place, f"{problem}; rename it")
+        values = plain(settings)
+        model, faults = faults_of(ClusterModel, {} if values is None else values)
+        self._note(faults, settings, f"cluster {name!r}: ")
+        description = model.description if model is not None else None
+        # It is known all the same, so that its jobs are not told of it as well.
+        self._clusters[name] = Cluster(name, description)
+
+    def _read_defaults(self, root: Mapping) -> None:
+        node = root.items.get("defaults")
+        values = None if node is None else plain(node)
+        if node is None or values is None:
+            return
+        defaults, faults = faults_of(DefaultsModel, values)
+        self._note(faults, node, "defaults: ")
+        if defaults is None:
+            return
+        self._defaults = {name: getattr(defaults, name) for name in defaults.model_fields_set}
+        if "cluster" in self._defaults:
+            self._check_cluster(defaults.cluster, find_place(node, ("cluster",)), "defaults: ")
+        self._check_zone(defaults, node)
+
+    def _check_zone(self, defaults: DefaultsModel, node: Node) -> None:
+        try:
+            find_zone(defaults.timezone)
+        except ScheduleError as error:
+            self._problems.add(find_place(node, ("timezone",)), f"defaults: {error}")
+            del self._defaults["timezone"]
+
+    def _read_jobs(self, root: Mapping) -> list[Job]:
+        node = root.items.get("jobs")
+        if node is None:
+            self._problems.add(root.place, "'jobs' is missing; add 'jobs: []' if there are none")
+            return []
+        if isinstance(node, Scalar) and node.value is None:
+            return []
+        if not isinstance(node, Sequence):
+            self._problems.add(node.place, "'jobs' must be a list; begin each job with '- name: …'")
+            return []
+        jobs = (self._read_job(item, index) for index, item in enumerate(node.items, start=1))
+        return [job for job in jobs if job is not None]
+
+    def _read_job(self, node: Node, number: int) -> Job | None:
+        values = plain(node)
+        label = f"job number {number}: "
+        if isinstance(values, dict) and isinstance(values.get("name"), str):
+            label = f"job {values['name']!r}: "
+            self._note_name(str(values["name"]), find_place(node, ("name",)), label)
+        model, faults = faults_of(JobModel, values)
+        self._note(faults, node, label)
+        if model is None:
+            return None
+        settings = self._defaults | {name: getattr(model, name) for name in model.model_fields_set}
+        self._check_whole(settings, node, label)
+        return _job(settings)
+
+    def _note_name(self, name: str, place: Place, label: str) -> None:
+        first = self._lines.setdefault(name, place.line)
+        if first != place.line:
+            self._problems.add(
+                place, f"{label}the name is there twice, first on line {first}; rename one"
+            )
+
+    def _check_whole(self, settings: dict[str, Any], node: Node, label: str) -> None:
+        """Check what a job's settings and the defaults say only together."""
+        if "cluster" not in settings:
+            known = ", ".join(self._clusters)
+            self._problems.add(node.place, f"{label}'cluster' is missing; choose one of {known}")
+        elif settings["cluster"] != self._defaults.get("cluster"):
+            self._check_cluster(settings["cluster"], find_place(node, ("cluster",)), label)
+        zone = settings.get("timezone", "UTC")
+        try:
+            find_zone(zone)
+        except ScheduleError as error:
+            self._problems.add(find_place(node, ("timezone",)), f"{label}{error}")
+            return
+        try:
+            compile_schedule(settings["schedule"], zone)
+        except ScheduleError as error:
+            place = find_place(node, ("schedule",))
+            self._problems.add(place, f"{label}schedule {settings['schedule']!r}: {error}")
+
+    def _check_cluster(self, name: str, place: Place, label: str) -> None:
+        if name not in self._clusters:
+            known = ", ".join(self._clusters) or "none"
+            self._problems.add(
+                place, f"{label}cluster {name!r} is not known; 'clusters' names {known}"
+            )
+
+    def _note(self, faults: list[Fault], node: Node, label: str) -> None:
+        for fault in faults:
+            self._problems.add(fault.place_in(node), label + fault.sentence)
+
+
+def _job(settings: dict[str, Any]) -> Job:
+    """Return the job as it is published, from checked settings under the file's names."""
+    renamed = {"timeout": "timeout_s", "grace": "grace_s", "missed_grace": "missed_grace_s"}
+    fields = {renamed.get(name, name): value for name, value in settings.items()}
+    for name in ("backoff", "retry_on"):
+        if name in fields:
+            fields[name] = fields[name].record()
+    if "delivery" in fields:
+        fields["delivery"] = Delivery(fields["delivery"])
+    return Job(**{"cluster": "", "timezone": "UTC", **fields})

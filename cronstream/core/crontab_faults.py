@@ -1,0 +1,106 @@
+"""What pydantic finds in a crontab, in our words: what is wrong, and what to do about it."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from cronstream.core.problems import Place
+from cronstream.core.yaml_tree import Mapping, Node, find_place
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+#: What a value must be, by pydantic's name for the error.
+_MUST = {
+    "string_type": "must be text; quote it",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping; write 'KEY: value' lines below it",
+    "model_type": "must be a mapping of keys and values",
+    "string_too_long": "is too long; at most {max_length} characters",
+    "greater_than_equal": "is too small; at least {ge}",
+    "less_than_equal": "is too large; at most {le}",
+    "literal_error": "is not known; write {expected}",
+    "finite_number": "must be a number that is finite",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong below a node.
+
+    Attributes:
+        path: The keys that lead to it.
+        is_key: Whether the key itself is wrong, rather than its value.
+    """
+
+    path: tuple[int | str, ...]
+    sentence: str
+    is_key: bool = False
+
+    def place_in(self, node: Node) -> Place:
+        """Return where it is, in the tree that was checked."""
+        if not self.is_key:
+            return find_place(node, self.path)
+        parent: Node | None = node
+        for step in self.path[:-1]:
+            parent = parent.items.get(str(step)) if isinstance(parent, Mapping) else None
+        key = str(self.path[-1])
+        is_there = isinstance(parent, Mapping) and key in parent.keys
+        return parent.keys[key] if is_there else node.place
+
+
+def faults_of(kind: type[ModelT], values: Any) -> tuple[ModelT | None, list[Fault]]:
+    """Return values as a model, or what is wrong with them."""
+    try:
+        return kind.model_validate(values), []
+    except ValidationError as error:
+        return None, [_fault(kind, details) for details in error.errors(include_url=False)]
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """Return the sentence for a key that does not exist."""
+    names = list(known)
+    near = difflib.get_close_matches(key, names, n=1)
+    remedy = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    return f"key {key!r} is not known; {remedy}"
+
+
+def _fault(kind: type[BaseModel], details: ErrorDetails) -> Fault:
+    path = details["loc"]
+    name = ".".join(map(str, path))
+    if details["type"] == "extra_forbidden":
+        return Fault(path, unknown_key(name, _known(kind, path)), is_key=True)
+    if details["type"] == "missing":
+        return Fault(path[:-1], f"{name!r} is missing; add it")
+    context = details.get("ctx", {})
+    if details["type"] == "value_error":
+        sentence = str(context["error"])
+    else:
+        sentence = _MUST.get(details["type"], details["msg"]).format_map(context)
+    return Fault(
+        path, " ".join(part for part in (name, _shown(details["input"]), sentence) if part)
+    )
+
+
+def _known(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that may stand where the unknown one does, each with its whole path."""
+    fields = kind.model_fields
+    for step in path[:-1]:
+        nested = fields[str(step)].annotation
+        fields = nested.model_fields if nested is not None and issubclass(nested, BaseModel) else {}
+    return [".".join(map(str, (*path[:-1], name))) for name in fields]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "(empty)"
+    if isinstance(value, dict | list):
+        return ""
+    text = repr(value) if isinstance(value, str) else str(value).lower()
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,50 @@
+"""``python -m cronstream.executor``: started by a worker, ended by its end of the socket pair."""
+
+import argparse
+import os
+import resource
+import signal
+import socket
+
+from cronstream.executor import tree
+from cronstream.executor.link import Link
+from cronstream.executor.loop import Executor
+from cronstream.executor.spawn import EXECUTOR_MARK, Spawner
+
+#: Descriptors that are left for other things than the pipes of commands.
+_SPARE_DESCRIPTORS = 32
+
+
+def main() -> None:
+    """Take the worker's options and start commands until the worker is gone."""
+    parser = argparse.ArgumentParser(prog="cronstream.executor", description=__doc__)
+    parser.add_argument("--socket", type=int, required=True, help="inherited descriptor")
+    parser.add_argument("--id", required=True, help="marks whatever it starts")
+    parser.add_argument("--slots", type=int, required=True)
+    parser.add_argument("--output-bytes", type=int, required=True)
+    options = parser.parse_args()
+
+    # Ctrl-C and a service manager's TERM reach the whole group; what follows is the worker's word.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.set_inheritable(options.socket, False)
+    tree.become_subreaper()
+    # The executor is what hands its environment on, so here it may be read (see settings.py).
+    environment = os.environ | {EXECUTOR_MARK: options.id}
+    executor = Executor(
+        Link(socket.socket(fileno=options.socket)),
+        Spawner(environment),
+        slots=min(options.slots, _most_pipes()),
+        output_bytes=options.output_bytes,
+    )
+    executor.run()
+
+
+def _most_pipes() -> int:
+    """Return how many commands can have a pipe each without a shortage of descriptors."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1 << 30 if soft == resource.RLIM_INFINITY else max(soft - _SPARE_DESCRIPTORS, 1)
+
+
+if __name__ == "__main__":
+    main()

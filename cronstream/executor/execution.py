@@ -1,0 +1,115 @@
+"""One command that runs, and what becomes known about it."""
+
+import array
+import fcntl
+import os
+import termios
+from dataclasses import dataclass
+from enum import Enum, auto
+from math import inf
+
+from cronstream.executor.output import Output
+from cronstream.executor.protocol import Finished, Hold, Outcome
+
+_CHUNK = 1 << 16
+#: Chunks that are read after the end: a pipe holds 1 MiB at most (pipe(7), pipe-max-size).
+_MOST_CHUNKS = 16
+
+
+class Phase(Enum):
+    """How far the ending of a command has gone."""
+
+    #: Nobody has told it to end.
+    RUNNING = auto()
+    #: Its processes have been sent TERM.
+    TERMINATED = auto()
+    #: They have been sent KILL.
+    KILLED = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Execution:
+    """One command that was started, until nothing of it is left.
+
+    Attributes:
+        hold: What was to be started.
+        pid: Its main process, which leads its session.
+        pipe: Where its output comes from; -1 once it is closed.
+        started_at: Seconds since the epoch.
+        output: What is kept of its output.
+        phase: How far its ending has gone.
+        deadline: When the next step of ``phase`` is due (monotonic seconds).
+        sweeps: How often KILL has been sent.
+        status: The main process's wait status; None while it runs.
+        ended_at: When the main process ended.
+        outcome: What it was ended as; None if it ended, or will, by itself.
+        note: What people should know.
+    """
+
+    hold: Hold
+    pid: int
+    pipe: int
+    started_at: float
+    output: Output
+    phase: Phase = Phase.RUNNING
+    deadline: float = inf
+    sweeps: int = 0
+    status: int | None = None
+    ended_at: float | None = None
+    outcome: Outcome | None = None
+    note: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of its hold."""
+        return self.hold.key
+
+    def read(self) -> bool:
+        """Take the output that is there, after a poll said so; close the pipe at its end.
+
+        Returns:
+            Whether more may come.
+        """
+        data = os.read(self.pipe, _CHUNK)
+        if data:
+            self.output.feed(data)
+            return True
+        self.close()
+        return False
+
+    def close(self) -> None:
+        """Close the pipe, if it is open."""
+        if self.pipe >= 0:
+            os.close(self.pipe)
+            self.pipe = -1
+
+    def drain(self) -> None:
+        """Take what is left in the pipe, and close it, whoever else may still have its other end."""
+        for _ in range(_MOST_CHUNKS):
+            if self.pipe < 0 or not _bytes_in(self.pipe):
+                break
+            self.read()
+        self.close()
+
+    def finished(self, now: float) -> Finished:
+        """Return the report that it has ended; ``now`` stands in if no end of it was seen."""
+        code = None if self.status is None else os.waitstatus_to_exitcode(self.status)
+        kept = self.output.kept()
+        return Finished(
+            key=self.key,
+            outcome=self.outcome or ("succeeded" if code == 0 else "failed"),
+            started_at=self.started_at,
+            ended_at=self.ended_at or now,
+            exit_status=code if code is not None and code >= 0 else None,
+            signal=-code if code is not None and code < 0 else None,
+            head=kept.head,
+            tail=kept.tail,
+            omitted=kept.omitted,
+            note=self.note,
+        )
+
+
+def _bytes_in(pipe: int) -> int:
+    size = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, size)
+    return size[0]

@@ -1,0 +1,186 @@
+"""The turn of the executor: hear, reap, meet deadlines, start what is due, report."""
+
+import os
+import select
+import signal
+
+from cronstream import clock
+from cronstream.executor.execution import Execution
+from cronstream.executor.link import Link
+from cronstream.executor.output import Output
+from cronstream.executor.protocol import (
+    Cancel,
+    Cancelled,
+    End,
+    Finished,
+    Go,
+    Hold,
+    Kept,
+    Lease,
+    Order,
+    Started,
+)
+from cronstream.executor.running import Running
+from cronstream.executor.spawn import Launched, Spawner
+from cronstream.executor.waiting import Waiting
+
+#: Starts between two looks at what else has happened: some milliseconds.
+_STARTS_PER_TURN = 8
+#: Seconds after which the wall clock is looked at again, because it may have been set.
+_LONGEST_WAIT_S = 0.5
+#: Seconds from TERM to KILL when the worker is gone.
+_FAREWELL_GRACE_S = 1.0
+
+
+class Executor:
+    """Starts commands when they are due, until the worker is gone.
+
+    Args:
+        link: To the worker.
+        spawner: Starts a command.
+        slots: Commands that may run at a time.
+        output_bytes: Bytes kept of the beginning of each output, and as many of its end.
+    """
+
+    def __init__(self, link: Link, spawner: Spawner, *, slots: int, output_bytes: int) -> None:
+        self._link = link
+        self._spawner = spawner
+        self._slots = slots
+        self._output_bytes = output_bytes
+        self._poll = select.epoll()
+        self._bell = _bell_for_ended_children()
+        self._poll.register(self._bell, select.EPOLLIN)
+        self._wanted = link.wanted()
+        self._poll.register(link.fileno(), self._wanted)
+        self._waiting = Waiting()
+        self._running = Running(self._poll)
+        self._is_ending = False
+
+    def run(self) -> None:
+        """Go on until the worker is gone and nothing is left of any command."""
+        try:
+            while not self._is_ending or self._running:
+                self._turn()
+        finally:
+            self._running.kill_all()
+            self._link.close()
+
+    def _turn(self) -> None:
+        # Pipes are read before any is closed, and closed before any is opened: an event can
+        # never be about another pipe with the same number.
+        for descriptor, events in self._poll.poll(self._patience_s()):
+            self._hear(descriptor, events)
+        for execution in self._running.reap():
+            self._finish(execution)
+        for execution in self._running.meet_deadlines():
+            self._finish(execution)
+        if self._link.is_at_eof and not self._is_ending:
+            self._begin_to_end()
+        self._start_due()
+        self._link.flush()
+        self._listen()
+
+    def _patience_s(self) -> float:
+        """Return the longest that a poll may wait; -1 for ever."""
+        waits = []
+        next_at = self._waiting.next_at()
+        if next_at is not None and len(self._running) < self._slots:
+            waits.append(min(next_at - clock.now().timestamp(), _LONGEST_WAIT_S))
+        deadline = self._running.next_deadline()
+        if deadline is not None:
+            waits.append(deadline - clock.monotonic())
+        return max(min(waits), 0.0) if waits else -1
+
+    def _hear(self, descriptor: int, events: int) -> None:
+        if descriptor == self._bell:
+            os.read(self._bell, 4096)
+        elif descriptor != self._link.fileno():
+            self._running.read(descriptor)
+        elif events & select.EPOLLIN:
+            for order in self._link.receive():
+                self._obey(order)
+        elif events & (select.EPOLLHUP | select.EPOLLERR):
+            self._link.hang_up()
+
+    def _listen(self) -> None:
+        """Have epoll wait for what the link wants now; for nothing once nobody is there."""
+        wanted = self._link.wanted()
+        if wanted != self._wanted:
+            self._wanted = wanted
+            if self._link.is_deaf:
+                self._poll.unregister(self._link.fileno())
+            else:
+                self._poll.modify(self._link.fileno(), wanted)
+
+    def _obey(self, order: Order) -> None:
+        match order:
+            case Hold():
+                self._waiting.hold(order)
+            case Go(key=key):
+                self._waiting.go(key)
+            case Lease(partition=partition, until=until):
+                self._waiting.lease(partition, until)
+            case Cancel(key=key):
+                self._cancel(key)
+            case End(key=key, outcome=outcome, note=note):
+                if execution := self._running.get(key):
+                    self._running.end(execution, outcome, note)
+                else:
+                    self._cancel(key)
+
+    def _cancel(self, key: str) -> None:
+        never_started = self._waiting.cancel(key, monotonic=clock.monotonic())
+        self._link.report(Cancelled(key) if never_started else Kept(key))
+
+    def _start_due(self) -> None:
+        for _ in range(_STARTS_PER_TURN):
+            if len(self._running) >= self._slots:
+                return
+            now = clock.now().timestamp()
+            hold = self._waiting.take(now=now, monotonic=clock.monotonic())
+            if hold is None:
+                return
+            self._start(hold)
+
+    def _start(self, hold: Hold) -> None:
+        launched = self._spawner.start(hold)
+        now = clock.now().timestamp()
+        if isinstance(launched, Launched):
+            output = Output(self._output_bytes)
+            self._running.add(Execution(hold, launched.pid, launched.pipe, now, output))
+            self._link.report(Started(hold.key, now, launched.pid))
+            return
+        self._waiting.ended(hold.key, monotonic=clock.monotonic())
+        self._link.report(
+            Finished(
+                key=hold.key,
+                outcome="failed",
+                started_at=None,
+                ended_at=now,
+                exit_status=launched.exit_status,
+                signal=None,
+                head="",
+                tail="",
+                omitted=0,
+                note=launched.note,
+            )
+        )
+
+    def _finish(self, execution: Execution) -> None:
+        self._waiting.ended(execution.key, monotonic=clock.monotonic())
+        self._link.report(execution.finished(clock.now().timestamp()))
+
+    def _begin_to_end(self) -> None:
+        self._is_ending = True
+        self._waiting.clear()
+        self._running.end_all(_FAREWELL_GRACE_S, "its worker has gone")
+
+
+def _bell_for_ended_children() -> int:
+    """Return a descriptor that can be read once a child has ended."""
+    bell, rope = os.pipe()
+    os.set_blocking(bell, False)
+    os.set_blocking(rope, False)
+    signal.set_wakeup_fd(rope, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    return bell

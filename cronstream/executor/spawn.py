@@ -1,0 +1,158 @@
+"""Starts one command, with the least that stands between its due time and its first instruction.
+
+``posix_spawn`` is glibc's ``clone(CLONE_VM | CLONE_VFORK)``: nothing of this process is copied, and
+an error of ``exec`` comes back as an error here. It cannot set a working directory, so this
+process, which has one thread, goes there itself and comes back.
+"""
+
+import errno
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cronstream.executor.protocol import Hold
+
+#: The variable that marks every process of a command, unless it clears its environment.
+MARK = "CRONSTREAM_EXECUTION"
+#: Likewise for every process that an executor started.
+EXECUTOR_MARK = "CRONSTREAM_EXECUTOR"
+
+#: What a shell exits with for a program that it cannot find, and one that it cannot start.
+NOT_FOUND, CANNOT_EXECUTE = 127, 126
+
+#: What ``execvp`` searches where no PATH is set (``confstr(_CS_PATH)`` in glibc).
+_DEFAULT_PATH = "/bin:/usr/bin"
+#: Ignored in this process (by Python, and by ``__main__``), and no business of a command.
+_RESTORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """The command runs as ``pid``, which leads its session; ``pipe`` has its output."""
+
+    pid: int
+    pipe: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The command could not be started; ``note`` says why, in plain words."""
+
+    exit_status: int
+    note: str
+
+
+class Spawner:
+    """Starts commands in this process's environment and directory, and what they ask for.
+
+    Args:
+        environment: What every command gets, under its own variables.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = dict(environment)
+        self._null = os.open(os.devnull, os.O_RDONLY)
+        self._home = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+
+    def start(self, hold: Hold) -> Launched | Refused:
+        """Start the command of ``hold``; whatever stands against it is a ``Refused``."""
+        environment = self._environment | hold.env | {MARK: hold.key}
+        if isinstance(hold.command, str):
+            arguments: Sequence[str] = ("/bin/sh", "-c", hold.command)
+        else:
+            arguments = hold.command
+        if not arguments:
+            return Refused(CANNOT_EXECUTE, "cannot start: the command is empty")
+        try:
+            if hold.cwd is None:
+                return self._spawn(arguments, environment)
+            return self._spawn_in(hold.cwd, arguments, environment)
+        except (TypeError, ValueError) as error:  # a NUL in it, or a variable's name with a =
+            return Refused(CANNOT_EXECUTE, f"cannot start {arguments[0]!r}: {error}")
+        except OSError as error:
+            return Refused(CANNOT_EXECUTE, f"cannot start {arguments[0]!r}: {_reason(error)}")
+
+    def _spawn_in(
+        self, directory: str, arguments: Sequence[str], environment: dict[str, str]
+    ) -> Launched | Refused:
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            return Refused(
+                CANNOT_EXECUTE, f"cannot start in directory {directory!r}: {_reason(error)}"
+            )
+        try:
+            return self._spawn(arguments, environment)
+        finally:
+            os.fchdir(self._home)
+
+    def _spawn(self, arguments: Sequence[str], environment: dict[str, str]) -> Launched | Refused:
+        program = find_program(arguments[0], environment.get("PATH", _DEFAULT_PATH))
+        if program is None:
+            return Refused(NOT_FOUND, f"cannot start {arguments[0]!r}: no such program in PATH")
+        pipe, theirs = os.pipe()
+        try:
+            pid = os.posix_spawn(
+                program,
+                arguments,
+                environment,
+                file_actions=(
+                    (os.POSIX_SPAWN_DUP2, self._null, 0),
+                    (os.POSIX_SPAWN_DUP2, theirs, 1),
+                    (os.POSIX_SPAWN_DUP2, theirs, 2),
+                ),
+                setsid=True,
+                setsigmask=(),
+                setsigdef=_RESTORED,
+            )
+        except FileNotFoundError:
+            os.close(pipe)
+            return Refused(NOT_FOUND, f"cannot start {arguments[0]!r}: {_missing(program)}")
+        except BaseException:
+            os.close(pipe)
+            raise
+        finally:
+            os.close(theirs)
+        return Launched(pid, pipe)
+
+
+def find_program(name: str, path: str) -> str | None:
+    """Return the file that ``execvp`` would start for ``name``; None if no directory has it.
+
+    A file that may not be executed is found if there is no other, so that the error says so.
+    """
+    if "/" in name:
+        return name
+    forbidden = None
+    for directory in path.split(":"):
+        file = os.path.join(directory, name)  # noqa: PTH118  Path costs more than the search
+        if os.access(file, os.X_OK) and not os.path.isdir(file):  # noqa: PTH112  likewise
+            return file
+        if forbidden is None and os.path.isfile(file):  # noqa: PTH113  likewise
+            forbidden = file
+    return forbidden
+
+
+def _missing(program: str) -> str:
+    if os.path.exists(program):  # noqa: PTH110  as above
+        return "its interpreter (the first line of the script, or its loader) does not exist"
+    return "no such file"
+
+
+def _reason(error: OSError) -> str:
+    match error.errno:
+        case errno.EAGAIN:
+            return "too many processes on this machine or of this user"
+        case errno.EMFILE | errno.ENFILE:
+            return "too many open files"
+        case errno.ENOENT:
+            return "it does not exist"
+        case errno.EACCES:
+            return "permission denied"
+        case errno.E2BIG:
+            return "its arguments and environment are too long"
+        case errno.ENOEXEC:
+            return "it is neither a program nor a script with a first line that names one"
+        case _:
+            return error.strerror or str(error)

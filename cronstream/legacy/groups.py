@@ -1,0 +1,70 @@
+"""What consumer groups have committed on the old topic, and whether anybody is in them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, TypeVar
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from cronstream import clock
+from cronstream.settings import Settings
+
+T = TypeVar("T")
+
+#: A broker that has just been started has no coordinator for groups yet.
+_PATIENCE_S = 30.0
+_PAUSE_S = 0.5
+
+
+class Committed(NamedTuple):
+    """An offset that a group has committed, with the note it made of it."""
+
+    offset: int
+    note: str
+
+
+class Groups:
+    """Looks at consumer groups; connect it before use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._admin: Any = None
+
+    async def __aenter__(self) -> "Groups":
+        """Connect; raises KafkaError if no broker answers."""
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.bootstrap)
+        try:
+            await self._admin.start()
+        except KafkaError:
+            await self._admin.close()
+            raise
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._admin.close()
+
+    async def committed(self, group: str, topic: str) -> dict[int, Committed]:
+        """Return what a group has committed, by partition; none if there is no such group."""
+        found = await _patiently(lambda: self._admin.list_consumer_group_offsets(group))
+        return {
+            place.partition: Committed(at.offset, at.metadata or "")
+            for place, at in found.items()
+            if place.topic == topic and at.offset >= 0
+        }
+
+    async def members(self, group: str) -> int:
+        """Return how many consumers are in a group now."""
+        answers = await _patiently(lambda: self._admin.describe_consumer_groups([group]))
+        return sum(len(found[5]) for answer in answers for found in answer.groups)
+
+
+async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
+    give_up_at = clock.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return await call()
+        except KafkaError as error:
+            if not error.retriable or clock.monotonic() > give_up_at:
+                raise
+            await asyncio.sleep(_PAUSE_S)

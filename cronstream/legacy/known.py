@@ -1,0 +1,93 @@
+"""What the new layout already has: its jobs, and the runs that were moved before."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+
+from cronstream import clock
+from cronstream.core import naming
+from cronstream.core.codec import decode_entries
+from cronstream.core.legacy import KnownJobs, default_job, place_of
+from cronstream.core.records import Cause, Job, Run
+from cronstream.crontab_file import read_crontab
+from cronstream.settings import Settings
+from cronstream.topology.reading import Reader
+
+_MARK = f'"{Cause.LEGACY}"'.encode()
+_DEFAULTS_FOR_S = 10.0
+
+
+class JobsInForce:
+    """Follows the ``jobs`` topic, and the crontab's defaults for jobs that are not on it."""
+
+    def __init__(self, settings: Settings, reader: Reader) -> None:
+        self._crontab, self._reader = settings.crontab, reader
+        self._next: dict[int, int] = {}
+        self._default: Job | None = None
+        self._default_read_at: float | None = None
+        self.known = KnownJobs()
+
+    async def refresh(self) -> None:
+        """Learn all that is on the topic now."""
+        partitions = await self._reader.partitions(naming.JOBS)
+        ends = await self._reader.ends(naming.JOBS, partitions)
+        start = {p: self._next.get(p, 0) for p in partitions}
+        async for message in self._reader.read(naming.JOBS, start, ends):
+            self.known.take(message.offset, message.value)
+            self._next[message.partition] = message.offset + 1
+        self._next.update(ends)
+
+    async def template(self, name: str) -> Job | None:
+        """Return what a run of the job is to be like: the job, or what the defaults make.
+
+        None if the defaults do not say in which cluster it is to run.
+
+        Raises:
+            CrontabError: If the defaults are needed, and the crontab cannot be used.
+        """
+        job = self.known.last(name)
+        if job is not None:
+            return job
+        read_at = self._default_read_at
+        if read_at is None or clock.monotonic() - read_at > _DEFAULTS_FOR_S:
+            self._default = default_job(await asyncio.to_thread(read_crontab, self._crontab))
+            self._default_read_at = clock.monotonic()
+        return self._default
+
+
+async def moved_before(
+    reader: Reader, since: datetime | None, starts: Mapping[int, int]
+) -> set[str]:
+    """Return the ids of runs on any cluster's log that were made from messages yet to be moved.
+
+    Args:
+        reader: A connected reader.
+        since: Nothing that was appended before matters (UTC); None for all that the logs have.
+        starts: The offset of each partition of the old topic from where it is to be moved.
+    """
+    found: set[str] = set()
+    for topic in sorted(filter(_is_cluster_log, await reader.topics())):
+        partitions = await reader.partitions(topic)
+        if since is None:
+            start = await reader.beginnings(topic, partitions)
+        else:
+            start = await reader.offsets_at(topic, partitions, since)
+        async for message in reader.read(topic, start, await reader.ends(topic, partitions)):
+            if message.value and _MARK in message.value:
+                found |= _ids(message.value, starts)
+    return found
+
+
+def _is_cluster_log(topic: str) -> bool:
+    prefix, _, cluster = topic.partition(".")
+    return prefix == naming.PREFIX and naming.cluster_problem(cluster) is None
+
+
+def _ids(value: bytes, starts: Mapping[int, int]) -> set[str]:
+    found = set()
+    for entry in decode_entries(value)[0]:
+        if isinstance(entry, Run) and entry.cause is Cause.LEGACY:
+            partition, offset = place_of(entry.number)
+            if offset >= starts.get(partition, offset + 1):
+                found.add(entry.id)
+    return found

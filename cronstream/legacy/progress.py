@@ -1,0 +1,87 @@
+"""How far the old topic has been moved, in numbers and in the words for people."""
+
+import logging
+from dataclasses import dataclass, field, fields
+
+from cronstream import clock
+
+logger = logging.getLogger(__name__)
+
+#: Once nobody has written for this long, the old topic can be emptied.
+QUIET_S = 60.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the messages that this process has read.
+
+    Attributes:
+        moved: Published as runs.
+        left: Left to the new schedule, which has the same due time.
+        moved_before: On the clusters' logs already, from before a crash.
+        refused: Put into quarantine.
+        tombstones: Without a value.
+    """
+
+    moved: int = 0
+    left: int = 0
+    moved_before: int = 0
+    refused: int = 0
+    tombstones: int = 0
+
+    def add(self, more: "Counts") -> None:
+        """Add what became of some more messages."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(more, each.name))
+
+
+@dataclass(slots=True)
+class Progress:
+    """Tells people how far the old topic has been moved."""
+
+    topic: str
+    counts: Counts = field(default_factory=Counts)
+    _busy_at: float = field(default_factory=clock.monotonic)
+    _told: str = ""
+    _told_quiet: bool = False
+
+    def add(self, counts: Counts) -> None:
+        """Count messages that are done."""
+        self.counts.add(counts)
+        self._busy_at, self._told_quiet = clock.monotonic(), False
+
+    def tell(self, lag: int) -> None:
+        """Say how far it is, unless that is what was said last.
+
+        Args:
+            lag: How many offsets are still to be moved.
+        """
+        sentence = self.sentence(lag)
+        if sentence != self._told:
+            logger.info("%s", sentence, extra={"action": "legacy"})
+            self._told = sentence
+        quiet_s = clock.monotonic() - self._busy_at
+        if lag == 0 and quiet_s >= QUIET_S and not self._told_quiet:
+            self._told_quiet = True
+            logger.info(
+                "old topic %s: nobody has written for %.0f s and nothing is left; once the old "
+                "scheduler has been stopped for good, empty it with kafka-delete-records and start "
+                "this one without --legacy-topic (docs/migration.md, step 8)",
+                self.topic,
+                quiet_s,
+                extra={"action": "legacy"},
+            )
+
+    def sentence(self, lag: int) -> str:
+        """Return how far it is, as one sentence."""
+        counts = self.counts
+        parts = [
+            f"{counts.moved} moved",
+            f"{counts.left} left to the new schedule",
+            f"{counts.refused} refused",
+        ]
+        if counts.moved_before:
+            parts.append(f"{counts.moved_before} moved before")
+        if counts.tombstones:
+            parts.append(f"{counts.tombstones} tombstones skipped (tombstoned old topic)")
+        return f"old topic {self.topic}: {', '.join(parts)}; lag {lag}"

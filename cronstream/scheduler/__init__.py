@@ -1,0 +1,12 @@
+"""The scheduler: tick, what is due, publish.
+
+``scheduler``    `Scheduler`: what Faust calls
+``firing``       publishes a shard's plan, and moves its cursor once the broker has it
+``following``    puts the crontab's changes on the ``jobs`` topic
+``clock_check``  refuses a clock that is ahead of the log's
+``ports``        what it reaches the world through
+"""
+
+from cronstream.scheduler.scheduler import Scheduler
+
+__all__ = ["Scheduler"]

@@ -1,0 +1,46 @@
+"""Whether this machine's clock agrees with the log's (rule 18)."""
+
+import logging
+from datetime import datetime, timedelta
+
+logger = logging.getLogger(__name__)
+
+
+class ClockCheck:
+    """Compares the clock with the times that the broker gives to what is sent to it.
+
+    A clock that is more than the look-ahead in front would publish runs that are not due for
+    long, and push the cursor out of reach of the right time: nothing is fired then. One that is
+    behind does no harm but lateness, and is told.
+    """
+
+    def __init__(self, look_ahead_s: float) -> None:
+        self._allowed = timedelta(seconds=look_ahead_s)
+        self._ahead: timedelta | None = None
+        self._behind = timedelta()
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the clock has been measured, and is not too far ahead."""
+        return self._ahead is not None and self._ahead <= self._allowed
+
+    def measure(self, sent_at: datetime, appended_at: datetime, acknowledged_at: datetime) -> None:
+        """Take one message's times: by the clock, by the log's, and by the clock again."""
+        was_known, was_trusted = self._ahead is not None, self.is_trusted
+        was_late = self._behind > self._allowed
+        self._ahead, self._behind = sent_at - appended_at, appended_at - acknowledged_at
+        late = self._behind > self._allowed
+        if not self.is_trusted and (was_trusted or not was_known):
+            logger.error(
+                "this machine's clock is %.1f s ahead of the broker's: nothing is fired from here "
+                "until it is right; set it by NTP",
+                self._ahead.total_seconds(),
+            )
+        elif late and not was_late:
+            logger.error(
+                "this machine's clock is %.1f s behind the broker's: runs fired from here are "
+                "late until it is right; set it by NTP",
+                self._behind.total_seconds(),
+            )
+        elif (was_late and not late) or (was_known and self.is_trusted and not was_trusted):
+            logger.info("this machine's clock is right again")

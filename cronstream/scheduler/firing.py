@@ -1,0 +1,290 @@
+"""Publishes what is due of the shards that this process has, and moves their cursors."""
+
+import asyncio
+import logging
+import math
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from cronstream.core import naming
+from cronstream.core.cursor import Cursor
+from cronstream.core.due import Plan, Shard
+from cronstream.core.job_messages import decode_jobs
+from cronstream.core.records import Run, Skip, SkipReason, Withdrawal, format_time
+from cronstream.errors import BrokerError, CronstreamError, MessageError, ScheduleError
+from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
+from cronstream.settings import Settings
+from cronstream.topology.publish import Ack
+
+logger = logging.getLogger(__name__)
+
+#: A tick holds its stream no longer than this; below the rebalance timeout of 10 s.
+LIMIT_S = 8.0
+#: A catch-up goes on to its next step within a tick until this long after the tick began.
+GO_ON_S = 4.0
+#: A tick that comes sooner than this after the one before has nothing to add.
+PAUSE_S = 0.5
+#: Every so many messages, others get their turn.
+_TURN = 500
+#: So many skips of a plan are told one by one.
+_TOLD_SKIPS = 20
+
+
+@dataclass(slots=True)
+class _Out:
+    """A plan that has been sent, with what the broker has not yet acknowledged of it."""
+
+    plan: Plan
+    waiting: set[asyncio.Future[Ack]]
+
+
+@dataclass(slots=True)
+class _Held:
+    """One shard that this process fires.
+
+    Attributes:
+        row: The row of its cursor that this process read or wrote last; if another stands in
+            the table, somebody else has fired the shard meanwhile, and it is loaded again.
+        position: Offset up to which its ``jobs`` partition has been read.
+        fired_at: When it was last planned, by the monotonic clock.
+    """
+
+    shard: Shard
+    cursor: Cursor
+    row: dict[str, Any] | None
+    position: int = 0
+    taken_over: bool = False
+    fired_at: float = float("-inf")
+    out: _Out | None = None
+
+
+class Firing:
+    """Fires shards, one at a time; each failure is told once, and tried again at the next tick.
+
+    Attributes:
+        shards: Numbers of the shards that are this process's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: RunPublisher,
+        cursors: MutableMapping[str, dict[str, Any]],
+        ports: Ports,
+    ) -> None:
+        self.shards: frozenset[int] = frozenset()
+        self._settings, self._publisher = settings, publisher
+        self._cursors, self._ports = cursors, ports
+        self._held: dict[int, _Held] = {}
+        self._failing: dict[int, str] = {}
+        self._reader: JobsReader = ports.reader()
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            BrokerError: If no broker answers.
+        """
+        await self._reader.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._reader.stop()
+
+    def keep(self, shards: frozenset[int]) -> None:
+        """From now on these shards are this process's; forget the others."""
+        for number in sorted(set(self._held) - shards):
+            del self._held[number]
+            self._failing.pop(number, None)
+            logger.info("shard %d: another scheduler has it now", number)
+        self.shards = shards
+
+    async def fire(self, number: int) -> None:
+        """Publish what is due of a shard; to be called within the iteration of its ticks.
+
+        Whatever goes wrong is told and leaves the cursor where it is.
+        """
+        try:
+            await self._fire(number)
+        except (CronstreamError, KafkaError, OSError, TimeoutError) as error:
+            self._fail(number, f"tick given up ({type(error).__name__}: {error})")
+        except Exception:
+            self._held.pop(number, None)
+            logger.exception("shard %d: tick given up; it is loaded again at the next", number)
+        else:
+            if number in self._held and self._held[number].out is None:
+                self._recover(number)
+
+    async def _fire(self, number: int) -> None:
+        began = self._ports.clock.monotonic()
+        held = self._hold(number)
+        if began - held.fired_at < PAUSE_S:
+            return
+        if held.out is not None and not await self._wait(number, held, held.out, began):
+            return
+        async with asyncio.timeout(LIMIT_S):
+            await self._read_on(number, held)
+        while True:
+            plan = await self._plan(number, held)
+            if not await self._publish(number, held, plan, began):
+                return
+            if plan.complete or self._since(began) > GO_ON_S:
+                break
+        held.fired_at = self._ports.clock.monotonic() if plan.complete else float("-inf")
+
+    def _hold(self, number: int) -> _Held:
+        """Return the shard, begun anew if its cursor is not what this process left."""
+        row, held = self._cursors.get(str(number)), self._held.get(number)
+        if held is None or held.row != row:
+            held = _Held(Shard(self._settings.look_ahead_s), self._cursor(number, row), row)
+            self._held[number] = held
+        return held
+
+    def _cursor(self, number: int, row: dict[str, Any] | None) -> Cursor:
+        if row is not None:
+            try:
+                return Cursor.from_row(row)
+            except MessageError as error:
+                reason = error
+            logger.error("shard %d: %s; it begins anew, an hour ago", number, reason)
+        return Cursor(number, self._ports.clock.now())
+
+    async def _read_on(self, number: int, held: _Held) -> None:
+        """Learn what has come on the shard's ``jobs`` partition."""
+        end = (await self._reader.ends(naming.JOBS, [number]))[number]
+        if held.position < end:
+            start = {number: held.position}
+            async for message in self._reader.read(naming.JOBS, start, {number: end}):
+                for problem in _learn(held.shard, message.offset, message.value):
+                    logger.error("%s; it does not run until it is edited", problem)
+                held.position = message.offset + 1
+            held.position = end
+        if not held.taken_over:
+            held.taken_over = True
+            where = format_time(held.cursor.at) if held.row else "new"
+            logger.info("shard %d: taken over, cursor %s, %d jobs", number, where, held.shard.jobs)
+
+    async def _plan(self, number: int, held: _Held) -> Plan:
+        now = self._ports.clock.now()
+        if held.cursor.at >= now and math.isfinite(held.fired_at):
+            return held.shard.plan(held.cursor, now)
+        # Long sums stay out of the loop's way; nothing else touches the shard meanwhile.
+        plan = await asyncio.to_thread(held.shard.plan, held.cursor, now)
+        if held.cursor.taken and plan.noted is not None:
+            gap = (now - held.cursor.at).total_seconds()
+            logger.info(
+                "shard %d: catching up from %s, %.0f s behind",
+                number,
+                format_time(held.cursor.at),
+                gap,
+            )
+        return plan
+
+    async def _publish(self, number: int, held: _Held, plan: Plan, began: float) -> bool:
+        """Put a plan on the logs and wait; return whether all of it was acknowledged in time."""
+        if plan.noted is not None and plan.messages:
+            self._write(number, held, plan.noted)
+        out = _Out(plan, set())
+        for count, (cluster, entry) in enumerate(plan.messages, 1):
+            out.waiting.add(self._send(cluster, entry))
+            if count % _TURN == 0:
+                await asyncio.sleep(0)
+        held.out = out
+        return await self._wait(number, held, out, began)
+
+    def _send(self, cluster: str, entry: Run | Skip | Withdrawal) -> asyncio.Future[Ack]:
+        log = naming.log(cluster)
+        try:
+            return self._publisher.publish(log, entry.job, entry)
+        except BrokerError as error:
+            if not isinstance(entry, Run):
+                raise
+            reason = error
+        # It would be too large at every tick, and hold up all other jobs of the shard.
+        logger.error("run %s: skipped, %s", entry.id, reason)
+        return self._publisher.publish(log, entry.job, _skip_of(entry))
+
+    async def _wait(self, number: int, held: _Held, out: _Out, began: float) -> bool:
+        if out.waiting:
+            left = max(0.0, LIMIT_S - self._since(began))
+            done, out.waiting = await asyncio.wait(out.waiting, timeout=left)
+            if any(future.cancelled() for future in done):
+                raise CronstreamError("the publisher was stopped")
+        if out.waiting:
+            total = len(out.plan.messages)
+            self._fail(
+                number,
+                f"the broker has not acknowledged all of {total} messages within {LIMIT_S:g} s; "
+                f"the cursor stays at {format_time(held.cursor.at)} until it has",
+            )
+            return False
+        if number not in self.shards:
+            return False
+        held.out = None
+        if out.plan.cursor != held.cursor:
+            self._write(number, held, out.plan.cursor)
+        held.shard.accept(out.plan)
+        held.cursor = out.plan.cursor
+        _tell(number, out.plan)
+        return True
+
+    def _write(self, number: int, held: _Held, cursor: Cursor) -> None:
+        held.row = self._cursors[str(number)] = cursor.to_row()
+
+    def _since(self, began: float) -> float:
+        return self._ports.clock.monotonic() - began
+
+    def _fail(self, number: int, text: str) -> None:
+        if self._failing.get(number) != text:
+            self._failing[number] = text
+            logger.error("shard %d: %s", number, text)
+
+    def _recover(self, number: int) -> None:
+        if self._failing.pop(number, None) is not None:
+            logger.info("shard %d: published again, nothing is left out", number)
+
+
+def _learn(shard: Shard, offset: int, value: bytes | None) -> list[str]:
+    """Learn the jobs of a message; return what is wrong with schedules in it."""
+    problems = []
+    jobs, _ = decode_jobs(value)  # What is refused, `Scheduler.note_jobs` puts aside.
+    for job in jobs:
+        try:
+            shard.learn(job, offset)
+        except ScheduleError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _skip_of(run: Run) -> Skip:
+    return Skip(
+        job=run.job,
+        revision=run.revision or 0,
+        reason=SkipReason.MISSED,
+        from_at=run.scheduled_at,
+        to_at=run.scheduled_at,
+    )
+
+
+def _tell(number: int, plan: Plan) -> None:
+    skips = [entry for _, entry in plan.messages if isinstance(entry, Skip)]
+    for skip in skips[:_TOLD_SKIPS]:
+        logger.info(
+            "%s: %d due times missed, %s to %s; not run (missed_grace)",
+            skip.job,
+            skip.count,
+            format_time(skip.from_at),
+            format_time(skip.to_at),
+        )
+    if len(skips) > _TOLD_SKIPS:
+        logger.info("shard %d: due times of %d jobs missed; not run", number, len(skips))
+    if logger.isEnabledFor(logging.DEBUG) and plan.messages:
+        _tell_runs(number, sum(isinstance(m, Run) for _, m in plan.messages), plan.cursor.at)
+
+
+def _tell_runs(number: int, runs: int, until: datetime) -> None:
+    logger.debug("shard %d: %d runs published up to %s", number, runs, format_time(until))

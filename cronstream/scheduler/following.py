@@ -1,0 +1,161 @@
+"""Puts the crontab's changes on the ``jobs`` topic, from the scheduler that has shard 0."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from aiokafka.errors import KafkaError
+
+from cronstream.core import naming
+from cronstream.core.codec import encode
+from cronstream.core.crontab import Crontab
+from cronstream.core.crontab_change import Change, compare, describe
+from cronstream.core.job_messages import Definitions
+from cronstream.core.records import Job
+from cronstream.errors import CronstreamError, CrontabError
+from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
+from cronstream.settings import Settings
+from cronstream.topology.publish import MAX_RECORD_BYTES, Ack
+from cronstream.topology.topics import cluster_topics
+
+logger = logging.getLogger(__name__)
+
+#: How long to wait before a crontab that could not be applied is tried again.
+RETRY_S = 0.5
+#: A run says more than its job does: times, numbers, revision.
+_MARGIN_BYTES = 2_000
+
+
+class CrontabFollower:
+    """Watches the crontab, and publishes what changes while `may_apply` says that it is ours."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: RunPublisher,
+        ports: Ports,
+        may_apply: Callable[[], bool],
+    ) -> None:
+        self._settings, self._publisher, self._ports = settings, publisher, ports
+        self._may_apply = may_apply
+        self._reader: JobsReader = ports.reader()
+        self._definitions = Definitions()
+        self._positions: dict[int, int] = dict.fromkeys(range(settings.shards), 0)
+        self._crontab: Crontab | None = None
+        self._is_applied = False
+        self._wake = asyncio.Event()
+        self._failing = ""
+
+    def apply_again(self) -> None:
+        """Compare the file with the topic anew: shard 0 has come to this process."""
+        self._is_applied = False
+        self._wake.set()
+
+    async def follow(self, stop: asyncio.Event) -> None:
+        """Follow the file until `stop` is set.
+
+        Raises:
+            BrokerError: If no broker answers at the start.
+        """
+        await self._reader.start()
+        applying = asyncio.create_task(self._apply_each())
+        try:
+            async for found in self._ports.watch(self._settings.crontab, stop):
+                self._take(found)
+        finally:
+            applying.cancel()
+            await asyncio.wait([applying])
+            await self._reader.stop()
+
+    def _take(self, found: Crontab | CrontabError) -> None:
+        if isinstance(found, Crontab):
+            self._crontab = found
+            self.apply_again()
+            return
+        for problem in found.problems:
+            logger.error("%s: %s", found.source, problem)
+        what = "the crontab before it stays in force" if self._crontab else "waiting for a good one"
+        logger.error("%s: not used; %s", found.source, what)
+
+    async def _apply_each(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while not self._is_applied and self._crontab is not None:
+                crontab = self._crontab
+                if not self._may_apply() or not await self._try(crontab):
+                    await asyncio.sleep(RETRY_S)
+                elif crontab is self._crontab:
+                    self._is_applied = True
+
+    async def _try(self, crontab: Crontab) -> bool:
+        try:
+            await self._apply(crontab)
+        except (CronstreamError, KafkaError, OSError, TimeoutError) as error:
+            self._fail(f"{type(error).__name__}: {error}")
+            return False
+        except Exception:
+            logger.exception("%s could not be put in force; trying again", self._settings.crontab)
+            return False
+        self._failing = ""
+        return True
+
+    async def _apply(self, crontab: Crontab) -> None:
+        """Publish how the crontab differs from what the topic says."""
+        specs = [
+            spec
+            for cluster in crontab.clusters
+            for spec in cluster_topics(cluster.name, self._settings)
+        ]
+        await self._ports.declare(specs)
+        await self._read_on()
+        change = await asyncio.to_thread(compare, self._definitions.jobs, crontab.jobs)
+        await self._publish(change)
+        name = Path(self._settings.crontab).name
+        for line in _lines(name, change, len(crontab.jobs)):
+            logger.info("%s", line)
+
+    async def _read_on(self) -> None:
+        """Take in all of the topic, whoever wrote it."""
+        ends = await self._reader.ends(naming.JOBS, list(self._positions))
+        async for message in self._reader.read(naming.JOBS, self._positions, ends):
+            self._definitions.take(message.offset, message.value)
+        self._positions.update(ends)
+
+    async def _publish(self, change: Change) -> None:
+        """Put every changed job on its partition, all from one moment on; wait for the broker."""
+        now = self._ports.clock.now()
+        jobs = [*change.added, *change.changed]
+        sent = [self._send(job.derive(effective_from=now)) for job in jobs]
+        sent += [self._send(job.derive(effective_from=now, removed=True)) for job in change.removed]
+        await asyncio.gather(*(future for future in sent if future is not None))
+
+    def _send(self, job: Job) -> asyncio.Future[Ack] | None:
+        size = len(encode(job))
+        if size > MAX_RECORD_BYTES - _MARGIN_BYTES:
+            logger.error(
+                "job %r is not put in force: its definition of %s bytes is too large for a message",
+                job.name,
+                f"{size:,}",
+            )
+            return None
+        return self._publisher.publish(naming.JOBS, job.name, job, partitions=self._settings.shards)
+
+    def _fail(self, text: str) -> None:
+        if self._failing != text:
+            self._failing = text
+            logger.error("%s is not in force yet (%s); trying again", self._settings.crontab, text)
+
+
+def _lines(name: str, change: Change, jobs: int) -> list[str]:
+    """Return what is told of a change: how many, and then each."""
+    counts = [
+        (len(change.added), "added"),
+        (len(change.changed), "changed"),
+        (len(change.removed), "removed"),
+    ]
+    said = [f"{number} {what}" for number, what in counts if number]
+    if not said:
+        return [f"{name}: {jobs} jobs, nothing changed"]
+    return [f"{name}: jobs {', '.join(said)}; {jobs} in all", *describe(change)]

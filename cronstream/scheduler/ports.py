@@ -1,0 +1,88 @@
+"""What a scheduler reaches the world through: real ones by default, fakes in tests."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from cronstream import clock
+from cronstream.core.crontab import Crontab
+from cronstream.core.records import Message
+from cronstream.crontab_file import watch_crontab
+from cronstream.errors import CrontabError
+from cronstream.settings import Settings
+from cronstream.topology.publish import Ack
+from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.topics import TopicSpec, ensure_topics
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class Clock(Protocol):
+    """The time: `cronstream.clock`, or one that a test moves."""
+
+    def now(self) -> datetime:
+        """Return the time (aware, UTC)."""
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never steps."""
+
+
+class JobsReader(Protocol):
+    """What is needed of `cronstream.topology.reading.Reader`."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Return for each partition the offset that its next message will have."""
+
+    def read(
+        self, topic: str, start: dict[int, int], end: dict[int, int]
+    ) -> AsyncIterator[LogMessage]:
+        """Yield the messages from `start` up to `end`."""
+
+
+class RunPublisher(Protocol):
+    """What is needed of `cronstream.topology.publish.Publisher`."""
+
+    def append(self, topic: str, partition: int, record: Message) -> "asyncio.Future[Ack]":
+        """Put a record on a partition."""
+
+    def publish(
+        self, topic: str, key: str, record: Message, *, partitions: int | None = None
+    ) -> "asyncio.Future[Ack]":
+        """Put a record on the partition of its key."""
+
+
+class Aside(Protocol):
+    """What is needed of `cronstream.topology.quarantine.Quarantine`."""
+
+    def put(
+        self, topic: str, partition: int, offset: int, value: bytes | None, reason: str
+    ) -> None:
+        """Put a refused message aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """How a scheduler reads, declares topics, watches the crontab, and tells the time."""
+
+    reader: Callable[[], JobsReader]
+    declare: Callable[[list[TopicSpec]], Awaitable[None]]
+    watch: Callable[[Path, "asyncio.Event"], AsyncIterator[Crontab | CrontabError]]
+    clock: Clock
+
+
+def real_ports(settings: Settings) -> Ports:
+    """Return the ports of a real scheduler."""
+
+    async def declare(specs: list[TopicSpec]) -> None:
+        await ensure_topics(specs, settings)
+
+    return Ports(lambda: Reader(settings), declare, watch_crontab, clock)

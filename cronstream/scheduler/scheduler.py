@@ -1,0 +1,171 @@
+"""The scheduler's role in the application: ticks, runs, and the table of jobs."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import MutableMapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from cronstream.core import naming
+from cronstream.core.codec import decode
+from cronstream.core.job_messages import decode_jobs
+from cronstream.core.records import Job, Tick, format_time
+from cronstream.errors import MessageError
+from cronstream.scheduler.clock_check import ClockCheck
+from cronstream.scheduler.firing import Firing
+from cronstream.scheduler.following import CrontabFollower
+from cronstream.scheduler.ports import Aside, Ports, RunPublisher, real_ports
+from cronstream.settings import Settings
+from cronstream.topology.publish import Ack, when_done
+
+logger = logging.getLogger(__name__)
+
+
+class Scheduler:
+    """Fires the shards whose ``ticks`` partition this process has been assigned.
+
+    `fire` and `note_jobs` are the bodies of agents on raw bytes; they alone write the tables,
+    since Faust lets tables be written only in the iteration of a stream.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: RunPublisher,
+        quarantine: Aside,
+        cursors: MutableMapping[str, dict[str, Any]],
+        jobs_table: MutableMapping[str, dict[str, Any]],
+        ports: Ports | None = None,
+    ) -> None:
+        self._settings, self._publisher, self._quarantine = settings, publisher, quarantine
+        self._jobs_table = jobs_table
+        self._ports = real_ports(settings) if ports is None else ports
+        self._clock_check = ClockCheck(settings.look_ahead_s)
+        self._firing = Firing(settings, publisher, cursors, self._ports)
+        self._follower: CrontabFollower | None = None
+        self._ticks: dict[int, asyncio.Future[Ack]] = {}
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            BrokerError: If no broker answers.
+        """
+        await self._firing.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._firing.stop()
+
+    def revoked(self) -> None:
+        """Nothing is fired until it is known which shards are ours; what is loaded is kept."""
+        self._firing.shards = frozenset()
+
+    def assigned(self, partitions: set[int]) -> None:
+        """These shards are ours now, and the others are forgotten."""
+        self._firing.keep(frozenset(partitions))
+        if self._follower is not None and 0 in partitions:
+            self._follower.apply_again()
+
+    async def tick(self) -> None:
+        """Send a tick to each shard, and measure the clock by what the broker says of it."""
+        try:
+            for shard in range(self._settings.shards):
+                former = self._ticks.get(shard)
+                if former is None or former.done():
+                    now = self._ports.clock.now()
+                    tick = Tick(shard=shard, at=now)
+                    sent = self._publisher.append(naming.TICKS, shard, tick)
+                    self._ticks[shard] = sent
+                    when_done(sent, partial(self._measure, now))
+        except Exception:  # What leaves a timer of Faust's ends the process.
+            logger.exception("a tick could not be sent; trying again in a second")
+
+    async def fire(self, stream: Any) -> None:
+        """Publish what is due of a shard at each of its ticks, whoever sent them.
+
+        Args:
+            stream: Faust's stream of the ``ticks`` topic, as raw bytes.
+        """
+        async for event in stream.events():
+            message = event.message
+            try:
+                decode(message.value, Tick)
+            except MessageError as error:
+                self._refuse(message, str(error))
+                continue
+            if message.partition in self._firing.shards and self._clock_check.is_trusted:
+                await self._firing.fire(message.partition)
+
+    async def note_jobs(self, stream: Any) -> None:
+        """Keep the table of jobs as the ``jobs`` topic says, for people to look at.
+
+        Args:
+            stream: Faust's stream of the ``jobs`` topic, as raw bytes.
+        """
+        async for event in stream.events():
+            message = event.message
+            jobs, refused = decode_jobs(message.value)
+            for reason in refused:
+                self._refuse(message, reason)
+            for job in jobs:
+                self._note(job, message.partition, message.offset)
+
+    async def follow_crontab(self, stop: asyncio.Event) -> None:
+        """Put the crontab in force, and each change of it, until `stop` is set.
+
+        Only the process that has shard 0 does so, and only with a clock that can be trusted.
+
+        Raises:
+            BrokerError: If no broker answers at the start.
+        """
+        self._follower = CrontabFollower(
+            self._settings, self._publisher, self._ports, self._may_apply
+        )
+        try:
+            await self._follower.follow(stop)
+        finally:
+            self._follower = None
+
+    def _may_apply(self) -> bool:
+        return 0 in self._firing.shards and self._clock_check.is_trusted
+
+    def _measure(self, sent_at: datetime, ack: Ack) -> None:
+        self._clock_check.measure(sent_at, ack.at, self._ports.clock.now())
+
+    def _note(self, job: Job, shard: int, revision: int) -> None:
+        known = self._jobs_table.get(job.name)
+        if known is not None and known.get("revision", -1) > revision:
+            return  # The stream is read again from before what the table already says.
+        if job.removed:
+            with contextlib.suppress(KeyError):
+                del self._jobs_table[job.name]
+        else:
+            self._jobs_table[job.name] = row_of(job, shard, revision)
+
+    def _refuse(self, message: Any, reason: str) -> None:
+        self._quarantine.put(
+            message.topic, message.partition, message.offset, message.value, reason
+        )
+
+
+def row_of(job: Job, shard: int, revision: int) -> dict[str, Any]:
+    """Return a job as people see it in the table; its environment may hold secrets, and is not."""
+    since = job.effective_from
+    return {
+        "cluster": job.cluster,
+        "schedule": job.schedule,
+        "timezone": job.timezone,
+        "command": job.command,
+        "max_attempts": job.max_attempts,
+        "timeout_s": job.timeout_s,
+        "delivery": job.delivery.value,
+        "overlap": job.overlap.value,
+        "missed_grace_s": job.missed_grace_s,
+        "description": job.description,
+        "revision": revision,
+        "effective_from": None if since is None else format_time(since),
+        "shard": shard,
+    }

@@ -1,0 +1,32 @@
+"""Values that tests start from, with only what matters said at each place."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cronstream.core.records import Cause, Run
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    """Return a time so many seconds after noon."""
+    return NOON + timedelta(seconds=seconds)
+
+
+def a_run(**fields: Any) -> Run:
+    """Return a first attempt, due at noon; with a cause if `revision` is None."""
+    due = fields.get("scheduled_at", NOON)
+    values: dict[str, Any] = {
+        "job": "backup",
+        "cluster": "cluster-a",
+        "scheduled_at": due,
+        "not_before": due,
+        "command": "true",
+        "revision": 1,
+        **fields,
+    }
+    if values["revision"] is None:
+        values.setdefault("cause", Cause.RUN_NOW)
+    if "attempts_left" not in values:
+        values["attempts_left"] = values.get("max_attempts", 1)
+    return Run(**values)

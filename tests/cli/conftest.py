@@ -1,0 +1,34 @@
+"""A command line over a broker of lists."""
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cronstream.cli.main import main
+from tests.cli.fake_broker import FakeBroker
+
+Command: TypeAlias = Callable[..., Result]
+
+
+@pytest.fixture
+def broker() -> FakeBroker:
+    return FakeBroker("cluster-a")
+
+
+@pytest.fixture
+def command(broker: FakeBroker) -> Command:
+    """Run a command line against the broker of the test."""
+
+    def run(*arguments: str, given: str | None = None) -> Result:
+        return CliRunner().invoke(main, arguments, input=given, obj=broker.connections)
+
+    return run
+
+
+def json_lines(result: Result) -> list[dict[str, Any]]:
+    """Return the objects that a command has printed."""
+    assert result.exit_code == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]

@@ -1,0 +1,149 @@
+"""A broker of lists, for commands that only read and publish."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import datetime
+
+from aiokafka.structs import TopicPartition
+
+from cronstream import clock
+from cronstream.cli.connection import Connections
+from cronstream.core import naming
+from cronstream.core.codec import encode, encode_entries
+from cronstream.core.records import Discarded, Entry, Job, Message
+from cronstream.settings import Settings
+from cronstream.topology.publish import Ack, partition_of
+from cronstream.topology.reading import LogMessage
+
+PARTITIONS = 3
+
+
+class FakeBroker:
+    """Topics as lists of messages; give `connections` to a command as click's ``obj``.
+
+    Attributes:
+        after_publish: Called with each record that a command has published; may append more.
+        ack_times: Times that the next messages are appended at, in the place of now.
+    """
+
+    def __init__(self, *clusters: str) -> None:
+        self.topics: dict[str, list[list[LogMessage]]] = {}
+        self.published: list[Message] = []
+        self.after_publish: Callable[[Message], None] = lambda _: None
+        self.ack_times: list[datetime] = []
+        for cluster in clusters:
+            for topic in (naming.log, naming.retry_log, naming.discarded):
+                self.create(topic(cluster), PARTITIONS)
+
+    def create(self, topic: str, partitions: int) -> None:
+        self.topics[topic] = [[] for _ in range(partitions)]
+
+    def put(self, topic: str, key: str, value: bytes, when: datetime) -> tuple[int, int]:
+        """Append bytes to the partition of `key`; return the partition and the offset."""
+        partition = partition_of(key, len(self.topics[topic]))
+        messages = self.topics[topic][partition]
+        offset = len(messages)
+        messages.append(LogMessage(topic, partition, offset, when, key.encode(), value))
+        return partition, offset
+
+    def log(self, key: str, *entries: Entry, when: datetime, cluster: str = "cluster-a") -> int:
+        """Append one message of entries to a cluster's log; return its offset."""
+        return self.put(naming.log(cluster), key, encode_entries(entries), when)[1]
+
+    def retry(self, key: str, *entries: Entry, when: datetime) -> int:
+        return self.put(naming.retry_log("cluster-a"), key, encode_entries(entries), when)[1]
+
+    def discard(self, record: Discarded) -> None:
+        topic = naming.discarded(record.run.cluster)
+        self.put(topic, record.run.job, encode(record), record.discarded_at)
+
+    def job(self, job: Job, when: datetime) -> None:
+        self.put(naming.JOBS, job.name, encode(job), when)
+
+    @property
+    def connections(self) -> Connections:
+        async def reachable(_: list[str]) -> None: ...
+
+        return Connections(
+            reader=lambda _: FakeReader(self),
+            publisher=lambda settings: FakePublisher(self, settings),
+            probe=reachable,
+        )
+
+
+class FakeReader:
+    """Reads the lists. Once there is nothing more to follow, the person presses Ctrl-C."""
+
+    def __init__(self, broker: FakeBroker) -> None:
+        self._broker = broker
+        self._places: dict[TopicPartition, int] = {}
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def topics(self) -> set[str]:
+        return set(self._broker.topics)
+
+    async def partitions(self, topic: str) -> list[int]:
+        return list(range(len(self._broker.topics.get(topic, ()))))
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        return {p: len(self._broker.topics[topic][p]) for p in partitions}
+
+    async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        assert topic in self._broker.topics
+        return dict.fromkeys(partitions, 0)
+
+    async def offsets_at(
+        self, topic: str, partitions: Iterable[int], moment: datetime
+    ) -> dict[int, int]:
+        return {
+            p: sum(message.at < moment for message in self._broker.topics[topic][p])
+            for p in partitions
+        }
+
+    async def read(
+        self, topic: str, start: dict[int, int], end: dict[int, int]
+    ) -> AsyncIterator[LogMessage]:
+        for p in start:
+            for message in self._broker.topics[topic][p][start[p] : end[p]]:
+                yield message
+
+    def follow(self, places: dict[TopicPartition, int]) -> None:
+        self._places = dict(places)
+
+    async def poll(self, timeout_s: float) -> list[LogMessage]:
+        assert timeout_s > 0
+        await asyncio.sleep(0)
+        found = []
+        for place, offset in self._places.items():
+            fresh = self._broker.topics[place.topic][place.partition][offset:]
+            found += fresh
+            self._places[place] = offset + len(fresh)
+        if not found:
+            raise KeyboardInterrupt
+        return found
+
+
+class FakePublisher:
+    """Appends to the lists, and acknowledges at once."""
+
+    def __init__(self, broker: FakeBroker, settings: Settings) -> None:
+        self._broker, self._settings = broker, settings
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def publish(
+        self, topic: str, key: str, record: Message, *, partitions: int | None = None
+    ) -> asyncio.Future[Ack]:
+        assert (partitions or self._settings.partitions) == len(self._broker.topics[topic])
+        when = self._broker.ack_times.pop(0) if self._broker.ack_times else clock.now()
+        partition, offset = self._broker.put(topic, key, encode(record), when)
+        self._broker.published.append(record)
+        self._broker.after_publish(record)
+        done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        done.set_result(Ack(partition, offset, when))
+        return done

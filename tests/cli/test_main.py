@@ -1,0 +1,145 @@
+"""The group: what it knows without loading anything, and how errors leave it."""
+
+import os
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from cronstream.cli.main import SECTIONS, main
+from cronstream.errors import BrokerError, CrontabError
+
+HEAVY = ("faust", "aiokafka", "pydantic", "rich", "ruamel", "cronstream.core.records")
+
+
+def test_help_names_every_command_under_its_heading() -> None:
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    for heading, entries in SECTIONS.items():
+        assert f"{heading}:" in result.stdout
+        for entry in entries:
+            assert entry.name in result.stdout
+            assert entry.summary in result.stdout
+
+
+def test_help_loads_none_of_the_heavy_libraries() -> None:
+    script = (
+        "import sys; from cronstream.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "finally: print([m for m in %r if m in sys.modules], file=sys.stderr)" % (HEAVY,)
+    )
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stderr.strip() == "[]"
+    assert time.monotonic() - begun < 3, "generous, for a busy machine; it takes 0.1 s"
+
+
+@pytest.mark.parametrize("name", ["runs", "show", "discarded", "replay", "run-now", "completion"])
+def test_each_command_has_help_with_its_own_words(name: str) -> None:
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0
+    assert f"main {name}" in result.stdout
+
+
+def test_a_command_that_is_not_there_is_wrong_usage_with_the_nearest_name() -> None:
+    result = CliRunner().invoke(main, ["discard"])
+    assert result.exit_code == 2
+    assert "Did you mean 'discarded'?" in result.stderr
+
+
+def test_group_options_set_the_variables_that_settings_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("BROKER", "CRONTAB", "DATA_DIR"):
+        monkeypatch.setenv(f"CRONSTREAM_{name}", "before")
+    options = ["--broker", "kafka://b:1", "--crontab", "c.yaml", "--data-dir", "d"]
+    result = CliRunner().invoke(main, [*options, "completion", "fish"])
+    assert result.exit_code == 0
+    assert os.environ["CRONSTREAM_BROKER"] == "kafka://b:1"
+    assert os.environ["CRONSTREAM_CRONTAB"] == "c.yaml"
+    assert os.environ["CRONSTREAM_DATA_DIR"] == "d"
+
+
+def test_an_option_that_is_not_given_leaves_its_variable_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CRONSTREAM_BROKER", "before")
+    CliRunner().invoke(main, ["completion", "fish"])
+    assert os.environ["CRONSTREAM_BROKER"] == "before"
+
+
+def raising(error: BaseException) -> click.Command:
+    @click.command("raising")
+    def command() -> None:
+        raise error
+
+    return command
+
+
+def invoke_raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Result:
+    command = raising(error)
+    monkeypatch.setattr(type(main), "get_command", lambda *_: command)
+    return CliRunner().invoke(main, ["runs"])
+
+
+def test_an_error_of_cronstreams_own_is_one_line_and_status_1(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    result = invoke_raising(monkeypatch, BrokerError("no Kafka answers \x1b[31mred"))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "cronstream: no Kafka answers \\x1b[31mred\n"
+
+
+def test_each_problem_of_a_crontab_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = CrontabError("crontab.yaml", ["3:5: no schedule", "9:1: name twice"])
+    result = invoke_raising(monkeypatch, error)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "cronstream: crontab.yaml: 3:5: no schedule",
+        "cronstream: crontab.yaml: 9:1: name twice",
+    ]
+
+
+def test_ctrl_c_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert invoke_raising(monkeypatch, KeyboardInterrupt()).exit_code == 130
+
+
+def test_an_error_that_nobody_meant_keeps_its_stack_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(invoke_raising(monkeypatch, ZeroDivisionError()).exception, ZeroDivisionError)
+
+
+def test_a_reader_that_goes_away_is_no_stack_trace() -> None:
+    script = "from cronstream.cli.main import main; main(['--help'], prog_name='cronstream')"
+    done = subprocess.run(
+        f'"{sys.executable}" -c "{script}" | true',
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_asks_this_command(shell: str) -> None:
+    result = CliRunner().invoke(main, ["completion", shell])
+    assert result.exit_code == 0
+    assert "_CRONSTREAM_COMPLETE" in result.stdout
+
+
+def test_completion_proposes_commands_without_loading_them() -> None:
+    context = click.Context(main)
+    proposed = {item.value for item in main.shell_complete(context, "r")}
+    assert proposed == {"runs", "replay", "run-now"}
+
+
+def test_version_is_printed() -> None:
+    result = CliRunner().invoke(main, ["--version"])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("cronstream ")

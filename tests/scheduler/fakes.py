@@ -1,0 +1,202 @@
+"""A broker in a few lists, a clock that a test moves, and a stream like Faust's."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cronstream.core import naming
+from cronstream.core.codec import encode
+from cronstream.core.crontab import Crontab
+from cronstream.core.records import Job, Message, Tick
+from cronstream.errors import BrokerError, CrontabError
+from cronstream.scheduler import Scheduler
+from cronstream.scheduler.ports import Ports
+from cronstream.settings import Settings
+from cronstream.topology.publish import Ack, partition_of
+from cronstream.topology.reading import LogMessage
+from cronstream.topology.topics import TopicSpec
+from tests.builders import NOON
+
+
+class FakeClock:
+    """Stands still until a test moves it; it may be wrong by `ahead` for who asks it."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+        self.ahead = timedelta()
+
+    def true(self) -> datetime:
+        return NOON + timedelta(seconds=self.passed)
+
+    def now(self) -> datetime:
+        return self.true() + self.ahead
+
+    def monotonic(self) -> float:
+        return self.passed
+
+
+class FakeBroker:
+    """Topics as lists of messages; acknowledges at once unless it is held."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.topics: dict[tuple[str, int], list[LogMessage]] = defaultdict(list)
+        self.records: list[tuple[str, Message]] = []
+        self.held = False
+        self.too_large: set[str] = set()
+        self._waiting: list[tuple[asyncio.Future[Ack], Ack]] = []
+
+    def put(self, topic: str, partition: int, value: bytes | None) -> Ack:
+        log = self.topics[topic, partition]
+        offset, now = len(log), self.clock.true()
+        log.append(LogMessage(topic, partition, offset, now, None, value))
+        return Ack(partition, offset, now)
+
+    def append(self, topic: str, partition: int, record: Message) -> asyncio.Future[Ack]:
+        done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        ack = self.put(topic, partition, encode(record))
+        self.records.append((topic, record))
+        if self.held:
+            self._waiting.append((done, ack))
+        else:
+            done.set_result(ack)
+        return done
+
+    def publish(
+        self, topic: str, key: str, record: Message, *, partitions: int | None = None
+    ) -> asyncio.Future[Ack]:
+        name = type(record).__name__
+        if name in self.too_large:
+            raise BrokerError(f"a {name} is larger than a message may be")
+        return self.append(topic, partition_of(key, partitions or 12), record)
+
+    def release(self) -> None:
+        self.held = False
+        for done, ack in self._waiting:
+            done.set_result(ack)
+        self._waiting.clear()
+
+    def give_up(self) -> None:
+        for done, _ in self._waiting:
+            done.cancel()
+        self._waiting.clear()
+
+    def on(self, topic: str) -> list[Message]:
+        return [record for name, record in self.records if name == topic]
+
+
+@dataclass
+class FakeReader:
+    broker: FakeBroker
+    failing: list[Exception] = field(default_factory=list)
+    reads: int = 0
+    is_open: bool = False
+
+    async def start(self) -> None:
+        self.is_open = True
+
+    async def stop(self) -> None:
+        self.is_open = False
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        if self.failing:
+            raise self.failing.pop(0)
+        return {p: len(self.broker.topics[topic, p]) for p in partitions}
+
+    async def read(
+        self, topic: str, start: dict[int, int], end: dict[int, int]
+    ) -> AsyncIterator[LogMessage]:
+        for partition, first in start.items():
+            for message in self.broker.topics[topic, partition][first : end[partition]]:
+                self.reads += 1
+                yield message
+
+
+@dataclass
+class FakeQuarantine:
+    refused: list[tuple[str, int, int, str]] = field(default_factory=list)
+
+    def put(
+        self, topic: str, partition: int, offset: int, _value: bytes | None, reason: str
+    ) -> None:
+        self.refused.append((topic, partition, offset, reason))
+
+
+@dataclass
+class Event:
+    message: LogMessage
+
+
+class FakeStream:
+    """Gives the messages that it is made of, as Faust's streams give events."""
+
+    def __init__(self, *messages: LogMessage) -> None:
+        self._messages = messages
+
+    async def events(self) -> AsyncIterator[Event]:
+        for message in self._messages:
+            yield Event(message)
+
+
+class Bench:
+    """A scheduler with everything around it fake; `declared` are the topics it asked for."""
+
+    def __init__(self, **given: Any) -> None:
+        self.settings = Settings(crontab=Path("crontab.yaml"), **given)
+        self.clock = FakeClock()
+        self.broker = FakeBroker(self.clock)
+        self.quarantine = FakeQuarantine()
+        self.cursors: dict[str, dict[str, Any]] = {}
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.readers: list[FakeReader] = []
+        self.declared: list[str] = []
+        self.files: asyncio.Queue[Crontab | CrontabError | None] = asyncio.Queue()
+        self.scheduler = self.another()
+
+    def another(self) -> Scheduler:
+        """Return one more scheduler of the installation, in a process of its own."""
+        ports = Ports(self._reader, self._declare, self._watch, self.clock)
+        return Scheduler(
+            self.settings, self.broker, self.quarantine, self.cursors, self.jobs, ports
+        )
+
+    def define(self, *jobs: Job) -> None:
+        for job in jobs:
+            shard = partition_of(job.name, self.settings.shards)
+            self.broker.put(naming.JOBS, shard, encode(job))
+
+    async def tick(self, scheduler: Scheduler | None = None, shard: int = 0) -> None:
+        """Let a second pass, and have the scheduler take its tick."""
+        self.clock.passed += 1
+        await self.fire(scheduler, shard)
+
+    async def fire(self, scheduler: Scheduler | None = None, shard: int = 0) -> None:
+        scheduler = scheduler or self.scheduler
+        await scheduler.tick()
+        await asyncio.sleep(0)
+        value = encode(Tick(shard=shard, at=self.clock.now()))
+        message = LogMessage(naming.TICKS, shard, 0, self.clock.true(), None, value)
+        await scheduler.fire(FakeStream(message))
+
+    def _reader(self) -> FakeReader:
+        self.readers.append(FakeReader(self.broker))
+        return self.readers[-1]
+
+    async def _declare(self, specs: list[TopicSpec]) -> None:
+        self.declared += [spec.name for spec in specs]
+
+    async def _watch(
+        self, _path: Path, _stop: asyncio.Event
+    ) -> AsyncIterator[Crontab | CrontabError]:
+        while (found := await self.files.get()) is not None:
+            yield found
+
+
+async def turns(count: int = 50) -> None:
+    """Let other tasks come to rest, without real time (threads of the pool included)."""
+    for _ in range(count):
+        await asyncio.sleep(0)

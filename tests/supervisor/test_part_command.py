@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from cronstream.core.naming import Role
+from cronstream.supervisor.command import Installation, worker_command
+
+HERE = Installation("kafka://127.0.0.1:9092", Path("/etc/crontab.yaml"), Path("/data"))
+
+
+@pytest.mark.parametrize(
+    ("role", "options"),
+    [
+        (Role.of(None, retry=False), ()),
+        (Role.of("a", retry=False), ("--cluster", "a")),
+        (Role.of("a", retry=True), ("--cluster", "a", "--retry")),
+    ],
+)
+def test_a_part_is_started_as_a_person_would_start_it(role: Role, options: tuple[str, ...]) -> None:
+    argv = worker_command(HERE, role, 6066).argv
+    assert argv[1:5] == ("-m", "faust", "-A", "cronstream")
+    after_worker = argv[argv.index("worker") + 1 :]
+    assert after_worker == (*options, "--web-port", "6066")
+
+
+def test_no_two_parts_share_a_folder() -> None:
+    roles = [Role.of(None, retry=False), Role.of("a", retry=False), Role.of("a", retry=True)]
+    folders = set()
+    for role in roles:
+        argv = worker_command(HERE, role, 1).argv
+        folders.add(argv[argv.index("--datadir") + 1])
+    assert len(folders) == 3
+    assert all(folder.startswith("/data/") for folder in folders)
+
+
+def test_a_part_is_told_where_everything_is() -> None:
+    variables = worker_command(HERE, Role.of("a", retry=False), 7000).variables
+    assert variables["CRONSTREAM_BROKER"] == "kafka://127.0.0.1:9092"
+    assert variables["CRONSTREAM_CRONTAB"] == "/etc/crontab.yaml"
+    assert variables["CRONSTREAM_DATA_DIR"] == "/data"
+    assert variables["CRONSTREAM_WEB_PORT"] == "7000"
+    assert "CRONSTREAM_SLOTS" not in variables
+
+
+def test_slots_are_handed_on_when_they_were_asked_for() -> None:
+    here = Installation(HERE.broker, HERE.crontab, HERE.data_dir, slots=3)
+    assert worker_command(here, Role.of("a", retry=False), 1).variables["CRONSTREAM_SLOTS"] == "3"
+
+
+def test_a_role_that_the_shell_has_set_is_not_the_schedulers() -> None:
+    variables = worker_command(HERE, Role.of(None, retry=False), 1).variables
+    assert variables["CRONSTREAM_CLUSTER"] == ""
+    assert variables["CRONSTREAM_RETRY"] == ""

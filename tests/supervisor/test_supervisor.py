@@ -1,0 +1,312 @@
+"""The supervisor with real processes: small programs that print, die, or will not stop."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cronstream.broker import Guard
+from cronstream.core.naming import Role
+from cronstream.errors import BrokerError
+from cronstream.supervisor.command import Command
+from cronstream.supervisor.plan import Backoff, parts
+from cronstream.supervisor.supervisor import KILLED, Supervisor
+
+SCHEDULER = Role.of(None, retry=False)
+
+#: Says its pid and waits; ends at SIGTERM with a last word.
+OBEDIENT = """
+import os, signal
+def end(*_):
+    os.write(1, b"drained\\n")
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)
+print("up", os.getpid(), flush=True)
+signal.pause()
+"""
+#: The same, but it starts another in a session of its own and takes no notice of SIGTERM.
+STUBBORN = """
+import os, signal, subprocess
+signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"no\\n"))
+other = subprocess.Popen(["sleep", "60"], start_new_session=True)
+print("up", os.getpid(), other.pid, flush=True)
+while True:
+    signal.pause()
+"""
+DIES = "print('oh dear', flush=True); raise SystemExit(7)"
+#: The first time, it leaves another process behind that has its stdout; then it is obedient.
+ORPHANING = f"""
+import os, subprocess, sys
+if not os.path.exists(FLAG):
+    open(FLAG, "w").close()
+    print("up", subprocess.Popen(["sleep", "60"], start_new_session=True).pid, flush=True)
+    sys.exit(7)
+{OBEDIENT}
+"""
+IS_USED_WRONGLY = "print('no such option', flush=True); raise SystemExit(2)"
+
+
+class Stage:
+    """A supervisor, what it said, and a way to wait for that."""
+
+    def __init__(self, guard: Guard, patience_s: float = 10.0) -> None:
+        self.programs: dict[Role, str] = {}
+        self.said: list[tuple[str, str]] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        self.stopping = asyncio.Event()
+        self.plans: asyncio.Queue[tuple[Role, ...]] = asyncio.Queue()
+        self.supervisor = Supervisor(
+            self._command,
+            self._say,
+            guard,
+            patience_s=patience_s,
+            stopping=self.stopping,
+            backoff=Backoff(first_s=0.01),
+        )
+
+    async def plans_made(self) -> AsyncIterator[tuple[Role, ...]]:
+        while True:
+            yield await self.plans.get()
+
+    async def run(self, roles: Sequence[Role], broker: "FakeBroker | None" = None) -> int:
+        async with asyncio.timeout(30):
+            return await self.supervisor.run(roles, self.plans_made(), broker)
+
+    async def line(self, label: str, beginning: str, times: int = 1) -> str:
+        """Wait until `label` has said something with this beginning so many times."""
+
+        def found() -> list[str]:
+            return [t for who, t in self.said if who == label and t.startswith(beginning)]
+
+        while len(found()) < times:
+            heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(heard)
+            await heard
+        return found()[times - 1]
+
+    async def pids(self, label: str, times: int = 1) -> list[psutil.Process]:
+        words = (await self.line(label, "up ", times)).split()
+        return [psutil.Process(int(pid)) for pid in words[1:]]
+
+    def _command(self, role: Role) -> Command:
+        return Command((sys.executable, "-I", "-S", "-c", self.programs.get(role, OBEDIENT)))
+
+    def _say(self, label: str, text: str) -> None:
+        self.said.append((label, text))
+        waiting, self._waiting = self._waiting, []
+        for heard in waiting:
+            if not heard.done():
+                heard.set_result(None)
+
+
+class FakeBroker:
+    """A Kafka that is only noted: what happened to it, and when."""
+
+    def __init__(self, stage: Stage, *, fault: str | None = None) -> None:
+        self.log: list[str] = []
+        self._stage = stage
+        self._fault = fault
+        self._ended = asyncio.Event()
+
+    async def prepare(self) -> None:
+        if self._fault:
+            raise BrokerError(self._fault)
+        self.log.append("prepared")
+
+    async def start(self) -> None:
+        self.log.append("started")
+
+    async def wait(self) -> int:
+        await self._ended.wait()
+        self._ended.clear()
+        return -signal.SIGKILL
+
+    async def stop(self) -> None:
+        drained = [label for label, text in self._stage.said if text == "drained"]
+        self.log.append(f"stopped after {len(drained)} parts")
+
+    async def kill(self) -> None:
+        self.log.append("killed")
+
+    def kill_now(self) -> None:
+        self._ended.set()
+
+    def last_lines(self) -> list[str]:
+        return []
+
+
+@pytest.fixture
+def guard() -> Iterator[Guard]:
+    with closing(Guard()) as guard:
+        yield guard
+
+
+def is_gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+async def test_all_parts_are_started_and_drained_at_the_end(guard: Guard) -> None:
+    stage = Stage(guard)
+    running = asyncio.create_task(stage.run(parts(["a"])))
+    everyone = [await stage.pids(label) for label in ("scheduler", "a", "a retry")]
+    stage.supervisor.stop()
+    assert await running == 0
+    assert all(is_gone(process) for processes in everyone for process in processes)
+    assert sorted(label for label, text in stage.said if text == "drained") == [
+        "a",
+        "a retry",
+        "scheduler",
+    ]
+    assert any("waiting for scheduler, a, a retry" in text for _, text in stage.said)
+
+
+async def test_a_part_that_dies_is_started_again_and_its_death_told(guard: Guard) -> None:
+    stage = Stage(guard)
+    stage.programs[SCHEDULER] = DIES
+    running = asyncio.create_task(stage.run([SCHEDULER]))
+    await stage.line("scheduler", "oh dear", times=3)
+    stage.supervisor.stop()
+    assert await running == 0
+    told = await stage.line("scheduler", "ended")
+    assert told.startswith("ended: exit status 7, after ")
+    assert ("scheduler", "  oh dear") in stage.said
+
+
+async def test_a_part_that_is_killed_is_started_again_as_another_process(guard: Guard) -> None:
+    stage = Stage(guard)
+    running = asyncio.create_task(stage.run([SCHEDULER]))
+    [first] = await stage.pids("scheduler")
+    first.kill()
+    [second] = await stage.pids("scheduler", times=2)
+    assert first.pid != second.pid
+    assert "killed by SIGKILL" in await stage.line("scheduler", "ended")
+    stage.supervisor.stop()
+    assert await running == 0
+
+
+async def test_wrong_usage_at_the_first_start_stops_everything(guard: Guard) -> None:
+    stage = Stage(guard)
+    stage.programs[SCHEDULER] = IS_USED_WRONGLY
+    assert await stage.run(parts(["a"])) == 1
+    assert ("cronstream", "scheduler: ended: exit status 2") in stage.said
+    assert ("scheduler", "no such option") in stage.said
+
+
+async def test_wrong_usage_of_a_part_that_an_edit_brought_stops_nothing_else(
+    guard: Guard,
+) -> None:
+    stage = Stage(guard)
+    running = asyncio.create_task(stage.run([SCHEDULER]))
+    await stage.pids("scheduler")
+    added = Role.of("b", retry=False)
+    stage.programs[added] = IS_USED_WRONGLY
+    stage.plans.put_nowait((SCHEDULER, added))
+    await stage.line("b", "no such option", times=2)
+    assert not stage.stopping.is_set()
+    stage.supervisor.stop()
+    assert await running == 0
+
+
+async def test_a_cluster_that_comes_is_started_and_one_that_goes_is_drained(guard: Guard) -> None:
+    stage = Stage(guard)
+    running = asyncio.create_task(stage.run(parts(["a"])))
+    [a] = await stage.pids("a")
+    stage.plans.put_nowait(parts(["b"]))
+    await stage.pids("b retry")
+    await stage.line("a", "drained")
+    await stage.line("a retry", "drained")
+    stage.plans.put_nowait(parts(["a", "b"]))
+    [again] = await stage.pids("a", times=2)
+    assert again.pid != a.pid
+    assert is_gone(a)
+    stage.supervisor.stop()
+    assert await running == 0
+
+
+async def test_a_part_that_will_not_stop_is_killed_with_all_it_has_started(guard: Guard) -> None:
+    stage = Stage(guard, patience_s=0.2)
+    stage.programs[SCHEDULER] = STUBBORN
+    running = asyncio.create_task(stage.run([SCHEDULER]))
+    family = await stage.pids("scheduler")
+    stage.supervisor.stop()
+    assert await running == 0
+    assert len(family) == 2
+    assert ("scheduler", "no") in stage.said
+    _, alive = psutil.wait_procs([p for p in family if not is_gone(p)], timeout=5)
+    assert alive == []
+
+
+async def test_a_second_ctrl_c_kills_all_at_once(guard: Guard) -> None:
+    stage = Stage(guard, patience_s=1000)
+    stage.programs[SCHEDULER] = STUBBORN
+    running = asyncio.create_task(stage.run(parts(["a"])))
+    family = [*await stage.pids("scheduler"), *await stage.pids("a")]
+    stage.supervisor.stop()
+    await stage.line("scheduler", "no")
+    stage.supervisor.kill()
+    assert await running == KILLED
+    _, alive = psutil.wait_procs([p for p in family if not is_gone(p)], timeout=5)
+    assert alive == []
+
+
+async def test_kafka_is_stopped_after_all_parts(guard: Guard) -> None:
+    stage = Stage(guard)
+    broker = FakeBroker(stage)
+    running = asyncio.create_task(stage.run(parts(["a"]), broker))
+    for label in ("scheduler", "a", "a retry"):
+        await stage.pids(label)
+    stage.supervisor.stop()
+    assert await running == 0
+    assert broker.log == ["prepared", "started", "stopped after 3 parts", "killed"]
+
+
+async def test_a_kafka_that_dies_is_started_again(guard: Guard) -> None:
+    stage = Stage(guard)
+    broker = FakeBroker(stage)
+    running = asyncio.create_task(stage.run([SCHEDULER], broker))
+    await stage.pids("scheduler")
+    broker.kill_now()
+    await stage.line("kafka", "ended: killed by SIGKILL")
+    stage.supervisor.stop()
+    assert await running == 0
+    assert broker.log[:2] == ["prepared", "started"]
+
+
+async def test_a_kafka_that_cannot_be_started_starts_nothing_else(guard: Guard) -> None:
+    stage = Stage(guard)
+    assert await stage.run([SCHEDULER], FakeBroker(stage, fault="no Java")) == 1
+    assert ("cronstream", "no Java") in stage.said
+    assert "scheduler" not in {label for label, _ in stage.said}
+
+
+async def test_a_part_that_has_ended_is_not_waited_for_because_another_has_its_pipe(
+    guard: Guard, tmp_path: Path
+) -> None:
+    stage = Stage(guard)
+    stage.programs[SCHEDULER] = ORPHANING.replace("FLAG", repr(str(tmp_path / "flag")))
+    running = asyncio.create_task(stage.run([SCHEDULER]))
+    [orphan] = await stage.pids("scheduler")
+    try:
+        await stage.line("scheduler", "ended: exit status 7")
+        assert not is_gone(orphan)
+    finally:
+        orphan.kill()
+        stage.supervisor.stop()
+        assert await running == 0
+
+
+async def test_lines_in_no_encoding_and_without_an_end_are_shown(guard: Guard) -> None:
+    stage = Stage(guard)
+    stage.programs[SCHEDULER] = (
+        "import os, signal; os.write(2, b'caf\\xe9\\nno end'); signal.pause()"
+    )
+    running = asyncio.create_task(stage.run([SCHEDULER]))
+    await stage.line("scheduler", "caf\N{REPLACEMENT CHARACTER}")
+    stage.supervisor.stop()
+    assert await running == 0
+    assert ("scheduler", "no end") in stage.said

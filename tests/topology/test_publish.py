@@ -1,0 +1,161 @@
+"""Durable publishing: order, batches, and what happens when the broker does not take it."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+from cronstream.core.records import Heartbeat, Withdrawal
+from cronstream.errors import BrokerError
+from cronstream.settings import Settings
+from cronstream.topology import publish
+from cronstream.topology.publish import Publisher, partition_of
+from tests.builders import NOON, a_run
+
+
+@dataclass
+class Sent:
+    offset: int
+    timestamp: int = 1_000
+
+
+@dataclass
+class FakeProducer:
+    """Takes messages when it is let; fails as often as it is told."""
+
+    fail: int = 0
+    taken: list[dict[str, Any]] = field(default_factory=list)
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send_and_wait(self, topic: str, value: bytes, **more: Any) -> Sent:
+        await self.open.wait()
+        if self.fail:
+            self.fail -= 1
+            raise KafkaConnectionError
+        self.taken.append({"topic": topic, "value": value, **more})
+        return Sent(len(self.taken) - 1)
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+@pytest.fixture
+async def producer() -> FakeProducer:
+    return FakeProducer()
+
+
+@pytest.fixture
+async def publisher(producer: FakeProducer, monkeypatch: pytest.MonkeyPatch) -> Publisher:
+    monkeypatch.setattr(publish, "AIOKafkaProducer", lambda **_: producer)
+    monkeypatch.setattr(publish, "_RETRY_PAUSE_S", 0)
+    made = Publisher(Settings(partitions=4))
+    await made.start()
+    return made
+
+
+def _beat(number: int) -> Heartbeat:
+    return Heartbeat(worker="w1", number=number)
+
+
+def _numbers(value: bytes) -> list[int]:
+    parsed = orjson.loads(value)
+    return [item["number"] for item in (parsed if isinstance(parsed, list) else [parsed])]
+
+
+async def test_what_comes_while_a_message_is_under_way_goes_together_in_the_next(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    futures = [publisher.append("log", 0, _beat(0))]
+    await asyncio.sleep(0)
+    futures += [publisher.append("log", 0, _beat(n)) for n in (1, 2, 3)]
+    producer.open.set()
+
+    acks = await asyncio.gather(*futures)
+
+    assert [_numbers(sent["value"]) for sent in producer.taken] == [[0], [1, 2, 3]]
+    assert [ack.offset for ack in acks] == [0, 1, 1, 1]
+    assert publisher.idle
+
+
+async def test_after_a_failure_the_same_message_is_tried_again_before_what_is_behind_it(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.fail = 3
+    producer.open.set()
+    first = publisher.append("log", 0, _beat(0))
+    await asyncio.sleep(0)
+    second = publisher.append("log", 0, _beat(1))
+
+    await asyncio.gather(first, second)
+
+    assert [_numbers(sent["value"]) for sent in producer.taken] == [[0], [1]]
+
+
+async def test_partitions_do_not_wait_for_each_other(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.open.set()
+    await asyncio.gather(publisher.append("log", 0, _beat(0)), publisher.append("log", 1, _beat(1)))
+
+    assert sorted(sent["partition"] for sent in producer.taken) == [0, 1]
+
+
+async def test_a_message_has_its_jobs_key_unless_several_jobs_share_it(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.open.set()
+    await publisher.append("log", 0, a_run(job="backup"))
+    backup = Withdrawal(job="backup", revision=2, effective_from=NOON)
+    report = Withdrawal(job="report", revision=3, effective_from=NOON)
+    await asyncio.gather(publisher.append("log", 0, backup), publisher.append("log", 0, report))
+
+    assert [sent["key"] for sent in producer.taken] == [b"backup", None]
+
+
+async def test_a_record_that_no_message_can_hold_is_refused_before_it_is_sent(
+    publisher: Publisher,
+) -> None:
+    with pytest.raises(BrokerError, match="shorten its command"):
+        publisher.put("log", 0, a_run(command="x" * 1_000_000))
+
+
+async def test_raw_bytes_have_a_message_of_their_own(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    futures = [publisher.put_raw("q", 0, b"\xff", {"reason": "bad"}) for _ in range(2)]
+    producer.open.set()
+    await asyncio.gather(*futures)
+
+    assert [sent["value"] for sent in producer.taken] == [b"\xff", b"\xff"]
+    assert producer.taken[0]["headers"] == [("reason", b"bad")]
+
+
+async def test_flush_says_whether_everything_was_taken_in_time(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    publisher.put("log", 0, _beat(0))
+    assert not await publisher.flush(0.01)
+
+    producer.open.set()
+    assert await publisher.flush(1)
+
+
+async def test_what_was_not_taken_is_given_up_at_the_end(publisher: Publisher) -> None:
+    waiting = publisher.append("log", 0, _beat(0))
+    await asyncio.sleep(0)
+    behind = publisher.append("log", 0, _beat(1))
+
+    await publisher.stop()
+
+    await asyncio.sleep(0)
+    assert behind.cancelled()
+    assert waiting.cancelled()
+
+
+def test_a_key_has_the_partition_that_kafkas_own_clients_give_it() -> None:
+    # From Kafka's UtilsTest: murmur2("foobar") = -790332482, murmur2("21") = -973932308.
+    assert partition_of("foobar", 1 << 31) == (-790332482) & 0x7FFFFFFF
+    assert partition_of("21", 1 << 31) == (-973932308) & 0x7FFFFFFF

@@ -1,0 +1,67 @@
+"""What the executor is told, and what its reports become."""
+
+from cronstream.core.ledger.actions import Cancel, End, Go, Hand, Lease
+from cronstream.core.records import Outcome
+from cronstream.executor import protocol
+from cronstream.worker.commands import to_command, to_finished
+from tests.builders import NOON, a_run, at
+
+
+def test_an_attempt_is_handed_over_with_its_time_and_its_names() -> None:
+    run = a_run(env={"PGHOST": "db"}, max_attempts=3, timeout_s=60.0, cwd="/srv")
+
+    hold = to_command(Hand(f"{run.id}#7", 3, run, go=True))
+
+    assert isinstance(hold, protocol.Hold)
+    assert (hold.at, hold.partition, hold.cwd, hold.timeout_s) == (
+        NOON.timestamp(),
+        "3",
+        "/srv",
+        60,
+    )
+    assert hold.env == {
+        "PGHOST": "db",
+        "CRONSTREAM_RUN_ID": "backup@2026-01-01T12:00:00Z",
+        "CRONSTREAM_JOB": "backup",
+        "CRONSTREAM_CLUSTER": "cluster-a",
+        "CRONSTREAM_ATTEMPT": "1",
+        "CRONSTREAM_MAX_ATTEMPTS": "3",
+        "CRONSTREAM_SCHEDULED_AT": "2026-01-01T12:00:00Z",
+    }
+
+
+def test_a_job_cannot_pass_itself_off_as_another_run() -> None:
+    run = a_run(env={"CRONSTREAM_RUN_ID": "other@2026-01-01T12:00:00Z"})
+
+    hold = to_command(Hand(f"{run.id}#7", 3, run, go=True))
+
+    assert isinstance(hold, protocol.Hold)
+    assert hold.env["CRONSTREAM_RUN_ID"] == run.id
+
+
+def test_the_other_actions_have_their_orders() -> None:
+    assert to_command(Go("k#1")) == protocol.Go("k#1")
+    assert to_command(Cancel("k#1")) == protocol.Cancel("k#1")
+    assert to_command(Lease(2, 5.5)) == protocol.Lease("2", 5.5)
+    assert to_command(End("k#1", Outcome.LOST, "why")) == protocol.End("k#1", "interrupted", "why")
+
+
+def test_a_report_becomes_an_entry_that_names_the_claim() -> None:
+    report = protocol.Finished(
+        key="backup@2026-01-01T12:00:00Z#7",
+        outcome="failed",
+        started_at=at(0).timestamp(),
+        ended_at=at(2).timestamp(),
+        exit_status=3,
+        signal=None,
+        head="a\0b",
+        tail="",
+        omitted=0,
+        note=None,
+    )
+
+    entry = to_finished(report, "w1")
+
+    assert (entry.run, entry.claim, entry.worker) == ("backup@2026-01-01T12:00:00Z", 7, "w1")
+    assert (entry.outcome, entry.exit_status, entry.ended_at) == (Outcome.FAILED, 3, at(2))
+    assert entry.head == "a␀b"

@@ -1,0 +1,76 @@
+"""When a partition's fold is written down, and how it comes back."""
+
+from typing import Any
+
+import pytest
+
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.records import Heartbeat
+from cronstream.errors import MessageError
+from cronstream.worker.snapshots import Snapshots
+from tests.builders import at
+
+
+class FakeTable:
+    """A Faust table as far as snapshots use one."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, Any] = {}
+        self.sent: list[tuple[int, str, Any]] = []
+
+    def get(self, key: str) -> Any:
+        return self.data.get(key)
+
+    def send_changelog(self, partition: int, key: str, row: Any) -> None:
+        self.sent.append((partition, key, row))
+
+
+def _folded(messages: int) -> Ledger:
+    ledger = Ledger(retry=False)
+    for offset in range(messages):
+        ledger.take(offset, at(offset), [Heartbeat(worker="w1", number=offset + 1)])
+    return ledger
+
+
+def test_a_partition_without_a_snapshot_starts_empty() -> None:
+    assert Snapshots(FakeTable()).load(4, retry=True).next_offset == 0
+
+
+def test_what_was_written_is_what_the_next_owner_loads() -> None:
+    table = FakeTable()
+    Snapshots(table).write(4, _folded(3), 10.0)
+
+    loaded = Snapshots(table).load(4, retry=False)
+
+    assert (loaded.next_offset, loaded.beats["w1"].number) == (3, 3)
+    assert table.sent[0][:2] == (4, "4")
+
+
+def test_a_few_messages_are_not_written_before_their_time() -> None:
+    table, ledger = FakeTable(), _folded(0)
+    snapshots = Snapshots(table)
+    assert not snapshots.write_if_due(0, ledger, 10.0)
+
+    ledger.take(0, at(0), [Heartbeat(worker="w1", number=1)])
+
+    assert not snapshots.write_if_due(0, ledger, 39.0)
+    assert snapshots.write_if_due(0, ledger, 40.0)
+    assert not snapshots.write_if_due(0, ledger, 80.0)
+
+
+def test_many_messages_are_written_at_once() -> None:
+    table, ledger = FakeTable(), _folded(0)
+    snapshots = Snapshots(table)
+    snapshots.write_if_due(0, ledger, 10.0)
+    for offset in range(1001):
+        ledger.take(offset, at(offset), [])
+
+    assert snapshots.write_if_due(0, ledger, 10.1)
+
+
+def test_a_row_of_another_form_is_refused() -> None:
+    table = FakeTable()
+    table.data["0"] = {"format": 99}
+
+    with pytest.raises(MessageError, match="format 99"):
+        Snapshots(table).load(0, retry=False)

@@ -14,6 +14,7 @@ import faust
 from aiokafka.errors import KafkaError
 from faust.app.router import Router
 from faust.exceptions import AlreadyConfiguredWarning
+from faust.types import TP
 from yarl import URL
 
 from cronstream.cli import worker_options  # noqa: F401 - imported for what it replaces in Faust
@@ -44,9 +45,9 @@ class JobRouter(Router):
         """Return the address of the process whose table has the key."""
         table = self._get_table(table_name)
         topic = self._get_table_topic(table)
-        tp = faust.TopicPartition(topic, self._partition(table_name, str(key), table.partitions))
-        urls: dict[Any, str] = self._assignor._tps_url  # noqa: SLF001 - there is no other way
-        return URL(urls[tp])
+        partition = self._partition(table_name, str(key), table.partitions or 1)
+        assignor: Any = self._assignor
+        return URL(assignor._tps_url[TP(topic, partition)])  # noqa: SLF001 - no other way
 
     @staticmethod
     def _partition(table_name: str, key: str, partitions: int) -> int:
@@ -62,6 +63,8 @@ class Cronstream(faust.App):
     role: Role | None = None
     _worker: Worker | None = None
     _scheduler: Scheduler | None = None
+    _following: asyncio.Task[None] | None = None
+    _ending: asyncio.Task[None] | None = None
 
     def take_role(self, role: Role) -> None:
         """Declare what the role needs; nothing is declared before, since it fixes the app's id."""
@@ -87,7 +90,7 @@ class Cronstream(faust.App):
         cursors = self._table("cursors", config.shards, "How far each shard's runs are published.")
         jobs = self._table("jobs", config.shards, "The jobs in force, by name.")
         scheduler = Scheduler(config, publisher, Quarantine(publisher), cursors, jobs)
-        self._scheduler, self._publisher = scheduler, publisher
+        self._scheduler, self._publisher, self._stopping = scheduler, publisher, asyncio.Event()
         ticks = self._log_topic(naming.TICKS, config.shards)
         definitions = self._log_topic(naming.JOBS, config.shards)
         self.agent(ticks, name="cronstream.ticks")(scheduler.fire)
@@ -132,13 +135,13 @@ class Cronstream(faust.App):
     def _fail(self, reason: str) -> None:
         """End this process: it can no longer do what it is there for."""
         logger.error("%s; this process ends", reason)
-        self.loop.create_task(self.crash(CronstreamError(reason)))
+        self._ending = self.loop.create_task(self.crash(CronstreamError(reason)))
 
     # -- Faust's life, in its order -----------------------------------------------------------
 
     async def on_first_start(self) -> None:
         """Before anything connects: wait for the broker, and see that the topics are right."""
-        Path(self.conf.datadir).mkdir(parents=True, exist_ok=True)
+        _make_folder(self.conf.datadir)
         await self._prepare()
         await super().on_first_start()
 
@@ -154,10 +157,21 @@ class Cronstream(faust.App):
         if self._scheduler is not None:
             await self._publisher.start()
             await self._scheduler.start()
+            self._following = self.loop.create_task(self._follow_crontab(self._scheduler))
+
+    async def _follow_crontab(self, scheduler: Scheduler) -> None:
+        """Keep the crontab in force; without that, a scheduler is none."""
+        try:
+            await scheduler.follow_crontab(self._stopping)
+        except Exception as error:
+            logger.exception("the crontab can no longer be followed")
+            self._fail(f"the crontab can no longer be followed ({error})")
 
     async def _revoked(self, *_: Any, **__: Any) -> None:
         if self._worker is not None:
             self._worker.revoked()
+        if self._scheduler is not None:
+            self._scheduler.revoked()
 
     async def _assigned(self, *_: Any, **__: Any) -> None:
         assignment = self.consumer.assignment()
@@ -174,11 +188,14 @@ class Cronstream(faust.App):
             await self._worker.drain()
         await super().stop()
 
-    async def on_shutdown(self) -> None:  # type: ignore[override]
+    async def on_shutdown(self) -> None:
         """The consumer has left: what still runs belongs to nobody else."""
         if self._worker is not None:
             await self._worker.finish()
         if self._scheduler is not None:
+            self._stopping.set()
+            if self._following is not None:
+                await asyncio.wait([self._following], timeout=5)
             await self._scheduler.stop()
             await self._publisher.stop()
 
@@ -214,6 +231,11 @@ def _configure(conf: Any, role: Role, config: Settings) -> None:
     conf.canonical_url = f"http://{config.web_bind}:{conf.web_port}"
     conf.topic_replication_factor = config.replication_factor
     conf.topic_partitions = config.partitions if role.cluster else config.shards
+
+
+def _make_folder(path: Any) -> None:
+    """Make Faust's data folder with those above it: Faust makes only the last one."""
+    Path(path).mkdir(parents=True, exist_ok=True)
 
 
 def _free_web_port(host: str, role: Role) -> int:

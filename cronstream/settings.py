@@ -8,9 +8,9 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cronstream.errors import SettingsError
@@ -77,6 +77,19 @@ class Settings(BaseSettings):
     web_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     #: ``plain`` for a person or a supervisor, or ``json``.
     log_format: Annotated[str, Field(pattern="^(plain|json)$")] = "plain"
+
+    @model_validator(mode="after")
+    def _check_spans(self) -> Self:
+        if self.fence_s >= self.lease_s:
+            raise ValueError(
+                f"CRONSTREAM_FENCE_S ({self.fence_s:g}) must be shorter than CRONSTREAM_LEASE_S "
+                f"({self.lease_s:g})"
+            )
+        if self.min_insync_replicas > self.replication_factor:
+            raise ValueError(
+                "CRONSTREAM_MIN_INSYNC_REPLICAS must not be more than CRONSTREAM_REPLICATION_FACTOR"
+            )
+        return self
 
     @property
     def bootstrap(self) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from cronstream.core.crontab import Crontab
 from cronstream.core.draft import run_of
 from cronstream.core.job_messages import Definition, decode_jobs
 from cronstream.core.records import Cause, Job, Run
@@ -162,6 +163,16 @@ def legacy_run(message: LegacyMessage, job: Job, number: int, now: datetime) -> 
     )
 
 
+def default_job(crontab: Crontab) -> Job | None:
+    """Return what a message's run is like when there is no job of its name in the crontab.
+
+    None if it cannot be told on which cluster it would run.
+    """
+    if len(crontab.clusters) != 1:
+        return None
+    return Job(name="", cluster=crontab.clusters[0].name, schedule="", timezone="UTC", command="")
+
+
 def starting_offsets(
     topic: str,
     beginnings: Mapping[int, int],
@@ -194,9 +205,7 @@ def starting_offsets(
             "check its name, or, if nothing of the topic has ever been run, set its offsets with "
             "kafka-consumer-groups --reset-offsets --to-earliest --execute"
         )
-    return {
-        p: max(first, own.get(p, 0), (old or {}).get(p, 0)) for p, first in beginnings.items()
-    }
+    return {p: max(first, own.get(p, 0), (old or {}).get(p, 0)) for p, first in beginnings.items()}
 
 
 class KnownJobs:

@@ -1,13 +1,14 @@
 """What consumer groups have committed on the old topic, and whether anybody is in them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, Self, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from cronstream import clock
+from cronstream.core.legacy import starting_offsets
 from cronstream.settings import Settings
 
 T = TypeVar("T")
@@ -31,7 +32,7 @@ class Groups:
         self._settings = settings
         self._admin: Any = None
 
-    async def __aenter__(self) -> "Groups":
+    async def __aenter__(self) -> Self:
         """Connect; raises KafkaError if no broker answers."""
         self._admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.bootstrap)
         try:
@@ -57,6 +58,30 @@ class Groups:
         """Return how many consumers are in a group now."""
         answers = await _patiently(lambda: self._admin.describe_consumer_groups([group]))
         return sum(len(found[5]) for answer in answers for found in answer.groups)
+
+
+async def find_starts(
+    groups: Groups, settings: Settings, beginnings: Mapping[int, int], own: dict[int, Committed]
+) -> dict[int, int]:
+    """Return from where each partition of the old topic is to be moved.
+
+    Args:
+        groups: Connected.
+        settings: Name the old topic, and the group of the old workers if there is one.
+        beginnings: The first offset that each partition still has.
+        own: What the mover's group has committed.
+
+    Raises:
+        LegacyError: If nobody has committed anything there.
+    """
+    topic, old = settings.legacy_topic or "", None
+    if settings.legacy_group:
+        old = _offsets(await groups.committed(settings.legacy_group, topic))
+    return starting_offsets(topic, beginnings, _offsets(own), old)
+
+
+def _offsets(committed: Mapping[int, Committed]) -> dict[int, int]:
+    return {partition: at.offset for partition, at in committed.items()}
 
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:

@@ -16,7 +16,7 @@ from cronstream.core.ledger.state import LiveRun
 from cronstream.core.records import format_time
 
 
-class RunsStore(memory.Store):
+class RunsStore(memory.Store[str, dict[str, Any]]):
     """A store that reads through to ledgers; nothing is ever written to it."""
 
     def __init__(self, *args: Any, ledgers: Mapping[int, Ledger], **kwargs: Any) -> None:
@@ -56,7 +56,7 @@ class RunsView(dict[str, Any]):
             return default
 
 
-class RunsTable(faust.Table):
+class RunsTable(faust.Table[str, dict[str, Any]]):
     """Faust's table of runs, on a `RunsStore`."""
 
     #: Of the worker in this process, by partition.

@@ -29,7 +29,7 @@ def test_help_loads_none_of_the_heavy_libraries() -> None:
     script = (
         "import sys; from cronstream.cli.main import main\n"
         "try: main(['--help'])\n"
-        "finally: print([m for m in %r if m in sys.modules], file=sys.stderr)" % (HEAVY,)
+        f"finally: print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
     )
     begun = time.monotonic()
     done = subprocess.run(

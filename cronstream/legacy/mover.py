@@ -1,0 +1,167 @@
+"""The mover: waits until the old workers have gone, and then takes their place.
+
+Messages are moved at least once, and what was published is looked up after each start, so each
+becomes one run (see ``docs/migration.md`` for why nothing is dropped or doubled at each step).
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from cronstream import clock
+from cronstream.core import naming
+from cronstream.core.legacy import LEGACY_GROUP
+from cronstream.errors import BrokerError, CronstreamError, CrontabError, LegacyError
+from cronstream.legacy.groups import Groups, find_starts
+from cronstream.legacy.progress import Progress
+from cronstream.legacy.session import Assignments, Session, Tools
+from cronstream.settings import Settings
+from cronstream.topology.publish import Publisher
+from cronstream.topology.quarantine import Quarantine
+from cronstream.topology.reading import Reader
+
+logger = logging.getLogger(__name__)
+
+_TELL_EVERY_S = 10.0
+_LOOK_EVERY_S = 1.0
+_RETRY_PAUSE_S = 1.0
+
+
+class LegacyMover:
+    """Makes runs of the old topic's messages, beside a scheduler.
+
+    Does nothing where no old topic is set.
+
+    Args:
+        settings: `legacy_topic` and `legacy_group` say what is to be moved.
+        publisher: Started before this is, and stopped after it.
+        quarantine: Where messages go that cannot be used.
+        fail: Called with a sentence if it cannot go on; the process is to end.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: Publisher,
+        quarantine: Quarantine,
+        fail: Callable[[str], None],
+    ) -> None:
+        self._settings, self._publisher = settings, publisher
+        self._quarantine, self._fail = quarantine, fail
+        self._topic = settings.legacy_topic or ""
+        self._progress = Progress(self._topic)
+        self._task: asyncio.Task[None] | None = None
+        self._said = ""
+
+    async def start(self) -> None:
+        """Check that it is known where to begin, and begin.
+
+        Raises:
+            LegacyError: If there is no such topic, or it is not known where to begin.
+            KafkaError: If no broker answers.
+        """
+        if not self._topic:
+            return
+        if self._topic.startswith(f"{naming.PREFIX}."):
+            raise LegacyError(f"topic {self._topic} is cronstream's own; name the old one")
+        await self._check()
+        self._task = asyncio.create_task(self._run(), name="cronstream.legacy")
+
+    async def stop(self) -> None:
+        """Stop moving; what is under way is looked up at the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _check(self) -> None:
+        async with Reader(self._settings) as reader, Groups(self._settings) as groups:
+            partitions = await reader.partitions(self._topic)
+            if not partitions:
+                raise LegacyError(f"there is no topic {self._topic} on this broker; check its name")
+            own = await groups.committed(LEGACY_GROUP, self._topic)
+            await find_starts(groups, self._settings, dict.fromkeys(partitions, 0), own)
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                await self._stay()
+        except CronstreamError as error:
+            self._fail(str(error))
+        except Exception as error:  # A task of its own: else nobody would hear of it.
+            logger.exception("old topic %s: unexpected", self._topic)
+            self._fail(f"old topic {self._topic}: {error!r}")
+
+    async def _stay(self) -> None:
+        """Move until the old workers are back, or the broker fails."""
+        try:
+            async with self._session() as (session, groups):
+                await self._move(session, groups)
+        except (KafkaError, BrokerError, CrontabError) as error:
+            self._say(f"waiting, since {str(error) or type(error).__name__}")
+            await asyncio.sleep(_RETRY_PAUSE_S)
+
+    async def _move(self, session: Session, groups: Groups) -> None:
+        tell_at = clock.monotonic() + _RETRY_PAUSE_S
+        while True:
+            await session.turn()
+            self._said = ""
+            if clock.monotonic() >= tell_at:
+                tell_at = clock.monotonic() + _TELL_EVERY_S
+                self._progress.tell(await session.lag())
+                if await self._old_members(groups):
+                    return
+
+    @contextlib.asynccontextmanager
+    async def _session(self) -> AsyncIterator[tuple[Session, Groups]]:
+        assignments = Assignments()
+        async with Groups(self._settings) as groups, Reader(self._settings) as reader:
+            await self._until_the_old_workers_have_gone(groups)
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._settings.bootstrap,
+                group_id=LEGACY_GROUP,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                session_timeout_ms=6_000,
+                heartbeat_interval_ms=1_000,
+                fetch_max_wait_ms=100,
+            )
+            consumer.subscribe([self._topic], listener=assignments)
+            tools = Tools(
+                self._settings,
+                self._publisher,
+                self._quarantine,
+                groups,
+                reader,
+                self._progress,
+            )
+            try:
+                await consumer.start()
+                yield Session(tools, self._topic, consumer, assignments), groups
+            finally:
+                await consumer.stop()
+
+    async def _until_the_old_workers_have_gone(self, groups: Groups) -> None:
+        """Wait, because two groups that run the same messages would run each of them twice."""
+        while members := await self._old_members(groups):
+            self._say(
+                f"waiting until the {members} members of group {self._settings.legacy_group} "
+                "have gone; stop the old workers"
+            )
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _old_members(self, groups: Groups) -> int:
+        group = self._settings.legacy_group
+        return await groups.members(group) if group else 0
+
+    def _say(self, sentence: str) -> None:
+        """Say why it does not go on, once for each reason."""
+        if sentence != self._said:
+            self._said = sentence
+            logger.warning(
+                "old topic %s: %s", self._topic, sentence, extra={"action": "legacy-waits"}
+            )

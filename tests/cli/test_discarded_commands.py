@@ -1,0 +1,158 @@
+"""``discarded`` and ``replay``: nothing is published that a person did not choose."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from cronstream import clock
+from cronstream.core.records import Attempt, Cause, Discarded, Outcome, Run
+from tests.builders import NOON, a_run, at
+from tests.cli.conftest import Command, json_lines
+from tests.cli.fake_broker import FakeBroker
+
+RUN = "backup@2026-01-01T12:00:00Z"
+SINCE = ("--since", "2026-01-01T00:00:00")
+
+
+NINE_PAST = at(9)
+
+
+def discard(broker: FakeBroker, when: datetime = NINE_PAST, **fields: Any) -> Run:
+    run = a_run(max_attempts=3, attempt=3, attempts_left=1, **fields)
+    broker.discard(Discarded(run=run, reason="3 of 3 failures", discarded_at=when))
+    return run
+
+
+def published(broker: FakeBroker) -> list[Run]:
+    return [record for record in broker.published if isinstance(record, Run)]
+
+
+def test_discarded_runs_are_listed_once_with_their_reason(
+    broker: FakeBroker, command: Command
+) -> None:
+    discard(broker)
+    discard(broker, at(10))
+    result = command("discarded", *SINCE)
+    assert result.exit_code == 0, result.stderr
+    _, row = result.stdout.splitlines()
+    assert [cell.strip() for cell in row.split("  ") if cell] == [
+        RUN,
+        "3 of 3",
+        "3 of 3 failures",
+        "2026-01-01T12:00:09Z",
+    ]
+
+
+def test_a_replay_publishes_the_run_again_with_all_its_attempts(
+    broker: FakeBroker, command: Command
+) -> None:
+    former = Attempt(attempt=1, outcome=Outcome.FAILED, ended_at=NOON)
+    discard(broker, attempts=[former], as_of=at(1), env={"A": "1"})
+    before = clock.now()
+    result = command("replay", RUN)
+    assert result.exit_code == 0, result.stderr
+    [run] = published(broker)
+    assert result.stdout == f"{run.id}\n"
+    assert run.id.startswith(f"{RUN}!replay-")
+    assert (run.cause, run.revision, run.attempts, run.env) == (
+        Cause.REPLAY,
+        None,
+        None,
+        {"A": "1"},
+    )
+    assert (run.attempt, run.attempts_left, run.max_attempts) == (1, 3, 3)
+    assert run.scheduled_at == NOON
+    assert run.as_of == run.not_before
+    assert run.not_before >= before
+    assert abs(run.number - before.timestamp() * 1000) < 60_000
+
+
+def test_a_replayed_run_is_listed_with_its_replay(broker: FakeBroker, command: Command) -> None:
+    discard(broker)
+    discard(broker, scheduled_at=at(60))
+    new_id = command("replay", RUN).stdout.strip()
+    lines = json_lines(command("discarded", "--json", *SINCE))
+    assert [(line["run"], line["replays"]) for line in lines] == [
+        (RUN, [new_id]),
+        ("backup@2026-01-01T12:01:00Z", []),
+    ]
+
+
+def test_an_unknown_run_among_those_named_stops_the_replay_of_all(
+    broker: FakeBroker, command: Command
+) -> None:
+    discard(broker)
+    result = command("replay", RUN, "backup@2026-01-01T13:00:00Z")
+    assert result.exit_code == 1
+    assert "backup@2026-01-01T13:00:00Z" in result.stderr
+    assert broker.published == []
+
+
+def test_by_options_what_was_replayed_already_is_left_out(
+    broker: FakeBroker, command: Command
+) -> None:
+    discard(broker)
+    discard(broker, scheduled_at=at(60))
+    discard(broker, job="report")
+    command("replay", RUN)
+    broker.published.clear()
+    result = command("replay", "--job", "backup", "--yes")
+    assert result.exit_code == 0, result.stderr
+    assert [run.scheduled_at for run in published(broker)] == [at(60)]
+    assert "left out: 1" in result.stderr
+
+    broker.published.clear()
+    command("replay", "--job", "backup", "--yes", "--again")
+    assert len(published(broker)) == 2
+
+
+def test_a_span_of_time_chooses_by_when_it_was_discarded(
+    broker: FakeBroker, command: Command
+) -> None:
+    for hour in range(4):
+        discard(broker, at(3600 * hour), scheduled_at=at(3600 * hour))
+    span = ("--since", "2026-01-01T13:00:00Z", "--until", "2026-01-01T15:00:00Z")
+    command("replay", *span, "--yes")
+    assert sorted(run.scheduled_at for run in published(broker)) == [at(3600), at(7200)]
+
+
+def test_by_options_without_a_terminal_nothing_is_replayed_unless_yes_is_said(
+    broker: FakeBroker, command: Command
+) -> None:
+    discard(broker)
+    result = command("replay", "--all")
+    assert result.exit_code == 2
+    assert "--yes" in result.stderr
+    assert broker.published == []
+
+
+def test_a_dry_run_publishes_nothing_and_needs_no_yes(broker: FakeBroker, command: Command) -> None:
+    discard(broker)
+    result = command("replay", "--all", "--dry-run")
+    assert (result.exit_code, result.stdout) == (0, f"{RUN}\n")
+    [line] = json_lines(command("replay", "--all", "--dry-run", "--json"))
+    assert line == {"run": None, "replays": RUN, "cluster": "cluster-a"}
+    assert broker.published == []
+
+
+def test_nothing_chosen_is_wrong_usage_and_both_ways_too(command: Command) -> None:
+    assert command("replay").exit_code == 2
+    assert command("replay", RUN, "--all").exit_code == 2
+
+
+def test_nothing_to_replay_is_no_error(command: Command) -> None:
+    result = command("replay", "--all", "--yes")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "nothing to replay" in result.stderr
+
+
+def test_a_replay_that_the_broker_got_too_late_is_sent_again(
+    broker: FakeBroker, command: Command
+) -> None:
+    discard(broker)
+    late = clock.now() + timedelta(minutes=11)
+    broker.ack_times = [late, late]
+    result = command("replay", RUN)
+    assert result.exit_code == 0, result.stderr
+    first, second = published(broker)
+    assert first.id == second.id
+    assert second.as_of == late

@@ -1,0 +1,322 @@
+"""``runs`` and ``show`` over logs that a test has written."""
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from cronstream import clock
+from cronstream.cli.main import main
+from cronstream.core.records import (
+    Claimed,
+    Discarded,
+    Finished,
+    Forwarded,
+    Outcome,
+    Run,
+    Skip,
+    SkipReason,
+    Started,
+    Withdrawal,
+)
+from cronstream.history.loading import follow
+from cronstream.history.scope import Scope
+from cronstream.history.story import RunState
+from cronstream.topology.reading import LogMessage
+from tests.builders import NOON, a_run, at
+from tests.cli.conftest import Command, json_lines
+from tests.cli.fake_broker import PARTITIONS, FakeBroker, FakeReader
+
+RUN = "backup@2026-01-01T12:00:00Z"
+SINCE = ("--since", "2026-01-01T00:00:00")
+
+
+def announce(broker: FakeBroker, job: str = "backup", cluster: str = "cluster-a") -> None:
+    entry = Withdrawal(job=job, revision=1, effective_from=at(-86_400))
+    broker.log(job, entry, when=at(-3600), cluster=cluster)
+
+
+def make(
+    broker: FakeBroker, run: Run, *, outcome: Outcome = Outcome.SUCCEEDED, **fields: Any
+) -> int:
+    """Let the first attempt of a run be made; return the offset at which it ended."""
+    due = run.scheduled_at
+    version = broker.log(run.job, run, when=due, cluster=run.cluster)
+    claim = Claimed(run=run.id, version=version, worker="w1.1", number=1)
+    started = Started(run=run.id, claim=version, worker="w1.1", started_at=due, pid=4)
+    end = due + timedelta(seconds=2)
+    values: dict[str, Any] = {"started_at": due, "ended_at": end, "exit_status": 0, **fields}
+    finished = Finished(run=run.id, claim=version, worker="w1.1", outcome=outcome, **values)
+    broker.log(run.job, claim, started, when=due, cluster=run.cluster)
+    return broker.log(run.job, finished, when=end, cluster=run.cluster)
+
+
+def test_runs_are_listed_with_the_newest_last(broker: FakeBroker, command: Command) -> None:
+    announce(broker)
+    make(broker, a_run(max_attempts=3))
+    make(broker, a_run(scheduled_at=at(60)), outcome=Outcome.FAILED, exit_status=3)
+    result = command("runs", *SINCE)
+    assert result.exit_code == 0, result.stderr
+    title, first, second = result.stdout.splitlines()
+    assert title.split() == ["RUN", "STATE", "ATTEMPTS", "DELAY", "TOOK", "EXIT", "WORKER"]
+    assert first.split("  ")[0] == RUN
+    assert [cell.strip() for cell in first.split("  ") if cell][1:] == [
+        "succeeded",
+        "1 of 3",
+        "0 ms",
+        "2.0 s",
+        "0",
+        "w1.1",
+    ]
+    assert "deciding" in second
+    assert result.stderr == ""
+
+
+def test_a_list_in_json_has_the_documented_fields(broker: FakeBroker, command: Command) -> None:
+    announce(broker)
+    make(broker, a_run(max_attempts=3))
+    [fields] = json_lines(command("runs", *SINCE, "--json"))
+    assert fields == {
+        "run": RUN,
+        "job": "backup",
+        "cluster": "cluster-a",
+        "scheduled_at": "2026-01-01T12:00:00Z",
+        "cause": None,
+        "state": "succeeded",
+        "reason": None,
+        "attempt": 1,
+        "max_attempts": 3,
+        "failures": 0,
+        "not_before": None,
+        "start_delay_s": 0.0,
+        "duration_s": 2.0,
+        "outcome": "succeeded",
+        "exit_status": 0,
+        "signal": None,
+        "worker": "w1.1",
+        "published_at": "2026-01-01T12:00:00Z",
+        "changed_at": "2026-01-01T12:00:02Z",
+        "partial": False,
+        "count": 1,
+        "to_at": None,
+    }
+
+
+def test_runs_are_chosen_by_job_state_and_number(broker: FakeBroker, command: Command) -> None:
+    for job in ("backup", "report"):
+        announce(broker, job)
+        for minute in range(3):
+            make(broker, a_run(job=job, scheduled_at=at(60 * minute)))
+    broker.log("report", a_run(job="report", scheduled_at=at(300)), when=at(290))
+
+    def chosen(*options: str) -> list[str]:
+        return [line["run"] for line in json_lines(command("runs", *SINCE, "--json", *options))]
+
+    assert len(chosen()) == 7
+    assert len(chosen("--job", "backup")) == 3
+    assert chosen("--state", "queued") == ["report@2026-01-01T12:05:00Z"]
+    assert chosen("--job", "backup", "--limit", "1") == ["backup@2026-01-01T12:02:00Z"]
+
+
+def test_only_what_the_ledgers_say_since_then_is_listed(
+    broker: FakeBroker, command: Command
+) -> None:
+    announce(broker)
+    make(broker, a_run())
+    result = command("runs", "--since", "5m")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "no such runs since" in result.stderr
+
+
+def test_a_run_that_begins_before_the_window_is_marked(
+    broker: FakeBroker, command: Command
+) -> None:
+    announce(broker)
+    make(broker, a_run())
+    result = command("runs", "--since", "2026-01-01T12:00:01Z")
+    assert result.stdout.splitlines()[1].startswith(f"{RUN} ~")
+    assert "begins before" in result.stderr
+
+
+def test_a_skipped_span_is_one_row(broker: FakeBroker, command: Command) -> None:
+    announce(broker)
+    skip = Skip(
+        job="backup", revision=1, reason=SkipReason.MISSED, from_at=NOON, to_at=at(120), count=3
+    )
+    broker.log("backup", skip, when=at(500))
+    assert "skipped (missed, 3 due times)" in command("runs", *SINCE).stdout
+    shown = command("show", "backup@2026-01-01T12:01:00Z")
+    assert "skipped (missed, 3 due times)" in shown.stdout
+
+
+def test_a_broker_on_which_nothing_has_run_is_no_error() -> None:
+    result = CliRunner().invoke(main, ["runs"], obj=FakeBroker().connections)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "nothing has run on this broker yet" in result.stderr
+
+
+def test_a_cluster_that_is_not_there_is_an_error_with_the_nearest_name(command: Command) -> None:
+    result = command("runs", "--cluster", "cluster-b")
+    assert result.exit_code == 1
+    assert "did you mean 'cluster-a'?" in result.stderr
+
+
+def test_a_time_that_is_none_is_wrong_usage(command: Command) -> None:
+    result = command("runs", "--since", "yesterday")
+    assert result.exit_code == 2
+    assert "neither like 15m" in result.stderr
+
+
+def test_following_prints_each_change_from_now_on_until_ctrl_c(
+    broker: FakeBroker, command: Command
+) -> None:
+    announce(broker)
+    make(broker, a_run())
+    soon = clock.now() + timedelta(minutes=1)
+    late = a_run(scheduled_at=soon.replace(microsecond=0))
+    version = broker.log("backup", late, when=soon)
+    broker.log("backup", Claimed(run=late.id, version=version, worker="w1", number=1), when=soon)
+    result = command("runs", "--follow")
+    assert result.exit_code == 130
+    queued, claimed = result.stdout.splitlines()
+    assert queued.split()[1:3] == [late.id, "queued"]
+    assert claimed.endswith("claimed  attempt 1 of 1 by w1")
+
+
+def test_following_in_json_says_what_it_was_before(broker: FakeBroker, command: Command) -> None:
+    announce(broker)
+    make(broker, a_run())
+    lines = command("runs", "--follow", "--json", *SINCE).stdout.splitlines()
+    changes = [json.loads(line) for line in lines]
+    assert [(change["before"], change["state"]) for change in changes] == [
+        (None, "queued"),
+        ("queued", "claimed"),
+        ("claimed", "running"),
+        ("running", "succeeded"),
+    ]
+
+
+class PatientReader(FakeReader):
+    """Has nothing for a while; meanwhile a cluster comes into being."""
+
+    polls = 0
+
+    async def poll(self, timeout_s: float) -> list[LogMessage]:
+        self.polls += 1
+        if self.polls == 3:
+            for topic in FakeBroker("cluster-b").topics:
+                self._broker.create(topic, PARTITIONS)
+            announce(self._broker, cluster="cluster-b")
+            make(self._broker, a_run(cluster="cluster-b"))
+        return [] if self.polls < 25 else await super().poll(timeout_s)
+
+
+def test_a_cluster_that_comes_later_is_followed_too() -> None:
+    seen = []
+
+    async def watch() -> None:
+        async for change in follow(PatientReader(FakeBroker()), Scope()):
+            seen.append((change.story.cluster, change.story.state))  # noqa: PERF401 - never ends
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(watch())
+    assert seen[-1] == ("cluster-b", RunState.SUCCEEDED)
+
+
+def test_show_tells_every_attempt_with_its_output(broker: FakeBroker, command: Command) -> None:
+    announce(broker)
+    run = a_run(max_attempts=2, command=["tar", "-c", "a b"])
+    decided = make(
+        broker,
+        run,
+        outcome=Outcome.FAILED,
+        exit_status=3,
+        head="begin\n\x1b[31mred\n",
+        tail="end\n",
+        omitted=5000,
+    )
+    broker.log("backup", Forwarded(run=RUN, version=decided), when=at(3))
+    second = run.derive(attempt=2, attempts_left=1, not_before=at(60))
+    broker.retry("backup", second, when=at(3))
+    result = command("show", RUN)
+    assert result.exit_code == 0, result.stderr
+    for expected in (
+        f"run        {RUN}",
+        "state      retryable, since",
+        "command    tar -c 'a b'",
+        "next       not before 2026-01-01T12:01:00Z",
+        "attempt 1: failed (exit 3), by w1.1",
+        "  started  2026-01-01T12:00:00Z (0 ms after it was due)",
+        "  ended    2026-01-01T12:00:02Z (took 2.0 s)",
+        "  | begin",
+        "  | \\x1b[31mred",
+        "  | … 5,000 bytes are left out here …",
+        "  | end",
+    ):
+        assert expected in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_show_in_json_has_the_attempts(broker: FakeBroker, command: Command) -> None:
+    announce(broker)
+    make(broker, a_run(), head="hi\n")
+    [fields] = json_lines(command("show", RUN, "--json"))
+    [attempt] = fields["attempts"]
+    assert (fields["state"], fields["command"], fields["revision"]) == ("succeeded", "true", 1)
+    assert (attempt["attempt"], attempt["role"], attempt["output_head"]) == (1, "first", "hi\n")
+    assert attempt["topic"] == "cronstream.cluster-a"
+    assert attempt["offsets"] == {"claimed": 2, "started": 2, "ended": 3}
+
+
+def test_show_takes_the_beginning_of_an_id_if_there_is_one_such_run(
+    broker: FakeBroker, command: Command
+) -> None:
+    announce(broker)
+    make(broker, a_run())
+    make(broker, a_run(scheduled_at=at(3600)))
+    assert RUN in command("show", "backup@2026-01-01T12").stdout
+    several = command("show", "backup@2026-01-01")
+    assert several.exit_code == 1
+    assert "may be any of 2 runs" in several.stderr
+
+
+def test_show_latest_is_the_run_of_the_job_that_began_last(
+    broker: FakeBroker, command: Command
+) -> None:
+    announce(broker)
+    make(broker, a_run())
+    make(broker, a_run(scheduled_at=at(60)))
+    broker.log("backup", a_run(scheduled_at=at(120)), when=at(100))
+    result = command("show", "backup@latest", *SINCE)
+    assert "backup@2026-01-01T12:01:00Z" in result.stdout
+
+
+def test_show_of_an_unknown_run_says_where_to_look(broker: FakeBroker, command: Command) -> None:
+    announce(broker)
+    result = command("show", "backup@2026-01-02T00:00:00Z")
+    assert result.exit_code == 1
+    assert "there is no run" in result.stderr
+    assert "cronstream runs" in result.stderr
+
+
+def test_show_of_a_discarded_run_gives_the_reason(broker: FakeBroker, command: Command) -> None:
+    announce(broker)
+    run = a_run()
+    decided = make(broker, run, outcome=Outcome.FAILED, exit_status=3)
+    broker.discard(Discarded(run=run, reason="1 of 1 failures", discarded_at=at(2)))
+    broker.log("backup", Forwarded(run=RUN, version=decided), when=at(3))
+    assert "state      discarded, since" in command("show", RUN).stdout
+    assert "1 of 1 failures" in command("show", RUN).stdout
+
+
+def test_a_message_that_cannot_be_read_does_not_hide_the_others(
+    broker: FakeBroker, command: Command
+) -> None:
+    announce(broker)
+    broker.put("cronstream.cluster-a", "backup", b"\xff not json", NOON)
+    broker.put("cronstream.cluster-a.discarded", "backup", b"{}", NOON)
+    make(broker, a_run())
+    assert RUN in command("runs", *SINCE).stdout

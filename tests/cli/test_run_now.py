@@ -1,0 +1,157 @@
+"""``run-now``: from the jobs in force to the verdict."""
+
+from typing import Any
+
+import pytest
+
+from cronstream import clock
+from cronstream.cli.connection import probe
+from cronstream.cli.run_now import run_of
+from cronstream.core import naming
+from cronstream.core.records import (
+    Cause,
+    Claimed,
+    Discarded,
+    Finished,
+    Job,
+    Message,
+    Outcome,
+    Run,
+    Started,
+)
+from cronstream.errors import BrokerError
+from tests.builders import NOON, at
+from tests.cli.conftest import Command, json_lines
+from tests.cli.fake_broker import FakeBroker
+
+
+def a_job(name: str = "backup", **fields: Any) -> Job:
+    values: dict[str, Any] = {
+        "name": name,
+        "cluster": "cluster-a",
+        "schedule": "@daily",
+        "timezone": "UTC",
+        "command": "true",
+        "effective_from": NOON,
+        **fields,
+    }
+    return Job(**values)
+
+
+@pytest.fixture
+def broker() -> FakeBroker:
+    broker = FakeBroker("cluster-a", "cluster-b")
+    broker.create(naming.JOBS, 1)
+    return broker
+
+
+def test_the_job_is_published_as_it_was_last_defined(broker: FakeBroker, command: Command) -> None:
+    broker.job(a_job(command="old"), NOON)
+    broker.job(a_job(command="new", max_attempts=3, timeout_s=9.0), at(1))
+    before = clock.now()
+    result = command("run-now", "backup")
+    assert result.exit_code == 0, result.stderr
+    [run] = broker.published
+    assert isinstance(run, Run)
+    assert result.stdout == f"{run.id}\n"
+    assert (run.command, run.timeout_s, run.cause) == ("new", 9.0, Cause.RUN_NOW)
+    assert (run.attempts_left, run.max_attempts, run.cluster) == (3, 3, "cluster-a")
+    assert run.scheduled_at.microsecond == 0
+    assert run.not_before >= before
+
+
+def test_two_runs_within_one_second_are_two() -> None:
+    first = run_of(a_job(), None, at(0.1))
+    second = run_of(a_job(), None, at(0.2))
+    assert first.scheduled_at == second.scheduled_at
+    assert first.id != second.id
+
+
+def test_another_cluster_can_be_chosen(broker: FakeBroker, command: Command) -> None:
+    broker.job(a_job(), NOON)
+    command("run-now", "backup", "--cluster", "cluster-b")
+    [run] = broker.published
+    assert isinstance(run, Run)
+    assert run.cluster == "cluster-b"
+
+
+def test_a_cluster_without_a_log_is_an_error(broker: FakeBroker, command: Command) -> None:
+    broker.job(a_job(), NOON)
+    result = command("run-now", "backup", "--cluster", "nowhere")
+    assert result.exit_code == 1
+    assert "no cluster 'nowhere'" in result.stderr
+    assert broker.published == []
+
+
+def test_an_unknown_job_is_an_error_with_the_nearest_name(
+    broker: FakeBroker, command: Command
+) -> None:
+    broker.job(a_job(), NOON)
+    result = command("run-now", "bakcup")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "did you mean 'backup'?" in result.stderr
+
+
+def test_a_job_that_was_removed_is_unknown(broker: FakeBroker, command: Command) -> None:
+    broker.job(a_job(), NOON)
+    broker.job(a_job(removed=True), at(1))
+    assert command("run-now", "backup").exit_code == 1
+
+
+def test_without_a_schedulers_jobs_it_says_what_to_start(
+    broker: FakeBroker, command: Command
+) -> None:
+    del broker.topics[naming.JOBS]
+    result = command("run-now", "backup")
+    assert result.exit_code == 1
+    assert "no scheduler has published its jobs" in result.stderr
+
+
+@pytest.mark.parametrize(("outcome", "status"), [(Outcome.SUCCEEDED, 0), (Outcome.FAILED, 1)])
+def test_waiting_ends_with_the_verdict_as_exit_status(
+    broker: FakeBroker, command: Command, outcome: Outcome, status: int
+) -> None:
+    broker.job(a_job(), NOON)
+
+    def work(run: Message) -> None:
+        """Make the run at once, as a worker would."""
+        assert isinstance(run, Run)
+        now = clock.now()
+        version = max(len(p) for p in broker.topics[naming.log("cluster-a")]) - 1
+        claim = Claimed(run=run.id, version=version, worker="w1", number=1)
+        start = Started(run=run.id, claim=version, worker="w1", started_at=now)
+        end = Finished(
+            run=run.id,
+            claim=version,
+            worker="w1",
+            outcome=outcome,
+            started_at=now,
+            ended_at=now,
+            exit_status=status,
+        )
+        broker.log("backup", claim, start, end, when=now)
+        if outcome is Outcome.FAILED:
+            broker.discard(Discarded(run=run, reason="1 of 1 failures", discarded_at=now))
+
+    broker.after_publish = work
+    result = command("run-now", "backup", "--wait")
+    assert result.exit_code == status, result.stderr
+    [run] = broker.published
+    assert isinstance(run, Run)
+    assert result.stdout == f"{run.id}\n"
+    assert ("succeeded" if status == 0 else "discarded") in result.stderr.splitlines()[-1]
+
+
+def test_the_run_is_named_in_json(broker: FakeBroker, command: Command) -> None:
+    broker.job(a_job(), NOON)
+    [fields] = json_lines(command("run-now", "backup", "--json"))
+    [run] = broker.published
+    assert isinstance(run, Run)
+    assert fields == {"run": run.id, "job": "backup", "cluster": "cluster-a"}
+
+
+async def test_a_broker_that_is_not_there_is_said_in_one_line() -> None:
+    with pytest.raises(BrokerError, match="no Kafka answers") as raised:
+        await probe(["127.0.0.1:1", "no port"])
+    assert "cronstream up" in str(raised.value)
+    assert "\n" not in str(raised.value)

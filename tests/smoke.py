@@ -1,0 +1,126 @@
+"""The main job as a new user would try it: ``python -m tests.smoke``.
+
+Starts ``cronstream up`` with the shipped crontab in an empty data folder, waits until jobs have
+run in both clusters and one has failed, been tried again and been discarded, edits the file, sees
+the change, presses Ctrl-C, and starts once more on the same data. Says how long each took.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LIMIT_S = 120.0
+
+
+class Up:
+    """A ``cronstream up`` that is running, and what it has printed."""
+
+    def __init__(self, crontab: Path, data: Path) -> None:
+        self.lines: list[str] = []
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(
+            [str(Path(sys.executable).parent / "cronstream"), "up", "--crontab", str(crontab)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "CRONSTREAM_DATA_DIR": str(data), "NO_COLOR": "1"},
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            self.lines.append(line.rstrip())
+
+    def wait_for(self, pattern: str) -> float:
+        """Return the seconds from the start until a line matched; exit with its lines if none."""
+        while time.monotonic() - self.began < LIMIT_S:
+            if any(re.search(pattern, line) for line in self.lines):
+                return time.monotonic() - self.began
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        print("\n".join(self.lines[-60:]))
+        sys.exit(f"smoke: no line matched {pattern!r}")
+
+    def interrupt(self) -> float:
+        """Press Ctrl-C; return how long the end took."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        status = self.process.wait(60)
+        if status != 0:
+            print("\n".join(self.lines[-30:]))
+            sys.exit(f"smoke: Ctrl-C ended it with status {status}")
+        return time.monotonic() - began
+
+
+@contextmanager
+def up(crontab: Path, data: Path) -> Iterator[Up]:
+    """Start it, and leave nothing of it behind."""
+    running = Up(crontab, data)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            os.killpg(running.process.pid, signal.SIGKILL)
+
+
+def main() -> None:
+    """Try it all; exit with status 1 at the first thing that is not as it should be."""
+    with tempfile.TemporaryDirectory(prefix="cronstream-smoke-") as folder:
+        crontab, data = Path(folder, "crontab.yaml"), Path(folder, "data")
+        shutil.copy(ROOT / "crontab.yaml", crontab)
+        passed = first_start(crontab, data) + second_start(crontab, data)
+    print(f"{passed} passed, 0 failed")
+
+
+def first_start(crontab: Path, data: Path) -> int:
+    """See jobs run, fail, retry, be discarded; edit the file; end it."""
+    checks = {
+        "a run succeeded in cluster-a": r"^cluster-a\b.* succeeded",
+        "a run succeeded in cluster-b": r"^cluster-b\b.* succeeded",
+        "an attempt failed and is retried": r"next attempt not before",
+        "a retry worker made a later attempt": r"^\S+ retry\b.* attempt 2 started",
+        "a run was discarded": r"discarded \(",
+    }
+    with up(crontab, data) as running:
+        for what, pattern in checks.items():
+            print(f"{running.wait_for(pattern):6.1f} s  {what}")
+        began = time.monotonic()
+        with crontab.open("a") as file:
+            file.write(NEW_JOB)
+        running.wait_for(r"smoke-test added")
+        print(f"{time.monotonic() - began:6.1f} s  from the edit to its being in force")
+        running.wait_for(r"run smoke-test@\S+: succeeded")
+        print(f"{running.interrupt():6.1f} s  from Ctrl-C to the end")
+    return len(checks) + 3
+
+
+def second_start(crontab: Path, data: Path) -> int:
+    """Start again on the same data; it takes less than 15 seconds to the first run."""
+    with up(crontab, data) as running:
+        took = running.wait_for(r" succeeded")
+        print(f"{took:6.1f} s  from the second start to a run")
+        running.interrupt()
+    return 1
+
+
+NEW_JOB = """
+  - name: smoke-test
+    cluster: cluster-a
+    schedule: "@every 2s"
+    command: "true"
+"""
+
+if __name__ == "__main__":
+    main()

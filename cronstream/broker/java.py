@@ -1,14 +1,19 @@
-"""Find a Java that Kafka runs on."""
+"""Find a Java that Kafka runs on.
+
+As a program (``python -m cronstream.broker.java``) it tells which, or ends with status 1.
+"""
 
 import importlib.util
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cronstream.errors import BrokerError
+from cronstream.settings import settings
 
 #: Kafka 4 brokers need Java 17 (KIP-1013).
 OLDEST_JAVA = 17
@@ -78,3 +83,20 @@ def _version_output(program: Path) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return answer.stderr
+
+
+def main() -> str:
+    """Return which Java would be taken.
+
+    Raises:
+        SystemExit: If there is none that Kafka runs on; it says what to do.
+    """
+    try:
+        java = find_java(settings().java_home)
+    except BrokerError as error:
+        sys.exit(str(error))
+    return f"{java.program} (Java {java.version})"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{main()}\n")

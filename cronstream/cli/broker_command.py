@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from cronstream.broker import EmbeddedBroker, Guard
+from cronstream.broker.embedded import EmbeddedBroker
+from cronstream.broker.guard import Guard
 from cronstream.errors import BrokerError
 from cronstream.settings import settings
 from cronstream.supervisor import stop_signals

@@ -110,6 +110,8 @@ async def _connected(make: Callable[[Settings], StartableT]) -> AsyncIterator[St
         async with asyncio.timeout(_CONNECT_S):
             await client.start()
     except TimeoutError as error:
+        # The half-made client complains of itself when it is collected; there is nothing to add.
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         where = ", ".join(chosen.bootstrap)
         raise BrokerError(
             f"what listens at {where} does not answer as a Kafka broker within {_CONNECT_S:.0f} s"

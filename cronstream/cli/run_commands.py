@@ -97,7 +97,7 @@ async def _list(scope: Scope, view: View) -> None:
         return
     emit_table(_COLUMNS, [_row(story) for story in found])
     if not found and history.clusters and scope.since is not None:
-        say(f"no such runs since {format_time(scope.since)}; look further back with --since")
+        say(f"no such runs since {_whole(scope.since)}; look further back with --since")
     if any(story.partial for story in found):
         say("~ begins before what was read; look further back with --since")
 
@@ -125,6 +125,10 @@ async def _follow(scope: Scope, view: View, begin: datetime) -> None:
                 emit_json(change_fields(change))
             else:
                 emit(change_text(change))
+
+
+def _whole(moment: datetime) -> str:
+    return format_time(moment.replace(microsecond=0))
 
 
 @click.command
@@ -171,7 +175,7 @@ async def _find(run: str, scope: Scope) -> RunStory:
         some = ", ".join(story.id for story in found[:_CANDIDATES])
         more = f" and {len(found) - _CANDIDATES} more" if len(found) > _CANDIDATES else ""
         raise NotFoundError(f"{run!r} may be any of {len(found)} runs: {some}{more}")
-    since = format_time(scope.since) if scope.since else "the beginning"
+    since = _whole(scope.since) if scope.since else "the beginning"
     raise NotFoundError(
         f"there is no run {run!r} on the ledgers since {since}; "
         "list what there is with 'cronstream runs', or look further back with --since"

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import click
 
-from cronstream.broker import EmbeddedBroker, Guard, free_port
+from cronstream.broker.embedded import EmbeddedBroker
+from cronstream.broker.guard import Guard
+from cronstream.broker.ports import free_port
 from cronstream.core.naming import Role, RoleKind
 from cronstream.crontab_file import read_crontab, watch_crontab
 from cronstream.errors import CrontabError

@@ -13,7 +13,16 @@ from cronstream.core.naming import cluster_problem
 from cronstream.core.problems import Place, Problems
 from cronstream.core.records import Delivery, Job
 from cronstream.core.schedule import compile_schedule, find_zone
-from cronstream.core.yaml_tree import Mapping, Node, Scalar, Sequence, find_place, parse_yaml, plain
+from cronstream.core.yaml_tree import (
+    Mapping,
+    Node,
+    Plain,
+    Scalar,
+    Sequence,
+    find_place,
+    parse_yaml,
+    plain,
+)
 from cronstream.errors import CrontabError, ScheduleError
 
 VERSION = 1
@@ -62,6 +71,8 @@ class _Reader:
         self._problems = problems
         self._clusters: dict[str, Cluster] = {}
         self._defaults: dict[str, Any] = {}
+        self._has_default_cluster = False
+        self._zone = "UTC"
         self._lines: dict[str, int] = {}
 
     def read(self, text: str) -> Crontab | None:
@@ -131,19 +142,15 @@ class _Reader:
             return
         defaults, faults = faults_of(DefaultsModel, values)
         self._note(faults, node, "defaults: ")
-        if defaults is None:
+        if defaults is not None:
+            self._defaults = {name: getattr(defaults, name) for name in defaults.model_fields_set}
+        if not isinstance(values, dict):
             return
-        self._defaults = {name: getattr(defaults, name) for name in defaults.model_fields_set}
-        if "cluster" in self._defaults:
-            self._check_cluster(defaults.cluster, find_place(node, ("cluster",)), "defaults: ")
-        self._check_zone(defaults, node)
-
-    def _check_zone(self, defaults: DefaultsModel, node: Node) -> None:
-        try:
-            find_zone(defaults.timezone)
-        except ScheduleError as error:
-            self._problems.add(find_place(node, ("timezone",)), f"defaults: {error}")
-            del self._defaults["timezone"]
+        self._has_default_cluster = "cluster" in values
+        self._check_cluster(values.get("cluster"), find_place(node, ("cluster",)), "defaults: ")
+        self._zone = self._check_zone(
+            values.get("timezone"), find_place(node, ("timezone",)), "defaults: "
+        )
 
     def _read_jobs(self, root: Mapping) -> list[Job]:
         node = root.items.get("jobs")
@@ -166,11 +173,13 @@ class _Reader:
             self._note_name(str(values["name"]), find_place(node, ("name",)), label)
         model, faults = faults_of(JobModel, values)
         self._note(faults, node, label)
-        if model is None:
+        if isinstance(values, dict):
+            self._check_whole(values, node, label)
+        if model is None or self._problems:
             return None
-        settings = self._defaults | {name: getattr(model, name) for name in model.model_fields_set}
-        self._check_whole(settings, node, label)
-        return _job(settings)
+        return _job(
+            self._defaults | {name: getattr(model, name) for name in model.model_fields_set}
+        )
 
     def _note_name(self, name: str, place: Place, label: str) -> None:
         first = self._lines.setdefault(name, place.line)
@@ -179,31 +188,39 @@ class _Reader:
                 place, f"{label}the name is there twice, first on line {first}; rename one"
             )
 
-    def _check_whole(self, settings: dict[str, Any], node: Node, label: str) -> None:
-        """Check what a job's settings and the defaults say only together."""
-        if "cluster" not in settings:
+    def _check_whole(self, values: dict[str, Plain], node: Node, label: str) -> None:
+        """Check what a job says only together with the rest of the file, if it says it in text."""
+        if "cluster" in values:
+            self._check_cluster(values["cluster"], find_place(node, ("cluster",)), label)
+        elif not self._has_default_cluster:
             known = ", ".join(self._clusters)
             self._problems.add(node.place, f"{label}'cluster' is missing; choose one of {known}")
-        elif settings["cluster"] != self._defaults.get("cluster"):
-            self._check_cluster(settings["cluster"], find_place(node, ("cluster",)), label)
-        zone = settings.get("timezone", "UTC")
-        try:
-            find_zone(zone)
-        except ScheduleError as error:
-            self._problems.add(find_place(node, ("timezone",)), f"{label}{error}")
-            return
-        try:
-            compile_schedule(settings["schedule"], zone)
-        except ScheduleError as error:
-            place = find_place(node, ("schedule",))
-            self._problems.add(place, f"{label}schedule {settings['schedule']!r}: {error}")
+        zone = self._check_zone(values.get("timezone"), find_place(node, ("timezone",)), label)
+        schedule = values.get("schedule")
+        if isinstance(schedule, str):
+            try:
+                compile_schedule(schedule, zone)
+            except ScheduleError as error:
+                place = find_place(node, ("schedule",))
+                self._problems.add(place, f"{label}schedule {schedule!r} {error}")
 
-    def _check_cluster(self, name: str, place: Place, label: str) -> None:
-        if name not in self._clusters:
+    def _check_cluster(self, name: Plain, place: Place, label: str) -> None:
+        if isinstance(name, str) and name not in self._clusters:
             known = ", ".join(self._clusters) or "none"
             self._problems.add(
                 place, f"{label}cluster {name!r} is not known; 'clusters' names {known}"
             )
+
+    def _check_zone(self, name: Plain, place: Place, label: str) -> str:
+        """Return the zone to check a schedule in: this one, or the default if it is no zone."""
+        if not isinstance(name, str):
+            return self._zone
+        try:
+            find_zone(name)
+        except ScheduleError as error:
+            self._problems.add(place, f"{label}{error}")
+            return self._zone
+        return name
 
     def _note(self, faults: list[Fault], node: Node, label: str) -> None:
         for fault in faults:

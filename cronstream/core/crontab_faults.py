@@ -50,9 +50,9 @@ class Fault:
         parent: Node | None = node
         for step in self.path[:-1]:
             parent = parent.items.get(str(step)) if isinstance(parent, Mapping) else None
-        key = str(self.path[-1])
-        is_there = isinstance(parent, Mapping) and key in parent.keys
-        return parent.keys[key] if is_there else node.place
+        if not isinstance(parent, Mapping):
+            return node.place
+        return parent.keys.get(str(self.path[-1]), parent.place)
 
 
 def faults_of(kind: type[ModelT], values: Any) -> tuple[ModelT | None, list[Fault]]:
@@ -92,8 +92,8 @@ def _known(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """Return the keys that may stand where the unknown one does, each with its whole path."""
     fields = kind.model_fields
     for step in path[:-1]:
-        nested = fields[str(step)].annotation
-        fields = nested.model_fields if nested is not None and issubclass(nested, BaseModel) else {}
+        nested: Any = fields[str(step)].annotation
+        fields = nested.model_fields
     return [".".join(map(str, (*path[:-1], name))) for name in fields]
 
 

@@ -94,21 +94,17 @@ class Draft:
         if due < self.now - revision.grace:
             self._miss(order, revision, due, due, 1)
         else:
-            self._missed.pop(order, None)
             self._due.append((due, order, revision))
 
     def leap(self, order: int, revision: Revision, due: datetime, end: datetime) -> datetime:
         """Add all due times from `due` up to `end` (inclusive), all missed; return the last."""
-        schedule = revision.schedule
-        if schedule is None:
-            raise ValueError(f"revision {revision.number} is never due")
-        key = (id(schedule), due, end)
+        key = (id(revision.schedule), due, end)
         if key not in self._leaps:
             last, count = due, 1
-            following = schedule.next_after(last)
+            following = revision.next_due(last, _next_after)
             while following is not None and following <= end:
                 last, count = following, count + 1
-                following = schedule.next_after(last)
+                following = revision.next_due(last, _next_after)
             self._leaps[key] = (last, count)
         last, count = self._leaps[key]
         self._miss(order, revision, due, last, count)
@@ -128,6 +124,10 @@ class Draft:
             self._due.append((first, order, missed))
         missed.to_at = last
         missed.count += count
+
+
+def _next_after(schedule: Schedule, moment: datetime) -> datetime | None:
+    return schedule.next_after(moment)
 
 
 def _message(due: datetime, item: Revision | _Missed) -> Planned:

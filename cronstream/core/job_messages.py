@@ -39,11 +39,20 @@ def decode_jobs(raw: bytes | None) -> tuple[list[Job], list[str]]:
         except MessageError as error:
             refused.append(str(error))
             continue
-        if job.effective_from is None:
-            refused.append(f"job {job.name!r} does not say from when it holds (effective_from)")
-        else:
+        problem = _problem(job)
+        if problem is None:
             jobs.append(job)
+        else:
+            refused.append(f"job {job.name!r} {problem}")
     return jobs, refused
+
+
+def _problem(job: Job) -> str | None:
+    if job.effective_from is None:
+        return "does not say from when it holds (effective_from)"
+    if job.max_attempts < 1:
+        return f"has max_attempts {job.max_attempts}, and no run can have that"
+    return None
 
 
 class Definitions:

@@ -10,6 +10,8 @@ from cronstream.core.records import Attempt, Backoff, Outcome, Run
 #: The doubling stops here, where it would long have passed any ceiling
 #: (dramatiq stops there too: ``compute_backoff``, ``max_exponent=32``).
 _MAX_EXPONENT = 32
+#: No wait is longer, whatever a message says: it must fit the calendar.
+_LONGEST_S = 10 * 366 * 86_400.0
 #: A run carries at most this many of its attempts along.
 MAX_ATTEMPTS_CARRIED = 20
 
@@ -81,7 +83,7 @@ def delay(backoff: Backoff, failure: int, *, noise: float) -> timedelta:
         noise: A number in [0, 1): this module throws no dice.
 
     Returns:
-        ``first_s * factor ** (failure - 1)`` plus jitter, at most ``ceiling_s``.
+        ``first_s * factor ** (failure - 1)`` plus jitter, at most ``ceiling_s``, or ten years.
 
     Raises:
         ValueError: If `failure` is below 1.
@@ -90,7 +92,7 @@ def delay(backoff: Backoff, failure: int, *, noise: float) -> timedelta:
         raise ValueError(f"failures are counted from 1, not {failure}")
     growth = min(backoff.factor, 1000.0) ** min(failure - 1, _MAX_EXPONENT)
     seconds = backoff.first_s * growth * (1 + backoff.jitter * noise)
-    return timedelta(seconds=min(seconds, backoff.ceiling_s))
+    return timedelta(seconds=min(seconds, backoff.ceiling_s, _LONGEST_S))
 
 
 def noise(run_id: str, attempt: int) -> float:

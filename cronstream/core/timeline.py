@@ -118,6 +118,4 @@ class Timeline:
         """Forget revisions whose span the cursor has passed; the last one in force is kept."""
         in_force = [r for r in self.revisions if r.number < taken]
         needed = {id(r) for r, end in spans(in_force) if end > at}
-        self.revisions = [
-            r for r in self.revisions if r.number >= taken or id(r) in needed or r is in_force[-1]
-        ]
+        self.revisions = [r for r in self.revisions if r.number >= taken or id(r) in needed]

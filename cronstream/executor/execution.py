@@ -4,7 +4,7 @@ import array
 import fcntl
 import os
 import termios
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import inf
 
@@ -39,6 +39,7 @@ class Execution:
         output: What is kept of its output.
         phase: How far its ending has gone.
         deadline: When the next step of ``phase`` is due (monotonic seconds).
+        told: The processes that have been sent TERM: each gets it once.
         sweeps: How often KILL has been sent.
         status: The main process's wait status; None while it runs.
         ended_at: When the main process ended.
@@ -53,6 +54,7 @@ class Execution:
     output: Output
     phase: Phase = Phase.RUNNING
     deadline: float = inf
+    told: set[int] = field(default_factory=set)
     sweeps: int = 0
     status: int | None = None
     ended_at: float | None = None
@@ -65,31 +67,22 @@ class Execution:
         return self.hold.key
 
     def read(self) -> bool:
-        """Take the output that is there, after a poll said so; close the pipe at its end.
-
-        Returns:
-            Whether more may come.
-        """
+        """Take the output that is there, after a poll said so; say whether more may come."""
         data = os.read(self.pipe, _CHUNK)
-        if data:
-            self.output.feed(data)
-            return True
-        self.close()
-        return False
-
-    def close(self) -> None:
-        """Close the pipe, if it is open."""
-        if self.pipe >= 0:
-            os.close(self.pipe)
-            self.pipe = -1
+        self.output.feed(data)
+        return bool(data)
 
     def drain(self) -> None:
-        """Take what is left in the pipe, and close it, whoever else may still have its other end."""
+        """Take what is in the pipe now, though others may have its other end and write on."""
         for _ in range(_MOST_CHUNKS):
-            if self.pipe < 0 or not _bytes_in(self.pipe):
-                break
+            if not _bytes_in(self.pipe):
+                return
             self.read()
-        self.close()
+
+    def close(self) -> None:
+        """Close the pipe."""
+        os.close(self.pipe)
+        self.pipe = -1
 
     def finished(self, now: float) -> Finished:
         """Return the report that it has ended; ``now`` stands in if no end of it was seen."""

@@ -103,10 +103,11 @@ class ExecutorHandle:
         self._is_closing = True
         if self._transport is not None and self._transport.can_write_eof():
             self._transport.write_eof()
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(_CLOSE_S):
                 await self._gone.wait()
-        self._child.kill()
+        except TimeoutError:
+            self._child.kill()
         if self._watch is not None:
             await self._watch
 

@@ -63,7 +63,7 @@ class Running:
         """Take the output that a poll says is there."""
         execution = self._by_pipe[pipe]
         if not execution.read():
-            del self._by_pipe[pipe]
+            self._close(execution)
 
     def reap(self) -> list[Execution]:
         """Reap all children that have ended; return the executions of which nothing is left."""
@@ -78,7 +78,7 @@ class Running:
         return self._settle() if reaped and self._lingering else []
 
     def end(self, execution: Execution, outcome: Outcome, note: str | None) -> None:
-        """Begin to end an execution; what has ended by itself, or is being ended, stays as it is."""
+        """Begin to end an execution, unless it has ended by itself or is being ended."""
         if execution.status is None and execution.outcome is None:
             execution.outcome, execution.note = outcome, note
         if execution.phase is Phase.RUNNING:
@@ -136,19 +136,25 @@ class Running:
         """Return the lingering of which nothing is left; begin to end what the others left."""
         self._adopt()
         done: list[Execution] = []
-        with_leftovers: list[Execution] = []
+        fresh: list[Execution] = []
+        told: list[Execution] = []
         for execution in list(self._lingering.values()):
             if not self._left_by(execution):
                 done.append(self._done(execution))
             elif execution.phase is Phase.RUNNING:
                 execution.note = "it left processes running, which were ended"
-                with_leftovers.append(execution)
-        self._terminate(with_leftovers)
+                fresh.append(execution)
+            elif execution.phase is Phase.TERMINATED:
+                told.append(execution)
+        self._terminate(fresh)
+        # What a main process forked while it was being told does not know of it yet.
+        self._send(told, signal.SIGTERM)
         return done
 
     def _done(self, execution: Execution) -> Execution:
-        self._by_pipe.pop(execution.pipe, None)
-        execution.drain()
+        if execution.pipe >= 0:
+            execution.drain()
+            self._close(execution)
         execution.deadline = float("inf")
         self._by_key.pop(execution.key, None)
         self._lingering.pop(execution.key, None)
@@ -156,6 +162,17 @@ class Running:
         for keys in self._orphans.values():
             keys.discard(execution.key)
         return execution
+
+    def _close(self, execution: Execution) -> None:
+        """Close its pipe.
+
+        To close it is not enough for epoll: a child that is just being started has a copy of it
+        for some microseconds after ``posix_spawn`` has returned, because exec lets the parent go
+        on before it closes descriptors (``begin_new_exec`` in the kernel's fs/exec.c).
+        """
+        self._poll.unregister(execution.pipe)
+        del self._by_pipe[execution.pipe]
+        execution.close()
 
     def _adopt(self) -> None:
         """Find out whose the children are that have come here since the last time."""
@@ -201,7 +218,11 @@ class Running:
         self._adopt()
         table = tree.process_table()
         for execution in executions:
-            tree.send(tree.beneath(self._roots(execution), table), number)
+            pids = tree.beneath(self._roots(execution), table)
+            if number == signal.SIGTERM:
+                pids = [pid for pid in pids if pid not in execution.told]
+                execution.told.update(pids)
+            tree.send(pids, number)
 
     def _roots(self, execution: Execution) -> Iterable[int]:
         main = [execution.pid] if execution.status is None else []

@@ -8,7 +8,7 @@ process, which has one thread, goes there itself and comes back.
 import errno
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cronstream.executor.protocol import Hold
@@ -25,6 +25,16 @@ NOT_FOUND, CANNOT_EXECUTE = 127, 126
 _DEFAULT_PATH = "/bin:/usr/bin"
 #: Ignored in this process (by Python, and by ``__main__``), and no business of a command.
 _RESTORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_REASONS = {
+    errno.EAGAIN: "too many processes on this machine or of this user",
+    errno.EMFILE: "too many open files",
+    errno.ENFILE: "too many open files",
+    errno.ENOENT: "it does not exist",
+    errno.EACCES: "permission denied",
+    errno.E2BIG: "its arguments and environment are too long",
+    errno.ENOEXEC: "it is neither a program nor a script with a first line that names one",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +69,9 @@ class Spawner:
         """Start the command of ``hold``; whatever stands against it is a ``Refused``."""
         environment = self._environment | hold.env | {MARK: hold.key}
         if isinstance(hold.command, str):
-            arguments: Sequence[str] = ("/bin/sh", "-c", hold.command)
+            arguments = ["/bin/sh", "-c", hold.command]
         else:
-            arguments = hold.command
+            arguments = list(hold.command)
         if not arguments:
             return Refused(CANNOT_EXECUTE, "cannot start: the command is empty")
         try:
@@ -74,7 +84,7 @@ class Spawner:
             return Refused(CANNOT_EXECUTE, f"cannot start {arguments[0]!r}: {_reason(error)}")
 
     def _spawn_in(
-        self, directory: str, arguments: Sequence[str], environment: dict[str, str]
+        self, directory: str, arguments: list[str], environment: dict[str, str]
     ) -> Launched | Refused:
         try:
             os.chdir(directory)
@@ -87,7 +97,7 @@ class Spawner:
         finally:
             os.fchdir(self._home)
 
-    def _spawn(self, arguments: Sequence[str], environment: dict[str, str]) -> Launched | Refused:
+    def _spawn(self, arguments: list[str], environment: dict[str, str]) -> Launched | Refused:
         program = find_program(arguments[0], environment.get("PATH", _DEFAULT_PATH))
         if program is None:
             return Refused(NOT_FOUND, f"cannot start {arguments[0]!r}: no such program in PATH")
@@ -141,18 +151,4 @@ def _missing(program: str) -> str:
 
 
 def _reason(error: OSError) -> str:
-    match error.errno:
-        case errno.EAGAIN:
-            return "too many processes on this machine or of this user"
-        case errno.EMFILE | errno.ENFILE:
-            return "too many open files"
-        case errno.ENOENT:
-            return "it does not exist"
-        case errno.EACCES:
-            return "permission denied"
-        case errno.E2BIG:
-            return "its arguments and environment are too long"
-        case errno.ENOEXEC:
-            return "it is neither a program nor a script with a first line that names one"
-        case _:
-            return error.strerror or str(error)
+    return _REASONS.get(error.errno or 0) or error.strerror or str(error)

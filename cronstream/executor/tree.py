@@ -8,11 +8,16 @@ direct child of the executor, and the question "whose is it?" is only asked of d
 import ctypes
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 _PR_SET_CHILD_SUBREAPER = 36
+#: Where ``vsize`` and ``endcode`` are in ``/proc/PID/stat``, from the third field (proc(5)).
+_VSIZE, _END_CODE = 23 - 3, 27 - 3
+#: How often, and after how many seconds, a process in the midst of ``exec`` is looked at again.
+_MOST_LOOKS, _LOOK_AGAIN_S = 50, 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +85,21 @@ def process_table() -> dict[int, Process]:
 
 def look_up(pid: int) -> Process | None:
     """Return one process; None if it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123  speed
-            line = file.read(1024)
-    except OSError:
-        return None
-    # The name in parentheses may have any character, parentheses too: count from the last one.
-    fields = line[line.rfind(b")") + 2 :].split(None, 4)
-    if len(fields) < 5:
+    fields = _status(pid)
+    if not fields:
         return None
     return Process(parent=int(fields[1]), session=int(fields[3]), is_zombie=fields[0] in b"ZX")
+
+
+def _status(pid: int) -> list[bytes]:
+    """Return the fields of ``/proc/PID/stat`` from the third on (proc(5)); none if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123  speed
+            line = file.read(2048)
+    except OSError:
+        return []
+    # The name in parentheses may have any character, parentheses too: count from the last one.
+    return line[line.rfind(b")") + 2 :].split()
 
 
 def beneath(roots: Iterable[int], table: Mapping[int, Process]) -> list[int]:
@@ -108,16 +118,41 @@ def beneath(roots: Iterable[int], table: Mapping[int, Process]) -> list[int]:
 
 def variable(pid: int, name: str) -> str | None:
     """Return what process ``pid`` was given as environment variable ``name``; None if unknown."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123  speed
-            environment = file.readall()
-    except OSError:
-        return None
     start = f"{name}=".encode()
-    for entry in environment.split(b"\0"):
+    for entry in _environment(pid).split(b"\0"):
         if entry.startswith(start):
             return entry[len(start) :].decode(errors="replace")
     return None
+
+
+def _environment(pid: int) -> bytes:
+    """Return the environment that ``pid`` was given; empty if it has none or may not be read.
+
+    In the midst of ``exec`` a process shows none for a moment, which is waited for: who started
+    it would be unknown for good.
+    """
+    environment = b""
+    for _ in range(_MOST_LOOKS):
+        was_in_exec = _is_in_exec(pid)
+        try:
+            with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123  speed
+                environment = file.readall()
+        except OSError:
+            break
+        if not was_in_exec:
+            break
+        time.sleep(_LOOK_AGAIN_S)
+    return environment
+
+
+def _is_in_exec(pid: int) -> bool:
+    """Say whether ``pid`` is between two programs: it has memory, but no code in it yet.
+
+    The place of the code is the first that the kernel notes after the environment is whole
+    (``load_elf_binary``). Threads of the kernel and what has ended have no memory.
+    """
+    fields = _status(pid)
+    return len(fields) > _END_CODE and fields[_VSIZE] != b"0" and fields[_END_CODE] == b"0"
 
 
 def send(pids: Iterable[int], number: signal.Signals) -> None:

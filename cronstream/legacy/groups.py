@@ -26,7 +26,7 @@ class Committed(NamedTuple):
 
 
 class Groups:
-    """Looks at consumer groups; connect it before use."""
+    """Looks at the old topic and its consumer groups; connect it before use."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -44,6 +44,11 @@ class Groups:
 
     async def __aexit__(self, *error: object) -> None:
         await self._admin.close()
+
+    async def partitions(self, topic: str) -> list[int]:
+        """Return the numbers of a topic's partitions, or none if there is no such topic."""
+        [found] = await self._admin.describe_topics([topic])
+        return sorted(each["partition"] for each in found["partitions"])
 
     async def committed(self, group: str, topic: str) -> dict[int, Committed]:
         """Return what a group has committed, by partition; none if there is no such group."""

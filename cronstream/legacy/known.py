@@ -22,17 +22,15 @@ class JobsInForce:
 
     def __init__(self, settings: Settings, reader: Reader) -> None:
         self._crontab, self._reader = settings.crontab, reader
-        self._next: dict[int, int] = {}
+        self._next: dict[int, int] = dict.fromkeys(range(settings.shards), 0)
         self._default: Job | None = None
         self._default_read_at: float | None = None
         self.known = KnownJobs()
 
     async def refresh(self) -> None:
         """Learn all that is on the topic now."""
-        partitions = await self._reader.partitions(naming.JOBS)
-        ends = await self._reader.ends(naming.JOBS, partitions)
-        start = {p: self._next.get(p, 0) for p in partitions}
-        async for message in self._reader.read(naming.JOBS, start, ends):
+        ends = await self._reader.ends(naming.JOBS, self._next)
+        async for message in self._reader.read(naming.JOBS, dict(self._next), ends):
             self.known.take(message.offset, message.value)
             self._next[message.partition] = message.offset + 1
         self._next.update(ends)
@@ -56,23 +54,23 @@ class JobsInForce:
 
 
 async def moved_before(
-    reader: Reader, since: datetime | None, starts: Mapping[int, int]
+    reader: Reader, partitions: int, since: datetime | None, starts: Mapping[int, int]
 ) -> set[str]:
     """Return the ids of runs on any cluster's log that were made from messages yet to be moved.
 
     Args:
         reader: A connected reader.
+        partitions: How many each log has.
         since: Nothing that was appended before matters (UTC); None for all that the logs have.
         starts: The offset of each partition of the old topic from where it is to be moved.
     """
     found: set[str] = set()
     for topic in sorted(filter(_is_cluster_log, await reader.topics())):
-        partitions = await reader.partitions(topic)
         if since is None:
-            start = await reader.beginnings(topic, partitions)
+            start = await reader.beginnings(topic, range(partitions))
         else:
-            start = await reader.offsets_at(topic, partitions, since)
-        async for message in reader.read(topic, start, await reader.ends(topic, partitions)):
+            start = await reader.offsets_at(topic, range(partitions), since)
+        async for message in reader.read(topic, start, await reader.ends(topic, start)):
             if message.value and _MARK in message.value:
                 found |= _ids(message.value, starts)
     return found

@@ -79,8 +79,8 @@ class LegacyMover:
                 await self._task
 
     async def _check(self) -> None:
-        async with Reader(self._settings) as reader, Groups(self._settings) as groups:
-            partitions = await reader.partitions(self._topic)
+        async with Groups(self._settings) as groups:
+            partitions = await groups.partitions(self._topic)
             if not partitions:
                 raise LegacyError(f"there is no topic {self._topic} on this broker; check its name")
             own = await groups.committed(LEGACY_GROUP, self._topic)

@@ -40,7 +40,7 @@ _FLUSH_S = 30.0
 _MARGIN = timedelta(minutes=10)
 
 
-class Assignments(ConsumerRebalanceListener):  # type: ignore[misc]  # it has no types
+class Assignments(ConsumerRebalanceListener):
     """Notes that partitions have been assigned, until somebody takes them over."""
 
     def __init__(self) -> None:
@@ -129,7 +129,9 @@ class Session:
         starts = await find_starts(self._tools.groups, self._tools.settings, beginnings, own)
         since = _earliest_note([own.get(p) for p in partitions])
         if partitions:
-            self._moved = await moved_before(self._tools.reader, since, starts)
+            self._moved = await moved_before(
+                self._tools.reader, self._tools.settings.partitions, since, starts
+            )
         for partition, offset in starts.items():
             self._consumer.seek(self._place(partition), offset)
         self._next = starts

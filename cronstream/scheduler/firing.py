@@ -165,7 +165,7 @@ class Firing:
             held.position = end
         if not held.taken_over:
             held.taken_over = True
-            where = format_time(held.cursor.at) if held.row else "new"
+            where = _second(held.cursor.at) if held.row else "new"
             logger.info("shard %d: taken over, cursor %s, %d jobs", number, where, held.shard.jobs)
 
     async def _plan(self, number: int, held: _Held) -> Plan:
@@ -179,7 +179,7 @@ class Firing:
             logger.info(
                 "shard %d: catching up from %s, %.0f s behind",
                 number,
-                format_time(held.cursor.at),
+                _second(held.cursor.at),
                 gap,
             )
         return plan
@@ -219,7 +219,7 @@ class Firing:
             self._fail(
                 number,
                 f"the broker has not acknowledged all of {total} messages within {LIMIT_S:g} s; "
-                f"the cursor stays at {format_time(held.cursor.at)} until it has",
+                f"the cursor stays at {_second(held.cursor.at)} until it has",
             )
             return False
         if number not in self.shards:
@@ -270,6 +270,10 @@ def _skip_of(run: Run) -> Skip:
     )
 
 
+def _second(moment: datetime) -> str:
+    return format_time(moment.replace(microsecond=0))
+
+
 def _tell(number: int, plan: Plan) -> None:
     skips = [entry for _, entry in plan.messages if isinstance(entry, Skip)]
     for skip in skips[:_TOLD_SKIPS]:
@@ -287,4 +291,4 @@ def _tell(number: int, plan: Plan) -> None:
 
 
 def _tell_runs(number: int, runs: int, until: datetime) -> None:
-    logger.debug("shard %d: %d runs published up to %s", number, runs, format_time(until))
+    logger.debug("shard %d: %d runs published up to %s", number, runs, _second(until))

@@ -43,13 +43,14 @@ class CrontabFollower:
         self._definitions = Definitions()
         self._positions: dict[int, int] = dict.fromkeys(range(settings.shards), 0)
         self._crontab: Crontab | None = None
-        self._is_applied = False
+        #: How often it was asked to apply the crontab, and up to which time it has.
+        self._asked = self._applied = 0
         self._wake = asyncio.Event()
         self._failing = ""
 
     def apply_again(self) -> None:
         """Compare the file with the topic anew: shard 0 has come to this process."""
-        self._is_applied = False
+        self._asked += 1
         self._wake.set()
 
     async def follow(self, stop: asyncio.Event) -> None:
@@ -82,12 +83,12 @@ class CrontabFollower:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while not self._is_applied and self._crontab is not None:
-                crontab = self._crontab
-                if not self._may_apply() or not await self._try(crontab):
+            while self._applied < self._asked and self._crontab is not None:
+                asked = self._asked
+                if self._may_apply() and await self._try(self._crontab):
+                    self._applied = asked
+                else:
                     await asyncio.sleep(RETRY_S)
-                elif crontab is self._crontab:
-                    self._is_applied = True
 
     async def _try(self, crontab: Crontab) -> bool:
         try:

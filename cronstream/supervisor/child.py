@@ -1,6 +1,7 @@
 """One part as a process: its lines, its end, and the end of all that it has started."""
 
 import asyncio
+import os
 import signal
 import subprocess
 from collections import deque
@@ -14,7 +15,6 @@ from cronstream.settings import child_environment
 from cronstream.supervisor.command import Command
 from cronstream.supervisor.lines import LineSplitter
 
-_CHUNK_BYTES = 65_536
 _LAST_LINES = 5
 #: What a child has left in its pipe is there at once; who else holds the pipe is not waited for.
 _READ_REST_S = 1.0
@@ -49,17 +49,70 @@ class Child(Protocol):
         """Return the last lines that it wrote."""
 
 
+class Lines(asyncio.Protocol):
+    """What a child writes, as lines: read from a pipe of our own.
+
+    asyncio's own pipe can only be closed by its reader, so that what a child leaves behind, and
+    that still holds the other end, would keep it open.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._last: deque[str] = deque(maxlen=_LAST_LINES)
+        self._splitter = LineSplitter()
+        self._ended = asyncio.Event()
+        self._transport: asyncio.ReadTransport | None = None
+
+    async def open(self) -> int:
+        """Open the pipe and return the end for the child, which the caller closes."""
+        read_end, write_end = os.pipe()
+        file = os.fdopen(read_end, "rb", 0)
+        self._transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: self, file)
+        return write_end
+
+    def data_received(self, data: bytes) -> None:
+        """Take what was written."""
+        self._take(self._splitter.feed(data))
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Take what has no end of its line."""
+        self._take(self._splitter.end())
+        self._ended.set()
+
+    async def rest(self) -> None:
+        """Wait for the last of what a child has written that has ended, and close the pipe."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_READ_REST_S):
+                await self._ended.wait()
+        self.close()
+        await self._ended.wait()
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def last(self) -> list[str]:
+        """Return the last lines that are not empty."""
+        return list(self._last)
+
+    def _take(self, lines: list[str]) -> None:
+        for line in lines:
+            if line.strip():
+                self._last.append(line)
+            self._say(line)
+
+
 class ProcessChild:
     """A child process in a session of its own, so that Ctrl-C reaches it through us only."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, guard: Guard, patience_s: float
+        self, process: asyncio.subprocess.Process, lines: Lines, guard: Guard, patience_s: float
     ) -> None:
         self._process = process
+        self._lines = lines
         self._guard = guard
         self._patience_s = patience_s
-        self._last: deque[str] = deque(maxlen=_LAST_LINES)
-        self._reading: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(
@@ -76,18 +129,25 @@ class ProcessChild:
         Raises:
             OSError: If it cannot be started.
         """
-        process = await asyncio.create_subprocess_exec(
-            *command.argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=child_environment(**command.variables),
-            start_new_session=True,
-        )
+        lines = Lines(say)
+        write_end = await lines.open()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                env=child_environment(**command.variables),
+                cwd=command.folder,
+                start_new_session=True,
+            )
+        except BaseException:
+            lines.close()
+            raise
+        finally:
+            os.close(write_end)
         guard.add(process.pid)
-        child = cls(process, guard, patience_s)
-        child._reading = asyncio.create_task(child._read(say))
-        return child
+        return cls(process, lines, guard, patience_s)
 
     @property
     def pid(self) -> int:
@@ -97,9 +157,7 @@ class ProcessChild:
     async def wait(self) -> int:
         """Wait for its end, and for the last of its lines."""
         status = await self._process.wait()
-        if self._reading is not None:
-            await asyncio.wait({self._reading}, timeout=_READ_REST_S)
-            self._reading.cancel()
+        await self._lines.rest()
         self._guard.remove(self._process.pid)
         return status
 
@@ -131,21 +189,7 @@ class ProcessChild:
 
     def last_lines(self) -> list[str]:
         """Return its last five lines."""
-        return list(self._last)
-
-    async def _read(self, say: Callable[[str], None]) -> None:
-        splitter = LineSplitter()
-        if self._process.stdout is None:
-            return
-        while chunk := await self._process.stdout.read(_CHUNK_BYTES):
-            self._take(splitter.feed(chunk), say)
-        self._take(splitter.end(), say)
-
-    def _take(self, lines: list[str], say: Callable[[str], None]) -> None:
-        for line in lines:
-            if line.strip():
-                self._last.append(line)
-            say(line)
+        return self._lines.last()
 
 
 def describe(status: int) -> str:

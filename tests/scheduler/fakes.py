@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -196,7 +196,22 @@ class Bench:
             yield found
 
 
-async def turns(count: int = 50) -> None:
-    """Let other tasks come to rest, without real time (threads of the pool included)."""
+def a_job(name: str = "backup", schedule: str = "@every 10s", **fields: Any) -> Job:
+    """Return a job as it stands on the ``jobs`` topic, from noon on."""
+    values = {"cluster": "a", "timezone": "UTC", "command": "true", "effective_from": NOON}
+    return Job(name=name, schedule=schedule, **{**values, **fields})
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let other tasks and threads go on until the condition holds."""
+    async with asyncio.timeout(10):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0)
+
+
+async def turns(count: int = 20) -> None:
+    """Let other tasks come to rest."""
     for _ in range(count):
         await asyncio.sleep(0)

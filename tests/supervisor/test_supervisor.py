@@ -3,14 +3,14 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
-from cronstream.broker import Guard
+from cronstream.broker.guard import Guard
 from cronstream.core.naming import Role
 from cronstream.errors import BrokerError
 from cronstream.supervisor.command import Command
@@ -54,17 +54,18 @@ IS_USED_WRONGLY = "print('no such option', flush=True); raise SystemExit(2)"
 class Stage:
     """A supervisor, what it said, and a way to wait for that."""
 
-    def __init__(self, guard: Guard, patience_s: float = 10.0) -> None:
+    def __init__(self, guard: Guard) -> None:
         self.programs: dict[Role, str] = {}
         self.said: list[tuple[str, str]] = []
         self._waiting: list[asyncio.Future[None]] = []
+        self._run: asyncio.Task[int] | None = None
         self.stopping = asyncio.Event()
         self.plans: asyncio.Queue[tuple[Role, ...]] = asyncio.Queue()
         self.supervisor = Supervisor(
             self._command,
             self._say,
             guard,
-            patience_s=patience_s,
+            patience_s=10.0,
             stopping=self.stopping,
             backoff=Backoff(first_s=0.01),
         )
@@ -73,9 +74,18 @@ class Stage:
         while True:
             yield await self.plans.get()
 
-    async def run(self, roles: Sequence[Role], broker: "FakeBroker | None" = None) -> int:
-        async with asyncio.timeout(30):
-            return await self.supervisor.run(roles, self.plans_made(), broker)
+    def patience(self, seconds: float) -> None:
+        self.supervisor._patience_s = seconds
+
+    def begin(self, roles: Sequence[Role], broker: "FakeBroker | None" = None) -> asyncio.Task[int]:
+        self._run = asyncio.create_task(self.supervisor.run(roles, self.plans_made(), broker))
+        return self._run
+
+    async def end(self) -> None:
+        """Leave nothing running, whatever became of the test."""
+        if self._run is not None and not self._run.done():
+            self.supervisor.kill()
+            await self._run
 
     async def line(self, label: str, beginning: str, times: int = 1) -> str:
         """Wait until `label` has said something with this beginning so many times."""
@@ -141,18 +151,19 @@ class FakeBroker:
 
 
 @pytest.fixture
-def guard() -> Iterator[Guard]:
+async def stage() -> AsyncIterator[Stage]:
     with closing(Guard()) as guard:
-        yield guard
+        stage = Stage(guard)
+        yield stage
+        await stage.end()
 
 
 def is_gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-async def test_all_parts_are_started_and_drained_at_the_end(guard: Guard) -> None:
-    stage = Stage(guard)
-    running = asyncio.create_task(stage.run(parts(["a"])))
+async def test_all_parts_are_started_and_drained_at_the_end(stage: Stage) -> None:
+    running = stage.begin(parts(["a"]))
     everyone = [await stage.pids(label) for label in ("scheduler", "a", "a retry")]
     stage.supervisor.stop()
     assert await running == 0
@@ -165,10 +176,9 @@ async def test_all_parts_are_started_and_drained_at_the_end(guard: Guard) -> Non
     assert any("waiting for scheduler, a, a retry" in text for _, text in stage.said)
 
 
-async def test_a_part_that_dies_is_started_again_and_its_death_told(guard: Guard) -> None:
-    stage = Stage(guard)
+async def test_a_part_that_dies_is_started_again_and_its_death_told(stage: Stage) -> None:
     stage.programs[SCHEDULER] = DIES
-    running = asyncio.create_task(stage.run([SCHEDULER]))
+    running = stage.begin([SCHEDULER])
     await stage.line("scheduler", "oh dear", times=3)
     stage.supervisor.stop()
     assert await running == 0
@@ -177,9 +187,8 @@ async def test_a_part_that_dies_is_started_again_and_its_death_told(guard: Guard
     assert ("scheduler", "  oh dear") in stage.said
 
 
-async def test_a_part_that_is_killed_is_started_again_as_another_process(guard: Guard) -> None:
-    stage = Stage(guard)
-    running = asyncio.create_task(stage.run([SCHEDULER]))
+async def test_a_part_that_is_killed_is_started_again_as_another_process(stage: Stage) -> None:
+    running = stage.begin([SCHEDULER])
     [first] = await stage.pids("scheduler")
     first.kill()
     [second] = await stage.pids("scheduler", times=2)
@@ -189,19 +198,17 @@ async def test_a_part_that_is_killed_is_started_again_as_another_process(guard: 
     assert await running == 0
 
 
-async def test_wrong_usage_at_the_first_start_stops_everything(guard: Guard) -> None:
-    stage = Stage(guard)
+async def test_wrong_usage_at_the_first_start_stops_everything(stage: Stage) -> None:
     stage.programs[SCHEDULER] = IS_USED_WRONGLY
-    assert await stage.run(parts(["a"])) == 1
+    assert await stage.begin(parts(["a"])) == 1
     assert ("cronstream", "scheduler: ended: exit status 2") in stage.said
     assert ("scheduler", "no such option") in stage.said
 
 
 async def test_wrong_usage_of_a_part_that_an_edit_brought_stops_nothing_else(
-    guard: Guard,
+    stage: Stage,
 ) -> None:
-    stage = Stage(guard)
-    running = asyncio.create_task(stage.run([SCHEDULER]))
+    running = stage.begin([SCHEDULER])
     await stage.pids("scheduler")
     added = Role.of("b", retry=False)
     stage.programs[added] = IS_USED_WRONGLY
@@ -212,10 +219,10 @@ async def test_wrong_usage_of_a_part_that_an_edit_brought_stops_nothing_else(
     assert await running == 0
 
 
-async def test_a_cluster_that_comes_is_started_and_one_that_goes_is_drained(guard: Guard) -> None:
-    stage = Stage(guard)
-    running = asyncio.create_task(stage.run(parts(["a"])))
+async def test_a_cluster_that_comes_is_started_and_one_that_goes_is_drained(stage: Stage) -> None:
+    running = stage.begin(parts(["a"]))
     [a] = await stage.pids("a")
+    await stage.pids("a retry")
     stage.plans.put_nowait(parts(["b"]))
     await stage.pids("b retry")
     await stage.line("a", "drained")
@@ -228,10 +235,10 @@ async def test_a_cluster_that_comes_is_started_and_one_that_goes_is_drained(guar
     assert await running == 0
 
 
-async def test_a_part_that_will_not_stop_is_killed_with_all_it_has_started(guard: Guard) -> None:
-    stage = Stage(guard, patience_s=0.2)
+async def test_a_part_that_will_not_stop_is_killed_with_all_it_has_started(stage: Stage) -> None:
+    stage.patience(0.2)
     stage.programs[SCHEDULER] = STUBBORN
-    running = asyncio.create_task(stage.run([SCHEDULER]))
+    running = stage.begin([SCHEDULER])
     family = await stage.pids("scheduler")
     stage.supervisor.stop()
     assert await running == 0
@@ -241,10 +248,10 @@ async def test_a_part_that_will_not_stop_is_killed_with_all_it_has_started(guard
     assert alive == []
 
 
-async def test_a_second_ctrl_c_kills_all_at_once(guard: Guard) -> None:
-    stage = Stage(guard, patience_s=1000)
+async def test_a_second_ctrl_c_kills_all_at_once(stage: Stage) -> None:
+    stage.patience(1000)
     stage.programs[SCHEDULER] = STUBBORN
-    running = asyncio.create_task(stage.run(parts(["a"])))
+    running = stage.begin(parts(["a"]))
     family = [*await stage.pids("scheduler"), *await stage.pids("a")]
     stage.supervisor.stop()
     await stage.line("scheduler", "no")
@@ -254,10 +261,9 @@ async def test_a_second_ctrl_c_kills_all_at_once(guard: Guard) -> None:
     assert alive == []
 
 
-async def test_kafka_is_stopped_after_all_parts(guard: Guard) -> None:
-    stage = Stage(guard)
+async def test_kafka_is_stopped_after_all_parts(stage: Stage) -> None:
     broker = FakeBroker(stage)
-    running = asyncio.create_task(stage.run(parts(["a"]), broker))
+    running = stage.begin(parts(["a"]), broker)
     for label in ("scheduler", "a", "a retry"):
         await stage.pids(label)
     stage.supervisor.stop()
@@ -265,10 +271,9 @@ async def test_kafka_is_stopped_after_all_parts(guard: Guard) -> None:
     assert broker.log == ["prepared", "started", "stopped after 3 parts", "killed"]
 
 
-async def test_a_kafka_that_dies_is_started_again(guard: Guard) -> None:
-    stage = Stage(guard)
+async def test_a_kafka_that_dies_is_started_again(stage: Stage) -> None:
     broker = FakeBroker(stage)
-    running = asyncio.create_task(stage.run([SCHEDULER], broker))
+    running = stage.begin([SCHEDULER], broker)
     await stage.pids("scheduler")
     broker.kill_now()
     await stage.line("kafka", "ended: killed by SIGKILL")
@@ -277,19 +282,17 @@ async def test_a_kafka_that_dies_is_started_again(guard: Guard) -> None:
     assert broker.log[:2] == ["prepared", "started"]
 
 
-async def test_a_kafka_that_cannot_be_started_starts_nothing_else(guard: Guard) -> None:
-    stage = Stage(guard)
-    assert await stage.run([SCHEDULER], FakeBroker(stage, fault="no Java")) == 1
+async def test_a_kafka_that_cannot_be_started_starts_nothing_else(stage: Stage) -> None:
+    assert await stage.begin([SCHEDULER], FakeBroker(stage, fault="no Java")) == 1
     assert ("cronstream", "no Java") in stage.said
     assert "scheduler" not in {label for label, _ in stage.said}
 
 
 async def test_a_part_that_has_ended_is_not_waited_for_because_another_has_its_pipe(
-    guard: Guard, tmp_path: Path
+    stage: Stage, tmp_path: Path
 ) -> None:
-    stage = Stage(guard)
     stage.programs[SCHEDULER] = ORPHANING.replace("FLAG", repr(str(tmp_path / "flag")))
-    running = asyncio.create_task(stage.run([SCHEDULER]))
+    running = stage.begin([SCHEDULER])
     [orphan] = await stage.pids("scheduler")
     try:
         await stage.line("scheduler", "ended: exit status 7")
@@ -300,12 +303,11 @@ async def test_a_part_that_has_ended_is_not_waited_for_because_another_has_its_p
         assert await running == 0
 
 
-async def test_lines_in_no_encoding_and_without_an_end_are_shown(guard: Guard) -> None:
-    stage = Stage(guard)
+async def test_lines_in_no_encoding_and_without_an_end_are_shown(stage: Stage) -> None:
     stage.programs[SCHEDULER] = (
         "import os, signal; os.write(2, b'caf\\xe9\\nno end'); signal.pause()"
     )
-    running = asyncio.create_task(stage.run([SCHEDULER]))
+    running = stage.begin([SCHEDULER])
     await stage.line("scheduler", "caf\N{REPLACEMENT CHARACTER}")
     stage.supervisor.stop()
     assert await running == 0

@@ -143,7 +143,7 @@ class Ledger(Book):
         for live in self.scheduled_runs(skip.job):
             if skip.from_at <= live.run.scheduled_at <= skip.to_at:
                 self._succeed(live, skip)
-        if mark.knows(skip.to_at):
+        if mark.knows_all(skip.from_at, skip.to_at):
             self.refused["duplicate"] += 1
             return
         mark.skipped.append((skip.from_at, skip.to_at))

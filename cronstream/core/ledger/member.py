@@ -89,6 +89,7 @@ class Member:
         self._number = 0
         self._sent: dict[int, deque[tuple[int, float]]] = {}
         self._beat_at: dict[int, float] = {}
+        self._leases: dict[int, float] = {}
         self._unsettled: set[int] = set()
         self._unstarted: list[tuple[datetime, str]] = []
 
@@ -196,7 +197,7 @@ class Member:
         self._extend_lease(partition, entry.number)
         if isinstance(entry, Claimed):
             self._take_over(partition, entry.run, entry.version)
-        elif isinstance(entry, Owned) and owner is not None and entry.number == owner.number:
+        elif isinstance(entry, Owned) and owner is not None and owner.awaits(entry.number):
             owner.pass_barrier(at, mono)
             self._take_over_all(partition)
 
@@ -206,15 +207,15 @@ class Member:
         while sent and sent[0][0] <= number:
             at = sent.popleft()[1]
         if at > _NEVER:
-            self.actions.append(Lease(partition, at + self.timing.fence_s))
+            self._leases[partition] = at + self.timing.fence_s
 
     def _take_over_all(self, partition: int) -> None:
         """Hand over what the state at the barrier says is this worker's (rule 4)."""
         ledger = self.ledgers[partition]
         for run_id in sorted(ledger.held.get(self.me, ())):
             self._take_over(partition, run_id, ledger.live[run_id].claim)
-        for key in [k for k, p in self.claiming.items() if p == partition]:
-            del self.claiming[key]
+        if not self.draining:
+            self.claiming = {k: p for k, p in self.claiming.items() if p != partition}
 
     def _take_over(self, partition: int, run_id: str, claim: int | None) -> None:
         owner = self.owners.get(partition)
@@ -240,9 +241,14 @@ class Member:
             return
         if not isinstance(entry, Started):
             del self.holding[key]
-        elif held.told and not held.go and self._standing(partition, key):
+        elif held.told and not held.go and self._is_running(partition, key):
             held.go = True
             self.actions.append(Go(key))
+
+    def _is_running(self, partition: int, key: str) -> bool:
+        """Whether `Started` was taken: after a withdrawal it is refused (rule 13)."""
+        live = self._standing(partition, key)
+        return live is not None and live.state is State.RUNNING
 
     def _standing(self, partition: int, key: str) -> LiveRun | None:
         run_id, claim = run_and_claim(key)
@@ -297,6 +303,7 @@ class Member:
         for partition in self._unsettled:
             self._reconsider(partition)
         self._unsettled.clear()
+        self._renew_leases()
         if not self.rebalancing:
             for partition, owner in self.owners.items():
                 if owner.ready:
@@ -305,6 +312,11 @@ class Member:
         self._beat(mono)
         for partition in set(self.ledgers) - set(self.owners) - self.to_follow():
             del self.ledgers[partition]
+
+    def _renew_leases(self) -> None:
+        """Rule 6: a lease lets nothing start whose claim stands no longer, so ends go first."""
+        self.actions.extend(Lease(partition, until) for partition, until in self._leases.items())
+        self._leases.clear()
 
     def _own(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
         if not self.draining:

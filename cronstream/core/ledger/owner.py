@@ -62,6 +62,10 @@ class Owner:
                 self.resumed = mono
             self.contact = mono
 
+    def awaits(self, number: int) -> bool:
+        """Whether `Owned` with this number is the barrier: the first time, it may come doubled."""
+        return self.barrier is None and number == self.number
+
     def pass_barrier(self, at: datetime, mono: float) -> None:
         """The own `Owned` was read back."""
         self.barrier = self.resumed = mono

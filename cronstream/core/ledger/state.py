@@ -108,6 +108,13 @@ class Mark:
             return True
         return any(start <= due <= end for start, end in self.skipped)
 
+    def knows_all(self, first: datetime, last: datetime) -> bool:
+        """Whether a span of due times has been published or skipped already, as a whole.
+
+        After an edit the last of it may have its verdict, and one before it none.
+        """
+        return last <= self.high or any(s <= first and last <= e for s, e in self.skipped)
+
     def settle(self, due: datetime, verdict: Verdict) -> None:
         """Note the verdict of one due time."""
         if due > self.floor:
@@ -130,8 +137,10 @@ class Mark:
 
     def lower_to(self, effective_from: datetime) -> None:
         """Let due times from `effective_from` on be published again, by a newer revision."""
-        just_before = effective_from - timedelta(microseconds=1)
-        self.high = min(self.high, max(just_before, self.floor))
+        if effective_from > self.floor:
+            self.high = min(self.high, effective_from - timedelta(microseconds=1))
+        else:
+            self.high = self.floor
 
 
 @dataclass(slots=True)

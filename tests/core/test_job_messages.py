@@ -1,0 +1,52 @@
+"""Messages of the ``jobs`` topic, and the definitions that they add up to."""
+
+from typing import Any
+
+from cronstream.core.codec import encode
+from cronstream.core.job_messages import Definitions, decode_jobs
+from cronstream.core.records import Job
+from tests.builders import NOON
+
+
+def a_job(name: str = "backup", **fields: Any) -> Job:
+    values = {"cluster": "a", "schedule": "@daily", "timezone": "UTC", "command": "true"}
+    return Job(name=name, **{**values, "effective_from": NOON, **fields})
+
+
+def several(*jobs: Job) -> bytes:
+    return b"[" + b",".join(encode(job) for job in jobs) + b"]"
+
+
+def test_a_message_holds_one_job_or_several() -> None:
+    assert decode_jobs(encode(a_job())) == ([a_job()], [])
+    assert decode_jobs(several(a_job("one"), a_job("two"))) == ([a_job("one"), a_job("two")], [])
+
+
+def test_a_bad_job_among_good_ones_costs_only_itself() -> None:
+    jobs, refused = decode_jobs(several(a_job("one"), a_job(max_attempts=0), a_job("two")))
+    assert [job.name for job in jobs] == ["one", "two"]
+    assert refused == ["job 'backup' has max_attempts 0, and no run can have that"]
+
+
+def test_what_is_no_job_at_all_is_refused_with_the_reason() -> None:
+    reasons = [
+        decode_jobs(raw)[1] for raw in (None, b"{", b"7", encode(a_job(effective_from=None)))
+    ]
+    assert [len(reason) for reason in reasons] == [1, 1, 1, 1]
+    assert "tombstone" in reasons[0][0]
+    assert "not JSON" in reasons[1][0]
+    assert "effective_from" in reasons[3][0]
+
+
+def test_the_last_word_on_a_job_counts() -> None:
+    definitions = Definitions()
+    definitions.take(0, several(a_job("kept"), a_job("gone")))
+    definitions.take(1, encode(a_job("kept", command="new")))
+    definitions.take(2, encode(a_job("gone", removed=True)))
+    definitions.take(3, b"{")
+    assert definitions.jobs == [a_job("kept", command="new")]
+    found = definitions.find("kept")
+    assert found is not None
+    assert (found.job.command, found.revision) == ("new", 1)
+    assert definitions.find("gone") is None
+    assert definitions.find("never") is None

@@ -1,0 +1,231 @@
+"""When commands are started, and how: against real processes."""
+
+import os
+import signal
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from cronstream.executor.protocol import (
+    Cancel,
+    Cancelled,
+    End,
+    Finished,
+    Go,
+    Kept,
+    Started,
+)
+from tests.executor.witness import Witness, a_hold, now, text_in
+
+
+async def test_a_command_runs_in_a_shell_and_its_output_and_status_are_reported(
+    witness: Witness,
+) -> None:
+    hold = a_hold("echo out; echo err >&2; exit 3")
+    finished = await witness.run(hold)
+    started = await witness.the(Started, hold.key)
+    assert (finished.outcome, finished.exit_status, finished.signal) == ("failed", 3, None)
+    assert (finished.head, finished.tail, finished.omitted) == ("out\nerr\n", "", 0)
+    assert finished.note is None
+    assert finished.started_at == started.at <= finished.ended_at <= now()
+
+
+async def test_a_list_is_started_without_a_shell(witness: Witness) -> None:
+    finished = await witness.run(a_hold(["printf", "%s|", "$HOME", "a b"]))
+    assert (finished.outcome, finished.exit_status) == ("succeeded", 0)
+    assert finished.head == "$HOME|a b|"
+
+
+async def test_a_command_gets_its_variables_its_mark_and_its_directory(
+    witness: Witness, tmp_path: Path
+) -> None:
+    hold = a_hold("pwd; echo $A $CRONSTREAM_EXECUTION; pwd", env={"A": "é"}, cwd=str(tmp_path))
+    assert (await witness.run(hold)).head == f"{tmp_path}\né {hold.key}\n{tmp_path}\n"
+    assert (await witness.run(a_hold("pwd"))).head == f"{Path.cwd()}\n"
+
+
+async def test_a_command_has_a_session_of_its_own_no_input_no_descriptors_and_plain_signals(
+    witness: Witness,
+) -> None:
+    program = (
+        "import os, signal, sys; print(os.getsid(0) == os.getpid(), repr(sys.stdin.read()),"
+        "sorted(map(int, os.listdir('/proc/self/fd')))[:-1],"
+        "[n for n in (13, 25, 2, 15, 1) if n != 13 and n != 25"
+        " and signal.getsignal(n) == signal.SIG_IGN], signal.pthread_sigmask(0, ()))"
+    )
+    finished = await witness.run(a_hold([sys.executable, "-c", program]))
+    assert finished.head == "True '' [0, 1, 2] [] set()\n"
+
+
+async def test_a_broken_pipe_ends_a_command_as_in_a_shell(witness: Witness) -> None:
+    program = "grep SigIgn /proc/self/status | cut -f2"
+    assert int((await witness.run(a_hold(program))).head, 16) & (1 << (signal.SIGPIPE - 1)) == 0
+
+
+async def test_a_signal_that_ends_a_command_is_reported(witness: Witness) -> None:
+    finished = await witness.run(a_hold("kill -USR1 $$"))
+    assert (finished.outcome, finished.exit_status) == ("failed", None)
+    assert finished.signal == signal.SIGUSR1
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "note"),
+    [
+        ({"command": ["no-such-program", "x"]}, 127, "no such program in PATH"),
+        ({"command": ["/no/such/program"]}, 127, "no such file"),
+        ({"command": ["true"], "env": {"PATH": "/nowhere"}}, 127, "no such program in PATH"),
+        ({"command": ["/etc/passwd"]}, 126, "permission denied"),
+        ({"command": "pwd", "cwd": "/no/such/directory"}, 126, "'/no/such/directory'"),
+        ({"command": ["true", "x" * 3_000_000]}, 126, "too long"),
+        ({"command": ["true", "a\0b"]}, 126, "null"),
+        ({"command": "true", "env": {"a=b": "c"}}, 126, "environment"),
+        ({"command": []}, 126, "empty"),
+        ({"command": ["true", 1]}, 126, "'true'"),
+    ],
+)
+async def test_a_command_that_cannot_be_started_has_failed_and_says_why(
+    witness: Witness, fields: dict[str, object], status: int, note: str
+) -> None:
+    finished = await witness.run(a_hold(**fields))  # type: ignore[arg-type]  # wrong on purpose
+    assert (finished.outcome, finished.started_at) == ("failed", None)
+    assert finished.exit_status == status
+    assert note in (finished.note or "")
+    assert not witness.of(Started)
+    assert (await witness.run(a_hold("pwd"))).head == f"{Path.cwd()}\n"
+
+
+async def test_a_script_without_its_interpreter_is_told_from_a_missing_one(
+    witness: Witness, tmp_path: Path
+) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/no/such/interpreter\n")
+    script.chmod(0o755)
+    finished = await witness.run(a_hold([str(script)]))
+    assert (finished.exit_status, "interpreter" in (finished.note or "")) == (127, True)
+
+
+async def test_a_command_starts_when_it_is_due_within_milliseconds(witness: Witness) -> None:
+    due = now() + 0.3
+    hold = a_hold(["true"], at=due)
+    await witness.run(hold)
+    [started] = witness.of(Started, hold.key)
+    assert 0 <= started.at - due < 0.1
+
+
+async def test_with_few_slots_starts_go_by_due_time_and_then_by_arrival() -> None:
+    witness = Witness()
+    await witness.launch(slots=1)
+    times = [3.0, 1.0, 2.0, 1.0, 2.0]
+    holds = [a_hold(["true"], key=f"{i}", at=at) for i, at in enumerate(times)]
+    witness.tell(*holds)
+    witness.lease()
+    await witness.until(lambda: len(witness.of(Finished)) == len(holds))
+    assert [report.key for report in witness.of(Started)] == ["1", "3", "2", "4", "0"]
+    ends = {report.key: report.ended_at for report in witness.of(Finished)}
+    starts = witness.of(Started)
+    assert all(ends[a.key] <= b.at for a, b in pairwise(starts))
+    await witness.handle.close()
+
+
+async def test_three_hundred_due_at_once_each_run_exactly_once(tmp_path: Path) -> None:
+    witness = Witness()
+    await witness.launch(slots=64)
+    log = tmp_path / "log"
+    due = now() + 0.2
+    holds = [a_hold(f"echo {i} >> {log}", at=due) for i in range(300)]
+    witness.lease()
+    witness.tell(*holds, *holds)
+    await witness.until(lambda: len(witness.of(Finished)) == 300)
+    witness.tell(*holds)
+    await witness.run(a_hold())
+    assert sorted(map(int, log.read_text().split())) == list(range(300))
+    assert len(witness.of(Started)) == len(witness.of(Finished)) == 301
+    await witness.handle.close()
+
+
+async def test_a_key_is_started_once_however_often_it_is_told(
+    witness: Witness, tmp_path: Path
+) -> None:
+    hold = a_hold(f"echo x >> {tmp_path}/log")
+    witness.tell(hold, hold)
+    await witness.run(hold)
+    witness.tell(hold)
+    await witness.run(a_hold())
+    assert (tmp_path / "log").read_text() == "x\n"
+    assert len(witness.of(Finished, hold.key)) == 1
+
+
+async def test_a_hold_that_has_not_started_is_cancelled(witness: Witness) -> None:
+    hold = a_hold("exit 1", at=now() + 0.1)
+    witness.tell(hold, Cancel(hold.key))
+    await witness.the(Cancelled, hold.key)
+    await witness.run(a_hold("sleep 0.2"))
+    assert not witness.of(Started, hold.key)
+
+
+async def test_a_hold_that_has_started_or_ended_is_kept(witness: Witness) -> None:
+    hold = a_hold("read x < fifo || sleep 0.1")
+    await witness.started(hold)
+    witness.tell(Cancel(hold.key))
+    await witness.the(Kept, hold.key)
+    assert (await witness.the(Finished, hold.key)).outcome == "succeeded"
+    witness.tell(Cancel(hold.key), Cancel("never heard of"))
+    await witness.the(Cancelled, "never heard of")
+    assert len(witness.of(Kept, hold.key)) == 2
+
+
+async def test_end_of_what_has_not_started_is_a_cancellation(witness: Witness) -> None:
+    hold = a_hold(at=now() + 60)
+    witness.tell(hold, End(hold.key, "interrupted", None))
+    await witness.the(Cancelled, hold.key)
+
+
+async def test_what_has_no_go_starts_only_with_it(witness: Witness) -> None:
+    hold = a_hold(go=False)
+    witness.tell(hold)
+    await witness.run(a_hold())
+    assert not witness.of(Started, hold.key)
+    witness.tell(Go(hold.key))
+    await witness.the(Finished, hold.key)
+
+
+async def test_a_lease_that_is_over_stops_starts_and_a_newer_one_lets_them_go(
+    witness: Witness,
+) -> None:
+    witness.lease("q", 0.05)
+    due = now() + 0.1
+    hold = a_hold(partition="q", at=due)
+    witness.tell(hold)
+    await witness.run(a_hold(at=due + 0.1))
+    assert not witness.of(Started, hold.key)
+    witness.lease("q", 5.0)
+    await witness.the(Finished, hold.key)
+
+
+async def test_a_command_outlives_the_lease_it_was_started_under(witness: Witness) -> None:
+    witness.lease("q", 0.3)
+    finished = await witness.run(a_hold("sleep 0.5", partition="q"))
+    assert finished.outcome == "succeeded"
+
+
+async def test_long_output_is_kept_at_both_ends_and_counted(witness: Witness) -> None:
+    finished = await witness.run(a_hold("echo begin; head -c 1000000 /dev/zero; echo end"))
+    assert finished.head == "begin\n" + "\0" * 994
+    assert finished.tail == "\0" * 996 + "end\n"
+    assert finished.omitted == 1_000_010 - 2000
+
+
+async def test_output_that_is_no_text_is_shown_as_far_as_it_is(witness: Witness) -> None:
+    finished = await witness.run(a_hold(r"printf 'a\377b\303'"))
+    assert finished.head == "a\ufffdb\ufffd"
+
+
+async def test_a_command_that_closes_its_output_runs_on(witness: Witness, tmp_path: Path) -> None:
+    hold = a_hold(f"exec >&- 2>&-; echo here > {tmp_path}/file; sleep 0.1; exit 4")
+    started = await witness.started(hold)
+    assert await text_in(tmp_path / "file") == "here\n"
+    assert not witness.of(Finished)
+    os.kill(started.pid, 0)
+    assert (await witness.the(Finished, hold.key)).exit_status == 4

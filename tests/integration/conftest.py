@@ -1,0 +1,149 @@
+"""A real Kafka for the whole session, and real workers for each test."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cronstream.broker.embedded import EmbeddedBroker
+from cronstream.broker.guard import Guard
+from cronstream.broker.ports import free_port
+from cronstream.settings import settings
+from cronstream.supervisor.child import ProcessChild
+from cronstream.supervisor.command import Command
+
+#: What a scheduler or a worker says once it does what it is there for.
+READY = ("owns ", "taken over")
+_DRAIN_S = 15.0
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """``host:port`` of a real Kafka, the same for all tests; without one they fail."""
+    folder = tmp_path_factory.mktemp("kafka")
+    with closing(Guard()) as guard, asyncio.Runner() as runner:
+        embedded = EmbeddedBroker(
+            folder,
+            free_port(),
+            guard=guard,
+            say=_say,
+            # Downloaded once for all sessions, not once for each temporary folder.
+            jar_cache=settings().jar_cache or settings().data_dir / "jars",
+        )
+        runner.run(embedded.start())
+        try:
+            yield embedded.address
+        finally:
+            runner.run(embedded.stop())
+
+
+class StartedWorker:
+    """A process of the application, as a person would start it, and what it has said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._child: ProcessChild | None = None
+        self._heard: list[asyncio.Future[None]] = []
+
+    async def start(self, command: Command, guard: Guard) -> None:
+        self._child = await ProcessChild.start(command, self._hear, guard, _DRAIN_S)
+
+    @property
+    def child(self) -> ProcessChild:
+        assert self._child is not None
+        return self._child
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    async def said(self, *texts: str, within_s: float = 60.0, since: int = 0) -> str:
+        """Wait for a line with one of `texts` in it, after the first `since` lines."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not (found := [x for x in self.lines[since:] if any(t in x for t in texts)]):
+                    heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                    self._heard.append(heard)
+                    await heard
+        except TimeoutError:
+            pytest.fail(f"no line with {texts} within {within_s:g} s in:\n" + "\n".join(self.lines))
+        return found[0]
+
+    async def stop(self) -> int:
+        """Stop it in good order, by its id, and return its exit status."""
+        await self.child.stop()
+        return await self.child.wait()
+
+    async def kill(self) -> None:
+        """Kill it with all it has started, by their ids."""
+        await self.child.kill()
+
+    def _hear(self, line: str) -> None:
+        self.lines.append(line)
+        heard, self._heard = self._heard, []
+        for future in heard:
+            if not future.done():
+                future.set_result(None)
+
+
+StartWorker = Callable[..., Awaitable[StartedWorker]]
+
+
+@pytest.fixture
+async def start_worker(broker: str, tmp_path: Path) -> AsyncIterator[StartWorker]:
+    """Start ``faust -A cronstream worker`` with options, and wait until it is ready.
+
+    Keyword arguments: `crontab`, the text of ``crontab.yaml``; `variables` of its environment;
+    `waits=False` to go on at once. The folder it is started in is the test's `tmp_path`.
+    """
+    workers: list[StartedWorker] = []
+    with closing(Guard()) as guard:
+
+        async def start(
+            *options: str,
+            crontab: str | None = None,
+            variables: Mapping[str, str] | None = None,
+            waits: bool = True,
+        ) -> StartedWorker:
+            if crontab is not None:
+                _write(tmp_path / "crontab.yaml", crontab)
+            worker = StartedWorker()
+            command = _worker_command(broker, tmp_path, options, variables or {})
+            await worker.start(command, guard)
+            workers.append(worker)
+            if waits:
+                await worker.said(*READY)
+            return worker
+
+        try:
+            yield start
+        finally:
+            async with asyncio.TaskGroup() as stops:
+                for worker in workers:
+                    stops.create_task(worker.stop())
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def _worker_command(
+    broker: str, folder: Path, options: tuple[str, ...], variables: Mapping[str, str]
+) -> Command:
+    everyone = {
+        "CRONSTREAM_BROKER": f"kafka://{broker}",
+        "CRONSTREAM_CRONTAB": str(folder / "crontab.yaml"),
+        "CRONSTREAM_DATA_DIR": str(folder / "data"),
+        "CRONSTREAM_CLUSTER": "",
+        "CRONSTREAM_RETRY": "",
+        "PYTHONUNBUFFERED": "1",
+    }
+    argv = (sys.executable, "-m", "faust", "-A", "cronstream", "worker", *options)
+    return Command(argv, {**everyone, **variables}, folder)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)

@@ -1,0 +1,389 @@
+"""What a scheduler does at a tick, and what it leaves when something goes wrong."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+from cronstream.core import naming
+from cronstream.core.records import Message, Run, Skip, Withdrawal
+from cronstream.scheduler import firing
+from cronstream.topology.reading import LogMessage
+from tests.builders import at
+from tests.scheduler.fakes import Bench, FakeStream, a_job
+
+LOG = naming.log("a")
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    bench = Bench()
+    await bench.scheduler.start()
+    bench.scheduler.assigned({0})
+    return bench
+
+
+def due_seconds(messages: list[Message]) -> list[float]:
+    return [(m.scheduled_at - at(0)).total_seconds() for m in messages if isinstance(m, Run)]
+
+
+async def test_a_tick_publishes_what_is_due_to_the_logs_of_the_clusters(bench: Bench) -> None:
+    bench.define(a_job(), a_job("report", "@every 20s", cluster="b"))
+    await bench.tick()
+    on_a, on_b = bench.broker.on(LOG), bench.broker.on(naming.log("b"))
+    assert isinstance(on_a[0], Withdrawal)
+    assert due_seconds(on_a) == [0, 10, 20, 30]
+    assert due_seconds(on_b) == [0, 20]
+
+
+async def test_the_cursor_is_set_once_everything_has_been_acknowledged(bench: Bench) -> None:
+    bench.define(a_job())
+    await bench.tick()
+    assert bench.cursors["0"]["at"] == "2026-01-01T12:00:31Z"
+    assert bench.cursors["0"]["taken"] == 1
+    assert bench.cursors["0"]["plan"] is None
+
+
+async def test_each_tick_publishes_only_what_has_come_within_the_look_ahead(bench: Bench) -> None:
+    bench.define(a_job())
+    for _ in range(30):
+        await bench.tick()
+    assert due_seconds(bench.broker.on(LOG)) == [0, 10, 20, 30, 40, 50, 60]
+
+
+async def test_an_edit_is_in_force_at_the_next_tick(bench: Bench) -> None:
+    bench.define(a_job())
+    await bench.tick()
+    bench.define(a_job(schedule="@every 15s", effective_from=at(1)))
+    bench.broker.records.clear()
+    await bench.tick()
+    [withdrawal, *runs] = bench.broker.on(LOG)
+    assert withdrawal == Withdrawal(job="backup", revision=1, effective_from=at(1))
+    assert due_seconds(runs) == [15, 30]
+
+
+async def test_a_backlog_of_ticks_is_passed_over(bench: Bench) -> None:
+    bench.define(a_job())
+    await bench.tick()
+    row = bench.cursors["0"]
+    bench.clock.passed += 0.4
+    await bench.fire()
+    assert bench.cursors["0"] is row
+
+
+async def test_only_shards_that_are_assigned_are_fired(bench: Bench) -> None:
+    bench.define(a_job())
+    bench.scheduler.revoked()
+    await bench.tick()
+    bench.scheduler.assigned({1, 2})
+    await bench.tick()
+    assert bench.broker.on(LOG) == []
+    assert bench.cursors == {}
+
+
+# -- acknowledgements that do not come ------------------------------------------------------------
+
+
+async def test_without_acknowledgement_the_cursor_stays_and_nothing_is_sent_twice(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job())
+    await bench.tick()
+    sent = len(bench.broker.on(LOG))
+    monkeypatch.setattr(firing, "LIMIT_S", 0.0)
+    bench.broker.held = True
+    for _ in range(12):
+        await bench.tick()
+    assert bench.cursors["0"]["at"] == "2026-01-01T12:00:39Z"
+    assert len(bench.broker.on(LOG)) == sent + 1
+    [told] = [m for m in caplog.messages if "not acknowledged" in m]
+    assert "all of 1 messages" in told
+    assert "stays at 2026-01-01T12:00:39Z" in told
+
+
+async def test_when_acknowledgements_come_late_the_cursor_goes_on_from_there(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.define(a_job())
+    await bench.tick()
+    limit = firing.LIMIT_S
+    monkeypatch.setattr(firing, "LIMIT_S", 0.0)
+    bench.broker.held = True
+    for _ in range(12):
+        await bench.tick()
+    monkeypatch.setattr(firing, "LIMIT_S", limit)
+    bench.broker.release()
+    await bench.tick()
+    assert bench.cursors["0"]["at"] == "2026-01-01T12:00:44Z"
+    assert due_seconds(bench.broker.on(LOG)) == [0, 10, 20, 30, 40]
+
+
+async def test_a_successor_publishes_again_what_was_sent_without_an_acknowledgement(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.define(a_job())
+    await bench.tick()
+    limit = firing.LIMIT_S
+    monkeypatch.setattr(firing, "LIMIT_S", 0.0)
+    bench.broker.held = True
+    for _ in range(12):
+        await bench.tick()
+    bench.scheduler.assigned(set())
+    bench.broker.release()
+    monkeypatch.setattr(firing, "LIMIT_S", limit)
+    successor = bench.another()
+    await successor.start()
+    successor.assigned({0})
+    await bench.tick(successor)
+    runs = [m for m in bench.broker.on(LOG) if isinstance(m, Run)]
+    assert due_seconds(bench.broker.on(LOG))[-2:] == [40, 40]
+    assert runs[-1] == runs[-2]
+
+
+async def test_a_publisher_that_was_stopped_leaves_the_cursor(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.define(a_job())
+    monkeypatch.setattr(firing, "LIMIT_S", 0.0)
+    bench.broker.held = True
+    await bench.tick()
+    bench.broker.give_up()
+    await bench.tick()
+    assert "0" not in bench.cursors or bench.cursors["0"]["taken"] == 0
+
+
+async def test_a_shard_that_has_gone_while_it_was_published_keeps_its_cursor(bench: Bench) -> None:
+    bench.define(a_job())
+    await bench.tick()
+    row = bench.cursors["0"]
+    publish = bench.broker.publish
+
+    def lose_it(*given: object, **more: object) -> object:
+        bench.scheduler.revoked()
+        return publish(*given, **more)  # type: ignore[arg-type]  # passed on as they came
+
+    bench.broker.publish = lose_it  # type: ignore[assignment]  # a fault in the middle
+    bench.clock.passed = 12
+    await bench.tick()
+    assert bench.cursors["0"] is row
+
+
+# -- taking over ----------------------------------------------------------------------------------
+
+
+async def test_a_successor_goes_on_from_the_cursor_and_says_so(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    bench.define(a_job(), a_job("other"), a_job("gone", removed=True))
+    await bench.tick()
+    bench.broker.records.clear()
+    successor = bench.another()
+    await successor.start()
+    successor.assigned({0})
+    bench.clock.passed = 20
+    await bench.tick(successor)
+    assert due_seconds(bench.broker.on(LOG)) == [40, 40, 50, 50]
+    assert "shard 0: taken over, cursor 2026-01-01T12:00:31Z, 2 jobs" in caplog.messages
+
+
+async def test_a_cursor_that_another_has_moved_meanwhile_is_taken_from_the_table(
+    bench: Bench,
+) -> None:
+    bench.define(a_job())
+    await bench.tick()
+    other = bench.another()
+    await other.start()
+    other.assigned({0})
+    bench.clock.passed = 10
+    await bench.tick(other)
+    bench.broker.records.clear()
+    await bench.tick()
+    await bench.tick()
+    assert due_seconds(bench.broker.on(LOG)) == []
+    assert bench.cursors["0"]["at"] == "2026-01-01T12:00:43Z"
+
+
+async def test_a_shard_that_stays_through_a_rebalance_is_not_read_again(bench: Bench) -> None:
+    bench.define(a_job(), a_job("other"))
+    await bench.tick()
+    bench.scheduler.revoked()
+    bench.scheduler.assigned({0})
+    await bench.tick()
+    assert sum(reader.reads for reader in bench.readers) == 2
+
+
+async def test_a_shard_that_goes_to_another_is_forgotten(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    bench.define(a_job())
+    await bench.tick()
+    bench.scheduler.assigned(set())
+    assert "shard 0: another scheduler has it now" in caplog.messages
+
+
+async def test_a_damaged_cursor_is_told_and_begun_anew(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job())
+    bench.cursors["0"] = {"shard": 0, "at": "yesterday"}
+    await bench.tick()
+    assert any("damaged cursor row" in message for message in caplog.messages)
+    assert bench.cursors["0"]["at"] == "2026-01-01T12:00:31Z"
+
+
+# -- after an outage ------------------------------------------------------------------------------
+
+
+async def test_a_catch_up_is_noted_before_it_is_published(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.define(a_job(missed_grace_s=10.0))
+    await bench.tick()
+    monkeypatch.setattr(firing, "LIMIT_S", 0.01)
+    bench.broker.held = True
+    bench.clock.passed = 100
+    await bench.tick()
+    assert bench.cursors["0"]["at"] == "2026-01-01T12:00:31Z"
+    assert bench.cursors["0"]["plan"]["now"] == "2026-01-01T12:01:41Z"
+
+
+async def test_a_catch_up_is_done_within_one_tick_and_told(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    bench.define(a_job(missed_grace_s=10.0))
+    await bench.tick()
+    bench.clock.passed = 100
+    await bench.tick()
+    assert bench.cursors["0"]["at"] == "2026-01-01T12:02:11Z"
+    [skip] = [m for m in bench.broker.on(LOG) if isinstance(m, Skip)]
+    assert (skip.from_at, skip.to_at, skip.count) == (at(40), at(90), 6)
+    assert "shard 0: catching up from 2026-01-01T12:00:31Z, 70 s behind" in caplog.messages
+    assert any(m.startswith("backup: 6 due times missed") for m in caplog.messages)
+
+
+# -- what does not stop it -------------------------------------------------------------------------
+
+
+async def test_a_broker_that_fails_costs_a_tick_and_is_told_once(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    bench.define(a_job())
+    bench.readers[0].failing = [KafkaConnectionError(), KafkaConnectionError()]
+    for _ in range(3):
+        await bench.tick()
+    told = [m for m in caplog.messages if "given up" in m or "published again" in m]
+    assert told == [
+        "shard 0: tick given up (KafkaConnectionError: KafkaConnectionError)",
+        "shard 0: published again, nothing is left out",
+    ]
+    assert due_seconds(bench.broker.on(LOG)) == [0, 10, 20, 30]
+
+
+async def test_a_fault_of_our_own_gives_up_the_tick_and_loads_the_shard_again(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job())
+    bench.readers[0].failing = [RuntimeError("our own")]
+    await bench.tick()
+    assert any("loaded again" in message for message in caplog.messages)
+    await bench.tick()
+    assert due_seconds(bench.broker.on(LOG)) == [0, 10, 20, 30]
+
+
+async def test_a_run_that_is_too_large_is_skipped_and_holds_up_no_other(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job())
+    bench.broker.too_large = {"Run"}
+    await bench.tick()
+    assert [m.from_at for m in bench.broker.on(LOG) if isinstance(m, Skip)] == [
+        at(0),
+        at(10),
+        at(20),
+        at(30),
+    ]
+    assert any("backup@2026-01-01T12:00:00Z: skipped" in m for m in caplog.messages)
+    assert bench.cursors["0"]["taken"] == 1
+
+
+async def test_what_cannot_be_read_among_the_jobs_costs_only_itself(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.broker.put(naming.JOBS, 0, b"not JSON")
+    bench.define(a_job("bad", schedule="61 * * * *"), a_job())
+    await bench.tick()
+    assert due_seconds(bench.broker.on(LOG)) == [0, 10, 20, 30]
+    assert any("'bad', revision 1" in message for message in caplog.messages)
+
+
+async def test_a_bad_tick_goes_to_quarantine(bench: Bench) -> None:
+    message = LogMessage(naming.TICKS, 0, 7, at(0), None, b"{}")
+    await bench.scheduler.fire(FakeStream(message))
+    [(topic, partition, offset, reason)] = bench.quarantine.refused
+    assert (topic, partition, offset) == (naming.TICKS, 0, 7)
+    assert "__faust.ns" in reason
+
+
+# -- clocks ---------------------------------------------------------------------------------------
+
+
+async def test_a_clock_too_far_ahead_of_the_log_fires_nothing_until_it_is_right(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job())
+    bench.clock.ahead = timedelta(seconds=31)
+    for _ in range(3):
+        await bench.tick()
+    assert bench.broker.on(LOG) == []
+    told = [m for m in caplog.messages if "ahead of the broker's" in m]
+    assert len(told) == 1
+    assert told[0].startswith("this machine's clock is 31.0 s ahead")
+    bench.clock.ahead = timedelta()
+    await bench.tick()
+    assert due_seconds(bench.broker.on(LOG))[0] == 0
+
+
+async def test_a_clock_within_the_look_ahead_fires(bench: Bench) -> None:
+    bench.define(a_job())
+    bench.clock.ahead = timedelta(seconds=29)
+    await bench.tick()
+    assert bench.broker.on(LOG) != []
+
+
+async def test_nothing_is_fired_before_the_clock_has_been_measured(bench: Bench) -> None:
+    bench.define(a_job())
+    bench.broker.held = True
+    await bench.tick()
+    assert bench.broker.on(LOG) == []
+
+
+async def test_a_clock_that_is_behind_is_told(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.clock.ahead = timedelta(seconds=-40)
+    await bench.tick()
+    await bench.tick()
+    assert len([m for m in caplog.messages if "40.0 s behind" in m]) == 1
+
+
+async def test_ticks_do_not_pile_up_while_the_broker_is_away(bench: Bench) -> None:
+    bench.broker.held = True
+    for _ in range(5):
+        await bench.scheduler.tick()
+    assert len(bench.broker.on(naming.TICKS)) == 1
+
+
+async def test_a_tick_that_cannot_be_sent_leaves_the_timer_alive(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("closed")
+
+    bench.broker.append = broken  # type: ignore[assignment,method-assign]  # a fault in the middle
+    await bench.scheduler.tick()
+    assert any("a tick could not be sent" in message for message in caplog.messages)

@@ -1,0 +1,194 @@
+"""The crontab's way to the ``jobs`` topic."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+from cronstream.core import naming
+from cronstream.core.crontab import Cluster, Crontab
+from cronstream.core.records import Job
+from cronstream.errors import CrontabError
+from cronstream.scheduler import Scheduler, following
+from tests.builders import at
+from tests.scheduler.fakes import Bench, a_job, turns, until
+
+
+def a_crontab(*jobs: Job) -> Crontab:
+    clusters = tuple(Cluster(name) for name in dict.fromkeys(job.cluster for job in jobs))
+    return Crontab(clusters, tuple(job.derive(effective_from=None) for job in jobs))
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(following, "RETRY_S", 0.0)
+    return Bench()
+
+
+@asynccontextmanager
+async def followed(bench: Bench, scheduler: Scheduler | None = None) -> AsyncIterator[None]:
+    """Let a scheduler that has shard 0, and a measured clock, follow the file meanwhile."""
+    scheduler = scheduler or bench.scheduler
+    scheduler.assigned({0})
+    await scheduler.tick()
+    task = asyncio.create_task(scheduler.follow_crontab(asyncio.Event()))
+    await turns()
+    try:
+        yield
+    finally:
+        bench.files.put_nowait(None)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def published(bench: Bench) -> list[Job]:
+    return [m for m in bench.broker.on(naming.JOBS) if isinstance(m, Job)]
+
+
+async def test_a_crontab_is_put_on_the_topic_with_one_moment_for_all(bench: Bench) -> None:
+    bench.clock.passed = 5
+    async with followed(bench):
+        bench.files.put_nowait(a_crontab(a_job(), a_job("other", cluster="b")))
+        await until(lambda: len(published(bench)) == 2)
+    assert [(job.name, job.effective_from) for job in published(bench)] == [
+        ("backup", at(5)),
+        ("other", at(5)),
+    ]
+
+
+async def test_the_topics_of_its_clusters_are_declared_before(bench: Bench) -> None:
+    async with followed(bench):
+        bench.files.put_nowait(a_crontab(a_job(cluster="b")))
+        await until(lambda: published(bench))
+    assert bench.declared == ["cronstream.b", "cronstream.b.retry", "cronstream.b.discarded"]
+
+
+async def test_only_what_differs_is_published_and_each_change_is_told(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    bench.define(a_job("same"), a_job("edited"), a_job("gone"))
+    crontab = a_crontab(a_job("same"), a_job("edited", "@every 5s"), a_job("new"))
+    async with followed(bench):
+        bench.files.put_nowait(crontab)
+        await until(lambda: len(published(bench)) == 3)
+        await until(lambda: any("in all" in m for m in caplog.messages))
+    assert {job.name: job.removed for job in published(bench)} == {
+        "new": False,
+        "edited": False,
+        "gone": True,
+    }
+    said = "crontab.yaml: jobs 1 added, 1 changed, 1 removed; 3 in all"
+    at_line = caplog.messages.index(said)
+    assert len([m for m in caplog.messages[at_line + 1 :] if m]) >= 3
+
+
+async def test_an_unchanged_file_publishes_nothing(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with followed(bench):
+        for count in (1, 2):
+            bench.files.put_nowait(a_crontab(a_job()))
+            await until(lambda: caplog.text.count("crontab.yaml:") == count)  # noqa: B023 - used at once
+    assert len(published(bench)) == 1
+    assert "crontab.yaml: 1 jobs, nothing changed" in caplog.messages
+
+
+async def test_a_broken_file_is_told_with_every_problem_and_changes_nothing(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with followed(bench):
+        bench.files.put_nowait(a_crontab(a_job()))
+        await until(lambda: published(bench))
+        bench.files.put_nowait(CrontabError("crontab.yaml", ["line 3: one", "line 9: two"]))
+        await until(lambda: "stays in force" in caplog.text)
+    assert len(published(bench)) == 1
+    assert "crontab.yaml: line 3: one" in caplog.messages
+    assert "crontab.yaml: line 9: two" in caplog.messages
+
+
+async def test_a_first_start_without_a_good_file_waits_and_removes_nothing(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job())
+    async with followed(bench):
+        bench.files.put_nowait(CrontabError("crontab.yaml", ["there is no such file"]))
+        await until(lambda: "waiting for a good one" in caplog.text)
+    assert published(bench) == []
+
+
+async def test_the_crontab_is_put_in_force_when_shard_0_comes_here(bench: Bench) -> None:
+    async with followed(bench):
+        bench.scheduler.assigned({1})
+        bench.files.put_nowait(a_crontab(a_job()))
+        await turns()
+        assert published(bench) == []
+        bench.scheduler.assigned({0, 1})
+        await until(lambda: published(bench))
+
+
+async def test_what_another_scheduler_has_published_meanwhile_is_compared_with(
+    bench: Bench,
+) -> None:
+    async with followed(bench):
+        bench.files.put_nowait(a_crontab(a_job()))
+        await until(lambda: published(bench))
+        bench.scheduler.assigned(set())
+        bench.define(a_job(schedule="@every 99s", effective_from=at(2)))
+        bench.scheduler.assigned({0})
+        await until(lambda: len(published(bench)) == 2)
+    assert published(bench)[-1].schedule == "@every 10s"
+
+
+async def test_nothing_is_put_in_force_by_a_clock_that_has_not_been_measured(
+    bench: Bench,
+) -> None:
+    bench.broker.held = True
+    async with followed(bench):
+        bench.files.put_nowait(a_crontab(a_job()))
+        await turns()
+        assert published(bench) == []
+        bench.broker.release()
+        await until(lambda: published(bench))
+
+
+async def test_a_broker_that_fails_is_told_once_and_tried_again(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with followed(bench):
+        bench.readers[-1].failing = [KafkaConnectionError(), KafkaConnectionError()]
+        bench.files.put_nowait(a_crontab(a_job()))
+        await until(lambda: published(bench))
+    assert len([m for m in caplog.messages if "is not in force yet" in m]) == 1
+
+
+async def test_a_job_too_large_for_a_message_is_told_and_the_others_go_on(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with followed(bench):
+        bench.files.put_nowait(a_crontab(a_job("huge", command="x" * 899_000), a_job()))
+        await until(lambda: published(bench))
+    assert [job.name for job in published(bench)] == ["backup"]
+    assert any(m.startswith("job 'huge' is not put in force") for m in caplog.messages)
+
+
+async def test_jobs_go_to_the_partition_of_their_name() -> None:
+    bench = Bench(shards=4)
+    names = [f"job-{n}" for n in range(12)]
+    async with followed(bench):
+        bench.files.put_nowait(a_crontab(*(a_job(name) for name in names)))
+        await until(lambda: len(published(bench)) == 12)
+    used = {p for (topic, p), log in bench.broker.topics.items() if topic == naming.JOBS and log}
+    assert len(used) > 1
+    assert used <= {0, 1, 2, 3}
+
+
+async def test_the_readers_are_closed_at_the_end(bench: Bench) -> None:
+    async with followed(bench):
+        pass
+    assert not bench.readers[-1].is_open

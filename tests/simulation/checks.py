@@ -1,0 +1,336 @@
+"""The promises, looked for in what a world left behind: its logs, and what was started."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.rows import to_row
+from cronstream.core.ledger.state import SkipNews
+from cronstream.core.records import (
+    Discarded,
+    Job,
+    Lost,
+    Outcome,
+    Run,
+    Verdict,
+    Withdrawal,
+    format_time,
+)
+from cronstream.core.timeline import Revision, spans
+from tests.simulation.executor import Start
+from tests.simulation.log import Log
+from tests.simulation.loop import seconds
+from tests.simulation.world import World
+
+#: An attempt may start this much early: the clocks differ, and times are in milliseconds.
+_EARLY_S = 0.21
+_FOR_EVER = float("inf")
+_VERDICTS = frozenset(verdict.value for verdict in Verdict)
+
+
+@dataclass(slots=True)
+class Story:
+    """What the cluster's log says of one run.
+
+    Attributes:
+        verdicts: In the order in which they came; ``withdrawn`` is provisional.
+        last: The run as it was at its last verdict.
+    """
+
+    verdicts: list[str] = field(default_factory=list)
+    last: Run | None = None
+
+    @property
+    def final(self) -> list[str]:
+        """The verdicts that are not provisional."""
+        return [verdict for verdict in self.verdicts if verdict != "withdrawn"]
+
+
+def broken_promises(world: World) -> list[str]:
+    """Return a sentence for each promise that a world has broken."""
+    first = [_fold(log, retry=False) for log in world.logs_of(retry=False)]
+    later = [_fold(log, retry=True) for log in world.logs_of(retry=True)]
+    due = due_times(world)
+    stories = _stories(first, due)
+    starts = _starts_by_run(world)
+    return [
+        *_live([*first, *later]),
+        *_other_folds(world, [*first, *later]),
+        *_verdicts(world, due, stories),
+        *_discards(world, stories),
+        *_attempts(stories, later),
+        *_revisions(world),
+        *_edits_hold(world),
+        *_all_losses(world, [*first, *later]),
+        *(fault for run in starts.values() for fault in _of_starts(world, run, stories)),
+    ]
+
+
+def _fold(log: Log, *, retry: bool) -> Ledger:
+    ledger = Ledger(retry=retry)
+    for offset, (at, entries) in enumerate(log.messages):
+        ledger.take(offset, at, entries)
+    return ledger
+
+
+def due_times(world: World) -> set[tuple[str, datetime]]:
+    """Return each job's due times, by the ``jobs`` topic and from when each revision held."""
+    held_from = _held_from(world)
+    revisions: dict[str, list[Revision]] = defaultdict(list)
+    for number, (_, records) in enumerate(world.jobs.messages):
+        for job in records:
+            revision = Revision(number, job, None, job.effective_from)
+            revision.holds_from = held_from.get((job.name, number), revision.holds_from)
+            revisions[job.name].append(revision)
+    return {
+        (job, due)
+        for job, known in revisions.items()
+        for revision, end in spans(known)
+        if not revision.job.removed
+        for due in _multiples(revision.job, revision.holds_from, end)
+    }
+
+
+def _held_from(world: World) -> dict[tuple[str, int], datetime]:
+    """Return from when the log says that each revision of a job holds; the first word counts."""
+    held_from: dict[tuple[str, int], datetime] = {}
+    for log in world.logs_of(retry=False):
+        for _, entries in log.messages:
+            for entry in entries:
+                if isinstance(entry, Withdrawal):
+                    held_from.setdefault((entry.job, entry.revision), entry.effective_from)
+    return held_from
+
+
+def _edits_hold(world: World) -> Iterator[str]:
+    """An edit holds from when it says, unless it came very late."""
+    held_from = _held_from(world)
+    for number, (at, [job]) in enumerate(world.jobs.messages):
+        late = at - job.effective_from > timedelta(seconds=3)
+        held = held_from.get((job.name, number))
+        if held is None or (held != job.effective_from and not late):
+            yield f"revision {number} of {job.name} holds from {held}, not {job.effective_from}"
+
+
+def _multiples(job: Job, start: datetime, end: datetime) -> Iterator[datetime]:
+    every = timedelta(seconds=int(job.schedule.removeprefix("@every ").removesuffix("s")))
+    midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+    due = midnight - every * (-(start - midnight) // every)
+    while due < end:
+        yield due
+        due += every
+
+
+def _stories(ledgers: list[Ledger], due: set[tuple[str, datetime]]) -> dict[str, Story]:
+    """Tell each run's verdicts; a skip counts for the due times that had none, and no run."""
+    stories: defaultdict[str, Story] = defaultdict(Story)
+    for ledger in ledgers:
+        entered: set[str] = set()
+        for news in ledger.news:
+            if isinstance(news, SkipNews):
+                for run in _skipped_by(news, due):
+                    if run not in entered and not stories[run].final:
+                        stories[run].verdicts.append("skipped")
+            elif news.action in _VERDICTS or news.action == "withdrawn":
+                stories[news.run.id].verdicts.append(news.action)
+                stories[news.run.id].last = news.run
+                entered.discard(news.run.id)
+            else:
+                entered.add(news.run.id)
+    return stories
+
+
+def _skipped_by(news: SkipNews, due: set[tuple[str, datetime]]) -> list[str]:
+    return [
+        f"{job}@{format_time(at)}"
+        for job, at in due
+        if job == news.job and news.from_at <= at <= news.to_at
+    ]
+
+
+def _starts_by_run(world: World) -> dict[str, list[Start]]:
+    starts = defaultdict(list)
+    for start in world.starts:
+        starts[start.run.id].append(start)
+    return starts
+
+
+def _live(ledgers: list[Ledger]) -> Iterator[str]:
+    for ledger in ledgers:
+        for live in ledger.live.values():
+            yield f"still {live.state}: {live.run.id}"
+
+
+def _other_folds(world: World, whole: list[Ledger]) -> Iterator[str]:
+    """Compare each owner's fold, which has gone through rows, with one of the whole log."""
+    partitions = world.topics.partitions
+    for worker in world.workers:
+        for partition, owner in worker.member.owners.items():
+            expected = whole[partition + partitions * worker.retry]
+            if owner.ledger.next_offset != expected.next_offset:
+                continue
+            rows = [to_row(ledger, partition) for ledger in (owner.ledger, expected)]
+            for name, value in rows[0].items():
+                if value != rows[1][name]:
+                    yield f"two folds differ in {name}: {value} and {rows[1][name]}"
+
+
+def _verdicts(
+    world: World, due: set[tuple[str, datetime]], stories: dict[str, Story]
+) -> Iterator[str]:
+    expected = {f"{job}@{format_time(at)}" for job, at in due} | {run.id for run in world.manual}
+    world.count["due times"] += len(expected)
+    for run in sorted(expected):
+        final = stories[run].final if run in stories else []
+        world.count[final[0] if final else "no verdict"] += 1
+        if len(final) != 1:
+            yield f"{len(final)} verdicts: {run} {stories[run].verdicts if run in stories else []}"
+    for run, story in sorted(stories.items()):
+        if len(story.final) > 1 and run not in expected:
+            yield f"several verdicts: {run} {story.verdicts}"
+
+
+def _discards(world: World, stories: dict[str, Story]) -> Iterator[str]:
+    logs = world.topics.of(f"{world.cluster_topic}.discarded")
+    gone: dict[str, Discarded] = {}
+    for log in logs:
+        for _, [discarded] in log.messages:
+            gone.setdefault(discarded.run.id, discarded)
+    for run, story in stories.items():
+        if story.final[:1] == ["discarded"] and run not in gone:
+            yield f"discarded, but not on the topic: {run}"
+        elif story.final[:1] != ["discarded"] and run in gone:
+            yield f"on the discarded topic, but {story.verdicts}: {run}"
+    for run, discarded in gone.items():
+        yield from _gap(discarded.run)
+        if run not in stories:
+            yield f"on the discarded topic, but without a verdict: {run}"
+
+
+def _attempts(stories: dict[str, Story], later: list[Ledger]) -> Iterator[str]:
+    """Attempts count from 1 without a gap, on either log."""
+    for run, story in stories.items():
+        if story.last is not None and story.final and story.last.attempts:
+            yield from _gap(story.last)
+        if story.final == ["succeeded"] and not (story.last and story.last.attempts):
+            yield f"succeeded without an attempt: {run}"
+    for ledger in later:
+        for news in ledger.news:
+            if not isinstance(news, SkipNews) and news.action in _VERDICTS:
+                yield from _gap(news.run)
+
+
+def _gap(run: Run) -> Iterator[str]:
+    numbers = [attempt.attempt for attempt in run.attempts or []]
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield f"attempts with a gap: {run.id} {numbers}"
+
+
+def _of_starts(world: World, starts: list[Start], stories: dict[str, Story]) -> Iterator[str]:
+    run = starts[0].run.id
+    world.count["starts"] += len(starts)
+    numbers = [start.run.attempt for start in starts]
+    for number, times in Counter(numbers).items():
+        if times > 1:
+            yield f"attempt {number} started {times} times: {run}"
+    if not stories[run].final if run in stories else True:
+        yield f"started, but without a verdict: {run}"
+    for start in starts:
+        early = seconds(start.run.not_before) - start.at
+        if early > _EARLY_S:
+            yield f"started {early:.3f} s early: {run} attempt {start.run.attempt}"
+    for before, after in zip(starts, starts[1:], strict=False):
+        yield from _of_two(world, before, after)
+
+
+def _of_two(world: World, before: Start, after: Start) -> Iterator[str]:
+    run, once = after.run, after.run.delivery == "at_most_once"
+    if once and before.outcome is not Outcome.FAILED:
+        yield f"at_most_once, yet started again: {run.id} after it {before.outcome}"
+    done = before.outcome is Outcome.SUCCEEDED
+    if done and not _was_silent(world, before, after, or_dead=True):
+        yield f"started again after it succeeded: {run.id} attempt {run.attempt}"
+    if before.run.attempt >= run.attempt:
+        yield f"attempt {run.attempt} started after attempt {before.run.attempt}: {run.id}"
+    if before.end is None or before.end > after.at + 0.001:
+        world.count["overlaps"] += 1
+        if not _was_silent(world, before, after):
+            yield f"attempts {before.run.attempt} and {run.attempt} at once: {run.id}"
+
+
+def _was_silent(world: World, before: Start, after: Start, *, or_dead: bool = False) -> bool:
+    """Whether the first one's worker was cut off or stopped for about a lease meanwhile.
+
+    What it started when it had been silent for longer than the fence nothing explains.
+    """
+    lease, fence = world.timing.lease_s, world.timing.fence_s
+    spans = [
+        (start, end)
+        for process, start, end in world.silences
+        if process == before.worker and (or_dead or end < _FOR_EVER)
+    ]
+    may_start = any(before.at <= start + fence + 0.05 for start, _ in spans)
+    return may_start and silence(spans, before.at - lease, after.at) >= _about_a_lease(world)
+
+
+def _about_a_lease(world: World) -> float:
+    """Return the silence that, with messages that take long, may cost a worker its lease."""
+    return world.timing.lease_s - world.timing.beat_s - 4 * world.slowest_s - 0.3
+
+
+def silence(spans: list[tuple[float, float]], start: float, end: float) -> float:
+    """Return how long of a time some spans take, together."""
+    total, covered = 0.0, start
+    for first, last in sorted(spans):
+        first, last = max(first, covered), min(last, end)
+        if last > first:
+            total, covered = total + last - first, last
+    return total
+
+
+def _losses(world: World, log: Log, ledger: Ledger) -> Iterator[str]:
+    """Who was taken for lost was silent; a broker that nobody reaches makes nobody lost."""
+    for at, worker in ledger_losses(log, retry=ledger.retry):
+        world.count["lost workers"] += 1
+        spans = [(start, end) for process, start, end in world.silences if process == worker]
+        now = seconds(at)
+        if silence(spans, now - 2 * world.timing.lease_s, now) < _about_a_lease(world):
+            yield f"{worker} was taken for lost at {now:.3f}, but was not silent"
+
+
+def _all_losses(world: World, ledgers: list[Ledger]) -> Iterator[str]:
+    logs = [*world.logs_of(retry=False), *world.logs_of(retry=True)]
+    for log, ledger in zip(logs, ledgers, strict=True):
+        yield from _losses(world, log, ledger)
+
+
+def ledger_losses(log: Log, *, retry: bool) -> Iterator[tuple[datetime, str]]:
+    """Yield when a worker that held something was taken for lost, and which."""
+    ledger = Ledger(retry=retry)
+    for offset, (at, entries) in enumerate(log.messages):
+        lost = [entry.worker for entry in entries if isinstance(entry, Lost)]
+        held = {worker: set(ledger.held.get(worker, ())) for worker in lost}
+        ledger.take(offset, at, entries)
+        for worker in lost:
+            if held[worker] and not ledger.held.get(worker):
+                yield at, worker
+
+
+def _revisions(world: World) -> Iterator[str]:
+    """A run enters only under the revision that was in force at that place of the log."""
+    started = {(start.run.id, start.run.revision): start for start in world.starts}
+    for log in world.logs_of(retry=False):
+        revisions: defaultdict[str, list[tuple[int, datetime]]] = defaultdict(list)
+        seen: set[tuple[str, int | None]] = set()
+        for _, entries in log.messages:
+            for entry in entries:
+                if isinstance(entry, Withdrawal):
+                    revisions[entry.job].append((entry.revision, entry.effective_from))
+                elif isinstance(entry, Run) and entry.cause is None:
+                    key = (entry.id, entry.revision)
+                    holding = [n for n, at in revisions[entry.job] if at <= entry.scheduled_at]
+                    if key not in seen and key in started and max(holding) != entry.revision:
+                        yield f"entered under revision {entry.revision}, not in force: {entry.id}"
+                    seen.add(key)

@@ -1,0 +1,27 @@
+"""A person's command line, which asks for a run now."""
+
+from functools import partial
+from typing import Any
+
+from cronstream.core.ledger import fold
+from cronstream.core.records import Run
+from tests.simulation.loop import moment
+from tests.simulation.process import Process
+
+
+class Client(Process):
+    """A person's command line: it publishes a run, and again if the broker got it too late."""
+
+    def started(self) -> None:
+        """Nothing to begin with."""
+
+    def publish(self, run: Run) -> None:
+        """Publish it as judged now."""
+        topics = self.world.topics
+        log = topics.log(self.world.cluster_topic, topics.partition_of(run.job))
+        fresh = run.derive(as_of=moment(self.loop.now))
+        self.put(log, fresh, partial(self._acknowledged, fresh))
+
+    def _acknowledged(self, run: Run, _: int, at: Any) -> None:
+        if run.as_of is not None and at - run.as_of > fold.STALE:
+            self.publish(run)

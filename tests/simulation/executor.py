@@ -1,0 +1,156 @@
+"""A modelled executor: it takes each key once, and starts under go-aheads, leases and slots."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, assert_never
+
+from cronstream.core.ledger.actions import Cancel, End, Go, Hand, Lease, run_and_claim
+from cronstream.core.records import Finished, Outcome, Run
+from tests.simulation.loop import moment
+
+if TYPE_CHECKING:
+    from tests.simulation.worker import SimWorker
+
+_NEVER = float("-inf")
+
+
+@dataclass(slots=True, eq=False)
+class Start:
+    """A command that was started.
+
+    Attributes:
+        worker: The boot of the worker whose executor started it.
+        at: When (simulated seconds).
+        end: When it ended; None while it runs.
+        outcome: How it ends if nobody ends it before.
+    """
+
+    run: Run
+    worker: str
+    retry: bool
+    at: float
+    outcome: Outcome
+    end: float | None = None
+
+
+class SimExecutor:
+    """The child of one boot of a worker; it goes on while the worker is stopped."""
+
+    def __init__(self, worker: "SimWorker") -> None:
+        self.worker = worker
+        self.loop, self.world = worker.loop, worker.world
+        self.paused_until = 0.0
+        self.dead = False
+        self.holds: dict[str, Hand] = {}
+        self.running: dict[str, Start] = {}
+        #: Keys that are over, and whether they had started.
+        self.gone: dict[str, bool] = {}
+        self._may_go: set[str] = set()
+        self._leases: dict[int, float] = {}
+
+    def obey(self, orders: list[Hand | Go | Cancel | End | Lease]) -> None:
+        """Take orders, all of one turn at once."""
+        if self.dead:
+            return
+        if self.loop.now < self.paused_until:
+            self.loop.at(self.paused_until, partial(self.obey, orders))
+            return
+        for order in orders:
+            match order:
+                case Hand():
+                    self._hold(order)
+                case Go(key=key):
+                    self._may_go.add(key)
+                case Cancel(key=key):
+                    self._cancel(key)
+                case End(key=key, outcome=outcome, note=note):
+                    self._end(key, outcome, note)
+                case Lease(partition=partition, until=until):
+                    self._leases[partition] = until
+                case _ as never:
+                    assert_never(never)
+        self._start_due()
+
+    def die(self) -> None:
+        """The worker has gone: every command is ended."""
+        self.dead = True
+        for start in self.running.values():
+            start.end, start.outcome = self.loop.now, Outcome.LOST
+
+    def takes(self, key: str) -> bool:
+        """Whether a key is new to it: each is taken once, however often it is told."""
+        return key not in self.holds and key not in self.running and key not in self.gone
+
+    def has_lease(self, partition: int) -> bool:
+        """Whether attempts of a partition may start now."""
+        return self.worker.mono() < self._leases.get(partition, _NEVER)
+
+    def _hold(self, hand: Hand) -> None:
+        if not self.takes(hand.key):
+            return
+        self.holds[hand.key] = hand
+        if hand.go:
+            self._may_go.add(hand.key)
+        wait = (hand.run.not_before - self.worker.wall()).total_seconds()
+        if wait > 0:
+            self.loop.at(self.loop.now + wait + 0.001, self._start_due)
+
+    def _cancel(self, key: str) -> None:
+        if key in self.running or self.gone.get(key):
+            self._report(partial(self.worker.member.kept, key))
+            return
+        self.holds.pop(key, None)
+        self.gone[key] = False
+        self._report(partial(self.worker.member.cancelled, key))
+
+    def _start_due(self) -> None:
+        if self.dead or not self.holds:
+            return
+        if self.loop.now < self.paused_until:
+            self.loop.at(self.paused_until, self._start_due)
+            return
+        now = self.worker.wall()
+        for key, hand in sorted(self.holds.items(), key=lambda item: item[1].run.not_before):
+            if hand.run.not_before > now or len(self.running) >= self.world.slots:
+                break
+            if key in self._may_go and self.has_lease(hand.partition):
+                self._start(key, hand)
+
+    def _start(self, key: str, hand: Hand) -> None:
+        del self.holds[key]
+        start = self.world.begin(hand.run, self.worker)
+        self.running[key] = start
+        end = self.loop.now + self.world.spec(hand.run.job).lasts_s
+        self.loop.at(end, partial(self._over, key, start))
+        self._report(partial(self.worker.member.started, key, self.worker.wall(), 1))
+
+    def _over(self, key: str, start: Start) -> None:
+        if self.running.get(key) is start and not self.dead:
+            self._finish(key, start.outcome, None)
+
+    def _end(self, key: str, outcome: Outcome, note: str) -> None:
+        if key in self.running:
+            self._finish(key, Outcome.INTERRUPTED, f"{note} ({outcome})")
+        else:
+            self._cancel(key)
+
+    def _finish(self, key: str, outcome: Outcome, note: str | None) -> None:
+        start = self.running.pop(key)
+        start.end, start.outcome = self.loop.now, outcome
+        self.gone[key] = True
+        run, claim = run_and_claim(key)
+        entry = Finished(
+            run=run,
+            claim=claim,
+            worker=self.worker.id,
+            outcome=outcome,
+            started_at=moment(start.at),
+            ended_at=self.worker.wall(),
+            exit_status=0 if outcome is Outcome.SUCCEEDED else 1,
+            note=note,
+        )
+        self._report(partial(self.worker.member.finished, key, entry))
+        self._start_due()
+
+    def _report(self, report: "partial[None]") -> None:
+        self.worker.later(0.002, partial(self.worker.reported, [report]))

@@ -1,0 +1,135 @@
+"""A consumer group with eager rebalances: all is revoked, then given out again."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from tests.simulation.loop import Call
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+_SESSION_S = 1.5
+
+
+class GroupMember(Protocol):
+    """What a group knows of a process."""
+
+    boot: int
+    alive: bool
+    draining: bool
+
+    @property
+    def fit(self) -> bool:
+        """Whether it runs, and a broker hears of it."""
+
+    def later(self, delay: float, call: Call) -> None:
+        """Have it do something, unless it has died by then."""
+
+    def when_reached(self, call: Call) -> None:
+        """Have it do something now, or once a broker reaches it."""
+
+    def revoked(self) -> None:
+        """Learn that a rebalance is under way."""
+
+    def assigned(self, partitions: set[int]) -> None:
+        """Learn that it is over, and what is one's own now."""
+
+
+class Group:
+    """Gives partitions to its members; one that is cut off or stopped learns of it late, or never.
+
+    Attributes:
+        owners: The member, and its boot, to which each partition was given last.
+    """
+
+    def __init__(self, world: "World", partitions: int) -> None:
+        self._world, self._loop, self._dice = world, world.loop, world.dice
+        self._partitions = partitions
+        self.members: list[GroupMember] = []
+        self.generation = 0
+        self.owners: dict[int, tuple[GroupMember, int]] = {}
+        self.rebalancing = False
+        #: Members of this generation, with their boot.
+        self._in: dict[GroupMember, int] = {}
+
+    def join(self, member: GroupMember) -> None:
+        """A member has started."""
+        self._world.seen(member)
+        self.rebalance()
+
+    def leave(self, member: GroupMember) -> None:
+        """A member stops in good order."""
+        self._in.pop(member, None)
+        self.rebalance()
+
+    def silent(self, member: GroupMember) -> None:
+        """A member has gone silent: after a session the others go on without it."""
+        self._loop.at(self._loop.now + _SESSION_S, partial(self._expire, member, member.boot))
+
+    def back(self, member: GroupMember) -> None:
+        """A member can be reached again: it learns where it stands."""
+        if member.draining:
+            return
+        if self._in.get(member) != member.boot:
+            member.revoked()
+            self.rebalance()
+
+    def _expire(self, member: GroupMember, boot: int) -> None:
+        gone = not member.fit or member.boot != boot
+        if gone and self._in.get(member) == boot:
+            del self._in[member]
+            self.rebalance()
+
+    def rebalance(self) -> None:
+        """Begin anew, unless one is under way."""
+        if self.rebalancing:
+            return
+        self.rebalancing = True
+        for member in list(self._in):
+            call = partial(self._tell_revoked, member, self.generation)
+            member.later(self._dice.random() * 0.2, call)
+        longest = 1.5 if self._world.in_trouble else 0.3
+        self._loop.at(self._loop.now + self._dice.uniform(0.05, longest), self._complete)
+
+    def _tell_revoked(self, member: GroupMember, generation: int) -> None:
+        if not self.rebalancing or generation != self.generation or member.draining:
+            return
+        if member.fit:
+            member.revoked()
+        else:
+            member.when_reached(partial(self._tell_revoked, member, generation))
+
+    def _complete(self) -> None:
+        fit = [m for m in self.members if m.fit and not m.draining]
+        if not fit:
+            self._loop.at(self._loop.now + 0.3, self._complete)
+            return
+        self.rebalancing = False
+        self.generation += 1
+        self._world.count["rebalances"] += 1
+        self._in = {member: member.boot for member in fit}
+        kept = self.owners if self._dice.random() < 0.6 else {}
+        self.owners = {}
+        for partition in range(self._partitions):
+            member, boot = kept.get(partition, (None, 0))
+            if member is None or self._in.get(member) != boot:
+                member = self._dice.choice(fit)
+            self.owners[partition] = (member, member.boot)
+        for member in fit:
+            call = partial(self._tell_assigned, member, self.generation)
+            member.later(self._dice.random() * 0.3, call)
+
+    def _tell_assigned(self, member: GroupMember, generation: int) -> None:
+        if generation != self.generation or self.rebalancing or member.draining:
+            return
+        if not member.fit:
+            member.when_reached(partial(self._tell_assigned, member, generation))
+            return
+        if self._in.get(member) == member.boot:
+            member.revoked()
+            member.assigned(set(self.given_to(member)))
+
+    def given_to(self, member: GroupMember) -> Iterable[int]:
+        """Return the partitions that a member was given last."""
+        return (p for p, (m, boot) in self.owners.items() if m is member and boot == m.boot)

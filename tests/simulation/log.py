@@ -1,0 +1,61 @@
+"""Topics in memory: partitions of messages with append times, in one order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tests.simulation.loop import Loop, moment
+
+
+@dataclass(slots=True)
+class Log:
+    """One partition of a topic.
+
+    Attributes:
+        messages: Append time and records of each; its index is its offset.
+        listeners: Told that there is something new.
+        batches: Whether a message may carry several records.
+    """
+
+    name: str
+    partition: int
+    batches: bool = True
+    messages: list[tuple[datetime, list[Any]]] = field(default_factory=list)
+    listeners: list[Callable[[int], None]] = field(default_factory=list)
+
+    def append(self, now: float, records: list[Any]) -> tuple[int, datetime]:
+        """Add a message; return its offset and its append time."""
+        at = moment(now)
+        self.messages.append((at, records))
+        for listener in self.listeners:
+            listener(self.partition)
+        return len(self.messages) - 1, at
+
+
+class Topics:
+    """Every partition of every topic, by name; a job's messages go to one partition."""
+
+    def __init__(self, loop: Loop, partitions: int) -> None:
+        self.loop = loop
+        self.partitions = partitions
+        self._logs: dict[tuple[str, int], Log] = {}
+
+    def log(self, topic: str, partition: int) -> Log:
+        """Return one partition."""
+        key = (topic, partition)
+        if key not in self._logs:
+            self._logs[key] = Log(topic, partition, not topic.endswith(".discarded"))
+        return self._logs[key]
+
+    def of(self, topic: str) -> list[Log]:
+        """Return all partitions of a topic."""
+        return [self.log(topic, partition) for partition in range(self.partitions)]
+
+    def partition_of(self, job: str) -> int:
+        """Return where a job's messages go."""
+        return sum(job.encode()) % self.partitions
+
+    def all(self) -> list[Log]:
+        """Return every partition that was ever asked for."""
+        return list(self._logs.values())

@@ -1,0 +1,42 @@
+"""Simulated time, which jumps from event to event."""
+
+import heapq
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+Call: TypeAlias = Callable[[], None]
+
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def moment(seconds: float) -> datetime:
+    """Return the time so many simulated seconds after the start, in whole milliseconds."""
+    return START + timedelta(milliseconds=round(seconds * 1000))
+
+
+def seconds(at: datetime) -> float:
+    """Return how many simulated seconds after the start a time is."""
+    return (at - START).total_seconds()
+
+
+class Loop:
+    """What is to happen, in order of time, then of when it was asked for."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._order = 0
+        self._events: list[tuple[float, int, Call]] = []
+
+    def at(self, time: float, call: Call) -> None:
+        """Have something happen at a time."""
+        self._order += 1
+        heapq.heappush(self._events, (time, self._order, call))
+
+    def run(self, until: float, done: Callable[[], bool]) -> None:
+        """Let time pass until `done`, or to a time at most."""
+        events = self._events
+        while events and events[0][0] <= until and not done():
+            time, _, call = heapq.heappop(events)
+            self.now = max(self.now, time)
+            call()

@@ -1,0 +1,149 @@
+"""What goes wrong, drawn from the seed before time begins."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tests.simulation.client import Client
+from tests.simulation.process import Process
+from tests.simulation.worker import SimWorker
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+#: Kinds of trouble, and how often each comes beside the others.
+_KINDS = {
+    "crash": 5,
+    "cut": 4,
+    "pause": 4,
+    "outage": 1,
+    "rebalance": 4,
+    "edit": 5,
+    "drain": 3,
+    "run now": 2,
+    "edits under a silent holder": 2,
+}
+
+
+class Trouble:
+    """Troubles of one world."""
+
+    def __init__(self, world: "World") -> None:
+        self.world, self.dice, self.loop = world, world.dice, world.loop
+
+    def begin(self, until: float) -> None:
+        """Draw what is to go wrong, and when; all of it is over at the end."""
+        kinds = list(_KINDS)
+        # Each world has its own mixture: rare meetings of two kinds become common somewhere.
+        weights = [weight * self.dice.choice((0.1, 1, 1, 6)) for weight in _KINDS.values()]
+        for kind in self.dice.choices(kinds, weights, k=self.dice.randint(2, 12)):
+            act = getattr(self, f"_{kind.replace(' ', '_')}")
+            self.loop.at(self.dice.uniform(0.3, until), partial(self._begin, kind, act))
+        self.loop.at(until, self.end)
+
+    def _begin(self, kind: str, act: "partial[None]") -> None:
+        self.world.count[kind] += 1
+        act()
+
+    def end(self) -> None:
+        """Let everything be reached again, and nothing be due any more."""
+        world, now = self.world, self.loop.now
+        world.in_trouble = False
+        if world.outage_until > now:
+            self._restore()
+        for process in world.processes:
+            if process.cut_until > now:
+                process.cut_until = now
+                self.loop.at(now, partial(_is_back, process))
+            if process.paused_until > now:
+                process.paused_until = now
+                self.loop.at(now, partial(_is_back, process))
+        for worker in world.workers:
+            worker.executor.paused_until = 0.0
+        for job in world.file:
+            world.edit(job, None)
+
+    def _any(self) -> Process | None:
+        """Return a process that is alive; rather one that holds something."""
+        alive = [process for process in self.world.processes if process.alive]
+        holders = [w for w in self.world.workers if w.alive and w.member.holding]
+        if holders and self.dice.random() < 0.5:
+            return self.dice.choice(holders)
+        return self.dice.choice(alive) if alive else None
+
+    def strike(self, process: Process) -> None:
+        """Hit a process that is just putting something on a log."""
+        if not self.world.in_trouble or isinstance(process, Client):
+            return
+        blow = self.dice.choice((self._crash, self._cut, self._pause))
+        self.world.count[f"struck by{blow.__name__}".replace("_", " ")] += 1
+        blow(process)
+        if self.dice.random() < 0.3:
+            self.loop.at(self.loop.now + self.dice.uniform(0, 3), self._edit)
+
+    def _crash(self, process: Process | None = None) -> None:
+        if process := process or self._any():
+            process.crash(self.dice.uniform(0.2, 5))
+
+    def _long(self) -> float:
+        """Return a span that may be shorter or longer than a session, a fence or a lease."""
+        return self.dice.choice((0.5, 1.5, 3.5, 6)) * self.dice.uniform(0.6, 1.4)
+
+    def _cut(self, process: Process | None = None) -> None:
+        if process := process or self._any():
+            until = process.cut_until = self.loop.now + self._long()
+            self._silence(process, until)
+
+    def _pause(self, process: Process | None = None) -> None:
+        if process := process or self._any():
+            until = process.paused_until = self.loop.now + self._long()
+            if isinstance(process, SimWorker) and self.dice.random() < 0.5:
+                process.executor.paused_until = until
+            self._silence(process, until)
+
+    def _silence(self, process: Process, until: float) -> None:
+        self.world.silences.append((process.id, self.loop.now, until))
+        process.group.silent(process)
+        self.loop.at(until + 0.001, partial(_is_back, process))
+
+    def _outage(self) -> None:
+        self.world.outage_until = self.loop.now + self._long()
+        self.loop.at(self.world.outage_until, self._restore)
+
+    def _restore(self) -> None:
+        self.world.outage_until = self.loop.now
+        for process in self.world.processes:
+            self.loop.at(self.loop.now + self.dice.random() * 0.2, partial(_is_back, process))
+
+    def _rebalance(self) -> None:
+        self.dice.choice(self.world.groups).rebalance()
+
+    def _edit(self) -> None:
+        if not self.world.in_trouble:
+            return
+        job = self.dice.choice(list(self.world.file))
+        self.world.edit(job, self.dice.choice((1, 2, 3, 5, 5, None)))
+
+    def _edits_under_a_silent_holder(self) -> None:
+        """Edit a job, once or more, while the worker with its claims cannot give way."""
+        holders = [w for w in self.world.workers if w.alive and w.member.holding]
+        if not holders:
+            return
+        holder = self.dice.choice(holders)
+        (self._cut if self.dice.random() < 0.5 else self._pause)(holder)
+        job = self.dice.choice([held.run.job for held in holder.member.holding.values()])
+        for _ in range(self.dice.randint(1, 3)):
+            edit = partial(self.world.edit, job, self.dice.choice((1, 2, 3)))
+            self.loop.at(self.loop.now + self.dice.uniform(0, 2), edit)
+
+    def _drain(self) -> None:
+        worker = self.dice.choice(self.world.workers)
+        if worker.fit and not worker.draining:
+            worker.drain(self.dice.choice((0.0, 1.0, 3.0)), self.dice.uniform(0.2, 3))
+
+    def _run_now(self) -> None:
+        self.world.run_now(self.dice.choice(list(self.world.file)))
+
+
+def _is_back(process: Process) -> None:
+    if process.fit:
+        process.group.back(process)

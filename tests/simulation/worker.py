@@ -1,0 +1,221 @@
+"""A worker: a real `Member`, with what it reads, sends and starts modelled."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from cronstream.core.ledger import fold
+from cronstream.core.ledger.actions import Action, Append, Publish
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.member import Member
+from cronstream.core.ledger.rows import from_row, to_row
+from cronstream.core.records import Forwarded, Outcome, Run
+from tests.simulation.executor import SimExecutor
+from tests.simulation.group import Group
+from tests.simulation.process import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+#: Between two turns while something is live.
+_TURN_S = 0.25
+
+
+class SimWorker(Process):
+    """One process of a cluster's worker or retry worker."""
+
+    member: Member
+    executor: SimExecutor
+
+    def __init__(self, world: "World", name: str, group: Group, *, retry: bool) -> None:
+        super().__init__(world, name)
+        self.retry, self.group = retry, group
+        self.logs = world.logs_of(retry=retry)
+        for log in self.logs:
+            log.listeners.append(self._notice)
+
+    # -- life -----------------------------------------------------------------------------
+
+    def started(self) -> None:
+        """Begin with nothing in memory."""
+        self.member = Member(self.id, self.world.cluster, self.world.timing)
+        self.executor = SimExecutor(self)
+        self._reading: set[int] = set()
+        self._to_read: set[int] = set()
+        self._turning = self._timing = False
+        self.group.join(self)
+
+    def crash(self, down_s: float) -> None:
+        """Its executor ends what runs; the group finds out later."""
+        if self.alive:
+            self.executor.die()
+            self.group.silent(self)
+        super().crash(down_s)
+
+    def drain(self, patience_s: float, down_s: float) -> None:
+        """Stop in good order."""
+        self.draining = True
+        self.member.drain()
+        self._turn()
+        self.later(0.4, partial(self._leave, patience_s, down_s))
+
+    def _leave(self, patience_s: float, down_s: float) -> None:
+        self.group.leave(self)
+        self.member.assigned([], self._load)
+        self._turn()
+        self.later(patience_s, partial(self._end_all, down_s))
+        self._stop_when_done(down_s, self.loop.now + patience_s + 4)
+
+    def _end_all(self, down_s: float) -> None:
+        if self.member.holding:
+            self.member.end_all(Outcome.INTERRUPTED, "its worker was told to stop")
+            self._turn()
+
+    def _stop_when_done(self, down_s: float, limit: float) -> None:
+        nothing_held = not (self.member.holding or self.member.claiming)
+        if self.loop.now < limit and not (nothing_held and self.idle):
+            self.later(0.2, partial(self._stop_when_done, down_s, limit))
+            return
+        self.executor.die()
+        super().crash(down_s)
+
+    # -- membership -----------------------------------------------------------------------
+
+    def revoked(self) -> None:
+        """A rebalance begins."""
+        self.member.revoked()
+        self._soon()
+
+    def assigned(self, partitions: set[int]) -> None:
+        """A rebalance is over."""
+        self.member.assigned(partitions, self._load)
+        self._turn()
+
+    def _load(self, partition: int) -> Ledger:
+        """Return the last snapshot, or now and then an older one (a zombie's late write)."""
+        rows = self.world.rows[self.retry, partition]
+        if not rows:
+            return Ledger(retry=self.retry)
+        old = self.dice.random() < 0.15
+        return from_row(orjson.loads(self.dice.choice(rows) if old else rows[-1]))
+
+    # -- reading --------------------------------------------------------------------------
+
+    def _notice(self, partition: int) -> None:
+        if partition in self._reading and partition not in self._to_read and self.alive:
+            self._to_read.add(partition)
+            self.later(self.latency(), partial(self._read, partition))
+
+    def _read(self, partition: int) -> None:
+        self.when_reached(partial(self._read_now, partition))
+
+    def _read_now(self, partition: int) -> None:
+        self._to_read.discard(partition)
+        ledger = self.member.ledgers.get(partition)
+        if ledger is None or partition not in self._reading:
+            return
+        messages, mono = self.logs[partition].messages, self.mono()
+        place = ledger.next_offset
+        if self.dice.random() < 0.05:
+            place = max(0, place - self.dice.choice((1, 3, 15)))
+        while place < len(messages):
+            at, entries = messages[place]
+            self.member.read(partition, place, at, entries, mono)
+            place += 1
+            if self.dice.random() < 0.02:
+                self._notice(partition)
+                break
+        self._soon()
+
+    def _read_all(self) -> None:
+        """Read what is there of what is assigned or followed."""
+        member = self.member
+        reading = member.to_follow()
+        if not member.rebalancing:
+            reading |= set(member.owners)
+        self._reading = reading
+        for partition in reading:
+            ledger = member.ledgers.get(partition)
+            if ledger and ledger.next_offset < len(self.logs[partition].messages):
+                self._notice(partition)
+
+    # -- turning --------------------------------------------------------------------------
+
+    def _soon(self) -> None:
+        if not self._turning:
+            self._turning = True
+            self.later(self.dice.random() * 0.02, self._turn)
+
+    def _turn_by_time(self) -> None:
+        self._timing = False
+        self._turn()
+
+    def _turn(self) -> None:
+        self._turning = False
+        member = self.member
+        member.wake(self.wall(), self.mono())
+        actions, member.actions = member.actions, []
+        if actions:
+            self._carry_out(actions)
+        self._read_all()
+        self._keep_rows()
+        if not self._timing and self._is_busy():
+            self._timing = True
+            self.later(_TURN_S, self._turn_by_time)
+
+    def _is_busy(self) -> bool:
+        member = self.member
+        if member.holding or member.claiming:
+            return True
+        return any(owner.ledger.live for owner in member.owners.values())
+
+    def _carry_out(self, actions: list[Action]) -> None:
+        orders = []
+        for action in actions:
+            if isinstance(action, Append):
+                self.put(self.logs[action.partition], action.entry)
+            elif isinstance(action, Publish):
+                self._publish(action)
+            else:
+                orders.append(action)
+        if orders:
+            self.loop.at(self.loop.now + 0.001, partial(self.executor.obey, orders))
+
+    def _publish(self, action: Publish) -> None:
+        """Publish what was decided; once all is acknowledged, say so in the log."""
+        topics, count = self.world.topics, len(action.messages)
+        log_times: list[bool] = []
+
+        def acknowledged(record: Any, at: Any) -> None:
+            log_times.append(
+                isinstance(record, Run) and bool(record.as_of) and at - record.as_of > fold.STALE
+            )
+            if len(log_times) < count:
+                return
+            if any(log_times):
+                self.world.count["published again"] += 1
+                self.member.publish_again(action)
+                self._soon()
+            elif action.forwarded:
+                entry = Forwarded(run=action.run, version=action.version)
+                self.put(self.logs[action.partition], entry)
+
+        for topic, record in action.messages:
+            log = topics.log(topic, topics.partition_of(action.job))
+            self.put(log, record, lambda _, at, record=record: acknowledged(record, at))
+
+    def reported(self, reports: "list[partial[None]]") -> None:
+        """Take what the executor reports."""
+        for report in reports:
+            report()
+        self._soon()
+
+    def _keep_rows(self) -> None:
+        """Write a snapshot now and then, as owner; it may arrive late."""
+        for partition, owner in self.member.owners.items():
+            owner.ledger.news.clear()
+            if owner.ready and self.dice.random() < 0.02:
+                row = orjson.dumps(to_row(owner.ledger, partition))
+                rows = self.world.rows[self.retry, partition]
+                self.loop.at(self.loop.now + self.latency(), partial(rows.append, row))

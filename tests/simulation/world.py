@@ -1,0 +1,224 @@
+"""One world from one seed: two schedulers, workers and retry workers, their logs, and trouble."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from cronstream.core import naming
+from cronstream.core.codec import decode_entries, encode_entries
+from cronstream.core.cursor import Cursor
+from cronstream.core.ledger.actions import Timing
+from cronstream.core.records import Backoff, Cause, Delivery, Discarded, Job, Outcome, Run
+from tests.simulation.client import Client
+from tests.simulation.executor import Start
+from tests.simulation.group import Group
+from tests.simulation.log import Log, Topics
+from tests.simulation.loop import Loop, moment
+from tests.simulation.process import Process
+from tests.simulation.scheduler import SimScheduler
+from tests.simulation.trouble import Trouble
+from tests.simulation.worker import SimWorker
+
+CLUSTER = "cluster-a"
+#: As in the defaults, but scaled down: 1 s of trouble goes further.
+TIMING = Timing(
+    look_ahead=timedelta(seconds=4), lease_s=3.0, fence_s=2.2, beat_s=0.7, max_claims=50
+)
+TROUBLE_S = 10.0
+#: After the trouble, everything must have its verdict within this time.
+QUIET_S = 400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a job's commands do.
+
+    Attributes:
+        fails: Share of the attempts that fail.
+    """
+
+    lasts_s: float
+    fails: float
+
+
+class World:
+    """All there is; `run` lets time pass, then `tests.simulation.checks` looks at what is left.
+
+    Attributes:
+        file: The crontab: each job as it should be now.
+        rows: Snapshots of ledgers, for (retry, partition), as JSON, oldest first.
+        cursors: What was written to the scheduler's table, oldest first.
+        starts: Every command that was started.
+        silences: Process id, from and to, of each cut, stop, long delay and death.
+        ill_timed: Share of what is put on logs at which its process is struck.
+        slowest_s: The longest that a message takes when nothing is wrong.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.dice = dice = Random(seed)
+        self.loop = Loop()
+        self.cluster, self.timing = CLUSTER, TIMING
+        self.in_trouble, self.outage_until = True, 0.0
+        self.ill_timed = dice.choice((0.0, 0.0, 0.01, 0.03))
+        self.slowest_s = dice.choice((0.05, 0.2, 0.4))
+        self.skew = dice.choice((0.0, 0.2))
+        self.slots = dice.choice((3, 6, 50))
+        self.on_the_wire = dice.random() < 0.03
+        self.count: Counter[str] = Counter()
+        self.starts: list[Start] = []
+        self.silences: list[tuple[str, float, float]] = []
+        self.cursors: list[Cursor] = []
+        self.topics = Topics(self.loop, dice.choice((2, 3)))
+        self.jobs = Log(naming.JOBS, 0, batches=False)
+        self.cluster_topic = naming.log(CLUSTER)
+        self.rows: dict[tuple[bool, int], list[bytes]] = {
+            (retry, partition): []
+            for retry in (False, True)
+            for partition in range(self.topics.partitions)
+        }
+        self.specs: dict[str, Spec] = {}
+        self.file = {name: self._job(name) for name in ("a", "bb", "c")}
+        self.manual: list[Run] = []
+        self.trouble = Trouble(self)
+        self._build()
+        self.trouble.begin(TROUBLE_S)
+
+    def _build(self) -> None:
+        partitions = self.topics.partitions
+        self.groups = [Group(self, 1), Group(self, partitions), Group(self, partitions)]
+        first, later = self.groups[1:]
+        self.schedulers = [SimScheduler(self, f"s{i}", self.groups[0]) for i in range(2)]
+        self.workers = [SimWorker(self, f"w{i}", first, retry=False) for i in range(3)]
+        self.workers += [SimWorker(self, f"r{i}", later, retry=True) for i in range(2)]
+        self.processes: list[Process] = [*self.schedulers, *self.workers]
+        self.client = Client(self, "client")
+        self.client.start()
+        for process in self.processes:
+            process.group.members.append(process)
+            process.start()
+
+    def _job(self, name: str) -> Job:
+        dice = self.dice
+        self.specs[name] = Spec(dice.choice((0.1, 0.5, 1.5, 6.0)), dice.choice((0, 0.3, 1.0)))
+        once = dice.random() < 0.35
+        return Job(
+            name=name,
+            cluster=CLUSTER,
+            schedule=f"@every {dice.choice((1, 2, 3, 5))}s",
+            timezone="UTC",
+            command="true",
+            max_attempts=dice.choice((1, 2, 3)),
+            backoff=Backoff(first_s=dice.choice((0.0, 0.5, 2.0)), ceiling_s=3.0),
+            delivery=Delivery.AT_MOST_ONCE if once else Delivery.AT_LEAST_ONCE,
+            missed_grace_s=dice.choice((2.0, 300.0)),
+        )
+
+    # -- what processes ask of it ---------------------------------------------------------
+
+    def logs_of(self, *, retry: bool) -> list[Log]:
+        """Return the partitions of the log of a role."""
+        return self.topics.of(naming.retry_log(CLUSTER) if retry else self.cluster_topic)
+
+    def spec(self, job: str) -> Spec:
+        """Return what a job's commands do."""
+        return self.specs[job]
+
+    def wire(self, records: list[Any]) -> list[Any]:
+        """Return records as they come out of a message; in a few worlds they really go in one."""
+        if not self.on_the_wire or isinstance(records[0], Job | Discarded):
+            return records
+        entries, refused = decode_entries(encode_entries(records))
+        if refused:
+            raise AssertionError(refused)
+        return list(entries)
+
+    def seen(self, _: object) -> None:
+        """A process has started."""
+        self.count["process starts"] += 1
+
+    def begin(self, run: Run, worker: SimWorker) -> Start:
+        """A command is started."""
+        luck = Random(f"{run.id}/{run.attempt}").random()
+        outcome = Outcome.FAILED if luck < self.specs[run.job].fails else Outcome.SUCCEEDED
+        start = Start(run, worker.id, worker.retry, self.loop.now, outcome)
+        self.starts.append(start)
+        return start
+
+    def edits(self, known: dict[str, Job]) -> list[Job]:
+        """Return the jobs whose last message is not what the file says."""
+        return [
+            job
+            for name, job in self.file.items()
+            if name not in known or known[name].derive(effective_from=None) != job
+        ]
+
+    def edit(self, name: str, every_s: int | None) -> None:
+        """Change a job in the file, or take it out (None)."""
+        old = self.file[name]
+        schedule = old.schedule if every_s is None else f"@every {every_s}s"
+        self.file[name] = old.derive(schedule=schedule, removed=every_s is None)
+
+    def run_now(self, name: str) -> None:
+        """A person asks for a run of a job now."""
+        job, number = self.file[name], len(self.manual)
+        due = moment(int(self.loop.now))
+        run = Run(
+            job=name,
+            cluster=CLUSTER,
+            scheduled_at=due,
+            not_before=due,
+            command="true",
+            attempts_left=job.max_attempts,
+            max_attempts=job.max_attempts,
+            backoff=job.backoff,
+            delivery=job.delivery,
+            cause=Cause.RUN_NOW,
+            number=number,
+        )
+        self.manual.append(run)
+        self.client.publish(run)
+
+    # -- time -----------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Let time pass until all is quiet, or should have been long ago."""
+        self.loop.run(TROUBLE_S + 1, lambda: False)
+        looked_at = self.loop.now
+
+        def quiet() -> bool:
+            nonlocal looked_at
+            if self.loop.now < looked_at + 0.5:
+                return False
+            looked_at = self.loop.now
+            return self.is_quiet()
+
+        self.loop.run(TROUBLE_S + QUIET_S, quiet)
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is live, nothing on its way, and everybody has read everything."""
+        if any(not process.alive or not process.idle for process in [*self.processes, self.client]):
+            return False
+        if self.edits(_last_of_each(self.jobs)) or self._cursor_is_behind():
+            return False
+        return all(self._is_settled(worker) for worker in self.workers)
+
+    def _cursor_is_behind(self) -> bool:
+        return not self.cursors or self.cursors[-1].taken < len(self.jobs.messages)
+
+    def _is_settled(self, worker: SimWorker) -> bool:
+        if worker.group.rebalancing or worker.draining:
+            return False
+        given = set(worker.group.given_to(worker))
+        owners = worker.member.owners
+        return set(owners) == given and all(
+            owner.ready
+            and not owner.ledger.live
+            and owner.ledger.next_offset == len(worker.logs[partition].messages)
+            for partition, owner in owners.items()
+        )
+
+
+def _last_of_each(jobs: Log) -> dict[str, Job]:
+    return {job.name: job for _, records in jobs.messages for job in records}

@@ -3,6 +3,8 @@
     python bench/spawn.py [N] [rounds]
 
 floor     subprocess.Popen of /bin/true in a loop (vfork), 4 at a time, nothing captured or reported
+sessions  the same with start_new_session=True: where the kernel groups tasks by session for the
+          scheduler (sched_autogroup_enabled) and the machine is busy, this alone is much slower
 executor  N holds due at one instant, 64 slots, output captured, Started and Finished reported back;
           from the due time to the last Finished as this process reads it
 """
@@ -20,7 +22,7 @@ from cronstream.executor.protocol import Finished, Hold, Lease, Report, Started
 PROGRAM = "/bin/true"
 
 
-def floor(number: int, window: int = 4) -> float:
+def floor(number: int, window: int = 4, *, in_sessions: bool = False) -> float:
     """Return starts per second of a bare Popen loop."""
     live: dict[int, subprocess.Popen[bytes]] = {}
     began = time.perf_counter()
@@ -28,7 +30,7 @@ def floor(number: int, window: int = 4) -> float:
         if len(live) == window:
             pid, status = os.waitpid(-1, 0)
             live.pop(pid).returncode = status
-        child = subprocess.Popen([PROGRAM])
+        child = subprocess.Popen([PROGRAM], start_new_session=in_sessions)
         live[child.pid] = child
     while live:
         pid, status = os.waitpid(-1, 0)
@@ -74,10 +76,11 @@ def main() -> None:
     for _ in range(rounds):
         before = floor(number)
         rate, late = asyncio.run(executor(number))
+        sessions = floor(number, in_sessions=True)
         bare = (before + floor(number)) / 2
         ratios.append(rate / bare)
         print(
-            f"floor {bare:6.0f}/s   executor {rate:6.0f}/s   ratio {rate / bare:.2f}   "
+            f"floor {bare:6.0f}/s   sessions {sessions:6.0f}/s   executor {rate:6.0f}/s   ratio {rate / bare:.2f}   "
             f"first start {late * 1000:.1f} ms after it was due"
         )
     print(f"median ratio {statistics.median(ratios):.2f}")

@@ -23,12 +23,19 @@ from cronstream.core.ledger.actions import Timing
 from cronstream.core.ledger.member import Member
 from cronstream.core.naming import Role
 from cronstream.errors import BrokerError, CronstreamError, TopologyError
+from cronstream.legacy import LegacyMover
 from cronstream.logs import logging_config
 from cronstream.scheduler import Scheduler
 from cronstream.settings import Settings, settings
 from cronstream.topology.publish import Publisher, partition_of
 from cronstream.topology.quarantine import Quarantine
-from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
+from cronstream.topology.topics import (
+    MAX_ROW_BYTES,
+    cluster_topics,
+    ensure_topics,
+    group_topics,
+    installation_topics,
+)
 from cronstream.worker import Worker
 from cronstream.worker.tables import RunsTable
 
@@ -63,6 +70,7 @@ class Cronstream(faust.App):
     role: Role | None = None
     _worker: Worker | None = None
     _scheduler: Scheduler | None = None
+    _legacy: LegacyMover | None = None
     _following: asyncio.Task[None] | None = None
     _ending: asyncio.Task[None] | None = None
 
@@ -80,6 +88,10 @@ class Cronstream(faust.App):
     def set_slots(self, slots: int) -> None:
         """Let the worker run this many commands at a time."""
         self._settings.slots = slots
+
+    def move_from(self, topic: str, group: str | None) -> None:
+        """Let the scheduler move a running installation from the old layout."""
+        self._settings.legacy_topic, self._settings.legacy_group = topic, group
 
     def log_to(self, level: str | int, logfile: str | None) -> None:
         """Say where log lines go, and from which level on."""
@@ -149,6 +161,8 @@ class Cronstream(faust.App):
         specs = installation_topics(self._settings)
         if self.role and self.role.cluster:
             specs += cluster_topics(self.role.cluster, self._settings)
+        tables = {name: table.partitions or 1 for name, table in self.tables.items()}
+        specs += group_topics(self.conf.id, tables)
         await _wait_for_broker(specs, self._settings)
         self.on_partitions_revoked.connect(self._revoked, weak=False)
         self.on_rebalance_complete.connect(self._assigned, weak=False)
@@ -158,6 +172,9 @@ class Cronstream(faust.App):
             await self._publisher.start()
             await self._scheduler.start()
             self._following = self.loop.create_task(self._follow_crontab(self._scheduler))
+            aside = Quarantine(self._publisher)
+            self._legacy = LegacyMover(self._settings, self._publisher, aside, self._fail)
+            await self._legacy.start()
 
     async def _follow_crontab(self, scheduler: Scheduler) -> None:
         """Keep the crontab in force; without that, a scheduler is none."""
@@ -192,6 +209,8 @@ class Cronstream(faust.App):
         """The consumer has left: what still runs belongs to nobody else."""
         if self._worker is not None:
             await self._worker.finish()
+        if self._legacy is not None:
+            await self._legacy.stop()
         if self._scheduler is not None:
             self._stopping.set()
             if self._following is not None:
@@ -263,6 +282,7 @@ app = Cronstream(
     broker_commit_interval=1,
     table_standby_replicas=0,
     producer_request_timeout=300,
+    producer_max_request_size=MAX_ROW_BYTES,
     stream_wait_empty=False,
     web_bind="127.0.0.1",
 )

@@ -1,166 +1,193 @@
-"""Commands about the crontab file: ``check``, ``jobs`` and ``next``. They need no broker."""
+"""The commands about the crontab: ``check``, ``jobs``, ``next``. None of them needs a broker.
+
+What is asked for goes to standard output: the jobs, the due times, and of ``check`` the problems,
+each as ``file:line:column: sentence``, as editors and CI systems read it. With ``--json`` each is
+one JSON object on a line. Exit status: 0 fine, 1 the crontab has problems, 2 wrong usage.
+"""
 
 import heapq
 import re
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
 from cronstream import clock
-from cronstream.cli.options import Moment
 from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, say
-from cronstream.core.crontab import Crontab
 from cronstream.core.records import Job, format_time
 from cronstream.core.schedule import compile_schedule
 from cronstream.crontab_file import read_crontab
 from cronstream.errors import CrontabError
 from cronstream.settings import settings
 
-_PLACE = re.compile(r"line (\d+), column (\d+): (.*)", re.DOTALL)
+_PLACED = re.compile(r"line (\d+), column (\d+): (.*)", re.DOTALL)
 
-file_argument = click.argument(
-    "file", required=False, type=click.Path(path_type=Path, dir_okay=False)
-)
-file_option = click.option(
-    "--file", type=click.Path(path_type=Path, dir_okay=False), help="Another crontab."
-)
+_file_argument = click.argument("file", required=False, type=click.Path(path_type=Path))
 
 
-@click.command()
-@file_argument
+class _Time(click.ParamType):
+    """An ISO time; one without a zone is in UTC."""
+
+    name = "time"
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return an aware UTC time."""
+        try:
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail(
+                f"{value!r} is no time; write it like 2026-03-29, 2026-03-29T01:30 (UTC) "
+                "or 2026-03-29T03:30+02:00",
+                param,
+                ctx,
+            )
+
+
+@click.command
+@_file_argument
 @json_option
-def check(file: Path | None, as_json: bool) -> None:
-    """Say everything that is wrong with a crontab.
+@click.pass_context
+def check(ctx: click.Context, file: Path | None, as_json: bool) -> None:
+    """Find every problem in a crontab.
 
-    Exits with 0 if nothing is; with 1 and one line for each problem, file:line:column, if it
-    cannot be used.
+    FILE is the one that the scheduler reads (CRONSTREAM_CRONTAB) unless another is named. Exit
+    status 1 says that there are problems.
     """
     path = file or settings().crontab
     try:
         crontab = read_crontab(path)
     except CrontabError as error:
         for problem in error.problems:
-            _emit_problem(path, problem, as_json=as_json)
+            _emit_problem(error.source, problem, as_json=as_json)
         say(f"{path}: {_count(len(error.problems), 'problem')}")
-        raise SystemExit(1) from error
-    clusters = ", ".join(cluster.name for cluster in crontab.clusters)
-    say(f"{path}: {_count(len(crontab.jobs), 'job')} in {clusters}; all is well")
+        ctx.exit(1)
+    jobs, clusters = len(crontab.jobs), len(crontab.clusters)
+    say(f"{path}: {_count(jobs, 'job')} in {_count(clusters, 'cluster')}, no problems")
 
 
-def _emit_problem(path: Path, problem: str, *, as_json: bool) -> None:
-    match = _PLACE.fullmatch(problem)
-    line, column, text = (int(match[1]), int(match[2]), match[3]) if match else (1, 1, problem)
-    if as_json:
-        emit_json({"file": str(path), "line": line, "column": column, "problem": text})
-    else:
-        emit(f"{path}:{line}:{column}: {text}")
-
-
-@click.command()
-@file_argument
+@click.command
+@_file_argument
 @json_option
 def jobs(file: Path | None, as_json: bool) -> None:
-    """List the jobs of a crontab, with when each is due next."""
-    crontab, now = read_crontab(file or settings().crontab), clock.now()
+    """List the jobs of a crontab, with the time each is due next (UTC)."""
+    path = file or settings().crontab
+    now = clock.now()
+    listed = [
+        (job, compile_schedule(job.schedule, job.timezone).next_after(now))
+        for job in read_crontab(path).jobs
+    ]
     if as_json:
-        for job in crontab.jobs:
-            emit_json(_job_fields(job, now))
+        for job, due in listed:
+            emit_json({**_job_fields(job), "next": due})
         return
-    columns = [Column(title) for title in ("job", "cluster", "schedule", "zone", "next due")]
-    columns.insert(4, Column("attempts", "right"))
     emit_table(
-        columns,
+        [*map(Column, ("job", "cluster", "schedule", "zone")), _ATTEMPTS, Column("next due")],
         [
-            [
-                job.name,
-                job.cluster,
-                job.schedule,
-                job.timezone,
-                str(job.max_attempts),
-                _local(job, _next(job, now)),
-            ]
-            for job in crontab.jobs
+            (job.name, job.cluster, job.schedule, job.timezone, str(job.max_attempts), _utc(due))
+            for job, due in listed
         ],
     )
+    if not listed:
+        say(f"{path}: there are no jobs in it")
 
 
 @click.command("next")
 @click.argument("job", required=False)
-@click.option("--count", type=click.IntRange(1, 100_000), default=10, show_default=True)
-@click.option("--from", "start", type=Moment(), metavar="WHEN", help="From then on, not from now.")
-@file_option
+@click.option(
+    "--count",
+    type=click.IntRange(1, 10_000),
+    default=10,
+    show_default=True,
+    help="How many due times to show.",
+)
+@click.option(
+    "--from", "start", type=_Time(), metavar="TIME", help="Begin after this ISO time, not now."
+)
 @json_option
-def next_(
-    job: str | None, count: int, start: datetime | None, file: Path | None, as_json: bool
-) -> None:
-    """Show the next runs of one JOB, or of all of them in the order of time."""
-    crontab = read_crontab(file or settings().crontab)
-    chosen = crontab.jobs if job is None else (_find(crontab, job),)
-    rows = _runs(chosen, start or clock.now(), count)
+def next_(job: str | None, count: int, start: datetime | None, as_json: bool) -> None:
+    """Show when jobs are due next: one JOB, or all of them in the order of time."""
+    path = settings().crontab
+    found = read_crontab(path).jobs
+    chosen = found if job is None else [_find(found, job)]
+    dues = list(islice(_merged(chosen, start or clock.now()), count))
     if as_json:
-        for due, it in rows:
-            fields = {"job": it.name, "cluster": it.cluster, "scheduled_at": due}
-            emit_json({**fields, "local": _at(it, due).isoformat(), "run": _run_id(it, due)})
+        for due, each in dues:
+            local = due.astimezone(ZoneInfo(each.timezone)).isoformat()
+            emit_json(
+                {"job": each.name, "cluster": each.cluster, "due": due, "local": local}
+                | {"timezone": each.timezone}
+            )
         return
-    columns = [Column(title) for title in ("due (UTC)", "in the job's zone", "job", "cluster")]
     emit_table(
-        columns,
-        [[format_time(due), _local(it, due), it.name, it.cluster] for due, it in rows],
+        list(map(Column, ("due", "local time", "zone", "job", "cluster"))),
+        [
+            (_utc(due), _local(due, each.timezone), each.timezone, each.name, each.cluster)
+            for due, each in dues
+        ],
     )
+    if not dues:
+        say(f"{path}: nothing is due")
 
 
-def _find(crontab: Crontab, name: str) -> Job:
-    for job in crontab.jobs:
-        if job.name == name:
-            return job
-    near = get_close_matches(name, [job.name for job in crontab.jobs], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "`cronstream jobs` lists them"
-    raise click.UsageError(f"there is no job {name!r}; {hint}")
+_ATTEMPTS = Column("attempts", justify="right")
 
 
-def _runs(jobs: tuple[Job, ...], start: datetime, count: int) -> list[tuple[datetime, Job]]:
-    merged = heapq.merge(*(_due(job, start) for job in jobs), key=lambda pair: pair[0])
-    return [pair for pair, _ in zip(merged, range(count), strict=False)]
+def _merged(jobs: Sequence[Job], after: datetime) -> Iterator[tuple[datetime, Job]]:
+    """Give the due times of all jobs in order; those of one moment in the order of the file."""
+    schedules = [compile_schedule(job.schedule, job.timezone) for job in jobs]
+    firsts = ((schedule.next_after(after), i) for i, schedule in enumerate(schedules))
+    heap = [(due, i) for due, i in firsts if due is not None]
+    heapq.heapify(heap)
+    while heap:
+        due, i = heap[0]
+        yield due, jobs[i]
+        following = schedules[i].next_after(due)
+        if following is None:
+            heapq.heappop(heap)
+        else:
+            heapq.heapreplace(heap, (following, i))
 
 
-def _due(job: Job, start: datetime) -> Iterator[tuple[datetime, Job]]:
-    due = _next(job, start)
-    while due is not None:
-        yield due, job
-        due = _next(job, due)
+def _find(jobs: Sequence[Job], name: str) -> Job:
+    by_name = {job.name: job for job in jobs}
+    if name in by_name:
+        return by_name[name]
+    near = get_close_matches(name, by_name, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else "See 'cronstream jobs'."
+    raise click.UsageError(f"No job {name!r} in the crontab. {hint}")
 
 
-def _next(job: Job, after: datetime) -> datetime | None:
-    return compile_schedule(job.schedule, job.timezone).next_after(after)
+def _emit_problem(source: str, problem: str, *, as_json: bool) -> None:
+    match = _PLACED.fullmatch(problem)
+    line, column, sentence = match.groups() if match else (None, None, problem)
+    if as_json:
+        place = {"line": int(line), "column": int(column)} if line and column else {}
+        emit_json({"file": source, **place, "problem": sentence})
+    else:
+        emit(":".join([source, *(part for part in (line, column) if part), f" {sentence}"]))
 
 
-def _at(job: Job, due: datetime) -> datetime:
-    return due.astimezone(ZoneInfo(job.timezone))
+def _job_fields(job: Job) -> dict[str, object]:
+    """Return a job for ``--json``, without what only the topic knows."""
+    fields = job.asdict()
+    del fields["effective_from"], fields["removed"]
+    return {**fields, "backoff": job.backoff.asdict(), "retry_on": job.retry_on.asdict()}
 
 
-def _local(job: Job, due: datetime | None) -> str:
-    return "never" if due is None else _at(job, due).strftime("%a %Y-%m-%d %H:%M:%S %Z")
+def _utc(due: datetime | None) -> str:
+    return "never" if due is None else format_time(due)
 
 
-def _run_id(job: Job, due: datetime) -> str:
-    return f"{job.name}@{format_time(due)}"
+def _local(due: datetime, timezone: str) -> str:
+    return due.astimezone(ZoneInfo(timezone)).strftime("%a %Y-%m-%d %H:%M:%S %z")
 
 
-def _job_fields(job: Job, now: datetime) -> dict[str, Any]:
-    fields = ("name", "cluster", "schedule", "timezone", "command", "max_attempts")
-    return {
-        **{name: getattr(job, name) for name in fields},
-        "timeout_s": job.timeout_s,
-        "delivery": job.delivery.value,
-        "description": job.description,
-        "next_due": _next(job, now),
-    }
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -107,7 +107,7 @@ async def _supervise(wish: Wish, path: Path, roles: tuple[Role, ...], guard: Gua
         screen.say(_US, line)
     with stop_signals(supervisor.stop, supervisor.kill):
         try:
-            async with aclosing(_roles(path, stopping)) as changes:
+            async with aclosing(_roles(path)) as changes:
                 status = await supervisor.run(roles, changes, broker)
             screen.say(_US, "everything has ended")
         finally:
@@ -144,9 +144,10 @@ def _web_port(kind: RoleKind, _cluster: str | None) -> int:
     return free_port(WEB_PORT) if kind is RoleKind.SCHEDULER else free_port()
 
 
-async def _roles(path: Path, stopping: asyncio.Event) -> AsyncGenerator[tuple[Role, ...], None]:
+async def _roles(path: Path) -> AsyncGenerator[tuple[Role, ...], None]:
     """Yield the roles of the crontab each time it changes; faults in it the scheduler tells."""
-    async for crontab in watch_crontab(path, stopping):
+    # It ends by being cancelled: no event of ours is in the hands of what watches files.
+    async for crontab in watch_crontab(path, asyncio.Event()):
         if not isinstance(crontab, CrontabError):
             yield parts(cluster.name for cluster in crontab.clusters)
 

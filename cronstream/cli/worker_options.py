@@ -71,6 +71,24 @@ ROLE_OPTIONS = [
 ]
 
 
+LEGACY_OPTIONS = [
+    option(
+        "--legacy-topic",
+        metavar="TOPIC",
+        envvar="CRONSTREAM_LEGACY_TOPIC",
+        show_envvar=True,
+        help="Move what is on this topic of the old layout (docs/migration.md); for a scheduler.",
+    ),
+    option(
+        "--legacy-group",
+        metavar="GROUP",
+        envvar="CRONSTREAM_LEGACY_GROUP",
+        show_envvar=True,
+        help="The consumer group of the old workers: what it has not read is moved.",
+    ),
+]
+
+
 class _TakesRole:
     """Mixed into a Faust command: has the app take the role before anything else."""
 
@@ -106,18 +124,30 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
             show_envvar=True,
             help="Commands that run at a time (default 64).",
         ),
+        *LEGACY_OPTIONS,
         *worker_module.worker.options,
     ]
 
     def __init__(self, ctx: click.Context, *args: Any, **kwargs: Any) -> None:
+        _check_legacy(ctx)
         super().__init__(ctx, *args, **kwargs)
         if ctx.get_parameter_source("loglevel") is ParameterSource.DEFAULT:
             self._loglevel = "INFO"  # one line for each state change; Faust's own default is WARN
 
-    def as_service(self, loop: Any, *args: Any, slots: int | None = None, **kwargs: Any) -> Any:
+    def as_service(
+        self,
+        loop: Any,
+        *args: Any,
+        slots: int | None = None,
+        legacy_topic: str | None = None,
+        legacy_group: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """Return what is to run: the app, in its role."""
         if slots is not None:
             self.app.set_slots(slots)
+        if legacy_topic is not None:
+            self.app.move_from(legacy_topic, legacy_group)
         self.app.log_to(self.loglevel, self.logfile)
         return super().as_service(loop, *args, **kwargs)
 
@@ -125,6 +155,16 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
         rows = super()._banner_data(worker)
         rows[1:1] = [("role", str(self.role))]
         return rows
+
+
+def _check_legacy(ctx: click.Context) -> None:
+    """Refuse what moves an installation where it means nothing; a worker's environment may."""
+    for name in ("legacy_topic", "legacy_group"):
+        is_given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if is_given and ctx.params.get("cluster"):
+            raise click.UsageError(f"--{name.replace('_', '-')} is for a scheduler", ctx)
+    if ctx.params.get("legacy_group") and not ctx.params.get("legacy_topic"):
+        raise click.UsageError("--legacy-group needs --legacy-topic: what did it read?", ctx)
 
 
 def _with_role(command: Any) -> Any:

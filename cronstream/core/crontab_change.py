@@ -1,87 +1,115 @@
-"""What is different between two crontabs, as a value and in words."""
+"""What differs between two crontabs, and how people are told."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from cronstream.core.duration import format_duration
 from cronstream.core.records import Backoff, Job, RetryOn
 
-#: Fields whose values are too long, or too private, to be told.
-_UNTOLD = frozenset({"env"})
-_LONGEST = 60
+#: The fields that make a job what it is, as the Record and as the file calls them: not since when.
+_FIELDS: Final = {
+    "cluster": "cluster",
+    "schedule": "schedule",
+    "timezone": "timezone",
+    "command": "command",
+    "max_attempts": "max_attempts",
+    "backoff": "backoff",
+    "retry_on": "retry_on",
+    "timeout_s": "timeout",
+    "grace_s": "grace",
+    "env": "env",
+    "cwd": "cwd",
+    "delivery": "delivery",
+    "overlap": "overlap",
+    "missed_grace_s": "missed_grace",
+    "description": "description",
+}
+_definition = attrgetter(*_FIELDS)
+#: No value is told at greater length.
+_MAX_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The step from one crontab to another.
+    """The way from one set of jobs to another, each in the order of the crontab it stands in.
 
     Attributes:
-        changed: Each job that both have with different definitions, as it is to be.
-        former: The definitions before, of jobs changed or removed, by name.
+        changed: The jobs as they are now; `before` has what each was, in the same order.
     """
 
-    added: tuple[Job, ...]
-    removed: tuple[Job, ...]
-    changed: tuple[Job, ...]
-    former: dict[str, Job]
+    added: tuple[Job, ...] = ()
+    removed: tuple[Job, ...] = ()
+    changed: tuple[Job, ...] = ()
+    before: tuple[Job, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
 
 
 def compare(old: Iterable[Job], new: Iterable[Job]) -> Change:
-    """Return what has to change for `old` to become `new`.
+    """Return what has to be done to get from `old` to `new`, job by job, by name.
 
-    Jobs are the same by name; from when on a definition holds is no part of it.
+    Since when a definition holds makes no difference, and a job that is marked as removed is
+    none.
     """
-    before = {job.name: job for job in old}
-    after = {job.name: job for job in new}
-    changed = [job for name, job in after.items() if name in before and differs(before[name], job)]
-    removed = [job for name, job in before.items() if name not in after]
+    former = {job.name: job for job in old if not job.removed}
+    now = {job.name: job for job in new if not job.removed}
+    both = [
+        (former[name], job)
+        for name, job in now.items()
+        if name in former and _definition(former[name]) != _definition(job)
+    ]
     return Change(
-        added=tuple(job for name, job in after.items() if name not in before),
-        removed=tuple(removed),
-        changed=tuple(changed),
-        former={job.name: before[job.name] for job in (*changed, *removed)},
+        added=tuple(job for name, job in now.items() if name not in former),
+        removed=tuple(job for name, job in former.items() if name not in now),
+        changed=tuple(job for _, job in both),
+        before=tuple(job for job, _ in both),
     )
 
 
-def differs(one: Job, other: Job) -> bool:
-    """Whether two definitions of a job ask for different things."""
-    return next(_differences(one, other), None) is not None
-
-
 def describe(change: Change) -> list[str]:
-    """Return a line for each job that changes, with what was and what is to be."""
-    lines = [f"job {job.name} added ({job.cluster}, {job.schedule})" for job in change.added]
-    for job in change.changed:
-        told = ", ".join(
-            f"{name} changed" if name in _UNTOLD else f"{name} {_told(old)} → {_told(new)}"
-            for name, old, new in _differences(change.former[job.name], job)
-        )
-        lines.append(f"job {job.name}: {told}")
-    return lines + [f"job {job.name} removed" for job in change.removed]
+    """Return one line for each job: what was added, then removed, then changed.
+
+    The values of environment variables are left out: there are secrets among them.
+    """
+    return [
+        *(f"job {job.name} added ({job.cluster}, {job.schedule})" for job in change.added),
+        *(f"job {job.name} removed" for job in change.removed),
+        *(
+            f"job {after.name}: {', '.join(_differences(before, after))}"
+            for before, after in zip(change.before, change.changed, strict=True)
+        ),
+    ]
 
 
-def _differences(one: Job, other: Job) -> Iterator[tuple[str, Any, Any]]:
-    before, after = one.asdict(), other.asdict()
-    for name in before:
-        if name not in ("effective_from", "removed") and before[name] != after[name]:
-            yield _words(name), _spoken(name, before[name]), _spoken(name, after[name])
+def _differences(before: Job, after: Job) -> list[str]:
+    pairs = zip(_FIELDS.items(), _definition(before), _definition(after), strict=True)
+    return [
+        _env_difference(old or {}, new or {})
+        if field == "env"
+        else f"{name} {_shown(field, old)} → {_shown(field, new)}"
+        for (field, name), old, new in pairs
+        if old != new
+    ]
 
 
-def _words(name: str) -> str:
-    """Return a field's name as it stands in the crontab."""
-    return name.removesuffix("_s")
+def _env_difference(old: dict[str, str], new: dict[str, str]) -> str:
+    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    return f"env changed ({', '.join(names)})"
 
 
-def _spoken(name: str, value: Any) -> Any:
-    return format_duration(value) if name.endswith("_s") and value is not None else value
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, Backoff | RetryOn):
-        value = {_words(name): _spoken(name, part) for name, part in value.asdict().items()}
-    text = "none" if value is None else repr(value)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+def _shown(field: str, value: Any) -> str:
+    if value is None:
+        return "none"
+    if field.endswith("_s"):
+        return format_duration(value)
+    if isinstance(value, Backoff):
+        first, ceiling = format_duration(value.first_s), format_duration(value.ceiling_s)
+        return f"{first} times {value.factor:g} up to {ceiling}, jitter {value.jitter:g}"
+    if isinstance(value, RetryOn):
+        statuses = "all" if value.statuses is None else f"{value.statuses}"
+        return f"statuses {statuses}, timeouts {str(value.timeouts).lower()}"
+    text = str(value) if isinstance(value, int) else repr(getattr(value, "value", value))
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"

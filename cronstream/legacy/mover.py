@@ -58,18 +58,9 @@ class LegacyMover:
         self._said = ""
 
     async def start(self) -> None:
-        """Check that it is known where to begin, and begin.
-
-        Raises:
-            LegacyError: If there is no such topic, or it is not known where to begin.
-            KafkaError: If no broker answers.
-        """
-        if not self._topic:
-            return
-        if self._topic.startswith(f"{naming.PREFIX}."):
-            raise LegacyError(f"topic {self._topic} is cronstream's own; name the old one")
-        await self._check()
-        self._task = asyncio.create_task(self._run(), name="cronstream.legacy")
+        """Begin, in a task of its own, if an old topic is set."""
+        if self._topic:
+            self._task = asyncio.create_task(self._run(), name="cronstream.legacy")
 
     async def stop(self) -> None:
         """Stop moving; what is under way is looked up at the next start."""
@@ -79,6 +70,13 @@ class LegacyMover:
                 await self._task
 
     async def _check(self) -> None:
+        """See that there is such a topic, and that it is known where to begin.
+
+        Raises:
+            LegacyError: If not; the sentence names the remedy.
+        """
+        if self._topic.startswith(f"{naming.PREFIX}."):
+            raise LegacyError(f"topic {self._topic} is cronstream's own; name the old one")
         async with Groups(self._settings) as groups:
             partitions = await groups.partitions(self._topic)
             if not partitions:
@@ -99,6 +97,7 @@ class LegacyMover:
     async def _stay(self) -> None:
         """Move until the old workers are back, or the broker fails."""
         try:
+            await self._check()
             async with self._session() as (session, groups):
                 await self._move(session, groups)
         except (KafkaError, BrokerError, CrontabError) as error:

@@ -12,6 +12,8 @@ from cronstream.core import naming
 from cronstream.errors import BrokerError, TopologyError
 from cronstream.settings import Settings
 
+#: A row of a table may be this large: a ledger's snapshot is one row.
+MAX_ROW_BYTES = 32 * 1024 * 1024
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 
@@ -54,6 +56,24 @@ def cluster_topics(cluster: str, settings: Settings) -> list[TopicSpec]:
         TopicSpec(naming.retry_log(cluster), settings.partitions, 30 * _DAY_MS),
         TopicSpec(naming.discarded(cluster), settings.partitions, 90 * _DAY_MS),
     ]
+
+
+def group_topics(group: str, tables: dict[str, int]) -> list[TopicSpec]:
+    """Return the topics that Faust itself keeps for a consumer group.
+
+    Faust would declare them too, but only while it joins: a group whose first assignment lacks a
+    table's topic has to rebalance once more, and may not come back from that.
+
+    Args:
+        group: The consumer group, which is the app's id.
+        tables: Partitions of each table, by its name.
+    """
+    compact = {"cleanup.policy": "compact", "max.message.bytes": str(MAX_ROW_BYTES)}
+    changelogs = [
+        TopicSpec(f"{group}-{name}-changelog", partitions, -1, compact)
+        for name, partitions in tables.items()
+    ]
+    return [*changelogs, TopicSpec(f"{group}-__assignor-__leader", 1, -1)]
 
 
 async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> None:

@@ -67,6 +67,11 @@ async def running(broker: EmbeddedBroker) -> AsyncIterator[EmbeddedBroker]:
         await broker.stop()
 
 
+def make_file(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.touch()
+
+
 async def publish(broker: EmbeddedBroker, value: bytes) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.address)
     await admin.start()
@@ -135,6 +140,19 @@ async def test_a_kafka_that_cannot_start_says_what_it_logged_and_leaves_nothing(
     with pytest.raises(BrokerError, match=r"ended with status 1; it said: .*7"):
         await broker.start()
     assert broker.pid is None
+
+
+async def test_data_that_cannot_be_formatted_is_told_of_and_the_lock_let_go(
+    tmp_path: Path, guard: Guard
+) -> None:
+    in_the_way = tmp_path / "kafka" / "data"
+    make_file(in_the_way)
+    broker = a_broker(tmp_path, guard)
+    with pytest.raises(BrokerError, match="could not format its data"):
+        await broker.start()
+    os.unlink(in_the_way)
+    async with running(broker):
+        assert broker.pid is not None
 
 
 async def test_a_start_that_is_given_up_leaves_no_jvm(tmp_path: Path, guard: Guard) -> None:

@@ -1,13 +1,9 @@
 """Moving a running installation from the old layout, on a real Kafka.
 
-The mover runs in a process of its own, which is killed and started again.
+The scheduler's process moves, is killed, and is started again.
 """
 
 import asyncio
-import contextlib
-import os
-import signal
-import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -26,72 +22,15 @@ from cronstream import clock
 from cronstream.core import naming
 from cronstream.core.codec import decode_entries
 from cronstream.core.legacy import LEGACY_GROUP
-from cronstream.core.records import Cause, Job, Run
-from cronstream.settings import Settings, child_environment
-from cronstream.topology.publish import Publisher
+from cronstream.core.records import Cause, Run
+from cronstream.settings import Settings
 from cronstream.topology.reading import Reader
 from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
+from tests.integration.conftest import StartedWorker, StartWorker
 
 pytestmark = pytest.mark.integration
 
 PARTITIONS = 3
-
-#: What a scheduler's process does for the mover, and nothing else.
-MOVER = """
-import asyncio, logging, sys
-from cronstream.errors import CronstreamError
-from cronstream.legacy import LegacyMover
-from cronstream.settings import settings
-from cronstream.topology.publish import Publisher
-from cronstream.topology.quarantine import Quarantine
-
-async def main():
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    publisher = Publisher(settings())
-    await publisher.start()
-    failed = asyncio.get_running_loop().create_future()
-    mover = LegacyMover(settings(), publisher, Quarantine(publisher), failed.set_result)
-    try:
-        await mover.start()
-        print("fail:", await failed)
-    except CronstreamError as error:
-        print("fail:", error)
-    await mover.stop()
-    await publisher.stop()
-    return 1
-
-sys.exit(asyncio.run(main()))
-"""
-
-
-class Mover:
-    """A process that moves the old topic, with the lines that it has said."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.lines: list[str] = []
-        self._reading = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        assert self.process.stdout is not None
-        async for line in self.process.stdout:
-            self.lines.append(line.decode().rstrip())
-
-    async def says(self, text: str, timeout_s: float = 30) -> str:
-        """Wait for a line with `text` in it, and return it."""
-        async with asyncio.timeout(timeout_s):
-            while True:
-                for line in self.lines:
-                    if text in line:
-                        return line
-                assert not self._reading.done(), self.lines
-                await asyncio.sleep(0.05)
-
-    async def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.process.pid, signal.SIGKILL)
-        await self.process.wait()
-        await self._reading
 
 
 @dataclass
@@ -99,13 +38,12 @@ class World:
     """An old installation and a new one beside it, on one broker."""
 
     settings: Settings
-    folder: Path
+    start_worker: StartWorker
     topic: str
     old_group: str
     cluster: str
     producer: AIOKafkaProducer
     written: list[dict[str, Any]] = field(default_factory=list)
-    movers: list[Mover] = field(default_factory=list)
 
     async def write(self, job: str, scheduled_at: datetime, partition: int | None = None) -> str:
         """Write a message as the old scheduler does; return its command, which no other has."""
@@ -119,26 +57,25 @@ class World:
     async def write_raw(self, value: bytes | None, partition: int | None = None) -> None:
         if partition is None:
             partition = len(self.written) % PARTITIONS
-        await self.producer.send_and_wait(self.topic, value, partition=partition)
+        await self.producer.send_and_wait(self.topic, value, key=b"old", partition=partition)
 
-    async def start_mover(self, *, group: bool = True) -> Mover:
-        environment = child_environment(
-            CRONSTREAM_BROKER=self.settings.broker,
-            CRONSTREAM_CRONTAB=str(self.folder / "crontab.yaml"),
-            CRONSTREAM_PARTITIONS=str(self.settings.partitions),
-            CRONSTREAM_LEGACY_TOPIC=self.topic,
-            **({"CRONSTREAM_LEGACY_GROUP": self.old_group} if group else {}),
+    def crontab(self, *jobs: str) -> str:
+        """Return a crontab with this world's one cluster."""
+        lines = [
+            "version: 1",
+            f"clusters: {{{self.cluster}: {{}}}}",
+            "jobs:" if jobs else "jobs: []",
+        ]
+        return "\n".join([*lines, *(f"  - {job}" for job in jobs), ""])
+
+    async def start_scheduler(self, *, group: bool = True, waits: bool = True) -> StartedWorker:
+        """Start a scheduler that moves the old topic."""
+        return await self.start_worker(
+            *("--legacy-topic", self.topic),
+            *(("--legacy-group", self.old_group) if group else ()),
+            variables={"CRONSTREAM_PARTITIONS": str(self.settings.partitions)},
+            waits=waits,
         )
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            MOVER,
-            env=environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        self.movers.append(Mover(process))
-        return self.movers[-1]
 
     def old_worker(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
@@ -160,24 +97,6 @@ class World:
                     {TopicPartition(self.topic, message.partition): message.offset + 1}
                 )
         return commands
-
-    async def put_in_force(self, job: str, schedule: str) -> datetime:
-        """Publish a job as the new scheduler does; return from when it holds."""
-        now = clock.now()
-        publisher = Publisher(self.settings)
-        await publisher.start()
-        definition = Job(
-            name=job,
-            cluster=self.cluster,
-            schedule=schedule,
-            timezone="UTC",
-            command="new",
-            max_attempts=3,
-            effective_from=now,
-        )
-        await publisher.publish(naming.JOBS, job, definition, partitions=self.settings.shards)
-        await publisher.stop()
-        return now
 
     async def runs(self) -> list[Run]:
         """Return all runs that stand on the cluster's log."""
@@ -213,7 +132,9 @@ class World:
     async def set_back(self, offset: int) -> None:
         """Let the mover's group have committed less than it has moved, as after a crash."""
         async with AIOKafkaConsumer(
-            bootstrap_servers=self.settings.bootstrap, group_id=LEGACY_GROUP
+            bootstrap_servers=self.settings.bootstrap,
+            group_id=LEGACY_GROUP,
+            enable_auto_commit=False,
         ) as consumer:
             places = [TopicPartition(self.topic, p) for p in range(PARTITIONS)]
             consumer.assign(places)
@@ -228,10 +149,9 @@ class World:
 
 
 @pytest.fixture
-async def world(broker: str, tmp_path: Path) -> AsyncIterator[World]:
+async def world(broker: str, start_worker: StartWorker, tmp_path: Path) -> AsyncIterator[World]:
     name = uuid.uuid4().hex[:8]
     cluster = f"test-{name}"
-    (tmp_path / "crontab.yaml").write_text(f"version: 1\nclusters: {{{cluster}: {{}}}}\njobs: []\n")
     settings = Settings(broker=f"kafka://{broker}", partitions=4)
     await ensure_topics(
         [*installation_topics(settings), *cluster_topics(cluster, settings)], settings
@@ -241,61 +161,70 @@ async def world(broker: str, tmp_path: Path) -> AsyncIterator[World]:
     await admin.create_topics([NewTopic(f"old-{name}", PARTITIONS, 1)])
     await admin.close()
     async with AIOKafkaProducer(bootstrap_servers=broker, acks="all") as producer:
-        world = World(settings, tmp_path, f"old-{name}", f"old-{name}-workers", cluster, producer)
+        world = World(
+            settings, start_worker, f"old-{name}", f"old-{name}-workers", cluster, producer
+        )
+        (tmp_path / "crontab.yaml").write_text(world.crontab())
         yield world
-        for mover in world.movers:
-            await mover.kill()
-            print(*mover.lines, sep="\n")  # shown when a test fails
 
 
 async def write_live(world: World, job: str, until: asyncio.Event) -> None:
-    """Be the old scheduler: a run of `job` at each second, and many others between."""
-    number, second = 0, clock.now().replace(microsecond=0)
+    """Be the old scheduler: a run of `job` at each second, and others every 50 ms between."""
+    second = clock.now().replace(microsecond=0)
     while not until.is_set():
-        number += 1
         now = clock.now()
-        if now >= second + timedelta(seconds=1):
-            second = now.replace(microsecond=0)
+        while second <= now:
             await world.write(job, second)
-        await world.write(f"other-{number % 7}", now)
+            second += timedelta(seconds=1)
+        await world.write(f"other-{len(world.written) % 7}", now)
         await asyncio.sleep(0.05)
 
 
-async def test_a_live_stream_is_moved_through_a_kill_with_each_message_run_exactly_once(
-    world: World,
+async def test_a_live_stream_is_moved_through_a_kill_and_a_cut_over_each_due_time_once(
+    world: World, tmp_path: Path
 ) -> None:
-    job = f"each-second-{world.cluster}"
     for _ in range(12):
         await world.write("before", clock.now())
     run_by_the_old = set(await world.old_worker_reads(6))
     done = asyncio.Event()
-    writing = asyncio.create_task(write_live(world, job, done))
+    writing = asyncio.create_task(write_live(world, "each-second", done))
 
-    first = await world.start_mover()
-    await first.says("moving partitions")
-    await asyncio.sleep(3)
-    in_force_from = await world.put_in_force(job, "@every 1s")
-    await asyncio.sleep(3)
+    first = await world.start_scheduler()
+    await first.said("moving partitions")
+    await asyncio.sleep(2.5)
+    added = world.crontab('{name: each-second, schedule: "@every 1s", command: "new"}')
+    (tmp_path / "crontab.yaml").write_text(
+        added.replace("command:", f"cluster: {world.cluster}, command:")
+    )
+    await first.said("1 added")
+    await asyncio.sleep(3.5)
     await first.kill()
-    second = await world.start_mover()
-    await second.says("moving partitions")
+    second = await world.start_scheduler()
+    await second.said("moving partitions")
     await asyncio.sleep(4)
     done.set()
     await writing
 
-    left = {
-        message["command"]
-        for message in world.written
-        if message["job"] == job
-        and datetime.fromisoformat(message["scheduled_at"]) >= in_force_from
-    }
-    everything = {message["command"] for message in world.written}
-    runs = await world.moved(everything - left - run_by_the_old)
-    times = Counter(str(run.command) for run in runs)
-    assert set(times) == everything - left - run_by_the_old
+    others = {m["command"] for m in world.written if m["job"] != "each-second"} - run_by_the_old
+    moved = await world.moved(others)
+    await second.said("lag 0")
+    times = Counter(str(run.command) for run in await world.moved(others))
+    assert others <= set(times)
     assert set(times.values()) == {1}
-    assert len(left) >= 5
-    assert {run.max_attempts for run in runs if run.job != job} == {1}
+    assert not run_by_the_old & set(times)
+    assert len(moved) > 150
+
+    of_old = [run.scheduled_at for run in moved if run.job == "each-second"]
+    of_new = {run.scheduled_at for run in await world.runs() if run.cause is None}
+    written = {
+        datetime.fromisoformat(m["scheduled_at"])
+        for m in world.written
+        if m["job"] == "each-second"
+    }
+    assert not of_new & set(of_old)
+    assert written <= of_new | set(of_old)
+    assert len(of_old) >= 3
+    assert len(written & of_new) >= 5
 
 
 async def test_what_was_published_but_not_committed_is_not_published_again(world: World) -> None:
@@ -303,17 +232,16 @@ async def test_what_was_published_but_not_committed_is_not_published_again(world
         await world.write("backup", clock.now())
     old = await world.old_worker_reads(1)
     commands = {message["command"] for message in world.written} - set(old)
-    first = await world.start_mover()
+    first = await world.start_scheduler()
     await world.moved(commands)
-    await first.kill()
+    await first.stop()
     await world.set_back(1)
 
-    second = await world.start_mover()
-    await second.says("lag 0")
+    second = await world.start_scheduler()
+    assert "27 runs from there on were moved before" in await second.said("moving partitions")
     last = await world.write("backup", clock.now())
     runs = await world.moved(commands | {last})
 
-    assert "27 runs from there on were moved before" in await second.says("moving partitions")
     assert set(Counter(str(run.command) for run in runs).values()) == {1}
 
 
@@ -322,8 +250,8 @@ async def test_it_waits_until_the_old_workers_have_gone(world: World) -> None:
         command = await world.write("backup", clock.now())
         await worker.getone()
         await worker.commit({TopicPartition(world.topic, 0): 0})
-        mover = await world.start_mover()
-        await mover.says("stop the old workers")
+        mover = await world.start_scheduler()
+        await mover.said("stop the old workers")
         await asyncio.sleep(3)
         assert await world.runs() == []
     assert [run.command for run in await world.moved({command})] == [command]
@@ -336,10 +264,10 @@ async def test_malformed_messages_go_to_quarantine_and_stop_nobody(world: World)
         await world.write_raw(value, partition=1)
     command = await world.write("backup", clock.now(), partition=1)
 
-    mover = await world.start_mover()
+    mover = await world.start_scheduler()
     await world.moved({command})
 
-    line = await mover.says("lag 0")
+    line = await mover.said("lag 0")
     assert "1 moved, 0 left to the new schedule, 3 refused" in line
     assert "1 tombstones skipped (tombstoned old topic)" in line
     assert [value for value, _ in await world.quarantined()] == [b"\xff", b"[]", b'{"job":"x"}']
@@ -349,7 +277,22 @@ async def test_malformed_messages_go_to_quarantine_and_stop_nobody(world: World)
 async def test_without_any_offset_it_refuses_to_run_everything_again(world: World) -> None:
     await world.write("backup", datetime(2026, 1, 1, tzinfo=UTC))
     for group, remedy in ((False, "with --legacy-group"), (True, "check its name")):
-        mover = await world.start_mover(group=group)
-        assert remedy in await mover.says("fail:")
-        assert await mover.process.wait() == 1
+        mover = await world.start_scheduler(group=group, waits=False)
+        await mover.said(remedy)
+        assert await mover.child.wait() == 1
     assert await world.runs() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--cluster", "cluster-a", "--legacy-topic", "old"), "is for a scheduler"),
+        (("--legacy-group", "old"), "needs --legacy-topic"),
+    ],
+)
+async def test_options_that_mean_nothing_together_are_refused(
+    start_worker: StartWorker, options: tuple[str, ...], reason: str
+) -> None:
+    worker = await start_worker(*options, waits=False)
+    await worker.said(reason)
+    assert await worker.child.wait() == 2

@@ -80,8 +80,8 @@ def main() -> None:
         bare = (before + floor(number)) / 2
         ratios.append(rate / bare)
         print(
-            f"floor {bare:6.0f}/s   sessions {sessions:6.0f}/s   executor {rate:6.0f}/s   ratio {rate / bare:.2f}   "
-            f"first start {late * 1000:.1f} ms after it was due"
+            f"floor {bare:6.0f}/s   sessions {sessions:6.0f}/s   "
+            f"executor {rate:6.0f}/s   ratio {rate / bare:.2f}   first start {late * 1000:.1f} ms late"
         )
     print(f"median ratio {statistics.median(ratios):.2f}")
 

@@ -1,13 +1,12 @@
 """Log lines: one for each state change, for people or, as JSON, for machines."""
 
 import logging
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from cronstream.core.records import format_time
+from cronstream.core.records import format_clock, format_time
 from cronstream.settings import Settings
 
 #: Loggers whose chatter says nothing to an operator; what they warn of is told.
@@ -27,10 +26,12 @@ _NOISY = ("aiokafka",)
 class PlainFormatter(logging.Formatter):
     """``12:00:01Z run backup@…: attempt 1 started``; what is above INFO says its level."""
 
-    converter = time.gmtime
-
     def __init__(self) -> None:
-        super().__init__("%(asctime)s %(message)s", "%H:%M:%SZ")
+        super().__init__("%(asctime)s %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - logging's names
+        """Return the time of day (UTC)."""
+        return format_clock(datetime.fromtimestamp(record.created, UTC))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line without what was raised."""

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 from faust.cli import agents, clean_versions, model, models, reset, send, tables
 from faust.cli import worker as worker_module
-from faust.cli.base import option
+from faust.cli.base import AppCommand, option
 
 from cronstream.core import naming
 from cronstream.core.naming import Role
@@ -89,9 +89,10 @@ LEGACY_OPTIONS = [
 ]
 
 
-class _TakesRole:
+class _TakesRole(AppCommand):
     """Mixed into a Faust command: has the app take the role before anything else."""
 
+    abstract = True
     app: Any
 
     def __init__(
@@ -152,9 +153,8 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
         return super().as_service(loop, *args, **kwargs)
 
     def _banner_data(self, worker: Any) -> Any:
-        rows = super()._banner_data(worker)
-        rows[1:1] = [("role", str(self.role))]
-        return rows
+        first, *others = super()._banner_data(worker)
+        return [first, ("role", str(self.role)), *others]
 
 
 def _check_legacy(ctx: click.Context) -> None:

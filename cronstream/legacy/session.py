@@ -139,7 +139,7 @@ class Session:
         await self._commit()
         where = ", ".join(f"{p} at offset {offset}" for p, offset in starts.items()) or "none"
         logger.info(
-            "old topic %s: moving partitions %s; %d runs from there on were moved before",
+            "old topic %s: moving partitions %s; %d runs from there on are on the logs already",
             self._topic,
             where,
             len(self._moved),

@@ -72,6 +72,10 @@ def make_file(path: Path) -> None:
     path.touch()
 
 
+def remove(path: Path) -> None:
+    path.unlink()
+
+
 async def publish(broker: EmbeddedBroker, value: bytes) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.address)
     await admin.start()
@@ -150,7 +154,7 @@ async def test_data_that_cannot_be_formatted_is_told_of_and_the_lock_let_go(
     broker = a_broker(tmp_path, guard)
     with pytest.raises(BrokerError, match="could not format its data"):
         await broker.start()
-    os.unlink(in_the_way)
+    remove(in_the_way)
     async with running(broker):
         assert broker.pid is not None
 

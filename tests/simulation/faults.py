@@ -109,9 +109,7 @@ def _mark_stays(_mark: Mark, _effective_from: Any) -> None:
 
 
 @_fault("13: a claimed run is withdrawn without its holder", Ledger, "_give_way")
-def _withdrawn_from_under_its_holder(
-    ledger: Ledger, live: LiveRun, entry: Withdrawal
-) -> None:
+def _withdrawn_from_under_its_holder(ledger: Ledger, live: LiveRun, entry: Withdrawal) -> None:
     run = live.run
     if run.scheduled_at < entry.effective_from or (run.revision or 0) >= entry.revision:
         return
@@ -259,9 +257,7 @@ _start_at_most_once = Member._start_at_most_once
 
 
 @_fault("13: a Started that was refused counts as read back", Member, "_read_back")
-def _refused_counts(
-    member: Member, partition: int, entry: Started | Finished | Released
-) -> None:
+def _refused_counts(member: Member, partition: int, entry: Started | Finished | Released) -> None:
     key = key_of(entry.run, entry.claim)
     held = member.holding.get(key)
     if isinstance(entry, Started) and held and held.told and member._standing(partition, key):
@@ -322,6 +318,4 @@ _put_all = SimScheduler._put_all
 def _order_not_kept(sender: Sender, record: Any, done: Done | None) -> None:
     sender._waiting = []
     sender.sending = False
-    sender._loop.at(
-        sender._loop.now + sender._delay(), lambda: sender._arrive([(record, done)])
-    )
+    sender._loop.at(sender._loop.now + sender._delay(), lambda: sender._arrive([(record, done)]))

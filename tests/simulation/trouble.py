@@ -118,8 +118,6 @@ class Trouble:
         self.dice.choice(self.world.groups).rebalance()
 
     def _edit(self) -> None:
-        if not self.world.in_trouble:
-            return
         job = self.dice.choice(list(self.world.file))
         self.world.edit(job, self.dice.choice((1, 2, 3, 5, 5, None)))
 

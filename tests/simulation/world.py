@@ -155,7 +155,9 @@ class World:
         ]
 
     def edit(self, name: str, every_s: int | None) -> None:
-        """Change a job in the file, or take it out (None)."""
+        """Change a job in the file, or take it out (None); after the trouble only that."""
+        if every_s is not None and not self.in_trouble:
+            return
         old = self.file[name]
         schedule = old.schedule if every_s is None else f"@every {every_s}s"
         self.file[name] = old.derive(schedule=schedule, removed=every_s is None)

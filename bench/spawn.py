@@ -81,7 +81,7 @@ def main() -> None:
         ratios.append(rate / bare)
         print(
             f"floor {bare:6.0f}/s   sessions {sessions:6.0f}/s   "
-            f"executor {rate:6.0f}/s   ratio {rate / bare:.2f}   first start {late * 1000:.1f} ms late"
+            f"executor {rate:6.0f}/s   ratio {rate / bare:.2f}   late {late * 1000:.1f} ms"
         )
     print(f"median ratio {statistics.median(ratios):.2f}")
 

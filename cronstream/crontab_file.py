@@ -132,12 +132,16 @@ async def _listen_in(folders: frozenset[_Folder], path: Path, heard: asyncio.Eve
         recursive=False,
     )
     async with aclosing(changes):
-        async for change in changes:
-            if change:
+        coming = asyncio.ensure_future(anext(changes))
+        # One turn of the loop begins the watch; what was changed before it, nobody has told.
+        await asyncio.sleep(0)
+        heard.set()
+        while True:
+            if await coming:
                 heard.set()
             if await asyncio.to_thread(_folders, path) != folders:
-                heard.set()
                 return
+            coming = asyncio.ensure_future(anext(changes))
 
 
 def _folders(path: Path) -> frozenset[_Folder]:

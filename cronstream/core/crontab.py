@@ -73,7 +73,7 @@ class _Reader:
         self._defaults: dict[str, Any] = {}
         self._has_default_cluster = False
         self._zone = "UTC"
-        self._lines: dict[str, int] = {}
+        self._named: dict[str, Place] = {}
 
     def read(self, text: str) -> Crontab | None:
         """Return the crontab, or None once it is clear that there is none."""
@@ -182,10 +182,10 @@ class _Reader:
         )
 
     def _note_name(self, name: str, place: Place, label: str) -> None:
-        first = self._lines.setdefault(name, place.line)
-        if first != place.line:
+        first = self._named.setdefault(name, place)
+        if first is not place:
             self._problems.add(
-                place, f"{label}the name is there twice, first on line {first}; rename one"
+                place, f"{label}the name is there twice, first on line {first.line}; rename one"
             )
 
     def _check_whole(self, values: dict[str, Plain], node: Node, label: str) -> None:
@@ -202,7 +202,7 @@ class _Reader:
                 compile_schedule(schedule, zone)
             except ScheduleError as error:
                 place = find_place(node, ("schedule",))
-                self._problems.add(place, f"{label}schedule {schedule!r} {error}")
+                self._problems.add(place, f"{label}schedule {schedule!r}: {error}")
 
     def _check_cluster(self, name: Plain, place: Place, label: str) -> None:
         if isinstance(name, str) and name not in self._clusters:

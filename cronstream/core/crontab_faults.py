@@ -78,6 +78,8 @@ def _fault(kind: type[BaseModel], details: ErrorDetails) -> Fault:
         return Fault(path, unknown_key(name, _known(kind, path)), is_key=True)
     if details["type"] == "missing":
         return Fault(path[:-1], f"{name!r} is missing; add it")
+    if details["input"] is None and path:
+        return Fault(path, f"{name} is empty; give it a value, or leave it out")
     context = details.get("ctx", {})
     if details["type"] == "value_error":
         sentence = str(context["error"])
@@ -98,8 +100,6 @@ def _known(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
-        return "(empty)"
     if isinstance(value, dict | list):
         return ""
     text = repr(value) if isinstance(value, str) else str(value).lower()

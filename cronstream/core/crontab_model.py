@@ -94,7 +94,7 @@ def _folder(text: str) -> str:
 
 def _kind(value: Any) -> str:
     kinds = {bool: "a truth value", int: "a number", float: "a number", list: "a list"}
-    return "empty" if value is None else kinds.get(type(value), "a mapping")
+    return kinds.get(type(value), "a mapping")
 
 
 Duration = Annotated[float, BeforeValidator(_duration)]

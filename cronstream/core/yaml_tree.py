@@ -220,8 +220,11 @@ class _Builder:
         if _UNUSABLE.search(text):
             self._problems.add(_place(event), "a NUL or half a character is in it; remove it")
         self._check_tag(event)
-        # The first of `implicit` says that it stands there without quotes and tag.
-        return Scalar(resolve(text) if event.implicit[0] else text, _place(event))
+        if not event.implicit[0]:  # It stands there in quotes, or with a tag.
+            return Scalar(text, _place(event))
+        waiting = self._waiting[-1] if self._waiting else None
+        # What is not there has no place of its own, and each parser gives it another.
+        return Scalar(resolve(text), waiting[1] if waiting and not text else _place(event))
 
     def _alias(self, event: AliasEvent) -> Node:
         if event.anchor not in self._anchors:

@@ -8,6 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from cronstream import clock
+from cronstream.core import naming
 from cronstream.core.legacy import starting_offsets
 from cronstream.settings import Settings
 
@@ -47,8 +48,19 @@ class Groups:
 
     async def partitions(self, topic: str) -> list[int]:
         """Return the numbers of a topic's partitions, or none if there is no such topic."""
-        [found] = await self._admin.describe_topics([topic])
-        return sorted(each["partition"] for each in found["partitions"])
+        return (await self._describe([topic]))[topic]
+
+    async def logs(self) -> dict[str, list[int]]:
+        """Return every cluster's log with the numbers of its partitions."""
+        topics = await self._admin.list_topics()
+        return await self._describe(sorted(filter(_is_cluster_log, topics)))
+
+    async def _describe(self, topics: list[str]) -> dict[str, list[int]]:
+        found = await self._admin.describe_topics(topics) if topics else []
+        return {
+            topic["topic"]: sorted(each["partition"] for each in topic["partitions"])
+            for topic in found
+        }
 
     async def committed(self, group: str, topic: str) -> dict[int, Committed]:
         """Return what a group has committed, by partition; none if there is no such group."""
@@ -87,6 +99,11 @@ async def find_starts(
 
 def _offsets(committed: Mapping[int, Committed]) -> dict[int, int]:
     return {partition: at.offset for partition, at in committed.items()}
+
+
+def _is_cluster_log(topic: str) -> bool:
+    prefix, _, cluster = topic.partition(".")
+    return prefix == naming.PREFIX and naming.cluster_problem(cluster) is None
 
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:

@@ -54,31 +54,29 @@ class JobsInForce:
 
 
 async def moved_before(
-    reader: Reader, partitions: int, since: datetime | None, starts: Mapping[int, int]
+    reader: Reader,
+    logs: Mapping[str, list[int]],
+    since: datetime | None,
+    starts: Mapping[int, int],
 ) -> set[str]:
     """Return the ids of runs on any cluster's log that were made from messages yet to be moved.
 
     Args:
         reader: A connected reader.
-        partitions: How many each log has.
+        logs: The partitions of each cluster's log.
         since: Nothing that was appended before matters (UTC); None for all that the logs have.
         starts: The offset of each partition of the old topic from where it is to be moved.
     """
     found: set[str] = set()
-    for topic in sorted(filter(_is_cluster_log, await reader.topics())):
+    for topic, partitions in logs.items():
         if since is None:
-            start = await reader.beginnings(topic, range(partitions))
+            start = await reader.beginnings(topic, partitions)
         else:
-            start = await reader.offsets_at(topic, range(partitions), since)
+            start = await reader.offsets_at(topic, partitions, since)
         async for message in reader.read(topic, start, await reader.ends(topic, start)):
             if message.value and _MARK in message.value:
                 found |= _ids(message.value, starts)
     return found
-
-
-def _is_cluster_log(topic: str) -> bool:
-    prefix, _, cluster = topic.partition(".")
-    return prefix == naming.PREFIX and naming.cluster_problem(cluster) is None
 
 
 def _ids(value: bytes, starts: Mapping[int, int]) -> set[str]:

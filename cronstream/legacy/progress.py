@@ -66,7 +66,7 @@ class Progress:
             logger.info(
                 "old topic %s: nobody has written for %.0f s and nothing is left; once the old "
                 "scheduler has been stopped for good, empty it with kafka-delete-records and start "
-                "this one without --legacy-topic (docs/migration.md, step 8)",
+                "this one without --legacy-topic (docs/migration.md, step 9)",
                 self.topic,
                 quiet_s,
                 extra={"action": "legacy"},

@@ -129,9 +129,8 @@ class Session:
         starts = await find_starts(self._tools.groups, self._tools.settings, beginnings, own)
         since = _earliest_note([own.get(p) for p in partitions])
         if partitions:
-            self._moved = await moved_before(
-                self._tools.reader, self._tools.settings.partitions, since, starts
-            )
+            logs = await self._tools.groups.logs()
+            self._moved = await moved_before(self._tools.reader, logs, since, starts)
         for partition, offset in starts.items():
             self._consumer.seek(self._place(partition), offset)
         self._next = starts

@@ -50,8 +50,10 @@ class Ack:
 @dataclass(slots=True)
 class _Waiting:
     key: bytes | None
-    value: bytes
+    value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
+    #: Raw bytes: not to be joined with others.
+    alone: bool
     done: asyncio.Future[Ack]
 
 
@@ -108,11 +110,11 @@ class LogWriter:
 
     def _take(self) -> list[_Waiting]:
         batch = [self._waiting.popleft()]
-        size = len(batch[0].value)
-        while self._waiting and not batch[0].headers and len(batch) < MAX_BATCH_ENTRIES:
+        size = len(batch[0].value or b"")
+        while self._waiting and not batch[0].alone and len(batch) < MAX_BATCH_ENTRIES:
             following = self._waiting[0]
-            size += len(following.value) + 1
-            if following.headers or size > MAX_BATCH_BYTES:
+            size += len(following.value or b"") + 1
+            if following.alone or size > MAX_BATCH_BYTES:
                 break
             batch.append(self._waiting.popleft())
         return batch
@@ -120,7 +122,7 @@ class LogWriter:
     async def _send(self, batch: list[_Waiting]) -> Ack:
         value = batch[0].value
         if len(batch) > 1:
-            value = b"[" + b",".join(item.value for item in batch) + b"]"
+            value = b"[" + b",".join(item.value or b"" for item in batch) + b"]"
         key = batch[0].key if all(item.key == batch[0].key for item in batch) else None
         while True:
             try:
@@ -205,7 +207,7 @@ class Publisher:
                 f"a {type(record).__name__} of {len(value):,} bytes is larger than a message may "
                 f"be ({MAX_RECORD_BYTES:,}): shorten its command or environment"
             )
-        return self._put(topic, partition, _key_of(record), value, ())
+        return self._put(topic, partition, _Waiting(_key_of(record), value, (), False, _future()))
 
     def put(self, topic: str, partition: int, record: Message) -> None:
         """Put a record on a partition, as `append` does, for a sender that need not know when."""
@@ -223,22 +225,18 @@ class Publisher:
     ) -> asyncio.Future[Ack]:
         """Put bytes on a partition as they are, in a message of their own."""
         pairs = tuple((name, text.encode()) for name, text in headers.items())
-        return self._put(topic, partition, None, value or b"", pairs)
+        return self._put(topic, partition, _Waiting(None, value, pairs, True, _future()))
 
-    def _put(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | None,
-        value: bytes,
-        headers: tuple[tuple[str, bytes], ...],
-    ) -> asyncio.Future[Ack]:
-        done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+    def _put(self, topic: str, partition: int, item: _Waiting) -> asyncio.Future[Ack]:
         place = (topic, partition)
         if place not in self._writers:
             self._writers[place] = LogWriter(self._producer, topic, partition)
-        self._writers[place].put(_Waiting(key, value, headers, done))
-        return done
+        self._writers[place].put(item)
+        return item.done
+
+
+def _future() -> asyncio.Future[Ack]:
+    return asyncio.get_running_loop().create_future()
 
 
 def when_done(future: asyncio.Future[Ack], then: Callable[[Ack], None]) -> None:

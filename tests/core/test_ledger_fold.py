@@ -4,6 +4,7 @@ import pytest
 
 from cronstream.core.ledger.state import (
     KEEP,
+    LONG_AGO,
     MAX_LOSSES,
     STALE,
     WINDOW,
@@ -11,9 +12,11 @@ from cronstream.core.ledger.state import (
     State,
 )
 from cronstream.core.records import (
+    Backoff,
     Cancelled,
     Claimed,
     Delivery,
+    Entry,
     Forwarded,
     Lost,
     Outcome,
@@ -23,6 +26,7 @@ from cronstream.core.records import (
     Skipped,
     SkipReason,
     Verdict,
+    Withdrawal,
 )
 from tests.builders import a_run, at
 from tests.ledger_builders import Told, a_skip, beat, due, finished, released, started
@@ -113,12 +117,12 @@ def test_an_entry_of_a_claim_that_does_not_stand_changes_nothing(
     told, run = Told(), a_run()
     told.tell(run)
     claim = told.claim(run, "w1") + further
-    entry = {
+    entries: dict[str, Entry] = {
         "released": released(run, claim, worker),
         "started": started(run, claim, worker),
         "finished": finished(run, claim, worker=worker),
-    }[kind]
-    told.tell(entry)
+    }
+    told.tell(entries[kind])
 
     assert told.live.state is State.CLAIMED
     assert told.ledger.refused[kind] == 1
@@ -514,3 +518,23 @@ def test_what_is_kept_of_a_job_is_bounded() -> None:
     assert mark.floor == at(59 * 60 + 25) - WINDOW
     assert len(mark.settled) == len(mark.skipped) == WINDOW.total_seconds() // 60
     assert len(mark.revisions) <= WINDOW.total_seconds() // 60 + 2
+
+
+# -- what a message says cannot hurt the fold ------------------------------------------------------
+
+
+def test_an_edit_from_the_beginning_of_the_calendar_on_is_taken_like_any_other() -> None:
+    told = Told()
+    told.tell(Withdrawal(job="backup", revision=2, effective_from=LONG_AGO))
+    told.tell(due(10, revision=2))
+
+    assert told.ledger.live
+
+
+def test_a_backoff_that_no_calendar_has_room_for_ends_in_a_wait_all_the_same() -> None:
+    told = Told()
+    run = a_run(max_attempts=2, backoff=Backoff(first_s=2**53, ceiling_s=2**53))
+    told.tell(run)
+    told.finish(run, Outcome.FAILED)
+
+    assert told.live.effect is Effect.RETRY

@@ -62,6 +62,11 @@ def _claim(told: Told, run: Run, off: int) -> int:
     return off if live is None or live.claim is None or not off else live.claim
 
 
+def _number(told: Told, worker: str, other: int) -> int:
+    beat = told.ledger.beats.get(worker)
+    return other if beat is None else beat.number
+
+
 _MAKERS: list[_Maker] = [
     lambda _, run, __, ___: run,
     lambda _, run, __, n: a_skip(10, 10 + 10 * n, revision=run.revision or 1),
@@ -71,7 +76,7 @@ _MAKERS: list[_Maker] = [
     lambda told, run, w, n: finished(run, _claim(told, run, n), Outcome.SUCCEEDED, w),
     lambda told, run, w, n: finished(run, _claim(told, run, n), list(Outcome)[n % 5], w),
     lambda told, run, w, n: released(run, _claim(told, run, n), w),
-    lambda told, _, w, n: Lost(worker=w, number=told.ledger.beats[w].number if w in told.ledger.beats else n),
+    lambda told, _, w, n: Lost(worker=w, number=_number(told, w, n)),
     lambda told, run, _, n: Forwarded(run=run.id, version=_version(told, run, n)),
     lambda _, __, w, n: beat(w, n),
     lambda _, run, __, n: Settled(run=run.id, verdict=list(Verdict)[n % 2], attempt=2),

@@ -117,7 +117,7 @@ def test_both_days_must_hold_when_one_begins_with_a_star() -> None:
 
 
 def test_every_counts_from_the_epoch_whatever_the_zone() -> None:
-    expected = [datetime(2026, 3, 29, 1, m, tzinfo=UTC) for m in (6, 13, 20)]
+    expected = [datetime(2026, 3, 29, 1, m, tzinfo=UTC) for m in (9, 16, 23)]
     for zone in ("UTC", "Europe/Berlin"):
         schedule = compile_schedule("@every 7m", zone)
         found = list(islice(schedule.between(expected[0] - timedelta(seconds=1), FAR), 3))
@@ -219,7 +219,7 @@ def test_a_midnight_that_comes_twice_across_two_days_is_due_twice_by_a_star() ->
 
 # -- cronsim says the same -----------------------------------------------------------------------
 
-ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Sydney", "America/Santiago"]
+ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Sydney", "Asia/Kathmandu"]
 #: Moments around which clocks change in one of these zones, and one around which they do not.
 CHANGES = ["2026-03-29", "2026-10-25", "2030-03-10", "2030-11-03", "2027-04-04", "2028-02-28"]
 
@@ -232,7 +232,9 @@ def a_field(draw: st.DrawFn, low: int, high: int) -> str:
     # cronsim takes 5-5/2 for 5/2, so ranges have two ends.
     assume(first < last)
     return draw(
-        st.sampled_from(["*", "*", f"*/{draw(st.integers(2, 9))}", f"{first}", f"{first},{last}"])
+        st.sampled_from(
+            ["*", "*", f"*/{draw(st.integers(2, min(high, 9)))}", f"{first}", f"{first},{last}"]
+        )
         | st.sampled_from([f"{first}-{last}", f"{first}-{last}/2", f"{first}/{last}"])
     )
 
@@ -261,8 +263,8 @@ def test_cronsim_names_the_same_due_times(
 
     In each of them cron(8) is with us. cronsim 2.8 reads ``5-5/2`` as ``5/2``; with six fields it
     follows real time whether there is a star or not; where clocks change by half an hour it
-    searches on in whole hours and passes due times over; and where the clocks go back across
-    midnight it stands still.
+    searches on in whole hours and passes due times over; where the clocks skip midnight it names
+    01:00 for a star that does not; and where they go back across midnight it stands still.
     """
     start = datetime.fromisoformat(change).replace(tzinfo=UTC) + timedelta(seconds=seconds)
     ours: list[datetime | None] = []
@@ -279,7 +281,7 @@ def test_cronsim_names_the_same_due_times(
 @settings(max_examples=100, deadline=None)
 @given(
     an_expression(),
-    st.sampled_from([*ZONES, "Australia/Lord_Howe", "America/St_Johns", "Asia/Kathmandu"]),
+    st.sampled_from([*ZONES, "Australia/Lord_Howe", "America/St_Johns", "America/Santiago"]),
     st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1)),  # noqa: DTZ001 - hypothesis wants it
     st.integers(0, 200_000),
 )

@@ -1,6 +1,6 @@
 """The promises, looked for in what a world left behind: its logs, and what was started."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,16 +12,14 @@ from cronstream.core.records import (
     Discarded,
     Job,
     Lost,
-    Outcome,
     Run,
     Verdict,
     Withdrawal,
     format_time,
 )
 from cronstream.core.timeline import Revision, spans
-from tests.simulation.executor import Start
+from tests.simulation.checks_of_starts import false_losses, faults_of_starts
 from tests.simulation.log import Log
-from tests.simulation.loop import seconds
 from tests.simulation.world import World
 
 #: An attempt may start this much early: the clocks differ, and times are in milliseconds.
@@ -52,27 +50,41 @@ def broken_promises(world: World) -> list[str]:
     """Return a sentence for each promise that a world has broken."""
     first = [_fold(log, retry=False) for log in world.logs_of(retry=False)]
     later = [_fold(log, retry=True) for log in world.logs_of(retry=True)]
+    ledgers = [folded.ledger for folded in (*first, *later)]
     due = due_times(world)
-    stories = _stories(first, due)
-    starts = _starts_by_run(world)
+    stories = _stories([folded.ledger for folded in first], due)
     return [
-        *_live([*first, *later]),
-        *_other_folds(world, [*first, *later]),
+        *_live(ledgers),
+        *_other_folds(world, ledgers),
         *_verdicts(world, due, stories),
         *_discards(world, stories),
-        *_attempts(stories, later),
+        *_attempts(stories, [folded.ledger for folded in later]),
         *_revisions(world),
         *_edits_hold(world),
-        *_all_losses(world, [*first, *later]),
-        *(fault for run in starts.values() for fault in _of_starts(world, run, stories)),
+        *(fault for one in (*first, *later) for fault in false_losses(world, one.losses)),
+        *faults_of_starts(world, {run for run, story in stories.items() if story.final}),
     ]
 
 
-def _fold(log: Log, *, retry: bool) -> Ledger:
-    ledger = Ledger(retry=retry)
+@dataclass(slots=True)
+class Folded:
+    """A log, folded from its start.
+
+    Attributes:
+        losses: When a worker that held something was taken for lost, and which.
+    """
+
+    ledger: Ledger
+    losses: list[tuple[datetime, str]]
+
+
+def _fold(log: Log, *, retry: bool) -> Folded:
+    ledger, losses = Ledger(retry=retry), []
     for offset, (at, entries) in enumerate(log.messages):
+        lost = [x.worker for x in entries if isinstance(x, Lost) and ledger.held.get(x.worker)]
         ledger.take(offset, at, entries)
-    return ledger
+        losses += [(at, worker) for worker in lost if not ledger.held.get(worker)]
+    return Folded(ledger, losses)
 
 
 def due_times(world: World) -> set[tuple[str, datetime]]:
@@ -150,13 +162,6 @@ def _skipped_by(news: SkipNews, due: set[tuple[str, datetime]]) -> list[str]:
     ]
 
 
-def _starts_by_run(world: World) -> dict[str, list[Start]]:
-    starts = defaultdict(list)
-    for start in world.starts:
-        starts[start.run.id].append(start)
-    return starts
-
-
 def _live(ledgers: list[Ledger]) -> Iterator[str]:
     for ledger in ledgers:
         for live in ledger.live.values():
@@ -226,96 +231,6 @@ def _gap(run: Run) -> Iterator[str]:
     numbers = [attempt.attempt for attempt in run.attempts or []]
     if numbers != list(range(1, len(numbers) + 1)):
         yield f"attempts with a gap: {run.id} {numbers}"
-
-
-def _of_starts(world: World, starts: list[Start], stories: dict[str, Story]) -> Iterator[str]:
-    run = starts[0].run.id
-    world.count["starts"] += len(starts)
-    numbers = [start.run.attempt for start in starts]
-    for number, times in Counter(numbers).items():
-        if times > 1:
-            yield f"attempt {number} started {times} times: {run}"
-    if not stories[run].final if run in stories else True:
-        yield f"started, but without a verdict: {run}"
-    for start in starts:
-        early = seconds(start.run.not_before) - start.at
-        if early > _EARLY_S:
-            yield f"started {early:.3f} s early: {run} attempt {start.run.attempt}"
-    for before, after in zip(starts, starts[1:], strict=False):
-        yield from _of_two(world, before, after)
-
-
-def _of_two(world: World, before: Start, after: Start) -> Iterator[str]:
-    run, once = after.run, after.run.delivery == "at_most_once"
-    if once and before.outcome is not Outcome.FAILED:
-        yield f"at_most_once, yet started again: {run.id} after it {before.outcome}"
-    done = before.outcome is Outcome.SUCCEEDED
-    if done and not _was_silent(world, before, after, or_dead=True):
-        yield f"started again after it succeeded: {run.id} attempt {run.attempt}"
-    if before.run.attempt >= run.attempt:
-        yield f"attempt {run.attempt} started after attempt {before.run.attempt}: {run.id}"
-    if before.end is None or before.end > after.at + 0.001:
-        world.count["overlaps"] += 1
-        if not _was_silent(world, before, after):
-            yield f"attempts {before.run.attempt} and {run.attempt} at once: {run.id}"
-
-
-def _was_silent(world: World, before: Start, after: Start, *, or_dead: bool = False) -> bool:
-    """Whether the first one's worker was cut off or stopped for about a lease meanwhile.
-
-    What it started when it had been silent for longer than the fence nothing explains.
-    """
-    lease, fence = world.timing.lease_s, world.timing.fence_s
-    spans = [
-        (start, end)
-        for process, start, end in world.silences
-        if process == before.worker and (or_dead or end < _FOR_EVER)
-    ]
-    may_start = any(before.at <= start + fence + 0.05 for start, _ in spans)
-    return may_start and silence(spans, before.at - lease, after.at) >= _about_a_lease(world)
-
-
-def _about_a_lease(world: World) -> float:
-    """Return the silence that, with messages that take long, may cost a worker its lease."""
-    return world.timing.lease_s - world.timing.beat_s - 4 * world.slowest_s - 0.3
-
-
-def silence(spans: list[tuple[float, float]], start: float, end: float) -> float:
-    """Return how long of a time some spans take, together."""
-    total, covered = 0.0, start
-    for first, last in sorted(spans):
-        first, last = max(first, covered), min(last, end)
-        if last > first:
-            total, covered = total + last - first, last
-    return total
-
-
-def _losses(world: World, log: Log, ledger: Ledger) -> Iterator[str]:
-    """Who was taken for lost was silent; a broker that nobody reaches makes nobody lost."""
-    for at, worker in ledger_losses(log, retry=ledger.retry):
-        world.count["lost workers"] += 1
-        spans = [(start, end) for process, start, end in world.silences if process == worker]
-        now = seconds(at)
-        if silence(spans, now - 2 * world.timing.lease_s, now) < _about_a_lease(world):
-            yield f"{worker} was taken for lost at {now:.3f}, but was not silent"
-
-
-def _all_losses(world: World, ledgers: list[Ledger]) -> Iterator[str]:
-    logs = [*world.logs_of(retry=False), *world.logs_of(retry=True)]
-    for log, ledger in zip(logs, ledgers, strict=True):
-        yield from _losses(world, log, ledger)
-
-
-def ledger_losses(log: Log, *, retry: bool) -> Iterator[tuple[datetime, str]]:
-    """Yield when a worker that held something was taken for lost, and which."""
-    ledger = Ledger(retry=retry)
-    for offset, (at, entries) in enumerate(log.messages):
-        lost = [entry.worker for entry in entries if isinstance(entry, Lost)]
-        held = {worker: set(ledger.held.get(worker, ())) for worker in lost}
-        ledger.take(offset, at, entries)
-        for worker in lost:
-            if held[worker] and not ledger.held.get(worker):
-                yield at, worker
 
 
 def _revisions(world: World) -> Iterator[str]:

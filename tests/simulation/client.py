@@ -3,10 +3,10 @@
 from functools import partial
 from typing import Any
 
-from cronstream.core.ledger import fold
 from cronstream.core.records import Run
 from tests.simulation.loop import moment
 from tests.simulation.process import Process
+from tests.simulation.scale import STALE
 
 
 class Client(Process):
@@ -23,5 +23,5 @@ class Client(Process):
         self.put(log, fresh, partial(self._acknowledged, fresh))
 
     def _acknowledged(self, run: Run, _: int, at: Any) -> None:
-        if run.as_of is not None and at - run.as_of > fold.STALE:
+        if run.as_of is not None and at - run.as_of > STALE:
             self.publish(run)

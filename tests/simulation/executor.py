@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from cronstream.core.ledger.actions import Cancel, End, Go, Hand, Lease, run_and_claim
 from cronstream.core.records import Finished, Outcome, Run
@@ -10,6 +10,9 @@ from tests.simulation.loop import moment
 
 if TYPE_CHECKING:
     from tests.simulation.worker import SimWorker
+
+#: What a worker tells its executor.
+Order: TypeAlias = Hand | Go | Cancel | End | Lease
 
 _NEVER = float("-inf")
 
@@ -48,7 +51,7 @@ class SimExecutor:
         self._may_go: set[str] = set()
         self._leases: dict[int, float] = {}
 
-    def obey(self, orders: list[Hand | Go | Cancel | End | Lease]) -> None:
+    def obey(self, orders: list[Order]) -> None:
         """Take orders, all of one turn at once."""
         if self.dead:
             return
@@ -56,20 +59,23 @@ class SimExecutor:
             self.loop.at(self.paused_until, partial(self.obey, orders))
             return
         for order in orders:
-            match order:
-                case Hand():
-                    self._hold(order)
-                case Go(key=key):
-                    self._may_go.add(key)
-                case Cancel(key=key):
-                    self._cancel(key)
-                case End(key=key, outcome=outcome, note=note):
-                    self._end(key, outcome, note)
-                case Lease(partition=partition, until=until):
-                    self._leases[partition] = until
-                case _ as never:
-                    assert_never(never)
+            self._obey(order)
         self._start_due()
+
+    def _obey(self, order: Order) -> None:
+        match order:
+            case Hand():
+                self._hold(order)
+            case Go(key=key):
+                self._may_go.add(key)
+            case Cancel(key=key):
+                self._cancel(key)
+            case End(key=key, outcome=outcome, note=note):
+                self._end(key, outcome, note)
+            case Lease(partition=partition, until=until):
+                self._leases[partition] = until
+            case _ as never:
+                assert_never(never)
 
     def die(self) -> None:
         """The worker has gone: every command is ended."""

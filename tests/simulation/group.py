@@ -1,39 +1,16 @@
 """A consumer group with eager rebalances: all is revoked, then given out again."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
-
-from tests.simulation.loop import Call
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tests.simulation.process import Process
     from tests.simulation.world import World
 
 _SESSION_S = 1.5
-
-
-class GroupMember(Protocol):
-    """What a group knows of a process."""
-
-    boot: int
-    alive: bool
-    draining: bool
-
-    @property
-    def fit(self) -> bool:
-        """Whether it runs, and a broker hears of it."""
-
-    def later(self, delay: float, call: Call) -> None:
-        """Have it do something, unless it has died by then."""
-
-    def when_reached(self, call: Call) -> None:
-        """Have it do something now, or once a broker reaches it."""
-
-    def revoked(self) -> None:
-        """Learn that a rebalance is under way."""
-
-    def assigned(self, partitions: set[int]) -> None:
-        """Learn that it is over, and what is one's own now."""
 
 
 class Group:
@@ -43,31 +20,31 @@ class Group:
         owners: The member, and its boot, to which each partition was given last.
     """
 
-    def __init__(self, world: "World", partitions: int) -> None:
+    def __init__(self, world: World, partitions: int) -> None:
         self._world, self._loop, self._dice = world, world.loop, world.dice
         self._partitions = partitions
-        self.members: list[GroupMember] = []
+        self.members: list[Process] = []
         self.generation = 0
-        self.owners: dict[int, tuple[GroupMember, int]] = {}
+        self.owners: dict[int, tuple[Process, int]] = {}
         self.rebalancing = False
         #: Members of this generation, with their boot.
-        self._in: dict[GroupMember, int] = {}
+        self._in: dict[Process, int] = {}
 
-    def join(self, member: GroupMember) -> None:
+    def join(self, member: Process) -> None:
         """A member has started."""
         self._world.seen(member)
         self.rebalance()
 
-    def leave(self, member: GroupMember) -> None:
+    def leave(self, member: Process) -> None:
         """A member stops in good order."""
         self._in.pop(member, None)
         self.rebalance()
 
-    def silent(self, member: GroupMember) -> None:
+    def silent(self, member: Process) -> None:
         """A member has gone silent: after a session the others go on without it."""
         self._loop.at(self._loop.now + _SESSION_S, partial(self._expire, member, member.boot))
 
-    def back(self, member: GroupMember) -> None:
+    def back(self, member: Process) -> None:
         """A member can be reached again: it learns where it stands."""
         if member.draining:
             return
@@ -75,7 +52,7 @@ class Group:
             member.revoked()
             self.rebalance()
 
-    def _expire(self, member: GroupMember, boot: int) -> None:
+    def _expire(self, member: Process, boot: int) -> None:
         gone = not member.fit or member.boot != boot
         if gone and self._in.get(member) == boot:
             del self._in[member]
@@ -92,7 +69,7 @@ class Group:
         longest = 1.5 if self._world.in_trouble else 0.3
         self._loop.at(self._loop.now + self._dice.uniform(0.05, longest), self._complete)
 
-    def _tell_revoked(self, member: GroupMember, generation: int) -> None:
+    def _tell_revoked(self, member: Process, generation: int) -> None:
         if not self.rebalancing or generation != self.generation or member.draining:
             return
         if member.fit:
@@ -120,7 +97,7 @@ class Group:
             call = partial(self._tell_assigned, member, self.generation)
             member.later(self._dice.random() * 0.3, call)
 
-    def _tell_assigned(self, member: GroupMember, generation: int) -> None:
+    def _tell_assigned(self, member: Process, generation: int) -> None:
         if generation != self.generation or self.rebalancing or member.draining:
             return
         if not member.fit:
@@ -130,6 +107,6 @@ class Group:
             member.revoked()
             member.assigned(set(self.given_to(member)))
 
-    def given_to(self, member: GroupMember) -> Iterable[int]:
+    def given_to(self, member: Process) -> Iterable[int]:
         """Return the partitions that a member was given last."""
         return (p for p, (m, boot) in self.owners.items() if m is member and boot == m.boot)

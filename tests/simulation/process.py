@@ -9,6 +9,7 @@ from tests.simulation.log import Log
 from tests.simulation.loop import Call, moment
 
 if TYPE_CHECKING:
+    from tests.simulation.group import Group
     from tests.simulation.world import World
 
 #: Called with offset and append time once the broker has acknowledged.
@@ -22,8 +23,11 @@ class Process:
     Attributes:
         cut_until: Until then it reaches no broker.
         paused_until: Until then it does nothing at all (SIGSTOP).
+        group: The consumer group that it belongs to; a client has none.
         skew: Seconds that its wall clock is ahead; its monotonic clock has an origin of its own.
     """
+
+    group: "Group"
 
     def __init__(self, world: "World", name: str) -> None:
         self.world, self.name = world, name
@@ -73,6 +77,14 @@ class Process:
         """Do what this kind of process does at its start."""
         raise NotImplementedError
 
+    def revoked(self) -> None:
+        """Learn that a rebalance is under way."""
+        raise NotImplementedError
+
+    def assigned(self, partitions: set[int]) -> None:
+        """Learn that it is over, and what is one's own now."""
+        raise NotImplementedError
+
     def crash(self, down_s: float) -> None:
         """End at once, whatever is under way, and start again later."""
         if self.alive:
@@ -81,7 +93,7 @@ class Process:
             self.loop.at(self.loop.now + down_s, self.start)
 
     def later(self, delay: float, call: Call) -> None:
-        """Have it do something, unless it has died by then; when it runs again, if it is stopped."""
+        """Have it do something, once it is not stopped, unless it has died by then."""
         self.loop.at(self.loop.now + delay, partial(self._do, self.boot, call))
 
     def _do(self, boot: int, call: Call) -> None:

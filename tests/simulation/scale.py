@@ -9,11 +9,13 @@ from unittest.mock import patch
 from cronstream.core import due
 from cronstream.core.ledger import book, fold, state
 
-_SPANS: Final[list[tuple[Any, str, float]]] = [
-    (fold, "STALE", 4.0),
-    (book, "KEEP", 20.0),
-    (state, "WINDOW", 12.0),
-    (due, "REACH", 7.0),
+#: A later attempt that the broker got this long after it was judged is stale.
+STALE: Final = timedelta(seconds=4)
+_SPANS: Final[list[tuple[Any, str, timedelta]]] = [
+    (fold, "STALE", STALE),
+    (book, "KEEP", timedelta(seconds=20)),
+    (state, "WINDOW", timedelta(seconds=12)),
+    (due, "REACH", timedelta(seconds=7)),
 ]
 
 
@@ -21,6 +23,6 @@ _SPANS: Final[list[tuple[Any, str, float]]] = [
 def scaled_down() -> Iterator[None]:
     """Have minutes and hours take seconds, for a while."""
     with ExitStack() as stack:
-        for module, name, span_s in _SPANS:
-            stack.enter_context(patch.object(module, name, timedelta(seconds=span_s)))
+        for module, name, span in _SPANS:
+            stack.enter_context(patch.object(module, name, span))
         yield

@@ -1,5 +1,6 @@
 """Runs worlds from seeds, on one core or several, and counts what it sees."""
 
+import gc
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -47,7 +48,7 @@ def run_seeds(seeds: range, jobs: int) -> Iterator[Seen]:
     if jobs == 1:
         yield from map(run_seed, seeds)
         return
-    with get_context("fork").Pool(jobs) as pool:
+    with get_context("fork").Pool(jobs, gc.set_threshold, (100_000,)) as pool:
         yield from pool.imap_unordered(run_seed, seeds, chunksize=_CHUNK)
 
 

@@ -21,6 +21,7 @@ _KINDS = {
     "drain": 3,
     "run now": 2,
     "edits under a silent holder": 2,
+    "executor dies": 1,
 }
 
 
@@ -137,6 +138,10 @@ class Trouble:
         worker = self.dice.choice(self.world.workers)
         if worker.fit and not worker.draining:
             worker.drain(self.dice.choice((0.0, 1.0, 3.0)), self.dice.uniform(0.2, 3))
+
+    def _executor_dies(self) -> None:
+        if holders := [w for w in self.world.workers if w.alive and w.member.holding]:
+            self.dice.choice(holders).lose_executor(self.dice.uniform(0.2, 3))
 
     def _run_now(self) -> None:
         self.world.run_now(self.dice.choice(list(self.world.file)))

@@ -1,11 +1,11 @@
 """A worker: a real `Member`, with what it reads, sends and starts modelled."""
 
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cronstream.core.ledger import fold
 from cronstream.core.ledger.actions import Action, Append, Publish
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.member import Member
@@ -14,12 +14,13 @@ from cronstream.core.records import Forwarded, Outcome, Run
 from tests.simulation.executor import SimExecutor
 from tests.simulation.group import Group
 from tests.simulation.process import Process
+from tests.simulation.scale import STALE
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 #: Between two turns while something is live.
-_TURN_S = 0.25
+_TURN_S = 0.3
 
 
 class SimWorker(Process):
@@ -53,6 +54,13 @@ class SimWorker(Process):
             self.group.silent(self)
         super().crash(down_s)
 
+    def lose_executor(self, down_s: float) -> None:
+        """Its executor is killed, so it ends itself, but not at once."""
+        self.executor.die()
+        self.member.abandon()
+        self._soon()
+        self.later(self.dice.uniform(0.01, 1.0), partial(self.crash, down_s))
+
     def drain(self, patience_s: float, down_s: float) -> None:
         """Stop in good order."""
         self.draining = True
@@ -64,10 +72,10 @@ class SimWorker(Process):
         self.group.leave(self)
         self.member.assigned([], self._load)
         self._turn()
-        self.later(patience_s, partial(self._end_all, down_s))
+        self.later(patience_s, self._end_all)
         self._stop_when_done(down_s, self.loop.now + patience_s + 4)
 
-    def _end_all(self, down_s: float) -> None:
+    def _end_all(self) -> None:
         if self.member.holding:
             self.member.end_all(Outcome.INTERRUPTED, "its worker was told to stop")
             self._turn()
@@ -185,15 +193,14 @@ class SimWorker(Process):
     def _publish(self, action: Publish) -> None:
         """Publish what was decided; once all is acknowledged, say so in the log."""
         topics, count = self.world.topics, len(action.messages)
-        log_times: list[bool] = []
+        stale: list[bool] = []
 
-        def acknowledged(record: Any, at: Any) -> None:
-            log_times.append(
-                isinstance(record, Run) and bool(record.as_of) and at - record.as_of > fold.STALE
-            )
-            if len(log_times) < count:
+        def acknowledged(record: Any, _: int, at: datetime) -> None:
+            as_of = record.as_of if isinstance(record, Run) else None
+            stale.append(as_of is not None and at - as_of > STALE)
+            if len(stale) < count:
                 return
-            if any(log_times):
+            if any(stale):
                 self.world.count["published again"] += 1
                 self.member.publish_again(action)
                 self._soon()
@@ -203,7 +210,7 @@ class SimWorker(Process):
 
         for topic, record in action.messages:
             log = topics.log(topic, topics.partition_of(action.job))
-            self.put(log, record, lambda _, at, record=record: acknowledged(record, at))
+            self.put(log, record, partial(acknowledged, record))
 
     def reported(self, reports: "list[partial[None]]") -> None:
         """Take what the executor reports."""

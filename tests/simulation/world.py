@@ -151,7 +151,7 @@ class World:
         return [
             job
             for name, job in self.file.items()
-            if name not in known or known[name].derive(effective_from=None) != job
+            if name not in known or _what_is_edited(known[name]) != _what_is_edited(job)
         ]
 
     def edit(self, name: str, every_s: int | None) -> None:
@@ -220,6 +220,10 @@ class World:
             and owner.ledger.next_offset == len(worker.logs[partition].messages)
             for partition, owner in owners.items()
         )
+
+
+def _what_is_edited(job: Job) -> tuple[str, bool]:
+    return job.schedule, job.removed
 
 
 def _last_of_each(jobs: Log) -> dict[str, Job]:

@@ -125,11 +125,13 @@ async def test_a_record_that_no_message_can_hold_is_refused_before_it_is_sent(
 async def test_raw_bytes_have_a_message_of_their_own(
     publisher: Publisher, producer: FakeProducer
 ) -> None:
-    futures = [publisher.put_raw("q", 0, b"\xff", {"reason": "bad"}) for _ in range(2)]
+    futures = [publisher.put_raw("q", 0, b"\xff", {"reason": "bad"})]
+    futures += [publisher.put_raw("q", 0, None, {}), publisher.append("q", 0, _beat(0))]
     producer.open.set()
     await asyncio.gather(*futures)
 
-    assert [sent["value"] for sent in producer.taken] == [b"\xff", b"\xff"]
+    assert [sent["value"] for sent in producer.taken[:2]] == [b"\xff", None]
+    assert _numbers(producer.taken[2]["value"]) == [0]
     assert producer.taken[0]["headers"] == [("reason", b"bad")]
 
 

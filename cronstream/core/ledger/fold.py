@@ -8,7 +8,7 @@ The rules are those of the design, section 3.1; each method names the ones that 
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.state import (
@@ -272,6 +272,8 @@ class Ledger(Book):
             case Discard(reason=reason):
                 self.say(live.run, "finished", describe(attempt))
                 self._effect(live, Effect.DISCARD, reason)
+            case _ as never:
+                assert_never(never)
 
     def _again(self, live: LiveRun, attempt: Attempt) -> None:
         """Rule 9: an attempt that was lost or interrupted costs none of the attempts left."""

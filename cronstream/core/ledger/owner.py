@@ -55,8 +55,12 @@ class Owner:
         return self.barrier is not None
 
     def hear(self, worker: str, mono: float) -> None:
-        """Note that an entry by which a worker shows it is there has been read."""
-        self.heard[worker] = mono
+        """Note that an entry by which a worker shows it is there has been read.
+
+        Of what comes before the barrier only the log knows how old it is.
+        """
+        if self.barrier is not None:
+            self.heard[worker] = mono
         if worker == self.me:
             if mono - self.contact > 3 * self.timing.beat_s:
                 self.resumed = mono

@@ -1,0 +1,214 @@
+"""``check``, ``jobs`` and ``next``: what is on standard output, and the exit status."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cronstream import clock
+from cronstream.cli.main import main
+from cronstream.settings import settings
+from tests.builders import NOON
+
+GOOD = """\
+version: 1
+clusters: {cluster-a: , cluster-b: }
+jobs:
+  - {name: hourly, cluster: cluster-a, schedule: "@hourly", command: "true", max_attempts: 3}
+  - name: berlin
+    cluster: cluster-b
+    schedule: "30 14 * * *"
+    timezone: Europe/Berlin
+    command: [echo, "a\\tb"]
+    env: {KEY: value}
+"""
+BAD = GOOD.replace("@hourly", "61 * * * *").replace("cluster: cluster-b", "cluster: cluster-c")
+
+
+@pytest.fixture(autouse=True)
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A good crontab, where settings say; it is noon."""
+    path = tmp_path / "crontab.yaml"
+    path.write_text(GOOD)
+    monkeypatch.setenv("CRONSTREAM_CRONTAB", str(path))
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+    settings.cache_clear()
+    return path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def objects(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+# -- check ---------------------------------------------------------------------------------------
+
+
+def test_a_good_crontab_is_said_on_standard_error_only(path: Path) -> None:
+    result = run("check")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"{path}: 2 jobs in 2 clusters, no problems\n"
+
+
+def test_every_problem_is_a_line_that_editors_can_follow(path: Path) -> None:
+    path.write_text(BAD)
+    result = run("check")
+    assert result.exit_code == 1
+    first, second = result.stdout.splitlines()
+    assert first.startswith(f"{path}:4:50: job 'hourly': schedule '61 * * * *': minute '61' is out")
+    assert second.startswith(f"{path}:6:14: job 'berlin': cluster 'cluster-c' is not known")
+    assert result.stderr == f"{path}: 2 problems\n"
+
+
+def test_every_problem_is_an_object_for_programs(path: Path) -> None:
+    path.write_text(BAD)
+    result = run("check", "--json")
+    assert result.exit_code == 1
+    first, second = objects(result)
+    assert (first["file"], first["line"], first["column"]) == (str(path), 4, 50)
+    assert second["problem"].startswith("job 'berlin': cluster 'cluster-c' is not known")
+
+
+def test_another_file_can_be_named(tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text("")
+    result = run("check", str(other))
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"{other}:1:1: the crontab is empty")
+
+
+def test_a_file_that_is_not_there_is_a_problem_without_a_line(tmp_path: Path) -> None:
+    result = run("check", str(tmp_path / "none"))
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"{tmp_path / 'none'}: there is no such file")
+    assert set(objects(run("check", "--json", str(tmp_path / "none")))[0]) == {"file", "problem"}
+
+
+def test_what_a_file_says_cannot_reach_the_terminal(path: Path) -> None:
+    path.write_text(GOOD.replace("name: hourly", 'name: "\\e[2J"'))
+    result = run("check")
+    assert result.exit_code == 1
+    assert "\x1b" not in result.output
+
+
+# -- jobs ----------------------------------------------------------------------------------------
+
+
+def test_jobs_are_listed_with_when_each_is_due_next() -> None:
+    result = run("jobs")
+    assert result.exit_code == 0
+    assert [" ".join(line.split()) for line in result.stdout.splitlines()] == [
+        "JOB CLUSTER SCHEDULE ZONE ATTEMPTS NEXT DUE",
+        "hourly cluster-a @hourly UTC 3 2026-01-01T13:00:00Z",
+        "berlin cluster-b 30 14 * * * Europe/Berlin 1 2026-01-01T13:30:00Z",
+    ]
+
+
+def test_jobs_as_json_have_every_setting_with_its_default() -> None:
+    hourly, berlin = objects(run("jobs", "--json"))
+    assert hourly["next"] == "2026-01-01T13:00:00Z"
+    assert hourly["backoff"] == {"first_s": 15.0, "factor": 2.0, "ceiling_s": 3600.0, "jitter": 0.1}
+    assert hourly["retry_on"] == {"statuses": None, "timeouts": True}
+    assert berlin["command"] == ["echo", "a\tb"]
+    assert berlin["env"] == {"KEY": "value"}
+    assert not {"effective_from", "removed"} & hourly.keys()
+
+
+def test_a_crontab_without_jobs_lists_nothing_and_says_so(path: Path) -> None:
+    path.write_text("version: 1\nclusters: {a: }\njobs: []\n")
+    result = run("jobs")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "there are no jobs in it" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["jobs", "next"])
+def test_of_a_bad_crontab_nothing_is_listed_but_its_problems(path: Path, command: str) -> None:
+    path.write_text(BAD)
+    result = run(command)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.count(f"cronstream: {path}: line ") == 2
+
+
+# -- next ----------------------------------------------------------------------------------------
+
+
+def dues(*arguments: str) -> list[tuple[str, str]]:
+    return [(line["job"], line["due"]) for line in objects(run("next", "--json", *arguments))]
+
+
+def test_the_next_due_times_of_all_jobs_are_merged_in_the_order_of_time() -> None:
+    assert dues("--count", "4") == [
+        ("hourly", "2026-01-01T13:00:00Z"),
+        ("berlin", "2026-01-01T13:30:00Z"),
+        ("hourly", "2026-01-01T14:00:00Z"),
+        ("hourly", "2026-01-01T15:00:00Z"),
+    ]
+
+
+def test_one_job_alone_can_be_asked_for() -> None:
+    assert dues("berlin", "--count", "2") == [
+        ("berlin", "2026-01-01T13:30:00Z"),
+        ("berlin", "2026-01-02T13:30:00Z"),
+    ]
+
+
+def test_ten_due_times_are_shown_if_no_count_is_given() -> None:
+    assert len(dues()) == 10
+
+
+@pytest.mark.parametrize(
+    "start", ["2026-07-01", "2026-07-01T00:00Z", "2026-07-01T02:00+02:00", "2026-07-01T00:00"]
+)
+def test_the_search_begins_where_one_says_in_utc_if_no_zone_is_given(start: str) -> None:
+    assert dues("berlin", "--count", "1", "--from", start) == [("berlin", "2026-07-01T12:30:00Z")]
+
+
+def test_a_due_time_is_shown_in_utc_and_by_the_jobs_own_clock() -> None:
+    result = run("next", "berlin", "--count", "1", "--from", "2026-07-01")
+    assert result.exit_code == 0
+    titles, row = result.stdout.splitlines()
+    assert titles.split() == ["DUE", "LOCAL", "TIME", "ZONE", "JOB", "CLUSTER"]
+    assert " ".join(row.split()) == (
+        "2026-07-01T12:30:00Z Wed 2026-07-01 14:30:00 +0200 Europe/Berlin berlin cluster-b"
+    )
+    [line] = objects(run("next", "berlin", "--count", "1", "--json", "--from", "2026-07-01"))
+    assert line["local"] == "2026-07-01T14:30:00+02:00"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["hurly"], "No job 'hurly' in the crontab. Did you mean 'hourly'?"),
+        (["xyz"], "No job 'xyz' in the crontab. See 'cronstream jobs'."),
+        (["--from", "tomorrow"], "'tomorrow' is no time; write it like 2026-03-29"),
+        (["--from", "0001-01-01T00:00+14:00"], "is no time"),
+        (["--count", "0"], "0 is not in the range"),
+    ],
+)
+def test_wrong_usage_has_status_2_and_a_remedy(arguments: list[str], sentence: str) -> None:
+    result = run("next", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert sentence in " ".join(result.stderr.split())
+
+
+def test_at_the_end_of_the_calendar_nothing_is_due_and_that_is_said() -> None:
+    result = run("next", "--from", "9999-12-31T23:59")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "nothing is due" in result.stderr
+
+
+def test_the_clock_is_asked_only_where_nobody_says_from_when(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    later: datetime = NOON + timedelta(days=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert dues("berlin", "--count", "1") == [("berlin", "2026-01-02T13:30:00Z")]
+    assert dues("berlin", "--count", "1", "--from", "2026-01-01") == [
+        ("berlin", "2026-01-01T13:30:00Z")
+    ]

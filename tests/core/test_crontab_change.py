@@ -1,0 +1,90 @@
+"""What differs between two crontabs."""
+
+from typing import Any
+
+import pytest
+
+from cronstream.core.codec import decode, encode
+from cronstream.core.crontab_change import Change, compare, describe
+from cronstream.core.records import Backoff, Delivery, Job, RetryOn
+from tests.builders import NOON
+
+
+def a_job(name: str = "backup", **fields: Any) -> Job:
+    values = {"cluster": "cluster-a", "schedule": "@hourly", "timezone": "UTC", "command": "true"}
+    return Job(name=name, **{**values, **fields})
+
+
+def test_jobs_are_added_removed_and_changed_by_name() -> None:
+    old = [a_job("a"), a_job("b"), a_job("c")]
+    new = [a_job("d"), a_job("c", command="false"), a_job("a")]
+    change = compare(old, new)
+    assert change == Change(added=(new[0],), removed=(old[1],), changed=(new[1],), before=(old[2],))
+
+
+def test_the_same_jobs_in_another_order_are_no_change() -> None:
+    assert not compare([a_job("a"), a_job("b")], [a_job("b"), a_job("a")])
+
+
+def test_since_when_a_job_holds_makes_no_difference() -> None:
+    assert not compare([a_job(effective_from=NOON)], [a_job()])
+
+
+def test_a_job_that_comes_back_from_the_topic_is_the_same() -> None:
+    job = a_job(
+        command=["a", "b"],
+        env={"A": "b"},
+        backoff=Backoff(first_s=1.0),
+        retry_on=RetryOn(statuses=[1]),
+        delivery=Delivery.AT_MOST_ONCE,
+        timeout_s=5.0,
+    )
+    assert not compare([decode(encode(job.derive(effective_from=NOON)), Job)], [job])
+
+
+def test_a_job_that_was_removed_before_is_added_when_it_comes_back() -> None:
+    assert compare([a_job(removed=True)], [a_job()]) == Change(added=(a_job(),))
+    assert not compare([a_job(removed=True)], [])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ({}, {"schedule": "*/5 * * * *"}, "schedule '@hourly' → '*/5 * * * *'"),
+        ({}, {"max_attempts": 3, "cwd": "/srv"}, "max_attempts 1 → 3, cwd none → '/srv'"),
+        ({"timeout_s": 90.0}, {}, "timeout 1m30s → none"),
+        ({}, {"grace_s": 3600.0}, "grace 10s → 1h"),
+        ({}, {"delivery": Delivery.AT_MOST_ONCE}, "delivery 'at_least_once' → 'at_most_once'"),
+        (
+            {"backoff": Backoff(first_s=5.0, factor=1.5, jitter=0.0)},
+            {},
+            "backoff 5s times 1.5 up to 1h, jitter 0 → 15s times 2 up to 1h, jitter 0.1",
+        ),
+        (
+            {},
+            {"retry_on": RetryOn(statuses=[1, 75], timeouts=False)},
+            "retry_on statuses all, timeouts true → statuses [1, 75], timeouts false",
+        ),
+        ({}, {"command": ["a", "b"]}, "command 'true' → ['a', 'b']"),
+        ({}, {"command": "x" * 100}, f"command 'true' → '{'x' * 58}…"),
+    ],
+)
+def test_a_change_is_told_in_one_line_with_what_was_and_what_is(
+    before: dict[str, Any], after: dict[str, Any], line: str
+) -> None:
+    assert describe(compare([a_job(**before)], [a_job(**after)])) == [f"job backup: {line}"]
+
+
+def test_the_values_of_variables_are_not_told() -> None:
+    change = compare(
+        [a_job(env={"KEPT": "x", "TOKEN": "old-secret", "GONE": "y"})],
+        [a_job(env={"KEPT": "x", "TOKEN": "new-secret"})],
+    )
+    assert describe(change) == ["job backup: env changed (GONE, TOKEN)"]
+
+
+def test_added_and_removed_jobs_have_a_line_each() -> None:
+    assert describe(compare([a_job("a")], [a_job("b")])) == [
+        "job b added (cluster-a, @hourly)",
+        "job a removed",
+    ]

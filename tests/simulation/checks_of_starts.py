@@ -1,0 +1,101 @@
+"""What was started, and who was silent meanwhile: attempts, overlaps, losses."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+
+from cronstream.core.records import Outcome
+from tests.simulation.executor import Start
+from tests.simulation.loop import seconds
+from tests.simulation.world import World
+
+#: An attempt may start this much early: the clocks differ, and times are in milliseconds.
+_EARLY_S = 0.21
+_FOR_EVER = float("inf")
+
+
+def faults_of_starts(world: World, with_verdict: set[str]) -> Iterator[str]:
+    """Yield what is wrong with the commands that were started.
+
+    Args:
+        world: Whose commands.
+        with_verdict: Ids of the runs that have a verdict.
+    """
+    starts = defaultdict(list)
+    for start in world.starts:
+        starts[start.run.id].append(start)
+    for run, found in starts.items():
+        if run not in with_verdict:
+            yield f"started, but without a verdict: {run}"
+        yield from _of_run(world, found)
+
+
+def _of_run(world: World, starts: list[Start]) -> Iterator[str]:
+    run = starts[0].run.id
+    world.count["starts"] += len(starts)
+    numbers = [start.run.attempt for start in starts]
+    for number, times in Counter(numbers).items():
+        if times > 1:
+            yield f"attempt {number} started {times} times: {run}"
+    for start in starts:
+        early = seconds(start.run.not_before) - start.at
+        if early > _EARLY_S:
+            yield f"started {early:.3f} s early: {run} attempt {start.run.attempt}"
+    for before, after in pairwise(starts):
+        yield from _of_two(world, before, after)
+
+
+def _of_two(world: World, before: Start, after: Start) -> Iterator[str]:
+    run, once = after.run, after.run.delivery == "at_most_once"
+    if once and before.outcome is not Outcome.FAILED:
+        yield f"at_most_once, yet started again: {run.id} after it {before.outcome}"
+    done = before.outcome is Outcome.SUCCEEDED
+    if done and not _was_silent(world, before, after, or_dead=True):
+        yield f"started again after it succeeded: {run.id} attempt {run.attempt}"
+    if before.run.attempt >= run.attempt:
+        yield f"attempt {run.attempt} started after attempt {before.run.attempt}: {run.id}"
+    if before.end is None or before.end > after.at + 0.001:
+        world.count["overlaps"] += 1
+        if not _was_silent(world, before, after):
+            yield f"attempts {before.run.attempt} and {run.attempt} at once: {run.id}"
+
+
+def _was_silent(world: World, before: Start, after: Start, *, or_dead: bool = False) -> bool:
+    """Whether the first one's worker was cut off or stopped for about a lease meanwhile.
+
+    What it started when it had been silent for longer than the fence nothing explains.
+    """
+    lease, fence = world.timing.lease_s, world.timing.fence_s
+    spans = [
+        (start, end)
+        for process, start, end in world.silences
+        if process == before.worker and (or_dead or end < _FOR_EVER)
+    ]
+    may_start = any(before.at <= start + fence + 0.05 for start, _ in spans)
+    return may_start and silence(spans, before.at - lease, after.at) >= _about_a_lease(world)
+
+
+def _about_a_lease(world: World) -> float:
+    """Return the silence that, with messages that take long, may cost a worker its lease."""
+    return world.timing.lease_s - world.timing.beat_s - 4 * world.slowest_s - 0.3
+
+
+def silence(spans: list[tuple[float, float]], start: float, end: float) -> float:
+    """Return how long of a time some spans take, together."""
+    total, covered = 0.0, start
+    for first, last in sorted(spans):
+        until = min(last, end)
+        if until > max(first, covered):
+            total, covered = total + until - max(first, covered), until
+    return total
+
+
+def false_losses(world: World, losses: list[tuple[datetime, str]]) -> Iterator[str]:
+    """Who was taken for lost was silent; a broker that nobody reaches makes nobody lost."""
+    for at, worker in losses:
+        world.count["lost workers"] += 1
+        spans = [(start, end) for process, start, end in world.silences if process == worker]
+        now = seconds(at)
+        if silence(spans, now - 2 * world.timing.lease_s, now) < _about_a_lease(world):
+            yield f"{worker} was taken for lost at {now:.3f}, but was not silent"

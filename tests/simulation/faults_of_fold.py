@@ -1,0 +1,113 @@
+"""What if the fold broke a rule? Planted faults."""
+
+from typing import Any
+
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.state import LiveRun, Mark, State
+from cronstream.core.records import (
+    Claimed,
+    Finished,
+    Lost,
+    Released,
+    Run,
+    Skip,
+    Started,
+    Withdrawal,
+)
+from tests.simulation.planting import fault
+
+
+@fault("11: scheduled runs are not deduplicated", Mark, "knows")
+def _knows_nothing(_mark: Mark, _due: Any) -> bool:
+    return False
+
+
+@fault("11: later attempts are not deduplicated", Ledger, "_later_attempt")
+def _takes_every_later_attempt(ledger: Ledger, run: Run) -> None:
+    live = ledger.live.get(run.id)
+    if live is None or live.state is State.DECIDING:
+        ledger.enter(run)
+
+
+@fault("1: a claim is not compared with the version", Ledger, "_claimed")
+def _last_claim_wins(ledger: Ledger, entry: Claimed) -> None:
+    ledger.hear(entry.worker, entry.number)
+    live = ledger.live.get(entry.run)
+    if live is None or live.state not in {State.QUEUED, State.CLAIMED}:
+        return
+    ledger.unindex(live.run.id)
+    live.state, live.holder, live.claim = State.CLAIMED, entry.worker, entry.version
+    live.version = ledger.offset
+    ledger.index(live)
+
+
+@fault("1: a holder's entry is not compared with the claim", Ledger, "_standing")
+def _any_claim_stands(ledger: Ledger, entry: Released | Started | Finished) -> LiveRun | None:
+    live = ledger.live.get(entry.run)
+    return live if live and live.held else None
+
+
+@fault("7: Lost is taken although a newer heartbeat came", Ledger, "_lost")
+def _lost_whatever_was_heard(ledger: Ledger, entry: Lost) -> None:
+    beat = ledger.beats.get(entry.worker)
+    _lost(ledger, Lost(worker=entry.worker, number=beat.number if beat else entry.number))
+
+
+_lost = Ledger._lost
+
+
+@fault("12: runs of any revision enter", Mark, "in_force")
+def _any_revision_holds(_mark: Mark, _revision: int | None, _due: Any) -> bool:
+    return True
+
+
+@fault("12: an edit does not lower the mark", Mark, "lower_to")
+def _mark_stays(_mark: Mark, _effective_from: Any) -> None:
+    return None
+
+
+@fault("13: a claimed run is withdrawn without its holder", Ledger, "_give_way")
+def _withdrawn_from_under_its_holder(ledger: Ledger, live: LiveRun, entry: Withdrawal) -> None:
+    run = live.run
+    if run.scheduled_at < entry.effective_from or (run.revision or 0) >= entry.revision:
+        return
+    if not live.begun and live.state in {State.QUEUED, State.CLAIMED}:
+        ledger._withdraw(live)
+
+
+@fault("13: a successor is not cleared by a later edit", Ledger, "_give_way")
+def _successor_stays(ledger: Ledger, live: LiveRun, entry: Withdrawal) -> None:
+    successor = live.successor
+    _give_way(ledger, live, entry)
+    live.successor = successor
+
+
+@fault("13: a successor is not cleared by a later edit", Ledger, "_reopen")
+def _successor_enters_unchecked(ledger: Ledger, live: LiveRun) -> None:
+    if not live.asked or not isinstance(live.successor, Run):
+        _reopen(ledger, live)
+        return
+    ledger.mark(live.run.job).raise_to(live.run.scheduled_at)
+    ledger._withdraw(live)
+    ledger.enter(live.successor)
+
+
+_give_way, _reopen = Ledger._give_way, Ledger._reopen
+
+
+@fault("13: a run that gave way has no successor", Ledger, "_succeed")
+def _no_successor(ledger: Ledger, _live: LiveRun, _newer: Run | Skip) -> None:
+    ledger.refused["duplicate"] += 1
+
+
+@fault("13: at_most_once: Started after a withdrawal is taken", Ledger, "_started")
+def _started_after_withdrawal(ledger: Ledger, entry: Started) -> None:
+    live = ledger._standing(entry)
+    if live is not None and live.state is State.CLAIMED:
+        live.begun, live.state = True, State.RUNNING
+
+
+@fault("9: at_most_once is made again after a loss", Ledger, "_again")
+def _made_again(ledger: Ledger, live: LiveRun, _attempt: Any) -> None:
+    live.run = live.run.derive(attempt=live.run.attempt + 1)
+    ledger.queue(live)

@@ -1,0 +1,333 @@
+"""The crontab's file: read once, and watched."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from cronstream import crontab_file
+from cronstream.core.crontab import MAX_BYTES, Crontab
+from cronstream.crontab_file import read_crontab, watch_crontab
+from cronstream.errors import CrontabError
+
+#: A change has to be told within this.
+WITHIN_S = 2.0
+
+
+def text(*clusters: str) -> str:
+    return f"version: 1\nclusters: {{{', '.join(f'{name}: ' for name in clusters)}}}\njobs: []\n"
+
+
+def write(path: Path, content: str) -> None:
+    path.write_text(content)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def touch(path: Path) -> None:
+    path.touch()
+
+
+class Watching:
+    """A watch that goes on beside the test, and what it tells."""
+
+    def __init__(self) -> None:
+        self._found: asyncio.Queue[Crontab | CrontabError] = asyncio.Queue()
+
+    async def watch(self, path: Path, stop: asyncio.Event) -> None:
+        async for found in watch_crontab(path, stop):
+            self._found.put_nowait(found)
+
+    async def told(self) -> str:
+        """Return the next thing told: the clusters' names, or the first problem."""
+        async with asyncio.timeout(WITHIN_S):
+            found = await self._found.get()
+        if isinstance(found, CrontabError):
+            return found.problems[0]
+        return " ".join(cluster.name for cluster in found.clusters)
+
+    async def tells(self, expected: str) -> None:
+        """Wait until it is told, whatever is told before."""
+        async with asyncio.timeout(WITHIN_S):
+            while await self.told() != expected:
+                pass
+
+    def is_silent(self) -> bool:
+        return self._found.empty()
+
+
+@asynccontextmanager
+async def a_watch(path: Path) -> AsyncIterator[Watching]:
+    watching, stop = Watching(), asyncio.Event()
+    task = asyncio.create_task(watching.watch(path, stop))
+    try:
+        yield watching
+    finally:
+        stop.set()
+        async with asyncio.timeout(WITHIN_S):
+            await task
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "crontab.yaml"
+    path.write_text(text("a"))
+    return path
+
+
+@pytest.fixture(params=["heard", "looked at"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once with the folder's watch alone, once with the looks alone."""
+    if request.param == "looked at":
+
+        async def hear_nothing(_: Path, __: asyncio.Event) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(crontab_file, "_listen", hear_nothing)
+        monkeypatch.setattr(crontab_file, "_POLL_S", 0.2)
+    else:
+        monkeypatch.setattr(crontab_file, "_POLL_S", 60.0)
+
+
+both_ways = pytest.mark.usefixtures("_way")
+
+
+# -- reading -------------------------------------------------------------------------------------
+
+
+def test_a_good_file_is_a_crontab(path: Path) -> None:
+    assert [cluster.name for cluster in read_crontab(path).clusters] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        (b"version: 1\nclusters: \xff\xfe", "line 2, column 11: no UTF-8 from here on; save the"),
+        (text("a").encode("utf-16"), "line 1, column 1: no UTF-8 from here on"),
+        (b"", "line 1, column 1: the crontab is empty"),
+        (b"x" * (MAX_BYTES + 5), "the file is larger than 16 MiB"),
+    ],
+)
+def test_a_bad_file_is_an_error_with_its_name_and_place(
+    path: Path, raw: bytes, problem: str
+) -> None:
+    path.write_bytes(raw)
+    with pytest.raises(CrontabError) as caught:
+        read_crontab(path)
+    assert caught.value.source == str(path)
+    assert problem in caught.value.problems[0]
+
+
+def test_a_file_that_is_not_there_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(CrontabError, match="there is no such file; create it, or name another"):
+        read_crontab(tmp_path / "nowhere" / "crontab.yaml")
+
+
+def test_what_is_no_file_is_an_error_and_holds_nobody_up(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (tmp_path, pipe):
+        with pytest.raises(CrontabError, match="is not a regular file"):
+            read_crontab(path)
+
+
+def test_a_link_to_itself_is_an_error_with_the_systems_words(tmp_path: Path) -> None:
+    path = tmp_path / "crontab.yaml"
+    path.symlink_to(path)
+    with pytest.raises(CrontabError, match=r"cannot be read: .*; name another file"):
+        read_crontab(path)
+
+
+def test_a_file_that_may_not_be_read_is_an_error_with_a_remedy(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError  # What root is never told.
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(CrontabError, match="may not be read by this user; change its permissions"):
+        read_crontab(path)
+
+
+# -- watching ------------------------------------------------------------------------------------
+
+
+@both_ways
+async def test_the_file_is_told_at_once_and_an_edit_in_place_within_two_seconds(path: Path) -> None:
+    async with a_watch(path) as watching:
+        assert await watching.told() == "a"
+        write(path, text("a", "b"))
+        assert await watching.told() == "a b"
+
+
+@both_ways
+async def test_a_rename_over_the_file_is_told_each_time(path: Path) -> None:
+    async with a_watch(path) as watching:
+        await watching.told()
+        for name in ("b", "c", "d"):
+            fresh = path.with_suffix(".new")
+            write(fresh, text(name))
+            fresh.rename(path)
+            assert await watching.told() == name
+
+
+@both_ways
+async def test_a_file_that_goes_and_comes_back_is_told_both_times(path: Path) -> None:
+    async with a_watch(path) as watching:
+        await watching.told()
+        remove(path)
+        assert "there is no such file" in await watching.told()
+        write(path, text("b"))
+        assert await watching.told() == "b"
+
+
+@both_ways
+async def test_a_link_that_points_elsewhere_is_told(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    write(other, text("other"))
+    link = tmp_path / "links" / "crontab.yaml"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    async with a_watch(link) as watching:
+        assert await watching.told() == "a"
+        fresh = link.with_suffix(".new")
+        fresh.symlink_to(other)
+        fresh.rename(link)
+        assert await watching.told() == "other"
+        write(other, text("edited"))
+        assert await watching.told() == "edited"
+
+
+@both_ways
+async def test_a_config_map_of_kubernetes_that_is_updated_is_told(tmp_path: Path) -> None:
+    """crontab.yaml → ..data/crontab.yaml, ..data → a folder that is made anew for each update."""
+
+    def update(number: int) -> None:
+        folder = tmp_path / f"..{number}"
+        folder.mkdir()
+        (folder / "crontab.yaml").write_text(text(f"a{number}"))
+        fresh = tmp_path / "..data_tmp"
+        fresh.symlink_to(folder.name)
+        fresh.rename(tmp_path / "..data")
+
+    update(1)
+    path = tmp_path / "crontab.yaml"
+    path.symlink_to("..data/crontab.yaml")
+    async with a_watch(path) as watching:
+        assert await watching.told() == "a1"
+        for number in (2, 3):
+            update(number)
+            assert await watching.told() == f"a{number}"
+
+
+@both_ways
+async def test_a_folder_that_is_a_link_and_is_swapped_is_told(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "crontab.yaml").write_text(text("other"))
+    (tmp_path / "current").symlink_to(path.parent)
+    async with a_watch(tmp_path / "current" / "crontab.yaml") as watching:
+        assert await watching.told() == "a"
+        fresh = tmp_path / "fresh"
+        fresh.symlink_to(other)
+        fresh.rename(tmp_path / "current")
+        assert await watching.told() == "other"
+
+
+async def test_a_folder_that_is_not_there_yet_is_told_once_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "later" / "crontab.yaml"
+    async with a_watch(path) as watching:
+        assert "there is no such file" in await watching.told()
+        path.parent.mkdir()
+        write(path, text("a"))
+        assert await watching.told() == "a"
+
+
+async def test_a_folder_that_is_made_anew_is_told(path: Path) -> None:
+    async with a_watch(path) as watching:
+        await watching.told()
+        path.parent.rename(path.parent.with_name("former"))
+        path.parent.mkdir()
+        write(path, text("anew"))
+        await watching.tells("anew")
+        write(path, text("edited"))
+        await watching.tells("edited")
+
+
+async def test_a_broken_file_is_told_once_and_not_at_each_look(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, looks = crontab_file._look, itertools.count()
+    loop, looked_often = asyncio.get_running_loop(), asyncio.Event()
+
+    def counted(path: Path) -> crontab_file._Content:
+        if next(looks) == 10:
+            loop.call_soon_threadsafe(looked_often.set)
+        return look(path)
+
+    monkeypatch.setattr(crontab_file, "_look", counted)
+    monkeypatch.setattr(crontab_file, "_POLL_S", 0.02)
+    write(path, "version: 1\njobs: [")
+    async with a_watch(path) as watching:
+        assert "not valid YAML" in await watching.told()
+        async with asyncio.timeout(WITHIN_S):
+            await looked_often.wait()
+        assert watching.is_silent()
+        write(path, text("good"))
+        assert await watching.told() == "good"
+
+
+async def test_a_file_that_is_touched_or_rewritten_the_same_is_not_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crontab_file, "_POLL_S", 0.02)
+    async with a_watch(path) as watching:
+        await watching.told()
+        touch(path)
+        write(path, text("a"))
+        write(path, text("b"))
+        assert await watching.told() == "b"
+
+
+async def test_a_half_written_file_is_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = text("b").encode()
+    pieces = [whole[:20], whole[:30], whole, whole]
+    looks = iter([crontab_file._Content(text("a").encode())])
+
+    def look(_: Path) -> crontab_file._Content:
+        first = next(looks, None)
+        return first or crontab_file._Content(pieces.pop(0) if len(pieces) > 1 else whole)
+
+    monkeypatch.setattr(crontab_file, "_look", look)
+    monkeypatch.setattr(crontab_file, "_POLL_S", 0.01)
+    monkeypatch.setattr(crontab_file, "_SETTLE_S", 0.0)
+    async with a_watch(path) as watching:
+        assert await watching.told() == "a"
+        assert await watching.told() == "b"
+
+
+async def test_a_watch_that_is_to_stop_has_stopped_within_two_seconds(path: Path) -> None:
+    async with a_watch(path) as watching:
+        await watching.told()
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert others == []
+
+
+async def test_a_watch_that_is_cancelled_leaves_nothing_behind(path: Path) -> None:
+    watching = Watching()
+    task = asyncio.create_task(watching.watch(path, asyncio.Event()))
+    await watching.told()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asyncio.all_tasks() == {asyncio.current_task()}

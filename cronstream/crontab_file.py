@@ -63,8 +63,8 @@ async def watch_crontab(path: Path, stop: asyncio.Event) -> AsyncIterator[Cronta
     a symbolic link that points elsewhere, a file that went or came back. A content that is not
     valid is told once, as the error that it is.
     """
-    heard = asyncio.Event()
-    listening = asyncio.create_task(_listen(path, heard), name=f"watch {path}")
+    heard, ended = asyncio.Event(), asyncio.Event()
+    listening = asyncio.create_task(_listen(path, heard, ended), name=f"watch {path}")
     try:
         known, content = None, await asyncio.to_thread(_look, path)
         while not stop.is_set():
@@ -75,7 +75,8 @@ async def watch_crontab(path: Path, stop: asyncio.Event) -> AsyncIterator[Cronta
             heard.clear()
             content = await _settled(path, known)
     finally:
-        listening.cancel()
+        # Told and not cancelled: awatch has a thread, and a cancel scope that may swallow it.
+        ended.set()
         await asyncio.wait([listening])
 
 
@@ -102,19 +103,21 @@ async def _first_of(*events: asyncio.Event, timeout_s: float) -> None:
         await asyncio.wait(waiting)
 
 
-async def _listen(path: Path, heard: asyncio.Event) -> None:
+async def _listen(path: Path, heard: asyncio.Event, ended: asyncio.Event) -> None:
     """Set `heard` whenever something happens in a folder that the file's name leads through."""
-    while True:
+    while not ended.is_set():
         folders = await asyncio.to_thread(_folders, path)
         try:
-            await _listen_in(folders, path, heard)
+            await _listen_in(folders, path, heard, ended)
         except (OSError, RuntimeError) as error:
             # Too many watches, or a folder that went meanwhile: the looks go on.
             logger.debug("%s: cannot watch its folders: %s", path, error)
-            await asyncio.sleep(_POLL_S)
+            await _first_of(ended, timeout_s=_POLL_S)
 
 
-async def _listen_in(folders: frozenset[_Folder], path: Path, heard: asyncio.Event) -> None:
+async def _listen_in(
+    folders: frozenset[_Folder], path: Path, heard: asyncio.Event, ended: asyncio.Event
+) -> None:
     """Listen until the name leads through other folders.
 
     Raises:
@@ -127,21 +130,20 @@ async def _listen_in(folders: frozenset[_Folder], path: Path, heard: asyncio.Eve
         watch_filter=None,
         debounce=100,
         step=20,
+        stop_event=ended,
         rust_timeout=int(_POLL_S * 1000),
         yield_on_timeout=True,
         recursive=False,
     )
+    # When the loop comes to this, the watch has begun; what was changed before, nobody has told.
+    asyncio.get_running_loop().call_soon(heard.set)
     async with aclosing(changes):
-        coming = asyncio.ensure_future(anext(changes))
-        # One turn of the loop begins the watch; what was changed before it, nobody has told.
-        await asyncio.sleep(0)
-        heard.set()
-        while True:
-            if await coming:
+        async for change in changes:
+            if change:
                 heard.set()
             if await asyncio.to_thread(_folders, path) != folders:
+                heard.set()
                 return
-            coming = asyncio.ensure_future(anext(changes))
 
 
 def _folders(path: Path) -> frozenset[_Folder]:

@@ -88,8 +88,8 @@ def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
     """Once with the folder's watch alone, once with the looks alone."""
     if request.param == "looked at":
 
-        async def hear_nothing(_: Path, __: asyncio.Event) -> None:
-            await asyncio.Event().wait()
+        async def hear_nothing(_: Path, __: asyncio.Event, ended: asyncio.Event) -> None:
+            await ended.wait()
 
         monkeypatch.setattr(crontab_file, "_listen", hear_nothing)
         monkeypatch.setattr(crontab_file, "_POLL_S", 0.2)

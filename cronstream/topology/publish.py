@@ -104,6 +104,9 @@ class LogWriter:
                 for item in batch:
                     item.done.cancel()
                 raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, who waits must be told
+                _fail(batch, self._topic, error)
+                continue
             for item in batch:
                 if not item.done.done():
                     item.done.set_result(ack)
@@ -224,8 +227,9 @@ class Publisher:
         self, topic: str, partition: int, value: bytes | None, headers: dict[str, str]
     ) -> asyncio.Future[Ack]:
         """Put bytes on a partition as they are, in a message of their own."""
+        key = b"" if value is None else None  # a tombstone without a key is none
         pairs = tuple((name, text.encode()) for name, text in headers.items())
-        return self._put(topic, partition, _Waiting(None, value, pairs, True, _future()))
+        return self._put(topic, partition, _Waiting(key, value, pairs, True, _future()))
 
     def _put(self, topic: str, partition: int, item: _Waiting) -> asyncio.Future[Ack]:
         place = (topic, partition)
@@ -233,6 +237,15 @@ class Publisher:
             self._writers[place] = LogWriter(self._producer, topic, partition)
         self._writers[place].put(item)
         return item.done
+
+
+def _fail(batch: list[_Waiting], topic: str, error: Exception) -> None:
+    """Tell those who wait that what they put cannot be sent at all."""
+    reason = f"{topic}: a message cannot be sent: {type(error).__name__}: {error}"
+    logger.error("%s", reason)
+    for item in batch:
+        if not item.done.done():
+            item.done.set_exception(BrokerError(reason))
 
 
 def _future() -> asyncio.Future[Ack]:
@@ -243,7 +256,7 @@ def when_done(future: asyncio.Future[Ack], then: Callable[[Ack], None]) -> None:
     """Call `then` with the acknowledgement, unless it was given up."""
 
     def call(done: asyncio.Future[Ack]) -> None:
-        if not done.cancelled():
+        if not done.cancelled() and done.exception() is None:
             then(done.result())
 
     future.add_done_callback(call)

@@ -27,6 +27,7 @@ class FakeProducer:
     """Takes messages when it is let; fails as often as it is told."""
 
     fail: int = 0
+    error: Exception = field(default_factory=KafkaConnectionError)
     taken: list[dict[str, Any]] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -34,7 +35,7 @@ class FakeProducer:
         await self.open.wait()
         if self.fail:
             self.fail -= 1
-            raise KafkaConnectionError
+            raise self.error
         self.taken.append({"topic": topic, "value": value, **more})
         return Sent(len(self.taken) - 1)
 
@@ -92,6 +93,20 @@ async def test_after_a_failure_the_same_message_is_tried_again_before_what_is_be
     await asyncio.gather(first, second)
 
     assert [_numbers(sent["value"]) for sent in producer.taken] == [[0], [1]]
+
+
+async def test_what_cannot_be_sent_at_all_is_told_and_holds_up_nothing(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.fail, producer.error = 1, AssertionError("no")
+    producer.open.set()
+    first = publisher.append("log", 0, _beat(0))
+    await asyncio.sleep(0)
+    second = publisher.append("log", 0, _beat(1))
+
+    with pytest.raises(BrokerError, match="cannot be sent"):
+        await first
+    assert (await second).offset == 0
 
 
 async def test_partitions_do_not_wait_for_each_other(

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 #: How often the content is looked at although nothing was heard.
 _POLL_S = 1.0
+#: How often it is asked whether the file's name still leads through the folders listened in.
+_RELISTEN_S = 1.0
 #: How long a change must have been there: an editor may still be writing.
 _SETTLE_S = 0.1
 #: A file that is written to without end is read as it stands after this many looks.
@@ -112,7 +114,7 @@ async def _listen(path: Path, heard: asyncio.Event, ended: asyncio.Event) -> Non
         except (OSError, RuntimeError) as error:
             # Too many watches, or a folder that went meanwhile: the looks go on.
             logger.debug("%s: cannot watch its folders: %s", path, error)
-            await _first_of(ended, timeout_s=_POLL_S)
+            await _first_of(ended, timeout_s=_RELISTEN_S)
 
 
 async def _listen_in(
@@ -131,7 +133,7 @@ async def _listen_in(
         debounce=100,
         step=20,
         stop_event=ended,
-        rust_timeout=int(_POLL_S * 1000),
+        rust_timeout=int(_RELISTEN_S * 1000),
         yield_on_timeout=True,
         recursive=False,
     )

@@ -10,11 +10,13 @@ from cronstream.core.codec import decode_entries
 from cronstream.core.legacy import KnownJobs, default_job, place_of
 from cronstream.core.records import Cause, Job, Run
 from cronstream.crontab_file import read_crontab
+from cronstream.errors import CrontabError
 from cronstream.settings import Settings
 from cronstream.topology.reading import Reader
 
 _MARK = f'"{Cause.LEGACY}"'.encode()
-_DEFAULTS_FOR_S = 10.0
+#: The crontab is read again for its defaults after this long.
+_DEFAULTS_FOR_S = 5.0
 
 
 class JobsInForce:
@@ -23,8 +25,8 @@ class JobsInForce:
     def __init__(self, settings: Settings, reader: Reader) -> None:
         self._crontab, self._reader = settings.crontab, reader
         self._next: dict[int, int] = dict.fromkeys(range(settings.shards), 0)
-        self._default: Job | None = None
-        self._default_read_at: float | None = None
+        self._default: Job | CrontabError | None = None
+        self._read_again_at = 0.0
         self.known = KnownJobs()
 
     async def refresh(self) -> None:
@@ -41,16 +43,24 @@ class JobsInForce:
         None if the defaults do not say in which cluster it is to run.
 
         Raises:
-            CrontabError: If the defaults are needed, and the crontab cannot be used.
+            CrontabError: If the defaults are needed, and there is no good crontab yet.
         """
         job = self.known.last(name)
         if job is not None:
             return job
-        read_at = self._default_read_at
-        if read_at is None or clock.monotonic() - read_at > _DEFAULTS_FOR_S:
-            self._default = default_job(await asyncio.to_thread(read_crontab, self._crontab))
-            self._default_read_at = clock.monotonic()
+        if clock.monotonic() >= self._read_again_at:
+            self._default = await self._read_default()
+            self._read_again_at = clock.monotonic() + _DEFAULTS_FOR_S
+        if isinstance(self._default, CrontabError):
+            raise self._default
         return self._default
+
+    async def _read_default(self) -> Job | CrontabError | None:
+        """Return what the file says; the last that was good holds while it is broken."""
+        try:
+            return default_job(await asyncio.to_thread(read_crontab, self._crontab))
+        except CrontabError as error:
+            return self._default if isinstance(self._default, Job) else error
 
 
 async def moved_before(

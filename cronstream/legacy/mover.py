@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from cronstream import clock
 from cronstream.core import naming
 from cronstream.core.legacy import LEGACY_GROUP
-from cronstream.errors import BrokerError, CronstreamError, CrontabError, LegacyError
+from cronstream.errors import BrokerError, CronstreamError, LegacyError
 from cronstream.legacy.groups import Groups, find_starts
 from cronstream.legacy.progress import Progress
 from cronstream.legacy.session import Assignments, Session, Tools
@@ -53,9 +53,8 @@ class LegacyMover:
         self._settings, self._publisher = settings, publisher
         self._quarantine, self._fail = quarantine, fail
         self._topic = settings.legacy_topic or ""
-        self._progress = Progress(self._topic)
+        self._progress = Progress(self._topic, clock.monotonic())
         self._task: asyncio.Task[None] | None = None
-        self._said = ""
 
     async def start(self) -> None:
         """Begin, in a task of its own, if an old topic is set."""
@@ -100,18 +99,17 @@ class LegacyMover:
             await self._check()
             async with self._session() as (session, groups):
                 await self._move(session, groups)
-        except (KafkaError, BrokerError, CrontabError) as error:
-            self._say(f"waiting, since {str(error) or type(error).__name__}")
+        except (KafkaError, BrokerError) as error:
+            self._progress.say_waiting(str(error) or type(error).__name__)
             await asyncio.sleep(_RETRY_PAUSE_S)
 
     async def _move(self, session: Session, groups: Groups) -> None:
         tell_at = clock.monotonic() + _RETRY_PAUSE_S
         while True:
             await session.turn()
-            self._said = ""
             if clock.monotonic() >= tell_at:
                 tell_at = clock.monotonic() + _TELL_EVERY_S
-                self._progress.tell(await session.lag())
+                self._progress.tell(await session.lag(), clock.monotonic())
                 if await self._old_members(groups):
                     return
 
@@ -147,20 +145,11 @@ class LegacyMover:
     async def _until_the_old_workers_have_gone(self, groups: Groups) -> None:
         """Wait, because two groups that run the same messages would run each of them twice."""
         while members := await self._old_members(groups):
-            self._say(
-                f"waiting until the {members} members of group {self._settings.legacy_group} "
-                "have gone; stop the old workers"
+            self._progress.say_waiting(
+                f"group {self._settings.legacy_group} has {members} members; stop the old workers"
             )
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _old_members(self, groups: Groups) -> int:
         group = self._settings.legacy_group
         return await groups.members(group) if group else 0
-
-    def _say(self, sentence: str) -> None:
-        """Say why it does not go on, once for each reason."""
-        if sentence != self._said:
-            self._said = sentence
-            logger.warning(
-                "old topic %s: %s", self._topic, sentence, extra={"action": "legacy-waits"}
-            )

@@ -3,8 +3,6 @@
 import logging
 from dataclasses import dataclass, field, fields
 
-from cronstream import clock
-
 logger = logging.getLogger(__name__)
 
 #: Once nobody has written for this long, the old topic can be emptied.
@@ -37,30 +35,44 @@ class Counts:
 
 @dataclass(slots=True)
 class Progress:
-    """Tells people how far the old topic has been moved."""
+    """Tells people how far the old topic has been moved.
+
+    Attributes:
+        busy_at: When there was a message last, in seconds on the caller's clock.
+    """
 
     topic: str
+    busy_at: float
     counts: Counts = field(default_factory=Counts)
-    _busy_at: float = field(default_factory=clock.monotonic)
     _told: str = ""
     _told_quiet: bool = False
+    _told_waiting: str = ""
 
-    def add(self, counts: Counts) -> None:
+    def add(self, counts: Counts, now_s: float) -> None:
         """Count messages that are done."""
         self.counts.add(counts)
-        self._busy_at, self._told_quiet = clock.monotonic(), False
+        self.busy_at, self._told_quiet, self._told_waiting = now_s, False, ""
 
-    def tell(self, lag: int) -> None:
+    def say_waiting(self, reason: str) -> None:
+        """Say why it does not go on, once for each reason."""
+        if reason != self._told_waiting:
+            self._told_waiting = reason
+            logger.warning(
+                "old topic %s: waiting: %s", self.topic, reason, extra={"action": "legacy-waits"}
+            )
+
+    def tell(self, lag: int, now_s: float) -> None:
         """Say how far it is, unless that is what was said last.
 
         Args:
             lag: How many offsets are still to be moved.
+            now_s: Seconds on the clock of `busy_at`.
         """
         sentence = self.sentence(lag)
         if sentence != self._told:
             logger.info("%s", sentence, extra={"action": "legacy"})
             self._told = sentence
-        quiet_s = clock.monotonic() - self._busy_at
+        quiet_s = now_s - self.busy_at
         if lag == 0 and quiet_s >= QUIET_S and not self._told_quiet:
             self._told_quiet = True
             logger.info(

@@ -20,7 +20,7 @@ from cronstream.core.legacy import (
     number_of,
 )
 from cronstream.core.records import Job, Run, format_time
-from cronstream.errors import BrokerError, MessageError
+from cronstream.errors import BrokerError, CrontabError, MessageError
 from cronstream.legacy.groups import Committed, Groups, find_starts
 from cronstream.legacy.item import Item, read_item
 from cronstream.legacy.known import JobsInForce, moved_before
@@ -85,7 +85,6 @@ class Session:
 
         Raises:
             KafkaError, BrokerError: If the broker fails; nothing is lost, begin a new session.
-            CrontabError: If the crontab's defaults are needed and cannot be read.
             LegacyError: If it is not known where to begin.
         """
         fetched = await self._fetch()
@@ -159,16 +158,35 @@ class Session:
         """
         await self._jobs.refresh()
         counts = Counts()
-        judged = [(item, await self._judge(item, counts)) for item in items]
+        judged = await self._judge_all(items, counts)
         sent = [self._send_on(item, result, counts) for item, result in judged]
         for run, ack in filter(None, sent):
             await self._taken(run, ack)
         while counts.refused and not await self._tools.publisher.flush(_FLUSH_S):
             logger.warning("old topic %s: waiting for the quarantine topic", self._topic)
-        for item in items:
+        for item, _ in judged:
             self._next[item.partition] = item.offset + 1
-        await self._commit()
-        self._tools.progress.add(counts)
+        if judged:
+            await self._commit()
+            self._tools.progress.add(counts, clock.monotonic())
+
+    async def _judge_all(
+        self, items: list[Item], counts: Counts
+    ) -> list[tuple[Item, Run | str | None]]:
+        """Judge messages; those that need a crontab while there is none wait with what follows."""
+        judged: list[tuple[Item, Run | str | None]] = []
+        held: dict[int, list[Item]] = {}
+        for item in items:
+            try:
+                if item.partition not in held:
+                    judged.append((item, await self._judge(item, counts)))
+                    continue
+            except CrontabError as error:
+                self._tools.progress.say_waiting(str(error))
+            held.setdefault(item.partition, []).append(item)
+        for partition, waiting in held.items():
+            self._waiting[partition].extendleft(reversed(waiting))
+        return judged
 
     async def _judge(self, item: Item, counts: Counts) -> Run | str | None:
         """Return the run that a message becomes, or why it is refused, or None if neither."""

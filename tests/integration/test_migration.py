@@ -257,6 +257,43 @@ async def test_it_waits_until_the_old_workers_have_gone(world: World) -> None:
     assert [run.command for run in await world.moved({command})] == [command]
 
 
+async def test_when_old_workers_come_back_it_waits_and_goes_on_behind_them(world: World) -> None:
+    await world.write("backup", clock.now(), partition=0)
+    await world.old_worker_reads(1)
+    second = await world.write("backup", clock.now(), partition=0)
+    mover = await world.start_scheduler()
+    await world.moved({second})
+    async with world.old_worker() as worker:
+        await worker.getone()
+        await mover.said("stop the old workers")
+        await world.write("backup", clock.now(), partition=0)
+        fourth = await world.write("backup", clock.now(), partition=0)
+        await worker.commit({TopicPartition(world.topic, 0): 3})  # as if it had run the third
+    runs = await world.moved({fourth})
+    assert {run.command for run in runs} == {second, fourth}
+
+
+async def test_a_crontab_that_is_broken_holds_up_no_job_that_is_in_force(
+    world: World, tmp_path: Path
+) -> None:
+    job = f'{{name: known, cluster: {world.cluster}, schedule: "0 0 1 1 *", command: "new"}}'
+    await world.write("known", clock.now(), partition=0)
+    await world.old_worker_reads(1)
+    (tmp_path / "crontab.yaml").write_text(world.crontab(job))
+    before = await world.start_scheduler()
+    await before.said("1 added")
+    await before.stop()
+    (tmp_path / "crontab.yaml").write_text("version: [")
+    unknown = await world.write("unknown", clock.now(), partition=1)
+    known = await world.write("known", clock.now(), partition=2)
+
+    mover = await world.start_scheduler(waits=False)
+    await mover.said("old topic", "waiting: ")
+    assert {run.command for run in await world.moved({known})} == {known}
+    (tmp_path / "crontab.yaml").write_text(world.crontab(job))
+    await world.moved({known, unknown})
+
+
 async def test_malformed_messages_go_to_quarantine_and_stop_nobody(world: World) -> None:
     await world.write("backup", clock.now())
     await world.old_worker_reads(1)

@@ -78,7 +78,7 @@ class Trouble:
         blow = self.dice.choice((self._crash, self._cut, self._pause))
         self.world.count[f"struck by{blow.__name__}".replace("_", " ")] += 1
         blow(process)
-        if self.dice.random() < (0.3 if isinstance(process, SimWorker) else 0.9):
+        if self.dice.random() < 0.3:
             self.loop.at(self.loop.now + self.dice.uniform(0, 3), self._edit)
 
     def _crash(self, process: Process | None = None) -> None:

@@ -27,7 +27,10 @@ from cronstream.topology.reading import Reader
 logger = logging.getLogger(__name__)
 
 _TELL_EVERY_S = 10.0
-_LOOK_EVERY_S = 1.0
+#: How often it is looked whether old workers are back.
+_LOOK_EVERY_S = 2.0
+#: How often it is looked, while they are there, whether they have gone.
+_WAIT_S = 1.0
 _RETRY_PAUSE_S = 1.0
 
 
@@ -105,11 +108,14 @@ class LegacyMover:
 
     async def _move(self, session: Session, groups: Groups) -> None:
         tell_at = clock.monotonic() + _RETRY_PAUSE_S
+        look_at = clock.monotonic() + _LOOK_EVERY_S
         while True:
             await session.turn()
             if clock.monotonic() >= tell_at:
                 tell_at = clock.monotonic() + _TELL_EVERY_S
                 self._progress.tell(await session.lag(), clock.monotonic())
+            if clock.monotonic() >= look_at:
+                look_at = clock.monotonic() + _LOOK_EVERY_S
                 if await self._old_members(groups):
                     return
 
@@ -148,7 +154,7 @@ class LegacyMover:
             self._progress.say_waiting(
                 f"group {self._settings.legacy_group} has {members} members; stop the old workers"
             )
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_WAIT_S)
 
     async def _old_members(self, groups: Groups) -> int:
         group = self._settings.legacy_group

@@ -77,13 +77,15 @@ class Reader:
 
     async def topics(self) -> set[str]:
         """Return the names of all topics that are there."""
-        return set(await self._consumer.topics())
+        return set((await self._metadata()).topics())
 
     async def partitions(self, topic: str) -> list[int]:
         """Return the numbers of a topic's partitions, or none if there is no such topic."""
-        if topic not in await self._consumer.topics():
-            return []
-        return sorted(self._consumer.partitions_for_topic(topic) or ())
+        return sorted((await self._metadata()).partitions_for_topic(topic) or ())
+
+    async def _metadata(self) -> Any:
+        # `partitions_for_topic` of the consumer itself knows only topics that it reads.
+        return await self._consumer._client.fetch_all_metadata()  # noqa: SLF001 - no public way
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Return for each partition the offset that its next message will have."""

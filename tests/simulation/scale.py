@@ -14,7 +14,7 @@ STALE: Final = timedelta(seconds=4)
 _SPANS: Final[list[tuple[Any, str, timedelta]]] = [
     (fold, "STALE", STALE),
     (book, "KEEP", timedelta(seconds=20)),
-    (state, "WINDOW", timedelta(seconds=12)),
+    (state, "WINDOW", timedelta(seconds=16)),
     (due, "REACH", timedelta(seconds=7)),
 ]
 

@@ -34,32 +34,21 @@ class Trouble:
     def begin(self, until: float) -> None:
         """Draw what is to go wrong, and when; all of it is over at the end."""
         kinds = list(_KINDS)
+        self.loop.at(until, self.end)
         # Each world has its own mixture: rare meetings of two kinds become common somewhere.
         weights = [weight * self.dice.choice((0.1, 1, 1, 6)) for weight in _KINDS.values()]
         for kind in self.dice.choices(kinds, weights, k=self.dice.randint(2, 12)):
             act = getattr(self, f"_{kind.replace(' ', '_')}")
             self.loop.at(self.dice.uniform(0.3, until), partial(self._begin, kind, act))
-        self.loop.at(until, self.end)
 
     def _begin(self, kind: str, act: "partial[None]") -> None:
         self.world.count[kind] += 1
         act()
 
     def end(self) -> None:
-        """Let everything be reached again, and nothing be due any more."""
-        world, now = self.world, self.loop.now
+        """Begin nothing new, and let nothing be due any more; what is under way runs out."""
+        world = self.world
         world.in_trouble = False
-        if world.outage_until > now:
-            self._restore()
-        for process in world.processes:
-            if process.cut_until > now:
-                process.cut_until = now
-                self.loop.at(now, partial(_is_back, process))
-            if process.paused_until > now:
-                process.paused_until = now
-                self.loop.at(now, partial(_is_back, process))
-        for worker in world.workers:
-            worker.executor.paused_until = 0.0
         for job in world.file:
             world.edit(job, None)
 
@@ -78,7 +67,7 @@ class Trouble:
         blow = self.dice.choice((self._crash, self._cut, self._pause))
         self.world.count[f"struck by{blow.__name__}".replace("_", " ")] += 1
         blow(process)
-        if self.dice.random() < 0.3:
+        if self.dice.random() < (0.3 if isinstance(process, SimWorker) else 0.7):
             self.loop.at(self.loop.now + self.dice.uniform(0, 3), self._edit)
 
     def _crash(self, process: Process | None = None) -> None:
@@ -91,12 +80,12 @@ class Trouble:
 
     def _cut(self, process: Process | None = None) -> None:
         if process := process or self._any():
-            until = process.cut_until = self.loop.now + self._long()
+            until = process.cut_until = max(process.cut_until, self.loop.now + self._long())
             self._silence(process, until)
 
     def _pause(self, process: Process | None = None) -> None:
         if process := process or self._any():
-            until = process.paused_until = self.loop.now + self._long()
+            until = process.paused_until = max(process.paused_until, self.loop.now + self._long())
             if isinstance(process, SimWorker) and self.dice.random() < 0.5:
                 process.executor.paused_until = until
             self._silence(process, until)
@@ -107,11 +96,11 @@ class Trouble:
         self.loop.at(until + 0.001, partial(_is_back, process))
 
     def _outage(self) -> None:
-        self.world.outage_until = self.loop.now + self._long()
-        self.loop.at(self.world.outage_until, self._restore)
+        until = max(self.world.outage_until, self.loop.now + self._long())
+        self.world.outage_until = until
+        self.loop.at(until + 0.001, self._restore)
 
     def _restore(self) -> None:
-        self.world.outage_until = self.loop.now
         for process in self.world.processes:
             self.loop.at(self.loop.now + self.dice.random() * 0.2, partial(_is_back, process))
 

@@ -56,6 +56,7 @@ class SimWorker(Process):
 
     def lose_executor(self, down_s: float) -> None:
         """Its executor is killed, so it ends itself, but not at once."""
+        self.world.silences.append((self.id, self.loop.now, float("inf")))
         self.executor.die()
         self.member.abandon()
         self._soon()

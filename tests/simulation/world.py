@@ -200,7 +200,7 @@ class World:
 
     def is_quiet(self) -> bool:
         """Whether nothing is live, nothing on its way, and everybody has read everything."""
-        if any(not process.alive or not process.idle for process in [*self.processes, self.client]):
+        if not all(process.fit and process.idle for process in [*self.processes, self.client]):
             return False
         if self.edits(_last_of_each(self.jobs)) or self._cursor_is_behind():
             return False

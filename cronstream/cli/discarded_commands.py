@@ -192,4 +192,5 @@ def _print(chosen: list[DiscardedRun], fresh: list[Run] | None, *, as_json: bool
             emit_json({"run": new, "replays": one.run.id, "cluster": one.run.cluster})
         else:
             emit(new or one.run.id)
-    say(f"{len(chosen)} {'would be' if fresh is None else 'are'} replayed")
+    runs = "1 run" if len(chosen) == 1 else f"{len(chosen)} runs"
+    say(f"{runs} {'would be' if fresh is None else 'published to be'} replayed")

@@ -97,5 +97,7 @@ def false_losses(world: World, losses: list[tuple[datetime, str]]) -> Iterator[s
         world.count["lost workers"] += 1
         spans = [(start, end) for process, start, end in world.silences if process == worker]
         now = seconds(at)
-        if silence(spans, now - 2 * world.timing.lease_s, now) < _about_a_lease(world):
+        # In an outage what was judged before it waits to be sent.
+        since = now - 2 * world.timing.lease_s - silence(world.outages, 0.0, now)
+        if silence(spans, since, now) < _about_a_lease(world):
             yield f"{worker} was taken for lost at {now:.3f}, but was not silent"

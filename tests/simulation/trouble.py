@@ -98,6 +98,7 @@ class Trouble:
     def _outage(self) -> None:
         until = max(self.world.outage_until, self.loop.now + self._long())
         self.world.outage_until = until
+        self.world.outages.append((self.loop.now, until))
         self.loop.at(until + 0.001, self._restore)
 
     def _restore(self) -> None:

@@ -53,6 +53,7 @@ class World:
         starts: Every command that was started.
         silences: Process id, from and to, of each cut, stop, long delay and death.
         ill_timed: Share of what is put on logs at which its process is struck.
+        outages: From and to of each time in which nobody reaches the broker.
         slowest_s: The longest that a message takes when nothing is wrong.
     """
 
@@ -69,6 +70,7 @@ class World:
         self.count: Counter[str] = Counter()
         self.starts: list[Start] = []
         self.silences: list[tuple[str, float, float]] = []
+        self.outages: list[tuple[float, float]] = []
         self.cursors: list[Cursor] = []
         self.topics = Topics(self.loop, dice.choice((2, 3)))
         self.jobs = Log(naming.JOBS, 0, batches=False)

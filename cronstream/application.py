@@ -23,6 +23,7 @@ from cronstream.core.ledger.actions import Timing
 from cronstream.core.ledger.member import Member
 from cronstream.core.naming import Role
 from cronstream.errors import BrokerError, CronstreamError, TopologyError
+from cronstream.health import FaustGroup, HealthWatch, SchedulerSubject, WorkerSubject
 from cronstream.legacy import LegacyMover
 from cronstream.logs import logging_config
 from cronstream.scheduler import Scheduler
@@ -73,6 +74,7 @@ class Cronstream(faust.App):
     _legacy: LegacyMover | None = None
     _following: asyncio.Task[None] | None = None
     _ending: asyncio.Task[None] | None = None
+    _health: HealthWatch | None = None
 
     def take_role(self, role: Role) -> None:
         """Declare what the role needs; nothing is declared before, since it fixes the app's id."""
@@ -84,6 +86,7 @@ class Cronstream(faust.App):
             self._be_scheduler(self._settings)
         else:
             self._be_worker(role, self._settings)
+        self.page("/health")(self._show_health)
 
     def set_slots(self, slots: int) -> None:
         """Let the worker run this many commands at a time."""
@@ -175,6 +178,20 @@ class Cronstream(faust.App):
             aside = Quarantine(self._publisher)
             self._legacy = LegacyMover(self._settings, self._publisher, aside, self._fail)
             await self._legacy.start()
+        self._health = HealthWatch(self._settings, self._subject(), FaustGroup(self), self._fail)
+        self._health.start()
+
+    def _subject(self) -> WorkerSubject | SchedulerSubject:
+        if self._worker is not None and self.role is not None:
+            return WorkerSubject(self._worker, self.role, self._settings)
+        assert self._scheduler is not None  # noqa: S101 - a process has one role or the other
+        return SchedulerSubject(self._scheduler, self._publisher, self._settings)
+
+    async def _show_health(self, view: Any, _request: Any) -> Any:
+        if self._health is None:
+            return view.json({"status": "unhealthy", "reason": "it is starting"}, status=503)
+        told, status = self._health.report()
+        return view.json(told, status=status)
 
     async def _follow_crontab(self, scheduler: Scheduler) -> None:
         """Keep the crontab in force; without that, a scheduler is none."""
@@ -198,9 +215,13 @@ class Cronstream(faust.App):
         if self._scheduler is not None:
             ticks = {tp.partition for tp in assignment if tp.topic == naming.TICKS}
             self._scheduler.assigned(ticks)
+        if self._health is not None:
+            self._health.begun()
 
     async def stop(self) -> None:
         """Give back what has not started, leave the group, and let what runs come to its end."""
+        if self._health is not None:
+            self._health.stopping()
         if self._worker is not None and self.started:
             await self._worker.drain()
         await super().stop()
@@ -217,6 +238,8 @@ class Cronstream(faust.App):
                 await asyncio.wait([self._following], timeout=5)
             await self._scheduler.stop()
             await self._publisher.stop()
+        if self._health is not None:
+            await self._health.stop()
 
 
 async def _wait_for_broker(specs: Any, config: Settings) -> None:

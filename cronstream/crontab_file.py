@@ -150,7 +150,7 @@ async def _listen_in(
 
 def _folders(path: Path) -> frozenset[_Folder]:
     """Return the folder of the file, of its real place, and of each symbolic link on the way."""
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the links
+    absolute = path.absolute()
     names = {absolute.parent, Path(os.path.realpath(absolute)).parent}
     names |= {part.parent for part in (absolute, *absolute.parents) if part.is_symlink()}
     found = set()

@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     legacy_topic: str | None = None
     #: The consumer group of the old workers: what it has not yet read is moved.
     legacy_group: str | None = None
+    #: Seconds after which a process that is unhealthy, and cannot mend it, ends itself; 0: never.
+    health_patience_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
     #: Where Faust's web server listens.
     web_bind: str = "127.0.0.1"
     #: Its port; 0 takes a free one.

@@ -316,6 +316,22 @@ async def test_a_half_written_file_is_waited_for(
         assert await watching.told() == "b"
 
 
+async def test_a_file_that_is_written_to_without_end_is_told_all_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = itertools.count()
+    monkeypatch.setattr(
+        crontab_file,
+        "_look",
+        lambda _: crontab_file._Content(text(f"a{next(names)}").encode()),
+    )
+    monkeypatch.setattr(crontab_file, "_POLL_S", 0.01)
+    monkeypatch.setattr(crontab_file, "_SETTLE_S", 0.0)
+    async with a_watch(path) as watching:
+        assert await watching.told() == "a0"
+        assert await watching.told() == f"a{1 + crontab_file._MAX_SETTLING}"
+
+
 async def test_a_watch_that_is_to_stop_has_stopped_within_two_seconds(path: Path) -> None:
     async with a_watch(path) as watching:
         await watching.told()

@@ -208,7 +208,7 @@ class EmbeddedBroker:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         archive = self._archive()
         flags = archive_flags(archive, archive) if archive.is_file() else ()
-        arguments = ("format", "-t", cluster_id, "-c", str(self._layout.properties))
+        arguments = ("format", f"--cluster-id={cluster_id}", "-c", str(self._layout.properties))
         process = await self._run(*flags, main=(_FORMAT, *arguments))
         self._guard.add(process.pid)
         try:

@@ -41,10 +41,16 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Crontab:
-    """All clusters and jobs of an installation, in the order of the file; all of it is valid."""
+    """All clusters and jobs of an installation, in the order of the file; all of it is valid.
+
+    Attributes:
+        default: What a job is like that says nothing of itself, without name, schedule and
+            command; None if ``defaults`` name no cluster and there is not just one.
+    """
 
     clusters: tuple[Cluster, ...]
     jobs: tuple[Job, ...]
+    default: Job | None = None
 
 
 def parse_crontab(text: str, source: str = "<string>") -> Crontab:
@@ -91,7 +97,15 @@ class _Reader:
         self._read_clusters(root)
         self._read_defaults(root)
         jobs = self._read_jobs(root)
-        return Crontab(tuple(self._clusters.values()), tuple(jobs))
+        return Crontab(tuple(self._clusters.values()), tuple(jobs), self._default())
+
+    def _default(self) -> Job | None:
+        only = next(iter(self._clusters)) if len(self._clusters) == 1 else None
+        cluster = self._defaults.get("cluster") or only
+        if cluster is None or self._problems:
+            return None
+        unnamed = {"name": "", "schedule": "", "command": "", "cluster": cluster}
+        return _job(self._defaults | unnamed)
 
     def _explain_root(self, root: Node | None) -> None:
         if self._problems:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cronstream.core.problems import Place
-from cronstream.core.yaml_tree import Mapping, Node, find_place
+from cronstream.core.yaml_tree import Mapping, Node, node_at
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -46,13 +46,10 @@ class Fault:
     def place_in(self, node: Node) -> Place:
         """Return where it is, in the tree that was checked."""
         if not self.is_key:
-            return find_place(node, self.path)
-        parent: Node | None = node
-        for step in self.path[:-1]:
-            parent = parent.items.get(str(step)) if isinstance(parent, Mapping) else None
-        if not isinstance(parent, Mapping):
-            return node.place
-        return parent.keys.get(str(self.path[-1]), parent.place)
+            return node_at(node, self.path).place
+        parent = node_at(node, self.path[:-1])
+        key = str(self.path[-1])
+        return parent.keys[key] if isinstance(parent, Mapping) else parent.place
 
 
 def faults_of(kind: type[ModelT], values: Any) -> tuple[ModelT | None, list[Fault]]:

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from cronstream.core.duration import format_duration, parse_duration
+from cronstream.core.duration import LONGEST_S, format_duration, parse_duration
 from cronstream.core.records import Backoff, RetryOn
 
 #: '@', '!', '#' and '/' are left out: they are parts of run ids and of addresses.
@@ -28,13 +28,16 @@ _MAX_ARGUMENT_BYTES = 131_071
 
 
 def _duration(value: Any) -> float:
-    if isinstance(value, str):
-        return parse_duration(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("is no length of time; write it like 10s, 5m, 1h30m or 1d")  # noqa: TRY004 - pydantic wants it
-    if not 0 <= value <= 366 * 86_400:
-        raise ValueError("is out of range; it goes from 0s to 366d")
-    return float(value)
+    match value:
+        case str():
+            return parse_duration(value)
+        case bool():
+            pass
+        case int() | float() if 0 <= value <= LONGEST_S:
+            return float(value)
+        case int() | float():
+            raise ValueError("is out of range; it goes from 0s to 366d")
+    raise ValueError("is no length of time; write it like 10s, 5m, 1h30m or 1d")
 
 
 def _not_zero(seconds: float) -> float:
@@ -64,11 +67,12 @@ def _command(value: Any) -> str | list[str]:
 
 
 def _variable(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"is {_kind(value)}, and a variable must be text; quote it")  # noqa: TRY004 - pydantic wants it
-    if len(value.encode(errors="replace")) > _MAX_ARGUMENT_BYTES:
-        raise ValueError("is longer than 128 KiB; put it in a file")
-    return value
+    match value:
+        case str() if len(value.encode(errors="replace")) <= _MAX_ARGUMENT_BYTES:
+            return value
+        case str():
+            raise ValueError("is longer than 128 KiB; put it in a file")
+    raise ValueError(f"is {_kind(value)}, and a variable must be text; quote it")
 
 
 def _environment(variables: dict[str, str]) -> dict[str, str]:

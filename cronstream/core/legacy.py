@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import orjson
 
-from cronstream.core.crontab import Crontab
 from cronstream.core.draft import run_of
 from cronstream.core.job_messages import Definition, decode_jobs
 from cronstream.core.records import Cause, Job, Run
@@ -161,16 +160,6 @@ def legacy_run(message: LegacyMessage, job: Job, number: int, now: datetime) -> 
         number=number,
         as_of=now,
     )
-
-
-def default_job(crontab: Crontab) -> Job | None:
-    """Return what a message's run is like when there is no job of its name in the crontab.
-
-    None if it cannot be told on which cluster it would run.
-    """
-    if len(crontab.clusters) != 1:
-        return None
-    return Job(name="", cluster=crontab.clusters[0].name, schedule="", timezone="UTC", command="")
 
 
 def starting_offsets(

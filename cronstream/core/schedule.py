@@ -9,12 +9,13 @@ of the repeated hours. ``@every`` counts from the Unix epoch and knows no zones.
 
 import difflib
 import zoneinfo
+from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from cronstream.core.duration import parse_duration
 from cronstream.core.schedule_fields import Fields, parse_fields
@@ -22,16 +23,19 @@ from cronstream.errors import ScheduleError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
-#: The search gives up after this many years. The longest wait is for a Sunday that is
-#: February 29th across a century without a leap day: 40 years.
+#: The search for a time that clocks do not skip gives up after this many years. The longest wait
+#: is for a Sunday that is February 29th across a century without a leap day: 40 years.
 _HORIZON_YEARS = 50
 #: Where a schedule is tried once, so that one that can never be due is refused.
 _TRIAL = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-class _Times:
+class _Times(ABC):
     """What all schedules have in common."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def next_after(self, moment: datetime) -> datetime | None:
         """Return the first due time strictly after `moment`, or None if there is none.
 
@@ -41,7 +45,6 @@ class _Times:
         Returns:
             Aware, UTC, whole seconds. None only when there is none within 50 years, or ever.
         """
-        raise NotImplementedError
 
     def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """Give each due time with ``after < due <= until``, in order (aware, UTC)."""
@@ -103,7 +106,7 @@ class CronSchedule(_Times):
                 wall = self._wall_after(_wall_of(turn, self.zone) - _SECOND)
             else:
                 return self._first_instant(wall)
-        while wall is not None:
+        while wall is not None and wall.year <= start.year + _HORIZON_YEARS:
             before, after = self._offsets(wall)
             if before >= after:
                 first, second = _instant(wall, before), _instant(wall, after)
@@ -125,10 +128,9 @@ class CronSchedule(_Times):
         They differ only where clocks change: the first is larger where they are set back and
         `wall` comes twice, and smaller where they are set forward and it does not come at all.
         """
-        before = self.zone.utcoffset(wall.replace(fold=0))
-        after = self.zone.utcoffset(wall.replace(fold=1))
-        if before is None or after is None:  # Never with a ZoneInfo.
-            raise OverflowError
+        # A ZoneInfo always has an offset.
+        before = cast("timedelta", self.zone.utcoffset(wall.replace(fold=0)))
+        after = cast("timedelta", self.zone.utcoffset(wall.replace(fold=1)))
         return before, after
 
     def _turn(self, low: datetime, high: datetime) -> datetime:
@@ -177,7 +179,7 @@ class CronSchedule(_Times):
             if found < len(of_month):
                 return year, month, of_month[found]
             at += 1
-        for _ in range(_HORIZON_YEARS * len(months)):
+        while True:
             if at == len(months):
                 year, at = year + 1, 0
             if year > 9998:
@@ -186,7 +188,6 @@ class CronSchedule(_Times):
             if of_month:
                 return year, months[at], of_month[0]
             at += 1
-        return None
 
 
 Schedule: TypeAlias = CronSchedule | EverySchedule

@@ -33,13 +33,14 @@ _TEXT_TAG = "tag:yaml.org,2002:str"
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOL = {word: word.lower() == "true" for word in "true True TRUE false False FALSE".split()}  # noqa: SIM905 - a table of six words
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _MAYBE_NUMBER = frozenset("0123456789+-.")
 _INT = re.compile(r"[-+]?[0-9]{1,300}|0o[0-7]{1,300}|0x[0-9a-fA-F]{1,300}")
 _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NO_CHARACTER = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}")
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -96,8 +97,11 @@ def parse_yaml(text: str, problems: Problems, *, pure: bool = False) -> Node | N
         builder.build(YAML(typ="safe", pure=pure).parse(text))
     except MarkedYAMLError as error:
         problems.add(*_syntax_fault(text, error))
-    except (YAMLError, ValueError) as error:
-        problems.add(Place(1, 1), f"not valid YAML: {error}")
+    except (YAMLError, ValueError, OverflowError) as error:
+        # Without libyaml, an escape that stands for no character gets as far as chr().
+        escape = _NO_CHARACTER.search(text)
+        place = _place_of(text, escape.start() if escape else 0)
+        problems.add(place, f"not valid YAML: {error}; check escapes such as \\U0001F600")
     except _TooMuchError:
         pass
     return builder.root
@@ -112,8 +116,8 @@ def plain(node: Node) -> Plain:
     return {key: plain(item) for key, item in node.items.items()}
 
 
-def find_place(node: Node, path: tuple[int | str, ...]) -> Place:
-    """Return where the value at `path` is, or the last part of the path that there is."""
+def node_at(node: Node, path: tuple[int | str, ...]) -> Node:
+    """Return the node at `path`, or the last one on the way that there is."""
     for step in path:
         if isinstance(node, Mapping) and step in node.items:
             node = node.items[str(step)]
@@ -121,7 +125,12 @@ def find_place(node: Node, path: tuple[int | str, ...]) -> Place:
             node = node.items[step]
         else:
             break
-    return node.place
+    return node
+
+
+def find_place(node: Node, path: tuple[int | str, ...]) -> Place:
+    """Return where the value at `path` is, or the last part of the path that there is."""
+    return node_at(node, path).place
 
 
 class _TooMuchError(Exception):

@@ -85,6 +85,11 @@ class ExecutorHandle:
         handle._watch = asyncio.create_task(handle._await_death(on_death))
         return handle
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can still be told something."""
+        return not self._gone.is_set()
+
     def send(self, *orders: Order) -> None:
         """Tell the executor; all that is told in one turn of the event loop goes in one go.
 

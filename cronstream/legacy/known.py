@@ -7,7 +7,7 @@ from datetime import datetime
 from cronstream import clock
 from cronstream.core import naming
 from cronstream.core.codec import decode_entries
-from cronstream.core.legacy import KnownJobs, default_job, place_of
+from cronstream.core.legacy import KnownJobs, place_of
 from cronstream.core.records import Cause, Job, Run
 from cronstream.crontab_file import read_crontab
 from cronstream.errors import CrontabError
@@ -58,7 +58,7 @@ class JobsInForce:
     async def _read_default(self) -> Job | CrontabError | None:
         """Return what the file says; the last that was good holds while it is broken."""
         try:
-            return default_job(await asyncio.to_thread(read_crontab, self._crontab))
+            return (await asyncio.to_thread(read_crontab, self._crontab)).default
         except CrontabError as error:
             return self._default if isinstance(self._default, Job) else error
 

@@ -24,6 +24,11 @@ class ClockCheck:
         """Whether the clock has been measured, and is not too far ahead."""
         return self._ahead is not None and self._ahead <= self._allowed
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the clock has been measured, and is too far ahead."""
+        return self._ahead is not None and self._ahead > self._allowed
+
     def measure(self, sent_at: datetime, appended_at: datetime, acknowledged_at: datetime) -> None:
         """Take one message's times: by the clock, by the log's, and by the clock again."""
         was_known, was_trusted = self._ahead is not None, self.is_trusted

@@ -67,6 +67,7 @@ class Firing:
 
     Attributes:
         shards: Numbers of the shards that are this process's.
+        moved: When each was last published in full, or assigned, in monotonic seconds.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Firing:
         ports: Ports,
     ) -> None:
         self.shards: frozenset[int] = frozenset()
+        self.moved: dict[int, float] = {}
         self._settings, self._publisher = settings, publisher
         self._cursors, self._ports = cursors, ports
         self._held: dict[int, _Held] = {}
@@ -102,6 +104,7 @@ class Firing:
             self._failing.pop(number, None)
             logger.info("shard %d: another scheduler has it now", number)
         self.shards = shards
+        self.moved = dict.fromkeys(shards, self._ports.clock.monotonic())
 
     async def fire(self, number: int) -> None:
         """Publish what is due of a shard; to be called within the iteration of its ticks.
@@ -229,6 +232,7 @@ class Firing:
             self._write(number, held, out.plan.cursor)
         held.shard.accept(out.plan)
         held.cursor = out.plan.cursor
+        self.moved[number] = self._ports.clock.monotonic()
         _tell(number, out.plan)
         return True
 

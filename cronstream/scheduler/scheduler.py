@@ -42,10 +42,12 @@ class Scheduler:
         self._settings, self._publisher, self._quarantine = settings, publisher, quarantine
         self._jobs_table = jobs_table
         self._ports = real_ports(settings) if ports is None else ports
-        self._clock_check = ClockCheck(settings.look_ahead_s)
-        self._firing = Firing(settings, publisher, cursors, self._ports)
+        self.clock_check = ClockCheck(settings.look_ahead_s)
+        self.firing = Firing(settings, publisher, cursors, self._ports)
         self._follower: CrontabFollower | None = None
         self._ticks: dict[int, asyncio.Future[Ack]] = {}
+        #: When the broker last acknowledged a tick of this process, in monotonic seconds.
+        self.tick_at = self._ports.clock.monotonic()
 
     async def start(self) -> None:
         """Connect.
@@ -53,19 +55,19 @@ class Scheduler:
         Raises:
             BrokerError: If no broker answers.
         """
-        await self._firing.start()
+        await self.firing.start()
 
     async def stop(self) -> None:
         """Disconnect."""
-        await self._firing.stop()
+        await self.firing.stop()
 
     def revoked(self) -> None:
         """Nothing is fired until it is known which shards are ours; what is loaded is kept."""
-        self._firing.shards = frozenset()
+        self.firing.shards = frozenset()
 
     def assigned(self, partitions: set[int]) -> None:
         """These shards are ours now, and the others are forgotten."""
-        self._firing.keep(frozenset(partitions))
+        self.firing.keep(frozenset(partitions))
         if self._follower is not None and 0 in partitions:
             self._follower.apply_again()
 
@@ -96,8 +98,8 @@ class Scheduler:
             except MessageError as error:
                 self._refuse(message, str(error))
                 continue
-            if message.partition in self._firing.shards and self._clock_check.is_trusted:
-                await self._firing.fire(message.partition)
+            if message.partition in self.firing.shards and self.clock_check.is_trusted:
+                await self.firing.fire(message.partition)
 
     async def note_jobs(self, stream: Any) -> None:
         """Keep the table of jobs as the ``jobs`` topic says, for people to look at.
@@ -130,10 +132,11 @@ class Scheduler:
             self._follower = None
 
     def _may_apply(self) -> bool:
-        return 0 in self._firing.shards and self._clock_check.is_trusted
+        return 0 in self.firing.shards and self.clock_check.is_trusted
 
     def _measure(self, sent_at: datetime, ack: Ack) -> None:
-        self._clock_check.measure(sent_at, ack.at, self._ports.clock.now())
+        self.tick_at = self._ports.clock.monotonic()
+        self.clock_check.measure(sent_at, ack.at, self._ports.clock.now())
 
     def _note(self, job: Job, shard: int, revision: int) -> None:
         known = self._jobs_table.get(job.name)

@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
+from cronstream import clock
 from cronstream.core.codec import encode
 from cronstream.core.records import Message, Run, Skip, Withdrawal
 from cronstream.errors import BrokerError
@@ -55,6 +56,8 @@ class _Waiting:
     #: Raw bytes: not to be joined with others.
     alone: bool
     done: asyncio.Future[Ack]
+    #: When it was put here, in monotonic seconds.
+    since: float = field(default_factory=clock.monotonic)
 
 
 def partition_of(key: str, partitions: int) -> int:
@@ -71,6 +74,14 @@ class LogWriter:
         self._topic, self._partition = topic, partition
         self._waiting: deque[_Waiting] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._oldest: _Waiting | None = None
+        #: How often in a row what is under way could not be sent.
+        self.failures = 0
+
+    @property
+    def waiting_since(self) -> float | None:
+        """When the oldest message that is not acknowledged was put here (monotonic seconds)."""
+        return None if self.idle or self._oldest is None else self._oldest.since
 
     @property
     def sending(self) -> asyncio.Task[None] | None:
@@ -86,6 +97,7 @@ class LogWriter:
         """Append it after all that was put here before."""
         self._waiting.append(item)
         if self.idle:
+            self._oldest = item
             self._task = asyncio.get_running_loop().create_task(self._send_all())
 
     def cancel(self) -> None:
@@ -98,6 +110,7 @@ class LogWriter:
     async def _send_all(self) -> None:
         while self._waiting:
             batch = self._take()
+            self._oldest, self.failures = batch[0], 0
             try:
                 ack = await self._send(batch)
             except asyncio.CancelledError:
@@ -137,6 +150,7 @@ class LogWriter:
                     headers=list(batch[0].headers),
                 )
             except KafkaError as error:
+                self.failures += 1
                 logger.warning(
                     "%s/%d: not acknowledged (%s); trying again",
                     self._topic,
@@ -190,6 +204,12 @@ class Publisher:
     def idle(self) -> bool:
         """Whether everything has been acknowledged."""
         return all(writer.idle for writer in self._writers.values())
+
+    @property
+    def oldest(self) -> LogWriter | None:
+        """Who has waited longest for the broker; None if everything has been acknowledged."""
+        waiting = [writer for writer in self._writers.values() if writer.waiting_since is not None]
+        return min(waiting, key=lambda writer: writer.waiting_since or 0.0, default=None)
 
     async def flush(self, timeout_s: float) -> bool:
         """Wait until everything has been acknowledged; return whether it was, in time."""

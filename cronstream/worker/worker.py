@@ -16,11 +16,7 @@ from aiokafka.structs import TopicPartition
 
 from cronstream import clock
 from cronstream.core.codec import decode_entries
-from cronstream.core.ledger.actions import (
-    Action,
-    Append,
-    Publish,
-)
+from cronstream.core.ledger.actions import Action, Append, Publish
 from cronstream.core.ledger.admission import Place
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.member import Member
@@ -61,14 +57,17 @@ class Worker:
         self._settings, self._role, self.member = settings, role, member
         self._log = role.log
         self._snapshots = Snapshots(table)
-        self._publisher = Publisher(settings)
-        self._quarantine = Quarantine(self._publisher)
+        self.publisher = Publisher(settings)
+        self._quarantine = Quarantine(self.publisher)
         self._gaps, self._follower = Reader(settings), Reader(settings)
         self._on_fatal = on_fatal
-        self._executor: ExecutorHandle | None = None
+        self.executor: ExecutorHandle | None = None
         self._woken = asyncio.Event()
         self._catching_up = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
+        #: Its loops, which go on until it stops; when it last turned, in monotonic seconds.
+        self.loops: list[asyncio.Task[Any]] = []
+        self.turned_at = clock.monotonic()
 
     # -- life -----------------------------------------------------------------------------
 
@@ -78,22 +77,22 @@ class Worker:
         Raises:
             BrokerError: If no broker answers.
         """
-        await asyncio.gather(self._publisher.start(), self._gaps.start(), self._follower.start())
-        self._executor = await ExecutorHandle.launch(
+        await asyncio.gather(self.publisher.start(), self._gaps.start(), self._follower.start())
+        self.executor = await ExecutorHandle.launch(
             slots=self._settings.slots,
             output_bytes=self._settings.output_bytes,
             on_reports=self._reported,
             on_death=self._executor_died,
         )
-        self._spawn(self._turn_for_ever())
-        self._spawn(self._follow_for_ever())
+        loops = self._turn_for_ever(), self._follow_for_ever()
+        self.loops = [self._spawn(loop) for loop in loops]
 
     async def drain(self) -> None:
         """Before the worker leaves its group: claim nothing more, release what has not started."""
         self.member.drain()
         self._turn()
         await asyncio.sleep(_TURN_S)
-        await self._publisher.flush(_FLUSH_S)
+        await self.publisher.flush(_FLUSH_S)
 
     async def finish(self) -> None:
         """After it has left: let running commands end, then end them; and disconnect."""
@@ -106,7 +105,7 @@ class Worker:
             self.member.end_all(Outcome.INTERRUPTED, "its worker was told to stop")
             self._turn()
             await self._until_nothing_is_held(_END_S)
-        await self._publisher.flush(_FLUSH_S)
+        await self.publisher.flush(_FLUSH_S)
         await self.close()
 
     async def close(self) -> None:
@@ -114,9 +113,9 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._executor is not None:
-            await self._executor.close()
-        await asyncio.gather(self._gaps.stop(), self._follower.stop(), self._publisher.stop())
+        if self.executor is not None:
+            await self.executor.close()
+        await asyncio.gather(self._gaps.stop(), self._follower.stop(), self.publisher.stop())
 
     async def _until_nothing_is_held(self, limit_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -124,10 +123,11 @@ class Worker:
                 while self.member.holding or self.member.claiming:  # noqa: ASYNC110 - many causes
                     await asyncio.sleep(_TURN_S / 2)
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     # -- membership -----------------------------------------------------------------------
 
@@ -231,12 +231,12 @@ class Worker:
             self._turn()
 
     def _turn(self) -> None:
-        mono = clock.monotonic()
+        mono = self.turned_at = clock.monotonic()
         self.member.wake(clock.now(), mono)
         actions, self.member.actions = self.member.actions, []
         to_executor = [command for action in actions if (command := self._do(action))]
-        if to_executor and self._executor is not None:
-            self._executor.send(*to_executor)
+        if to_executor and self.executor is not None:
+            self.executor.send(*to_executor)
         for partition, owner in self.member.owners.items():
             if owner.ready and not self.member.rebalancing:
                 self._snapshots.write_if_due(partition, owner.ledger, mono)
@@ -245,7 +245,7 @@ class Worker:
         """Do it, or return what the executor is to be told."""
         match action:
             case Append(partition=partition, entry=entry):
-                self._publisher.put(self._log, partition, entry)
+                self.publisher.put(self._log, partition, entry)
             case Publish():
                 self._spawn(self._publish(action))
             case _:
@@ -255,7 +255,7 @@ class Worker:
     async def _publish(self, action: Publish) -> None:
         """Publish what was decided, durably; then say so in the log."""
         sent = [
-            (record, self._publisher.publish(topic, action.job, record))
+            (record, self.publisher.publish(topic, action.job, record))
             for topic, record in action.messages
         ]
         for record, done in sent:
@@ -265,7 +265,7 @@ class Worker:
                 return
         if action.forwarded:
             entry = Forwarded(run=action.run, version=action.version)
-            self._publisher.put(self._log, action.partition, entry)
+            self.publisher.put(self._log, action.partition, entry)
 
     # -- the executor ---------------------------------------------------------------------
 

@@ -197,6 +197,10 @@ def test_wrong_usage_has_status_2_and_a_remedy(arguments: list[str], sentence: s
     assert sentence in " ".join(result.stderr.split())
 
 
+def test_of_a_job_that_is_due_once_more_only_that_is_shown() -> None:
+    assert dues("hourly", "--from", "9999-12-31T22:30") == [("hourly", "9999-12-31T23:00:00Z")]
+
+
 def test_at_the_end_of_the_calendar_nothing_is_due_and_that_is_said() -> None:
     result = run("next", "--from", "9999-12-31T23:59")
     assert (result.exit_code, result.stdout) == (0, "")

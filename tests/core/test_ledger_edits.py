@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from cronstream.core.due import REACH
 from cronstream.core.ledger.state import LONG_AGO, WINDOW, Effect, Mark, SkipNews, State
 from cronstream.core.records import Delivery, Outcome, Verdict, Withdrawal
+from cronstream.settings import Settings
 from tests.builders import NOON, a_run, at
 from tests.ledger_builders import Told, a_skip, due, finished, released, started
 
@@ -315,6 +317,12 @@ def test_a_mark_is_lowered_to_just_before_the_edit_but_not_below_its_floor() -> 
     mark.lower_to(LONG_AGO)
 
     assert mark.high == mark.floor == at(5000) - WINDOW
+
+
+def test_a_mark_can_be_lowered_as_far_as_a_scheduler_goes_back_for_an_edit() -> None:
+    look_ahead = timedelta(seconds=Settings.model_fields["look_ahead_s"].default)
+
+    assert REACH + look_ahead + timedelta(minutes=1) <= WINDOW
 
 
 def test_lowering_never_raises_and_raising_never_lowers() -> None:

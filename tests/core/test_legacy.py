@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cronstream.core.codec import decode_entries, encode
-from cronstream.core.crontab import Cluster, Crontab
+from cronstream.core.crontab import parse_crontab
 from cronstream.core.legacy import (
     AHEAD,
     SETTLE,
     KnownJobs,
     LegacyMessage,
-    default_job,
     job_name,
     legacy_run,
     may_be_judged,
@@ -192,14 +191,26 @@ def test_the_same_message_becomes_a_run_of_the_same_id_whenever_it_is_read() -> 
 
 
 def test_a_job_that_is_not_in_the_crontab_goes_to_the_only_cluster() -> None:
-    job = default_job(Crontab((Cluster("cluster-a"),), ()))
+    job = parse_crontab("version: 1\nclusters: {cluster-a: }\njobs: []").default
     assert job is not None
     run = legacy_run(a_message(job="ad-hoc"), job, 0, NOON)
     assert (run.job, run.cluster, run.max_attempts) == ("ad-hoc", "cluster-a", 1)
 
 
 def test_with_several_clusters_it_cannot_be_told_where_such_a_job_runs() -> None:
-    assert default_job(Crontab((Cluster("cluster-a"), Cluster("cluster-b")), ())) is None
+    two = "version: 1\nclusters: {cluster-a: , cluster-b: }\njobs: []\n"
+    assert parse_crontab(two).default is None
+
+
+def test_such_a_job_is_as_the_crontabs_defaults_say() -> None:
+    text = (
+        "version: 1\nclusters: {cluster-a: , cluster-b: }\njobs: []\n"
+        "defaults: {cluster: cluster-b, max_attempts: 4, timeout: 1m}"
+    )
+    job = parse_crontab(text).default
+    assert job is not None
+    run = legacy_run(a_message(job="ad-hoc"), job, 0, NOON)
+    assert (run.cluster, run.max_attempts, run.timeout_s) == ("cluster-b", 4, 60.0)
 
 
 @pytest.mark.parametrize(

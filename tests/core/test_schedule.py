@@ -393,3 +393,14 @@ def test_whatever_stands_in_a_field_it_is_a_schedule_or_refused(text: str, place
     except ScheduleError:
         return
     assert schedule.next_after(datetime(2026, 1, 1, tzinfo=UTC)) is not None
+
+
+def test_what_croniter_alone_refuses_is_refused_in_its_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: str) -> None:
+        raise ValueError("too odd")
+
+    monkeypatch.setattr("cronstream.core.schedule_fields.croniter.expand", refuse)
+    with pytest.raises(ScheduleError, match="minute '17,19,23' is not valid: too odd"):
+        compile_schedule("17,19,23 * * * *", "UTC")

@@ -17,7 +17,6 @@ from tests.simulation.trace import trace
 #: rule covers for them. Their rules have tests of their own in tests/core.
 _RARELY_SEEN = {
     "3: nothing waits for the barrier",
-    "7: Lost is taken although a newer heartbeat came",
     "7: an outage makes workers lost",
     "13: a successor is not cleared by a later edit",
     "13: at_most_once: Started after a withdrawal is taken",

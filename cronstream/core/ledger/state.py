@@ -8,8 +8,10 @@ from typing import Final
 from cronstream.core.records import Run, Skip, SkipReason, Verdict
 
 #: Due times this far behind a job's mark are no longer known one by one (rule 11): a revision
-#: that reaches the log later than this holds from that far behind the mark only.
-WINDOW: Final = timedelta(minutes=10)
+#: that reaches the log later than this holds from that far behind the mark only. It is longer
+#: than a scheduler goes back for an edit (``due.REACH`` and the look-ahead), else due times in
+#: between would be taken for known, and have no verdict.
+WINDOW: Final = timedelta(minutes=12)
 #: Ids of runs with a cause, and of later attempts, are known this long after their verdict.
 KEEP: Final = timedelta(hours=1)
 #: Such a message that the broker got this long after it was judged is stale, and refused.

@@ -1,0 +1,300 @@
+"""Whether a process does what it is there for, from facts about it; what ends it if it does not.
+
+A process that is alive may be outside its consumer group, hang in a recovery, or no longer turn.
+Each reason says whether ending the process may help (`Health.ends`): a broker that is away, a
+clock that is wrong, or a broker that does not take messages is not mended by a restart, which
+would only interrupt what runs.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Sends that failed one after another, half a second apart, after which the producer is broken.
+_FAILURES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long what must go on may pause, in seconds, before the process is unhealthy."""
+
+    broker_s: float = 10.0
+    outside_s: float = 15.0
+    thread_s: float = 15.0
+    rebalance_s: float = 30.0
+    acks_s: float = 15.0
+    tick_s: float = 15.0
+    shard_s: float = 30.0
+    turn_s: float = 10.0
+    ready_s: float = 30.0
+    read_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerFacts:
+    """What only a scheduler has; moments are monotonic seconds.
+
+    Attributes:
+        tick_at: When the broker last acknowledged a tick of its own.
+        shards: For each shard that it owns, when that was last published in full, or assigned.
+        clock_is_refused: Whether its clock was measured and is too far ahead.
+    """
+
+    tick_at: float
+    shards: Mapping[int, float] = field(default_factory=dict)
+    clock_is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    """What only a worker or a retry worker has; moments are monotonic seconds.
+
+    Attributes:
+        turned_at: When it last turned: judged, claimed, and sent what is due.
+        has_ended: Whether a task of its that never ends has ended.
+        has_executor: Whether its executor lives.
+        unready: For each partition it owns whose `Owned` it has not read back, since when its
+            fold stands still.
+        unread: For each partition it owns whose log has more than it has folded, the same.
+    """
+
+    turned_at: float
+    has_ended: bool = False
+    has_executor: bool = True
+    unready: Mapping[int, float] = field(default_factory=dict)
+    unread: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a process; moments are monotonic seconds.
+
+    Attributes:
+        broker_at: When a broker last answered a question that was asked for this purpose.
+        thread_at: When the consumer's thread last turned.
+        outside_since: Since when it is no member of its group; None if it is one.
+        rebalancing_since: Since when a rebalance, with the recovery of tables that belongs to it,
+            has made no progress; None if none is under way.
+        begun_at: When the first rebalance was over; None before.
+        waiting_since: Since when the oldest message that was not acknowledged has been waiting.
+        failures: How often in a row that message could not be sent.
+        is_stopping: Whether it was told to stop.
+    """
+
+    role: SchedulerFacts | WorkerFacts
+    broker_at: float
+    thread_at: float
+    outside_since: float | None = None
+    rebalancing_since: float | None = None
+    begun_at: float | None = None
+    waiting_since: float | None = None
+    failures: int = 0
+    is_stopping: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A judgement.
+
+    Attributes:
+        reason: One clause that says what is wrong; empty if nothing is.
+        ends: Whether the process is to end itself if this lasts.
+    """
+
+    ok: bool
+    reason: str = ""
+    ends: bool = False
+
+
+HEALTHY = Health(ok=True)
+
+
+def judge(facts: Facts, now_mono: float, limits: Limits | None = None) -> Health:
+    """Return the first thing that is wrong, causes before their consequences.
+
+    A member without a partition is healthy: it stands by.
+
+    Args:
+        facts: About the process.
+        now_mono: Now, in monotonic seconds.
+        limits: How long what may pause.
+    """
+    if facts.is_stopping:
+        return Health(ok=False, reason="it is stopping")
+    return next(_faults(facts, now_mono, limits or Limits()), HEALTHY)
+
+
+def _faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
+    if now - facts.broker_at > limits.broker_s:
+        yield _lasting(f"no broker has answered for {now - facts.broker_at:.0f} s")
+    yield from _group_faults(facts, now, limits)
+    match facts.role:
+        case SchedulerFacts(clock_is_refused=True):
+            yield _lasting("this machine's clock is too far ahead of the broker's")
+        case WorkerFacts() as worker:
+            yield from _turn_faults(worker, now, limits)
+        case _:
+            pass
+    yield from _send_faults(facts, now, limits)
+    if facts.begun_at is None:
+        yield _lasting("it is starting")
+        return
+    match facts.role:
+        case SchedulerFacts() as scheduler:
+            yield from _tick_faults(scheduler, facts.begun_at, now, limits)
+        case WorkerFacts() as worker if facts.rebalancing_since is None:
+            yield from _fold_faults(worker, now, limits)
+        case _:
+            pass
+
+
+def _group_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
+    if now - facts.thread_at > limits.thread_s:
+        yield _ending(f"the consumer's thread has not turned for {now - facts.thread_at:.0f} s")
+    since = facts.outside_since
+    if since is not None and now - since > limits.outside_s:
+        yield _ending(f"it has been outside its consumer group for {now - since:.0f} s")
+    since = facts.rebalancing_since
+    if since is not None and now - since > limits.rebalance_s:
+        yield _ending(f"a rebalance or recovery has made no progress for {now - since:.0f} s")
+
+
+def _turn_faults(worker: WorkerFacts, now: float, limits: Limits) -> Iterator[Health]:
+    if worker.has_ended:
+        yield _ending("a task that never ends has ended")
+    if not worker.has_executor:
+        yield _ending("it has no executor")
+    if now - worker.turned_at > limits.turn_s:
+        yield _ending(f"it has not turned for {now - worker.turned_at:.0f} s")
+
+
+def _send_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
+    if facts.waiting_since is None or now - facts.waiting_since <= limits.acks_s:
+        return
+    waited = f"{now - facts.waiting_since:.0f} s"
+    if facts.failures >= _FAILURES:
+        yield _ending(f"its producer is broken: a message has failed for {waited}")
+    yield _lasting(f"the broker has not acknowledged a message for {waited}")
+
+
+def _tick_faults(
+    scheduler: SchedulerFacts, begun_at: float, now: float, limits: Limits
+) -> Iterator[Health]:
+    silent = now - max(scheduler.tick_at, begun_at)
+    if silent > limits.tick_s:
+        yield _ending(f"none of its ticks has been acknowledged for {silent:.0f} s")
+    for shard, at in scheduler.shards.items():
+        if now - at > limits.shard_s:
+            yield _ending(f"shard {shard} has not been published for {now - at:.0f} s")
+
+
+def _fold_faults(worker: WorkerFacts, now: float, limits: Limits) -> Iterator[Health]:
+    for partition, since in worker.unready.items():
+        if now - since > limits.ready_s:
+            yield _ending(
+                f"partition {partition} is assigned, but not ready for {now - since:.0f} s"
+            )
+    for partition, since in worker.unread.items():
+        if now - since > limits.read_s:
+            yield _ending(f"partition {partition} has not been read for {now - since:.0f} s")
+
+
+def _ending(reason: str) -> Health:
+    return Health(ok=False, reason=reason, ends=True)
+
+
+def _lasting(reason: str) -> Health:
+    """Return what the process outlives: a restart would not mend it."""
+    return Health(ok=False, reason=reason)
+
+
+def describe(facts: Facts, now_mono: float) -> dict[str, Any]:
+    """Return the facts as people and machines read them: moments as seconds ago."""
+    role = facts.role
+    told: dict[str, Any] = {
+        "broker_answered_s": _ago(facts.broker_at, now_mono),
+        "consumer_turned_s": _ago(facts.thread_at, now_mono),
+        "in_group": facts.outside_since is None,
+        "rebalancing_s": _ago(facts.rebalancing_since, now_mono),
+        "unacknowledged_s": _ago(facts.waiting_since, now_mono),
+    }
+    if isinstance(role, SchedulerFacts):
+        told["tick_s"] = _ago(role.tick_at, now_mono)
+        told["shards_published_s"] = _each_ago(role.shards, now_mono)
+        told["clock_is_refused"] = role.clock_is_refused
+    else:
+        told["turned_s"] = _ago(role.turned_at, now_mono)
+        told["has_executor"] = role.has_executor
+        told["unready_s"] = _each_ago(role.unready, now_mono)
+        told["unread_s"] = _each_ago(role.unread, now_mono)
+    return told
+
+
+def _ago(at: float | None, now: float) -> float | None:
+    return None if at is None else round(now - at, 1)
+
+
+def _each_ago(moments: Mapping[int, float], now: float) -> dict[str, float]:
+    return {str(number): round(now - at, 1) for number, at in moments.items()}
+
+
+class Patience:
+    """How long an unhealthy process is let be; counted over looks at it, not by the clock.
+
+    So a process that was held up as a whole (SIGSTOP, a machine that slept) finds its patience as
+    it was, and has time to come back.
+    """
+
+    def __init__(self, patience_s: float, longest_step_s: float) -> None:
+        self._patience_s, self._longest_step_s = patience_s, longest_step_s
+        self._spent_s = 0.0
+        self._looked_at: float | None = None
+
+    def is_over(self, health: Health, now_mono: float) -> bool:
+        """Take a look; return whether what may be mended by ending has lasted too long."""
+        last, self._looked_at = self._looked_at, now_mono
+        if not health.ends:
+            self._spent_s, self._looked_at = 0.0, None
+        elif last is not None:
+            self._spent_s += min(now_mono - last, self._longest_step_s)
+        return health.ends and self._spent_s >= self._patience_s > 0
+
+
+class Missed:
+    """Counts the looks at which a loop had not turned since the look before."""
+
+    def __init__(self, looks: int) -> None:
+        self._looks, self._missed, self._turns = looks, 0, -1
+
+    def is_stuck(self, turns: int) -> bool:
+        """Take a look; return whether the loop has missed too many in a row.
+
+        Args:
+            turns: How often the loop has turned so far.
+        """
+        self._missed = 0 if turns != self._turns else self._missed + 1
+        self._turns = turns
+        return self._missed >= self._looks
+
+
+class Standstill:
+    """Since when each of several folds stands still while it ought to go on."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[Any, float]] = {}
+
+    def look(self, places: Mapping[int, Any], now_mono: float) -> dict[int, float]:
+        """Return since when each has been where it is.
+
+        Args:
+            places: Where each of those that ought to go on is now; others are forgotten.
+            now_mono: Now, in monotonic seconds.
+        """
+        seen = self._seen
+        self._seen = {
+            number: seen[number]
+            if number in seen and seen[number][0] == place
+            else (place, now_mono)
+            for number, place in places.items()
+        }
+        return {number: since for number, (_, since) in self._seen.items()}

@@ -1,0 +1,16 @@
+"""Sees that a process does what it is there for, says so on ``/health``, and ends it if need be.
+
+What is judged, and which reasons end a process, is in ``cronstream.core.health``; what people do
+about each is in docs/health.md.
+
+``watch``     gathers the facts, judges them each second, and runs out of patience
+``subjects``  the facts of a worker and of a scheduler
+``group``     the facts of the consumer group, from Faust and aiokafka
+``watchdog``  a thread that ends the process when its event loop is stuck
+"""
+
+from cronstream.health.group import FaustGroup
+from cronstream.health.subjects import SchedulerSubject, WorkerSubject
+from cronstream.health.watch import HealthWatch
+
+__all__ = ["FaustGroup", "HealthWatch", "SchedulerSubject", "WorkerSubject"]

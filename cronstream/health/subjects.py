@@ -1,0 +1,84 @@
+"""The facts of a worker and of a scheduler."""
+
+from typing import Protocol
+
+from cronstream.core import naming
+from cronstream.core.health import SchedulerFacts, Standstill, WorkerFacts
+from cronstream.core.naming import Role
+from cronstream.scheduler import Scheduler
+from cronstream.settings import Settings
+from cronstream.topology.publish import Publisher
+from cronstream.worker import Worker
+
+
+class Subject(Protocol):
+    """Whose health is watched."""
+
+    #: The topic that its work depends on, and how many partitions that has.
+    topic: str
+    partitions: int
+    publisher: Publisher
+
+    def facts(self, now_mono: float) -> SchedulerFacts | WorkerFacts:
+        """Return what is known of it now."""
+
+    def note_ends(self, ends: dict[int, int], now_mono: float) -> None:
+        """Take the offsets that the next messages of its topic will have, by partition."""
+
+
+class WorkerSubject:
+    """A worker or a retry worker."""
+
+    def __init__(self, worker: Worker, role: Role, settings: Settings) -> None:
+        self._worker = worker
+        self.topic, self.partitions = role.log, settings.partitions
+        self.publisher = worker.publisher
+        self._unready, self._behind = Standstill(), Standstill()
+        self._unread: dict[int, float] = {}
+
+    def facts(self, now_mono: float) -> WorkerFacts:
+        """Return what is known of it now."""
+        worker, member = self._worker, self._worker.member
+        unready = {
+            partition: (owner.number, owner.ledger.next_offset)
+            for partition, owner in member.owners.items()
+            if not owner.ready
+        }
+        return WorkerFacts(
+            turned_at=worker.turned_at,
+            has_ended=any(task.done() for task in worker.loops),
+            has_executor=worker.executor is not None and worker.executor.is_alive,
+            unready=self._unready.look(unready, now_mono),
+            unread={p: at for p, at in self._unread.items() if p in member.owners},
+        )
+
+    def note_ends(self, ends: dict[int, int], now_mono: float) -> None:
+        """See which partitions have something to read, and how long their folds stand still."""
+        behind = {
+            partition: (owner.number, owner.ledger.next_offset)
+            for partition, owner in self._worker.member.owners.items()
+            if ends.get(partition, 0) > owner.ledger.next_offset
+        }
+        self._unread = self._behind.look(behind, now_mono)
+
+
+class SchedulerSubject:
+    """A scheduler, of whatever shards it owns; one with none stands by."""
+
+    topic = naming.TICKS
+
+    def __init__(self, scheduler: Scheduler, publisher: Publisher, settings: Settings) -> None:
+        self._scheduler, self.publisher = scheduler, publisher
+        self.partitions = settings.shards
+
+    def facts(self, now_mono: float) -> SchedulerFacts:  # noqa: ARG002 - a worker's need it
+        """Return what is known of it now."""
+        scheduler, firing = self._scheduler, self._scheduler.firing
+        return SchedulerFacts(
+            tick_at=scheduler.tick_at,
+            shards={shard: firing.moved[shard] for shard in firing.shards},
+            clock_is_refused=scheduler.clock_check.is_refused,
+        )
+
+    def note_ends(self, ends: dict[int, int], now_mono: float) -> None:
+        """How far a shard has come shows in what it publishes."""

@@ -1,0 +1,149 @@
+"""Gathers the facts about a process, judges them, and ends it when its patience is over."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from cronstream import clock
+from cronstream.core.health import Facts, Health, Patience, describe, judge
+from cronstream.health.group import Group
+from cronstream.health.subjects import Subject
+from cronstream.health.watchdog import Watchdog
+from cronstream.settings import Settings
+from cronstream.topology.reading import Reader
+
+logger = logging.getLogger(__name__)
+
+_LOOK_S = 1.0
+#: Between two questions to the broker, and how long an answer may take.
+_ASK_S = 2.0
+_ANSWER_S = 5.0
+#: Without a turn of the event loop for so long, the process ends.
+_STUCK_S = 30.0
+#: Beyond the drain time, how long a process that ends itself may take over it.
+_END_S = 45.0
+
+
+class HealthWatch:
+    """Watches one process from its start until it stops.
+
+    Args:
+        on_fatal: Is given the reason, once, when the process is to end.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        subject: Subject,
+        group: Group,
+        on_fatal: Callable[[str], None],
+        monotonic: Callable[[], float] = clock.monotonic,
+    ) -> None:
+        self._settings, self._subject, self._group = settings, subject, group
+        self._on_fatal, self._monotonic = on_fatal, monotonic
+        self._patience = Patience(settings.health_patience_s, 2 * _LOOK_S)
+        self._dog = Watchdog(_STUCK_S)
+        self._reader: Reader | None = None
+        self._broker_at = monotonic()
+        self._begun_at: float | None = None
+        self._is_stopping = self._was_ok = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to look, and to ask the broker."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._look_for_ever()), loop.create_task(self._ask())]
+        if self._settings.health_patience_s:
+            self._dog.start()
+
+    def begun(self) -> None:
+        """A rebalance is over; the first one is what the start waits for."""
+        if self._begun_at is None:
+            self._begun_at = self._monotonic()
+
+    def stopping(self) -> None:
+        """The process was told to stop: nothing is judged any more."""
+        self._is_stopping = True
+
+    async def stop(self) -> None:
+        """Look no more, and disconnect."""
+        self.stopping()
+        self._dog.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._reader is not None:
+            await self._reader.stop()
+
+    def report(self) -> tuple[dict[str, Any], int]:
+        """Return what ``/health`` answers: a JSON object, and the HTTP status."""
+        now = self._monotonic()
+        facts = self._facts(now)
+        health = judge(facts, now)
+        told = {
+            "status": "healthy" if health.ok else "unhealthy",
+            "reason": health.reason,
+            "ends_if_it_lasts": health.ends and self._settings.health_patience_s > 0,
+            "facts": describe(facts, now),
+        }
+        return told, 200 if health.ok else 503
+
+    def look(self) -> Health:
+        """Judge once, tell of a change, and end the process if its patience is over."""
+        now = self._monotonic()
+        health = judge(self._facts(now), now)
+        if self._was_ok and not health.ok and not self._is_stopping:
+            logger.warning("unhealthy: %s", health.reason)
+        elif health.ok and not self._was_ok:
+            logger.info("healthy")
+        self._was_ok = health.ok
+        if self._patience.is_over(health, now):
+            self.stopping()
+            self._dog.end_within(self._settings.drain_s + _END_S)
+            self._on_fatal(f"unhealthy: {health.reason}")
+        return health
+
+    def answered(self, ends: dict[int, int]) -> None:
+        """The broker has said how far each partition of the subject's topic goes."""
+        self._broker_at = self._monotonic()
+        self._subject.note_ends(ends, self._broker_at)
+
+    def _facts(self, now: float) -> Facts:
+        self._group.look(now)
+        oldest = self._subject.publisher.oldest
+        return Facts(
+            role=self._subject.facts(now),
+            broker_at=self._broker_at,
+            thread_at=self._group.thread_at,
+            outside_since=self._group.outside_since,
+            rebalancing_since=self._group.rebalancing_since,
+            begun_at=self._begun_at,
+            waiting_since=None if oldest is None else oldest.waiting_since,
+            failures=0 if oldest is None else oldest.failures,
+            is_stopping=self._is_stopping,
+        )
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            self._dog.feed()
+            if not self._is_stopping:
+                self.look()
+            await asyncio.sleep(_LOOK_S)
+
+    async def _ask(self) -> None:
+        """Ask all leaders of the subject's topic, again and again, with a client of its own."""
+        while True:
+            try:
+                self.answered(await self._ends())
+            except Exception as error:  # noqa: BLE001 - whatever it is, no broker has answered
+                logger.debug("no broker has answered (%s: %s)", type(error).__name__, error)
+            await asyncio.sleep(_ASK_S)
+
+    async def _ends(self) -> dict[int, int]:
+        if self._reader is None:
+            reader = Reader(self._settings)
+            await reader.start()
+            self._reader = reader
+        async with asyncio.timeout(_ANSWER_S):
+            return await self._reader.ends(self._subject.topic, range(self._subject.partitions))

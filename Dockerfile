@@ -20,4 +20,4 @@ VOLUME /var/lib/cronstream
 ENTRYPOINT ["faust", "-A", "cronstream", "--quiet"]
 CMD ["worker", "--web-port", "6066"]
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:6066/', timeout=2)"]
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:6066/health', timeout=2)"]

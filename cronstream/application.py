@@ -86,7 +86,6 @@ class Cronstream(faust.App):
             self._be_scheduler(self._settings)
         else:
             self._be_worker(role, self._settings)
-        self.page("/health")(self._show_health)
 
     def set_slots(self, slots: int) -> None:
         """Let the worker run this many commands at a time."""
@@ -111,6 +110,11 @@ class Cronstream(faust.App):
         self.agent(ticks, name="cronstream.ticks")(scheduler.fire)
         self.agent(definitions, name="cronstream.jobs")(scheduler.note_jobs)
         self.timer(1.0, name="cronstream.tick")(scheduler.tick)
+        self._watch(SchedulerSubject(scheduler, publisher, config))
+
+    def _watch(self, subject: WorkerSubject | SchedulerSubject) -> None:
+        self._health = HealthWatch(self._settings, subject, FaustGroup(self), self._fail)
+        self.page("/health")(self._health.page())
 
     def _be_worker(self, role: Role, config: Settings) -> None:
         name = f"{socket.gethostname()}.{secrets.token_hex(4)}"
@@ -133,6 +137,7 @@ class Cronstream(faust.App):
         self.tables.add(runs)
         topic = self._log_topic(role.log, config.partitions)
         self.agent(topic, name=role.log)(self._worker.fold)
+        self._watch(WorkerSubject(self._worker, role, config))
 
     def _log_topic(self, name: str, partitions: int) -> Any:
         return self.topic(
@@ -178,20 +183,8 @@ class Cronstream(faust.App):
             aside = Quarantine(self._publisher)
             self._legacy = LegacyMover(self._settings, self._publisher, aside, self._fail)
             await self._legacy.start()
-        self._health = HealthWatch(self._settings, self._subject(), FaustGroup(self), self._fail)
-        self._health.start()
-
-    def _subject(self) -> WorkerSubject | SchedulerSubject:
-        if self._worker is not None and self.role is not None:
-            return WorkerSubject(self._worker, self.role, self._settings)
-        assert self._scheduler is not None  # noqa: S101 - a process has one role or the other
-        return SchedulerSubject(self._scheduler, self._publisher, self._settings)
-
-    async def _show_health(self, view: Any, _request: Any) -> Any:
-        if self._health is None:
-            return view.json({"status": "unhealthy", "reason": "it is starting"}, status=503)
-        told, status = self._health.report()
-        return view.json(told, status=status)
+        if self._health is not None:
+            self._health.start()
 
     async def _follow_crontab(self, scheduler: Scheduler) -> None:
         """Keep the crontab in force; without that, a scheduler is none."""

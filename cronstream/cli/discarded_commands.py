@@ -27,7 +27,7 @@ from cronstream.history.scope import LogReader, Scope
 _COLUMNS = (
     Column("Run"),
     Column("Attempts"),
-    Column("Reason"),
+    Column("Reason", wraps=True),
     Column("Discarded at"),
     Column("Replayed as"),
 )

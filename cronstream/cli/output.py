@@ -43,11 +43,13 @@ class Column:
 
     Attributes:
         styled: Whether a cell's word chooses its colour (see `STATE_STYLES`).
+        wraps: Whether a long cell may go on in the next line of a narrow terminal.
     """
 
     title: str
     justify: Literal["left", "right"] = "left"
     styled: bool = False
+    wraps: bool = False
 
 
 def safe(text: str, *, keep: str = "") -> str:
@@ -116,13 +118,22 @@ def _emit_plain_table(columns: Sequence[Column], rows: list[list[str]]) -> None:
 def _emit_rich_table(columns: Sequence[Column], rows: list[list[str]]) -> None:
     # Only a terminal needs rich, and everything else starts faster without it.
     from rich import box  # noqa: PLC0415
+    from rich.cells import cell_len  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
+    from rich.measure import Measurement  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for i, column in enumerate(columns):
-        table.add_column(column.title, justify=column.justify, overflow="fold", no_wrap=i == 0)
+        longest = max(cell_len(cell) for cell in (column.title, *(row[i] for row in rows)))
+        table.add_column(
+            column.title,
+            justify=column.justify,
+            overflow="fold",
+            no_wrap=not column.wraps,
+            min_width=None if column.wraps else longest,
+        )
     for row in rows:
         table.add_row(
             *(
@@ -130,7 +141,12 @@ def _emit_rich_table(columns: Sequence[Column], rows: list[list[str]]) -> None:
                 for cell, column in zip(row, columns, strict=True)
             )
         )
-    Console(highlight=False, soft_wrap=False).print(table)
+    console = Console(highlight=False)
+    # A run's id is copied from here, so a terminal that is too narrow breaks lines, not words.
+    roomy = console.options.update(width=10_000)
+    needed = Measurement.get(console, roomy, table).minimum
+    console.width = max(console.width, needed)
+    console.print(table)
 
 
 def format_duration(seconds: float | None) -> str:

@@ -2,6 +2,7 @@
 
 import shlex
 import signal
+from datetime import datetime
 
 import click
 
@@ -41,7 +42,7 @@ def _detail(story: RunStory) -> str:
     match story.state:
         case RunState.CLAIMED | RunState.RUNNING if last is not None:
             return f"  attempt {story.attempts_text} by {last.worker}"
-        case RunState.RETRYABLE | RunState.QUEUED if story.not_before is not None:
+        case RunState.RETRYABLE | RunState.QUEUED if story.attempts and story.not_before:
             return f"  next attempt not before {format_time(story.not_before)}"
         case RunState.SUCCEEDED if last is not None and last.duration_s is not None:
             return f"  took {format_duration(last.duration_s)}"
@@ -53,6 +54,12 @@ def _detail(story: RunStory) -> str:
             return ""
 
 
+def _moment(at: datetime) -> str:
+    """Return a time to the millisecond; nobody's clock is truer."""
+    text = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return text.replace(".000Z", "Z")
+
+
 def emit_story(story: RunStory) -> None:
     """Print a run, its attempts, and what they wrote."""
     facts = {
@@ -60,10 +67,10 @@ def emit_story(story: RunStory) -> None:
         "state": _state_line(story),
         "cluster": story.cluster,
         "command": _command_text(story.command),
-        "scheduled": format_time(story.scheduled_at) + (f" ({story.cause})" if story.cause else ""),
+        "scheduled": _moment(story.scheduled_at) + (f" ({story.cause})" if story.cause else ""),
         "attempts": story.attempts_text,
-        "published": format_time(story.published_at) if story.published_at else "",
-        "next": f"not before {format_time(story.not_before)}" if story.not_before else "",
+        "published": _moment(story.published_at) if story.published_at else "",
+        "next": f"not before {_moment(story.not_before)}" if story.not_before else "",
     }
     width = max(map(len, facts))
     for name, text in facts.items():
@@ -78,7 +85,7 @@ def emit_story(story: RunStory) -> None:
 
 def _state_line(story: RunStory) -> str:
     reason = story.state is RunState.DISCARDED and story.reason
-    since = f"since {format_time(story.changed_at)}"
+    since = f"since {_moment(story.changed_at)}"
     return f"{state_text(story)}, {since}" + (f": {reason}" if reason else "")
 
 
@@ -100,17 +107,17 @@ def _emit_attempt(attempt: AttemptStory, story: RunStory) -> None:
 def _attempt_lines(attempt: AttemptStory, story: RunStory) -> list[str]:
     lines = []
     if attempt.claimed_at is not None:
-        lines.append(f"claimed  {format_time(attempt.claimed_at)}")
+        lines.append(f"claimed  {_moment(attempt.claimed_at)}")
     if attempt.started_at is not None:
         after = ""
         if attempt.number == 1 and story.due_at is not None:
             delay = (attempt.started_at - story.due_at).total_seconds()
             after = f" ({format_duration(delay)} after it was due)"
-        lines.append(f"started  {format_time(attempt.started_at)}{after}")
+        lines.append(f"started  {_moment(attempt.started_at)}{after}")
     if attempt.ended_at is not None:
         took = attempt.duration_s
         after = f" (took {format_duration(took)})" if took is not None else ""
-        lines.append(f"ended    {format_time(attempt.ended_at)}{after}")
+        lines.append(f"ended    {_moment(attempt.ended_at)}{after}")
     if attempt.note:
         lines.append(f"note     {attempt.note}")
     if attempt.late is not None:

@@ -23,7 +23,7 @@ class Limits:
     thread_s: float = 15.0
     rebalance_s: float = 30.0
     acks_s: float = 15.0
-    tick_s: float = 15.0
+    tick_s: float = 20.0
     shard_s: float = 30.0
     turn_s: float = 10.0
     ready_s: float = 30.0

@@ -20,6 +20,9 @@ class Group(Protocol):
     #: Since when a rebalance or recovery has made no progress; None if none is under way.
     rebalancing_since: float | None
 
+    def begin(self, now_mono: float) -> None:
+        """From now on it is to become a member, and the thread is to turn."""
+
     def look(self, now_mono: float) -> None:
         """Bring the above up to date."""
 
@@ -29,10 +32,14 @@ class FaustGroup:
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self.thread_at = clock.monotonic()
-        self.outside_since: float | None = self.thread_at
+        self.thread_at = float("-inf")
+        self.outside_since: float | None = None
         self.rebalancing_since: float | None = None
         self._progress: Any = None
+
+    def begin(self, now_mono: float) -> None:
+        """From now on it is to become a member, and the thread is to turn."""
+        self.thread_at = self.outside_since = now_mono
 
     def look(self, now_mono: float) -> None:
         """Bring what is known up to date, and ask the thread to say that it turns."""

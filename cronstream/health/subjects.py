@@ -1,5 +1,6 @@
 """The facts of a worker and of a scheduler."""
 
+import logging
 from typing import Protocol
 
 from cronstream.core import naming
@@ -9,6 +10,8 @@ from cronstream.scheduler import Scheduler
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher
 from cronstream.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 
 class Subject(Protocol):
@@ -35,6 +38,7 @@ class WorkerSubject:
         self.publisher = worker.publisher
         self._unready, self._behind = Standstill(), Standstill()
         self._unread: dict[int, float] = {}
+        self._has_told = False
 
     def facts(self, now_mono: float) -> WorkerFacts:
         """Return what is known of it now."""
@@ -46,11 +50,20 @@ class WorkerSubject:
         }
         return WorkerFacts(
             turned_at=worker.turned_at,
-            has_ended=any(task.done() for task in worker.loops),
+            has_ended=self._has_ended(),
             has_executor=worker.executor is not None and worker.executor.is_alive,
             unready=self._unready.look(unready, now_mono),
             unread={p: at for p, at in self._unread.items() if p in member.owners},
         )
+
+    def _has_ended(self) -> bool:
+        """Whether a loop has ended; what it raised is logged once, for nobody awaits it."""
+        ended = [task for task in self._worker.loops if task.done()]
+        for task in ended:
+            if not self._has_told and not task.cancelled():
+                self._has_told = True
+                logger.error("a task that never ends has ended", exc_info=task.exception())
+        return bool(ended)
 
     def note_ends(self, ends: dict[int, int], now_mono: float) -> None:
         """See which partitions have something to read, and how long their folds stand still."""

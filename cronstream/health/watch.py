@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from cronstream import clock
@@ -53,6 +53,8 @@ class HealthWatch:
     def start(self) -> None:
         """Begin to look, and to ask the broker."""
         loop = asyncio.get_running_loop()
+        self._broker_at = self._monotonic()
+        self._group.begin(self._broker_at)
         self._tasks = [loop.create_task(self._look_for_ever()), loop.create_task(self._ask())]
         if self._settings.health_patience_s:
             self._dog.start()
@@ -76,8 +78,19 @@ class HealthWatch:
         if self._reader is not None:
             await self._reader.stop()
 
+    def page(self) -> Callable[[Any, Any], Awaitable[Any]]:
+        """Return the body of the page ``/health``, of which Faust makes a method of a view."""
+
+        async def health(view: Any, _request: Any) -> Any:
+            told, status = self.report()
+            return view.json(told, status=status)
+
+        return health
+
     def report(self) -> tuple[dict[str, Any], int]:
         """Return what ``/health`` answers: a JSON object, and the HTTP status."""
+        if not self._tasks:
+            return {"status": "unhealthy", "reason": "it is starting"}, 503
         now = self._monotonic()
         facts = self._facts(now)
         health = judge(facts, now)

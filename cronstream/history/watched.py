@@ -18,7 +18,9 @@ from cronstream.core.records import (
     Entry,
     Finished,
     Forwarded,
+    Heartbeat,
     Lost,
+    Owned,
     Released,
     Run,
     Settled,
@@ -102,7 +104,11 @@ class WatchedLedger(Ledger):
         super().__init__(retry=retry)
         self.from_middle = from_middle
         self._see, self._see_skip = see, see_skip
-        self._takers = {kind: self._watch(taker) for kind, taker in self._takers.items()}
+        # Heartbeats are most of what is on a log, and change no run.
+        self._takers = {
+            kind: taker if kind in (Heartbeat, Owned) else self._watch(taker)
+            for kind, taker in self._takers.items()
+        }
 
     def _watch(self, take: Callable[[Any], None]) -> Callable[[Any], None]:
         def watched(entry: Any) -> None:

@@ -1,5 +1,6 @@
 """Declares the topics, and refuses those that are there in another shape."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,9 @@ from cronstream.settings import Settings
 
 #: A row of a table may be this large: a ledger's snapshot is one row.
 MAX_ROW_BYTES = 32 * 1024 * 1024
+#: How long a broker may take from creating topics to telling of them.
+_SEEN_WITHIN_S = 15.0
+_LOOK_AGAIN_S = 0.05
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 
@@ -91,6 +95,7 @@ async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> None:
         missing = [spec for name, spec in wanted.items() if name not in there]
         if missing:
             await _create(admin, missing, settings)
+            await _wait_until_seen(admin, missing)
         present = [spec for name, spec in wanted.items() if name in there]
         if present:
             await _check(admin, present)
@@ -114,6 +119,30 @@ async def _create(admin: Any, specs: list[TopicSpec], settings: Settings) -> Non
         if code and error is not TopicAlreadyExistsError:
             reason = message[0] if message and message[0] else error.__name__
             raise BrokerError(f"topic {name} cannot be created: {reason}")
+
+
+async def _wait_until_seen(admin: Any, specs: list[TopicSpec]) -> None:
+    """Wait until the broker tells of new topics: it creates them before it does.
+
+    Whoever subscribes meanwhile goes without a topic: Faust says "Ignoring missing topic", and
+    does not look again for five minutes.
+    """
+    wanted = {spec.name: spec.partitions for spec in specs}
+    try:
+        async with asyncio.timeout(_SEEN_WITHIN_S):
+            while True:
+                found = await admin.describe_topics(list(wanted))
+                if all(_has_leaders(topic, wanted[topic["topic"]]) for topic in found):
+                    return
+                await asyncio.sleep(_LOOK_AGAIN_S)
+    except TimeoutError as error:
+        names = ", ".join(sorted(wanted))
+        raise BrokerError(f"topics were created, but are not there yet: {names}") from error
+
+
+def _has_leaders(topic: dict[str, Any], partitions: int) -> bool:
+    led = [p for p in topic["partitions"] if p["error_code"] == 0 and p["leader"] >= 0]
+    return topic["error_code"] == 0 and len(led) == partitions
 
 
 async def _check(admin: Any, specs: list[TopicSpec]) -> None:

@@ -85,7 +85,8 @@ class Worker:
             on_death=self._executor_died,
         )
         loops = self._turn_for_ever(), self._follow_for_ever()
-        self.loops = [self._spawn(loop) for loop in loops]
+        self.loops = [asyncio.create_task(loop) for loop in loops]
+        self._tasks.update(self.loops)
 
     async def drain(self) -> None:
         """Before the worker leaves its group: claim nothing more, release what has not started."""
@@ -123,11 +124,10 @@ class Worker:
                 while self.member.holding or self.member.claiming:  # noqa: ASYNC110 - many causes
                     await asyncio.sleep(_TURN_S / 2)
 
-    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+    def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
 
     # -- membership -----------------------------------------------------------------------
 

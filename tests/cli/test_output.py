@@ -89,6 +89,16 @@ def test_a_terminal_gets_a_table_in_which_markup_is_only_text(
     assert "[bold]a@1[/bold]" in terminal.getvalue()
 
 
+def test_a_narrow_terminal_breaks_no_run_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "20")
+    run = "a-job-with-a-long-name@2026-01-01T12:00:00Z"
+    emit_table((Column("Run"), Column("Reason", wraps=True)), [(run, "it failed " * 9)])
+    assert run in terminal.getvalue()
+    assert "it failed it failed" not in terminal.getvalue()
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

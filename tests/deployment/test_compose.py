@@ -66,5 +66,14 @@ def test_nothing_runs_as_root_or_listens_beyond_this_machine(compose: dict[str, 
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
 
 
+def test_every_process_is_asked_whether_it_is_well(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        if name != "kafka":
+            assert "127.0.0.1:6066/health'" in service["healthcheck"]["test"][-1]
+            assert "--web-port 6066" in _command(service)
+
+
 def test_the_image_says_when_it_is_not_well() -> None:
-    assert "HEALTHCHECK" in (ROOT / "Dockerfile").read_text()
+    healthcheck = (ROOT / "Dockerfile").read_text().partition("HEALTHCHECK")[2]
+
+    assert "127.0.0.1:6066/health'" in healthcheck

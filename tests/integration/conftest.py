@@ -97,7 +97,8 @@ async def start_worker(broker: str, tmp_path: Path) -> AsyncIterator[StartWorker
     """Start ``faust -A cronstream worker`` with options, and wait until it is ready.
 
     Keyword arguments: `crontab`, the text of ``crontab.yaml``; `variables` of its environment;
-    `waits=False` to go on at once. The folder it is started in is the test's `tmp_path`.
+    `waits=False` to go on at once; `app`, a module that stands in for cronstream. The folder
+    it is started in is the test's `tmp_path`.
     """
     workers: list[StartedWorker] = []
     with closing(Guard()) as guard:
@@ -107,11 +108,12 @@ async def start_worker(broker: str, tmp_path: Path) -> AsyncIterator[StartWorker
             crontab: str | None = None,
             variables: Mapping[str, str] | None = None,
             waits: bool = True,
+            app: str = "cronstream",
         ) -> StartedWorker:
             if crontab is not None:
                 _write(tmp_path / "crontab.yaml", crontab)
             worker = StartedWorker()
-            command = _worker_command(broker, tmp_path, options, variables or {})
+            command = _worker_command(broker, tmp_path, (app, *options), variables or {})
             await worker.start(command, guard)
             workers.append(worker)
             if waits:
@@ -131,7 +133,7 @@ def _say(line: str) -> None:
 
 
 def _worker_command(
-    broker: str, folder: Path, options: tuple[str, ...], variables: Mapping[str, str]
+    broker: str, folder: Path, app_and_options: tuple[str, ...], variables: Mapping[str, str]
 ) -> Command:
     everyone = {
         "CRONSTREAM_BROKER": f"kafka://{broker}",
@@ -141,7 +143,8 @@ def _worker_command(
         "CRONSTREAM_RETRY": "",
         "PYTHONUNBUFFERED": "1",
     }
-    argv = (sys.executable, "-m", "faust", "-A", "cronstream", "worker", *options)
+    app, *options = app_and_options
+    argv = (sys.executable, "-m", "faust", "-A", app, "worker", *options)
     return Command(argv, {**everyone, **variables}, folder)
 
 

@@ -209,7 +209,12 @@ class World:
         return all(self._is_settled(worker) for worker in self.workers)
 
     def _cursor_is_behind(self) -> bool:
-        return not self.cursors or self.cursors[-1].taken < len(self.jobs.messages)
+        """Whether there may be due times that have not been published."""
+        if not self.cursors or self.cursors[-1].taken < len(self.jobs.messages):
+            return True
+        last = self.cursors[-1]
+        removed_at = [job.effective_from for job in _last_of_each(self.jobs).values()]
+        return last.noted is not None or any(last.at < at for at in removed_at if at is not None)
 
     def _is_settled(self, worker: SimWorker) -> bool:
         if worker.group.rebalancing or worker.draining:

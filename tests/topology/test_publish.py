@@ -172,6 +172,32 @@ async def test_what_was_not_taken_is_given_up_at_the_end(publisher: Publisher) -
     assert waiting.cancelled()
 
 
+async def test_the_oldest_message_that_waits_is_known_and_how_often_it_failed(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    nobody = publisher.oldest
+    first = publisher.append("log", 0, _beat(0))
+    writer = publisher.oldest
+    assert writer is not None
+    since = writer.waiting_since
+    publisher.put("log", 1, _beat(1))
+    publisher.put("log", 0, _beat(2))
+    await asyncio.sleep(0)
+    oldest = publisher.oldest
+
+    producer.fail = 3
+    producer.open.set()
+    while writer.failures < 1:  # noqa: ASYNC110 - the producer tells nobody
+        await asyncio.sleep(0)
+    await first
+
+    assert nobody is None
+    assert oldest is writer
+    assert writer.waiting_since in {since, None}
+    assert await publisher.flush(1)
+    assert publisher.oldest is None
+
+
 def test_a_key_has_the_partition_that_kafkas_own_clients_give_it() -> None:
     # From Kafka's UtilsTest: murmur2("foobar") = -790332482, murmur2("21") = -973932308.
     assert partition_of("foobar", 1 << 31) == (-790332482) & 0x7FFFFFFF

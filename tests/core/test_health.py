@@ -1,0 +1,187 @@
+"""What is healthy, what is not, and what ends a process."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cronstream.core.health import (
+    HEALTHY,
+    Facts,
+    Health,
+    Missed,
+    Patience,
+    SchedulerFacts,
+    Standstill,
+    WorkerFacts,
+    describe,
+    judge,
+)
+
+NOW = 1000.0
+WORKER = Facts(WorkerFacts(turned_at=NOW), broker_at=NOW, thread_at=NOW, begun_at=900.0)
+SCHEDULER = replace(WORKER, role=SchedulerFacts(tick_at=NOW, shards={0: NOW}))
+BAD = Health(ok=False, reason="it is so", ends=True)
+LASTING = Health(ok=False, reason="it is so", ends=False)
+
+
+def _worker(**changes: Any) -> Facts:
+    return replace(WORKER, role=replace(WORKER.role, **changes))
+
+
+def _scheduler(**changes: Any) -> Facts:
+    return replace(SCHEDULER, role=replace(SCHEDULER.role, **changes))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param(WORKER, id="a worker"),
+        pytest.param(SCHEDULER, id="a scheduler"),
+        pytest.param(_scheduler(shards={}), id="a scheduler without a shard, which stands by"),
+        pytest.param(replace(WORKER, waiting_since=NOW - 5), id="waiting a moment for the broker"),
+        pytest.param(
+            replace(WORKER, waiting_since=NOW - 5, failures=99), id="a few quick failures"
+        ),
+        pytest.param(replace(WORKER, outside_since=NOW - 5), id="rejoining its group"),
+        pytest.param(replace(WORKER, rebalancing_since=NOW - 5), id="in a rebalance"),
+        pytest.param(
+            replace(SCHEDULER, begun_at=NOW - 1, role=SchedulerFacts(0.0)), id="begun now"
+        ),
+        pytest.param(_worker(unready={1: NOW - 5}), id="an owner that awaits its barrier"),
+        pytest.param(_worker(unread={1: NOW - 5}), id="an owner with something to read"),
+    ],
+)
+def test_nothing_is_wrong_with(facts: Facts) -> None:
+    assert judge(facts, NOW) == HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (replace(WORKER, thread_at=NOW - 16), "the consumer's thread has not turned for 16 s"),
+        (replace(WORKER, outside_since=NOW - 16), "outside its consumer group for 16 s"),
+        (replace(WORKER, rebalancing_since=NOW - 31), "recovery has made no progress for 31 s"),
+        (_worker(has_ended=True), "a task that never ends has ended"),
+        (_worker(has_executor=False), "it has no executor"),
+        (_worker(turned_at=NOW - 11), "it has not turned for 11 s"),
+        (replace(WORKER, waiting_since=NOW - 16, failures=20), "its producer is broken"),
+        (_scheduler(tick_at=NOW - 21), "none of its ticks has been acknowledged for 21 s"),
+        (_scheduler(shards={0: NOW, 3: NOW - 31}), "shard 3 has not been published for 31 s"),
+        (_worker(unready={7: NOW - 31}), "partition 7 is assigned, but not ready for 31 s"),
+        (_worker(unread={7: NOW - 31}), "partition 7 has not been read for 31 s"),
+        (replace(SCHEDULER, outside_since=NOW - 16), "outside its consumer group for 16 s"),
+        (replace(_scheduler(shards={}), outside_since=NOW - 16), "outside its consumer group"),
+    ],
+)
+def test_what_a_restart_may_mend_ends_the_process(facts: Facts, reason: str) -> None:
+    health = judge(facts, NOW)
+
+    assert reason in health.reason
+    assert (health.ok, health.ends) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (replace(WORKER, broker_at=NOW - 11), "no broker has answered for 11 s"),
+        (replace(WORKER, waiting_since=NOW - 16), "not acknowledged a message for 16 s"),
+        (replace(WORKER, waiting_since=NOW - 16, failures=19), "not acknowledged a message"),
+        (_scheduler(clock_is_refused=True), "clock is too far ahead of the broker's"),
+        (replace(WORKER, begun_at=None), "it is starting"),
+        (replace(SCHEDULER, begun_at=None), "it is starting"),
+        (replace(WORKER, is_stopping=True, broker_at=0.0), "it is stopping"),
+    ],
+)
+def test_what_a_restart_would_not_mend_ends_nothing(facts: Facts, reason: str) -> None:
+    health = judge(facts, NOW)
+
+    assert reason in health.reason
+    assert (health.ok, health.ends) == (False, False)
+
+
+def test_without_a_broker_nothing_that_follows_from_it_is_blamed() -> None:
+    all_at_once = replace(
+        _worker(unready={1: 0.0}, unread={1: 0.0}),
+        broker_at=0.0,
+        thread_at=0.0,
+        outside_since=0.0,
+        waiting_since=0.0,
+        failures=1000,
+    )
+
+    assert judge(all_at_once, NOW).reason == "no broker has answered for 1000 s"
+    assert not judge(all_at_once, NOW).ends
+
+
+def test_during_a_rebalance_no_partition_is_expected_to_be_read() -> None:
+    facts = replace(_worker(unready={1: 0.0}, unread={1: 0.0}), rebalancing_since=NOW - 5)
+
+    assert judge(facts, NOW) == HEALTHY
+
+
+def test_a_start_that_cannot_join_its_group_ends() -> None:
+    assert judge(replace(WORKER, begun_at=None, outside_since=NOW - 16), NOW).ends
+
+
+def test_people_are_told_how_long_ago_things_were() -> None:
+    worker, scheduler = describe(_worker(unread={3: NOW - 2.04}), NOW), describe(SCHEDULER, NOW + 1)
+
+    assert worker["unread_s"] == {"3": 2.0}
+    assert worker["rebalancing_s"] is None
+    assert worker["in_group"] is True
+    assert scheduler["tick_s"] == 1.0
+    assert scheduler["shards_published_s"] == {"0": 1.0}
+
+
+# -- patience ---------------------------------------------------------------------------------
+
+
+def _looks(patience: Patience, healths: list[Health], step_s: float = 1.0) -> list[bool]:
+    return [patience.is_over(health, i * step_s) for i, health in enumerate(healths)]
+
+
+def test_patience_is_over_after_its_span() -> None:
+    assert _looks(Patience(3, 2), [BAD] * 5) == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("between", [HEALTHY, LASTING])
+def test_patience_begins_anew_after_anything_else(between: Health) -> None:
+    assert not any(_looks(Patience(3, 2), [BAD, BAD, BAD, between, BAD, BAD, BAD]))
+
+
+def test_what_lasts_never_ends_a_process() -> None:
+    assert not any(_looks(Patience(3, 2), [LASTING] * 50))
+
+
+def test_no_patience_means_that_a_process_is_never_ended() -> None:
+    assert not any(_looks(Patience(0, 2), [BAD] * 50))
+
+
+@given(st.floats(min_value=2, max_value=1e9))
+def test_a_process_that_was_held_up_has_its_patience_as_it_was(gap_s: float) -> None:
+    patience = Patience(10, 2)
+    patience.is_over(BAD, 0.0)
+    patience.is_over(BAD, 1.0)
+
+    assert not patience.is_over(BAD, 1.0 + gap_s)
+
+
+# -- loops and folds --------------------------------------------------------------------------
+
+
+def test_a_loop_is_stuck_after_so_many_looks_without_a_turn() -> None:
+    missed = Missed(3)
+
+    assert [missed.is_stuck(turns) for turns in (5, 5, 5, 6, 6, 6, 6)] == [False] * 6 + [True]
+
+
+def test_a_fold_stands_still_from_when_it_was_first_seen_where_it_is() -> None:
+    still = Standstill()
+
+    assert still.look({1: 10, 2: 20}, 0.0) == {1: 0.0, 2: 0.0}
+    assert still.look({1: 10, 2: 21}, 5.0) == {1: 0.0, 2: 5.0}
+    assert still.look({2: 21}, 6.0) == {2: 5.0}
+    assert still.look({1: 10}, 7.0) == {1: 7.0}

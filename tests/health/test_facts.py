@@ -1,0 +1,232 @@
+"""Where the facts come from: the group, a worker's folds, a scheduler's shards."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cronstream.core.ledger.actions import Timing
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.member import Member
+from cronstream.core.naming import Role
+from cronstream.health import FaustGroup, SchedulerSubject, WorkerSubject
+from cronstream.settings import Settings
+from tests.builders import NOON
+from tests.scheduler.fakes import Bench, a_job
+
+SETTINGS = Settings()
+
+
+class FakeApp:
+    """What of a Faust app shows whether it is in its group."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.routine: asyncio.Future[None] = loop.create_future()
+        self.coordinator = SimpleNamespace(generation=3, _coordination_task=self.routine)
+        self.thread = SimpleNamespace(
+            thread_loop=loop, _consumer=SimpleNamespace(_coordinator=self.coordinator)
+        )
+        self.consumer = SimpleNamespace(_thread=self.thread)
+        self.rebalancing, self.rebalancing_count, self.remaining = False, 1, 0
+        recovery = SimpleNamespace(active_remaining_total=lambda: self.remaining)
+        self.tables = SimpleNamespace(recovery=recovery)
+
+
+@pytest.fixture
+async def app() -> FakeApp:
+    return FakeApp()
+
+
+@pytest.fixture
+async def group(app: FakeApp) -> FaustGroup:
+    group = FaustGroup(app)
+    group.begin(0.0)
+    return group
+
+
+async def test_a_member_has_a_generation_and_a_coordinator_that_works(
+    app: FakeApp, group: FaustGroup
+) -> None:
+    since = []
+    for second, generation in enumerate([-1, 3, -1, -1, 4]):
+        app.coordinator.generation = generation
+        group.look(float(second))
+        since.append(group.outside_since)
+
+    assert since == [0.0, None, 2.0, 2.0, None]
+
+
+async def test_a_member_whose_coordinator_has_ended_is_a_zombie(
+    app: FakeApp, group: FaustGroup
+) -> None:
+    group.look(5.0)
+    app.routine.set_result(None)
+    group.look(6.0)
+
+    assert group.outside_since == 6.0
+
+
+async def test_a_consumer_that_does_not_yet_exist_is_no_member(
+    app: FakeApp, group: FaustGroup
+) -> None:
+    app.thread._consumer = None
+    group.look(5.0)
+
+    assert group.outside_since == 0.0
+
+
+async def test_the_thread_is_asked_to_say_that_it_turns(group: FaustGroup) -> None:
+    group.look(5.0)
+    assert group.thread_at == 0.0
+
+    await asyncio.sleep(0)
+    assert group.thread_at > 0.0
+
+
+async def test_a_thread_whose_loop_is_closed_turns_no_more(app: FakeApp, group: FaustGroup) -> None:
+    closed = asyncio.new_event_loop()
+    closed.close()
+    app.thread.thread_loop = closed
+
+    group.look(5.0)
+
+    assert group.thread_at == 0.0
+
+
+async def test_a_rebalance_that_recovers_makes_progress(app: FakeApp, group: FaustGroup) -> None:
+    since = []
+    app.rebalancing = True
+    for second, remaining in enumerate([900, 800, 800, 800]):
+        app.remaining = remaining
+        group.look(float(second))
+        since.append(group.rebalancing_since)
+    app.rebalancing = False
+    group.look(9.0)
+
+    assert since == [0.0, 1.0, 1.0, 1.0]
+    assert group.rebalancing_since is None
+
+
+def _ledger(_partition: int) -> Ledger:
+    return Ledger(retry=True)
+
+
+class FakeWorker:
+    """A real member that owns partitions 0 and 1, in a worker that does nothing."""
+
+    def __init__(self) -> None:
+        self.member = Member("w1", "a", Timing())
+        self.member.assigned([0, 1], _ledger)
+        self.publisher, self.executor = object(), SimpleNamespace(is_alive=True)
+        self.turned_at = 1.0
+        self.loops = [asyncio.get_running_loop().create_future()]
+
+
+@pytest.fixture
+async def worker() -> Any:
+    return FakeWorker()
+
+
+@pytest.fixture
+async def subject(worker: Any) -> WorkerSubject:
+    return WorkerSubject(worker, Role.of("a", retry=True), SETTINGS)
+
+
+async def test_a_worker_depends_on_its_own_log(subject: WorkerSubject) -> None:
+    assert (subject.topic, subject.partitions) == ("cronstream.a.retry", SETTINGS.partitions)
+
+
+async def test_a_partition_is_unready_until_its_barrier(
+    worker: FakeWorker, subject: WorkerSubject
+) -> None:
+    assert subject.facts(5.0).unready == {0: 5.0, 1: 5.0}
+    worker.member.owners[0].pass_barrier(NOON, 6.0)
+    assert subject.facts(7.0).unready == {1: 5.0}
+
+    worker.member.assigned([1], _ledger)
+
+    assert subject.facts(8.0).unready == {1: 8.0}
+
+
+async def test_a_fold_that_goes_on_is_not_late(worker: FakeWorker, subject: WorkerSubject) -> None:
+    subject.note_ends({0: 10, 1: 0}, 5.0)
+    assert subject.facts(5.0).unread == {0: 5.0}
+
+    worker.member.read(0, 4, NOON, [], 6.0)
+    subject.note_ends({0: 12, 1: 0}, 7.0)
+    assert subject.facts(7.0).unread == {0: 7.0}
+    assert subject.facts(7.0).unready == {0: 7.0, 1: 5.0}
+
+    subject.note_ends({0: 14, 1: 0}, 9.0)
+    assert subject.facts(9.0).unread == {0: 7.0}
+
+    worker.member.read(0, 13, NOON, [], 10.0)
+    subject.note_ends({0: 14, 1: 0}, 11.0)
+    assert subject.facts(11.0).unread == {}
+
+
+async def test_a_partition_that_has_gone_is_not_late(
+    worker: FakeWorker, subject: WorkerSubject
+) -> None:
+    subject.note_ends({0: 10}, 5.0)
+    worker.member.assigned([1], _ledger)
+
+    assert subject.facts(6.0).unread == {}
+
+
+async def test_a_worker_whose_loop_or_executor_has_ended_says_so(
+    worker: FakeWorker, subject: WorkerSubject
+) -> None:
+    well = subject.facts(5.0)
+    worker.loops[0].cancel()
+    worker.executor.is_alive = False
+    ill = subject.facts(6.0)
+
+    assert (well.has_ended, well.has_executor) == (False, True)
+    assert (ill.has_ended, ill.has_executor) == (True, False)
+
+
+async def test_what_ended_a_loop_is_told_once(
+    worker: FakeWorker, subject: WorkerSubject, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker.loops[0].set_exception(ValueError("why"))
+
+    assert subject.facts(5.0).has_ended
+    assert subject.facts(6.0).has_ended
+
+    assert caplog.messages == ["a task that never ends has ended"]
+    assert "ValueError: why" in caplog.text
+
+
+async def test_a_shard_is_published_at_each_tick_or_not_at_all() -> None:
+    bench = Bench()
+    subject = SchedulerSubject(bench.scheduler, bench.broker, SETTINGS)  # type: ignore[arg-type] # a fake
+    await bench.scheduler.start()
+    assert subject.facts(0.0).shards == {}
+    bench.scheduler.assigned({0})
+    bench.define(a_job())
+
+    await bench.tick()
+    well = subject.facts(bench.clock.passed)
+    bench.broker.held = True
+    bench.readers[0].failing = [OSError("gone")] * 3
+    for _ in range(3):
+        await bench.tick()
+    ill = subject.facts(bench.clock.passed)
+    bench.scheduler.revoked()
+
+    assert (well.tick_at, well.shards, well.clock_is_refused) == (1.0, {0: 1.0}, False)
+    assert (ill.tick_at, ill.shards) == (1.0, {0: 1.0})
+    assert subject.facts(9.0).shards == {}
+
+
+async def test_a_clock_far_ahead_is_refused_and_says_so() -> None:
+    bench = Bench()
+    subject = SchedulerSubject(bench.scheduler, bench.broker, SETTINGS)  # type: ignore[arg-type] # a fake
+    await bench.scheduler.start()
+    bench.clock.ahead = NOON.replace(hour=13) - NOON
+    await bench.tick()
+
+    assert subject.facts(1.0).clock_is_refused

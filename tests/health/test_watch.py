@@ -1,0 +1,191 @@
+"""What a watch asks, tells, and ends."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cronstream.core.health import WorkerFacts
+from cronstream.health import watch as watch_module
+from cronstream.health.watch import HealthWatch
+from cronstream.settings import Settings
+
+READY = 100.0
+
+
+class FakeSubject:
+    """A worker that is well until a test says otherwise; its log is never behind."""
+
+    topic, partitions = "log", 2
+
+    def __init__(self) -> None:
+        self.publisher: Any = SimpleNamespace(oldest=None)
+        self.has_ended = False
+        self.ends: dict[int, int] = {}
+        self.now = READY
+
+    def facts(self, now_mono: float) -> WorkerFacts:
+        return WorkerFacts(turned_at=now_mono, has_ended=self.has_ended)
+
+    def note_ends(self, ends: dict[int, int], now_mono: float) -> None:
+        assert now_mono == self.now
+        self.ends = ends
+
+
+class FakeGroup:
+    thread_at = READY
+    outside_since: float | None = None
+    rebalancing_since: float | None = None
+
+    def begin(self, now_mono: float) -> None:
+        self.thread_at = now_mono
+
+    def look(self, now_mono: float) -> None:
+        self.thread_at = now_mono
+
+
+class Bench:
+    """A watch with all around it fake."""
+
+    def __init__(self, patience_s: float = 5.0) -> None:
+        self.subject, self.group = FakeSubject(), FakeGroup()
+        self.fatal: list[str] = []
+        self.watch = HealthWatch(
+            Settings(health_patience_s=patience_s),
+            self.subject,
+            self.group,
+            self.fatal.append,
+            monotonic=lambda: self.subject.now,
+        )
+        self.watch.begun()
+
+    def seconds(self, count: int, *, answers: bool = True) -> list[bool]:
+        """Let seconds pass; return at which of them it was healthy."""
+        found = []
+        for _ in range(count):
+            self.subject.now += 1
+            if answers:
+                self.watch.answered({0: 1})
+            found.append(self.watch.look().ok)
+        return found
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_it_ends_a_process_that_does_not_come_back(bench: Bench) -> None:
+    bench.seconds(3)
+    bench.subject.has_ended = True
+
+    bench.seconds(5)
+    assert bench.fatal == []
+    bench.seconds(3)
+
+    assert bench.fatal == ["unhealthy: a task that never ends has ended"]
+
+
+def test_it_ends_nothing_while_no_broker_answers(bench: Bench) -> None:
+    healthy = bench.seconds(60, answers=False)
+
+    assert healthy == [True] * 10 + [False] * 50
+    assert bench.fatal == []
+
+
+def test_it_is_healthy_again_when_the_broker_is_back(bench: Bench) -> None:
+    bench.seconds(60, answers=False)
+
+    assert bench.seconds(2) == [True, True]
+
+
+def test_it_never_ends_a_process_without_patience() -> None:
+    bench = Bench(patience_s=0)
+    bench.subject.has_ended = True
+
+    assert not any(bench.seconds(100))
+    assert bench.fatal == []
+
+
+def test_each_change_is_told_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        bench.seconds(3)
+        bench.group.outside_since = 0.0
+        bench.seconds(3)
+        bench.group.outside_since = None
+        bench.seconds(3)
+
+    told = [(record.levelname, record.getMessage().split(" for ")[0]) for record in caplog.records]
+    assert told == [
+        ("INFO", "healthy"),
+        ("WARNING", "unhealthy: it has been outside its consumer group"),
+        ("INFO", "healthy"),
+    ]
+
+
+class FakeReader:
+    """A broker that answers with its next answer, or fails."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, list[int]]] = []
+        self.is_open = False
+
+    async def start(self) -> None:
+        self.is_open = True
+
+    async def stop(self) -> None:
+        self.is_open = False
+
+    async def ends(self, topic: str, partitions: range) -> dict[int, int]:
+        self.asked.append((topic, list(partitions)))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        found: dict[int, int] = answer
+        return found
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - tasks of the thing that is tested
+            await asyncio.sleep(0)
+
+
+async def test_it_asks_every_leader_of_its_topic_and_survives_any_answer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = FakeReader(OSError("away"), ValueError("odd"), {0: 5, 1: 6}, TimeoutError())
+    monkeypatch.setattr(watch_module, "Reader", lambda _: reader)
+    monkeypatch.setattr(watch_module, "_ASK_S", 0)
+    bench.watch.start()
+    assert reader.answers
+
+    await _until(lambda: not reader.answers)
+    told, status = bench.watch.report()
+    await bench.watch.stop()
+
+    assert bench.subject.ends == {0: 5, 1: 6}
+    assert reader.asked[0] == ("log", [0, 1])
+    assert (told["status"], status) == ("healthy", 200)
+    assert not reader.is_open
+
+
+async def test_before_its_start_it_says_that_it_starts(bench: Bench) -> None:
+    told, status = bench.watch.report()
+
+    assert (told["reason"], status) == ("it is starting", 503)
+
+
+async def test_it_says_that_it_is_stopping(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "Reader", lambda _: FakeReader({0: 1}))
+    bench.watch.start()
+    bench.watch.stopping()
+
+    told, status = bench.watch.report()
+    await bench.watch.stop()
+
+    assert (told["reason"], told["ends_if_it_lasts"], status) == ("it is stopping", False, 503)

@@ -1,0 +1,231 @@
+"""``/health`` of real processes on a real Kafka."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from cronstream.broker.embedded import EmbeddedBroker
+from cronstream.broker.guard import Guard
+from cronstream.broker.ports import free_port
+from cronstream.settings import settings
+from tests.integration.conftest import StartedWorker, StartWorker
+from tests.integration.truth import a_name
+
+pytestmark = pytest.mark.integration
+
+
+class Watched:
+    """A process with a web port of its own, and what it answers there."""
+
+    def __init__(self, worker: StartedWorker, port: int) -> None:
+        self.worker, self._url = worker, f"http://127.0.0.1:{port}/health"
+
+    async def ask(self) -> tuple[int, dict[str, Any]]:
+        """Return status and answer; 0 if nobody answers."""
+        return await asyncio.to_thread(self._ask)
+
+    def _ask(self) -> tuple[int, dict[str, Any]]:
+        try:
+            with urllib.request.urlopen(self._url, timeout=5) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+        except OSError:
+            return 0, {}
+
+    async def becomes(self, status: int, within_s: float) -> dict[str, Any]:
+        """Wait until it answers with `status`, and return the answer."""
+        found, answer = await self.ask()
+        end = time.monotonic() + within_s
+        while time.monotonic() < end:
+            found, answer = await self.ask()
+            if found == status:
+                return answer
+            await asyncio.sleep(0.3)
+        pytest.fail(f"not {status} within {within_s:g} s, but {found} {answer}")
+
+
+async def _start(start: StartWorker, *options: str, **more: Any) -> Watched:
+    port = free_port()
+    variables = {"CRONSTREAM_WEB_PORT": str(port), **more.pop("variables", {})}
+    worker = await start(*options, variables=variables, **more)
+    return Watched(worker, port)
+
+
+def _crontab(cluster: str) -> str:
+    return f"""
+version: 1
+clusters: {{{cluster}: }}
+jobs:
+  - {{name: {cluster}-job, cluster: {cluster}, schedule: "@every 2s", command: "true"}}
+"""
+
+
+async def test_each_role_is_healthy_within_seconds_of_its_start(start_worker: StartWorker) -> None:
+    cluster = a_name("well")
+    crontab = _crontab(cluster)
+    started = await asyncio.gather(
+        _start(start_worker, crontab=crontab),
+        _start(start_worker, "--cluster", cluster, crontab=crontab),
+        _start(start_worker, "--cluster", cluster, "--retry", crontab=crontab),
+    )
+    standby = await _start(start_worker, waits=False)
+
+    scheduler, worker, retry = [await one.becomes(200, within_s=10) for one in started]
+    beside = await standby.becomes(200, within_s=30)
+
+    owned = scheduler["facts"]["shards_published_s"], beside["facts"]["shards_published_s"]
+    assert sorted(map(len, owned)) == [0, 1]
+    assert worker["facts"]["has_executor"]
+    assert retry["facts"]["has_executor"]
+    assert all(answer["facts"]["in_group"] for answer in (scheduler, worker, retry, beside))
+
+
+async def test_a_worker_that_was_held_up_is_healthy_again_and_goes_on(
+    start_worker: StartWorker,
+) -> None:
+    cluster = a_name("held")
+    worker = await _start(
+        start_worker,
+        *("--cluster", cluster),
+        crontab=_crontab(cluster),
+        variables={"CRONSTREAM_HEALTH_PATIENCE_S": "10"},
+    )
+    await worker.becomes(200, within_s=10)
+
+    os.kill(worker.worker.pid, signal.SIGSTOP)
+    await asyncio.sleep(35)  # longer than the group, its patience, and the watchdog bear
+    os.kill(worker.worker.pid, signal.SIGCONT)
+
+    await worker.becomes(200, within_s=30)
+    await asyncio.sleep(3)
+    assert (await worker.ask())[0] == 200
+    assert not any("this process ends" in line for line in worker.worker.lines)
+
+
+async def test_a_worker_outlives_the_absence_of_its_broker_and_says_so(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    cluster = a_name("alone")
+    with closing(Guard()) as guard:
+        broker = EmbeddedBroker(
+            tmp_path / "kafka",
+            free_port(),
+            guard=guard,
+            say=print,
+            jar_cache=settings().jar_cache or settings().data_dir / "jars",
+        )
+        await broker.start()
+        try:
+            worker = await _start(
+                start_worker,
+                *("--cluster", cluster),
+                crontab=_crontab(cluster),
+                variables={
+                    "CRONSTREAM_BROKER": f"kafka://{broker.address}",
+                    "CRONSTREAM_HEALTH_PATIENCE_S": "5",
+                },
+            )
+            await worker.becomes(200, within_s=10)
+            await broker.stop()
+            gone = await worker.becomes(503, within_s=30)
+            await asyncio.sleep(8)  # longer than its patience
+            still = await worker.ask()
+            await broker.start()
+            await worker.becomes(200, within_s=60)
+            await worker.worker.stop()
+        finally:
+            await broker.stop()
+
+    assert "no broker has answered" in gone["reason"]
+    assert (gone["ends_if_it_lasts"], still[0]) == (False, 503)
+    assert not any("this process ends" in line for line in worker.worker.lines)
+
+
+#: cronstream, which breaks some seconds after its first assignment, as `BREAKS` says.
+BROKEN = """
+import asyncio, os, time
+from cronstream.application import app
+
+broken = []
+
+def leave_group():
+    coordinator = app.consumer._thread._consumer._coordinator
+    app.consumer._thread.thread_loop.call_soon_threadsafe(coordinator._coordination_task.cancel)
+
+def turn_no_more():
+    app._worker.loops[0].cancel()
+
+def block():
+    time.sleep(120)
+
+def hold_thread():
+    app.consumer._thread.thread_loop.call_soon_threadsafe(time.sleep, 90)
+
+@app.on_rebalance_complete.connect(weak=False)
+async def break_it(*_, **__):
+    if not broken:
+        broken.append(True)
+        asyncio.get_running_loop().call_later(8, globals()[os.environ["BREAKS"]])
+"""
+
+
+#: How each way to break ends: exit status, and what is said.
+ENDS = {
+    "leave_group": (1, "outside its consumer group"),
+    "turn_no_more": (1, "a task that never ends has ended"),
+    "block": (70, "event loop has not turned"),
+    "hold_thread": (70, "could not stop in good order"),
+}
+
+
+async def test_a_worker_that_cannot_come_back_ends_with_all_it_runs(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.py").write_text(BROKEN)
+    names = {breaks: a_name(breaks.replace("_", "-")) for breaks in ENDS}
+    jobs = "".join(
+        f"  - {{name: {name}, cluster: {name}, schedule: '@every 2s', "
+        f"command: 'echo $$ > {name}.pid; exec sleep 300'}}\n"
+        for name in names.values()
+    )
+    clusters = ", ".join(f"{name}: " for name in names.values())
+    crontab = f"version: 1\nclusters: {{{clusters}}}\njobs:\n{jobs}"
+    await start_worker(crontab=crontab)
+
+    async with asyncio.TaskGroup() as all_at_once:
+        for breaks, name in names.items():
+            all_at_once.create_task(_see_end(start_worker, breaks, name, tmp_path))
+
+
+async def _see_end(start: StartWorker, breaks: str, name: str, folder: Path) -> None:
+    status, line = ENDS[breaks]
+    worker = await start(
+        *("--cluster", name),
+        app="broken",
+        variables={
+            "BREAKS": breaks,
+            "CRONSTREAM_HEALTH_PATIENCE_S": "3",
+            "CRONSTREAM_DRAIN_S": "1",
+        },
+    )
+    await worker.said("attempt 1 started")
+    await worker.said("this process ends", within_s=60)
+    async with asyncio.timeout(90):
+        found = await worker.child.wait()
+    await asyncio.sleep(3)
+
+    assert found == status
+    assert any(line in one for one in worker.lines)
+    assert not psutil.pid_exists(int((folder / f"{name}.pid").read_text()))

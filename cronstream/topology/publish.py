@@ -21,7 +21,7 @@ from aiokafka.partitioner import murmur2
 
 from cronstream import clock
 from cronstream.core.codec import encode
-from cronstream.core.records import Message, Run, Skip, Withdrawal
+from cronstream.core.records import Discarded, Message, Run, Skip, Tick, Withdrawal
 from cronstream.errors import BrokerError
 from cronstream.settings import Settings
 
@@ -230,7 +230,8 @@ class Publisher:
                 f"a {type(record).__name__} of {len(value):,} bytes is larger than a message may "
                 f"be ({MAX_RECORD_BYTES:,}): shorten its command or environment"
             )
-        return self._put(topic, partition, _Waiting(_key_of(record), value, (), False, _future()))
+        alone = isinstance(record, Discarded | Tick)  # their readers take one for each message
+        return self._put(topic, partition, _Waiting(_key_of(record), value, (), alone, _future()))
 
     def put(self, topic: str, partition: int, record: Message) -> None:
         """Put a record on a partition, as `append` does, for a sender that need not know when."""

@@ -23,7 +23,7 @@ from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.state import STALE, News, SkipNews
 from cronstream.core.naming import Role
 from cronstream.core.records import Entry, Forwarded, Outcome, Run, format_time
-from cronstream.errors import MessageError
+from cronstream.errors import BrokerError, MessageError
 from cronstream.executor import protocol
 from cronstream.executor.handle import ExecutorHandle
 from cronstream.settings import Settings
@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 #: How long a turn waits for something to happen.
 _TURN_S = 0.1
+#: Before what could not be published is tried again.
+_AGAIN_S = 5.0
 #: How long a stopping worker waits for the broker to take what it gives back.
 _FLUSH_S = 3.0
 #: Beyond the drain time, how long ended commands have to be reported.
@@ -254,18 +256,34 @@ class Worker:
 
     async def _publish(self, action: Publish) -> None:
         """Publish what was decided, durably; then say so in the log."""
+        try:
+            fresh = await self._send_all(action)
+        except BrokerError as error:
+            logger.error("run %s: what was decided is not published: %s", action.run, error)  # noqa: TRY400 - the sentence says it all
+            await asyncio.sleep(_AGAIN_S)
+            fresh = False
+        if not fresh:
+            self.member.publish_again(action)
+            self._woken.set()
+        elif action.forwarded:
+            entry = Forwarded(run=action.run, version=action.version)
+            self.publisher.put(self._log, action.partition, entry)
+
+    async def _send_all(self, action: Publish) -> bool:
+        """Return whether all of it came in time to count (rule 11).
+
+        Raises:
+            BrokerError: If a message cannot be sent at all.
+        """
         sent = [
             (record, self.publisher.publish(topic, action.job, record))
             for topic, record in action.messages
         ]
-        for record, done in sent:
-            ack = await done
-            if isinstance(record, Run) and record.as_of and ack.at - record.as_of > STALE:
-                self.member.publish_again(action)
-                return
-        if action.forwarded:
-            entry = Forwarded(run=action.run, version=action.version)
-            self.publisher.put(self._log, action.partition, entry)
+        acks = [(record, await done) for record, done in sent]
+        return not any(
+            isinstance(record, Run) and record.as_of and ack.at - record.as_of > STALE
+            for record, ack in acks
+        )
 
     # -- the executor ---------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ import orjson
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from cronstream.core.records import Heartbeat, Withdrawal
+from cronstream.core.codec import decode
+from cronstream.core.records import Discarded, Heartbeat, Withdrawal
 from cronstream.errors import BrokerError
 from cronstream.settings import Settings
 from cronstream.topology import publish
@@ -148,6 +149,23 @@ async def test_raw_bytes_have_a_message_of_their_own(
     assert [sent["value"] for sent in producer.taken[:2]] == [b"\xff", None]
     assert _numbers(producer.taken[2]["value"]) == [0]
     assert producer.taken[0]["headers"] == [("reason", b"bad")]
+
+
+async def test_discarded_runs_have_a_message_each_since_readers_take_one_at_a_time(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    gone = [
+        Discarded(run=a_run(job=f"job-{n}"), reason="failed", discarded_at=NOON) for n in range(3)
+    ]
+    futures = [publisher.append("discarded", 0, record) for record in gone]
+    producer.open.set()
+    await asyncio.gather(*futures)
+
+    assert [decode(sent["value"], Discarded).run.job for sent in producer.taken] == [
+        "job-0",
+        "job-1",
+        "job-2",
+    ]
 
 
 async def test_flush_says_whether_everything_was_taken_in_time(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -21,6 +21,7 @@ from cronstream.topology.reading import Reader
 _PROBE_S = 3.0
 _CONNECT_S = 5.0
 _ACK_S = 30.0
+_STOP_S = 3.0
 _TRIES = 3
 
 
@@ -121,7 +122,11 @@ async def _connected(make: Callable[[Settings], StartableT]) -> AsyncIterator[St
     except KafkaError as error:
         raise BrokerError(f"Kafka failed: {error}") from error
     finally:
-        await client.stop()
+        # aiokafka's consumer may wait for ever for a task whose end it has missed; the process
+        # is about to end, and with it the connections.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_S):
+                await client.stop()
 
 
 async def publish_runs(publisher: RunPublisher, reader: LogReader, runs: list[Run]) -> list[Ack]:

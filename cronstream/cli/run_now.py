@@ -16,7 +16,7 @@ from cronstream.core.records import Cause, Job, Run
 from cronstream.errors import BrokerError, NotFoundError
 from cronstream.history.fields import full_fields
 from cronstream.history.loading import follow
-from cronstream.history.scope import LogReader, Scope
+from cronstream.history.scope import LogReader, Scope, read_topic
 from cronstream.history.story import RunState, RunStory
 from cronstream.topology.publish import Ack
 
@@ -79,16 +79,13 @@ async def jobs_in_force(reader: LogReader) -> dict[str, Job]:
     Raises:
         NotFoundError: If no scheduler has published any.
     """
-    partitions = await reader.partitions(naming.JOBS)
-    if not partitions:
+    if not await reader.partitions(naming.JOBS):
         raise NotFoundError(
             "no scheduler has published its jobs on this broker yet; "
             "start one with 'cronstream up' or 'faust -A cronstream worker'"
         )
-    start = await reader.beginnings(naming.JOBS, partitions)
-    end = await reader.ends(naming.JOBS, partitions)
     definitions = Definitions()
-    async for message in reader.read(naming.JOBS, start, end):
+    async for message in read_topic(reader, naming.JOBS, Scope()):
         definitions.take(message.offset, message.value)
     return {job.name: job for job in definitions.jobs}
 

@@ -8,7 +8,7 @@ from cronstream.core import naming
 from cronstream.core.codec import decode, decode_entries
 from cronstream.core.records import Cause, Discarded, Run
 from cronstream.errors import MessageError
-from cronstream.history.scope import LogReader, Scope, clusters, span
+from cronstream.history.scope import LogReader, Scope, clusters, read_between, read_topic
 from cronstream.topology.publish import partition_of
 
 #: Without these bytes a message holds no run with this cause, and need not be decoded.
@@ -58,9 +58,8 @@ async def discarded_runs(
 
 async def _discarded_of(reader: LogReader, cluster: str, scope: Scope) -> list[DiscardedRun]:
     topic = naming.discarded(cluster)
-    start, ends = await span(reader, topic, scope)
     found = []
-    async for message in reader.read(topic, start, ends):
+    async for message in read_topic(reader, topic, scope):
         try:
             record = decode(message.value, Discarded)
         except MessageError:
@@ -112,7 +111,7 @@ async def _replays_on(reader: LogReader, cluster: str, runs: list[DiscardedRun])
     first = min(one.discarded_at for one in runs)
     start = await reader.offsets_at(topic, partitions, first)
     found: list[Run] = []
-    async for message in reader.read(topic, start, ends):
+    async for message in read_between(reader, topic, start, ends):
         if message.value is not None and _REPLAY_MARK in message.value:
             runs_in_it = [e for e in decode_entries(message.value)[0] if isinstance(e, Run)]
             found += [run for run in runs_in_it if run.cause is Cause.REPLAY]

@@ -13,7 +13,7 @@ from cronstream.core.codec import decode, decode_entries
 from cronstream.core.records import Discarded
 from cronstream.errors import MessageError
 from cronstream.history.part import Where
-from cronstream.history.scope import LogReader, Scope, clusters, span
+from cronstream.history.scope import LogReader, Scope, clusters, read_topic, span
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import Change, LogKind, RunState, RunStory
 from cronstream.topology.reading import LogMessage
@@ -93,8 +93,7 @@ async def load(reader: LogReader, scope: Scope) -> History:
     stories = Stories(job=scope.job, keep_output=scope.keep_output)
     found = [name for name in await clusters(reader) if scope.includes(name)]
     for log in _logs(found):
-        start, end = await span(reader, log.topic, scope)
-        async for message in reader.read(log.topic, start, end):
+        async for message in read_topic(reader, log.topic, scope):
             _take(stories, log, message)
     return History(stories, found)
 

@@ -89,3 +89,23 @@ async def span(
     if scope.since is None:
         return await reader.beginnings(topic, partitions), ends
     return await reader.offsets_at(topic, partitions, scope.since), ends
+
+
+async def read_topic(reader: LogReader, topic: str, scope: Scope) -> AsyncIterator[LogMessage]:
+    """Yield what is on a topic within the scope, up to its present ends."""
+    start, end = await span(reader, topic, scope)
+    async for message in read_between(reader, topic, start, end):
+        yield message
+
+
+async def read_between(
+    reader: LogReader, topic: str, start: dict[int, int], end: dict[int, int]
+) -> AsyncIterator[LogMessage]:
+    """Yield the messages from `start` up to `end`, and do not touch the reader if there are none.
+
+    A consumer whose assignment is emptied and that is stopped right after never ends: aiokafka's
+    fetcher loses the cancellation while it waits for its last requests (aiokafka 0.14).
+    """
+    if any(start[p] < end.get(p, 0) for p in start):
+        async for message in reader.read(topic, start, end):
+            yield message

@@ -14,6 +14,9 @@ from aiokafka.structs import TopicPartition
 from cronstream.errors import BrokerError
 from cronstream.settings import Settings
 
+#: A consumer that has not disconnected by then is left to its process's end.
+_STOP_WITHIN_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class LogMessage:
@@ -38,6 +41,7 @@ class Reader:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._consumer: Any = None
+        self._is_following = False
 
     async def start(self) -> None:
         """Connect.
@@ -65,7 +69,9 @@ class Reader:
     async def stop(self) -> None:
         """Disconnect."""
         if self._consumer is not None:
-            await self._consumer.stop()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_WITHIN_S):
+                    await self._consumer.stop()
 
     async def __aenter__(self) -> Self:
         """Connect, and disconnect at the end of the block."""
@@ -118,6 +124,8 @@ class Reader:
         What retention has deleted is passed over.
         """
         left = {p for p in start if start[p] < end.get(p, 0)}
+        if not left:
+            return
         self.follow({TopicPartition(topic, p): start[p] for p in left})
         while left:
             for message in await self.poll(1.0):
@@ -128,9 +136,12 @@ class Reader:
                     left.discard(p)
 
     def follow(self, places: dict[TopicPartition, int]) -> None:
-        """From now on, `poll` reads these partitions, each from its offset."""
+        """From now on, `poll` reads these partitions, each from its offset; or nothing."""
+        self._is_following = bool(places)
         if not places:
-            self._consumer.unsubscribe()
+            # Not unassigned: a consumer whose assignment is emptied may never end after that
+            # (aiokafka 0.14: its fetcher loses the cancellation while it waits for a request).
+            self._consumer.pause(*self._consumer.assignment())
             return
         self._consumer.assign(list(places))
         for place, offset in places.items():
@@ -138,7 +149,7 @@ class Reader:
 
     async def poll(self, timeout_s: float) -> list[LogMessage]:
         """Return what has come on the partitions that are followed; nothing after `timeout_s`."""
-        if not self._consumer.assignment():
+        if not self._is_following:
             await asyncio.sleep(timeout_s)
             return []
         batches = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=5000)

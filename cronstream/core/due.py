@@ -198,7 +198,11 @@ class Shard:
         else:
             limit = max(cursor.at, draft.now + self._look_ahead)
             if cursor.at < all_missed - TICK:
-                limit = self._agenda.leap_limit(cursor.at, min(limit, all_missed - TICK))
+                # Beyond what has been missed it goes on in the same step: time goes on too, so
+                # a catch-up that stopped there would find a bit missed again, without an end.
+                missed_to = min(limit, all_missed - TICK)
+                leap_to = self._agenda.leap_limit(cursor.at, missed_to)
+                limit = leap_to if leap_to < missed_to else limit
         return self._agenda.fill(
             draft, self._timelines, limit=limit, all_missed=all_missed, step=step
         )

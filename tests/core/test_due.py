@@ -415,6 +415,19 @@ def test_a_due_time_exactly_at_its_grace_is_run() -> None:
     assert of_kind(Skip, *plans) == []
 
 
+def test_a_catch_up_comes_to_its_end_though_time_goes_on_meanwhile() -> None:
+    shard = a_shard(a_job(schedule="@every 10s", missed_grace_s=300.0))
+    _, cursor = publish(shard, fresh(), START)
+    now, plans = at(3600), list[Plan]()
+    while not plans or not plans[-1].complete:
+        assert len(plans) < 10, f"cursor {(now - cursor.at).total_seconds():.0f} s behind"
+        plan, cursor = publish(shard, cursor, now)
+        plans.append(plan)
+        now += timedelta(milliseconds=5)
+    assert cursor.at >= at(3600) + timedelta(seconds=LOOK_AHEAD_S)
+    assert due_seconds(*plans) == [float(s) for s in range(3300, 3631, 10)]
+
+
 def test_a_catch_up_is_noted_before_it_is_published_and_a_repeat_picks_the_same() -> None:
     shard = a_shard(a_job(missed_grace_s=25.0))
     _, cursor = publish(shard, fresh(), START)

@@ -22,7 +22,7 @@ from cronstream.core.naming import Role
 from cronstream.errors import BrokerError, CronstreamError, TopologyError
 from cronstream.health import FaustGroup, HealthWatch, SchedulerSubject, WorkerSubject
 from cronstream.legacy import LegacyMover
-from cronstream.logs import logging_config
+from cronstream.logs import OWN_END, logging_config
 from cronstream.routing import JobRouter
 from cronstream.scheduler import Scheduler
 from cronstream.settings import Settings, settings
@@ -134,7 +134,7 @@ class Cronstream(faust.App):
 
     def _fail(self, reason: str) -> None:
         """End this process: it can no longer do what it is there for."""
-        logger.error("%s; this process ends", reason)
+        logger.error("%s; this process ends", reason, extra={"action": OWN_END})
         self._ending = self.loop.create_task(self.crash(CronstreamError(reason)))
 
     # -- Faust's life, in its order -----------------------------------------------------------

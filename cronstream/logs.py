@@ -18,9 +18,15 @@ _CHATTY = (
     # The services of these modules log their life as Faust's own do.
     "cronstream.application",
     "cronstream.worker.tables",
+    # It counts the changes in a folder, whatever they are.
+    "watchfiles",
 )
 #: aiokafka logs some hundred ERROR lines a second while a broker is away; we say it once.
 _NOISY = ("aiokafka",)
+#: What a record says of itself when this process ends by its own decision.
+OWN_END = "own-end"
+#: The packages whose services go down with a process that ends itself.
+_SERVICES = ("faust", "mode", "cronstream.application", "cronstream.worker.tables")
 
 
 class PlainFormatter(logging.Formatter):
@@ -59,6 +65,25 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line).decode()
 
 
+class OwnEndFilter(logging.Filter):
+    """Leaves out what Faust says of an end that this process has decided on, and told of.
+
+    Stopping a service that has crashed makes others crash, each with a stack trace: they are
+    consequences, and would hide the one line that says why.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ends = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is to be told."""
+        if getattr(record, "action", None) == OWN_END:
+            self._ends = True
+            return True
+        return not (self._ends and record.name.startswith(_SERVICES))
+
+
 def logging_config(
     settings: Settings, level: str | int = "INFO", logfile: str | None = None
 ) -> dict[str, Any]:
@@ -73,12 +98,14 @@ def logging_config(
     handler: dict[str, Any] = {"class": "logging.StreamHandler"}
     if logfile:
         handler = {"class": "logging.FileHandler", "filename": logfile}
+    handler["filters"] = ["own end"]
     quiet = {name: {"level": "WARNING"} for name in _CHATTY}
     silent = {name: {"level": "CRITICAL"} for name in _NOISY}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": formatter}},
+        "filters": {"own end": {"()": OwnEndFilter}},
         "handlers": {"lines": {**handler, "formatter": "line", "level": level}},
         "root": {"handlers": ["lines"], "level": "INFO"},
         "loggers": {**quiet, **silent, "cronstream": {"level": "DEBUG"}},

@@ -8,6 +8,7 @@ Faust replaces a command when a class of the same name is defined, and only what
 before click parses counts: so this module is imported by the application.
 """
 
+import warnings
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from click.core import ParameterSource
 from faust.cli import agents, clean_versions, model, models, reset, send, tables
 from faust.cli import worker as worker_module
 from faust.cli.base import AppCommand, option
+from faust.exceptions import AlreadyConfiguredWarning
 
 from cronstream.core import naming
 from cronstream.core.naming import Role
@@ -150,7 +152,10 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
         if legacy_topic is not None:
             self.app.move_from(legacy_topic, legacy_group)
         self.app.log_to(self.loglevel, self.logfile)
-        return super().as_service(loop, *args, **kwargs)
+        with warnings.catch_warnings():
+            # What Faust sets here, such as --web-port, replaces what the role had chosen.
+            warnings.simplefilter("ignore", AlreadyConfiguredWarning)
+            return super().as_service(loop, *args, **kwargs)
 
     def _banner_data(self, worker: Any) -> Any:
         first, *others = super()._banner_data(worker)

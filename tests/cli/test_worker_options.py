@@ -1,0 +1,103 @@
+"""``faust -A cronstream …`` as a person types it: real processes, without a broker."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cronstream.broker.ports import free_port
+from cronstream.settings import child_environment
+
+CRONTAB = """\
+version: 1
+clusters: {paris: , tokyo: }
+jobs: []
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the command is typed: a folder with a crontab."""
+    (tmp_path / "crontab.yaml").write_text(CRONTAB)
+    return tmp_path
+
+
+def start(folder: Path, *words: str, **variables: str) -> subprocess.Popen[str]:
+    variables |= {
+        "CRONSTREAM_BROKER": f"kafka://127.0.0.1:{free_port()}",
+        "CRONSTREAM_CRONTAB": str(folder / "crontab.yaml"),
+        "CRONSTREAM_DATA_DIR": str(folder / "data"),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "faust", "-A", "cronstream", *words],
+        cwd=folder,
+        env=child_environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def answer(folder: Path, *words: str, **variables: str) -> tuple[int, str]:
+    with start(folder, *words, **variables) as process:
+        text, _ = process.communicate(timeout=60)
+        return process.returncode, text
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["worker", "--cluster", "pariss"], "unknown cluster 'pariss'; known: paris, tokyo"),
+        (["worker", "--cluster", "Paris"], "cluster name 'Paris' must be lower-case letters"),
+        (["worker", "--retry"], "--retry needs --cluster"),
+        (["tables", "--retry"], "--retry needs --cluster"),
+        (["worker", "--legacy-group", "old"], "--legacy-group needs --legacy-topic"),
+        (
+            ["worker", "--cluster", "paris", "--legacy-topic", "old"],
+            "--legacy-topic is for a scheduler",
+        ),
+    ],
+)
+def test_what_makes_no_role_is_wrong_usage(folder: Path, words: list[str], sentence: str) -> None:
+    status, text = answer(folder, *words)
+    assert status == 2
+    assert sentence in " ".join(text.split())
+    assert "Traceback" not in text
+
+
+def test_a_broken_crontab_does_not_keep_a_worker_from_its_cluster(folder: Path) -> None:
+    (folder / "crontab.yaml").write_text("clusters: [")
+    status, text = answer(folder, "tables", "--cluster", "anywhere")
+    assert (status, "ledgers" in text) == (0, True)
+
+
+def test_a_setting_that_is_wrong_is_wrong_usage(folder: Path) -> None:
+    status, text = answer(folder, "tables", "--cluster", "paris", CRONSTREAM_SLOTS="many")
+    assert status == 2
+    assert "CRONSTREAM_SLOTS" in text
+
+
+def test_the_role_may_come_from_the_environment(folder: Path) -> None:
+    status, text = answer(folder, "tables", CRONSTREAM_CLUSTER="tokyo", CRONSTREAM_RETRY="1")
+    assert (status, "ledgers" in text, "cursors" in text) == (0, True, False)
+
+
+def test_a_broker_that_is_not_there_is_one_line_whatever_port_the_pages_have(
+    folder: Path,
+) -> None:
+    port = free_port()
+    with start(folder, "worker", "--web-port", str(port)) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "waiting for it" in line:
+                break
+        os.kill(process.pid, 15)
+        process.communicate(timeout=60)
+    assert re.search(rf"web +\| http://\w+:{port}/", "".join(lines))
+    assert [line for line in lines if not line.startswith(("+", "|"))] == [lines[-1]]
+    assert "no Kafka at" in lines[-1]

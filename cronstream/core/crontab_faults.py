@@ -78,6 +78,10 @@ def _fault(kind: type[BaseModel], details: ErrorDetails) -> Fault:
     if details["input"] is None and path:
         return Fault(path, f"{name} is empty; give it a value, or leave it out")
     context = details.get("ctx", {})
+    if len(path) > 2 and path[-1] == "[key]":  # pydantic's way to say: not the value, its name
+        where = ".".join(map(str, path[:-2]))
+        sentence = f"{where} has {path[-2]!r}, which {context['error']}"
+        return Fault(path[:-1], sentence, is_key=True)
     if details["type"] == "value_error":
         sentence = str(context["error"])
     else:

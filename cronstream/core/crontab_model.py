@@ -75,11 +75,10 @@ def _variable(value: Any) -> str:
     raise ValueError(f"is {_kind(value)}, and a variable must be text; quote it")
 
 
-def _environment(variables: dict[str, str]) -> dict[str, str]:
-    for name in variables:
-        if not name or "=" in name:
-            raise ValueError(f"has {name!r}, which is no name for a variable; rename it")
-    return variables
+def _variable_name(name: str) -> str:
+    if not name or "=" in name:
+        raise ValueError("is no name for a variable; rename it")
+    return name
 
 
 def _exit_statuses(value: Any) -> list[int] | None:
@@ -154,8 +153,9 @@ class DefaultsModel(_Closed):
     timeout: Annotated[Duration, AfterValidator(_not_zero)] | None = None
     grace: Duration = 10.0
     env: (
-        Annotated[
-            dict[str, Annotated[str, BeforeValidator(_variable)]], AfterValidator(_environment)
+        dict[
+            Annotated[str, AfterValidator(_variable_name)],
+            Annotated[str, BeforeValidator(_variable)],
         ]
         | None
     ) = None

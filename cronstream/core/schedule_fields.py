@@ -6,6 +6,7 @@ value). What it gives is a set of numbers; searching in them is done in `cronstr
 """
 
 import calendar
+import difflib
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -123,7 +124,16 @@ def parse_fields(expression: str) -> Fields:
     Raises:
         ScheduleError: If it is not valid, or no calendar has such a day.
     """
-    texts = NICKNAMES.get(expression.lower(), expression).lower().split()
+    nickname = expression.lower()
+    if nickname.startswith("@") and nickname not in NICKNAMES:
+        near = difflib.get_close_matches(nickname, NICKNAMES, n=1)
+        hint = (
+            f"did you mean '{near[0]}'?"
+            if near
+            else f"there are {', '.join(NICKNAMES)}, @every 10m"
+        )
+        raise ScheduleError(f"is no nickname that is known; {hint}")
+    texts = NICKNAMES.get(nickname, expression).lower().split()
     if len(texts) not in (5, 6):
         raise ScheduleError(
             f"has {len(texts)} {'field' if len(texts) == 1 else 'fields'}; write 5 (minute, hour, "

@@ -208,6 +208,13 @@ def test_a_wrong_setting_is_told_with_line_column_job_and_remedy(line: str, prob
     assert problem in found
 
 
+def test_a_variables_name_and_the_value_of_another_are_found_wrong_at_once() -> None:
+    name, value = problems(a_crontab('env: {"A=B": c, D: 1}'))
+    assert name.endswith("env has 'A=B', which is no name for a variable; rename it")
+    assert name.startswith("line 8, column 11")
+    assert "env.D 1 is a number" in value
+
+
 @pytest.mark.parametrize(
     ("command", "problem"),
     [

@@ -138,10 +138,16 @@ def _faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
     yield from _send_faults(facts, now, limits)
     if facts.begun_at is None:
         yield _lasting("it is starting")
-        return
+    else:
+        yield from _faults_once_begun(facts, facts.begun_at, now, limits)
+
+
+def _faults_once_begun(
+    facts: Facts, begun_at: float, now: float, limits: Limits
+) -> Iterator[Health]:
     match facts.role:
         case SchedulerFacts() as scheduler:
-            yield from _tick_faults(scheduler, facts.begun_at, now, limits)
+            yield from _tick_faults(scheduler, begun_at, now, limits)
         case WorkerFacts() as worker if facts.rebalancing_since is None:
             yield from _fold_faults(worker, now, limits)
         case _:

@@ -205,8 +205,8 @@ async def test_a_lease_that_is_over_stops_starts_and_a_newer_one_lets_them_go(
 
 
 async def test_a_command_outlives_the_lease_it_was_started_under(witness: Witness) -> None:
-    witness.lease("q", 0.3)
-    finished = await witness.run(a_hold("sleep 0.5", partition="q"))
+    witness.lease("q", 1.0)
+    finished = await witness.run(a_hold("sleep 1.5", partition="q"))
     assert finished.outcome == "succeeded"
 
 

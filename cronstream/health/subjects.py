@@ -13,6 +13,9 @@ from cronstream.worker import Worker
 
 logger = logging.getLogger(__name__)
 
+#: What has not come by the stream for so long is read without it.
+_LATE_S = 3.0
+
 
 class Subject(Protocol):
     """Whose health is watched."""
@@ -73,6 +76,9 @@ class WorkerSubject:
             if ends.get(partition, 0) > owner.ledger.next_offset
         }
         self._unread = self._behind.look(behind, now_mono)
+        for partition, since in self._unread.items():
+            if now_mono - since > _LATE_S:
+                self._worker.read_up_to(partition, ends[partition])
 
 
 class SchedulerSubject:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
@@ -179,6 +180,22 @@ class Worker:
         if ledger is not None and message.offset > ledger.next_offset:
             await self._catch_up(message.partition, message.offset)
         self._fold(message)
+        self._woken.set()
+
+    def read_up_to(self, partition: int, end: int) -> None:
+        """Read what is below `end` and has not come by the stream.
+
+        Faust loses a message that it is handing on while it suspends its flow, as it does in
+        each rebalance (``Consumer._drain_messages`` notes it as read). Where nothing follows
+        that shows the gap, the fold would wait for ever: for its own `Owned`, if it was that.
+        """
+        self._spawn(self._make_up(partition, end))
+
+    async def _make_up(self, partition: int, end: int) -> None:
+        try:
+            await self._catch_up(partition, end)
+        except (BrokerError, KafkaError, OSError) as error:
+            logger.debug("partition %d: not read up to %d yet (%s)", partition, end, error)
         self._woken.set()
 
     async def _catch_up(self, partition: int, end: int) -> None:

@@ -122,6 +122,10 @@ class FakeWorker:
         self.publisher, self.executor = object(), SimpleNamespace(is_alive=True)
         self.turned_at = 1.0
         self.loops = [asyncio.get_running_loop().create_future()]
+        self.made_up: list[tuple[int, int]] = []
+
+    def read_up_to(self, partition: int, end: int) -> None:
+        self.made_up.append((partition, end))
 
 
 @pytest.fixture
@@ -165,6 +169,18 @@ async def test_a_fold_that_goes_on_is_not_late(worker: FakeWorker, subject: Work
     worker.member.read(0, 13, NOON, [], 10.0)
     subject.note_ends({0: 14, 1: 0}, 11.0)
     assert subject.facts(11.0).unread == {}
+
+
+async def test_what_the_stream_has_lost_is_read_without_it(
+    worker: FakeWorker, subject: WorkerSubject
+) -> None:
+    for moment in (5.0, 7.0, 9.0):
+        subject.note_ends({0: 10, 1: 0}, moment)
+    assert worker.made_up == [(0, 10)]
+
+    worker.member.read(0, 9, NOON, [], 9.5)
+    subject.note_ends({0: 10, 1: 0}, 11.0)
+    assert worker.made_up == [(0, 10)]
 
 
 async def test_a_partition_that_has_gone_is_not_late(

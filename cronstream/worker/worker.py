@@ -23,12 +23,12 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.state import STALE, News, SkipNews
 from cronstream.core.naming import Role
-from cronstream.core.records import Entry, Forwarded, Outcome, Run, format_time
+from cronstream.core.records import Entry, Forwarded, Outcome, Owned, Run, format_time
 from cronstream.errors import BrokerError, MessageError
 from cronstream.executor import protocol
 from cronstream.executor.handle import ExecutorHandle
 from cronstream.settings import Settings
-from cronstream.topology.publish import Publisher, partition_of
+from cronstream.topology.publish import Ack, Publisher, partition_of, when_done
 from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.reading import LogMessage, Reader
 from cronstream.worker.commands import moment, to_command, to_finished
@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 _TURN_S = 0.1
 #: Before what could not be published is tried again.
 _AGAIN_S = 5.0
+#: How long the stream has to bring a worker's own `Owned`, before it is read without the stream.
+_OWNED_WITHIN_S = 0.5
 #: How long a stopping worker waits for the broker to take what it gives back.
 _FLUSH_S = 3.0
 #: Beyond the drain time, how long ended commands have to be reported.
@@ -191,6 +193,11 @@ class Worker:
         """
         self._spawn(self._make_up(partition, end))
 
+    async def _see_that_it_is_read(self, owned: Ack) -> None:
+        """Nothing is decided before the barrier is read: so it is waited for only so long."""
+        await asyncio.sleep(_OWNED_WITHIN_S)
+        await self._make_up(owned.partition, owned.offset + 1)
+
     async def _make_up(self, partition: int, end: int) -> None:
         try:
             await self._catch_up(partition, end)
@@ -263,6 +270,9 @@ class Worker:
     def _do(self, action: Action) -> protocol.Order | None:
         """Do it, or return what the executor is to be told."""
         match action:
+            case Append(partition=partition, entry=Owned() as entry):
+                sent = self.publisher.append(self._log, partition, entry)
+                when_done(sent, lambda ack: self._spawn(self._see_that_it_is_read(ack)))
             case Append(partition=partition, entry=entry):
                 self.publisher.put(self._log, partition, entry)
             case Publish():

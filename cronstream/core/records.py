@@ -7,6 +7,7 @@ What a worker or a scheduler puts on a cluster's log is an entry; the union of t
 
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, dataclass_transform
 
 from cronstream.errors import MessageError
@@ -30,7 +31,39 @@ else:
     import faust
 
     class Record(faust.Record, abstract=True, serializer="json", isodates=True):
-        """A typed message; see `cronstream.core.codec` for its form and its checks."""
+        """A typed message; see `cronstream.core.codec` for its form and its checks.
+
+        Faust describes the fields, and compares records. But its constructor and its descriptors
+        run Python code for each field, and a fold makes several records of each message: so here
+        fields are plain attributes, and one that was not given has the default of its class.
+        """
+
+        def __init_subclass__(cls, **options: Any) -> None:
+            super().__init_subclass__(**options)
+            cls.__init__ = cls._set_fields
+            cls._required = frozenset(cls._options.fields) - frozenset(cls._options.defaults)
+            for name in cls._options.fields:
+                delattr(cls, name)
+            for name, default in cls._options.defaults.items():
+                setattr(cls, name, default)
+
+        def _set_fields(self, *values: Any, **fields: Any) -> None:
+            if values:
+                fields.update(zip(self._options.fields, values, strict=False))
+            if not self._required <= fields.keys() <= self._options.fieldset:
+                wrong = sorted(self._required - fields.keys() or fields.keys() - self._required)
+                raise TypeError(f"{type(self).__name__} lacks fields, or has others: {wrong}")
+            vars(self).update(fields)
+            self.__post_init__()
+
+        def __post_init__(self) -> None:
+            """Check the values together."""
+
+        def derive(self, **fields: Any) -> Self:
+            """Return a copy with some fields changed."""
+            known = self._options.fieldset
+            given = {name: value for name, value in vars(self).items() if name in known}
+            return type(self)(**{**given, **fields})
 
 
 class Delivery(StrEnum):
@@ -196,7 +229,7 @@ class Run(Record, namespace="cronstream.Run"):
     #: The attempts made so far; at most the last 20.
     attempts: list[Attempt] | None = None
 
-    @property
+    @cached_property
     def id(self) -> str:
         """``job@2026-01-01T12:00:00Z``, with ``!cause-number`` for what no schedule asked for."""
         name = f"{self.job}@{format_time(self.scheduled_at)}"

@@ -1,8 +1,8 @@
 """Simulated time, which jumps from event to event."""
 
-import heapq
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
 from typing import TypeAlias
 
 Call: TypeAlias = Callable[[], None]
@@ -12,7 +12,7 @@ START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def moment(seconds: float) -> datetime:
     """Return the time so many simulated seconds after the start, in whole milliseconds."""
-    return START + timedelta(milliseconds=round(seconds * 1000))
+    return START + timedelta(0, 0, 0, round(seconds * 1000))
 
 
 def seconds(at: datetime) -> float:
@@ -31,12 +31,13 @@ class Loop:
     def at(self, time: float, call: Call) -> None:
         """Have something happen at a time."""
         self._order += 1
-        heapq.heappush(self._events, (time, self._order, call))
+        heappush(self._events, (time, self._order, call))
 
-    def run(self, until: float, done: Callable[[], bool]) -> None:
-        """Let time pass until `done`, or to a time at most."""
+    def run(self, until: float) -> None:
+        """Let time pass up to a time; what is asked for at a time that has passed is done now."""
         events = self._events
-        while events and events[0][0] <= until and not done():
-            time, _, call = heapq.heappop(events)
-            self.now = max(self.now, time)
+        while events and events[0][0] <= until:
+            time, _, call = heappop(events)
+            if time > self.now:
+                self.now = time
             call()

@@ -13,14 +13,19 @@ from cronstream.core.ledger.rows import from_row, to_row
 from cronstream.core.records import Forwarded, Outcome, Run
 from tests.simulation.executor import SimExecutor
 from tests.simulation.group import Group
+from tests.simulation.loop import seconds
 from tests.simulation.process import Process
 from tests.simulation.scale import STALE
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-#: Between two turns while something is live.
-_TURN_S = 0.3
+#: Between two turns while something is held.
+_TURN_S = 0.36
+#: Between two turns while nothing is.
+_LONG_S = 1000.0
+#: How long before its time an attempt is claimed.
+_AHEAD_S = 4.0
 
 
 class SimWorker(Process):
@@ -44,7 +49,7 @@ class SimWorker(Process):
         self.executor = SimExecutor(self)
         self._reading: set[int] = set()
         self._to_read: set[int] = set()
-        self._turning = self._timing = False
+        self._turning, self._timer_at = False, float("inf")
         self.group.join(self)
 
     def crash(self, down_s: float) -> None:
@@ -156,9 +161,10 @@ class SimWorker(Process):
             self._turning = True
             self.later(self.dice.random() * 0.02, self._turn)
 
-    def _turn_by_time(self) -> None:
-        self._timing = False
-        self._turn()
+    def _turn_by_time(self, at: float) -> None:
+        if at == self._timer_at:
+            self._timer_at = float("inf")
+            self._turn()
 
     def _turn(self) -> None:
         self._turning = False
@@ -169,15 +175,27 @@ class SimWorker(Process):
             self._carry_out(actions)
         self._read_all()
         self._keep_rows()
-        if not self._timing and self._is_busy():
-            self._timing = True
-            self.later(_TURN_S, self._turn_by_time)
+        wait = self._until_next_turn()
+        if (at := self.loop.now + wait) < self._timer_at - 0.01:
+            self._timer_at = at
+            self.later(wait, partial(self._turn_by_time, at))
 
-    def _is_busy(self) -> bool:
-        member = self.member
+    def _until_next_turn(self) -> float:
+        """Return how long nothing has to be done if nothing is read or reported meanwhile."""
+        member, wait = self.member, _LONG_S
         if member.holding or member.claiming:
-            return True
-        return any(owner.ledger.live for owner in member.owners.values())
+            wait = _TURN_S
+        if member._unstarted:
+            wait = min(wait, self._until(member._unstarted[0][0]))
+        for owner in member.owners.values():
+            if owner.ledger.held:
+                wait = min(wait, _TURN_S)
+            elif owner.ledger.waiting:
+                wait = min(wait, self._until(owner.ledger.waiting[0][0]) - _AHEAD_S)
+        return max(wait, _TURN_S / 2)
+
+    def _until(self, at: datetime) -> float:
+        return seconds(at) - self.loop.now - self.skew
 
     def _carry_out(self, actions: list[Action]) -> None:
         orders = []
@@ -221,9 +239,13 @@ class SimWorker(Process):
 
     def _keep_rows(self) -> None:
         """Write a snapshot now and then, as owner; it may arrive late."""
-        for partition, owner in self.member.owners.items():
-            owner.ledger.news.clear()
-            if owner.ready and self.dice.random() < 0.02:
-                row = orjson.dumps(to_row(owner.ledger, partition))
-                rows = self.world.rows[self.retry, partition]
-                self.loop.at(self.loop.now + self.latency(), partial(rows.append, row))
+        owners = self.member.owners
+        for ledger in self.member.ledgers.values():
+            ledger.news.clear()
+        if not owners or self.dice.random() >= 0.04:
+            return
+        partition = self.dice.choice(list(owners))
+        if owners[partition].ready:
+            row = orjson.dumps(to_row(owners[partition].ledger, partition))
+            rows = self.world.rows[self.retry, partition]
+            self.loop.at(self.loop.now + self.latency(), partial(rows.append, row))

@@ -157,8 +157,12 @@ class Member:
         A holder has to learn that it was lost or asked to give way, and to read its own
         heartbeats back, also while a rebalance is under way and after the partition has gone.
         """
-        held = {held.partition for held in self.holding.values()} | set(self.claiming.values())
-        return held if self.rebalancing else held - set(self.owners)
+        held = self._held_on()
+        return held if self.rebalancing else held.difference(self.owners)
+
+    def _held_on(self) -> set[int]:
+        """Return the partitions on which it holds an attempt, or has a claim on its way."""
+        return {held.partition for held in self.holding.values()}.union(self.claiming.values())
 
     # -- what was read ------------------------------------------------------------------------
 
@@ -310,22 +314,28 @@ class Member:
                     self._own(partition, owner, now, mono)
         self._start_at_most_once(now)
         self._beat(mono)
-        for partition in set(self.ledgers) - set(self.owners) - self.to_follow():
-            del self.ledgers[partition]
+        if len(self.ledgers) > len(self.owners):
+            for partition in set(self.ledgers) - set(self.owners) - self.to_follow():
+                del self.ledgers[partition]
 
     def _renew_leases(self) -> None:
         """Rule 6: a lease lets nothing start whose claim stands no longer, so ends go first."""
-        self.actions.extend(Lease(partition, until) for partition, until in self._leases.items())
-        self._leases.clear()
+        if self._leases:
+            self.actions += [Lease(partition, until) for partition, until in self._leases.items()]
+            self._leases.clear()
 
     def _own(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
         if not self.draining:
             self._claim(partition, owner, now, mono)
-        self.actions.extend(owner.effects())
-        for lost in owner.losses(mono):
-            self._append(partition, lost)
+        if owner.ledger.deciding:
+            self.actions += owner.effects()
+        if owner.ledger.held:
+            for lost in owner.losses(mono):
+                self._append(partition, lost)
 
     def _claim(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
+        if not owner.ledger.waiting:
+            return
         room = self.timing.max_claims - len(self.holding) - len(self.claiming)
         claims = list(owner.claimable(now, room))
         if not claims:
@@ -366,12 +376,14 @@ class Member:
 
     def _beat(self, mono: float) -> None:
         """Rule 8 of the way: to where it holds something, and, as owner, to where anyone does."""
-        places = {held.partition for held in self.holding.values()} | set(self.claiming.values())
-        places |= {p for p, owner in self.owners.items() if owner.ledger.held}
-        for partition in sorted(places):
-            if mono - self._beat_at.get(partition, _NEVER) >= self.timing.beat_s:
-                number = self._next_beat(partition, mono)
-                self._append(partition, Heartbeat(worker=self.me, number=number))
+        before = mono - self.timing.beat_s
+        due = {p for p in self.ledgers if self._beat_at.get(p, _NEVER) <= before}
+        if not due:
+            return
+        places = self._held_on() | {p for p, owner in self.owners.items() if owner.ledger.held}
+        for partition in sorted(places & due):
+            number = self._next_beat(partition, mono)
+            self._append(partition, Heartbeat(worker=self.me, number=number))
 
     def _next_beat(self, partition: int, mono: float) -> int:
         self._number += 1

@@ -55,7 +55,7 @@ smoke: $(STAMP) ## Run `cronstream up` as a new user would, and look at what it 
 	$(BIN)/python -m tests.smoke
 
 simulate: $(STAMP) ## Search 10,000 seeds of the protocol's simulation for a broken promise
-	$(BIN)/python -m tests.simulation --seeds 10000
+	$(BIN)/python -m tests.simulation --seeds 10000 --jobs 2
 
 clean: ## Remove the environment and what tools have left
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -4,15 +4,19 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 from tests.simulation.faults import FAULTS
-from tests.simulation.seeds import first_seen, run_seed, run_seeds
+from tests.simulation.report import table_of_bites, table_of_counts
+from tests.simulation.seeds import bites, first_seen, run_seed, run_seeds
 from tests.simulation.trace import trace
 
 _MOST_SHOWN = 12
+#: Seconds between two lines that say how far it has come.
+_PROGRESS_S = 60.0
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the options say; return 1 if a promise was broken, or a fault not seen."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000, help="how many")
@@ -22,12 +26,13 @@ def main() -> int:
     parser.add_argument("--trace", nargs="?", const="", help="print its logs, or of one run")
     parser.add_argument("--teeth", action="store_true", help="plant each fault; is it seen?")
     parser.add_argument("--fault", help="run with this one planted", choices=sorted(FAULTS))
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    seeds = range(options.start, options.start + options.seeds)
     if options.teeth:
-        return _teeth(range(options.start, options.start + options.seeds))
+        return _teeth(seeds, options.jobs)
     if options.seed is not None:
         return _one(options.seed, options.trace, options.fault)
-    return _many(range(options.start, options.start + options.seeds), options.jobs)
+    return _many(seeds, options.jobs)
 
 
 def _one(seed: int, wanted: str | None, fault: str | None) -> int:
@@ -44,28 +49,32 @@ def _one(seed: int, wanted: str | None, fault: str | None) -> int:
 def _many(seeds: range, jobs: int) -> int:
     count: Counter[str] = Counter()
     began, broken = time.monotonic(), 0
-    for seen in run_seeds(seeds, jobs):
+    said = began
+    for number, seen in enumerate(run_seeds(seeds, jobs), 1):
         count += seen.count
         if seen.faults:
             broken += 1
             if broken <= _MOST_SHOWN:
                 _say(f"seed {seen.seed}: {len(seen.faults)} broken: {seen.faults[0]}")
+                _say(f"  replay it: python -m tests.simulation --seed {seen.seed} --trace")
+        if time.monotonic() - said > _PROGRESS_S:
+            said = time.monotonic()
+            _say(f"{number} of {len(seeds)} seeds, {broken} with broken promises")
+    for line in table_of_counts(count):
+        _say(line)
     took = time.monotonic() - began
-    _say(f"{len(seeds)} seeds in {took:.0f} s, {broken} with broken promises")
-    _say(", ".join(f"{name}: {number}" for name, number in sorted(count.items())))
+    pace = f"{took:.0f} s ({len(seeds) / took:.0f} a second)"
+    _say(f"{len(seeds)} seeds in {pace}, {broken} with broken promises")
     return 1 if broken else 0
 
 
-def _teeth(seeds: range) -> int:
-    unseen = 0
-    for fault in FAULTS:
-        seen = first_seen(fault, seeds)
-        if seen is None:
-            unseen += 1
-            _say(f"{fault}: not seen in {len(seeds)} seeds")
-        else:
-            last = seen.faults[0].strip().splitlines()[-1]
-            _say(f"{fault}: seen after {seen.seed - seeds.start + 1} seeds ({last})")
+def _teeth(seeds: range, jobs: int) -> int:
+    found = []
+    for line, bite in table_of_bites(bites(FAULTS, seeds, jobs), len(seeds)):
+        _say(line)
+        found.append(bite)
+    unseen = sum(bite.seen is None for bite in found if bite)
+    _say(f"\n{len(FAULTS) - unseen} of {len(FAULTS)} planted faults seen")
     return 1 if unseen else 0
 
 

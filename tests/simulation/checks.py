@@ -10,20 +10,16 @@ from cronstream.core.ledger.state import SkipNews
 from cronstream.core.records import (
     Discarded,
     Job,
-    Lost,
     Run,
     Verdict,
     Withdrawal,
     format_time,
 )
 from cronstream.core.timeline import Revision, spans
-from tests.simulation.checks_of_starts import false_losses, faults_of_starts
-from tests.simulation.log import Log
+from tests.simulation.checks_of_losses import faults_of_losses, fold
+from tests.simulation.checks_of_starts import faults_of_starts
 from tests.simulation.world import World
 
-#: An attempt may start this much early: the clocks differ, and times are in milliseconds.
-_EARLY_S = 0.21
-_FOR_EVER = float("inf")
 _VERDICTS = frozenset(verdict.value for verdict in Verdict)
 
 
@@ -47,8 +43,8 @@ class Story:
 
 def broken_promises(world: World) -> list[str]:
     """Return a sentence for each promise that a world has broken."""
-    first = [_fold(log, retry=False) for log in world.logs_of(retry=False)]
-    later = [_fold(log, retry=True) for log in world.logs_of(retry=True)]
+    first = [fold(log, retry=False) for log in world.logs_of(retry=False)]
+    later = [fold(log, retry=True) for log in world.logs_of(retry=True)]
     ledgers = [folded.ledger for folded in (*first, *later)]
     due = due_times(world)
     stories = _stories([folded.ledger for folded in first], due)
@@ -60,30 +56,9 @@ def broken_promises(world: World) -> list[str]:
         *_attempts(stories, [folded.ledger for folded in later]),
         *_revisions(world),
         *_edits_hold(world),
-        *(fault for one in (*first, *later) for fault in false_losses(world, one.losses)),
+        *faults_of_losses(world, [*first, *later]),
         *faults_of_starts(world, {run for run, story in stories.items() if story.final}),
     ]
-
-
-@dataclass(slots=True)
-class Folded:
-    """A log, folded from its start.
-
-    Attributes:
-        losses: When a worker that held something was taken for lost, and which.
-    """
-
-    ledger: Ledger
-    losses: list[tuple[datetime, str]]
-
-
-def _fold(log: Log, *, retry: bool) -> Folded:
-    ledger, losses = Ledger(retry=retry), []
-    for offset, (at, entries) in enumerate(log.messages):
-        lost = [x.worker for x in entries if isinstance(x, Lost) and ledger.held.get(x.worker)]
-        ledger.take(offset, at, entries)
-        losses += [(at, worker) for worker in lost if not ledger.held.get(worker)]
-    return Folded(ledger, losses)
 
 
 def due_times(world: World) -> set[tuple[str, datetime]]:

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import datetime
 from itertools import pairwise
 
 from cronstream.core.records import Outcome
@@ -73,10 +72,10 @@ def _was_silent(world: World, before: Start, after: Start, *, or_dead: bool = Fa
         if process == before.worker and (or_dead or end < _FOR_EVER)
     ]
     may_start = any(before.at <= start + fence + 0.05 for start, _ in spans)
-    return may_start and silence(spans, before.at - lease, after.at) >= _about_a_lease(world)
+    return may_start and silence(spans, before.at - lease, after.at) >= about_a_lease(world)
 
 
-def _about_a_lease(world: World) -> float:
+def about_a_lease(world: World) -> float:
     """Return the silence that, with messages that take long, may cost a worker its lease."""
     return world.timing.lease_s - world.timing.beat_s - 4 * world.slowest_s - 0.3
 
@@ -89,15 +88,3 @@ def silence(spans: list[tuple[float, float]], start: float, end: float) -> float
         if until > max(first, covered):
             total, covered = total + until - max(first, covered), until
     return total
-
-
-def false_losses(world: World, losses: list[tuple[datetime, str]]) -> Iterator[str]:
-    """Who was taken for lost was silent; a broker that nobody reaches makes nobody lost."""
-    for at, worker in losses:
-        world.count["lost workers"] += 1
-        spans = [(start, end) for process, start, end in world.silences if process == worker]
-        now = seconds(at)
-        # In an outage what was judged before it waits to be sent.
-        since = now - 2 * world.timing.lease_s - silence(world.outages, 0.0, now)
-        if silence(spans, since, now) < _about_a_lease(world):
-            yield f"{worker} was taken for lost at {now:.3f}, but was not silent"

@@ -22,6 +22,7 @@ class Start:
     """A command that was started.
 
     Attributes:
+        key: The run and the claim, as the worker names them to its executor.
         worker: The boot of the worker whose executor started it.
         at: When (simulated seconds).
         end: When it ended; None while it runs.
@@ -29,6 +30,7 @@ class Start:
     """
 
     run: Run
+    key: str
     worker: str
     retry: bool
     at: float
@@ -124,11 +126,12 @@ class SimExecutor:
 
     def _start(self, key: str, hand: Hand) -> None:
         del self.holds[key]
-        start = self.world.begin(hand.run, self.worker)
+        start = self.world.begin(hand, self.worker)
         self.running[key] = start
         end = self.loop.now + self.world.spec(hand.run.job).lasts_s
         self.loop.at(end, partial(self._over, key, start))
         self._report(partial(self.worker.member.started, key, self.worker.wall(), 1))
+        self.worker.step("started")
 
     def _over(self, key: str, start: Start) -> None:
         if self.running.get(key) is start and not self.dead:
@@ -156,6 +159,7 @@ class SimExecutor:
             note=note,
         )
         self._report(partial(self.worker.member.finished, key, entry))
+        self.worker.step("finished")
         self._start_due()
 
     def _report(self, report: "partial[None]") -> None:

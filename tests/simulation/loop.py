@@ -38,6 +38,5 @@ class Loop:
         events = self._events
         while events and events[0][0] <= until:
             time, _, call = heappop(events)
-            if time > self.now:
-                self.now = time
+            self.now = max(self.now, time)
             call()

@@ -113,13 +113,22 @@ class Process:
             call()
 
     def put(self, log: Log, record: Any, done: Done | None = None) -> None:
-        """Put a record on a log, after all that it put there before; or be struck just then."""
-        if self.world.in_trouble and self.dice.random() < self.world.ill_timed:
-            self.later(self.dice.random() * 0.01, partial(self.world.trouble.strike, self))
+        """Put a record on a log, after all that it put there before."""
         key = (log.name, log.partition)
         if key not in self._senders:
             self._senders[key] = Sender(self, log)
         self._senders[key].put(record, done)
+
+    def step(self, name: str, record: object = None) -> None:
+        """Come to a step of its work, where it may be struck.
+
+        Args:
+            name: What it has just done.
+            record: To what.
+        """
+        odds = self.world.odds_at(name, record)
+        if odds and self.world.in_trouble and self.dice.random() < odds:
+            self.later(0.0, partial(self.world.trouble.strike, self, name))
 
     @property
     def idle(self) -> bool:
@@ -145,8 +154,11 @@ class Sender:
 
     def _send(self) -> None:
         size = len(self._waiting) if self._log.batches else 1
+        if size > 1 and self._dice.random() < 0.2:
+            size = self._dice.randint(1, size - 1)
         batch, self._waiting = self._waiting[:size], self._waiting[size:]
         self._loop.at(self._loop.now + self._delay(), partial(self._arrive, batch))
+        self._process.step("sent", batch[0][0])
 
     def _delay(self) -> float:
         if self._world.in_trouble and self._dice.random() < 0.01:
@@ -165,6 +177,7 @@ class Sender:
                 self._loop.at(now + _RETRY_S, partial(self._arrive, batch))
             return
         offset, at = self._log.append(now, self._world.wire([record for record, _ in batch]))
+        process.step("appended", batch[0][0])
         if self._world.in_trouble and self._dice.random() < 0.03:
             self._world.count["doubled sends"] += 1
             process.later(_RETRY_S, partial(self._arrive, batch))
@@ -181,3 +194,4 @@ class Sender:
         for _, done in batch:
             if done is not None:
                 done(offset, at)
+        self._process.step("acknowledged", batch[0][0])

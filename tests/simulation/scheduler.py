@@ -83,6 +83,7 @@ class SimScheduler(Process):
         if plan.noted is not None:
             self._cursor = plan.noted
             self.world.cursors.append(plan.noted)
+            self.step("noted")
         topics, cluster = self.world.topics, self.world.cluster_topic
         entries = [
             (topics.log(cluster, topics.partition_of(entry.job)), entry)
@@ -115,6 +116,7 @@ class SimScheduler(Process):
         mine = self._shard is shard
         if mine or self.dice.random() < 0.5:
             self.world.cursors.append(plan.cursor)
+            self.step("cursor set")
         if mine:
             shard.accept(plan)
             self._cursor, self._busy = plan.cursor, False

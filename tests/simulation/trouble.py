@@ -3,6 +3,18 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cronstream.core.records import (
+    Claimed,
+    Finished,
+    Forwarded,
+    Lost,
+    Owned,
+    Released,
+    Run,
+    Settled,
+    Started,
+    Withdrawal,
+)
 from tests.simulation.client import Client
 from tests.simulation.process import Process
 from tests.simulation.worker import SimWorker
@@ -23,6 +35,28 @@ _KINDS = {
     "edits under a silent holder": 2,
     "executor dies": 1,
 }
+#: The steps of a process at which it may be struck.
+STEPS = (
+    "sent",
+    "appended",
+    "acknowledged",
+    "read",
+    "handed over",
+    "started",
+    "finished",
+    "noted",
+    "cursor set",
+)
+#: What strikes it there.
+BLOWS = ("crash", "cut", "pause")
+_STRUCK = (Run, Withdrawal, Owned, Claimed, Released, Started, Finished, Forwarded, Settled, Lost)
+#: How often a process is struck at the step that its world aims at.
+AIMED = 0.12
+
+
+def kinds() -> list[str]:
+    """Return the kinds of trouble."""
+    return list(_KINDS)
 
 
 class Trouble:
@@ -31,13 +65,19 @@ class Trouble:
     def __init__(self, world: "World") -> None:
         self.world, self.dice, self.loop = world, world.dice, world.loop
 
+    def aim(self) -> None:
+        """Draw at which step of a process this world strikes, if at any."""
+        world, dice = self.world, self.dice
+        world.ill_timed = dice.choice((0.0, 0.0, 0.002, 0.006))
+        world.struck_at = dice.choice((None, *STEPS))
+        world.struck_kind = dice.choice(_STRUCK)
+
     def begin(self, until: float) -> None:
         """Draw what is to go wrong, and when; all of it is over at the end."""
-        kinds = list(_KINDS)
         self.loop.at(until, self.end)
         # Each world has its own mixture: rare meetings of two kinds become common somewhere.
         weights = [weight * self.dice.choice((0.1, 1, 1, 6)) for weight in _KINDS.values()]
-        for kind in self.dice.choices(kinds, weights, k=self.dice.randint(2, 12)):
+        for kind in self.dice.choices(kinds(), weights, k=self.dice.randint(2, 12)):
             act = getattr(self, f"_{kind.replace(' ', '_')}")
             self.loop.at(self.dice.uniform(0.3, until), partial(self._begin, kind, act))
 
@@ -60,12 +100,12 @@ class Trouble:
             return self.dice.choice(holders)
         return self.dice.choice(alive) if alive else None
 
-    def strike(self, process: Process) -> None:
-        """Hit a process that is just putting something on a log."""
+    def strike(self, process: Process, step: str) -> None:
+        """Hit a process that has just done a step of its work."""
         if not self.world.in_trouble or isinstance(process, Client):
             return
         blow = self.dice.choice((self._crash, self._cut, self._pause))
-        self.world.count[f"struck by{blow.__name__}".replace("_", " ")] += 1
+        self.world.count[f"{blow.__name__[1:]} when {step}"] += 1
         blow(process)
         if self.dice.random() < (0.3 if isinstance(process, SimWorker) else 0.7):
             self.loop.at(self.loop.now + self.dice.uniform(0, 3), self._edit)

@@ -77,6 +77,7 @@ class SimWorker(Process):
     def _leave(self, patience_s: float, down_s: float) -> None:
         self.group.leave(self)
         self.member.assigned([], self._load)
+        self._reading = set()
         self._turn()
         self.later(patience_s, self._end_all)
         self._stop_when_done(down_s, self.loop.now + patience_s + 4)
@@ -104,6 +105,7 @@ class SimWorker(Process):
     def assigned(self, partitions: set[int]) -> None:
         """A rebalance is over."""
         self.member.assigned(partitions, self._load)
+        self._reading = set()
         self._turn()
 
     def _load(self, partition: int) -> Ledger:
@@ -137,17 +139,20 @@ class SimWorker(Process):
             at, entries = messages[place]
             self.member.read(partition, place, at, entries, mono)
             place += 1
+            self.step("read", entries[0])
             if self.dice.random() < 0.02:
                 self._notice(partition)
                 break
         self._soon()
 
     def _read_all(self) -> None:
-        """Read what is there of what is assigned or followed."""
+        """Read what is there of what is assigned or followed; what comes later is noticed."""
         member = self.member
-        reading = member.to_follow()
-        if not member.rebalancing:
-            reading |= set(member.owners)
+        reading = set() if member.rebalancing else set(member.owners)
+        if len(reading) < len(member.ledgers):
+            reading |= member.to_follow()
+        if reading == self._reading:
+            return
         self._reading = reading
         for partition in reading:
             ledger = member.ledgers.get(partition)
@@ -159,7 +164,7 @@ class SimWorker(Process):
     def _soon(self) -> None:
         if not self._turning:
             self._turning = True
-            self.later(self.dice.random() * 0.02, self._turn)
+            self.later(self.dice.random() * 0.05, self._turn)
 
     def _turn_by_time(self, at: float) -> None:
         if at == self._timer_at:
@@ -208,6 +213,7 @@ class SimWorker(Process):
                 orders.append(action)
         if orders:
             self.loop.at(self.loop.now + 0.001, partial(self.executor.obey, orders))
+            self.step("handed over")
 
     def _publish(self, action: Publish) -> None:
         """Publish what was decided; once all is acknowledged, say so in the log."""
@@ -240,10 +246,10 @@ class SimWorker(Process):
     def _keep_rows(self) -> None:
         """Write a snapshot now and then, as owner; it may arrive late."""
         owners = self.member.owners
-        for ledger in self.member.ledgers.values():
-            ledger.news.clear()
         if not owners or self.dice.random() >= 0.04:
             return
+        for ledger in self.member.ledgers.values():
+            ledger.news.clear()
         partition = self.dice.choice(list(owners))
         if owners[partition].ready:
             row = orjson.dumps(to_row(owners[partition].ledger, partition))

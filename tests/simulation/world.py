@@ -9,7 +9,7 @@ from typing import Any
 from cronstream.core import naming
 from cronstream.core.codec import decode_entries, encode_entries
 from cronstream.core.cursor import Cursor
-from cronstream.core.ledger.actions import Timing
+from cronstream.core.ledger.actions import Hand, Timing
 from cronstream.core.records import Backoff, Cause, Delivery, Discarded, Job, Outcome, Run
 from tests.simulation.client import Client
 from tests.simulation.executor import Start
@@ -18,7 +18,7 @@ from tests.simulation.log import Log, Topics
 from tests.simulation.loop import Loop, moment
 from tests.simulation.process import Process
 from tests.simulation.scheduler import SimScheduler
-from tests.simulation.trouble import Trouble
+from tests.simulation.trouble import AIMED, Trouble
 from tests.simulation.worker import SimWorker
 
 CLUSTER = "cluster-a"
@@ -26,7 +26,7 @@ CLUSTER = "cluster-a"
 TIMING = Timing(
     look_ahead=timedelta(seconds=4), lease_s=3.0, fence_s=2.2, beat_s=0.7, max_claims=50
 )
-TROUBLE_S = 8.0
+TROUBLE_S = 6.0
 #: After the trouble, everything must have its verdict within this time.
 QUIET_S = 400.0
 
@@ -52,7 +52,9 @@ class World:
         cursors: What was written to the scheduler's table, oldest first.
         starts: Every command that was started.
         silences: Process id, from and to, of each cut, stop, long delay and death.
-        ill_timed: Share of what is put on logs at which its process is struck.
+        ill_timed: Share of the steps of a process at which it is struck.
+        struck_at: A step at which it is struck more often; when it concerns a record, at one of
+            `struck_kind`.
         outages: From and to of each time in which nobody reaches the broker.
         slowest_s: The longest that a message takes when nothing is wrong.
     """
@@ -62,7 +64,9 @@ class World:
         self.loop = Loop()
         self.cluster, self.timing = CLUSTER, TIMING
         self.in_trouble, self.outage_until = True, 0.0
-        self.ill_timed = dice.choice((0.0, 0.0, 0.01, 0.03))
+        self.ill_timed = 0.0
+        self.struck_at: str | None = None
+        self.struck_kind: type[Any] = Run
         self.slowest_s = dice.choice((0.05, 0.2, 0.4))
         self.skew = dice.choice((0.0, 0.2))
         self.slots = dice.choice((3, 6, 50))
@@ -84,6 +88,7 @@ class World:
         self.file = {name: self._job(name) for name in ("a", "bb", "c")}
         self.manual: list[Run] = []
         self.trouble = Trouble(self)
+        self.trouble.aim()
         self._build()
         self.trouble.begin(TROUBLE_S)
 
@@ -136,15 +141,22 @@ class World:
             raise AssertionError(refused)
         return list(entries)
 
+    def odds_at(self, step: str, record: object) -> float:
+        """Return how likely a process is struck at a step of its work."""
+        if step == self.struck_at and (record is None or type(record) is self.struck_kind):
+            return AIMED
+        return self.ill_timed
+
     def seen(self, _: object) -> None:
         """A process has started."""
         self.count["process starts"] += 1
 
-    def begin(self, run: Run, worker: SimWorker) -> Start:
+    def begin(self, hand: Hand, worker: SimWorker) -> Start:
         """A command is started."""
+        run = hand.run
         luck = Random(f"{run.id}/{run.attempt}").random()
         outcome = Outcome.FAILED if luck < self.specs[run.job].fails else Outcome.SUCCEEDED
-        start = Start(run, worker.id, worker.retry, self.loop.now, outcome)
+        start = Start(run, hand.key, worker.id, worker.retry, self.loop.now, outcome)
         self.starts.append(start)
         return start
 
@@ -193,6 +205,13 @@ class World:
         while until < TROUBLE_S + QUIET_S and not self.is_quiet():
             until += 0.5
             self.loop.run(until)
+
+    def take_apart(self) -> None:
+        """Let go of everything, so that no cycles are left to the garbage collector."""
+        for process in [*self.processes, self.client]:
+            vars(process).clear()
+        for part in (self.loop, self.topics, self.trouble, *self.groups, self):
+            vars(part).clear()
 
     def is_quiet(self) -> bool:
         """Whether nothing is live, nothing on its way, and everybody has read everything."""

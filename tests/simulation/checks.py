@@ -16,8 +16,9 @@ from cronstream.core.records import (
     format_time,
 )
 from cronstream.core.timeline import Revision, spans
-from tests.simulation.checks_of_losses import faults_of_losses, fold
+from tests.simulation.checks_of_losses import faults_of_losses
 from tests.simulation.checks_of_starts import faults_of_starts
+from tests.simulation.folding import fold
 from tests.simulation.world import World
 
 _VERDICTS = frozenset(verdict.value for verdict in Verdict)
@@ -54,9 +55,10 @@ def broken_promises(world: World) -> list[str]:
         *_verdicts(world, due, stories),
         *_discards(world, stories),
         *_attempts(stories, [folded.ledger for folded in later]),
-        *_revisions(world),
         *_edits_hold(world),
+        *(fault for folded in (*first, *later) for fault in folded.faults),
         *faults_of_losses(world, [*first, *later]),
+        *_gave_way(world, set().union(*(folded.too_late for folded in (*first, *later)))),
         *faults_of_starts(world, {run for run, story in stories.items() if story.final}),
     ]
 
@@ -207,19 +209,8 @@ def _gap(run: Run) -> Iterator[str]:
         yield f"attempts with a gap: {run.id} {numbers}"
 
 
-def _revisions(world: World) -> Iterator[str]:
-    """A run enters only under the revision that was in force at that place of the log."""
-    started = {(start.run.id, start.run.revision): start for start in world.starts}
-    for log in world.logs_of(retry=False):
-        revisions: defaultdict[str, list[tuple[int, datetime]]] = defaultdict(list)
-        seen: set[tuple[str, int | None]] = set()
-        for _, entries in log.messages:
-            for entry in entries:
-                if isinstance(entry, Withdrawal):
-                    revisions[entry.job].append((entry.revision, entry.effective_from))
-                elif isinstance(entry, Run) and entry.cause is None:
-                    key = (entry.id, entry.revision)
-                    holding = [n for n, at in revisions[entry.job] if at <= entry.scheduled_at]
-                    if key not in seen and key in started and max(holding) != entry.revision:
-                        yield f"entered under revision {entry.revision}, not in force: {entry.id}"
-                    seen.add(key)
+def _gave_way(world: World, too_late: set[str]) -> Iterator[str]:
+    """Rule 13: at_most_once: what was asked to give way before its `Started` never starts."""
+    for start in world.starts:
+        if start.key in too_late and not start.retry:
+            yield f"at_most_once, and started after it was asked to give way: {start.key}"

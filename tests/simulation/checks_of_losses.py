@@ -1,84 +1,14 @@
 """Workers that were taken for lost: rightly, and fenced when they wake."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
 
-from cronstream.core.ledger.actions import key_of
-from cronstream.core.ledger.fold import Ledger
-from cronstream.core.records import Entry, Finished, Lost, Released, Started
 from tests.simulation.checks_of_starts import about_a_lease, silence
-from tests.simulation.log import Log
+from tests.simulation.folding import Folded, Loss
 from tests.simulation.loop import seconds
 from tests.simulation.world import World
 
 _FOR_EVER = float("inf")
-#: What the holder of a claim says, and names its claim by.
-_OF_HOLDERS = (Started, Finished, Released)
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """A worker that held something was taken for lost.
-
-    Attributes:
-        at: When, by the log.
-        keys: The claims that it held there.
-    """
-
-    at: datetime
-    worker: str
-    keys: frozenset[str]
-
-
-@dataclass(slots=True)
-class Folded:
-    """A log, folded from its start.
-
-    Attributes:
-        late: How many entries of lost workers, about what they had lost, were refused.
-        faults: A sentence for each that was taken.
-    """
-
-    ledger: Ledger
-    losses: list[Loss] = field(default_factory=list)
-    late: int = 0
-    faults: list[str] = field(default_factory=list)
-
-
-def fold(log: Log, *, retry: bool) -> Folded:
-    """Fold a log, and note who is lost in it and what they say afterwards."""
-    ledger = Ledger(retry=retry)
-    folded, taken_away = Folded(ledger), set[tuple[str, str]]()
-    for offset, (at, entries) in enumerate(log.messages):
-        held = {e.worker: _keys(ledger, e.worker) for e in entries if isinstance(e, Lost)}
-        late = _late(entries, taken_away) if taken_away else Counter()
-        before = {kind: ledger.refused[kind] for kind in late}
-        ledger.take(offset, at, entries)
-        for kind, number in late.items():
-            folded.late += number
-            if ledger.refused[kind] - before[kind] < number:
-                folded.faults.append(f"{kind} of a lost worker was taken at offset {offset}")
-        for worker, keys in held.items():
-            if keys and not ledger.held.get(worker):
-                folded.losses.append(Loss(at, worker, keys))
-                taken_away |= {(worker, key) for key in keys}
-    return folded
-
-
-def _keys(ledger: Ledger, worker: str) -> frozenset[str]:
-    claims = ((run, ledger.live[run].claim) for run in ledger.held.get(worker, ()))
-    return frozenset(key_of(run, claim) for run, claim in claims if claim is not None)
-
-
-def _late(entries: list[Entry], taken_away: set[tuple[str, str]]) -> Counter[str]:
-    return Counter(
-        type(entry).__name__.lower()
-        for entry in entries
-        if isinstance(entry, _OF_HOLDERS)
-        and (entry.worker, key_of(entry.run, entry.claim)) in taken_away
-    )
 
 
 def faults_of_losses(world: World, folds: list[Folded]) -> Iterator[str]:
@@ -86,8 +16,6 @@ def faults_of_losses(world: World, folds: list[Folded]) -> Iterator[str]:
     losses = [loss for folded in folds for loss in folded.losses]
     world.count["lost workers"] += len(losses)
     world.count["late entries refused"] += sum(folded.late for folded in folds)
-    for folded in folds:
-        yield from folded.faults
     started = defaultdict(list)
     for start in world.starts if losses else ():
         started[start.worker, start.key].append(start.at)

@@ -163,4 +163,5 @@ class SimExecutor:
         self._start_due()
 
     def _report(self, report: "partial[None]") -> None:
-        self.worker.later(0.002, partial(self.worker.reported, [report]))
+        delay = 0.002 + 0.1 * self.world.dice.random() ** 4
+        self.worker.later(delay, partial(self.worker.reported, [report]))

@@ -16,6 +16,7 @@ from cronstream.core.records import (
     Withdrawal,
 )
 from tests.simulation.client import Client
+from tests.simulation.loop import moment, seconds
 from tests.simulation.process import Process
 from tests.simulation.worker import SimWorker
 
@@ -33,6 +34,9 @@ _KINDS = {
     "drain": 3,
     "run now": 2,
     "edits under a silent holder": 2,
+    "edits under a silent scheduler": 2,
+    "edit at a start": 2,
+    "outage after a rebalance": 1,
     "executor dies": 1,
 }
 #: The steps of a process at which it may be struck.
@@ -49,7 +53,19 @@ STEPS = (
 )
 #: What strikes it there.
 BLOWS = ("crash", "cut", "pause")
-_STRUCK = (Run, Withdrawal, Owned, Claimed, Released, Started, Finished, Forwarded, Settled, Lost)
+_STRUCK = (
+    Run,
+    Run,
+    Withdrawal,
+    Owned,
+    Claimed,
+    Released,
+    Started,
+    Finished,
+    Forwarded,
+    Settled,
+    Lost,
+)
 #: How often a process is struck at the step that its world aims at.
 AIMED = 0.12
 
@@ -116,7 +132,10 @@ class Trouble:
 
     def _long(self) -> float:
         """Return a span that may be shorter or longer than a session, a fence or a lease."""
-        return self.dice.choice((0.5, 1.5, 3.5, 6)) * self.dice.uniform(0.6, 1.4)
+        about_a_lease = self.world.timing.lease_s + self.dice.uniform(-1.0, 0.6)
+        spans = (0.5, 1.5, 3.5, 6)
+        longer = self.dice.choice(spans) * self.dice.uniform(0.6, 1.4)
+        return about_a_lease if self.dice.random() < 0.25 else longer
 
     def _cut(self, process: Process | None = None) -> None:
         if process := process or self._any():
@@ -163,6 +182,29 @@ class Trouble:
         for _ in range(self.dice.randint(1, 3)):
             edit = partial(self.world.edit, job, self.dice.choice((1, 2, 3)))
             self.loop.at(self.loop.now + self.dice.uniform(0, 2), edit)
+
+    def _edits_under_a_silent_scheduler(self) -> None:
+        """Edit jobs while what a scheduler has published is still on its way."""
+        firing = [s for s in self.world.schedulers if s.alive and s.mine and not s.idle]
+        for scheduler in firing:
+            self._cut(scheduler)
+        for _ in range(self.dice.randint(1, 3)):
+            self.loop.at(self.loop.now + self.dice.uniform(0, 3), self._edit)
+
+    def _edit_at_a_start(self) -> None:
+        """Edit a job just when a run of it starts: the withdrawal and `Started` meet."""
+        now = moment(self.loop.now)
+        held = [h for w in self.world.workers if w.alive for h in w.member.holding.values()]
+        if waiting := [h.run for h in held if h.run.not_before > now]:
+            run = self.dice.choice(waiting)
+            at = seconds(run.not_before) - self.dice.uniform(0, 1)
+            edit = partial(self.world.edit, run.job, self.dice.choice((1, 2, 3, 5, None)))
+            self.loop.at(at, edit)
+
+    def _outage_after_a_rebalance(self) -> None:
+        """Nobody reaches the broker for about a lease, when holders may not be owners."""
+        self.dice.choice(self.world.groups[1:]).rebalance()
+        self.loop.at(self.loop.now + self.dice.uniform(0.5, 2.5), self._outage)
 
     def _drain(self) -> None:
         worker = self.dice.choice(self.world.workers)

@@ -1,0 +1,116 @@
+"""A log folded from its start, with what can only be seen on the way."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cronstream.core.ledger.actions import key_of
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.state import SkipNews, State
+from cronstream.core.records import Delivery, Entry, Finished, Lost, Released, Started, Withdrawal
+from tests.simulation.log import Log
+
+#: What the holder of a claim says, and names its claim by.
+_OF_HOLDERS = (Started, Finished, Released)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A worker that held something was taken for lost.
+
+    Attributes:
+        at: When, by the log.
+        keys: The claims that it held there.
+    """
+
+    at: datetime
+    worker: str
+    keys: frozenset[str]
+
+
+@dataclass(slots=True)
+class Folded:
+    """A log, folded from its start.
+
+    Attributes:
+        losses: Every worker that was taken for lost.
+        late: How many entries of lost workers, about what they had lost, were refused.
+        too_late: at_most_once: claims whose `Started` came when they were to give way.
+        faults: A sentence for each broken rule.
+    """
+
+    ledger: Ledger
+    losses: list[Loss] = field(default_factory=list)
+    late: int = 0
+    too_late: set[str] = field(default_factory=set)
+    faults: list[str] = field(default_factory=list)
+    _taken_away: set[tuple[str, str]] = field(default_factory=set)
+    _revisions: defaultdict[str, list[tuple[int, datetime]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def take(self, offset: int, at: datetime, entries: list[Entry]) -> None:
+        """Fold one message, and look at what it does."""
+        ledger, said = self.ledger, len(self.ledger.news)
+        held = {e.worker: self._keys(e.worker) for e in entries if isinstance(e, Lost)}
+        late = self._late(entries) if self._taken_away else Counter()
+        before = {kind: ledger.refused[kind] for kind in late}
+        for entry in entries:
+            self._look_at(entry)
+        ledger.take(offset, at, entries)
+        for kind, number in late.items():
+            self.late += number
+            if ledger.refused[kind] - before[kind] < number:
+                self.faults.append(f"{kind} of a lost worker was taken at offset {offset}")
+        for worker, keys in held.items():
+            if keys and not ledger.held.get(worker):
+                self.losses.append(Loss(at, worker, keys))
+                self._taken_away |= {(worker, key) for key in keys}
+        if not ledger.retry:
+            self._look_at_queue(said)
+
+    def _keys(self, worker: str) -> frozenset[str]:
+        live = self.ledger.live
+        claims = ((run, live[run].claim) for run in self.ledger.held.get(worker, ()))
+        return frozenset(key_of(run, claim) for run, claim in claims if claim is not None)
+
+    def _late(self, entries: list[Entry]) -> Counter[str]:
+        return Counter(
+            type(entry).__name__.lower()
+            for entry in entries
+            if isinstance(entry, _OF_HOLDERS)
+            and (entry.worker, key_of(entry.run, entry.claim)) in self._taken_away
+        )
+
+    def _look_at(self, entry: Entry) -> None:
+        """Rule 13: at_most_once does not start once it was asked to give way."""
+        if isinstance(entry, Withdrawal):
+            self._revisions[entry.job].append((entry.revision, entry.effective_from))
+        if not isinstance(entry, Started):
+            return
+        live = self.ledger.live.get(entry.run)
+        if live is None or live.run.delivery != Delivery.AT_MOST_ONCE:
+            return
+        if live.asked and (live.holder, live.claim) == (entry.worker, entry.claim):
+            self.too_late.add(key_of(entry.run, entry.claim))
+
+    def _look_at_queue(self, said: int) -> None:
+        """Rule 12: what waits for its first start is of the revision in force."""
+        for news in self.ledger.news[said:]:
+            if isinstance(news, SkipNews) or news.action != "queued" or news.run.cause is not None:
+                continue
+            live = self.ledger.live.get(news.run.id)
+            if live is None or live.state is not State.QUEUED or live.begun:
+                continue
+            run = live.run
+            holding = [n for n, at in self._revisions[run.job] if at <= run.scheduled_at]
+            if run.revision != max(holding, default=None):
+                self.faults.append(f"queued under revision {run.revision}, not in force: {run.id}")
+
+
+def fold(log: Log, *, retry: bool) -> Folded:
+    """Fold a log, and note what is seen on the way."""
+    folded = Folded(Ledger(retry=retry))
+    for offset, (at, entries) in enumerate(log.messages):
+        folded.take(offset, at, entries)
+    return folded

@@ -212,6 +212,49 @@ def test_at_most_once_may_not_start_after_the_withdrawal() -> None:
     assert told.ledger.refused["started"] == 1
 
 
+def at_most_once_whose_start_was_announced() -> tuple[Told, int]:
+    """at_most_once says `Started` before it starts; then its job is edited."""
+    told, run = Told(), due(40, delivery=ONCE)
+    told.tell(run)
+    claim = told.start(run)
+    told.edit(2, 30)
+    return told, claim
+
+
+def test_at_most_once_that_was_to_start_and_is_given_back_gives_way_to_an_edit() -> None:
+    told, claim = at_most_once_whose_start_was_announced()
+    told.tell(released(due(40), claim))
+
+    assert (list(told.ledger.live), told.verdicts) == ([], ["withdrawn"])
+
+
+def test_at_most_once_that_was_to_start_and_is_given_back_has_a_successor() -> None:
+    told, claim = at_most_once_whose_start_was_announced()
+    told.tell(due(40, revision=2, delivery=ONCE))
+    told.tell(released(due(40), claim))
+
+    assert (told.live.run.revision, told.live.state) == (2, State.QUEUED)
+
+
+def test_at_most_once_that_was_to_start_and_did_stands_whatever_the_edit() -> None:
+    told, claim = at_most_once_whose_start_was_announced()
+    told.tell(due(40, revision=2, delivery=ONCE))
+    told.tell(finished(due(40), claim))
+    told.tell(due(40, revision=2, delivery=ONCE))
+
+    assert (list(told.ledger.live), told.verdicts) == ([], ["succeeded"])
+
+
+def test_at_most_once_that_was_to_start_and_is_lost_is_discarded_whatever_the_edit() -> None:
+    told, _ = at_most_once_whose_start_was_announced()
+    told.tell(due(40, revision=2, delivery=ONCE))
+    told.lose()
+    told.tell(due(40, revision=2, delivery=ONCE))
+
+    assert (told.live.effect, told.live.successor) == (Effect.DISCARD, None)
+    assert told.live.run.revision == 1
+
+
 def test_at_most_once_that_was_asked_and_lost_never_started_so_it_gives_way() -> None:
     told, _ = asked_to_give_way(delivery=ONCE)
     told.tell(due(40, revision=2, delivery=ONCE))

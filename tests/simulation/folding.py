@@ -91,6 +91,8 @@ class Folded:
         live = self.ledger.live.get(entry.run)
         if live is None or live.run.delivery != Delivery.AT_MOST_ONCE:
             return
+        if live.state is not State.CLAIMED:
+            return
         if live.asked and (live.holder, live.claim) == (entry.worker, entry.claim):
             self.too_late.add(key_of(entry.run, entry.claim))
 

@@ -178,7 +178,7 @@ class Sender:
             return
         offset, at = self._log.append(now, self._world.wire([record for record, _ in batch]))
         process.step("appended", batch[0][0])
-        if self._world.in_trouble and self._dice.random() < 0.03:
+        if self._world.in_trouble and self._dice.random() < 0.06:
             self._world.count["doubled sends"] += 1
             process.later(_RETRY_S, partial(self._arrive, batch))
         else:

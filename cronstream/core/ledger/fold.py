@@ -129,7 +129,11 @@ class Ledger(Book):
 
     def _succeed(self, live: LiveRun, newer: Run | Skip) -> None:
         """Rule 13: a newer revision's run waits for the holder that was asked to give way."""
-        if live.asked and not live.begun and (newer.revision or 0) > (live.run.revision or 0):
+        if (
+            live.asked
+            and not live.begun_for_good
+            and (newer.revision or 0) > (live.run.revision or 0)
+        ):
             live.successor = newer
         else:
             self.refused["duplicate"] += 1
@@ -166,7 +170,7 @@ class Ledger(Book):
         if run.scheduled_at < entry.effective_from or (run.revision or 0) >= entry.revision:
             return
         live.successor = None
-        if live.begun:
+        if live.begun_for_good:
             return
         if live.state is State.QUEUED:
             self._withdraw(live)
@@ -238,7 +242,7 @@ class Ledger(Book):
         live = self._standing(entry)
         if live is None:
             return
-        live.begun = True
+        live.begun = live.begun_before = True
         attempt = Attempt(
             attempt=live.run.attempt,
             outcome=entry.outcome,
@@ -327,6 +331,7 @@ class Ledger(Book):
         self.unindex(live.run.id)
         live.state, live.effect, live.reason = State.DECIDING, effect, reason
         live.holder, live.claim, live.version = None, None, self.offset
+        live.asked, live.successor = False, None
         live.decided_at = self.now
         self.index(live)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from cronstream.core.records import Run, Skip, SkipReason, Verdict
+from cronstream.core.records import Delivery, Run, Skip, SkipReason, Verdict
 
 #: Due times this far behind a job's mark are no longer known one by one (rule 11): a revision
 #: that reaches the log later than this holds from that far behind the mark only. It is longer
@@ -79,6 +79,14 @@ class LiveRun:
     def held(self) -> bool:
         """Whether somebody's claim stands."""
         return self.state is State.CLAIMED or self.state is State.RUNNING
+
+    @property
+    def begun_for_good(self) -> bool:
+        """Whether an attempt has begun that cannot be given back any more.
+
+        at_most_once says `Started` before the command is started, and may still release it.
+        """
+        return self.begun_before or (self.begun and self.run.delivery is not Delivery.AT_MOST_ONCE)
 
 
 @dataclass(slots=True)

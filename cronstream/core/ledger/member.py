@@ -327,8 +327,7 @@ class Member:
     def _own(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
         if not self.draining:
             self._claim(partition, owner, now, mono)
-        if owner.ledger.deciding:
-            self.actions += owner.effects()
+        self.actions += owner.effects()
         if owner.ledger.held:
             for lost in owner.losses(mono):
                 self._append(partition, lost)

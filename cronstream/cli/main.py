@@ -53,6 +53,11 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry(
             "replay", "cronstream.cli.discarded_commands:replay", "Run discarded runs once more."
         ),
+        Entry(
+            "audit",
+            "cronstream.cli.audit_command:audit",
+            "Prove that every due time became what was promised.",
+        ),
     ),
     "By hand": (
         Entry("run-now", "cronstream.cli.run_now:run_now", "Run a job now, whatever its schedule."),

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.state import LONG_AGO, LiveRun, News, SkipNews, State
+from cronstream.core.ledger.middle import assume_revision
+from cronstream.core.ledger.state import LiveRun, News, SkipNews, State
 from cronstream.core.records import (
     Cancelled,
     Claimed,
@@ -113,7 +114,7 @@ class WatchedLedger(Ledger):
     def _watch(self, take: Callable[[Any], None]) -> Callable[[Any], None]:
         def watched(entry: Any) -> None:
             if self.from_middle:
-                self._assume_revision(entry)
+                assume_revision(self, entry)
             before = {run_id: Glance.at(self.live.get(run_id)) for run_id in self._touched(entry)}
             self.news.clear()
             take(entry)
@@ -158,18 +159,3 @@ class WatchedLedger(Ledger):
                 return [entry.run]
             case _:
                 return []
-
-    def _assume_revision(self, entry: Entry) -> None:
-        """Take a revision as in force that must have been announced before the window."""
-        match entry:
-            case Run(cause=None, scheduled_at=due) if not self.retry:
-                pass
-            case Skip(from_at=due):
-                pass
-            case _:
-                return
-        revisions = self.mark(entry.job).revisions
-        if entry.revision is None or any(effective <= due for _, effective in revisions):
-            return
-        if not revisions or entry.revision < revisions[0][0]:
-            revisions.insert(0, (entry.revision, LONG_AGO))

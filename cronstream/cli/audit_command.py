@@ -1,0 +1,128 @@
+"""``cronstream audit``: holds every due time against the ledgers."""
+
+import asyncio
+import sys
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from cronstream import clock
+from cronstream.cli.audit_output import JsonReport, PlainReport, ReportWriter
+from cronstream.cli.connection import reading
+from cronstream.cli.options import (
+    Moment,
+    chosen_clusters,
+    cluster_option,
+    job_option,
+    since_option,
+)
+from cronstream.cli.output import json_option, say
+from cronstream.core.audit.finding import Window
+from cronstream.core.audit.tally import Tally
+from cronstream.core.duration import parse_duration
+from cronstream.history.auditing import Watch
+from cronstream.history.auditing import audit as audit_ledgers
+
+_LATE_AFTER = timedelta(seconds=1)
+
+
+class Span(click.ParamType):
+    """A length of time, such as ``1s``, ``500ms`` or ``2m``."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Return it as a timedelta."""
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return timedelta(seconds=parse_duration(value))
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
+
+
+@click.command
+@since_option("24h", "Due times from then on")
+@click.option(
+    "--until",
+    type=Moment(),
+    metavar="WHEN",
+    help="Due times up to then.  [default: now]",
+)
+@job_option
+@cluster_option
+@click.option(
+    "--late-after",
+    type=Span(),
+    metavar="DURATION",
+    help="A start is late if it comes this much after its time; if given, late starts fail the "
+    "audit.  [default: 1s, and they do not]",
+)
+@json_option
+def audit(
+    *,
+    since: datetime,
+    until: datetime | None,
+    job: str | None,
+    cluster: str | None,
+    late_after: timedelta | None,
+    as_json: bool,
+) -> None:
+    """Prove that every due time became what was promised.
+
+    Works out anew, from the history of the jobs, every due time that should have been, and holds
+    it against the ledgers. Exit status 1 if there is a due time without an explanation, an attempt
+    that was started twice, or anything else that breaks a promise.
+    """
+    until = until or clock.now()
+    if since >= until:
+        raise click.UsageError("--since must be before --until")
+    window = Window(since, until, (late_after or _LATE_AFTER).total_seconds(), job=job)
+    report: ReportWriter = JsonReport() if as_json else PlainReport()
+    tally = asyncio.run(_audit(window, cluster, report))
+    clean = tally.is_clean(late_is_a_fault=late_after is not None)
+    report.end(window, tally, clean=clean)
+    if not clean:
+        click.get_current_context().exit(1)
+
+
+async def _audit(window: Window, cluster: str | None, report: ReportWriter) -> Tally:
+    progress = _Progress(sys.stderr.isatty())
+    watch = Watch(report=report.add, progress=progress.tell, say=say)
+    async with reading() as reader:
+        window = replace(window, clusters=await chosen_clusters(reader, cluster))
+        try:
+            return await audit_ledgers(reader, window, watch)
+        finally:
+            progress.end()
+
+
+class _Progress:
+    """How far it is, in one line on a terminal that is written over."""
+
+    def __init__(self, is_shown: bool) -> None:
+        self._is_shown, self._began = is_shown, clock.monotonic()
+        self._width = 0
+
+    def tell(self, done: int, total: int) -> None:
+        """Show how many messages have been read."""
+        if not self._is_shown:
+            return
+        rate = done / max(0.001, clock.monotonic() - self._began)
+        share = 100 * done // max(1, total)
+        text = f"auditing: {done:,} of {total:,} messages ({share} %, {rate:,.0f}/s)"
+        self._write(text)
+
+    def end(self) -> None:
+        """Clear the line."""
+        if self._width:
+            self._write("")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(f"\r{text.ljust(self._width)}" + ("" if text else "\r"))
+        sys.stderr.flush()
+        self._width = len(text)

@@ -1,0 +1,125 @@
+"""What an audit prints: each finding, and in the end the counts."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import click
+
+from cronstream.cli.output import emit, emit_json, format_duration
+from cronstream.core.audit.finding import FAULTS, Finding, Kind, Window
+from cronstream.core.audit.tally import Tally
+from cronstream.core.records import format_time
+
+#: Of each kind so many findings are printed for people, and the others are counted.
+_SHOWN: Final = 20
+
+
+class ReportWriter(Protocol):
+    """Prints an audit."""
+
+    def add(self, finding: Finding) -> None:
+        """Take a finding."""
+
+    def end(self, window: Window, tally: Tally, *, clean: bool) -> None:
+        """Print what it all comes to."""
+
+
+class JsonReport:
+    """One object for each finding, as it is found, and last the summary."""
+
+    def add(self, finding: Finding) -> None:
+        """Print a finding."""
+        emit_json(
+            {
+                "kind": finding.kind.value,
+                "run": finding.run,
+                "job": finding.job,
+                "cluster": finding.cluster,
+                "text": finding.text,
+                **finding.facts,
+            }
+        )
+
+    def end(self, window: Window, tally: Tally, *, clean: bool) -> None:
+        """Print the summary."""
+        emit_json(
+            {
+                "kind": "summary",
+                "since": window.since,
+                "until": window.until,
+                **tally.summary(),
+                "late_after_s": window.late_after_s,
+                "clean": clean,
+            }
+        )
+
+
+class PlainReport:
+    """The counts for people, under some findings of each kind."""
+
+    def __init__(self) -> None:
+        self._found: dict[Kind, list[Finding]] = {kind: [] for kind in Kind}
+        self._count: Counter[Kind] = Counter()
+
+    def add(self, finding: Finding) -> None:
+        """Keep some findings of each kind."""
+        self._count[finding.kind] += 1
+        if len(self._found[finding.kind]) < _SHOWN:
+            self._found[finding.kind].append(finding)
+
+    def end(self, window: Window, tally: Tally, *, clean: bool) -> None:
+        """Print the findings, the worst kinds first, and the counts."""
+        for kind in Kind:
+            self._emit_kind(kind)
+        for line in _lines(window, tally.summary()):
+            emit(line)
+        emit("")
+        click.secho(_conclusion(self._count, clean=clean), fg="green" if clean else "red")
+
+    def _emit_kind(self, kind: Kind) -> None:
+        if not self._count[kind]:
+            return
+        emit(f"{kind.value}: {self._count[kind]:,}")
+        for finding in self._found[kind]:
+            emit(f"  {finding.run}  {finding.text}")
+        left = self._count[kind] - len(self._found[kind])
+        if left:
+            emit(f"  … and {left:,} more (--json prints all)")
+        emit("")
+
+
+def _lines(window: Window, summary: dict[str, Any]) -> list[str]:
+    verdicts = ", ".join(f"{count:,} {name}" for name, count in summary["verdicts"].items())
+    span = f"{format_time(_whole(window.since))} to {format_time(_whole(window.until))}"
+    lines = [
+        f"due         {summary['due']:,} from {span}",
+        f"verdicts    {verdicts}",
+        f"open        {summary['open']:,}",
+        f"start delay {_delays(summary['start_delay_s'])}",
+    ]
+    if len(summary["clusters"]) > 1:
+        lines += [f"  {name}: {_delays(of)}" for name, of in summary["clusters"].items()]
+    if summary["asked"]:
+        lines[0] += f" ({summary['asked']:,} of them asked for by hand)"
+    if summary["late_by"]:
+        late = ", ".join(f"{count:,} {name} late" for name, count in summary["late_by"].items())
+        lines.append(f"late        {late}")
+    return lines
+
+
+def _delays(found: dict[str, float | None]) -> str:
+    if found["max"] is None:
+        return "nothing was started"
+    return ", ".join(f"{name} {format_duration(seconds)}" for name, seconds in found.items())
+
+
+def _conclusion(count: Counter[Kind], *, clean: bool) -> str:
+    if clean:
+        return "Clean: every due time is accounted for, and no attempt was started twice."
+    broken = [kind for kind in Kind if count[kind] and (kind in FAULTS or kind is Kind.LATE)]
+    return f"Not clean: {', '.join(f'{count[kind]:,} {kind.value}' for kind in broken)}."
+
+
+def _whole(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)

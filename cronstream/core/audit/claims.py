@@ -1,0 +1,152 @@
+"""The attempts at one run, as the claims, starts and ends on its logs tell of them.
+
+What the fold refuses matters most here: a start that did not count is a command that was started
+all the same.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from cronstream.core.records import Finished, Outcome, Started
+
+
+class End(StrEnum):
+    """How a claim came to its end."""
+
+    FINISHED = "finished"
+    RELEASED = "released"
+    LOST = "lost"
+
+
+@dataclass(slots=True)
+class Claim:
+    """A claim that stood, and what its holder did.
+
+    Attributes:
+        retry: Whether it stood on the retry log.
+        number: What its holder's entries name it by, with the holder.
+        not_before: When the attempt was to start (UTC).
+        claimed_at: By the log's clock (UTC).
+        started_at: By the holder's clock (UTC); None if it is not known to have started.
+        ended_at: By the holder's clock; by the log's if it was lost.
+        outcome: How the attempt ended, as the fold took it.
+        late: The end that the holder told of when it was lost already.
+    """
+
+    retry: bool
+    number: int
+    worker: str
+    attempt: int
+    not_before: datetime
+    claimed_at: datetime
+    started_at: datetime | None = None
+    end: End | None = None
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    late: Finished | None = None
+
+    @property
+    def was_lost(self) -> bool:
+        """Whether its holder died, or went silent past its lease."""
+        return self.end is End.LOST or self.outcome is Outcome.LOST
+
+
+@dataclass(slots=True)
+class Claims:
+    """All claims that stood on one run, oldest first on each log.
+
+    Attributes:
+        foretold: Whether a start is on the log before the command is started (rules 9 and 17):
+            one that did not count never was.
+        faults: A sentence for each start or end that nobody was allowed.
+    """
+
+    foretold: bool = False
+    of: list[Claim] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def find(self, *, retry: bool, worker: str, number: int) -> Claim | None:
+        """Return the claim that an entry of its holder names."""
+        for claim in reversed(self.of):
+            if (claim.number, claim.worker, claim.retry) == (number, worker, retry):
+                return claim
+        return None
+
+    def start(self, entry: Started, *, retry: bool, counted: bool) -> None:
+        """Take a start.
+
+        Args:
+            entry: As it stands on the log.
+            retry: Whether it stands on the retry log.
+            counted: Whether the fold took it.
+        """
+        claim = self.find(retry=retry, worker=entry.worker, number=entry.claim)
+        if claim is None:
+            self.faults.append(f"{entry.worker} started it without a claim that stood")
+        elif claim.started_at is not None or claim.end is End.FINISHED:
+            pass  # The same message a second time.
+        elif counted:
+            claim.started_at = entry.started_at
+        elif self.foretold:
+            pass  # It never was.
+        elif claim.end is End.RELEASED:
+            self.faults.append(
+                f"{entry.worker} started attempt {claim.attempt} after it had given its claim back"
+            )
+        elif claim.end is End.LOST:
+            claim.started_at = entry.started_at
+
+    def finish(self, entry: Finished, *, retry: bool, counted: bool, at: datetime) -> None:
+        """Take an end; see `start`."""
+        claim = self.find(retry=retry, worker=entry.worker, number=entry.claim)
+        if claim is None:
+            if entry.started_at is not None:
+                self.faults.append(f"{entry.worker} ran it without a claim that stood")
+        elif counted:
+            claim.end, claim.outcome, claim.ended_at = End.FINISHED, entry.outcome, entry.ended_at
+            claim.started_at = _later(claim.started_at, entry.started_at)
+        elif entry.started_at is not None:
+            self._finish_late(claim, entry, at)
+
+    def _finish_late(self, claim: Claim, entry: Finished, at: datetime) -> None:
+        """Take the end of a command whose claim no longer stood."""
+        if claim.end is End.LOST:
+            claim.late, claim.started_at = entry, claim.started_at or entry.started_at
+            claim.ended_at = claim.ended_at or at
+        elif claim.end is End.RELEASED:
+            self.faults.append(
+                f"{entry.worker} ran attempt {claim.attempt} after it had given its claim back"
+            )
+        elif claim.outcome is not entry.outcome:
+            self.faults.append(
+                f"attempt {claim.attempt} ended twice: {claim.outcome} and {entry.outcome}"
+            )
+
+    def release(self, worker: str, number: int, *, retry: bool) -> None:
+        """Take a release that counted: an attempt whose start was only foretold never started."""
+        claim = self.find(retry=retry, worker=worker, number=number)
+        if claim is None:
+            return
+        claim.end = End.RELEASED
+        if self.foretold:
+            claim.started_at = None
+
+    def lose(self, worker: str, *, retry: bool, at: datetime) -> None:
+        """Take the loss of the holder."""
+        for claim in self.of:
+            if claim.worker == worker and claim.retry == retry and claim.end is None:
+                claim.end, claim.ended_at = End.LOST, at
+
+    @property
+    def started(self) -> list[Claim]:
+        """The claims under which a command was started, by attempt."""
+        found = [claim for claim in self.of if claim.started_at is not None]
+        return sorted(found, key=lambda claim: claim.attempt)
+
+
+def _later(foretold: datetime | None, really: datetime | None) -> datetime | None:
+    """Return when a command was started: a start that is read back first is told too early."""
+    if foretold is None or really is None:
+        return foretold or really
+    return max(foretold, really)

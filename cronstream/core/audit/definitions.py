@@ -1,0 +1,150 @@
+"""Each job's definitions over time, and the due times that follow from them.
+
+They come from the ``jobs`` topic; from when each holds, the first `Withdrawal` on a log says.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import islice
+
+from cronstream.core.due import FIRST_REACH
+from cronstream.core.job_messages import decode_jobs
+from cronstream.core.records import Job, Run, Withdrawal
+from cronstream.core.schedule import Schedule, compile_schedule
+from cronstream.core.timeline import TICK, Revision, spans
+from cronstream.errors import ScheduleError
+
+#: A definition that a later one has replaced this long before the window does not matter in it.
+_FORMER = timedelta(days=1)
+_REMEMBERED = 2**16
+
+
+class Definitions:
+    """The definitions of all jobs.
+
+    Args:
+        needed_from: Due times before it will not be asked for.
+    """
+
+    def __init__(self, needed_from: datetime) -> None:
+        self._bound = needed_from - _FORMER
+        self.of: dict[str, JobHistory] = {}
+        self._calendar = _Calendar()
+
+    def take(self, revision: int, raw: bytes | None) -> None:
+        """Take one message of the ``jobs`` topic; each partition's in order."""
+        for job in decode_jobs(raw)[0]:
+            history = self.of.get(job.name)
+            if history is None:
+                history = self.of[job.name] = JobHistory(job.name, self._calendar)
+            history.define(revision, job)
+            history.forget(self._bound)
+
+
+class JobHistory:
+    """One job's definitions, oldest first.
+
+    Attributes:
+        swept: Due times up to it have been accounted for.
+    """
+
+    __slots__ = ("_calendar", "_first", "_revisions", "_said", "name", "swept")
+
+    def __init__(self, name: str, calendar: "_Calendar | None" = None) -> None:
+        self.name = name
+        self.swept: datetime | None = None
+        self._calendar = calendar or _Calendar()
+        self._revisions: dict[int, Revision] = {}
+        self._said: set[int] = set()
+        self._first: int | None = None
+
+    def define(self, number: int, job: Job) -> None:
+        """Take the next definition."""
+        if job.effective_from is None:
+            return
+        schedule: Schedule | None = None
+        if not job.removed:
+            # One that cannot be read is never due; the scheduler says so.
+            with suppress(ScheduleError):
+                schedule = compile_schedule(job.schedule, job.timezone)
+        if self._first is None:
+            self._first = number
+        self._revisions[number] = Revision(number, job, schedule, job.effective_from)
+
+    def forget(self, bound: datetime) -> None:
+        """Drop definitions that others had replaced at a time."""
+        while len(self._revisions) > 1:
+            first, second = islice(self._revisions, 2)
+            if self._revisions[second].stated_from >= bound:
+                break
+            del self._revisions[first]
+
+    def hold(self, entry: Withdrawal, at: datetime) -> None:
+        """Learn from a log from when a definition holds; the first word on it counts.
+
+        Args:
+            entry: What the log says.
+            at: When it was appended: a new installation looks back no further than an hour.
+        """
+        revision = self.find(entry.revision)
+        if revision is None or entry.revision in self._said:
+            return
+        self._said.add(entry.revision)
+        revision.holds_from = entry.effective_from
+        if entry.revision == self._first:
+            revision.holds_from = max(revision.holds_from, at - FIRST_REACH)
+
+    def find(self, number: int | None) -> Revision | None:
+        """Return a definition by its revision."""
+        return None if number is None else self._revisions.get(number)
+
+    def unheard_from(self, after: datetime) -> datetime | None:
+        """Return from when the first definition since `after` is to hold that no log speaks of."""
+        stated = [
+            revision.stated_from
+            for revision in self._revisions.values()
+            if revision.number not in self._said and revision.stated_from >= after
+        ]
+        return min(stated, default=None)
+
+    def due(self, after: datetime, until: datetime) -> Iterator[tuple[datetime, Revision]]:
+        """Yield each due time with ``after < due <= until``, in order, and what it follows."""
+        for revision, end in spans(self._revisions.values()):
+            if end <= after:
+                continue
+            due = revision.next_due(after, self._calendar.next_after)
+            while due is not None and due < end and due <= until:
+                yield due, revision
+                due = revision.next_due(due, self._calendar.next_after)
+
+    def problem(self, run: Run) -> str | None:
+        """Return why no definition asks for a scheduled run, or None if one does."""
+        revision = self.find(run.revision)
+        if revision is None:
+            return f"revision {run.revision} of its job is not on the jobs topic"
+        job, due = revision.job, run.scheduled_at
+        if revision.next_due(due - TICK, self._calendar.next_after) != due:
+            return f"revision {run.revision} of its job is not due then"
+        if due < revision.stated_from:
+            return f"revision {run.revision} of its job did not hold yet"
+        if job.cluster != run.cluster:
+            return f"revision {run.revision} of its job belongs to {job.cluster}"
+        if (job.command, job.max_attempts) != (run.command, run.max_attempts):
+            return f"it is not what revision {run.revision} of its job says"
+        return None
+
+
+class _Calendar:
+    """Next due times; jobs that share a schedule share the arithmetic."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, datetime], datetime | None] = {}
+
+    def next_after(self, schedule: Schedule, moment: datetime) -> datetime | None:
+        key = (id(schedule), moment)
+        if key not in self._known:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = schedule.next_after(moment)
+        return self._known[key]

@@ -1,0 +1,295 @@
+"""One partition of all clusters: the due times of its jobs, held against its logs.
+
+A job's messages are on the same partition of every log. Its logs may be taken in any order and in
+any pieces, so long as each is taken in its own order; `sweep` between two pieces that end at about
+the same time settles what cannot change any more.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from cronstream.core.audit.definitions import JobHistory
+from cronstream.core.audit.finding import Finding, Kind, Report, Window
+from cronstream.core.audit.standing import PATIENCE, waiting
+from cronstream.core.audit.tally import Tally
+from cronstream.core.audit.track import Track, lateness, losses, problems
+from cronstream.core.audit.watch import WatchedLog
+from cronstream.core.ledger.state import LONG_AGO, SkipNews
+from cronstream.core.records import Discarded, Entry, Run, Verdict, Withdrawal, format_time
+from cronstream.core.timeline import TICK, Revision
+
+#: Nothing is new, to the fold, for due times this far behind a job's mark (``state.WINDOW``).
+BEHIND: Final = timedelta(minutes=15)
+
+
+class PartitionAudit:
+    """What is known of one partition's runs.
+
+    Args:
+        histories: The jobs of this partition, by name.
+        window: What is audited.
+        tally: Counts what is settled.
+        report: Is told of each finding.
+        read_from: From when on the logs are read.
+    """
+
+    def __init__(
+        self,
+        histories: dict[str, JobHistory],
+        window: Window,
+        tally: Tally,
+        report: Report,
+        *,
+        read_from: datetime,
+    ) -> None:
+        self._histories, self._window = histories, window
+        self._tally, self._report = tally, report
+        self._read_from = read_from
+        self._logs: dict[tuple[str, bool], WatchedLog] = {}
+        self._views: dict[str, _View] = {}
+        self.tracks: dict[tuple[str, str], Track] = {}
+        self.skips: defaultdict[str, list[tuple[str, SkipNews]]] = defaultdict(list)
+        #: What is said of runs that nobody has published, by cluster and run.
+        self._strays: dict[tuple[str, str], str] = {}
+
+    # -- what is read ---------------------------------------------------------------------------
+
+    def begin(self, cluster: str, *, retry: bool, from_middle: bool) -> None:
+        """Say how a log is going to be read, before its first message is taken."""
+        view = self._views.setdefault(cluster, _View(self, cluster))
+        self._logs[cluster, retry] = WatchedLog(retry=retry, from_middle=from_middle, watcher=view)
+
+    def take(
+        self, cluster: str, retry: bool, offset: int, at: datetime, entries: list[Entry]
+    ) -> None:
+        """Take one message of a log; each log's in order."""
+        self._logs[cluster, retry].take(offset, at, entries)
+
+    def take_discarded(self, cluster: str, record: Discarded) -> None:
+        """Take what stands on a cluster's discarded topic."""
+        track = self.tracks.get((cluster, record.run.id))
+        if track is not None:
+            track.discards = True
+        else:
+            self.name_unknown(cluster, record.run.id, "discarded")
+
+    # -- what the logs tell ---------------------------------------------------------------------
+
+    def _is_audited(self, job: str, due: datetime) -> bool:
+        """Whether a due time is in the window, and not accounted for already."""
+        if not self._window.covers(due):
+            return False
+        history = self._histories.get(job)
+        return history is None or history.swept is None or due > history.swept
+
+    def enter(self, cluster: str, run: Run, at: datetime, *, retry: bool) -> Track | None:
+        """Return the track of a run that is live on a log now."""
+        key = (cluster, run.id)
+        track = self.tracks.get(key)
+        if track is None:
+            if run.cause is None:
+                wanted = self._is_audited(run.job, run.scheduled_at)
+            else:
+                wanted = not retry and self._window.covers(at)
+            if not wanted or self._window.job not in (None, run.job):
+                return None
+            track = self.tracks[key] = Track.of(run, None if retry else at)
+        if retry:
+            track.forwarded = True
+        elif track.revision != run.revision or track.withdrawn:
+            self._check_asked(track, run)
+            track.revision, track.withdrawn, track.published_at = run.revision, False, at
+        return track
+
+    def _check_asked(self, track: Track, run: Run) -> None:
+        history = self._histories.get(run.job)
+        if not track.scheduled:
+            return
+        problem = history.problem(run) if history else "its job is not on the jobs topic"
+        if problem is not None:
+            track.faults.append((Kind.UNASKED, f"{problem}, and no person has asked for it"))
+
+    def name_unknown(self, cluster: str, run_id: str, what: str) -> None:
+        """Note what is said of a scheduled run in the window that was never published."""
+        job, _, due = run_id.partition("@")
+        try:
+            moment = datetime.fromisoformat(due)
+        except ValueError:
+            return  # A run with a cause, which may have been published before the window.
+        if self._window.job in (None, job) and moment.tzinfo and self._is_audited(job, moment):
+            self._strays.setdefault((cluster, run_id), what)
+
+    def hold(self, entry: Withdrawal, at: datetime) -> None:
+        """Take from when a revision holds."""
+        history = self._histories.get(entry.job)
+        if history is not None:
+            history.hold(entry, at)
+
+    # -- what is settled ------------------------------------------------------------------------
+
+    def sweep(self) -> None:
+        """Settle what cannot change any more, by what all logs have told so far."""
+        by_job = self._tracks_by_job()
+        now = self._now()
+        for name in by_job.keys() | self._histories.keys():
+            bound = min(max(self._high(name), LONG_AGO + BEHIND) - BEHIND, self._window.until)
+            tracks = by_job.get(name, [])
+            history = self._histories.get(name)
+            if history is not None:
+                self._account(history, tracks, bound, now, is_end=False)
+            for track in tracks:
+                past = track.due <= bound or not track.scheduled
+                if past and (track.withdrawn or track.is_complete(now)):
+                    self._close(track, now)
+
+    def finish(self, now: datetime) -> None:
+        """Settle all that is left: everything up to `now` has been read."""
+        horizon = min(self._window.until, now)
+        by_job = self._tracks_by_job()
+        for history in self._histories.values():
+            tracks = by_job.get(history.name, [])
+            unheard = history.unheard_from(self._read_from)
+            until = horizon
+            if unheard is not None and now - unheard <= PATIENCE:
+                until = min(horizon, unheard - TICK)
+            self._account(history, tracks, until, now, is_end=True)
+        for track in list(self.tracks.values()):
+            self._close(track, now)
+        for (cluster, run_id), what in self._strays.items():
+            job = run_id.partition("@")[0]
+            text = f"{what}, though it was never published"
+            self._tell(Finding(Kind.UNASKED, run_id, job, cluster, text))
+
+    def _tracks_by_job(self) -> defaultdict[str, list[Track]]:
+        by_job: defaultdict[str, list[Track]] = defaultdict(list)
+        for track in self.tracks.values():
+            by_job[track.job].append(track)
+        return by_job
+
+    def _now(self) -> datetime:
+        return max((log.now for log in self._logs.values()), default=LONG_AGO)
+
+    def _high(self, job: str) -> datetime:
+        """Return up to which due time a job has been published."""
+        marks = (log.marks.get(job) for log in self._logs.values())
+        return max((mark.high for mark in marks if mark is not None), default=LONG_AGO)
+
+    def _account(
+        self,
+        history: JobHistory,
+        tracks: Iterable[Track],
+        until: datetime,
+        now: datetime,
+        *,
+        is_end: bool,
+    ) -> None:
+        """Hold a job's due times, up to one, against what its logs have told."""
+        start = history.swept or self._window.since - TICK
+        if until <= start:
+            return
+        told: defaultdict[datetime, list[Track]] = defaultdict(list)
+        for track in tracks:
+            if track.scheduled and not track.withdrawn:
+                told[track.due].append(track)
+        for due, revision in history.due(start, until):
+            if not self._window.includes(revision.job.cluster):
+                continue
+            here = told.get(due)
+            if here:
+                self._check_place(here, revision)
+            else:
+                self._untold(history.name, revision, due, now if is_end else None)
+        history.swept = until
+        if history.name in self.skips:
+            kept = [one for one in self.skips[history.name] if one[1].to_at > until]
+            self.skips[history.name] = kept
+
+    def _check_place(self, tracks: list[Track], revision: Revision) -> None:
+        clusters = sorted(track.cluster for track in tracks)
+        if len(clusters) > 1:
+            text = f"it is on the logs of {' and '.join(clusters)}"
+            tracks[0].faults.append((Kind.DOUBLED, text))
+        elif clusters[0] != revision.job.cluster:
+            text = f"it is on the log of {clusters[0]}, and belongs to {revision.job.cluster}"
+            tracks[0].faults.append((Kind.UNASKED, text))
+
+    def _untold(self, job: str, revision: Revision, due: datetime, end: datetime | None) -> None:
+        """Account for a due time without a run."""
+        cluster = revision.job.cluster
+        for where, skip in self.skips.get(job, ()):
+            if where == cluster and skip.from_at <= due <= skip.to_at:
+                self._tally.skip(skip.reason.value)
+                return
+        self._tally.due += 1
+        withdrawn = self.tracks.get((cluster, f"{job}@{format_time(due)}"))
+        published_beyond = due <= self._high(job)
+        if end is not None and not published_beyond and end - due <= PATIENCE:
+            self._tally.open += 1  # A scheduler may still be on its way to it.
+            return
+        if withdrawn is not None:
+            text = "withdrawn by an edit, and nothing has taken its place"
+        elif published_beyond:
+            text = "never published, though later due times were"
+        else:
+            text = "never published"
+        run_id = f"{job}@{format_time(due)}"
+        self._tell(Finding(Kind.UNEXPLAINED, run_id, job, cluster, text))
+
+    def _close(self, track: Track, now: datetime) -> None:
+        """Count a run, tell what is wrong with it, and forget it."""
+        del self.tracks[track.cluster, track.run_id]
+        if not track.withdrawn:
+            self._count(track, now)
+        for finding in (*problems(track, now), *losses(track)):
+            self._tell(finding)
+        delay_s, late = lateness(track, self._window.late_after_s)
+        if delay_s is not None:
+            self._tally.start(track.cluster, delay_s)
+        if late is not None:
+            self._tally.late[late.facts["by"]] += 1
+            self._tell(late)
+
+    def _count(self, track: Track, now: datetime) -> None:
+        tally = self._tally
+        tally.due += 1
+        tally.asked += not track.scheduled
+        if track.verdict is not None:
+            tally.verdicts[track.verdict.value] += 1
+            if track.verdict is Verdict.SKIPPED:
+                tally.skipped[track.reason] += 1
+            return
+        tally.open += 1
+        first, later = (self._logs.get((track.cluster, retry)) for retry in (False, True))
+        text = waiting(first, later, track.run_id, now)
+        if text is not None:
+            self._tell(
+                track.finding(Kind.WAITING, text, past_due_s=(now - track.due).total_seconds())
+            )
+
+    def _tell(self, finding: Finding) -> None:
+        self._tally.found[finding.kind] += 1
+        self._report(finding)
+
+
+class _View:
+    """One cluster's logs, as they see the partition's runs."""
+
+    def __init__(self, audit: PartitionAudit, cluster: str) -> None:
+        self._audit, self._cluster = audit, cluster
+
+    def enter(self, run: Run, at: datetime, *, retry: bool) -> Track | None:
+        return self._audit.enter(self._cluster, run, at, retry=retry)
+
+    def track(self, run_id: str) -> Track | None:
+        return self._audit.tracks.get((self._cluster, run_id))
+
+    def unknown(self, run_id: str, what: str) -> None:
+        self._audit.name_unknown(self._cluster, run_id, what)
+
+    def skipped(self, skip: SkipNews) -> None:
+        self._audit.skips[skip.job].append((self._cluster, skip))
+
+    def hold(self, entry: Withdrawal, at: datetime) -> None:
+        self._audit.hold(entry, at)

@@ -1,0 +1,235 @@
+"""Reads what an audit needs, partition by partition and a piece of time after another.
+
+So it keeps what one partition's runs of a piece of time take, however large the ledgers are.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from cronstream import clock
+from cronstream.core import naming
+from cronstream.core.audit.definitions import Definitions, JobHistory
+from cronstream.core.audit.finding import Report, Window
+from cronstream.core.audit.partition import PartitionAudit
+from cronstream.core.audit.tally import Tally
+from cronstream.core.codec import decode, decode_entries
+from cronstream.core.ledger.admission import Place
+from cronstream.core.records import Discarded, format_clock
+from cronstream.errors import MessageError
+from cronstream.history.scope import LogReader, clusters, read_between
+from cronstream.history.story import LogKind
+from cronstream.topology.publish import partition_of
+from cronstream.topology.reading import LogMessage
+
+#: A run is on its log less than this before its due time.
+BEFORE_DUE: Final = timedelta(minutes=15)
+#: A piece of time is cut in two while there are more messages in it than this.
+PIECE: Final = 40_000
+_SHORTEST: Final = timedelta(seconds=30)
+_TELL_EVERY: Final = 2_000
+
+_TOPICS: Final = (
+    (LogKind.FIRST, naming.log),
+    (LogKind.RETRY, naming.retry_log),
+    (LogKind.DISCARDED, naming.discarded),
+)
+
+
+@dataclass(slots=True)
+class Watch:
+    """Who is told of an audit while it goes on.
+
+    Attributes:
+        report: Of each finding.
+        progress: Of messages read, and how many there are.
+        say: Of what limits the audit.
+    """
+
+    report: Report
+    progress: Callable[[int, int], None]
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Up to which time, and up to which offset of each topic, a piece of time goes."""
+
+    until: datetime
+    ends: dict[str, int]
+
+
+@dataclass(slots=True)
+class _Log:
+    """One topic of a cluster, with what is to be read of it."""
+
+    cluster: str
+    kind: LogKind
+    topic: str
+    partitions: list[int]
+    beginnings: dict[int, int] = field(default_factory=dict)
+    starts: dict[int, int] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)
+
+
+async def audit(reader: LogReader, window: Window, watch: Watch) -> Tally:
+    """Hold every due time of the window against the ledgers, up to their present ends.
+
+    Raises:
+        BrokerError: If the broker does not answer.
+    """
+    auditor = _Auditor(reader, window, watch)
+    await auditor.look()
+    for partition in auditor.partitions:
+        await auditor.go_through(partition)
+    return auditor.tally
+
+
+class _Auditor:
+    """One audit."""
+
+    def __init__(self, reader: LogReader, window: Window, watch: Watch) -> None:
+        self.tally = Tally()
+        self.partitions: list[int] = []
+        self._reader, self._window, self._watch = reader, window, watch
+        self._read_from = window.since - BEFORE_DUE
+        self._definitions = Definitions(self._read_from)
+        self._logs: list[_Log] = []
+        self._now = clock.now()
+        self._done = self._total = 0
+        self._partition_of: Callable[[str], int] = lambda _: 0
+
+    async def look(self) -> None:
+        """Read the jobs' definitions, and find out what there is to read."""
+        job = self._window.job
+        names = [name for name in await clusters(self._reader) if self._window.includes(name)]
+        for name in names:
+            for kind, topic in _TOPICS:
+                there = await self._reader.partitions(topic(name))
+                self._logs.append(_Log(name, kind, topic(name), there))
+        count = max((len(log.partitions) for log in self._logs), default=0)
+        self.partitions = list(range(count))
+        self._partition_of = lru_cache(maxsize=2**16)(lambda name: partition_of(name, count))
+        if job is not None and count:
+            self.partitions = [partition_of(job, count)]
+        self._now = clock.now()
+        # What follows from an entry is looked up before it, so that its cause is never missing.
+        for log in reversed(self._logs):
+            log.partitions = [p for p in log.partitions if p in self.partitions]
+            log.ends = await self._reader.ends(log.topic, log.partitions)
+            log.beginnings = await self._reader.beginnings(log.topic, log.partitions)
+            log.starts = await self._offsets_at(log, self._read_from)
+            self._total += sum(log.ends[p] - log.starts[p] for p in log.partitions)
+        await self._read_definitions()
+
+    async def _read_definitions(self) -> None:
+        there = await self._reader.partitions(naming.JOBS)
+        if not there:
+            return
+        start = await self._reader.beginnings(naming.JOBS, there)
+        end = await self._reader.ends(naming.JOBS, there)
+        async for message in read_between(self._reader, naming.JOBS, start, end):
+            self._definitions.take(message.offset, message.value)
+
+    async def _offsets_at(self, log: _Log, moment: datetime) -> dict[int, int]:
+        found = await self._reader.offsets_at(log.topic, log.partitions, moment)
+        return {p: min(offset, log.ends[p]) for p, offset in found.items()}
+
+    async def go_through(self, partition: int) -> None:
+        """Audit the jobs of one partition."""
+        logs = [log for log in self._logs if partition in log.partitions]
+        one = await self._begin(partition, logs)
+        begun = {log.topic: log.starts[partition] for log in logs}
+        whole = _Piece(self._now, {log.topic: log.ends[partition] for log in logs})
+        async for piece in self._cut(logs, partition, self._read_from, begun, whole):
+            for log in logs:
+                await self._read(one, log, partition, (begun[log.topic], piece.ends[log.topic]))
+            begun = piece.ends
+            one.sweep()
+        one.finish(self._now)
+
+    async def _begin(self, partition: int, logs: list[_Log]) -> PartitionAudit:
+        window = self._window
+        firsts = [log for log in logs if log.kind is LogKind.FIRST]
+        since = max([window.since, *[await self._known_from(log, partition) for log in firsts]])
+        if since > window.since:
+            self._watch.say(
+                f"partition {partition}: due times before {format_clock(since)} of {since:%F} are "
+                "left out, since a log has been deleted up to then"
+            )
+        one = PartitionAudit(
+            self._histories(partition),
+            replace(window, since=since),
+            self.tally,
+            self._watch.report,
+            read_from=self._read_from,
+        )
+        for log in logs:
+            if log.kind is not LogKind.DISCARDED:
+                retry = log.kind is LogKind.RETRY
+                one.begin(log.cluster, retry=retry, from_middle=log.starts[partition] > 0)
+        return one
+
+    def _histories(self, partition: int) -> dict[str, JobHistory]:
+        return {
+            name: history
+            for name, history in self._definitions.of.items()
+            if self._window.job in (None, name) and self._partition_of(name) == partition
+        }
+
+    async def _known_from(self, log: _Log, partition: int) -> datetime:
+        """Return from which due times on a log can tell of them: what it had may be deleted."""
+        start, end = log.starts[partition], log.ends[partition]
+        if start == 0 or start > log.beginnings[partition]:
+            return self._read_from
+        if start == end:
+            return self._now
+        read = read_between(self._reader, log.topic, {partition: start}, {partition: start + 1})
+        async for message in read:
+            return max(self._read_from, message.at) + BEFORE_DUE
+        return self._now
+
+    async def _cut(
+        self, logs: list[_Log], partition: int, since: datetime, begun: dict[str, int], all_: _Piece
+    ) -> AsyncIterator[_Piece]:
+        """Yield pieces of time, none with many messages, in their order."""
+        count = sum(all_.ends[topic] - begun[topic] for topic in begun)
+        half = (all_.until - since) / 2
+        if count <= PIECE or half < _SHORTEST:
+            yield all_
+            return
+        middle = _Piece(since + half, {})
+        for log in logs:
+            found = await self._reader.offsets_at(log.topic, [partition], middle.until)
+            offset = min(found[partition], all_.ends[log.topic])
+            middle.ends[log.topic] = max(offset, begun[log.topic])
+        async for piece in self._cut(logs, partition, since, begun, middle):
+            yield piece
+        async for piece in self._cut(logs, partition, middle.until, middle.ends, all_):
+            yield piece
+
+    async def _read(
+        self, one: PartitionAudit, log: _Log, partition: int, between: tuple[int, int]
+    ) -> None:
+        place = Place(log.cluster, log.kind is LogKind.RETRY, partition, self._partition_of)
+        start, end = ({partition: offset} for offset in between)
+        async for message in read_between(self._reader, log.topic, start, end):
+            _take(one, log, place, message)
+            self._done += 1
+            if self._done % _TELL_EVERY == 0:
+                self._watch.progress(self._done, self._total)
+
+
+def _take(one: PartitionAudit, log: _Log, place: Place, message: LogMessage) -> None:
+    """Take a message; what cannot be decoded, or does not belong there, no worker takes either."""
+    if log.kind is LogKind.DISCARDED:
+        try:
+            record = decode(message.value, Discarded)
+        except MessageError:
+            return
+        one.take_discarded(log.cluster, record)
+        return
+    entries = [e for e in decode_entries(message.value)[0] if place.problem(e) is None]
+    one.take(log.cluster, place.retry, message.offset, message.at, entries)

@@ -29,7 +29,7 @@ _LATE_AFTER = timedelta(seconds=1)
 
 
 class Span(click.ParamType):
-    """A length of time, such as ``1s``, ``500ms`` or ``2m``."""
+    """A length of time, such as ``1s``, ``0.5s`` or ``2m``."""
 
     name = "duration"
 

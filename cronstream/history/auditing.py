@@ -27,8 +27,8 @@ from cronstream.topology.reading import LogMessage
 #: A run is on its log less than this before its due time.
 BEFORE_DUE: Final = timedelta(minutes=15)
 #: A piece of time is cut in two while there are more messages in it than this.
-PIECE: Final = 40_000
-_SHORTEST: Final = timedelta(seconds=30)
+PIECE: Final = 5_000
+_SHORTEST: Final = timedelta(seconds=5)
 _TELL_EVERY: Final = 2_000
 
 _TOPICS: Final = (

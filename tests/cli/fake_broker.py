@@ -31,6 +31,7 @@ class FakeBroker:
         self.published: list[Message] = []
         self.after_publish: Callable[[Message], None] = lambda _: None
         self.ack_times: list[datetime] = []
+        self._beginnings: dict[tuple[str, int], int] = {}
         for cluster in clusters:
             for topic in (naming.log, naming.retry_log, naming.discarded):
                 self.create(topic(cluster), PARTITIONS)
@@ -45,6 +46,14 @@ class FakeBroker:
         offset = len(messages)
         messages.append(LogMessage(topic, partition, offset, when, key.encode(), value))
         return partition, offset
+
+    def delete_before(self, topic: str, partition: int, offset: int) -> None:
+        """Have retention delete what comes before an offset."""
+        self._beginnings[topic, partition] = offset
+
+    def beginning(self, topic: str, partition: int) -> int:
+        """Return the first offset that a partition still has."""
+        return self._beginnings.get((topic, partition), 0)
 
     def log(self, key: str, *entries: Entry, when: datetime, cluster: str = "cluster-a") -> int:
         """Append one message of entries to a cluster's log; return its offset."""
@@ -93,13 +102,16 @@ class FakeReader:
 
     async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         assert topic in self._broker.topics
-        return dict.fromkeys(partitions, 0)
+        return {p: self._broker.beginning(topic, p) for p in partitions}
 
     async def offsets_at(
         self, topic: str, partitions: Iterable[int], moment: datetime
     ) -> dict[int, int]:
         return {
-            p: sum(message.at < moment for message in self._broker.topics[topic][p])
+            p: max(
+                self._broker.beginning(topic, p),
+                sum(message.at < moment for message in self._broker.topics[topic][p]),
+            )
             for p in partitions
         }
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -29,11 +28,11 @@ from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher, partition_of
 from cronstream.topology.reading import LogMessage, Reader
 from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
+from tests.integration.command import run_command
 from tests.integration.truth import a_name
 
 pytestmark = pytest.mark.integration
 
-_MAIN = "from cronstream.cli.main import main; main(prog_name='cronstream')"
 _LIMIT_S = 60.0
 
 
@@ -86,25 +85,7 @@ async def ledger(broker: str) -> AsyncIterator[Ledger]:
 
 
 async def command(ledger: Ledger, *arguments: str) -> tuple[int, str, str]:
-    """Run a command line in a process of its own; return its status, stdout and stderr."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        _MAIN,
-        "--broker",
-        ledger.settings.broker,
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(_LIMIT_S):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode or 0, out.decode(), err.decode()
+    return await run_command(ledger.settings.broker, *arguments)
 
 
 async def lines(ledger: Ledger, *arguments: str) -> list[dict[str, Any]]:

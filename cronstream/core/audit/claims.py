@@ -28,6 +28,7 @@ class Claim:
         number: What its holder's entries name it by, with the holder.
         not_before: When the attempt was to start (UTC).
         claimed_at: By the log's clock (UTC).
+        told_at: The time of its start, as the entry that told of it first has it.
         started_at: By the holder's clock (UTC); None if it is not known to have started.
         ended_at: By the holder's clock; by the log's if it was lost.
         outcome: How the attempt ended, as the fold took it.
@@ -40,6 +41,7 @@ class Claim:
     attempt: int
     not_before: datetime
     claimed_at: datetime
+    told_at: datetime | None = None
     started_at: datetime | None = None
     end: End | None = None
     ended_at: datetime | None = None
@@ -84,7 +86,11 @@ class Claims:
         claim = self.find(retry=retry, worker=entry.worker, number=entry.claim)
         if claim is None:
             self.faults.append(f"{entry.worker} started it without a claim that stood")
-        elif claim.started_at is not None or claim.end is End.FINISHED:
+            return
+        if claim.told_at not in (None, entry.started_at):
+            self.faults.append(f"{entry.worker} started attempt {claim.attempt} twice")
+        claim.told_at = entry.started_at
+        if claim.started_at is not None or claim.end is End.FINISHED:
             pass  # The same message a second time.
         elif counted:
             claim.started_at = entry.started_at
@@ -118,6 +124,8 @@ class Claims:
             self.faults.append(
                 f"{entry.worker} ran attempt {claim.attempt} after it had given its claim back"
             )
+        elif claim.end is None:
+            self.faults.append(f"attempt {claim.attempt} ended, and nobody has taken notice")
         elif claim.outcome is not entry.outcome:
             self.faults.append(
                 f"attempt {claim.attempt} ended twice: {claim.outcome} and {entry.outcome}"

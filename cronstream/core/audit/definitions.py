@@ -124,7 +124,8 @@ class JobHistory:
         if revision is None:
             return f"revision {run.revision} of its job is not on the jobs topic"
         job, due = revision.job, run.scheduled_at
-        if revision.next_due(due - TICK, self._calendar.next_after) != due:
+        schedule = revision.schedule
+        if schedule is None or self._calendar.next_after(schedule, due - TICK) != due:
             return f"revision {run.revision} of its job is not due then"
         if due < revision.stated_from:
             return f"revision {run.revision} of its job did not hold yet"

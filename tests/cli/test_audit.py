@@ -1,0 +1,175 @@
+"""``audit`` over logs that a test has written."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from cronstream.core import naming
+from cronstream.core.records import Claimed, Finished, Outcome, Run, Started, Withdrawal
+from cronstream.history import auditing
+from tests.builders import a_run, at
+from tests.cli.conftest import Command
+from tests.cli.fake_broker import FakeBroker
+from tests.core.audit.books import a_job
+
+SINCE = ("--since", "2026-01-01T12:00:00", "--until", "2026-01-01T12:05:00")
+
+
+def define(broker: FakeBroker, *names: str, cluster: str = "cluster-a") -> None:
+    if naming.JOBS not in broker.topics:
+        broker.create(naming.JOBS, 1)
+    for name in names:
+        job = a_job(name=name, cluster=cluster)
+        revision = len(broker.topics[naming.JOBS][0])
+        broker.job(job, at(-3600))
+        entry = Withdrawal(job=name, revision=revision, effective_from=at(0))
+        broker.log(name, entry, when=at(-60), cluster=cluster)
+
+
+def make(broker: FakeBroker, job: str, due: float, *, revision: int = 0, **fields: Any) -> Run:
+    """Let a run be made on time by w1, or start it as said."""
+    run = a_run(job=job, scheduled_at=at(due), revision=revision, **fields)
+    version = broker.log(job, run, when=at(due - 30), cluster=run.cluster)
+    named: dict[str, Any] = {"run": run.id, "worker": "w1"}
+    claimed = Claimed(version=version, number=1, **named)
+    started = Started(claim=version, started_at=at(due + 0.02), **named)
+    ended: dict[str, Any] = {"started_at": at(due + 0.02), "ended_at": at(due + 1)}
+    finished = Finished(claim=version, outcome=Outcome.SUCCEEDED, **ended, **named)
+    broker.log(job, claimed, when=at(due - 20), cluster=run.cluster)
+    broker.log(job, started, finished, when=at(due + 1), cluster=run.cluster)
+    return run
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_clean_ledger_is_said_to_be_clean(broker: FakeBroker, command: Command) -> None:
+    define(broker, "backup")
+    for minute in range(6):
+        make(broker, "backup", 60 * minute)
+    result = command("audit", *SINCE)
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        "due         6 from 2026-01-01T12:00:00Z to 2026-01-01T12:05:00Z",
+        "verdicts    6 succeeded, 0 discarded, 0 skipped",
+        "open        0",
+        "start delay p50 20 ms, p90 20 ms, p99 20 ms, max 20 ms",
+        "",
+        "Clean: every due time is accounted for, and no attempt was started twice.",
+    ]
+    assert result.stderr == ""
+
+
+def test_the_summary_has_the_documented_fields(broker: FakeBroker, command: Command) -> None:
+    define(broker, "backup")
+    for minute in range(6):
+        make(broker, "backup", 60 * minute)
+    [summary] = lines(command("audit", "--json", *SINCE))
+
+    assert summary["kind"] == "summary"
+    assert summary["verdicts"] == {"succeeded": 6, "discarded": 0, "skipped": 0}
+    assert set(summary["start_delay_s"]) == {"p50", "p90", "p99", "max"}
+    assert summary["clean"] is True
+    fields = ("due", "open", "unexplained", "doubled", "late", "lost", "overrun")
+    assert [summary[name] for name in fields] == [6, 0, 0, 0, 0, 0, 0]
+
+
+def test_a_due_time_without_a_run_fails_the_audit(broker: FakeBroker, command: Command) -> None:
+    define(broker, "backup")
+    for minute in (0, 1, 3, 4, 5):
+        make(broker, "backup", 60 * minute)
+    found, summary = lines(result := command("audit", "--json", *SINCE))
+
+    assert result.exit_code == 1
+    assert (found["kind"], found["run"]) == ("unexplained", "backup@2026-01-01T12:02:00Z")
+    assert (found["job"], found["cluster"]) == ("backup", "cluster-a")
+    assert (summary["unexplained"], summary["clean"]) == (1, False)
+    told = command("audit", *SINCE).stdout.splitlines()
+    assert told[:2] == [
+        "unexplained: 1",
+        "  backup@2026-01-01T12:02:00Z  never published, though later due times were",
+    ]
+    assert told[-1] == "Not clean: 1 unexplained."
+
+
+def test_late_starts_fail_it_only_if_a_limit_is_given(broker: FakeBroker, command: Command) -> None:
+    define(broker, "backup")
+    for minute in range(6):
+        make(broker, "backup", 60 * minute)
+
+    assert command("audit", *SINCE).exit_code == 0
+    strict = command("audit", "--late-after", "0.01s", *SINCE)
+    assert strict.exit_code == 1
+    assert "6 started late" in strict.stdout
+    assert strict.stdout.splitlines()[-1] == "Not clean: 6 late."
+
+
+def test_only_a_job_or_a_cluster_is_audited(broker: FakeBroker, command: Command) -> None:
+    define(broker, "backup", "sweep")
+    for topic in (naming.log, naming.retry_log, naming.discarded):
+        broker.create(topic("cluster-b"), 3)
+    define(broker, "mail", cluster="cluster-b")
+    for minute in range(6):
+        make(broker, "backup", 60 * minute)
+        make(broker, "mail", 60 * minute, revision=2, cluster="cluster-b")
+
+    assert command("audit", "--job", "backup", *SINCE).exit_code == 0
+    assert command("audit", "--cluster", "cluster-b", *SINCE).exit_code == 0
+    assert command("audit", *SINCE).exit_code == 1
+    whole = lines(command("audit", "--json", *SINCE))
+    assert {line["job"] for line in whole[:-1]} == {"sweep"}
+    assert sorted(whole[-1]["clusters"]) == ["cluster-a", "cluster-b"]
+
+
+def test_a_ledger_is_read_in_pieces_of_time(
+    broker: FakeBroker, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    define(broker, "backup", "sweep", "mail")
+    for minute in range(90):
+        for revision, job in enumerate(("backup", "sweep", "mail")):
+            make(broker, job, 60 * minute, revision=revision)
+    window = ("--since", "2026-01-01T12:00:00", "--until", "2026-01-01T13:29:00", "--json")
+    whole = lines(command("audit", *window))
+    monkeypatch.setattr(auditing, "PIECE", 20)
+    monkeypatch.setattr(auditing, "_SHORTEST", timedelta(seconds=1))
+
+    assert lines(command("audit", *window)) == whole
+    assert (whole[-1]["due"], whole[-1]["clean"]) == (270, True)
+
+
+def test_a_window_may_begin_in_the_middle(broker: FakeBroker, command: Command) -> None:
+    define(broker, "backup")
+    for minute in range(120):
+        make(broker, "backup", 60 * minute)
+    window = ("--since", "2026-01-01T13:00:30", "--until", "2026-01-01T13:59:00", "--json")
+    [summary] = lines(command("audit", *window))
+
+    assert (summary["due"], summary["clean"]) == (59, True)
+
+
+def test_what_retention_has_deleted_is_left_out(broker: FakeBroker, command: Command) -> None:
+    define(broker, "backup")
+    for minute in range(60):
+        make(broker, "backup", 60 * minute)
+    partition = next(p for p in broker.topics[naming.log("cluster-a")] if p)
+    gone = sum(message.at < at(600) for message in partition)
+    broker.delete_before(naming.log("cluster-a"), partition[0].partition, gone)
+    window = ("--since", "2026-01-01T12:00:00", "--until", "2026-01-01T12:59:00", "--json")
+    [summary] = lines(result := command("audit", *window))
+
+    assert (summary["due"], summary["clean"]) == (34, True)
+    assert "due times before 12:25:01Z of 2026-01-01 are left out" in result.stderr
+
+
+def test_a_window_that_ends_before_it_begins_is_wrong_usage(command: Command) -> None:
+    assert command("audit", "--since", "1h", "--until", "2h").exit_code == 2
+    assert command("audit", "--late-after", "soon").exit_code == 2
+
+
+def test_a_broker_without_clusters_is_clean(command: Command) -> None:
+    assert command("audit", "--cluster", "nowhere").exit_code == 1

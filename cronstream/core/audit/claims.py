@@ -59,12 +59,14 @@ class Claims:
     """All claims that stood on one run, oldest first on each log.
 
     Attributes:
-        foretold: Whether a start is on the log before the command is started (rules 9 and 17):
-            one that did not count never was.
+        once: Whether it is at_most_once: a start is on the log before the command is started, so
+            one that did not count never was (rule 9).
+        apart: Whether it may not overlap: the same, but only on the cluster's log (rule 17).
         faults: A sentence for each start or end that nobody was allowed.
     """
 
-    foretold: bool = False
+    once: bool = False
+    apart: bool = False
     of: list[Claim] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -94,7 +96,7 @@ class Claims:
             pass  # The same message a second time.
         elif counted:
             claim.started_at = entry.started_at
-        elif self.foretold:
+        elif self._is_foretold(retry=retry):
             pass  # It never was.
         elif claim.end is End.RELEASED:
             self.faults.append(
@@ -137,7 +139,7 @@ class Claims:
         if claim is None:
             return
         claim.end = End.RELEASED
-        if self.foretold:
+        if self._is_foretold(retry=retry):
             claim.started_at = None
 
     def lose(self, worker: str, *, retry: bool, at: datetime) -> None:
@@ -145,6 +147,9 @@ class Claims:
         for claim in self.of:
             if claim.worker == worker and claim.retry == retry and claim.end is None:
                 claim.end, claim.ended_at = End.LOST, at
+
+    def _is_foretold(self, *, retry: bool) -> bool:
+        return self.once or (self.apart and not retry)
 
     @property
     def started(self) -> list[Claim]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import LiveRun, State
-from cronstream.core.records import format_clock
+from cronstream.core.records import Overlap, format_clock
 
 #: What nobody has taken up this long after its time is told as waiting.
 PATIENCE: Final = timedelta(seconds=60)
@@ -34,6 +34,8 @@ def waiting(first: Ledger | None, later: Ledger | None, run_id: str, now: dateti
 
 def _on(log: Ledger, live: LiveRun, now: datetime) -> str | None:
     due = live.run.not_before
+    if live.state is State.QUEUED and _waits_for_another(log, live):
+        return None
     if live.state is State.QUEUED:
         return _late("queued, and nobody has claimed it", due, now)
     if live.state is State.DECIDING:
@@ -43,6 +45,14 @@ def _on(log: Ledger, live: LiveRun, now: datetime) -> str | None:
         return None  # Its worker is there, and runs it or waits for a slot.
     heard = f"was last heard at {format_clock(beat.at)}" if beat else "was never heard"
     return _late(f"{live.state}, but {live.holder} {heard} and is not taken for lost", due, now)
+
+
+def _waits_for_another(log: Ledger, live: LiveRun) -> bool:
+    """Whether it may not overlap, and another run of its job is under way (rule 17)."""
+    if live.run.overlap is Overlap.ALLOW:
+        return False
+    others = (other for other in log.live.values() if other.run.job == live.run.job)
+    return any(other is not live and (other.begun or other.held) for other in others)
 
 
 def _late(what: str, since: datetime, now: datetime) -> str | None:

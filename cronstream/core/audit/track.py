@@ -29,7 +29,6 @@ class Track:
         due: The time its schedule names (UTC).
         not_before: When its first attempt was to start (UTC); later than `due` for a replay.
         published_at: When it came on the cluster's log; None if only the retry log knows it.
-        once: Whether it is at_most_once.
         scheduled: Whether its schedule asked for it, and no person.
         revision: Of the run that entered last.
         withdrawn: Whether an edit took it away, and nothing has taken its place yet.
@@ -48,7 +47,6 @@ class Track:
     due: datetime
     not_before: datetime
     published_at: datetime | None
-    once: bool
     scheduled: bool
     revision: int | None = None
     withdrawn: bool = False
@@ -64,7 +62,7 @@ class Track:
     @classmethod
     def of(cls, run: Run, published_at: datetime | None) -> "Track":
         """Return the track of a run that has just been read."""
-        once = run.delivery is Delivery.AT_MOST_ONCE
+        once, apart = run.delivery is Delivery.AT_MOST_ONCE, run.overlap is not Overlap.ALLOW
         return cls(
             run_id=run.id,
             job=run.job,
@@ -72,9 +70,8 @@ class Track:
             due=run.scheduled_at,
             not_before=run.not_before,
             published_at=published_at,
-            once=once,
             scheduled=run.cause is None,
-            claims=Claims(foretold=once or run.overlap is not Overlap.ALLOW),
+            claims=Claims(once=once, apart=apart),
         )
 
     @property
@@ -135,7 +132,7 @@ def _starts(track: Track) -> Iterator[Finding]:
         if before.attempt == after.attempt:
             text = f"attempt {after.attempt} was started by {before.worker} and {after.worker}"
             yield track.finding(Kind.DOUBLED, text, attempt=after.attempt)
-        elif track.once and before.outcome not in _FAILED:
+        elif track.claims.once and before.outcome not in _FAILED:
             text = f"at_most_once, and attempt {after.attempt} was started after {_ended(before)}"
             yield track.finding(Kind.DOUBLED, text, attempt=after.attempt)
     for claim in started:
@@ -254,13 +251,16 @@ def lateness(track: Track, late_after_s: float) -> tuple[float | None, Finding |
     first = track.first_start
     if first is None or first.started_at is None or track.published_at is None:
         return None, None
-    delay_s = (first.started_at - track.not_before).total_seconds()
+    # What people ask for is due once it is on the log.
+    due = track.not_before if track.scheduled else max(track.not_before, track.published_at)
+    delay_s = (first.started_at - due).total_seconds()
     if first.attempt > 1:
         by, why = "lost", f"{_ended(track.claims.of[0])} came before it had started"
-    elif track.published_at > track.not_before:
+    elif track.published_at > due:
         by, why = "published", f"it was published at {_clock(track.published_at)}"
-    elif first.claimed_at > track.not_before:
+    elif first.claimed_at > due:
         by, why = "claimed", f"no worker claimed it before {_clock(first.claimed_at)}"
+        why += ", perhaps since an earlier run had to end first" if track.claims.apart else ""
     else:
         by, why = "started", f"{first.worker} had claimed it in time, and no slot or no lease"
     if delay_s <= late_after_s:

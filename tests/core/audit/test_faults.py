@@ -345,3 +345,50 @@ def test_a_start_may_be_late_because_the_first_worker_was_lost() -> None:
     [late] = [f for f in books.audit(until=50).findings if f.kind is Kind.LATE]
 
     assert (late.facts["by"], late.facts["delay_s"], late.facts["attempt"]) == ("lost", 9, 2)
+
+
+def test_a_verdict_that_the_retry_log_does_not_share_is_a_contradiction() -> None:
+    books = Books(**TWO)
+    run = due_at(60, **TWO)
+    books.succeed(0, **TWO)
+    decided = books.attempt(run, books.publish(run), outcome=Outcome.FAILED)
+    books.put(Forwarded(run=run.id, version=decided), 62)
+    second = later(run)
+    ended_at = books.attempt(second, books.put(second, 62, retry=True), retry=True)
+    books.put(Settled(run=run.id, verdict=Verdict.DISCARDED, attempt=2), 73)
+    books.put(Forwarded(run=run.id, version=ended_at), 73, retry=True)
+    books.discard(second, 73)
+    texts = books.audit(until=119, now=170).of(Kind.CONTRADICTION)
+
+    assert texts == ["discarded, but succeeded on the retry log"]
+
+
+def test_what_has_just_been_settled_may_still_be_on_its_way_to_another_topic() -> None:
+    books = Books(**TWO)
+    books.succeed(0, **TWO)
+    books.retried(due_at(60, **TWO), Verdict.DISCARDED, tell=False)
+
+    assert books.audit(until=75, now=80).faults == []
+    assert books.audit(until=75, now=110).faults == [("contradiction", RUN)]
+
+
+def test_a_settled_that_was_not_awaited_is_a_contradiction() -> None:
+    books = Books()
+    books.succeed(0)
+    run = due_at(60)
+    version = books.publish(run)
+    books.put(Settled(run=run.id, verdict=Verdict.SUCCEEDED, attempt=2), 31)
+    books.attempt(run, version)
+
+    assert books.audit(until=75, now=80).of(Kind.CONTRADICTION) == [
+        "it was settled as succeeded while it was not at its retries"
+    ]
+
+
+def test_a_run_whose_first_attempt_nobody_has_published_is_unasked() -> None:
+    books = Books(**TWO)
+    books.succeed(0, **TWO)
+    second = later(due_at(60, **TWO))
+    books.attempt(second, books.put(second, 62, retry=True), retry=True)
+
+    assert ("unasked", RUN) in books.audit(until=75, now=200).faults

@@ -50,13 +50,13 @@ LOG, RETRY, DISCARDED = (
 )
 #: The command, and then what it has used: seconds of CPU, and kilobytes of memory at most.
 _PROGRAM = """
-import resource, sys
+import sys, time
 from cronstream.cli.main import main
 try:
     main(prog_name="cronstream")
 finally:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)
+    [peak] = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
+    print(time.process_time(), peak, file=sys.stderr)
 """
 
 

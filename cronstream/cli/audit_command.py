@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from cronstream import clock
-from cronstream.cli.audit_output import JsonReport, PlainReport, ReportWriter
+from cronstream.cli.audit_output import JsonReport, PlainReport, Progress, ReportWriter
 from cronstream.cli.connection import reading
 from cronstream.cli.options import (
     Moment,
@@ -91,7 +91,7 @@ def audit(
 
 
 async def _audit(window: Window, cluster: str | None, report: ReportWriter) -> Tally:
-    progress = _Progress(sys.stderr.isatty())
+    progress = Progress(sys.stderr.isatty())
     watch = Watch(report=report.add, progress=progress.tell, say=say)
     async with reading() as reader:
         window = replace(window, clusters=await chosen_clusters(reader, cluster))
@@ -99,30 +99,3 @@ async def _audit(window: Window, cluster: str | None, report: ReportWriter) -> T
             return await audit_ledgers(reader, window, watch)
         finally:
             progress.end()
-
-
-class _Progress:
-    """How far it is, in one line on a terminal that is written over."""
-
-    def __init__(self, is_shown: bool) -> None:
-        self._is_shown, self._began = is_shown, clock.monotonic()
-        self._width = 0
-
-    def tell(self, done: int, total: int) -> None:
-        """Show how many messages have been read."""
-        if not self._is_shown:
-            return
-        rate = done / max(0.001, clock.monotonic() - self._began)
-        share = 100 * done // max(1, total)
-        text = f"auditing: {done:,} of {total:,} messages ({share} %, {rate:,.0f}/s)"
-        self._write(text)
-
-    def end(self) -> None:
-        """Clear the line."""
-        if self._width:
-            self._write("")
-
-    def _write(self, text: str) -> None:
-        sys.stderr.write(f"\r{text.ljust(self._width)}" + ("" if text else "\r"))
-        sys.stderr.flush()
-        self._width = len(text)

@@ -1,11 +1,13 @@
-"""What an audit prints: each finding, and in the end the counts."""
+"""What an audit prints: how far it is, each finding, and in the end the counts."""
 
+import sys
 from collections import Counter
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 import click
 
+from cronstream import clock
 from cronstream.cli.output import emit, emit_json, format_duration
 from cronstream.core.audit.finding import FAULTS, Finding, Kind, Window
 from cronstream.core.audit.tally import Tally
@@ -123,3 +125,30 @@ def _conclusion(count: Counter[Kind], *, clean: bool) -> str:
 
 def _whole(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
+
+
+class Progress:
+    """How far it is, in one line on a terminal that is written over."""
+
+    def __init__(self, is_shown: bool) -> None:
+        self._is_shown, self._began = is_shown, clock.monotonic()
+        self._width = 0
+
+    def tell(self, done: int, total: int) -> None:
+        """Show how many messages have been read."""
+        if not self._is_shown:
+            return
+        rate = done / max(0.001, clock.monotonic() - self._began)
+        share = 100 * done // max(1, total)
+        text = f"auditing: {done:,} of {total:,} messages ({share} %, {rate:,.0f}/s)"
+        self._write(text)
+
+    def end(self) -> None:
+        """Clear the line."""
+        if self._width:
+            self._write("")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(f"\r{text.ljust(self._width)}" + ("" if text else "\r"))
+        sys.stderr.flush()
+        self._width = len(text)

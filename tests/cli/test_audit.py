@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from cronstream.cli.audit_output import Progress
 from cronstream.core import naming
-from cronstream.core.records import Claimed, Finished, Outcome, Run, Started, Withdrawal
+from cronstream.core.records import Cause, Claimed, Finished, Outcome, Run, Started, Withdrawal
 from cronstream.history import auditing
 from tests.builders import a_run, at
 from tests.cli.conftest import Command
@@ -29,7 +30,9 @@ def define(broker: FakeBroker, *names: str, cluster: str = "cluster-a") -> None:
         broker.log(name, entry, when=at(-60), cluster=cluster)
 
 
-def make(broker: FakeBroker, job: str, due: float, *, revision: int = 0, **fields: Any) -> Run:
+def make(
+    broker: FakeBroker, job: str, due: float, *, revision: int | None = 0, **fields: Any
+) -> Run:
     """Let a run be made on time by w1, or start it as said."""
     run = a_run(job=job, scheduled_at=at(due), revision=revision, **fields)
     version = broker.log(job, run, when=at(due - 30), cluster=run.cluster)
@@ -171,5 +174,63 @@ def test_a_window_that_ends_before_it_begins_is_wrong_usage(command: Command) ->
     assert command("audit", "--late-after", "soon").exit_code == 2
 
 
-def test_a_broker_without_clusters_is_clean(command: Command) -> None:
-    assert command("audit", "--cluster", "nowhere").exit_code == 1
+def test_a_cluster_that_is_not_there_is_said(command: Command) -> None:
+    result = command("audit", "--cluster", "cluster-b")
+
+    assert result.exit_code == 1
+    assert "did you mean 'cluster-a'?" in result.stderr
+
+
+def test_without_jobs_and_runs_it_is_clean(command: Command) -> None:
+    result = command("audit")
+
+    assert result.exit_code == 0
+    assert "start delay nothing was started" in result.stdout
+
+
+def test_people_are_shown_some_findings_of_a_kind_and_told_of_the_others(
+    broker: FakeBroker, command: Command
+) -> None:
+    define(broker, "backup")
+    make(broker, "backup", 60 * 30)
+    window = ("--since", "2026-01-01T12:00:00", "--until", "2026-01-01T12:30:00")
+    told = command("audit", *window).stdout.splitlines()
+
+    assert told[0] == "unexplained: 30"
+    assert told[21] == "  … and 10 more (--json prints all)"
+
+
+def test_what_people_asked_for_and_each_cluster_is_counted(
+    broker: FakeBroker, command: Command
+) -> None:
+    for topic in (naming.log, naming.retry_log, naming.discarded):
+        broker.create(topic("cluster-b"), 3)
+    define(broker, "backup")
+    define(broker, "mail", cluster="cluster-b")
+    make(broker, "backup", 100, revision=None, cause=Cause.RUN_NOW, number=1)
+    for minute in range(6):
+        make(broker, "backup", 60 * minute)
+        make(broker, "mail", 60 * minute, revision=1, cluster="cluster-b")
+    told = command("audit", *SINCE).stdout
+
+    assert "due         13 from" in told
+    assert "(1 of them asked for by hand)" in told
+    assert "  cluster-b: p50 20 ms" in told
+
+
+def test_a_terminal_is_shown_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(is_shown=True)
+    progress.tell(500, 2000)
+    progress.end()
+    line, blank = capsys.readouterr().err.removeprefix("\r").split("\r")[:2]
+
+    assert line.startswith("auditing: 500 of 2,000 messages (25 %, ")
+    assert blank == " " * len(line)
+
+
+def test_elsewhere_it_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(is_shown=False)
+    progress.tell(500, 2000)
+    progress.end()
+
+    assert capsys.readouterr().err == ""

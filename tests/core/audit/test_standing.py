@@ -10,7 +10,7 @@ RUN = due(0)
 
 
 def told(minutes: float, first: Told, later: Told | None = None, run: str = RUN.id) -> str | None:
-    return waiting(first.ledger, later and later.ledger, run, at(60 * minutes))
+    return waiting(first.ledger, later.ledger if later else None, run, at(60 * minutes))
 
 
 def test_a_queued_run_is_waited_for_a_minute() -> None:

@@ -37,8 +37,6 @@ class Span(click.ParamType):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> timedelta:
         """Return it as a timedelta."""
-        if isinstance(value, timedelta):
-            return value
         try:
             return timedelta(seconds=parse_duration(value))
         except ValueError as error:

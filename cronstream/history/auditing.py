@@ -154,13 +154,14 @@ class _Auditor:
         window = self._window
         firsts = [log for log in logs if log.kind is LogKind.FIRST]
         since = max([window.since, *[await self._known_from(log, partition) for log in firsts]])
-        if since > window.since:
+        histories = self._histories(partition)
+        if since > window.since and histories:
             self._watch.say(
                 f"partition {partition}: due times before {format_clock(since)} of {since:%F} are "
                 "left out, since a log has been deleted up to then"
             )
         one = PartitionAudit(
-            self._histories(partition),
+            histories,
             replace(window, since=since),
             self.tally,
             self._watch.report,
@@ -184,12 +185,11 @@ class _Auditor:
         start, end = log.starts[partition], log.ends[partition]
         if start == 0 or start > log.beginnings[partition]:
             return self._read_from
-        if start == end:
-            return self._now
-        read = read_between(self._reader, log.topic, {partition: start}, {partition: start + 1})
-        async for message in read:
-            return max(self._read_from, message.at) + BEFORE_DUE
-        return self._now
+        read = read_between(
+            self._reader, log.topic, {partition: start}, {partition: min(start + 1, end)}
+        )
+        firsts = [message.at async for message in read]
+        return firsts[0] + BEFORE_DUE if firsts else self._now
 
     async def _cut(
         self, logs: list[_Log], partition: int, since: datetime, begun: dict[str, int], all_: _Piece

@@ -9,7 +9,16 @@ from click.testing import Result
 
 from cronstream.cli.audit_output import Progress
 from cronstream.core import naming
-from cronstream.core.records import Cause, Claimed, Finished, Outcome, Run, Started, Withdrawal
+from cronstream.core.records import (
+    Cause,
+    Claimed,
+    Discarded,
+    Finished,
+    Outcome,
+    Run,
+    Started,
+    Withdrawal,
+)
 from cronstream.history import auditing
 from tests.builders import a_run, at
 from tests.cli.conftest import Command
@@ -167,6 +176,35 @@ def test_what_retention_has_deleted_is_left_out(broker: FakeBroker, command: Com
 
     assert (summary["due"], summary["clean"]) == (34, True)
     assert "due times before 12:25:01Z of 2026-01-01 are left out" in result.stderr
+
+
+def test_a_partition_that_retention_has_emptied_is_left_out(
+    broker: FakeBroker, command: Command
+) -> None:
+    define(broker, "backup")
+    log = naming.log("cluster-a")
+    partition = next(p for p in broker.topics[log] if p)
+    broker.delete_before(log, partition[0].partition, len(partition))
+    [summary] = lines(result := command("audit", "--since", "2h", "--json"))
+
+    assert (summary["due"], summary["clean"]) == (0, True)
+    assert "are left out" in result.stderr
+
+
+def test_discarded_runs_and_messages_that_nobody_can_read_are_looked_at(
+    broker: FakeBroker, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "_TELL_EVERY", 1)
+    define(broker, "backup")
+    for minute in range(6):
+        run = make(broker, "backup", 60 * minute)
+    broker.discard(Discarded(run=run, reason="none", discarded_at=at(310)))
+    broker.put(naming.discarded("cluster-a"), "backup", b"{", at(311))
+    broker.put(naming.log("cluster-a"), "backup", b"{", at(312))
+    found, summary = lines(command("audit", "--json", *SINCE))
+
+    assert (found["kind"], found["run"]) == ("contradiction", run.id)
+    assert summary["contradiction"] == 1
 
 
 def test_a_window_that_ends_before_it_begins_is_wrong_usage(command: Command) -> None:

@@ -102,8 +102,8 @@ class Claims:
             self.faults.append(
                 f"{entry.worker} started attempt {claim.attempt} after it had given its claim back"
             )
-        elif claim.end is End.LOST:
-            claim.started_at = entry.started_at
+        else:
+            claim.started_at = entry.started_at  # It was lost meanwhile.
 
     def finish(self, entry: Finished, *, retry: bool, counted: bool, at: datetime) -> None:
         """Take an end; see `start`."""
@@ -126,8 +126,6 @@ class Claims:
             self.faults.append(
                 f"{entry.worker} ran attempt {claim.attempt} after it had given its claim back"
             )
-        elif claim.end is None:
-            self.faults.append(f"attempt {claim.attempt} ended, and nobody has taken notice")
         elif claim.outcome is not entry.outcome:
             self.faults.append(
                 f"attempt {claim.attempt} ended twice: {claim.outcome} and {entry.outcome}"

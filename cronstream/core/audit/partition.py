@@ -98,15 +98,13 @@ class PartitionAudit:
             track = self.tracks[key] = Track.of(run, None if retry else at)
         if retry:
             track.forwarded = True
-        elif track.revision != run.revision or track.withdrawn:
+        elif track.scheduled and (track.revision != run.revision or track.withdrawn):
             self._check_asked(track, run)
             track.revision, track.withdrawn, track.published_at = run.revision, False, at
         return track
 
     def _check_asked(self, track: Track, run: Run) -> None:
         history = self._histories.get(run.job)
-        if not track.scheduled:
-            return
         problem = history.problem(run) if history else "its job is not on the jobs topic"
         if problem is not None:
             track.faults.append((Kind.UNASKED, f"{problem}, and no person has asked for it"))

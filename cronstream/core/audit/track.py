@@ -187,8 +187,6 @@ def _contradictions(track: Track, end: datetime) -> Iterator[Finding]:
         return
     if verdict is Verdict.DISCARDED and not track.discards:
         yield track.finding(Kind.CONTRADICTION, "discarded, but it is not on the discarded topic")
-    if verdict is Verdict.DISCARDED and not track.claims.of:
-        yield track.finding(Kind.CONTRADICTION, "discarded, but no attempt was made")
     if verdict is Verdict.SUCCEEDED and not _has_succeeded(track):
         yield track.finding(Kind.CONTRADICTION, "succeeded, but no attempt has")
 

@@ -126,6 +126,8 @@ class Books:
     def audit(self, since: float = 0, until: float = 200, **fields: Any) -> "Audited":
         """Audit the due times between two times in seconds after noon, as of the second."""
         now, pieces = fields.pop("now", until), fields.pop("pieces", 1)
+        times = 2 if fields.pop("twice", False) else 1
+        most = 0
         tally, findings = Tally(), list[Finding]()
         window = Window(at(since), at(until), **fields)
         one = PartitionAudit(
@@ -136,10 +138,12 @@ class Books:
             for retry in (False, True):
                 one.begin(cluster, retry=retry, from_middle=False)
         for piece in range(pieces):
-            self._feed(one, piece, pieces, now)
+            for _ in range(times):
+                self._feed(one, piece, pieces, now)
+            most = max(most, len(one.tracks))
             one.sweep()
         one.finish(at(now))
-        return Audited(findings, tally)
+        return Audited(findings, tally, most)
 
     def _feed(self, one: PartitionAudit, piece: int, pieces: int, now: float) -> None:
         first, last = (now * (piece + i) / pieces for i in (0, 1))
@@ -154,10 +158,11 @@ class Books:
 
 
 class Audited:
-    """What an audit has come to."""
+    """What an audit has come to, and how many runs it had to keep in mind at a time."""
 
-    def __init__(self, findings: list[Finding], tally: Tally) -> None:
+    def __init__(self, findings: list[Finding], tally: Tally, most_tracks: int) -> None:
         self.findings, self.tally = findings, tally
+        self.most_tracks = most_tracks
 
     @property
     def faults(self) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cronstream.core.audit.finding import Kind
+from cronstream.core.audit.track import Track
 from cronstream.core.records import (
     Cause,
     Claimed,
@@ -17,6 +18,7 @@ from cronstream.core.records import (
     Outcome,
     Released,
     Skip,
+    Skipped,
     SkipReason,
     Started,
     Verdict,
@@ -266,3 +268,76 @@ def test_runs_that_were_due_before_the_window_are_passed_over() -> None:
 
     assert audited.faults == []
     assert audited.tally.due == 2
+
+
+def test_a_lost_worker_may_tell_of_its_start_when_it_is_lost() -> None:
+    books = Books()
+    run = due_at(0)
+    version = books.publish(run)
+    named: dict[str, Any] = {"run": run.id, "worker": "w1"}
+    books.put(Claimed(version=version, number=1, **named), -20)
+    again = books.put(Lost(worker="w1", number=1), 7)
+    books.put(Started(claim=version, started_at=at(0), **named), 8)
+    books.attempt(run, again, worker="w2", claimed=8, start=9)
+    end: dict[str, Any] = {"outcome": Outcome.LOST, "started_at": None, "ended_at": at(8)}
+    books.put(Finished(claim=version, **end, **named), 10)
+    books.put(Finished(claim=77, **end, **named), 10)
+    audited = books.audit(until=50)
+
+    assert audited.faults == []
+    assert [f.facts["started"] for f in audited.findings if f.kind is Kind.LOST] == [True]
+
+
+def test_an_owner_may_skip_a_run_under_its_overlap_policy() -> None:
+    books = Books()
+    version = books.publish(due_at(0))
+    reason = SkipReason.OVERLAP
+    books.put(Skipped(run=due_at(0).id, version=version, reason=reason), 0)
+    audited = books.audit(until=50)
+
+    assert audited.faults == []
+    assert audited.tally.skipped == {"overlap": 1}
+
+
+def test_entries_of_runs_by_hand_from_before_the_window_are_passed_over() -> None:
+    books = Books()
+    run = a_run(scheduled_at=at(0), revision=None, cause=Cause.RUN_NOW, number=7)
+    books.put(Started(run=run.id, claim=3, worker="w1", started_at=at(0)), 0)
+    books.retried(due_at(0, max_attempts=2), Verdict.SUCCEEDED)
+    books.succeed(120, 180)
+
+    assert books.audit(since=100).faults == []
+
+
+def test_a_message_counts_once() -> None:
+    books = runs_on_time()
+
+    assert books.audit(twice=True).tally.verdicts == {"succeeded": 4}
+
+
+def test_long_ledgers_are_settled_as_they_go_by() -> None:
+    books = Books(**TWO)
+    for minute in range(90):
+        verdict = Verdict.DISCARDED if minute % 10 == 0 else Verdict.SUCCEEDED
+        books.retried(due_at(60 * minute, **TWO), verdict)
+    span: dict[str, Any] = {"from_at": at(5400), "to_at": at(6000), "count": 11}
+    books.put(Skip(job="backup", revision=0, reason=SkipReason.MISSED, **span), 6010)
+    books.succeed(*range(6060, 9000, 60), **TWO)
+    whole, in_pieces = (books.audit(until=8999, pieces=pieces) for pieces in (1, 90))
+
+    assert whole.faults == []
+    assert in_pieces.tally.summary() == whole.tally.summary()
+    assert in_pieces.most_tracks < 40 < whole.most_tracks
+
+
+def test_a_run_is_kept_until_every_topic_has_told_of_it() -> None:
+    track = Track.of(due_at(0), at(-30))
+    assert not track.is_complete(at(100))
+    track.settle(Verdict.DISCARDED, at(1))
+    assert not track.is_complete(at(100)), "it is not on the discarded topic"
+    track.discards = True
+    assert track.is_complete(at(100))
+    track.forwarded = True
+    assert not track.is_complete(at(100)), "the retry log has no verdict"
+    track.retry_verdict = Verdict.DISCARDED
+    assert track.is_complete(at(100))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cronstream.core.audit import definitions
 from cronstream.core.audit.definitions import Definitions, JobHistory
 from cronstream.core.codec import encode
 from cronstream.core.records import Withdrawal
@@ -35,6 +36,7 @@ def test_a_definition_holds_until_the_next_one_does() -> None:
 
     assert due(history, -1, 170) == [(0, 0), (60, 0), (120, 1), (160, 1)]
     assert due(history, 60, 120) == [(120, 1)]
+    assert due(history, 120, 170) == [(160, 1)]
 
 
 def test_the_log_says_from_when_it_holds_and_its_first_word_counts() -> None:
@@ -101,19 +103,29 @@ def test_the_first_definition_that_no_log_speaks_of_is_told() -> None:
 
 
 def test_definitions_that_were_replaced_long_before_are_forgotten() -> None:
-    definitions = Definitions(needed_from=at(0))
+    all_ = Definitions(needed_from=at(0))
     days = [timedelta(days=day) for day in (-9, -8, -3, 0)]
     for number, since in enumerate(days):
-        definitions.take(number, encode(a_job(effective_from=at(0) + since)))
-    history = definitions.of["backup"]
+        all_.take(number, encode(a_job(effective_from=at(0) + since)))
+    history = all_.of["backup"]
 
     assert [number for number in range(4) if history.find(number)] == [2, 3]
     assert history.problem(due_at(60, revision=3)) is None
 
 
 def test_what_is_no_definition_is_passed_over() -> None:
-    definitions = Definitions(needed_from=datetime.max.replace(tzinfo=at(0).tzinfo))
-    definitions.take(0, b"{")
-    definitions.take(1, None)
+    all_ = Definitions(needed_from=datetime.max.replace(tzinfo=at(0).tzinfo))
+    all_.take(0, b"{")
+    all_.take(1, None)
 
-    assert definitions.of == {}
+    assert all_.of == {}
+
+
+def test_what_does_not_say_from_when_it_holds_does_not_hold() -> None:
+    assert due(history_of({"effective_from": None}), -1, 100) == []
+
+
+def test_what_is_remembered_of_schedules_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(definitions, "_REMEMBERED", 2)
+
+    assert [moment for moment, _ in due(history_of({}), -1, 300)] == [0, 60, 120, 180, 240, 300]

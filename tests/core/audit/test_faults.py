@@ -104,6 +104,16 @@ def its_worker_started_it_twice(books: Books) -> None:
     books.put(started("w1", version, 60.3), 61)
 
 
+def it_ran_after_it_had_been_given_back(books: Books) -> None:
+    run = due_at(60)
+    version = books.publish(run)
+    named: dict[str, Any] = {"run": run.id, "worker": "w1"}
+    books.put(Claimed(version=version, number=1, **named), 40)
+    again = books.put(Released(claim=version, **named), 50)
+    books.attempt(run, again, worker="w2", claimed=52)
+    books.put(ended("w1", version), 62)
+
+
 def it_ended_twice(books: Books) -> None:
     run = due_at(60)
     version = books.publish(run)
@@ -143,6 +153,13 @@ def it_runs_another_command_than_its_definition(books: Books) -> None:
     books.attempt(run, books.publish(run))
 
 
+def it_is_on_the_log_of_another_cluster(books: Books) -> None:
+    entry = Withdrawal(job="backup", revision=0, effective_from=at(0))
+    books.put(entry, 1, cluster="cluster-b")
+    run = due_at(60, cluster="cluster-b")
+    books.attempt(run, books.publish(run))
+
+
 def it_is_of_a_revision_that_nobody_wrote(books: Books) -> None:
     books.put(Withdrawal(job="backup", revision=9, effective_from=at(31)), 29)
     run = due_at(60, revision=9)
@@ -178,6 +195,26 @@ def attempt_2_is_missing(books: Books) -> None:
     books.attempt(third, books.put(third, 62, retry=True), retry=True)
     books.put(Settled(run=run.id, verdict=Verdict.SUCCEEDED, attempt=3), 73)
     books.put(Forwarded(run=run.id, version=3), 74, retry=True)
+
+
+def its_retry_carries_other_attempts(books: Books) -> None:
+    run = due_at(60, **TWO)
+    decided = books.attempt(run, books.publish(run), outcome=Outcome.FAILED)
+    books.put(Forwarded(run=run.id, version=decided), 62)
+    second = later(run, attempts=None)
+    version = books.attempt(second, books.put(second, 62, retry=True), retry=True)
+    books.put(Settled(run=run.id, verdict=Verdict.SUCCEEDED, attempt=2), 73)
+    books.put(Forwarded(run=run.id, version=version), 74, retry=True)
+
+
+def its_first_attempt_has_no_end(books: Books) -> None:
+    run = due_at(60, **TWO)
+    version = books.publish(run)
+    books.put(Claimed(run=run.id, version=version, worker="w1", number=1), 40)
+    books.put(started("w1", version), 60)
+    second = later(run)
+    books.attempt(second, books.put(second, 62, retry=True), retry=True)
+    books.put(Heartbeat(worker="w1", number=9), 160)
 
 
 def no_failure_went_before_its_retry(books: Books) -> None:
@@ -235,6 +272,7 @@ BROKEN: dict[Kind, tuple[Broken, ...]] = {
         it_was_started_and_given_back_and_started_elsewhere,
         it_was_started_after_it_had_been_given_back,
         its_worker_started_it_twice,
+        it_ran_after_it_had_been_given_back,
         it_ended_twice,
         it_has_two_verdicts,
         it_is_at_most_once_and_was_started_again,
@@ -242,10 +280,16 @@ BROKEN: dict[Kind, tuple[Broken, ...]] = {
     ),
     Kind.UNASKED: (
         it_runs_another_command_than_its_definition,
+        it_is_on_the_log_of_another_cluster,
         it_is_of_a_revision_that_nobody_wrote,
     ),
     Kind.EARLY: (it_was_started_before_its_time, it_was_on_the_log_before_its_time),
-    Kind.GAP: (attempt_2_is_missing, no_failure_went_before_its_retry),
+    Kind.GAP: (
+        attempt_2_is_missing,
+        its_retry_carries_other_attempts,
+        its_first_attempt_has_no_end,
+        no_failure_went_before_its_retry,
+    ),
     Kind.CONTRADICTION: (
         it_was_discarded_and_is_on_no_topic,
         it_succeeded_and_is_on_the_discarded_topic,
@@ -258,6 +302,8 @@ JOBS: dict[Broken, dict[str, Any]] = {
     it_is_at_most_once_and_was_started_again: {**ONCE, **TWO},
     it_was_made_again_after_it_had_succeeded: TWO,
     attempt_2_is_missing: {"max_attempts": 3},
+    its_retry_carries_other_attempts: TWO,
+    its_first_attempt_has_no_end: TWO,
     no_failure_went_before_its_retry: TWO,
     it_was_discarded_and_is_on_no_topic: TWO,
     no_attempt_earned_its_verdict: TWO,
@@ -392,3 +438,22 @@ def test_a_run_whose_first_attempt_nobody_has_published_is_unasked() -> None:
     books.attempt(second, books.put(second, 62, retry=True), retry=True)
 
     assert ("unasked", RUN) in books.audit(until=75, now=200).faults
+
+
+def test_a_discarded_run_that_was_never_published_is_unasked() -> None:
+    books = Books()
+    books.succeed(0)
+    books.discard(due_at(60), 70)
+
+    assert ("unasked", RUN) in books.audit(until=75, now=200).faults
+
+
+def test_a_job_that_is_not_on_the_jobs_topic_is_unasked() -> None:
+    books = Books()
+    books.put(Withdrawal(job="ghost", revision=0, effective_from=at(0)), 0)
+    books.succeed(0, 60, 120, job="ghost")
+    faults = books.audit(until=150, now=300, pieces=3).faults
+
+    assert sorted(run for kind, run in faults if kind == "unasked") == [
+        due_at(seconds, job="ghost").id for seconds in (0, 60, 120)
+    ]

@@ -119,7 +119,7 @@ def _delays(found: dict[str, float | None]) -> str:
 def _conclusion(count: Counter[Kind], *, clean: bool) -> str:
     if clean:
         return "Clean: every due time is accounted for, and no attempt was started twice."
-    broken = [kind for kind in Kind if count[kind] and (kind in FAULTS or kind is Kind.LATE)]
+    broken = [kind for kind in Kind if count[kind] and kind in FAULTS] or [Kind.LATE]
     return f"Not clean: {', '.join(f'{count[kind]:,} {kind.value}' for kind in broken)}."
 
 

@@ -196,8 +196,7 @@ def test_discarded_runs_and_messages_that_nobody_can_read_are_looked_at(
 ) -> None:
     monkeypatch.setattr(auditing, "_TELL_EVERY", 1)
     define(broker, "backup")
-    for minute in range(6):
-        run = make(broker, "backup", 60 * minute)
+    *_, run = [make(broker, "backup", 60 * minute) for minute in range(6)]
     broker.discard(Discarded(run=run, reason="none", discarded_at=at(310)))
     broker.put(naming.discarded("cluster-a"), "backup", b"{", at(311))
     broker.put(naming.log("cluster-a"), "backup", b"{", at(312))

@@ -12,6 +12,8 @@ from cronstream.core.records import Delivery, Outcome, Overlap, Run, Verdict, fo
 
 #: A start may be this much before its time: times on the logs are rounded.
 _EARLY: Final = timedelta(milliseconds=5)
+#: The same, for one that only the end of the attempt tells of: two clocks may be involved.
+_EARLY_BY_END: Final = timedelta(milliseconds=250)
 #: A start that is on the log this long before its time was made by a clock that is wrong.
 EARLY_ON_LOG: Final = timedelta(seconds=1)
 #: What a lost worker has to tell is waited for until this long after the verdict, by the log.
@@ -144,9 +146,10 @@ def _starts(track: Track) -> Iterator[Finding]:
 
 
 def _early(claim: Claim) -> float:
-    if claim.started_at is None or claim.started_at >= claim.not_before - _EARLY:
+    at, by = (claim.told_at, _EARLY) if claim.told_at else (claim.started_at, _EARLY_BY_END)
+    if at is None or at >= claim.not_before - by:
         return 0.0
-    return (claim.not_before - claim.started_at).total_seconds()
+    return (claim.not_before - at).total_seconds()
 
 
 def _ended(claim: Claim) -> str:

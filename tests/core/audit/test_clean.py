@@ -16,6 +16,7 @@ from cronstream.core.records import (
     Heartbeat,
     Lost,
     Outcome,
+    Overlap,
     Released,
     Skip,
     Skipped,
@@ -129,6 +130,20 @@ def an_at_most_once_start_that_was_foretold() -> Books:
     return books
 
 
+def a_start_that_was_foretold_with_a_claim_that_did_not_stand() -> Books:
+    """Rule 17: claim and start go to the log together, and count together or not at all."""
+    apart = {"overlap": Overlap.SKIP}
+    books = Books(**apart)
+    run = due_at(0, **apart)
+    version = books.publish(run)
+    named: dict[str, Any] = {"run": run.id, "worker": "w2"}
+    books.put(Claimed(version=version - 1, number=1, **named), 0)
+    books.put(Started(claim=version - 1, started_at=at(0), **named), 0)
+    books.attempt(run, version, claimed=0.1, start=0.1)
+    books.succeed(60, 120, 180, **apart)
+    return books
+
+
 def runs_by_hand() -> Books:
     books = Books()
     books.succeed(0, 60)
@@ -162,6 +177,7 @@ CLEAN = [
     a_first_start_two_hours_after_the_jobs_were_put_in,
     an_interruption,
     an_at_most_once_start_that_was_foretold,
+    a_start_that_was_foretold_with_a_claim_that_did_not_stand,
     runs_by_hand,
     messages_that_came_twice,
 ]

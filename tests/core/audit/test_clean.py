@@ -357,3 +357,26 @@ def test_a_run_is_kept_until_every_topic_has_told_of_it() -> None:
     assert not track.is_complete(at(100)), "the retry log has no verdict"
     track.retry_verdict = Verdict.DISCARDED
     assert track.is_complete(at(100))
+
+
+def test_a_skip_explains_only_its_own_due_times() -> None:
+    books = Books()
+    span: dict[str, Any] = {"from_at": at(0), "to_at": at(60), "count": 2}
+    books.put(Skip(job="backup", revision=0, reason=SkipReason.MISSED, **span), 70)
+    books.succeed(180)
+    audited = books.audit()
+
+    assert audited.faults == [("unexplained", due_at(120).id)]
+    assert audited.tally.skipped == {"missed": 2}
+
+
+def test_a_loss_before_the_window_is_passed_over() -> None:
+    books = Books()
+    run = due_at(0)
+    version = books.publish(run)
+    books.put(Claimed(run=run.id, version=version, worker="w1", number=1), -20)
+    again = books.put(Lost(worker="w1", number=1), 7)
+    books.attempt(run, again, worker="w2", claimed=8, start=9)
+    books.succeed(60, 120)
+
+    assert books.audit(since=30, until=150).findings == []

@@ -19,7 +19,7 @@ from cronstream.cli.options import (
     since_option,
 )
 from cronstream.cli.output import json_option, say
-from cronstream.core.audit.finding import Window
+from cronstream.core.audit.finding import FAULTS, Kind, Window
 from cronstream.core.audit.tally import Tally
 from cronstream.core.duration import parse_duration
 from cronstream.history.auditing import Watch
@@ -60,14 +60,20 @@ class Span(click.ParamType):
     help="A start is late if it comes this much after its time; if given, late starts fail the "
     "audit.  [default: 1s, and they do not]",
 )
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Every finding fails the audit: late starts, and lost attempts that were made again, too.",
+)
 @json_option
-def audit(
+def audit(  # noqa: PLR0913 - one for each option
     *,
     since: datetime,
     until: datetime | None,
     job: str | None,
     cluster: str | None,
     late_after: timedelta | None,
+    strict: bool,
     as_json: bool,
 ) -> None:
     """Prove that every due time became what was promised.
@@ -82,10 +88,16 @@ def audit(
     window = Window(since, until, (late_after or _LATE_AFTER).total_seconds(), job=job)
     report: ReportWriter = JsonReport() if as_json else PlainReport()
     tally = asyncio.run(_audit(window, cluster, report))
-    clean = tally.is_clean(late_is_a_fault=late_after is not None)
-    report.end(window, tally, clean=clean)
-    if not clean:
+    faults = _faults(late_after, strict=strict)
+    report.end(window, tally, faults)
+    if not tally.is_clean(faults):
         click.get_current_context().exit(1)
+
+
+def _faults(late_after: timedelta | None, *, strict: bool) -> frozenset[Kind]:
+    if strict:
+        return frozenset(Kind)
+    return FAULTS if late_after is None else FAULTS | {Kind.LATE}
 
 
 async def _audit(window: Window, cluster: str | None, report: ReportWriter) -> Tally:

@@ -9,7 +9,7 @@ import click
 
 from cronstream import clock
 from cronstream.cli.output import emit, emit_json, format_duration
-from cronstream.core.audit.finding import FAULTS, Finding, Kind, Window
+from cronstream.core.audit.finding import Finding, Kind, Window
 from cronstream.core.audit.tally import Tally
 from cronstream.core.records import format_time
 
@@ -23,7 +23,7 @@ class ReportWriter(Protocol):
     def add(self, finding: Finding) -> None:
         """Take a finding."""
 
-    def end(self, window: Window, tally: Tally, *, clean: bool) -> None:
+    def end(self, window: Window, tally: Tally, faults: frozenset[Kind]) -> None:
         """Print what it all comes to."""
 
 
@@ -43,7 +43,7 @@ class JsonReport:
             }
         )
 
-    def end(self, window: Window, tally: Tally, *, clean: bool) -> None:
+    def end(self, window: Window, tally: Tally, faults: frozenset[Kind]) -> None:
         """Print the summary."""
         emit_json(
             {
@@ -52,7 +52,7 @@ class JsonReport:
                 "until": window.until,
                 **tally.summary(),
                 "late_after_s": window.late_after_s,
-                "clean": clean,
+                "clean": tally.is_clean(faults),
             }
         )
 
@@ -70,14 +70,15 @@ class PlainReport:
         if len(self._found[finding.kind]) < _SHOWN:
             self._found[finding.kind].append(finding)
 
-    def end(self, window: Window, tally: Tally, *, clean: bool) -> None:
+    def end(self, window: Window, tally: Tally, faults: frozenset[Kind]) -> None:
         """Print the findings, the worst kinds first, and the counts."""
         for kind in Kind:
             self._emit_kind(kind)
         for line in _lines(window, tally.summary()):
             emit(line)
         emit("")
-        click.secho(_conclusion(self._count, clean=clean), fg="green" if clean else "red")
+        color = "green" if tally.is_clean(faults) else "red"
+        click.secho(_conclusion(self._count, faults), fg=color)
 
     def _emit_kind(self, kind: Kind) -> None:
         if not self._count[kind]:
@@ -116,10 +117,10 @@ def _delays(found: dict[str, float | None]) -> str:
     return ", ".join(f"{name} {format_duration(seconds)}" for name, seconds in found.items())
 
 
-def _conclusion(count: Counter[Kind], *, clean: bool) -> str:
-    if clean:
+def _conclusion(count: Counter[Kind], faults: frozenset[Kind]) -> str:
+    broken = [kind for kind in Kind if count[kind] and kind in faults]
+    if not broken:
         return "Clean: every due time is accounted for, and no attempt was started twice."
-    broken = [kind for kind in Kind if count[kind] and kind in FAULTS] or [Kind.LATE]
     return f"Not clean: {', '.join(f'{count[kind]:,} {kind.value}' for kind in broken)}."
 
 

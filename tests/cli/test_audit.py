@@ -40,18 +40,24 @@ def define(broker: FakeBroker, *names: str, cluster: str = "cluster-a") -> None:
 
 
 def make(
-    broker: FakeBroker, job: str, due: float, *, revision: int | None = 0, **fields: Any
+    broker: FakeBroker,
+    job: str,
+    due: float,
+    *,
+    revision: int | None = 0,
+    delay: float = 0.02,
+    **fields: Any,
 ) -> Run:
     """Let a run be made on time by w1, or start it as said."""
     run = a_run(job=job, scheduled_at=at(due), revision=revision, **fields)
     version = broker.log(job, run, when=at(due - 30), cluster=run.cluster)
     named: dict[str, Any] = {"run": run.id, "worker": "w1"}
     claimed = Claimed(version=version, number=1, **named)
-    started = Started(claim=version, started_at=at(due + 0.02), **named)
-    ended: dict[str, Any] = {"started_at": at(due + 0.02), "ended_at": at(due + 1)}
+    started = Started(claim=version, started_at=at(due + delay), **named)
+    ended: dict[str, Any] = {"started_at": at(due + delay), "ended_at": at(due + delay + 1)}
     finished = Finished(claim=version, outcome=Outcome.SUCCEEDED, **ended, **named)
     broker.log(job, claimed, when=at(due - 20), cluster=run.cluster)
-    broker.log(job, started, finished, when=at(due + 1), cluster=run.cluster)
+    broker.log(job, started, finished, when=at(due + delay + 1), cluster=run.cluster)
     return run
 
 
@@ -119,6 +125,17 @@ def test_late_starts_fail_it_only_if_a_limit_is_given(broker: FakeBroker, comman
     assert strict.exit_code == 1
     assert "6 started late" in strict.stdout
     assert strict.stdout.splitlines()[-1] == "Not clean: 6 late."
+
+
+def test_strictly_every_finding_fails_it(broker: FakeBroker, command: Command) -> None:
+    define(broker, "backup")
+    for minute in range(6):
+        make(broker, "backup", 60 * minute, delay=5 if minute == 2 else 0.02)
+
+    assert command("audit", *SINCE).exit_code == 0
+    strict = command("audit", "--strict", *SINCE)
+    assert strict.exit_code == 1
+    assert strict.stdout.splitlines()[-1] == "Not clean: 1 late."
 
 
 def test_only_a_job_or_a_cluster_is_audited(broker: FakeBroker, command: Command) -> None:

@@ -80,9 +80,8 @@ class Tally:
         self.verdicts["skipped"] += 1
         self.skipped[reason] += 1
 
-    def is_clean(self, *, late_is_a_fault: bool) -> bool:
-        """Whether no promise is broken."""
-        faults = FAULTS | ({Kind.LATE} if late_is_a_fault else frozenset())
+    def is_clean(self, faults: frozenset[Kind] = FAULTS) -> bool:
+        """Whether there is nothing of the kinds that count as faults."""
         return not any(self.found[kind] for kind in faults)
 
     def summary(self) -> dict[str, Any]:

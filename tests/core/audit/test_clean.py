@@ -190,7 +190,7 @@ def test_a_promise_that_was_kept_is_no_finding(written: Callable[[], Books], pie
 
     assert audited.faults == []
     summary = audited.tally.summary()
-    assert audited.tally.is_clean(late_is_a_fault=False)
+    assert audited.tally.is_clean()
     assert summary["due"] == sum(summary["verdicts"].values()) > 0
     assert summary["open"] == summary["unexplained"] == 0
 

@@ -322,7 +322,7 @@ def test_a_broken_promise_is_found_with_its_run(kind: Kind, broken: Broken, piec
     audited = books.audit(until=119, now=170, pieces=pieces)
 
     assert set(audited.faults) == {(kind, RUN)}, [finding.text for finding in audited.findings]
-    assert not audited.tally.is_clean(late_is_a_fault=False)
+    assert not audited.tally.is_clean()
     assert audited.tally.due == 2
 
 
@@ -375,8 +375,8 @@ def test_a_late_start_says_what_came_late(by: str, published: float, claimed: fl
     assert (finding.kind, finding.run, finding.facts["by"]) == (Kind.LATE, RUN, by)
     assert finding.facts["delay_s"] == 5
     assert audited.tally.summary()["start_delay_s"]["max"] == 5
-    assert audited.tally.is_clean(late_is_a_fault=False)
-    assert not audited.tally.is_clean(late_is_a_fault=True)
+    assert audited.tally.is_clean()
+    assert not audited.tally.is_clean(FAULTS | {Kind.LATE})
     assert books.audit(until=100, late_after_s=5.5).findings == []
 
 

@@ -125,6 +125,8 @@ def run_of(job: Job, cluster: str | None, now: datetime) -> Run:
         cwd=job.cwd,
         delivery=job.delivery,
         overlap=job.overlap,
+        max_queue=job.max_queue,
+        fence=job.fence,
         cause=Cause.RUN_NOW,
         number=int(now.timestamp() * 1000),
         as_of=now,

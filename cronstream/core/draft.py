@@ -31,6 +31,8 @@ def run_of(job: Job, revision: int, scheduled_at: datetime) -> Run:
         cwd=job.cwd,
         delivery=job.delivery,
         overlap=job.overlap,
+        max_queue=job.max_queue,
+        fence=job.fence,
     )
 
 

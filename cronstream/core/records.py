@@ -114,11 +114,15 @@ class Cause(StrEnum):
 
 
 class Overlap(StrEnum):
-    """What is done when a job is due while an earlier run of it has no verdict yet."""
+    """What is done when a run is due while another of its job has begun and has no verdict."""
 
+    #: It is started all the same.
     ALLOW = "allow"
+    #: It is skipped.
     SKIP = "skip"
+    #: It waits for its turn.
     QUEUE = "queue"
+    #: The other is ended and skipped, then it is started.
     REPLACE = "replace"
 
 
@@ -186,6 +190,10 @@ class Job(Record, namespace="cronstream.Job"):
     cwd: str | None = None
     delivery: Delivery = Delivery.AT_LEAST_ONCE
     overlap: Overlap = Overlap.ALLOW
+    #: With overlap `queue`: due runs that wait, at most; the surplus is skipped.
+    max_queue: int = 100
+    #: Whether a command is ended before its worker's lease can be over.
+    fence: bool = False
     #: A due time that is this many seconds past when it is first seen is skipped as missed.
     missed_grace_s: float = 300.0
     description: str | None = None
@@ -219,6 +227,8 @@ class Run(Record, namespace="cronstream.Run"):
     cwd: str | None = None
     delivery: Delivery = Delivery.AT_LEAST_ONCE
     overlap: Overlap = Overlap.ALLOW
+    max_queue: int = 100
+    fence: bool = False
     #: Why there is this run; None for one that the schedule asked for.
     cause: Cause | None = None
     #: Tells runs with the same due time and cause apart.
@@ -332,10 +342,14 @@ class Skipped(Record, namespace="cronstream.Skipped"):
 
 
 class Cancelled(Record, namespace="cronstream.Cancelled"):
-    """The owner asks the holder of the claim to end the run, under the job's overlap policy."""
+    """A run that has begun is to end as skipped, under the overlap policy of a later one.
+
+    From the owner of a cluster's log; for a run that is on the retry log it is published there.
+    """
 
     run: str
-    claim: int
+    #: The version that was judged; None on a retry log, where the cluster's has the word.
+    version: int | None = None
 
 
 class Lost(Record, namespace="cronstream.Lost"):

@@ -13,7 +13,6 @@ from cronstream.core.ledger.state import (
 )
 from cronstream.core.records import (
     Backoff,
-    Cancelled,
     Claimed,
     Delivery,
     Entry,
@@ -68,12 +67,12 @@ def test_time_never_goes_back_in_a_fold() -> None:
     assert told.ledger.now == at(5)
 
 
-def test_the_barrier_and_cancellations_change_nothing() -> None:
+def test_the_barrier_changes_nothing() -> None:
     told, run = Told(), a_run()
     told.tell(run)
-    claim = told.claim(run)
+    told.claim(run)
     version = told.live.version
-    told.tell(Owned(worker="w2", number=1), Cancelled(run=run.id, claim=claim))
+    told.tell(Owned(worker="w2", number=1))
 
     assert (told.live.state, told.live.version) == (State.CLAIMED, version)
 

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_row, to_row
 from cronstream.core.records import (
+    Cancelled,
     Claimed,
     Delivery,
     Entry,
     Forwarded,
     Lost,
     Outcome,
+    Overlap,
     Run,
     Settled,
     Skipped,
@@ -43,6 +45,7 @@ def runs(draw: st.DrawFn) -> Run:
         attempts_left=draw(st.integers(1, attempts)),
         attempt=draw(st.sampled_from([1, 1, 2])),
         delivery=draw(st.sampled_from(Delivery)),
+        overlap=draw(st.sampled_from([Overlap.ALLOW, *Overlap])),
         as_of=at(0),
     )
 
@@ -79,9 +82,12 @@ _MAKERS: list[_Maker] = [
     lambda told, _, w, n: Lost(worker=w, number=_number(told, w, n)),
     lambda told, run, _, n: Forwarded(run=run.id, version=_version(told, run, n)),
     lambda _, __, w, n: beat(w, n),
-    lambda _, run, __, n: Settled(run=run.id, verdict=list(Verdict)[n % 2], attempt=2),
+    lambda _, run, __, n: Settled(run=run.id, verdict=list(Verdict)[n % 3], attempt=2),
     lambda told, run, _, n: Skipped(
         run=run.id, version=_version(told, run, n), reason=SkipReason.OVERLAP
+    ),
+    lambda told, run, _, n: Cancelled(
+        run=run.id, version=None if told.ledger.retry else _version(told, run, n)
     ),
 ]  # fmt: skip
 
@@ -125,6 +131,7 @@ def test_half_a_log_a_row_and_the_rest_is_one_fold_of_the_whole(told: Told, data
     assert _state(again) == _state(told.ledger)
     assert again.deciding == told.ledger.deciding
     assert again.held == told.ledger.held
+    assert again.lines == told.ledger.lines
 
 
 @given(logs())
@@ -132,6 +139,7 @@ def test_half_a_log_a_row_and_the_rest_is_one_fold_of_the_whole(told: Told, data
 def test_what_waits_is_found_again_after_a_row(told: Told) -> None:
     again = _through_a_row(told.ledger)
     queued = {(v, r) for _, v, r in again.waiting}
+    queued |= {(again.live[r].version, r) for line in again.lines.values() for r in line}
 
     assert queued == {
         (live.version, live.run.id) for live in told.ledger.live.values() if live.state == "queued"
@@ -155,8 +163,17 @@ def test_indexes_say_what_the_runs_say(told: Told) -> None:
     }
 
 
+def test_a_row_of_the_former_format_knows_of_no_cancelled_runs() -> None:
+    told = Told()
+    told.tell(a_run())
+    row = to_row(told.ledger, 0)
+    del row["live"][0]["cancelled"]
+
+    assert _state(from_row({**row, "format": 1})) == _state(told.ledger)
+
+
 def test_a_row_of_another_format_is_refused() -> None:
-    with pytest.raises(MessageError, match="of format 99, not 1"):
+    with pytest.raises(MessageError, match="of format 99, not 2"):
         from_row({**to_row(Ledger(retry=False), 0), "format": 99})
 
 

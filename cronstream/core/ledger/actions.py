@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
-from cronstream.core.records import Discarded, Entry, Outcome, Run, Settled
+from cronstream.core.records import Cancelled, Discarded, Entry, Outcome, Run, Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,22 @@ class Timing:
     fence_s: float = 4.5
     beat_s: float = 1.0
     max_claims: int = 5000
+
+    @property
+    def longest_fenced_grace_s(self) -> float:
+        """The longest grace with `fence`: two heartbeats may go wrong, and KILL is in time."""
+        return self.lease_s - 3 * self.beat_s
+
+    def fence_of(self, run: Run) -> float | None:
+        """Return how long before starts are over, in its partition, a command is ended.
+
+        From a heartbeat to TERM it is then the lease less the grace and one heartbeat, or the
+        fence, if that is less (rule 8); None without `fence`.
+        """
+        if not run.fence:
+            return None
+        grace_s = min(run.grace_s, max(0.0, self.longest_fenced_grace_s))
+        return max(0.0, self.fence_s - (self.lease_s - grace_s - self.beat_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +62,7 @@ class Publish:
     run: str
     version: int
     job: str
-    messages: tuple[tuple[str, Run | Discarded | Settled], ...]
+    messages: tuple[tuple[str, Run | Discarded | Settled | Cancelled], ...]
     forwarded: bool
 
 
@@ -57,8 +73,10 @@ class Hand:
     key: str
     partition: int
     run: Run
-    #: False: it waits for `Go` (at_most_once).
+    #: False: it waits for `Go`, which follows its own `Started`.
     go: bool
+    #: It is ended so many seconds before the partition's `Lease` is over; None for never.
+    ends_before_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

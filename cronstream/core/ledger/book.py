@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import datetime
 
 from cronstream.core.ledger.state import KEEP, LONG_AGO, Beat, LiveRun, Mark, News, SkipNews, State
-from cronstream.core.records import Run, Verdict, format_clock
+from cronstream.core.records import Overlap, Run, Verdict, format_clock
 
 
 class Book:
@@ -23,6 +23,8 @@ class Book:
         held: Ids of the runs on which each worker's claim stands.
         deciding: Version of each run whose decision is not yet published, by id.
         waiting: Heap of (not before, version, id) of queued runs; it may hold outdated ones.
+        lines: Ids of the queued runs that have not begun and may not overlap, by job (rule 17).
+        stirred: Jobs with such runs of which something has changed; the owner empties it.
         refused: How many entries changed nothing, by kind or reason.
         news: What changed since somebody last emptied it.
     """
@@ -39,6 +41,8 @@ class Book:
         self.held: dict[str, set[str]] = {}
         self.deciding: dict[str, int] = {}
         self.waiting: list[tuple[datetime, int, str]] = []
+        self.lines: dict[str, set[str]] = {}
+        self.stirred: set[str] = set()
         self.refused: Counter[str] = Counter()
         self.news: list[News | SkipNews] = []
         self._of_job: dict[str, set[str]] = {}
@@ -49,6 +53,25 @@ class Book:
         return sorted(
             (live for live in found if live.run.cause is None), key=lambda x: x.run.scheduled_at
         )
+
+    def line(self, job: str) -> list[LiveRun]:
+        """Return the runs of a job in `lines`, by due time, then offset."""
+        found = [self.live[run_id] for run_id in self.lines.get(job, ())]
+        return sorted(found, key=lambda live: (live.run.not_before, live.version))
+
+    def begun_of(self, job: str) -> list[LiveRun]:
+        """Return the runs of a job that have begun, or are about to, and have no verdict."""
+        found = [self.live[run_id] for run_id in sorted(self._of_job.get(job, ()))]
+        return [live for live in found if live.begun or (live.held and self.is_judged(live))]
+
+    def is_judged(self, live: LiveRun) -> bool:
+        """Whether the overlap policy says when it begins; on a retry log every run has begun."""
+        return live.run.overlap is not Overlap.ALLOW and not live.begun and not self.retry
+
+    def stir(self, job: str) -> None:
+        """Have the owner judge a job again, if any of its runs is in a line."""
+        if job in self.lines:
+            self.stirred.add(job)
 
     def mark(self, job: str) -> Mark:
         """Return what is kept of a job's scheduled runs."""
@@ -75,28 +98,45 @@ class Book:
             runs.discard(run_id)
             if not runs:
                 del self._of_job[live.run.job]
+            if self.lines:
+                self.stir(live.run.job)
 
     def index(self, live: LiveRun) -> None:
         """Find it again by what it is waiting for; also used when a row is read back."""
-        run_id = live.run.id
+        run_id, job = live.run.id, live.run.job
         self.live[run_id] = live
-        self._of_job.setdefault(live.run.job, set()).add(run_id)
-        if live.state is State.QUEUED:
+        self._of_job.setdefault(job, set()).add(run_id)
+        if live.state is State.QUEUED and self.is_judged(live):
+            self.lines.setdefault(job, set()).add(run_id)
+        elif live.state is State.QUEUED:
             heapq.heappush(self.waiting, (live.run.not_before, live.version, run_id))
         elif live.state is State.DECIDING:
             self.deciding[run_id] = live.version
         elif live.holder is not None:
             self.held.setdefault(live.holder, set()).add(run_id)
+        if self.lines:
+            self.stir(job)
 
     def unindex(self, run_id: str) -> None:
         """Forget what a run is waiting for; before it changes."""
         self.deciding.pop(run_id, None)
         live = self.live.get(run_id)
-        if live is not None and live.holder is not None:
+        if live is None:
+            return
+        if self.lines:
+            self._leave_line(live)
+        if live.holder is not None:
             runs = self.held.get(live.holder, set())
             runs.discard(run_id)
             if not runs:
                 self.held.pop(live.holder, None)
+
+    def _leave_line(self, live: LiveRun) -> None:
+        line = self.lines.get(live.run.job)
+        if line is not None:
+            line.discard(live.run.id)
+            if not line:
+                del self.lines[live.run.job]
 
     def hear(self, worker: str, number: int) -> None:
         """Note a worker's heartbeat, unless a newer one was heard."""

@@ -10,14 +10,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, assert_never
 
-from cronstream.core.ledger.book import Book
+from cronstream.core.ledger.intake import Intake
+from cronstream.core.ledger.overlap import may_be_cancelled
 from cronstream.core.ledger.state import (
     MAX_LOSSES,
-    STALE,
     Effect,
     LiveRun,
     SkipNews,
     State,
+    starts_after_word,
 )
 from cronstream.core.records import (
     Attempt,
@@ -44,7 +45,7 @@ from cronstream.core.records import (
 from cronstream.core.retry import Complete, Discard, Retry, decide, describe, failures, with_attempt
 
 
-class Ledger(Book):
+class Ledger(Intake):
     """The state of one partition of a cluster's log, or of its retry log, and what changes it."""
 
     def __init__(self, *, retry: bool) -> None:
@@ -59,7 +60,7 @@ class Ledger(Book):
             Started: self._started,
             Finished: self._finished,
             Skipped: self._skipped,
-            Cancelled: lambda _: None,
+            Cancelled: self._cancelled,
             Lost: self._lost,
             Forwarded: self._forwarded,
             Heartbeat: lambda beat: self.hear(beat.worker, beat.number),
@@ -82,115 +83,18 @@ class Ledger(Book):
             self._takers[type(entry)](entry)
         return True
 
-    # -- from the scheduler -----------------------------------------------------------------
-
-    def _first_attempt(self, run: Run) -> None:
-        """Rules 11 to 13: a run enters once, and only under the revision that is in force."""
-        if run.cause is not None:
-            self._with_cause(run)
-            return
-        mark = self.mark(run.job)
-        if not mark.in_force(run.revision, run.scheduled_at):
-            self.refused["revision"] += 1
-            return
-        live = self.live.get(run.id)
-        if live is not None:
-            self._succeed(live, run)
-        elif mark.knows(run.scheduled_at):
-            self.refused["duplicate"] += 1
-        else:
-            mark.raise_to(run.scheduled_at)
-            self.enter(run)
-
-    def _with_cause(self, run: Run) -> None:
-        if run.id in self.live or run.id in self.recent:
-            self.refused["duplicate"] += 1
-        elif self._is_stale(run):
-            self.refused["stale"] += 1
-        else:
-            self.enter(run)
-
-    def _later_attempt(self, run: Run) -> None:
-        """Rule 11: a later attempt enters once, by its id and number."""
-        live = self.live.get(run.id)
-        if live is not None:
-            known = live.state is not State.DECIDING or run.attempt <= live.run.attempt
-        else:
-            known = run.attempt <= self.recent.get(run.id, (0,))[0]
-        if known:
-            self.refused["duplicate"] += 1
-        elif self._is_stale(run):
-            self.refused["stale"] += 1
-        else:
-            self.enter(run)
-
-    def _is_stale(self, run: Run) -> bool:
-        return run.as_of is not None and self.now - run.as_of > STALE
-
-    def _succeed(self, live: LiveRun, newer: Run | Skip) -> None:
-        """Rule 13: a newer revision's run waits for the holder that was asked to give way."""
-        if (
-            live.asked
-            and not live.begun_for_good
-            and (newer.revision or 0) > (live.run.revision or 0)
-        ):
-            live.successor = newer
-        else:
-            self.refused["duplicate"] += 1
-
-    def _skip(self, skip: Skip) -> None:
-        """Rule 16: of run and skip the first stands; a span is skipped in one entry."""
-        mark = self.mark(skip.job)
-        if not mark.in_force(skip.revision, skip.from_at):
-            self.refused["revision"] += 1
-            return
-        for live in self.scheduled_runs(skip.job):
-            if skip.from_at <= live.run.scheduled_at <= skip.to_at:
-                self._succeed(live, skip)
-        if mark.knows_all(skip.from_at, skip.to_at):
-            self.refused["duplicate"] += 1
-            return
-        mark.skipped.append((skip.from_at, skip.to_at))
-        mark.raise_to(skip.to_at)
-        self.news.append(SkipNews(skip.job, skip.reason, skip.from_at, skip.to_at, skip.count))
-
-    def _withdrawal(self, entry: Withdrawal) -> None:
-        """Rules 12 to 14: what is queued gives way; who holds a claim is asked to."""
-        mark = self.mark(entry.job)
-        if mark.revisions and entry.revision <= mark.revisions[-1][0]:
-            self.refused["duplicate"] += 1
-            return
-        mark.revisions.append((entry.revision, entry.effective_from))
-        mark.lower_to(entry.effective_from)
-        for live in self.scheduled_runs(entry.job):
-            self._give_way(live, entry)
-
-    def _give_way(self, live: LiveRun, entry: Withdrawal) -> None:
-        run = live.run
-        if run.scheduled_at < entry.effective_from or (run.revision or 0) >= entry.revision:
-            return
-        live.successor = None
-        if live.begun_for_good:
-            return
-        if live.state is State.QUEUED:
-            self._withdraw(live)
-        elif live.held:
-            live.asked = True
-
-    def _withdraw(self, live: LiveRun) -> None:
-        """End it provisionally: a run of a newer revision for that due time may enter."""
-        self.remove(live.run.id)
-        self.say(live.run, "withdrawn", "withdrawn: the crontab has changed")
-
-    # -- from workers -----------------------------------------------------------------------
-
     def _claimed(self, entry: Claimed) -> None:
-        """The first claim of a version stands."""
+        """The first claim of a version stands; rule 17: none by which runs would overlap."""
         self.hear(entry.worker, entry.number)
         live = self.live.get(entry.run)
         if live is None or live.version != entry.version or live.state is not State.QUEUED:
             self.refused["claim"] += 1
             return
+        if self.is_judged(live):
+            if self.begun_of(live.run.job):
+                self.refused["overlap"] += 1
+                return
+            self.unindex(entry.run)
         live.state, live.holder, live.claim = State.CLAIMED, entry.worker, entry.version
         live.begun_before, live.version = live.begun, self.offset
         self.index(live)
@@ -212,6 +116,9 @@ class Ledger(Book):
 
     def _reopen(self, live: LiveRun) -> None:
         """The attempt never started: it is queued again, or gives way if it was asked to."""
+        if live.cancelled:
+            self._give_up(live)
+            return
         if not live.asked:
             self.queue(live)
             return
@@ -227,15 +134,17 @@ class Ledger(Book):
             self.news.append(SkipNews(live.run.job, successor.reason, due, due, 1))
 
     def _started(self, entry: Started) -> None:
-        """Rule 13: what has started stands; at_most_once is refused after a withdrawal."""
+        """Rule 13: what has started stands; what is not yet to start is refused, if withdrawn."""
         live = self._standing(entry)
         if live is None or live.state is State.RUNNING:
             return
-        if live.asked and live.run.delivery is Delivery.AT_MOST_ONCE:
+        if live.asked and starts_after_word(live.run, retry=self.retry):
             self.refused["started"] += 1
             return
         live.begun, live.state = True, State.RUNNING
         live.asked, live.successor = False, None
+        if self.lines:
+            self.stir(live.run.job)
         self.say(live.run, "running", f"attempt {live.run.attempt} started")
 
     def _finished(self, entry: Finished) -> None:
@@ -243,6 +152,7 @@ class Ledger(Book):
         if live is None:
             return
         live.begun = live.begun_before = True
+        live.asked, live.successor = False, None
         attempt = Attempt(
             attempt=live.run.attempt,
             outcome=entry.outcome,
@@ -252,7 +162,8 @@ class Ledger(Book):
             signal=entry.signal,
             note=entry.note,
         )
-        if entry.outcome in (Outcome.INTERRUPTED, Outcome.LOST):
+        cancelled = live.cancelled and entry.outcome is not Outcome.SUCCEEDED
+        if cancelled or entry.outcome in (Outcome.INTERRUPTED, Outcome.LOST):
             self._again(live, attempt)
         else:
             self._decide(live, attempt)
@@ -280,12 +191,19 @@ class Ledger(Book):
                 assert_never(never)
 
     def _again(self, live: LiveRun, attempt: Attempt) -> None:
-        """Rule 9: an attempt that was lost or interrupted costs none of the attempts left."""
+        """Rule 9: an attempt that was lost or interrupted costs none of the attempts left.
+
+        Rule 17: what was cancelled is not made again, however its attempt has ended.
+        """
         run = live.run
+        if live.cancelled:
+            live.run = with_attempt(run, attempt)
+            self._give_up(live)
+            return
+        if not live.begun and starts_after_word(run, retry=self.retry):
+            self._reopen(live)
+            return
         if run.delivery is Delivery.AT_MOST_ONCE:
-            if not live.begun:
-                self._reopen(live)
-                return
             live.run = with_attempt(run, attempt)
             self._effect(live, Effect.DISCARD, f"{describe(attempt)}, and it is at_most_once")
             return
@@ -319,54 +237,36 @@ class Ledger(Book):
             self._again(live, attempt)
 
     def _skipped(self, entry: Skipped) -> None:
+        """Rule 17: what has begun is never skipped, but for what was cancelled."""
         live = self.live.get(entry.run)
-        if live is None or live.version != entry.version or live.state is not State.QUEUED:
+        queued = live is not None and live.version == entry.version and live.state is State.QUEUED
+        if live is None or not queued or live.begun:
             self.refused["skipped"] += 1
-            return
-        self._verdict(live, Verdict.SKIPPED, entry.reason.value)
-
-    # -- effects and verdicts -----------------------------------------------------------------
-
-    def _effect(self, live: LiveRun, effect: Effect, reason: str = "") -> None:
-        self.unindex(live.run.id)
-        live.state, live.effect, live.reason = State.DECIDING, effect, reason
-        live.holder, live.claim, live.version = None, None, self.offset
-        live.asked, live.successor = False, None
-        live.decided_at = self.now
-        self.index(live)
-
-    def _forwarded(self, entry: Forwarded) -> None:
-        live = self.live.get(entry.run)
-        if live is None or live.version != entry.version or live.state is not State.DECIDING:
-            self.refused["forwarded"] += 1
-            return
-        if live.effect is Effect.DISCARD:
-            self._verdict(live, Verdict.DISCARDED, live.reason)
-        elif live.effect is Effect.SETTLE:
-            self._verdict(live, Verdict.SUCCEEDED, "")
-        elif not self.retry:
-            self.unindex(live.run.id)
-            live.state, live.version = State.RETRYABLE, self.offset
-            self.index(live)
-            self.say(live.run, "retryable", "next attempt is on the retry topic")
-
-    def _settled(self, entry: Settled) -> None:
-        live = self.live.get(entry.run)
-        if live is not None and (
-            live.state is State.RETRYABLE
-            or (live.state is State.DECIDING and live.effect is Effect.RETRY)
-        ):
-            self._verdict(live, entry.verdict, live.reason or "after retries")
         else:
-            self.refused["settled"] += 1
+            self._verdict(live, Verdict.SKIPPED, entry.reason.value)
 
-    def _verdict(self, live: LiveRun, verdict: Verdict, reason: str) -> None:
-        run = live.run
-        self.remove(run.id)
-        if run.cause is None and not self.retry:
-            self.mark(run.job).settle(run.scheduled_at, verdict)
-        else:
-            self.recent.pop(run.id, None)
-            self.recent[run.id] = (run.attempt, verdict, self.now)
-        self.say(run, verdict.value, f"{verdict.value} ({reason})" if reason else verdict.value)
-        self.forget()
+    def _cancelled(self, entry: Cancelled) -> None:
+        """Rule 17: what has begun gives way to a later run.
+
+        What is queued does so at once, what is held when its holder has ended it, and what is on
+        the retry log when that log, which has to be told, has settled it.
+        """
+        live = self.live.get(entry.run)
+        if live is None or not self._heeds(live, entry):
+            self.refused["cancelled"] += 1
+            return
+        live.cancelled = True
+        if live.state is State.QUEUED:
+            self._give_up(live)
+        elif live.state is State.RETRYABLE:
+            self._effect(live, Effect.CANCEL)
+
+    def _heeds(self, live: LiveRun, entry: Cancelled) -> bool:
+        """Whether a run is to end; a retry log does as the cluster's log has judged.
+
+        There a decision to try again stands: the attempt that follows is skipped as it enters.
+        """
+        if self.retry:
+            is_over = live.state is State.DECIDING and live.effect is not Effect.RETRY
+            return not (is_over or live.cancelled)
+        return entry.version == live.version and may_be_cancelled(live)

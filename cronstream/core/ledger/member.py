@@ -5,27 +5,23 @@ gives back actions. So the same code runs in a worker on Kafka and in a simulati
 """
 
 import heapq
-from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from cronstream.core.ledger.actions import (
-    Action,
-    Append,
-    Cancel,
-    End,
     Go,
     Hand,
-    Lease,
     Publish,
     Timing,
     key_of,
     run_and_claim,
 )
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.holder import Holder, Holding
+from cronstream.core.ledger.overlap import Begin
 from cronstream.core.ledger.owner import Owner
-from cronstream.core.ledger.state import LiveRun, State
+from cronstream.core.ledger.pulse import Pulse
+from cronstream.core.ledger.state import State
 from cronstream.core.records import (
     Cancelled,
     Claimed,
@@ -34,63 +30,27 @@ from cronstream.core.records import (
     Finished,
     Heartbeat,
     Lost,
-    Outcome,
     Owned,
     Released,
-    Run,
+    Skipped,
     Started,
     Withdrawal,
 )
 
-#: Entries after which what is held may be held no longer, or may have to give way.
-_UNSETTLING = (Lost, Withdrawal, Cancelled)
-_NEVER = float("-inf")
 
-
-@dataclass(slots=True)
-class Holding:
-    """An attempt that was handed to the executor.
-
-    Attributes:
-        go: Whether it may start when its time comes; at_most_once waits for its own `Started`.
-        told: Whether that `Started` was appended.
-        started: Whether the executor has started it.
-        giving_up: Whether the executor was told to drop or end it.
-    """
-
-    partition: int
-    run: Run
-    go: bool
-    told: bool = False
-    started: bool = False
-    giving_up: bool = False
-
-
-class Member:
+class Member(Holder):
     """A worker of one role of one cluster.
 
     Attributes:
-        me: Its name, another one after each start.
-        ledgers: Of the partitions that it owns, or on which it still holds something.
         owners: Its assignments, by partition.
-        holding: What its executor has, by key.
-        claiming: Partition of each claim that was appended and not yet read back, by key.
-        actions: What is to be done; whoever carries them out empties it.
     """
 
     def __init__(self, me: str, cluster: str, timing: Timing) -> None:
-        self.me, self.cluster, self.timing = me, cluster, timing
-        self.ledgers: dict[int, Ledger] = {}
+        super().__init__(me, timing)
+        self.cluster = cluster
         self.owners: dict[int, Owner] = {}
-        self.holding: dict[str, Holding] = {}
-        self.claiming: dict[str, int] = {}
-        self.actions: list[Action] = []
-        self.rebalancing = self.draining = False
-        self._number = 0
-        self._sent: dict[int, deque[tuple[int, float]]] = {}
-        self._beat_at: dict[int, float] = {}
-        self._leases: dict[int, float] = {}
-        self._unsettled: set[int] = set()
+        self.rebalancing = False
+        self.pulse = Pulse(timing)
         self._unstarted: list[tuple[datetime, str]] = []
 
     # -- membership ---------------------------------------------------------------------------
@@ -112,44 +72,22 @@ class Member:
         for partition in sorted(mine):
             if partition not in self.ledgers:
                 self.ledgers[partition] = load(partition)
-            self._number += 1
+            number = self.pulse.number()
             self.owners[partition] = Owner(
                 self.me,
-                self._number,
+                number,
                 partition,
                 self.ledgers[partition],
                 self.cluster,
                 self.timing,
             )
-            self._append(partition, Owned(worker=self.me, number=self._number))
+            self._append(partition, Owned(worker=self.me, number=number))
         self.rebalancing = False
 
     def drain(self) -> None:
         """The worker is to stop: claim nothing more, and give back what has not started."""
         self.draining = True
         self._cancel_unstarted(set(self.ledgers))
-
-    def abandon(self) -> None:
-        """The executor is gone: nothing that it had is held any more.
-
-        No entry says so. Without heartbeats the leases run out, and the owner's `Lost` has the
-        attempts made again: what had started, and what had not, cannot be told from here.
-        """
-        self.draining = True
-        self.holding.clear()
-        self.claiming.clear()
-
-    def end_all(self, outcome: Outcome, note: str) -> None:
-        """End every command that still runs."""
-        self.actions.extend(End(key, outcome, note) for key in self.holding)
-
-    def _cancel_unstarted(self, partitions: set[int]) -> None:
-        for key, held in self.holding.items():
-            if held.partition in partitions and not held.started:
-                self.actions.append(Cancel(key))
-        for key, partition in self.claiming.items():
-            if partition in partitions:
-                self.actions.append(Cancel(key))
 
     def to_follow(self) -> set[int]:
         """Return the partitions that have to be read though no stream brings them.
@@ -159,10 +97,6 @@ class Member:
         """
         held = self._held_on()
         return held if self.rebalancing else held.difference(self.owners)
-
-    def _held_on(self) -> set[int]:
-        """Return the partitions on which it holds an attempt, or has a claim on its way."""
-        return {held.partition for held in self.holding.values()}.union(self.claiming.values())
 
     # -- what was read ------------------------------------------------------------------------
 
@@ -187,8 +121,11 @@ class Member:
             elif isinstance(entry, Started | Finished | Released):
                 if entry.worker == self.me:
                     self._read_back(partition, entry)
-            elif isinstance(entry, _UNSETTLING):
+            elif isinstance(entry, Lost | Withdrawal):
                 self._unsettled.add(partition)
+            elif isinstance(entry, Skipped | Cancelled):
+                self._unsettled.add(partition)
+                self._answered(partition, entry)
 
     def _hear(
         self, partition: int, entry: Heartbeat | Claimed | Owned, at: datetime, mono: float
@@ -198,20 +135,18 @@ class Member:
             owner.hear(entry.worker, mono)
         if entry.worker != self.me:
             return
-        self._extend_lease(partition, entry.number)
+        self.pulse.read_back(partition, entry.number)
         if isinstance(entry, Claimed):
             self._take_over(partition, entry.run, entry.version)
+            self._answered(partition, entry)
         elif isinstance(entry, Owned) and owner is not None and owner.awaits(entry.number):
             owner.pass_barrier(at, mono)
             self._take_over_all(partition)
 
-    def _extend_lease(self, partition: int, number: int) -> None:
-        """Rule 6: reading a heartbeat back renews the lease, from when it was sent."""
-        sent, at = self._sent.get(partition, deque()), _NEVER
-        while sent and sent[0][0] <= number:
-            at = sent.popleft()[1]
-        if at > _NEVER:
-            self._leases[partition] = at + self.timing.fence_s
+    def _answered(self, partition: int, entry: Claimed | Skipped | Cancelled) -> None:
+        owner = self.owners.get(partition)
+        if owner is not None:
+            owner.lines.answered(entry.run, entry.version)
 
     def _take_over_all(self, partition: int) -> None:
         """Hand over what the state at the barrier says is this worker's (rule 4)."""
@@ -226,16 +161,22 @@ class Member:
         if owner is None or not owner.ready or self.draining or claim is None:
             return
         key = key_of(run_id, claim)
-        self.claiming.pop(key, None)
+        is_new = self.claiming.pop(key, None) is not None
         live = self._standing(partition, key)
-        if live is None or live.state is State.RUNNING or key in self.holding:
+        if live is None or key in self.holding:
             return
-        go = live.run.delivery is not Delivery.AT_MOST_ONCE
-        self.holding[key] = Holding(partition, live.run, go)
-        self.actions.append(Hand(key, partition, live.run, go))
-        if not go:
+        # Only a run that may not overlap was claimed and started in one go, and never handed over.
+        begins = live.state is State.RUNNING
+        if begins and not is_new:
+            return
+        told = begins or owner.ledger.is_judged(live)
+        go = begins or not (told or live.run.delivery is Delivery.AT_MOST_ONCE)
+        self.holding[key] = Holding(partition, live.run, go, told=told)
+        fence = self.timing.fence_of(live.run)
+        self.actions.append(Hand(key, partition, live.run, go, fence))
+        if not (go or told):
             heapq.heappush(self._unstarted, (live.run.not_before, key))
-        if live.asked:
+        if live.asked or live.cancelled:
             self._unsettled.add(partition)
 
     def _read_back(self, partition: int, entry: Started | Finished | Released) -> None:
@@ -248,52 +189,6 @@ class Member:
         elif held.told and not held.go and self._is_running(partition, key):
             held.go = True
             self.actions.append(Go(key))
-
-    def _is_running(self, partition: int, key: str) -> bool:
-        """Whether `Started` was taken: after a withdrawal it is refused (rule 13)."""
-        live = self._standing(partition, key)
-        return live is not None and live.state is State.RUNNING
-
-    def _standing(self, partition: int, key: str) -> LiveRun | None:
-        run_id, claim = run_and_claim(key)
-        live = self.ledgers[partition].live.get(run_id)
-        if live and live.held and (live.holder, live.claim) == (self.me, claim):
-            return live
-        return None
-
-    # -- what the executor reports ------------------------------------------------------------
-
-    def started(self, key: str, at: datetime, pid: int) -> None:
-        """A command has been started."""
-        held = self.holding.get(key)
-        if held is None:
-            return
-        held.started = True
-        if held.go and not held.told:
-            run_id, claim = run_and_claim(key)
-            entry = Started(run=run_id, claim=claim, worker=self.me, started_at=at, pid=pid)
-            self._append(held.partition, entry)
-
-    def finished(self, key: str, entry: Finished) -> None:
-        """An attempt has ended; its entry goes to the log, and the fold decides."""
-        held = self.holding.pop(key, None)
-        if held is not None:
-            self._append(held.partition, entry)
-
-    def cancelled(self, key: str) -> None:
-        """The executor's word that an attempt never started and never will."""
-        held = self.holding.pop(key, None)
-        partition = self.claiming.pop(key, None) if held is None else held.partition
-        if partition is not None:
-            run_id, claim = run_and_claim(key)
-            self._append(partition, Released(run=run_id, claim=claim, worker=self.me))
-
-    def kept(self, key: str) -> None:
-        """The executor's word that it was too late to cancel: the attempt started, or has ended."""
-        held = self.holding.get(key)
-        if held is not None:
-            held.started, held.giving_up = True, False
-            self._unsettled.add(held.partition)
 
     # -- time passes --------------------------------------------------------------------------
 
@@ -320,23 +215,24 @@ class Member:
 
     def _renew_leases(self) -> None:
         """Rule 6: a lease lets nothing start whose claim stands no longer, so ends go first."""
-        if self._leases:
-            self.actions += [Lease(partition, until) for partition, until in self._leases.items()]
-            self._leases.clear()
+        self.actions.extend(self.pulse.renewed())
 
     def _own(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
         if not self.draining:
             self._claim(partition, owner, now, mono)
+            self._move_on(partition, owner, now, mono)
         self.actions += owner.effects()
         if owner.ledger.held:
             for lost in owner.losses(mono):
                 self._append(partition, lost)
 
+    def _room(self) -> int:
+        return self.timing.max_claims - len(self.holding) - len(self.claiming)
+
     def _claim(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
         if not owner.ledger.waiting:
             return
-        room = self.timing.max_claims - len(self.holding) - len(self.claiming)
-        claims = list(owner.claimable(now, room))
+        claims = list(owner.claimable(now, self._room()))
         if not claims:
             return
         number = self._next_beat(partition, mono)
@@ -345,18 +241,22 @@ class Member:
             claim = Claimed(run=live.run.id, version=live.version, worker=self.me, number=number)
             self._append(partition, claim)
 
-    def _reconsider(self, partition: int) -> None:
-        """End what is no longer this worker's; cancel what was asked to give way (rule 13)."""
-        for key, held in self.holding.items():
-            if held.partition != partition or held.giving_up:
+    def _move_on(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
+        """Rule 17: let runs that may not overlap begin, or be skipped; or cancel another."""
+        if not owner.ledger.lines:
+            return
+        number = 0
+        for move in owner.lines.moves(now, self._room()):
+            if not isinstance(move, Begin):
+                self._append(partition, move)
                 continue
-            live = self._standing(partition, key)
-            if live is None:
-                held.giving_up = True
-                self.actions.append(End(key, Outcome.LOST, "its worker was taken for lost"))
-            elif live.asked and not held.started:
-                held.giving_up = True
-                self.actions.append(Cancel(key))
+            run, version = move.run, move.version
+            number = number or self._next_beat(partition, mono)
+            self.claiming[key_of(run, version)] = partition
+            claim = Claimed(run=run, version=version, worker=self.me, number=number)
+            self._append(partition, claim)
+            entry = Started(run=run, claim=version, worker=self.me, started_at=now)
+            self._append(partition, entry)
 
     def _start_at_most_once(self, now: datetime) -> None:
         """Rule 9: `Started` is read back before the command is started."""
@@ -375,8 +275,7 @@ class Member:
 
     def _beat(self, mono: float) -> None:
         """Rule 8 of the way: to where it holds something, and, as owner, to where anyone does."""
-        before = mono - self.timing.beat_s
-        due = {p for p in self.ledgers if self._beat_at.get(p, _NEVER) <= before}
+        due = self.pulse.due(self.ledgers, mono)
         if not due:
             return
         places = self._held_on() | {p for p, owner in self.owners.items() if owner.ledger.held}
@@ -385,16 +284,10 @@ class Member:
             self._append(partition, Heartbeat(worker=self.me, number=number))
 
     def _next_beat(self, partition: int, mono: float) -> int:
-        self._number += 1
-        self._beat_at[partition] = mono
-        self._sent.setdefault(partition, deque(maxlen=600)).append((self._number, mono))
-        return self._number
+        return self.pulse.beat(partition, mono)
 
     def publish_again(self, action: Publish) -> None:
         """What was published has come too late to count (rule 11)."""
         owner = self.owners.get(action.partition)
         if owner is not None:
             owner.publish_again(action.run, action.version)
-
-    def _append(self, partition: int, entry: Entry) -> None:
-        self.actions.append(Append(partition, entry))

@@ -12,13 +12,20 @@ from datetime import datetime
 from cronstream.core import naming
 from cronstream.core.ledger.actions import Publish, Timing
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.overlap import Lines
 from cronstream.core.ledger.state import Effect, LiveRun, State
-from cronstream.core.records import Discarded, Lost, Run, Settled, Verdict
+from cronstream.core.records import Cancelled, Discarded, Lost, Run, Settled, Verdict
 from cronstream.core.retry import next_attempt
 
 #: A holder has at least this much of its lease left when a new owner starts to judge.
 _LEAST_LEFT_S = 2.0
 _NEVER = float("-inf")
+#: What a retry log reports to its cluster's log.
+_VERDICTS = {
+    Effect.SETTLE: Verdict.SUCCEEDED,
+    Effect.DISCARD: Verdict.DISCARDED,
+    Effect.SKIP: Verdict.SKIPPED,
+}
 
 
 @dataclass(slots=True)
@@ -33,6 +40,7 @@ class Owner:
         contact: When the last entry of this worker's own was read back.
         resumed: When reading back last began, or began again after silence.
         heard: When the last heartbeat of each worker was read.
+        lines: What it does about runs that may not overlap.
     """
 
     me: str
@@ -46,8 +54,13 @@ class Owner:
     contact: float = _NEVER
     resumed: float = _NEVER
     heard: dict[str, float] = field(default_factory=dict)
+    lines: Lines = field(init=False)
     _published: set[tuple[str, int]] = field(default_factory=set)
     _judged: set[tuple[str, int]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing asked of the log."""
+        self.lines = Lines(self.ledger)
 
     @property
     def ready(self) -> bool:
@@ -74,6 +87,7 @@ class Owner:
         """The own `Owned` was read back."""
         self.barrier = self.resumed = mono
         self.owned_at = at
+        self.lines.begin()
 
     def claimable(self, now: datetime, room: int) -> Iterator[LiveRun]:
         """Yield queued runs whose time is within the look-ahead, once each, earliest first.
@@ -106,15 +120,17 @@ class Owner:
 
     def _publish(self, live: LiveRun) -> Publish:
         run, as_of = live.run, self.ledger.now
-        messages: list[tuple[str, Run | Discarded | Settled]] = []
+        messages: list[tuple[str, Run | Discarded | Settled | Cancelled]] = []
         if live.effect is Effect.RETRY:
             following = next_attempt(run, live.not_before or run.not_before, as_of)
             messages.append((naming.retry_log(self.cluster), following))
         elif live.effect is Effect.DISCARD:
             gone = Discarded(run=run, reason=live.reason, discarded_at=live.decided_at or as_of)
             messages.append((naming.discarded(self.cluster), gone))
-        if self.ledger.retry and live.effect is not Effect.RETRY:
-            verdict = Verdict.SUCCEEDED if live.effect is Effect.SETTLE else Verdict.DISCARDED
+        elif live.effect is Effect.CANCEL:
+            messages.append((naming.retry_log(self.cluster), Cancelled(run=run.id)))
+        verdict = _VERDICTS.get(live.effect) if self.ledger.retry and live.effect else None
+        if verdict is not None:
             settled = Settled(run=run.id, verdict=verdict, attempt=run.attempt)
             messages.append((naming.log(self.cluster), settled))
         follows_itself = self.ledger.retry and live.effect is Effect.RETRY

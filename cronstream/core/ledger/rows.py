@@ -15,8 +15,10 @@ from cronstream.core.ledger.state import Beat, Effect, LiveRun, Mark, State
 from cronstream.core.records import Run, Skip, Verdict, format_time
 from cronstream.errors import MessageError
 
-#: Raised when a row of an older form could not be read.
-FORMAT = 1
+#: Raised when a row means something that an older process does not know: it must not read it.
+FORMAT = 2
+#: What is read; a row of format 1 knows of no cancelled runs.
+_READABLE = (1, FORMAT)
 _SUCCESSORS = {"Run": Run, "Skip": Skip}
 
 
@@ -41,7 +43,7 @@ def from_row(row: dict[str, Any]) -> Ledger:
     Raises:
         MessageError: If it is of another format, or damaged; fold the log from its start then.
     """
-    if row.get("format") != FORMAT:
+    if row.get("format") not in _READABLE:
         raise MessageError(f"a ledger row of format {row.get('format')!r}, not {FORMAT}")
     try:
         return _read(row)
@@ -73,6 +75,7 @@ def _live_row(live: LiveRun) -> dict[str, Any]:
         "begun_before": live.begun_before,
         "asked": live.asked,
         "successor": None if live.successor is None else to_json(live.successor),
+        "cancelled": live.cancelled,
         "losses": live.losses,
         "effect": live.effect,
         "reason": live.reason,
@@ -93,6 +96,7 @@ def _read_live(row: dict[str, Any]) -> LiveRun:
         begun_before=row["begun_before"],
         asked=row["asked"],
         successor=None if successor is None else from_json(successor, _SUCCESSORS),
+        cancelled=row.get("cancelled", False),
         losses=row["losses"],
         effect=None if effect is None else Effect(effect),
         reason=row["reason"],

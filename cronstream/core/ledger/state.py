@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from cronstream.core.records import Delivery, Run, Skip, SkipReason, Verdict
+from cronstream.core.records import Delivery, Overlap, Run, Skip, SkipReason, Verdict
 
 #: Due times this far behind a job's mark are no longer known one by one (rule 11): a revision
 #: that reaches the log later than this holds from that far behind the mark only. It is longer
@@ -41,6 +41,10 @@ class Effect(StrEnum):
     DISCARD = "discard"
     #: A retry log's success, to be reported to the cluster's log.
     SETTLE = "settle"
+    #: Its run is on the retry log, which has to be told that the run is cancelled.
+    CANCEL = "cancel"
+    #: A retry log's run that was cancelled, to be reported to the cluster's log.
+    SKIP = "skip"
 
 
 @dataclass(slots=True)
@@ -55,6 +59,7 @@ class LiveRun:
         begun_before: The same, before the standing claim.
         asked: Whether the holder was asked to give way to a newer revision (rule 13).
         successor: What takes its place then.
+        cancelled: Whether it is to end as skipped, because a later run takes its place (rule 17).
         losses: Attempts lost after their start.
         not_before: With effect RETRY, when the next attempt may start.
         decided_at: When the attempt ended, by the log's clock.
@@ -69,6 +74,7 @@ class LiveRun:
     begun_before: bool = False
     asked: bool = False
     successor: Run | Skip | None = None
+    cancelled: bool = False
     losses: int = 0
     effect: Effect | None = None
     reason: str = ""
@@ -84,9 +90,19 @@ class LiveRun:
     def begun_for_good(self) -> bool:
         """Whether an attempt has begun that cannot be given back any more.
 
-        at_most_once says `Started` before the command is started, and may still release it.
+        Who says `Started` before the command is started may still release it.
         """
-        return self.begun_before or (self.begun and self.run.delivery is not Delivery.AT_MOST_ONCE)
+        return self.begun_before or (self.begun and not starts_after_word(self.run, retry=False))
+
+
+def starts_after_word(run: Run, *, retry: bool) -> bool:
+    """Whether `Started` is read back before a first command is started (rules 9 and 17).
+
+    On a retry log every run has begun, so only at_most_once waits there.
+    """
+    if run.delivery is Delivery.AT_MOST_ONCE:
+        return True
+    return run.overlap is not Overlap.ALLOW and not retry
 
 
 @dataclass(slots=True)

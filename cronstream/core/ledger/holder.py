@@ -1,0 +1,152 @@
+"""What a worker's executor has been handed, what it reports, and what it is told to end."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cronstream.core.ledger.actions import (
+    Action,
+    Append,
+    Cancel,
+    End,
+    Timing,
+    run_and_claim,
+)
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.state import LiveRun, State
+from cronstream.core.records import Entry, Finished, Outcome, Released, Run, Started
+
+_REPLACED = "a later run has taken its place"
+
+
+@dataclass(slots=True)
+class Holding:
+    """An attempt that was handed to the executor.
+
+    Attributes:
+        go: Whether it may start when its time comes; or else it waits for its own `Started`, as
+            at_most_once does, and a run that may not overlap.
+        told: Whether that `Started` was appended.
+        started: Whether the executor has started it.
+        giving_up: Whether the executor was told to drop or end it.
+    """
+
+    partition: int
+    run: Run
+    go: bool
+    told: bool = False
+    started: bool = False
+    giving_up: bool = False
+
+
+class Holder:
+    """A worker, as far as it holds claims.
+
+    Attributes:
+        me: Its name, another one after each start.
+        ledgers: Of the partitions that it owns, or on which it still holds something.
+        holding: What its executor has, by key.
+        claiming: Partition of each claim that was appended and not yet read back, by key.
+        actions: What is to be done; whoever carries them out empties it.
+    """
+
+    def __init__(self, me: str, timing: Timing) -> None:
+        self.me, self.timing = me, timing
+        self.ledgers: dict[int, Ledger] = {}
+        self.holding: dict[str, Holding] = {}
+        self.claiming: dict[str, int] = {}
+        self.actions: list[Action] = []
+        self.draining = False
+        self._unsettled: set[int] = set()
+
+    def abandon(self) -> None:
+        """The executor is gone: nothing that it had is held any more.
+
+        No entry says so. Without heartbeats the leases run out, and the owner's `Lost` has the
+        attempts made again: what had started, and what had not, cannot be told from here.
+        """
+        self.draining = True
+        self.holding.clear()
+        self.claiming.clear()
+
+    def end_all(self, outcome: Outcome, note: str) -> None:
+        """End every command that still runs."""
+        self.actions.extend(End(key, outcome, note) for key in self.holding)
+
+    def _cancel_unstarted(self, partitions: set[int]) -> None:
+        for key, held in self.holding.items():
+            if held.partition in partitions and not held.started:
+                self.actions.append(Cancel(key))
+        for key, partition in self.claiming.items():
+            if partition in partitions:
+                self.actions.append(Cancel(key))
+
+    def _is_running(self, partition: int, key: str) -> bool:
+        """Whether `Started` was taken: after a withdrawal it is refused (rule 13)."""
+        live = self._standing(partition, key)
+        return live is not None and live.state is State.RUNNING
+
+    def _standing(self, partition: int, key: str) -> LiveRun | None:
+        run_id, claim = run_and_claim(key)
+        live = self.ledgers[partition].live.get(run_id)
+        if live and live.held and (live.holder, live.claim) == (self.me, claim):
+            return live
+        return None
+
+    def _held_on(self) -> set[int]:
+        """Return the partitions on which it holds an attempt, or has a claim on its way."""
+        return {held.partition for held in self.holding.values()}.union(self.claiming.values())
+
+    # -- what is to end -----------------------------------------------------------------------
+
+    def _reconsider(self, partition: int) -> None:
+        """End what is no longer this worker's; have end what gives way (rules 13 and 17)."""
+        for key, held in self.holding.items():
+            if held.partition != partition or held.giving_up:
+                continue
+            live = self._standing(partition, key)
+            if live is None:
+                held.giving_up = True
+                self.actions.append(End(key, Outcome.LOST, "its worker was taken for lost"))
+            elif live.cancelled and held.started:
+                held.giving_up = True
+                self.actions.append(End(key, Outcome.INTERRUPTED, _REPLACED))
+            elif (live.asked or live.cancelled) and not held.started:
+                held.giving_up = True
+                self.actions.append(Cancel(key))
+
+    # -- what the executor reports ------------------------------------------------------------
+
+    def started(self, key: str, at: datetime, pid: int) -> None:
+        """A command has been started."""
+        held = self.holding.get(key)
+        if held is None:
+            return
+        held.started = True
+        if held.go and not held.told:
+            run_id, claim = run_and_claim(key)
+            entry = Started(run=run_id, claim=claim, worker=self.me, started_at=at, pid=pid)
+            self._append(held.partition, entry)
+
+    def finished(self, key: str, entry: Finished) -> None:
+        """An attempt has ended; its entry goes to the log, and the fold decides."""
+        held = self.holding.pop(key, None)
+        if held is not None:
+            self._append(held.partition, entry)
+
+    def cancelled(self, key: str) -> None:
+        """The executor's word that an attempt never started and never will."""
+        held = self.holding.pop(key, None)
+        partition = self.claiming.pop(key, None) if held is None else held.partition
+        if partition is not None:
+            run_id, claim = run_and_claim(key)
+            self._append(partition, Released(run=run_id, claim=claim, worker=self.me))
+
+    def kept(self, key: str) -> None:
+        """The executor's word that it was too late to cancel: the attempt started, or has ended."""
+        held = self.holding.get(key)
+        if held is not None:
+            held.started, held.giving_up = True, False
+            self._unsettled.add(held.partition)
+
+    def _append(self, partition: int, entry: Entry) -> None:
+        self.actions.append(Append(partition, entry))

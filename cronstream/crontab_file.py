@@ -20,6 +20,7 @@ from watchfiles import awatch
 
 from cronstream.core.crontab import MAX_BYTES, Crontab, parse_crontab
 from cronstream.errors import CrontabError
+from cronstream.settings import settings
 
 logger = logging.getLogger(__name__)
 
@@ -196,4 +197,4 @@ def _parse(path: Path, content: _Content) -> Crontab:
         place = f"line {len(lines)}, column {len(lines[-1]) + 1}"
         problem = f"{place}: no UTF-8 from here on; save the file as UTF-8"
         raise CrontabError(str(path), [problem]) from error
-    return parse_crontab(text, str(path))
+    return parse_crontab(text, str(path), lease_s=settings().lease_s)

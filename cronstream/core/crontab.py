@@ -9,9 +9,10 @@ from typing import Any
 
 from cronstream.core.crontab_faults import Fault, faults_of, unknown_key
 from cronstream.core.crontab_model import ClusterModel, DefaultsModel, JobModel
+from cronstream.core.crontab_pairs import DEFAULT_LEASE_S, pair_faults
 from cronstream.core.naming import cluster_problem
 from cronstream.core.problems import Place, Problems
-from cronstream.core.records import Delivery, Job
+from cronstream.core.records import Delivery, Job, Overlap
 from cronstream.core.schedule import compile_schedule, find_zone
 from cronstream.core.yaml_tree import (
     Mapping,
@@ -53,18 +54,21 @@ class Crontab:
     default: Job | None = None
 
 
-def parse_crontab(text: str, source: str = "<string>") -> Crontab:
+def parse_crontab(
+    text: str, source: str = "<string>", *, lease_s: float = DEFAULT_LEASE_S
+) -> Crontab:
     """Return what a crontab says.
 
     Args:
         text: YAML 1.2, one document.
         source: What errors call it: the file.
+        lease_s: The workers' lease, for which a fenced job's grace has to be short enough.
 
     Raises:
         CrontabError: With every problem, each with line and column, in the order of the text.
     """
     problems = Problems()
-    crontab = _Reader(problems).read(text)
+    crontab = _Reader(problems, lease_s).read(text)
     if crontab is None or problems:
         raise CrontabError(source, problems.sentences())
     return crontab
@@ -73,10 +77,11 @@ def parse_crontab(text: str, source: str = "<string>") -> Crontab:
 class _Reader:
     """Reads one text, and goes on after a fault, so that all of them are found at once."""
 
-    def __init__(self, problems: Problems) -> None:
-        self._problems = problems
+    def __init__(self, problems: Problems, lease_s: float) -> None:
+        self._problems, self._lease_s = problems, lease_s
         self._clusters: dict[str, Cluster] = {}
         self._defaults: dict[str, Any] = {}
+        self._has_good_defaults = True
         self._has_default_cluster = False
         self._zone = "UTC"
         self._named: dict[str, Place] = {}
@@ -156,8 +161,9 @@ class _Reader:
             return
         defaults, faults = faults_of(DefaultsModel, values)
         self._note(faults, node, "defaults: ")
+        self._has_good_defaults = defaults is not None
         if defaults is not None:
-            self._defaults = {name: getattr(defaults, name) for name in defaults.model_fields_set}
+            self._defaults = self._settings(defaults, node, "defaults: ")
         if not isinstance(values, dict):
             return
         self._has_default_cluster = "cluster" in values
@@ -189,11 +195,16 @@ class _Reader:
         self._note(faults, node, label)
         if isinstance(values, dict):
             self._check_whole(values, node, label)
-        if model is None or self._problems:
-            return None
-        return _job(
-            self._defaults | {name: getattr(model, name) for name in model.model_fields_set}
-        )
+        settings = None if model is None else self._settings(model, node, label)
+        return None if settings is None or self._problems else _job(settings)
+
+    def _settings(self, model: DefaultsModel, node: Node, label: str) -> dict[str, Any]:
+        """Return what holds for a job, or for all of them; note what does not go together."""
+        said = {name: getattr(model, name) for name in model.model_fields_set}
+        settings = self._defaults | said
+        if self._has_good_defaults:
+            self._note(list(pair_faults(settings, said, self._lease_s)), node, label)
+        return settings
 
     def _note_name(self, name: str, place: Place, label: str) -> None:
         first = self._named.setdefault(name, place)
@@ -250,4 +261,6 @@ def _job(settings: dict[str, Any]) -> Job:
             fields[name] = fields[name].record()
     if "delivery" in fields:
         fields["delivery"] = Delivery(fields["delivery"])
+    if "overlap" in fields:
+        fields["overlap"] = Overlap(fields["overlap"])
     return Job(**{"cluster": "", "timezone": "UTC", **fields})

@@ -23,6 +23,8 @@ _FIELDS: Final = {
     "cwd": "cwd",
     "delivery": "delivery",
     "overlap": "overlap",
+    "max_queue": "max_queue",
+    "fence": "fence",
     "missed_grace_s": "missed_grace",
     "description": "description",
 }
@@ -111,5 +113,7 @@ def _shown(field: str, value: Any) -> str:
     if isinstance(value, RetryOn):
         statuses = "all" if value.statuses is None else f"{value.statuses}"
         return f"statuses {statuses}, timeouts {str(value.timeouts).lower()}"
+    if isinstance(value, bool):
+        return str(value).lower()
     text = str(value) if isinstance(value, int) else repr(getattr(value, "value", value))
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"

@@ -161,6 +161,9 @@ class DefaultsModel(_Closed):
     ) = None
     cwd: Annotated[str, AfterValidator(_folder)] | None = None
     delivery: Literal["at_least_once", "at_most_once"] = "at_least_once"
+    overlap: Literal["allow", "skip", "queue", "replace"] = "allow"
+    max_queue: Annotated[int, Field(ge=1, le=10_000)] = 100
+    fence: bool = False
     missed_grace: Duration = 300.0
     description: Annotated[str, Field(max_length=4096)] | None = None
 

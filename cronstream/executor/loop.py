@@ -30,6 +30,7 @@ _STARTS_PER_TURN = 8
 _LONGEST_WAIT_S = 0.5
 #: Seconds from TERM to KILL when the worker is gone.
 _FAREWELL_GRACE_S = 1.0
+_FENCE_NOTE = "its worker's lease was about to be over, and it is fenced"
 
 
 class Executor:
@@ -54,6 +55,8 @@ class Executor:
         self._poll.register(link.fileno(), self._wanted)
         self._waiting = Waiting()
         self._running = Running(self._poll)
+        #: What runs under a fence, by key.
+        self._fenced: dict[str, Execution] = {}
         self._is_ending = False
 
     def run(self) -> None:
@@ -74,6 +77,7 @@ class Executor:
             self._finish(execution)
         for execution in self._running.meet_deadlines():
             self._finish(execution)
+        self._meet_fences()
         if self._link.is_at_eof and not self._is_ending:
             self._begin_to_end()
         self._start_due()
@@ -89,6 +93,8 @@ class Executor:
         deadline = self._running.next_deadline()
         if deadline is not None:
             waits.append(deadline - clock.monotonic())
+        if self._fenced:
+            waits.append(min(map(self._fence, self._fenced.values())) - clock.monotonic())
         return max(min(waits), 0.0) if waits else -1
 
     def _hear(self, descriptor: int, events: int) -> None:
@@ -147,7 +153,10 @@ class Executor:
         now = clock.now().timestamp()
         if isinstance(launched, Launched):
             output = Output(self._output_bytes)
-            self._running.add(Execution(hold, launched.pid, launched.pipe, now, output))
+            execution = Execution(hold, launched.pid, launched.pipe, now, output)
+            self._running.add(execution)
+            if hold.ends_before_s is not None:
+                self._fenced[hold.key] = execution
             self._link.report(Started(hold.key, now, launched.pid))
             return
         self._waiting.ended(hold.key, monotonic=clock.monotonic())
@@ -167,8 +176,19 @@ class Executor:
         )
 
     def _finish(self, execution: Execution) -> None:
+        self._fenced.pop(execution.key, None)
         self._waiting.ended(execution.key, monotonic=clock.monotonic())
         self._link.report(execution.finished(clock.now().timestamp()))
+
+    def _fence(self, execution: Execution) -> float:
+        return self._waiting.fence_of(execution.hold)
+
+    def _meet_fences(self) -> None:
+        """End what would outlive its worker's lease: nobody may be sure any more that it runs."""
+        now = clock.monotonic()
+        for execution in [one for one in self._fenced.values() if self._fence(one) <= now]:
+            del self._fenced[execution.key]
+            self._running.end(execution, "interrupted", _FENCE_NOTE)
 
     def _begin_to_end(self) -> None:
         self._is_ending = True

@@ -30,6 +30,8 @@ class Hold:
         cwd: Where to start it; None for the executor's own directory.
         timeout_s: Seconds after which the command is ended as ``timed_out``; None for never.
         grace_s: Seconds from TERM to KILL whenever it has to be ended.
+        ends_before_s: It is ended, as ``interrupted``, so many seconds before its partition's
+            lease is over, and not started then; None for never.
     """
 
     key: str
@@ -41,6 +43,7 @@ class Hold:
     cwd: str | None
     timeout_s: float | None
     grace_s: float
+    ends_before_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Holds of ``partition`` may start before ``until``; the last one told is in force."""
+    """Holds of ``partition`` may start before ``until``; the last one told is in force.
+
+    Those that are fenced are ended some time before it.
+    """
 
     partition: str
     until: float

@@ -86,6 +86,10 @@ class Waiting:
         for place in self._needs_lease.pop(partition, ()):
             heappush(self._ready, place)
 
+    def fence_of(self, hold: Hold) -> float:
+        """Return until when a hold may start, and run if it is fenced (monotonic seconds)."""
+        return self._leases.get(hold.partition, float("-inf")) - (hold.ends_before_s or 0.0)
+
     def take(self, *, now: float, monotonic: float) -> Hold | None:
         """Return the hold to start at once, which counts as started; None if there is none.
 
@@ -98,7 +102,7 @@ class Waiting:
             _, hold = self._holds.get(place[2], (None, None))
             if hold is None:
                 continue
-            if monotonic < self._leases.get(hold.partition, float("-inf")):
+            if monotonic < self.fence_of(hold):
                 del self._holds[hold.key]
                 self._running.add(hold.key)
                 return hold

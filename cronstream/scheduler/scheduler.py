@@ -166,6 +166,8 @@ def row_of(job: Job, shard: int, revision: int) -> dict[str, Any]:
         "timeout_s": job.timeout_s,
         "delivery": job.delivery.value,
         "overlap": job.overlap.value,
+        "max_queue": job.max_queue,
+        "fence": job.fence,
         "missed_grace_s": job.missed_grace_s,
         "description": job.description,
         "revision": revision,

@@ -35,6 +35,7 @@ def to_hold(action: Hand) -> protocol.Hold:
         cwd=run.cwd,
         timeout_s=run.timeout_s,
         grace_s=run.grace_s,
+        ends_before_s=action.ends_before_s,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cronstream.core.crontab import MAX_BYTES, Cluster, Crontab, parse_crontab
-from cronstream.core.records import Backoff, Delivery, Job, RetryOn
+from cronstream.core.records import Backoff, Delivery, Job, Overlap, RetryOn
 from cronstream.errors import CrontabError
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,10 @@ jobs:
     backoff: {first: 5s, factor: 3, ceiling: 10m, jitter: 0.5}
     retry_on: {exit_statuses: [75, 1], timeouts: false}
     timeout: 30m
-    grace: 20
+    grace: 2
+    overlap: queue
+    max_queue: 7
+    fence: true
     env: {KEY: value, EMPTY: ""}
     cwd: /srv
     delivery: at_most_once
@@ -82,7 +85,10 @@ jobs:
         backoff=Backoff(first_s=5.0, factor=3.0, ceiling_s=600.0, jitter=0.5),
         retry_on=RetryOn(statuses=[1, 75], timeouts=False),
         timeout_s=1800.0,
-        grace_s=20.0,
+        grace_s=2.0,
+        overlap=Overlap.QUEUE,
+        max_queue=7,
+        fence=True,
         env={"KEY": "value", "EMPTY": ""},
         cwd="/srv",
         delivery=Delivery.AT_MOST_ONCE,
@@ -145,7 +151,32 @@ def test_a_word_that_yaml_1_1_takes_for_a_truth_value_is_text() -> None:
     ("line", "problem"),
     [
         ("max_atempts: 3", "column 5: job 'backup': key 'max_atempts' is not known; did you mean "),
-        ("overlap: skip", "column 5: job 'backup': key 'overlap' is not known; there are cluster,"),
+        ("shade: red", "column 5: job 'backup': key 'shade' is not known; there are cluster,"),
+        (
+            "overlpa: skip",
+            "column 5: job 'backup': key 'overlpa' is not known; did you mean 'overl",
+        ),
+        (
+            "overlap: forbid",
+            "column 14: job 'backup': overlap 'forbid' is not known; write 'allow', 'skip'",
+        ),
+        ("overlap: yes", "overlap 'yes' is not known"),
+        ("max_queue: 0", "column 16: job 'backup': max_queue 0 is too small; at least 1"),
+        ("max_queue: 10001", "max_queue 10001 is too large; at most 10000"),
+        (
+            "max_queue: 3",
+            "column 5: job 'backup': max_queue needs 'overlap: queue' beside it; add that",
+        ),
+        ("max_queue: 3\noverlap: skip", "max_queue needs 'overlap: queue' beside it"),
+        ("fence: 1", "column 12: job 'backup': fence 1 must be true or false"),
+        (
+            "fence: true",
+            "column 12: job 'backup': fence true leaves 3s of a lease of 6s for 'grace'",
+        ),
+        (
+            "grace: 3.5\nfence: true",
+            "column 12: job 'backup': grace 3.5s is too long for 'fence: true', which leaves 3s of",
+        ),
         ("max_attempts: 0", "column 19: job 'backup': max_attempts 0 is too small; at least 1"),
         ("max_attempts: 101", "max_attempts 101 is too large; at most 100"),
         ("max_attempts: 3.0", "max_attempts 3.0 must be a whole number"),
@@ -363,6 +394,38 @@ def test_what_is_no_crontab_is_refused_with_what_to_do(text: str, problem: str) 
 def test_a_key_of_the_defaults_that_is_wrong_is_told_once_and_not_for_each_job() -> None:
     [found] = problems(a_crontab(defaults="{timeout: never}"))
     assert found.startswith("line 3, column 21: defaults: timeout 'never' is no length of time")
+
+
+@pytest.mark.parametrize(("defaults", "line", "problem"), [
+    ("{overlap: queue}", "max_queue: 3", None),
+    ("{overlap: queue, max_queue: 3}", "overlap: skip", None),
+    ("{overlap: queue}", "overlap: allow\nmax_queue: 3", "job 'backup': max_queue needs"),
+    ("{max_queue: 3}", "overlap: queue", "column 12: defaults: max_queue needs"),
+    ("{fence: true, grace: 1s}", "", None),
+    ("{fence: true}", "", "column 19: defaults: fence true leaves 3s"),
+    ("{grace: 1s}", "fence: true", None),
+    ("{fence: true, grace: 1s}", "grace: 4s", "job 'backup': grace 4s is too long"),
+    ("{fence: true, grace: 1s}", "fence: false\ngrace: 1h", None),
+    ("{overlap: queue, timeout: never}", "max_queue: 3", "defaults: timeout"),
+])  # fmt: skip
+def test_what_a_job_says_has_to_go_with_its_defaults(
+    defaults: str, line: str, problem: str | None
+) -> None:
+    text = a_crontab(line, defaults=defaults)
+    if problem is None:
+        assert the_job(text).name == "backup"
+    else:
+        [found] = problems(text)
+        assert problem in found
+
+
+def test_how_long_a_fenced_jobs_grace_may_be_follows_from_the_lease() -> None:
+    text = a_crontab("fence: true\ngrace: 5s")
+    assert parse_crontab(text, lease_s=8.0).jobs[0].fence
+    with pytest.raises(CrontabError, match="which leaves 4s of a lease of 7s; shorten it"):
+        parse_crontab(text, lease_s=7.0)
+    with pytest.raises(CrontabError, match="needs more than a lease of 2s; raise CRONSTREAM_LEASE"):
+        parse_crontab(text, lease_s=2.0)
 
 
 # -- what we ship --------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from cronstream.core.codec import decode, encode
 from cronstream.core.crontab_change import Change, compare, describe
-from cronstream.core.records import Backoff, Delivery, Job, RetryOn
+from cronstream.core.records import Backoff, Delivery, Job, Overlap, RetryOn
 from tests.builders import NOON
 
 
@@ -54,6 +54,16 @@ def test_a_job_that_was_removed_before_is_added_when_it_comes_back() -> None:
         ({}, {"max_attempts": 3, "cwd": "/srv"}, "max_attempts 1 → 3, cwd none → '/srv'"),
         ({"timeout_s": 90.0}, {}, "timeout 1m30s → none"),
         ({}, {"grace_s": 3600.0}, "grace 10s → 1h"),
+        (
+            {},
+            {"overlap": Overlap.SKIP, "fence": True},
+            "overlap 'allow' → 'skip', fence false → true",
+        ),
+        (
+            {},
+            {"overlap": Overlap.QUEUE, "max_queue": 5},
+            "overlap 'allow' → 'queue', max_queue 100 → 5",
+        ),
         ({}, {"delivery": Delivery.AT_MOST_ONCE}, "delivery 'at_least_once' → 'at_most_once'"),
         (
             {"backoff": Backoff(first_s=5.0, factor=1.5, jitter=0.0)},

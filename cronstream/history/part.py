@@ -15,6 +15,7 @@ from cronstream.core.records import (
     Run,
     Settled,
     Skipped,
+    SkipReason,
     Started,
 )
 from cronstream.history.story import AttemptStory, LogKind, RunState
@@ -38,6 +39,7 @@ class Part:
     Attributes:
         state: None while this log has told nothing.
         blind: Whether the run was published before the window, so that the fold does not know it.
+        cancelled: Whether such a run was told to end, because a later one takes its place.
         claims: The claim of each attempt, as its worker names it.
     """
 
@@ -48,6 +50,7 @@ class Part:
     reason: str | None = None
     not_before: datetime | None = None
     blind: bool = False
+    cancelled: bool = False
     attempts: list[AttemptStory] = field(default_factory=list)
     claims: list[int] = field(default_factory=list)
 
@@ -93,6 +96,8 @@ class Part:
             self.reason = step.entry.reason.value
         elif step.end == "withdrawn":
             self.reason = "withdrawn"
+        elif self.state is RunState.SKIPPED:
+            self.reason = SkipReason.OVERLAP.value  # It had begun, and a later one replaced it.
         elif step.before is not None:
             self.reason = step.before.reason or None
 
@@ -102,10 +107,14 @@ class Part:
         """Take an entry of a run that the fold does not know: as if each of them counted."""
         self.blind = True
         if isinstance(entry, Settled):
-            self.state = RunState(entry.verdict.value)
+            self._guess_verdict(RunState(entry.verdict.value))
         elif self.state is None or not self.state.settled:
             self._guess_attempt(entry, where)
-            self._guess_state(entry)
+            self.cancelled |= isinstance(entry, Cancelled)
+            if self.cancelled and _is_end(entry):
+                self._guess_verdict(RunState.SKIPPED)
+            else:
+                self._guess_state(entry)
 
     def _guess_attempt(self, entry: Any, where: Where) -> None:
         match entry:
@@ -124,7 +133,7 @@ class Part:
 
     def _guess_state(self, entry: Any) -> None:
         match entry:
-            case Claimed() | Cancelled() if self.state is not RunState.RUNNING:
+            case Claimed() if self.state is not RunState.RUNNING:
                 self.state = RunState.CLAIMED
             case Started():
                 self.state = RunState.RUNNING
@@ -153,8 +162,12 @@ class Part:
         if not self._is_open or self.attempts[-1].worker != worker:
             return False
         self._lose(where)
-        self.state = RunState.QUEUED
+        self._guess_verdict(RunState.SKIPPED if self.cancelled else RunState.QUEUED)
         return True
+
+    def _guess_verdict(self, state: RunState) -> None:
+        self.state = state
+        self.reason = SkipReason.OVERLAP.value if state is RunState.SKIPPED else None
 
     def _guess_after(self, outcome: Outcome) -> RunState:
         if outcome in (Outcome.INTERRUPTED, Outcome.LOST):
@@ -228,6 +241,13 @@ class Part:
             same = (attempt.worker, self.claims[i]) == (entry.worker, entry.claim)
             if same and attempt.outcome is Outcome.LOST:
                 self.attempts[i] = replace(attempt, late=entry.outcome)
+
+
+def _is_end(entry: Any) -> bool:
+    """Whether a run that was told to end has ended by this entry, without success."""
+    if isinstance(entry, Finished):
+        return entry.outcome is not Outcome.SUCCEEDED
+    return isinstance(entry, Released)
 
 
 def _is_claimed(before: Glance | None, after: Glance | None) -> bool:

@@ -10,6 +10,7 @@ from cronstream.core.records import (
     Heartbeat,
     Lost,
     Outcome,
+    Overlap,
     Owned,
     Released,
     Run,
@@ -229,8 +230,38 @@ def test_being_asked_to_end_changes_no_state_yet() -> None:
     tape = a_tape()
     version = tape.first(a_run())
     tape.first(claimed(version))
-    tape.first(Cancelled(run=RUN, claim=version))
+    tape.first(Cancelled(run=RUN, version=version))
     assert tape.story(RUN).state is RunState.CLAIMED
+
+
+def test_a_run_that_was_replaced_is_skipped_when_it_has_ended() -> None:
+    tape = a_tape()
+    version = tape.first(a_run(overlap=Overlap.REPLACE))
+    claim = tape.first(claimed(version))
+    tape.first(started(version))
+    tape.first(Cancelled(run=RUN, version=claim))
+    tape.first(finished(RUN, version, outcome=Outcome.INTERRUPTED, signal=15))
+    story = tape.story(RUN)
+    assert (story.state, story.reason) == (RunState.SKIPPED, "overlap")
+    assert [attempt.outcome for attempt in story.attempts] == [Outcome.INTERRUPTED]
+
+
+def test_a_run_that_was_replaced_at_its_retries_is_skipped_on_both_logs() -> None:
+    tape = a_tape()
+    run = a_run(overlap=Overlap.REPLACE, max_attempts=2)
+    version = tape.first(run)
+    tape.first(claimed(version), started(version))
+    decided = tape.first(finished(RUN, version, outcome=Outcome.FAILED, exit_status=3))
+    second = tape.retry(run.derive(attempt=2, attempts_left=1))
+    waiting = tape.first(Forwarded(run=RUN, version=decided))
+    tape.first(Cancelled(run=RUN, version=waiting))
+    cancelled = tape.retry(Cancelled(run=RUN))
+    assert second < cancelled
+    assert tape.story(RUN).state is RunState.DECIDING
+    tape.first(Settled(run=RUN, verdict=Verdict.SKIPPED, attempt=2))
+    tape.retry(Forwarded(run=RUN, version=cancelled))
+    story = tape.story(RUN)
+    assert (story.state, story.reason) == (RunState.SKIPPED, "overlap")
 
 
 def test_a_withdrawn_run_gives_way_to_the_run_of_the_new_revision() -> None:

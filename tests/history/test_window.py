@@ -2,8 +2,10 @@
 
 from cronstream.core.records import (
     Attempt,
+    Cancelled,
     Claimed,
     Discarded,
+    Entry,
     Forwarded,
     Lost,
     Outcome,
@@ -97,6 +99,28 @@ def test_a_skip_of_an_unknown_run_is_told_with_its_reason() -> None:
     tape = a_tape()
     tape.first(Skipped(run=RUN, version=990, reason=SkipReason.OVERLAP))
     assert (tape.story(RUN).state, tape.story(RUN).reason) == (RunState.SKIPPED, "overlap")
+
+
+def test_an_unknown_run_that_was_replaced_is_skipped_when_it_has_ended() -> None:
+    ends: list[Entry] = [
+        finished(RUN, 990, outcome=Outcome.INTERRUPTED),
+        Released(run=RUN, claim=990, worker="w1"),
+        Lost(worker="w1", number=3),
+    ]
+    for end in ends:
+        tape = a_tape()
+        tape.first(Claimed(run=RUN, version=990, worker="w1", number=3))
+        tape.first(Cancelled(run=RUN, version=991))
+        assert tape.story(RUN).state is RunState.CLAIMED
+        tape.first(end)
+        assert (tape.story(RUN).state, tape.story(RUN).reason) == (RunState.SKIPPED, "overlap")
+
+
+def test_an_unknown_run_that_succeeds_all_the_same_has_succeeded() -> None:
+    tape = a_tape()
+    tape.first(Cancelled(run=RUN, version=991))
+    tape.first(finished(RUN, 990))
+    assert (tape.story(RUN).state, tape.story(RUN).reason) == (RunState.SUCCEEDED, None)
 
 
 def test_a_doubled_run_whose_original_is_before_the_window_does_not_undo_its_verdict() -> None:

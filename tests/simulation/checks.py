@@ -17,6 +17,7 @@ from cronstream.core.records import (
 )
 from cronstream.core.timeline import Revision, spans
 from tests.simulation.checks_of_losses import faults_of_losses
+from tests.simulation.checks_of_overlap import faults_of_cancelled, faults_of_overlap
 from tests.simulation.checks_of_starts import faults_of_starts
 from tests.simulation.folding import fold
 from tests.simulation.world import World
@@ -60,6 +61,8 @@ def broken_promises(world: World) -> list[str]:
         *faults_of_losses(world, [*first, *later]),
         *_gave_way(world, set().union(*(folded.too_late for folded in (*first, *later)))),
         *faults_of_starts(world, {run for run, story in stories.items() if story.final}),
+        *faults_of_overlap(world, _skipped_for_overlap([folded.ledger for folded in first])),
+        *(fault for one in (*first, *later) for fault in faults_of_cancelled(world, one.last)),
     ]
 
 
@@ -138,6 +141,15 @@ def _skipped_by(news: SkipNews, due: set[tuple[str, datetime]]) -> list[str]:
     ]
 
 
+def _skipped_for_overlap(ledgers: list[Ledger]) -> set[str]:
+    return {
+        news.run.id
+        for ledger in ledgers
+        for news in ledger.news
+        if not isinstance(news, SkipNews) and news.text == "skipped (overlap)"
+    }
+
+
 def _live(ledgers: list[Ledger]) -> Iterator[str]:
     for ledger in ledgers:
         for live in ledger.live.values():
@@ -213,4 +225,4 @@ def _gave_way(world: World, too_late: set[str]) -> Iterator[str]:
     """Rule 13: at_most_once: what was asked to give way before its `Started` never starts."""
     for start in world.starts:
         if start.key in too_late and not start.retry:
-            yield f"at_most_once, and started after it was asked to give way: {start.key}"
+            yield f"started after it was asked to give way: {start.key}"

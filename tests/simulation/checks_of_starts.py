@@ -50,17 +50,30 @@ def _of_two(world: World, before: Start, after: Start) -> Iterator[str]:
     if once and before.outcome is not Outcome.FAILED:
         yield f"at_most_once, yet started again: {run.id} after it {before.outcome}"
     done = before.outcome is Outcome.SUCCEEDED
-    if done and not _was_silent(world, before, after, or_dead=True):
+    if done and not was_silent(world, before, after.at, or_dead=True):
         yield f"started again after it succeeded: {run.id} attempt {run.attempt}"
     if before.run.attempt >= run.attempt:
         yield f"attempt {run.attempt} started after attempt {before.run.attempt}: {run.id}"
     if before.end is None or before.end > after.at + 0.001:
         world.count["overlaps"] += 1
-        if not _was_silent(world, before, after):
+        if not may_outlive(world, before, after.at):
             yield f"attempts {before.run.attempt} and {run.attempt} at once: {run.id}"
 
 
-def _was_silent(world: World, before: Start, after: Start, *, or_dead: bool = False) -> bool:
+def may_outlive(world: World, before: Start, until: float) -> bool:
+    """Whether a command may run on beside what was started when its worker was taken for lost.
+
+    A fenced one may only if its executor was stopped: that is all that keeps it from being ended.
+    """
+    if not was_silent(world, before, until):
+        return False
+    return not before.run.fence or any(
+        process == before.worker and start <= until and before.at <= end
+        for process, start, end in world.stopped
+    )
+
+
+def was_silent(world: World, before: Start, until: float, *, or_dead: bool = False) -> bool:
     """Whether the first one's worker was cut off or stopped for about a lease meanwhile.
 
     What it started when it had been silent for longer than the fence nothing explains.
@@ -72,7 +85,7 @@ def _was_silent(world: World, before: Start, after: Start, *, or_dead: bool = Fa
         if process == before.worker and (or_dead or end < _FOR_EVER)
     ]
     may_start = any(before.at <= start + fence + 0.05 for start, _ in spans)
-    return may_start and silence(spans, before.at - lease, after.at) >= about_a_lease(world)
+    return may_start and silence(spans, before.at - lease, until) >= about_a_lease(world)
 
 
 def about_a_lease(world: World) -> float:

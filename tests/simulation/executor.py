@@ -80,7 +80,9 @@ class SimExecutor:
                 assert_never(never)
 
     def die(self) -> None:
-        """The worker has gone: every command is ended."""
+        """The worker has gone, or the executor itself: every command is ended."""
+        if self.dead:
+            return
         self.dead = True
         for start in self.running.values():
             start.end, start.outcome = self.loop.now, Outcome.LOST
@@ -89,9 +91,9 @@ class SimExecutor:
         """Whether a key is new to it: each is taken once, however often it is told."""
         return key not in self.holds and key not in self.running and key not in self.gone
 
-    def has_lease(self, partition: int) -> bool:
-        """Whether attempts of a partition may start now."""
-        return self.worker.mono() < self._leases.get(partition, _NEVER)
+    def has_lease(self, partition: int, before_s: float = 0.0) -> bool:
+        """Whether attempts of a partition may start now, or go on if they are fenced."""
+        return self.worker.mono() + before_s < self._leases.get(partition, _NEVER)
 
     def _hold(self, hand: Hand) -> None:
         if not self.takes(hand.key):
@@ -121,7 +123,7 @@ class SimExecutor:
         for key, hand in sorted(self.holds.items(), key=lambda item: item[1].run.not_before):
             if hand.run.not_before > now or len(self.running) >= self.world.slots:
                 break
-            if key in self._may_go and self.has_lease(hand.partition):
+            if key in self._may_go and self.has_lease(hand.partition, hand.ends_before_s or 0.0):
                 self._start(key, hand)
 
     def _start(self, key: str, hand: Hand) -> None:
@@ -132,10 +134,27 @@ class SimExecutor:
         self.loop.at(end, partial(self._over, key, start))
         self._report(partial(self.worker.member.started, key, self.worker.wall(), 1))
         self.worker.step("started")
+        if hand.ends_before_s is not None:
+            self._fence(key, start, hand)
 
-    def _over(self, key: str, start: Start) -> None:
+    def _fence(self, key: str, start: Start, hand: Hand) -> None:
+        """End a fenced command at its time, with its whole grace, or look again at the next."""
+        if self.running.get(key) is not start or self.dead:
+            return
+        if self.has_lease(hand.partition, hand.ends_before_s or 0.0):
+            until = self._leases[hand.partition] - (hand.ends_before_s or 0.0)
+            again = max(until - self.worker.mono(), 0.001)
+            self.loop.at(self.loop.now + again, partial(self._fence, key, start, hand))
+        elif self.loop.now < self.paused_until:
+            self.loop.at(self.paused_until, partial(self._fence, key, start, hand))
+        else:
+            self.world.count["fenced"] += 1
+            end = self.loop.now + hand.run.grace_s
+            self.loop.at(end, partial(self._over, key, start, Outcome.INTERRUPTED))
+
+    def _over(self, key: str, start: Start, outcome: Outcome | None = None) -> None:
         if self.running.get(key) is start and not self.dead:
-            self._finish(key, start.outcome, None)
+            self._finish(key, outcome or start.outcome, None)
 
     def _end(self, key: str, outcome: Outcome, note: str) -> None:
         if key in self.running:

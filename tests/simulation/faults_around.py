@@ -29,7 +29,7 @@ def _taken_again(executor: SimExecutor, key: str) -> bool:
 
 
 @fault("6: an executor starts without a lease", SimExecutor, "has_lease")
-def _no_lease_needed(_executor: SimExecutor, _partition: int) -> bool:
+def _no_lease_needed(_executor: SimExecutor, _partition: int, _before_s: float = 0.0) -> bool:
     return True
 
 

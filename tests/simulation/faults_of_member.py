@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from cronstream.core.ledger.actions import Go, Hand, Lease, Publish, key_of
-from cronstream.core.ledger.member import Holding, Member
+from cronstream.core.ledger.holder import Holding
+from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.owner import Owner
 from cronstream.core.ledger.state import LiveRun
 from cronstream.core.records import (

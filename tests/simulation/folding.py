@@ -6,8 +6,16 @@ from datetime import datetime
 
 from cronstream.core.ledger.actions import key_of
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.state import SkipNews, State
-from cronstream.core.records import Delivery, Entry, Finished, Lost, Released, Started, Withdrawal
+from cronstream.core.ledger.state import Effect, SkipNews, State, starts_after_word
+from cronstream.core.records import (
+    Cancelled,
+    Entry,
+    Finished,
+    Lost,
+    Released,
+    Started,
+    Withdrawal,
+)
 from tests.simulation.log import Log
 
 #: What the holder of a claim says, and names its claim by.
@@ -35,8 +43,10 @@ class Folded:
     Attributes:
         losses: Every worker that was taken for lost.
         late: How many entries of lost workers, about what they had lost, were refused.
-        too_late: at_most_once: claims whose `Started` came when they were to give way.
+        too_late: Claims whose `Started`, which their start waits for, came when they were to
+            give way.
         faults: A sentence for each broken rule.
+        last: Of runs that were cancelled while attempts were made from here, the last attempt.
     """
 
     ledger: Ledger
@@ -44,6 +54,7 @@ class Folded:
     late: int = 0
     too_late: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
+    last: dict[str, int] = field(default_factory=dict)
     _taken_away: set[tuple[str, str]] = field(default_factory=set)
     _revisions: defaultdict[str, list[tuple[int, datetime]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -58,6 +69,7 @@ class Folded:
         for entry in entries:
             self._look_at(entry)
         ledger.take(offset, at, entries)
+        self._note_last(entries)
         for kind, number in late.items():
             self.late += number
             if ledger.refused[kind] - before[kind] < number:
@@ -68,6 +80,12 @@ class Folded:
                 self._taken_away |= {(worker, key) for key in keys}
         if not ledger.retry:
             self._look_at_queue(said)
+
+    def _note_last(self, entries: list[Entry]) -> None:
+        for run in (entry.run for entry in entries if isinstance(entry, Cancelled)):
+            live = self.ledger.live.get(run)
+            if live is not None and live.cancelled and live.effect is not Effect.CANCEL:
+                self.last.setdefault(run, live.run.attempt)
 
     def _keys(self, worker: str) -> frozenset[str]:
         live = self.ledger.live
@@ -83,13 +101,13 @@ class Folded:
         )
 
     def _look_at(self, entry: Entry) -> None:
-        """Rule 13: at_most_once does not start once it was asked to give way."""
+        """Rule 13: what says `Started` first does not start once it was asked to give way."""
         if isinstance(entry, Withdrawal):
             self._revisions[entry.job].append((entry.revision, entry.effective_from))
         if not isinstance(entry, Started):
             return
         live = self.ledger.live.get(entry.run)
-        if live is None or live.run.delivery != Delivery.AT_MOST_ONCE:
+        if live is None or not starts_after_word(live.run, retry=self.ledger.retry):
             return
         if live.state is not State.CLAIMED:
             return

@@ -147,6 +147,7 @@ class Trouble:
             until = process.paused_until = max(process.paused_until, self.loop.now + self._long())
             if isinstance(process, SimWorker) and self.dice.random() < 0.5:
                 process.executor.paused_until = until
+                self.world.stopped.append((process.id, self.loop.now, until))
             self._silence(process, until)
 
     def _silence(self, process: Process, until: float) -> None:

@@ -10,7 +10,7 @@ from cronstream.core import naming
 from cronstream.core.codec import decode_entries, encode_entries
 from cronstream.core.cursor import Cursor
 from cronstream.core.ledger.actions import Hand, Timing
-from cronstream.core.records import Backoff, Cause, Delivery, Discarded, Job, Outcome, Run
+from cronstream.core.records import Backoff, Cause, Delivery, Discarded, Job, Outcome, Overlap, Run
 from tests.simulation.client import Client
 from tests.simulation.executor import Start
 from tests.simulation.group import Group
@@ -55,6 +55,7 @@ class World:
         ill_timed: Share of the steps of a process at which it is struck.
         struck_at: A step at which it is struck more often; when it concerns a record, at one of
             `struck_kind`.
+        stopped: Process id, from and to, of each time in which an executor was stopped too.
         outages: From and to of each time in which nobody reaches the broker.
         slowest_s: The longest that a message takes when nothing is wrong.
     """
@@ -74,6 +75,7 @@ class World:
         self.count: Counter[str] = Counter()
         self.starts: list[Start] = []
         self.silences: list[tuple[str, float, float]] = []
+        self.stopped: list[tuple[str, float, float]] = []
         self.outages: list[tuple[float, float]] = []
         self.cursors: list[Cursor] = []
         self.topics = Topics(self.loop, dice.choice((2, 3)))
@@ -120,6 +122,10 @@ class World:
             backoff=Backoff(first_s=dice.choice((0.0, 0.5, 2.0)), ceiling_s=3.0),
             delivery=Delivery.AT_MOST_ONCE if once else Delivery.AT_LEAST_ONCE,
             missed_grace_s=dice.choice((2.0, 300.0)),
+            overlap=dice.choice((Overlap.ALLOW, *Overlap)),
+            max_queue=dice.choice((1, 3, 100)),
+            fence=dice.random() < 0.3,
+            grace_s=dice.choice((0.0, 0.5, 0.9)),
         )
 
     # -- what processes ask of it ---------------------------------------------------------
@@ -190,6 +196,10 @@ class World:
             max_attempts=job.max_attempts,
             backoff=job.backoff,
             delivery=job.delivery,
+            overlap=job.overlap,
+            max_queue=job.max_queue,
+            fence=job.fence,
+            grace_s=job.grace_s,
             cause=Cause.RUN_NOW,
             number=number,
         )

@@ -1,0 +1,79 @@
+"""What was started of jobs whose runs may not overlap (rule 17)."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import groupby, pairwise
+
+from cronstream.core.records import Outcome, Overlap
+from tests.simulation.checks_of_starts import may_outlive, was_silent
+from tests.simulation.executor import Start
+from tests.simulation.world import TROUBLE_S, World
+
+#: After the trouble, whoever was stopped or cut off has come back and read everything.
+_BACK_S = 12.0
+
+
+def faults_of_overlap(world: World, skipped: set[str]) -> Iterator[str]:
+    """Yield where runs of a job overlapped, or took a wrong turn.
+
+    Args:
+        world: Whose commands.
+        skipped: Ids of the runs that were skipped because of their overlap policy.
+    """
+    world.count["skipped for overlap"] += len(skipped)
+    jobs: defaultdict[str, list[Start]] = defaultdict(list)
+    for start in world.starts:
+        jobs[start.run.job].append(start)
+        policy = start.run.overlap
+        if start.run.id in skipped:
+            world.count["replaced"] += 1
+            if policy is not Overlap.REPLACE:
+                yield f"begun, and yet skipped ({policy}): {start.run.id}"
+            elif start.outcome is Outcome.SUCCEEDED and not _was_lost(world, start):
+                yield f"succeeded, and yet skipped: {start.run.id}"
+    for job, starts in jobs.items():
+        policy = world.file[job].overlap
+        if policy is not Overlap.ALLOW:
+            yield from _of_job(world, starts)
+        if policy is Overlap.QUEUE:
+            yield from _out_of_order(starts)
+
+
+def _was_lost(world: World, start: Start) -> bool:
+    """Whether its worker may have been lost before its word came through that it succeeded."""
+    end = start.at if start.end is None else start.end
+    return was_silent(world, start, end + 2 * world.timing.lease_s, or_dead=True)
+
+
+def _of_job(world: World, starts: list[Start]) -> Iterator[str]:
+    for i, after in enumerate(starts):
+        for before in starts[:i]:
+            both = before.run.id != after.run.id
+            if both and (before.end is None or before.end > after.at + 0.001):
+                world.count["two runs at once"] += 1
+                if not may_outlive(world, before, after.at):
+                    yield f"at once: {before.run.id} and {after.run.id} at {after.at:.3f}"
+    runs = [run for run, _ in groupby(start.run.id for start in starts)]
+    for run in {run for run in runs if runs.count(run) > 1}:
+        yield f"others began between its attempts: {run}"
+
+
+def _out_of_order(starts: list[Start]) -> Iterator[str]:
+    firsts = {start.run.id: start for start in reversed(starts)}
+    calm = [s for s in starts if firsts[s.run.id] is s and s.at > TROUBLE_S + _BACK_S]
+    for before, after in pairwise(calm):
+        if before.run.not_before > after.run.not_before:
+            yield f"out of order: {before.run.id} before {after.run.id}"
+
+
+def faults_of_cancelled(world: World, last: dict[str, int]) -> Iterator[str]:
+    """Yield what was made again though it was cancelled.
+
+    Args:
+        world: Whose commands.
+        last: The attempt of each cancelled run that was the last to be made.
+    """
+    world.count["cancelled"] += len(last)
+    for start in world.starts:
+        if start.run.attempt > last.get(start.run.id, start.run.attempt):
+            yield f"cancelled, yet attempt {start.run.attempt} was made: {start.run.id}"

@@ -18,8 +18,10 @@ from cronstream.core.records import (
     Run,
     Settled,
     Skipped,
+    SkipReason,
     Started,
     Verdict,
+    Withdrawal,
 )
 from tests.builders import a_run, at
 from tests.ledger_builders import beat, due, finished
@@ -180,6 +182,54 @@ def test_a_job_whose_lines_do_not_move_costs_nothing() -> None:
     worker.settle()
 
     assert not worker.member.ledgers[0].stirred
+
+
+def test_a_job_is_judged_again_only_when_all_that_was_asked_is_read_back() -> None:
+    worker, [first, second, third] = with_runs(SKIP, 0, 5, 5.5)
+    let_start(worker, first)
+    worker.wake(6)
+    one, other = worker.appended(Skipped)
+    worker.unsent.clear()
+    assert [one.run, other.run] == [second.id, third.id]
+    worker.log(one)
+    worker.wake()
+    worker.log(due(7, overlap=SKIP))
+    worker.log(Skipped(run="other@2026-01-01T12:00:00Z", version=3, reason=SkipReason.OVERLAP))
+    worker.wake(1)
+    assert not worker.appended(Skipped)
+    worker.log(other)
+    worker.wake()
+
+    assert [entry.run for entry in worker.appended(Skipped)] == [due(7).id]
+
+
+def test_lines_of_one_job_are_not_stirred_by_another() -> None:
+    worker, _ = with_runs(QUEUE, 100)
+    worker.log(Withdrawal(job="other", revision=1, effective_from=at(0)))
+    ledger = worker.member.ledgers[0]
+    worker.wake()
+    ledger.stirred.clear()
+    worker.log(due(0, job="other"))
+    worker.settle()
+    [hand] = worker.of(Hand)
+    report_started(worker, hand.key)
+    end(worker, hand.key)
+
+    assert not ledger.stirred
+    assert list(ledger.lines) == ["backup"]
+
+
+def test_what_has_ended_is_not_handed_over_at_a_barrier_that_comes_before_its_end() -> None:
+    worker, [run] = with_runs(QUEUE, 0)
+    key = let_start(worker, run)
+    worker.flush()
+    worker.member.finished(key, finished(run, int(key.rpartition("#")[2])))
+    worker.member.revoked()
+    worker.member.actions.clear()
+    worker.assign(0)
+    worker.flush()
+
+    assert len(worker.of(Hand)) == 1
 
 
 # -- skip ------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ class Lines:
 
     ledger: Book
     #: What was asked of the log and not yet read back, by job: until then it is not judged again.
-    _asked: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
+    _asked: dict[str, set[tuple[str, int | None]]] = field(default_factory=dict)
     #: When something in a line becomes due, and whose.
     _alarms: list[tuple[datetime, str]] = field(default_factory=list)
 
@@ -110,8 +110,7 @@ class Lines:
         if len(due) < len(line):
             heappush(self._alarms, (line[len(due)].run.not_before, job))
         for move in moves(due, self.ledger.begun_of(job)) if due else ():
-            version = -1 if move.version is None else move.version
-            self._asked.setdefault(job, set()).add((move.run, version))
+            self._asked.setdefault(job, set()).add((move.run, move.version))
             yield move
 
     def answered(self, run: str, version: int | None) -> None:
@@ -119,10 +118,7 @@ class Lines:
         if not self._asked:
             return
         job = run.partition("@")[0]
-        asked = self._asked.get(job)
-        if asked is None or version is None:
-            return
+        asked = self._asked.get(job, set())
         asked.discard((run, version))
-        if not asked:
-            del self._asked[job]
+        if not asked and self._asked.pop(job, None) is not None:
             self.ledger.stirred.add(job)

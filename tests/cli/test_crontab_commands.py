@@ -117,6 +117,7 @@ def test_jobs_as_json_have_every_setting_with_its_default() -> None:
     assert hourly["retry_on"] == {"statuses": None, "timeouts": True}
     assert berlin["command"] == ["echo", "a\tb"]
     assert berlin["env"] == {"KEY": "value"}
+    assert (berlin["overlap"], berlin["max_queue"], berlin["fence"]) == ("allow", 100, False)
     assert not {"effective_from", "removed"} & hourly.keys()
 
 

@@ -18,6 +18,7 @@ from cronstream.core.records import (
     Outcome,
     Run,
     Skip,
+    Skipped,
     SkipReason,
     Started,
     Withdrawal,
@@ -150,6 +151,15 @@ def test_a_skipped_span_is_one_row(broker: FakeBroker, command: Command) -> None
     assert "skipped (missed, 3 due times)" in command("runs", *SINCE).stdout
     shown = command("show", "backup@2026-01-01T12:01:00Z")
     assert "skipped (missed, 3 due times)" in shown.stdout
+
+
+def test_a_run_that_was_skipped_for_another_says_so(broker: FakeBroker, command: Command) -> None:
+    announce(broker)
+    version = broker.log("backup", a_run(), when=at(-30))
+    skipped = Skipped(run=RUN, version=version, reason=SkipReason.OVERLAP)
+    broker.log("backup", skipped, when=at(0))
+    assert "skipped (overlap)" in command("runs", *SINCE).stdout
+    assert "skipped (overlap)" in command("show", RUN).stdout
 
 
 def test_a_broker_on_which_nothing_has_run_is_no_error() -> None:

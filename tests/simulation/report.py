@@ -8,6 +8,7 @@ from tests.simulation.trouble import BLOWS, STEPS, kinds
 
 _BECAME = ("due times", "succeeded", "discarded", "skipped", "no verdict", "starts", "overlaps")
 _LOST = ("lost workers", "woke past its lease", "late entries refused")
+_OVERLAP = ("skipped for overlap", "cancelled", "replaced", "two runs at once", "fenced")
 _IN_THE_WORLD = ("process starts", "rebalances", "doubled sends", "published again")
 
 
@@ -16,6 +17,7 @@ def table_of_counts(count: Counter[str]) -> Iterator[str]:
     for title, names in (
         ("what became of runs", _BECAME),
         ("workers taken for lost", _LOST),
+        ("runs that may not overlap, and fenced commands", _OVERLAP),
         ("trouble", (*kinds(), *_IN_THE_WORLD)),
     ):
         yield title

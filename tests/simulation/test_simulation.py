@@ -67,6 +67,7 @@ def test_a_world_sees_every_kind_of_trouble_and_verdict(seen_in_all: list[Seen])
     expected = ["crash", "cut", "drain", "edit", "outage", "pause", "run now", "doubled sends"]
     expected += ["succeeded", "discarded", "skipped", "lost workers", "rebalances"]
     expected += ["woke past its lease", "late entries refused"]
+    expected += ["skipped for overlap", "replaced", "cancelled", "fenced"]
     assert [kind for kind in expected if not count[kind]] == []
     assert not count["no verdict"]
 

@@ -7,6 +7,9 @@ from datetime import datetime
 from cronstream.core.ledger.state import KEEP, LONG_AGO, Beat, LiveRun, Mark, News, SkipNews, State
 from cronstream.core.records import Overlap, Run, Verdict, format_clock
 
+#: Most runs may overlap: to ask the class each time would take as long as all else (Python 3.11).
+_ALLOW = Overlap.ALLOW
+
 
 class Book:
     """What a ledger has written down.
@@ -66,7 +69,7 @@ class Book:
 
     def is_judged(self, live: LiveRun) -> bool:
         """Whether the overlap policy says when it begins; on a retry log every run has begun."""
-        return live.run.overlap is not Overlap.ALLOW and not live.begun and not self.retry
+        return live.run.overlap is not _ALLOW and not live.begun and not self.retry
 
     def stir(self, job: str) -> None:
         """Have the owner judge a job again, if any of its runs is in a line."""
@@ -106,16 +109,21 @@ class Book:
         run_id, job = live.run.id, live.run.job
         self.live[run_id] = live
         self._of_job.setdefault(job, set()).add(run_id)
-        if live.state is State.QUEUED and self.is_judged(live):
-            self.lines.setdefault(job, set()).add(run_id)
-        elif live.state is State.QUEUED:
-            heapq.heappush(self.waiting, (live.run.not_before, live.version, run_id))
+        if live.state is State.QUEUED:
+            self._wait(live)
         elif live.state is State.DECIDING:
             self.deciding[run_id] = live.version
         elif live.holder is not None:
             self.held.setdefault(live.holder, set()).add(run_id)
         if self.lines:
             self.stir(job)
+
+    def _wait(self, live: LiveRun) -> None:
+        run = live.run
+        if self.is_judged(live):
+            self.lines.setdefault(run.job, set()).add(run.id)
+        else:
+            heapq.heappush(self.waiting, (run.not_before, live.version, run.id))
 
     def unindex(self, run_id: str) -> None:
         """Forget what a run is waiting for; before it changes."""

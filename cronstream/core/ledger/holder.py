@@ -86,7 +86,10 @@ class Holder:
         return live is not None and live.state is State.RUNNING
 
     def _standing(self, partition: int, key: str) -> LiveRun | None:
-        run_id, claim = run_and_claim(key)
+        return self._mine(partition, *run_and_claim(key))
+
+    def _mine(self, partition: int, run_id: str, claim: int) -> LiveRun | None:
+        """Return the run on which this claim of its own stands."""
         live = self.ledgers[partition].live.get(run_id)
         if live and live.held and (live.holder, live.claim) == (self.me, claim):
             return live

@@ -37,6 +37,9 @@ from cronstream.core.records import (
     Withdrawal,
 )
 
+#: Entries after which what is held may be held no longer, or may have to give way.
+_UNSETTLING = (Lost, Withdrawal, Skipped, Cancelled)
+
 
 class Member(Holder):
     """A worker of one role of one cluster.
@@ -121,11 +124,10 @@ class Member(Holder):
             elif isinstance(entry, Started | Finished | Released):
                 if entry.worker == self.me:
                     self._read_back(partition, entry)
-            elif isinstance(entry, Lost | Withdrawal):
+            elif isinstance(entry, _UNSETTLING):
                 self._unsettled.add(partition)
-            elif isinstance(entry, Skipped | Cancelled):
-                self._unsettled.add(partition)
-                self._answered(partition, entry)
+                if isinstance(entry, Skipped | Cancelled) and partition in self.owners:
+                    self.owners[partition].lines.answered(entry.run, entry.version)
 
     def _hear(
         self, partition: int, entry: Heartbeat | Claimed | Owned, at: datetime, mono: float
@@ -138,15 +140,11 @@ class Member(Holder):
         self.pulse.read_back(partition, entry.number)
         if isinstance(entry, Claimed):
             self._take_over(partition, entry.run, entry.version)
-            self._answered(partition, entry)
+            if owner is not None:
+                owner.lines.answered(entry.run, entry.version)
         elif isinstance(entry, Owned) and owner is not None and owner.awaits(entry.number):
             owner.pass_barrier(at, mono)
             self._take_over_all(partition)
-
-    def _answered(self, partition: int, entry: Claimed | Skipped | Cancelled) -> None:
-        owner = self.owners.get(partition)
-        if owner is not None:
-            owner.lines.answered(entry.run, entry.version)
 
     def _take_over_all(self, partition: int) -> None:
         """Hand over what the state at the barrier says is this worker's (rule 4)."""
@@ -162,7 +160,7 @@ class Member(Holder):
             return
         key = key_of(run_id, claim)
         is_new = self.claiming.pop(key, None) is not None
-        live = self._standing(partition, key)
+        live = self._mine(partition, run_id, claim)
         if live is None or key in self.holding:
             return
         # Only a run that may not overlap was claimed and started in one go, and never handed over.
@@ -172,7 +170,7 @@ class Member(Holder):
         told = begins or owner.ledger.is_judged(live)
         go = begins or not (told or live.run.delivery is Delivery.AT_MOST_ONCE)
         self.holding[key] = Holding(partition, live.run, go, told=told)
-        fence = self.timing.fence_of(live.run)
+        fence = self.timing.fence_of(live.run) if live.run.fence else None
         self.actions.append(Hand(key, partition, live.run, go, fence))
         if not (go or told):
             heapq.heappush(self._unstarted, (live.run.not_before, key))

@@ -14,6 +14,8 @@ from tests.simulation.scale import scaled_down
 from tests.simulation.world import World
 
 _SEEDS = 30
+#: The seeds in which a planted fault has been seen lie below this.
+_SEEDS_FOR_A_FAULT = 200
 #: As much as `BEHIND` is for the fold's real spans.
 _BEHIND = timedelta(seconds=20)
 
@@ -47,7 +49,7 @@ _PLANTED = (
 @pytest.mark.parametrize("fault", _PLANTED)
 def test_a_planted_fault_is_found(fault: str) -> None:
     with planted(fault), scaled_down():
-        for seed in range(_SEEDS):
+        for seed in range(_SEEDS_FOR_A_FAULT):
             world = World(seed)
             world.run()
             findings, _ = audit_world(world, in_pieces=False)

@@ -94,5 +94,5 @@ _later_attempt = Ledger._later_attempt
 
 
 @fault("8: a fence ends nothing", Timing, "fence_of")
-def _no_fence(_timing: Timing, _run: Run) -> float | None:
+def _no_fence(_timing: Timing, _run: Run) -> Any:
     return None

@@ -30,14 +30,12 @@ class Timing:
         """The longest grace with `fence`: two heartbeats may go wrong, and KILL is in time."""
         return self.lease_s - 3 * self.beat_s
 
-    def fence_of(self, run: Run) -> float | None:
-        """Return how long before starts are over, in its partition, a command is ended.
+    def fence_of(self, run: Run) -> float:
+        """Return how long before starts are over, in its partition, a fenced command is ended.
 
         From a heartbeat to TERM it is then the lease less the grace and one heartbeat, or the
-        fence, if that is less (rule 8); None without `fence`.
+        fence, if that is less (rule 8).
         """
-        if not run.fence:
-            return None
         grace_s = min(run.grace_s, max(0.0, self.longest_fenced_grace_s))
         return max(0.0, self.fence_s - (self.lease_s - grace_s - self.beat_s))
 

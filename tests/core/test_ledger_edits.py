@@ -6,7 +6,7 @@ import pytest
 
 from cronstream.core.due import REACH
 from cronstream.core.ledger.state import LONG_AGO, WINDOW, Effect, Mark, SkipNews, State
-from cronstream.core.records import Delivery, Outcome, Verdict, Withdrawal
+from cronstream.core.records import Delivery, Outcome, Overlap, Verdict, Withdrawal
 from cronstream.settings import Settings
 from tests.builders import NOON, a_run, at
 from tests.ledger_builders import Told, a_skip, due, finished, released, started
@@ -253,6 +253,16 @@ def test_at_most_once_that_was_to_start_and_is_lost_is_discarded_whatever_the_ed
 
     assert (told.live.effect, told.live.successor) == (Effect.DISCARD, None)
     assert told.live.run.revision == 1
+
+
+def test_what_may_not_overlap_and_was_lost_after_its_start_stands_whatever_the_edit() -> None:
+    told, run = Told(), due(40, overlap=Overlap.SKIP)
+    told.tell(run)
+    told.start(run)
+    told.lose()
+    told.edit(2, 30)
+
+    assert (told.live.run.revision, told.live.run.attempt, told.verdicts) == (1, 2, [])
 
 
 def test_at_most_once_that_was_asked_and_lost_never_started_so_it_gives_way() -> None:

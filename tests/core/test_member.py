@@ -693,7 +693,16 @@ def test_an_outage_makes_nobody_lost() -> None:
     assert not worker.appended(Lost)
     assert not silent_for(worker, 5.5)
 
-    assert silent_for(worker, 1.0)
+    assert silent_for(worker, 2.0)
+
+
+def test_a_silence_that_ends_in_an_outage_makes_nobody_lost_before_the_log_goes_on() -> None:
+    worker = judge()
+    silent_for(worker, 4.0)
+    for _ in range(5):
+        worker.wake(0.5)
+
+    assert not worker.appended(Lost)
 
 
 def test_a_worker_does_not_judge_itself() -> None:

@@ -217,7 +217,9 @@ class Ledger(Intake):
             return
         self.say(live.run, attempt.outcome.value, f"{describe(attempt)}; it is made again")
         live.run = following.derive(attempt=run.attempt + 1, attempts=live.run.attempts)
-        live.begun, live.asked, live.successor = True, False, None
+        # Its command may have run, so no later word can take that back: `Started` may come first.
+        live.begun = live.begun_before = True
+        live.asked, live.successor = False, None
         self.queue(live)
 
     def _lost(self, entry: Lost) -> None:

@@ -137,7 +137,9 @@ class Member(Holder):
             owner.hear(entry.worker, mono)
         if entry.worker != self.me:
             return
-        self.pulse.read_back(partition, entry.number)
+        sent = self.pulse.read_back(partition, entry.number)
+        if owner is not None:
+            owner.came_back(sent)
         if isinstance(entry, Claimed):
             self._take_over(partition, entry.run, entry.version)
             if owner is not None:

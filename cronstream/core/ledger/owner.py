@@ -38,6 +38,8 @@ class Owner:
         barrier: When it was read back (monotonic seconds); None until then.
         owned_at: When it was appended, by the log's clock.
         contact: When the last entry of this worker's own was read back.
+        judging_at: When the last of its heartbeats that was read back had been sent: the time by
+            which leases are judged.
         resumed: When reading back last began, or began again after silence.
         heard: When the last heartbeat of each worker was read.
         lines: What it does about runs that may not overlap.
@@ -52,6 +54,7 @@ class Owner:
     barrier: float | None = None
     owned_at: datetime | None = None
     contact: float = _NEVER
+    judging_at: float = _NEVER
     resumed: float = _NEVER
     heard: dict[str, float] = field(default_factory=dict)
     lines: Lines = field(init=False)
@@ -79,13 +82,17 @@ class Owner:
                 self.resumed = mono
             self.contact = mono
 
+    def came_back(self, sent: float) -> None:
+        """Note that an own heartbeat was read back; what came before its sending, too, has been."""
+        self.judging_at = max(self.judging_at, sent)
+
     def awaits(self, number: int) -> bool:
         """Whether `Owned` with this number is the barrier: the first time, it may come doubled."""
         return self.barrier is None and number == self.number
 
     def pass_barrier(self, at: datetime, mono: float) -> None:
         """The own `Owned` was read back."""
-        self.barrier = self.resumed = mono
+        self.barrier = self.resumed = self.judging_at = mono
         self.owned_at = at
         self.lines.begin()
 
@@ -142,7 +149,7 @@ class Owner:
         """Yield the holders whose lease is over (rule 7).
 
         The clock of leases stands still while this worker's own heartbeats do not come back: an
-        outage makes nobody lost.
+        outage makes nobody lost. So a lease is judged by when the last one that did was sent.
         """
         if self.barrier is None or mono - self.contact > 3 * self.timing.beat_s:
             return
@@ -150,7 +157,7 @@ class Owner:
             beat = self.ledger.beats.get(worker)
             if worker == self.me or beat is None or (worker, beat.number) in self._judged:
                 continue
-            if mono - self._heard_last(worker, self.barrier) > self.timing.lease_s:
+            if self.judging_at - self._heard_last(worker, self.barrier) > self.timing.lease_s:
                 self._judged.add((worker, beat.number))
                 yield Lost(worker=worker, number=beat.number)
 

@@ -36,13 +36,18 @@ class Pulse:
         before = mono - self._timing.beat_s
         return {p for p in partitions if self._beat_at.get(p, _NEVER) <= before}
 
-    def read_back(self, partition: int, number: int) -> None:
-        """Rule 6: reading a heartbeat back renews the lease, from when it was sent."""
+    def read_back(self, partition: int, number: int) -> float:
+        """Rule 6: reading a heartbeat back renews the lease, from when it was sent.
+
+        Returns:
+            When it was sent; long ago, if it was read back before or was no heartbeat.
+        """
         sent, at = self._sent.get(partition, deque()), _NEVER
         while sent and sent[0][0] <= number:
             at = sent.popleft()[1]
         if at > _NEVER:
             self._leases[partition] = at + self._timing.fence_s
+        return at
 
     def renewed(self) -> Iterator[Lease]:
         """Yield each lease that was renewed since this was last asked."""

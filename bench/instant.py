@@ -1,0 +1,84 @@
+"""Jobs that are due at one instant: how late the first instruction of each command is."""
+
+import asyncio
+import math
+import time
+from pathlib import Path
+
+from bench.floors import stamped
+from bench.machine import Programs, against, stamps
+from bench.rig import Rig, per, say
+
+#: An edit is in force and claimed long before its first due time.
+_LEAD_S = 6.0
+
+
+def jobs_due(programs: Programs, file: Path, number: int, period: int) -> list[dict[str, object]]:
+    every = "* * * * * *" if period == 1 else f"*/{period} * * * * *"
+    return [
+        {"name": f"d{i}", "cluster": "a", "schedule": every, "command": programs.stamp(file, f"d{i}")}
+        for i in range(number)
+    ]
+
+
+def idle_jobs(number: int) -> list[dict[str, object]]:
+    """Jobs with schedules of their own that are not due for two months."""
+    month = (time.localtime().tm_mon + 1) % 12 + 1
+    return [
+        {
+            "name": f"i{i}",
+            "cluster": "a",
+            "schedule": f"{i % 60} {i // 60 % 24} {1 + i // 1440 % 28} {month} *",
+            "command": "exit 0",
+        }
+        for i in range(number)
+    ]
+
+
+async def at_once(
+    rig: Rig, programs: Programs, number: int, *, period: int, fires: int, idle: int = 0
+) -> dict[str, object]:
+    """``number`` jobs due every ``period`` seconds, ``fires`` times; between them, the floor."""
+    file = rig.folder / f"stamps-{number}-{idle}-{period}"
+    file.unlink(missing_ok=True)
+    jobs = jobs_due(programs, file, number, period)
+    rig.write([*jobs, *idle_jobs(idle)])
+    lead = _LEAD_S + number / 400 + idle / 1500
+    first = math.ceil((time.time() + lead) / period) * period
+    due = [first + k * period for k in range(fires)]
+    floors, before = [], rig.costs()
+    for instant in due:
+        await asyncio.sleep(max(0.0, instant - 0.2 - time.time()))
+        if instant == due[0]:
+            before = rig.costs()
+        await _all_there(file, number, first, instant)
+        if period >= 5:
+            await asyncio.sleep(min(1.0, period / 5))
+            floor = await asyncio.to_thread(stamped, programs, rig.folder / "floor", number)
+            floors.append(floor)
+    rig.write([])
+    got = [(name, at) for name, at in stamps(file) if at >= first]
+    row: dict[str, object] = {"number": number, "idle": idle, "fires": fires}
+    row |= against(due, [f"d{i}" for i in range(number)], got)
+    row["cpu_ms"] = per(number * fires, before, rig.costs())
+    drains = [_drain(got, instant, period) for instant in due] if number > 1 else []
+    if drains:
+        row["per_s"] = [round(rate, 1) for rate in drains]
+    if floors:
+        row["floor"] = floors
+    say(f"{number} due at once: {row}")
+    return row
+
+
+def _drain(got: list[tuple[str, float]], instant: float, period: float) -> float:
+    late = [at - instant for _, at in got if instant <= at < instant + period]
+    return len(late) / max(late) if late else 0.0
+
+
+async def _all_there(file: Path, number: int, first: float, instant: float) -> None:
+    end = instant + 30
+    while time.time() < end:
+        if sum(at >= instant for _, at in stamps(file)) >= number:
+            return
+        await asyncio.sleep(0.05)
+    _ = first

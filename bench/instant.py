@@ -16,7 +16,12 @@ _LEAD_S = 6.0
 def jobs_due(programs: Programs, file: Path, number: int, period: int) -> list[dict[str, object]]:
     every = "* * * * * *" if period == 1 else f"*/{period} * * * * *"
     return [
-        {"name": f"d{i}", "cluster": "a", "schedule": every, "command": programs.stamp(file, f"d{i}")}
+        {
+            "name": f"d{i}",
+            "cluster": "a",
+            "schedule": every,
+            "command": programs.stamp(file, f"d{i}"),
+        }
         for i in range(number)
     ]
 

@@ -1,6 +1,7 @@
 """``python -m cronstream.executor``: started by a worker, ended by its end of the socket pair."""
 
 import argparse
+import gc
 import os
 import resource
 import signal
@@ -37,6 +38,10 @@ def main() -> None:
         slots=min(options.slots, _most_pipes()),
         output_bytes=options.output_bytes,
     )
+    # Nothing here makes cycles by the thousand, and a look for them costs as much as many starts.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     executor.run()
 
 

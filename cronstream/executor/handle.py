@@ -12,15 +12,7 @@ from typing import Self
 
 from cronstream.errors import LaunchError
 from cronstream.executor import tree
-from cronstream.executor.protocol import (
-    Finished,
-    Lines,
-    Order,
-    Report,
-    Started,
-    decode_report,
-    encode,
-)
+from cronstream.executor.protocol import Lines, Order, Report, decode_report, encode
 from cronstream.executor.spawn import EXECUTOR_MARK
 
 #: Seconds that ``close`` gives the executor: its own grace and rounds of KILL take less.
@@ -41,13 +33,11 @@ class ExecutorHandle:
         pid: The executor's process.
     """
 
-    def __init__(self, child: subprocess.Popen[bytes], mark: str, on_reports: OnReports) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], mark: str) -> None:
         self.pid = child.pid
         self._child = child
         self._mark = mark
-        self._on_reports = on_reports
         self._unsent: list[Order] = []
-        self._sessions: dict[str, int] = {}
         self._transport: asyncio.Transport | None = None
         self._is_closing = False
         self._gone = asyncio.Event()
@@ -78,9 +68,9 @@ class ExecutorHandle:
             raise LaunchError(f"the executor cannot be started: {error}") from error
         finally:
             theirs.close()
-        handle = cls(child, mark, on_reports)
+        handle = cls(child, mark)
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_connection(lambda: _Ear(handle), sock=ours)
+        transport, _ = await loop.create_connection(lambda: _Ear(handle, on_reports), sock=ours)
         handle._transport = transport
         handle._watch = asyncio.create_task(handle._await_death(on_death))
         return handle
@@ -116,18 +106,6 @@ class ExecutorHandle:
         if self._watch is not None:
             await self._watch
 
-    def take(self, reports: list[Report]) -> None:
-        """Note who runs, and pass the reports on."""
-        for report in reports:
-            match report:
-                case Started(key=key, pid=pid):
-                    self._sessions[key] = pid
-                case Finished(key=key):
-                    self._sessions.pop(key, None)
-                case _:
-                    pass
-        self._on_reports(reports)
-
     def lost(self) -> None:
         """Note that the executor has closed its end: it has ended, or cannot be understood."""
         self._gone.set()
@@ -151,10 +129,10 @@ class ExecutorHandle:
             self._child.wait(timeout=_CLOSE_S / 2)
         self._child.kill()
         status = self._child.wait()
-        sessions = set(self._sessions.values())
+        # What it started is in its session, unless it left that; then it has the mark.
         tree.kill_wherever(
             lambda pid, process: (
-                process.session in sessions or tree.variable(pid, EXECUTOR_MARK) == self._mark
+                process.session == self.pid or tree.variable(pid, EXECUTOR_MARK) == self._mark
             ),
             pause=lambda: time.sleep(_SWEEP_PAUSE_S),
         )
@@ -164,8 +142,9 @@ class ExecutorHandle:
 class _Ear(asyncio.Protocol):
     """What asyncio calls when the executor says something, or nothing any more."""
 
-    def __init__(self, handle: ExecutorHandle) -> None:
+    def __init__(self, handle: ExecutorHandle, on_reports: OnReports) -> None:
         self._handle = handle
+        self._on_reports = on_reports
         self._lines = Lines()
 
     def data_received(self, data: bytes) -> None:
@@ -176,7 +155,7 @@ class _Ear(asyncio.Protocol):
         """
         reports = [decode_report(line) for line in self._lines.feed(data)]
         if reports:
-            self._handle.take(reports)
+            self._on_reports(reports)
 
     def eof_received(self) -> bool:
         """Have asyncio close the transport."""

@@ -56,6 +56,11 @@ class Link:
         """Have ``report`` written with the others of this turn."""
         self._gathered.append(report)
 
+    @property
+    def has_gathered(self) -> bool:
+        """Whether there are reports that have not been written."""
+        return bool(self._gathered)
+
     def flush(self) -> None:
         """Write what has gathered, as far as the worker takes it now."""
         if self._gathered:

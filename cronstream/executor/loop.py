@@ -28,6 +28,11 @@ from cronstream.executor.waiting import Waiting
 _STARTS_PER_TURN = 8
 #: Seconds after which the wall clock is looked at again, because it may have been set.
 _LONGEST_WAIT_S = 0.5
+#: While commands are due and wait, reports are held back, but no longer than this: to start them
+#: comes before telling of those that have been started, and what is told together costs less.
+_LONGEST_SILENCE_S = 0.5
+#: epoll waits in whole milliseconds, so the last of them are waited for with ``select``.
+_COARSE_S = 0.02
 #: Seconds from TERM to KILL when the worker is gone.
 _FAREWELL_GRACE_S = 1.0
 _FENCE_NOTE = "its worker's lease was about to be over, and it is fenced"
@@ -58,6 +63,7 @@ class Executor:
         #: What runs under a fence, by key.
         self._fenced: dict[str, Execution] = {}
         self._is_ending = False
+        self._flushed_at = clock.monotonic()
 
     def run(self) -> None:
         """Go on until the worker is gone and nothing is left of any command."""
@@ -71,7 +77,7 @@ class Executor:
     def _turn(self) -> None:
         # Pipes are read before any is closed, and closed before any is opened: an event can
         # never be about another pipe with the same number.
-        for descriptor, events in self._poll.poll(self._patience_s()):
+        for descriptor, events in self._wait(self._patience_s()):
             self._hear(descriptor, events)
         for execution in self._running.reap():
             self._finish(execution)
@@ -81,8 +87,23 @@ class Executor:
         if self._link.is_at_eof and not self._is_ending:
             self._begin_to_end()
         self._start_due()
-        self._link.flush()
-        self._listen()
+        now = clock.monotonic()
+        if not self._is_behind() or now - self._flushed_at >= _LONGEST_SILENCE_S:
+            self._flushed_at = now
+            self._link.flush()
+            self._listen()
+
+    def _is_behind(self) -> bool:
+        """Say whether commands that are due wait for their turn, or for a slot."""
+        next_at = self._waiting.next_at()
+        return next_at is not None and next_at <= clock.now().timestamp()
+
+    def _wait(self, patience_s: float) -> list[tuple[int, int]]:
+        """Poll for as long as that, to the microsecond if it is a moment."""
+        if 0 < patience_s <= _COARSE_S:
+            select.select((self._poll.fileno(),), (), (), patience_s)
+            return self._poll.poll(0)
+        return self._poll.poll(max(patience_s - _COARSE_S / 2, 0) if patience_s > 0 else patience_s)
 
     def _patience_s(self) -> float:
         """Return the longest that a poll may wait; -1 for ever."""
@@ -90,6 +111,8 @@ class Executor:
         next_at = self._waiting.next_at()
         if next_at is not None and len(self._running) < self._slots:
             waits.append(min(next_at - clock.now().timestamp(), _LONGEST_WAIT_S))
+        if self._link.has_gathered:
+            waits.append(self._flushed_at + _LONGEST_SILENCE_S - clock.monotonic())
         deadline = self._running.next_deadline()
         if deadline is not None:
             waits.append(deadline - clock.monotonic())

@@ -88,7 +88,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The command runs; ``pid`` is its process, process group and session."""
+    """The command runs; ``pid`` is its process and process group."""
 
     key: str
     at: float

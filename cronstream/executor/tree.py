@@ -25,6 +25,7 @@ class Process:
     """One line of the process table."""
 
     parent: int
+    group: int
     session: int
     is_zombie: bool
 
@@ -88,7 +89,12 @@ def look_up(pid: int) -> Process | None:
     fields = _status(pid)
     if not fields:
         return None
-    return Process(parent=int(fields[1]), session=int(fields[3]), is_zombie=fields[0] in b"ZX")
+    return Process(
+        parent=int(fields[1]),
+        group=int(fields[2]),
+        session=int(fields[3]),
+        is_zombie=fields[0] in b"ZX",
+    )
 
 
 def _status(pid: int) -> list[bytes]:

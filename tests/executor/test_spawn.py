@@ -7,7 +7,7 @@ from typing import Never
 
 import pytest
 
-from cronstream.executor.spawn import Refused, Spawner, find_program
+from cronstream.executor.spawn import Refused, Spawner, find_program, words_of
 from tests.executor.witness import a_hold
 
 
@@ -55,3 +55,22 @@ def test_a_program_is_the_first_in_path_that_may_be_executed(tmp_path: Path) -> 
     assert find_program("prog", str(tmp_path / "a")) == str(tmp_path / "a" / "prog")
     assert find_program("prog", str(tmp_path / "dir")) is None
     assert find_program("./prog", path) == "./prog"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["/bin/echo a  b", "/bin/echo x=1 --y=%d:@,+ ", "/bin/true"],
+)
+def test_plain_words_are_started_without_a_shell(command: str) -> None:
+    assert words_of(command) == command.split()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("true", "echo a", "./x", "A=1 /bin/x", "/bin/x=1", " /bin/echo", "/bin/echo\ta", ""),
+        *(f"/bin/echo a{sign}b" for sign in "\"'`$\\*?[]{}()<>|&;#~!^\n\0é"),
+    ],
+)
+def test_whatever_a_shell_might_act_on_is_left_to_a_shell(command: str) -> None:
+    assert words_of(command) == ["/bin/sh", "-c", command]

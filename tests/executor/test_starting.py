@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -46,11 +47,11 @@ async def test_a_command_gets_its_variables_its_mark_and_its_directory(
     assert (await witness.run(a_hold("pwd"))).head == f"{Path.cwd()}\n"
 
 
-async def test_a_command_has_a_session_of_its_own_no_input_no_descriptors_and_plain_signals(
+async def test_a_command_has_a_group_of_its_own_no_input_no_descriptors_and_plain_signals(
     witness: Witness,
 ) -> None:
     program = (
-        "import os, signal, sys; print(os.getsid(0) == os.getpid(), repr(sys.stdin.read()),"
+        "import os, signal, sys; print(os.getpgrp() == os.getpid(), repr(sys.stdin.read()),"
         "sorted(map(int, os.listdir('/proc/self/fd')))[:-1],"
         "[n for n in (13, 25, 2, 15, 1) if n != 13 and n != 25"
         " and signal.getsignal(n) == signal.SIG_IGN], signal.pthread_sigmask(0, ()))"
@@ -229,3 +230,23 @@ async def test_a_command_that_closes_its_output_runs_on(witness: Witness, tmp_pa
     assert not witness.of(Finished)
     os.kill(started.pid, 0)
     assert (await witness.the(Finished, hold.key)).exit_status == 4
+
+
+async def test_a_script_that_names_no_interpreter_is_the_shells(
+    witness: Witness, tmp_path: Path
+) -> None:
+    script = tmp_path / "script"
+    script.write_text("echo $1\n")
+    script.chmod(0o755)
+    assert (await witness.run(a_hold(f"{script} a"))).head == "a\n"
+    assert (await witness.run(a_hold([str(script), "a"]))).exit_status == 126
+
+
+async def test_reports_of_commands_wait_no_longer_than_half_a_second_for_those_that_are_due(
+    witness: Witness,
+) -> None:
+    holds = [a_hold("sleep 2") for _ in range(9)]
+    began = time.monotonic()
+    witness.tell(*holds)
+    await witness.until(lambda: len(witness.of(Started)) == 8)
+    assert time.monotonic() - began < 1.5

@@ -94,6 +94,9 @@ def logging_config(
         level: What is below it is not told.
         logfile: Where lines go; None for stderr.
     """
+    # No line says where in the code it was written, or by which thread: that is not looked up.
+    logging._srcfile = None  # type: ignore[attr-defined]  # noqa: SLF001 - logging's HOWTO, Optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     formatter = JsonFormatter if settings.log_format == "json" else PlainFormatter
     handler: dict[str, Any] = {"class": "logging.StreamHandler"}
     if logfile:

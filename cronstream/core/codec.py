@@ -77,11 +77,16 @@ def to_json(record: Any) -> dict[str, Any]:
 def _plain_fields(record: Any) -> dict[str, Any]:
     out = {}
     kind: type[Record] = type(record)
+    given = vars(record)
     for name, _, default, required in _fields(kind):
-        value = getattr(record, name)
-        if required or value != default:
-            out[name] = _plain(value)
+        if name in given:
+            value = given[name]
+            if required or (value is not default and value != default):
+                out[name] = value if type(value) in _AS_IT_IS else _plain(value)
     return out
+
+
+_AS_IT_IS = frozenset((str, int, float, bool))
 
 
 def _plain(value: Any) -> Any:
@@ -260,6 +265,8 @@ def _read_time(value: Any) -> datetime:
     if not isinstance(value, str):
         raise TypeError(f"{_short(value)} is no time")
     moment = datetime.fromisoformat(value)
+    if moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         raise ValueError(f"{value} has no time zone")
     return moment.astimezone(UTC)

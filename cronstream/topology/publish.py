@@ -55,7 +55,8 @@ class _Waiting:
     headers: tuple[tuple[str, bytes], ...]
     #: Raw bytes: not to be joined with others.
     alone: bool
-    done: asyncio.Future[Ack]
+    #: None if nobody waits for it.
+    done: asyncio.Future[Ack] | None
     #: When it was put here, in monotonic seconds.
     since: float = field(default_factory=clock.monotonic)
 
@@ -105,7 +106,7 @@ class LogWriter:
         if self._task is not None:
             self._task.cancel()
         while self._waiting:
-            self._waiting.popleft().done.cancel()
+            _give_up(self._waiting.popleft())
 
     async def _send_all(self) -> None:
         while self._waiting:
@@ -115,13 +116,13 @@ class LogWriter:
                 ack = await self._send(batch)
             except asyncio.CancelledError:
                 for item in batch:
-                    item.done.cancel()
+                    _give_up(item)
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, who waits must be told
                 _fail(batch, self._topic, error)
                 continue
             for item in batch:
-                if not item.done.done():
+                if item.done is not None and not item.done.done():
                     item.done.set_result(ack)
 
     def _take(self) -> list[_Waiting]:
@@ -224,18 +225,13 @@ class Publisher:
         Raises:
             BrokerError: If the record is too large for a message.
         """
-        value = encode(record)
-        if len(value) > MAX_RECORD_BYTES:
-            raise BrokerError(
-                f"a {type(record).__name__} of {len(value):,} bytes is larger than a message may "
-                f"be ({MAX_RECORD_BYTES:,}): shorten its command or environment"
-            )
-        alone = isinstance(record, Discarded | Tick)  # their readers take one for each message
-        return self._put(topic, partition, _Waiting(_key_of(record), value, (), alone, _future()))
+        done = _future()
+        self._put(topic, partition, _waiting(record, done))
+        return done
 
     def put(self, topic: str, partition: int, record: Message) -> None:
         """Put a record on a partition, as `append` does, for a sender that need not know when."""
-        when_done(self.append(topic, partition, record), lambda _: None)
+        self._put(topic, partition, _waiting(record, None))
 
     def publish(
         self, topic: str, key: str, record: Message, *, partitions: int | None = None
@@ -250,14 +246,31 @@ class Publisher:
         """Put bytes on a partition as they are, in a message of their own."""
         key = b"" if value is None else None  # a tombstone without a key is none
         pairs = tuple((name, text.encode()) for name, text in headers.items())
-        return self._put(topic, partition, _Waiting(key, value, pairs, True, _future()))
+        done = _future()
+        self._put(topic, partition, _Waiting(key, value, pairs, True, done))
+        return done
 
-    def _put(self, topic: str, partition: int, item: _Waiting) -> asyncio.Future[Ack]:
+    def _put(self, topic: str, partition: int, item: _Waiting) -> None:
         place = (topic, partition)
         if place not in self._writers:
             self._writers[place] = LogWriter(self._producer, topic, partition)
         self._writers[place].put(item)
-        return item.done
+
+
+def _waiting(record: Message, done: asyncio.Future[Ack] | None) -> _Waiting:
+    value = encode(record)
+    if len(value) > MAX_RECORD_BYTES:
+        raise BrokerError(
+            f"a {type(record).__name__} of {len(value):,} bytes is larger than a message may "
+            f"be ({MAX_RECORD_BYTES:,}): shorten its command or environment"
+        )
+    alone = isinstance(record, Discarded | Tick)  # their readers take one for each message
+    return _Waiting(_key_of(record), value, (), alone, done)
+
+
+def _give_up(item: _Waiting) -> None:
+    if item.done is not None:
+        item.done.cancel()
 
 
 def _fail(batch: list[_Waiting], topic: str, error: Exception) -> None:
@@ -265,7 +278,7 @@ def _fail(batch: list[_Waiting], topic: str, error: Exception) -> None:
     reason = f"{topic}: a message cannot be sent: {type(error).__name__}: {error}"
     logger.error("%s", reason)
     for item in batch:
-        if not item.done.done():
+        if item.done is not None and not item.done.done():
             item.done.set_exception(BrokerError(reason))
 
 

@@ -102,4 +102,6 @@ async def ledger_cost(rig: Rig, cluster: str) -> dict[str, float]:
 
 def _on_disk(rig: Rig, log: str) -> int:
     segments: list[Path] = list((rig.folder / "kafka").rglob("*.log"))
-    return sum(path.stat().st_size for path in segments if path.parent.name.rpartition("-")[0] == log)
+    return sum(
+        path.stat().st_size for path in segments if path.parent.name.rpartition("-")[0] == log
+    )

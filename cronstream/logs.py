@@ -34,10 +34,14 @@ class PlainFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(message)s")
+        self._second, self._clock = -1, ""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - logging's names
         """Return the time of day (UTC)."""
-        return format_clock(datetime.fromtimestamp(record.created, UTC))
+        second = int(record.created)
+        if second != self._second:
+            self._second, self._clock = second, format_clock(datetime.fromtimestamp(second, UTC))
+        return self._clock
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line without what was raised."""

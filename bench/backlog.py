@@ -58,7 +58,7 @@ async def drain(
     started = [rig.start(f"worker {i}", "--cluster", cluster) for i in range(workers)]
     parts = await asyncio.gather(*started)
     end = time.monotonic() + number / 150 + 30
-    while len(stamps(file)) < number and time.monotonic() < end:
+    while len(stamps(file)) < number and time.monotonic() < end:  # noqa: ASYNC110 - a file
         await asyncio.sleep(0.2)
     await asyncio.sleep(1.5)
     got = sorted(at for _, at in stamps(file))

@@ -61,14 +61,16 @@ def popen(argv: Sequence[str], number: int, window: int) -> float:
 _STAMPED = """
 import os, sys, time
 from bench.floors import stamped_loop
-stamped_loop(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+stamped_loop(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5] == "sh")
 """
 
 
-def stamped_loop(program: str, file: str, number: int, window: int) -> None:
-    """Start ``sh -c 'stamp FILE i'`` in a loop of ``os.posix_spawn``; print when it began."""
+def stamped_loop(program: str, file: str, number: int, window: int, in_shell: bool) -> None:
+    """Start ``stamp FILE i`` in a loop of ``os.posix_spawn``; print when it began."""
     environment, live = dict(os.environ), 0
-    argvs = [["/bin/sh", "-c", f"{program} {file} {i}"] for i in range(number)]
+    shell = ["/bin/sh", "-c"]
+    texts = [f"{program} {file} {i}" for i in range(number)]
+    argvs = [[*shell, text] if in_shell else text.split() for text in texts]
     began = time.time()
     for argv in argvs:
         if live == window:
@@ -82,13 +84,16 @@ def stamped_loop(program: str, file: str, number: int, window: int) -> None:
     print(repr(began))
 
 
-def stamped(programs: Programs, file: Path, number: int, window: int = 4) -> dict[str, float]:
-    """The floor with the commands of the benchmark: how late each of ``number`` starts, and the rate.
+def stamped(
+    programs: Programs, file: Path, number: int, *, window: int = 4, in_shell: bool = False
+) -> dict[str, float]:
+    """The floor with the commands of the benchmark: how late each of them starts, and the rate.
 
     It is a process of its own, as the executor is.
     """
     file.unlink(missing_ok=True)
     words = [str(programs.folder / "stamp"), str(file), str(number), str(window)]
+    words.append("sh" if in_shell else "")
     done = subprocess.run(
         [sys.executable, "-c", _STAMPED, *words],
         check=True,

@@ -56,11 +56,10 @@ async def at_once(
         await asyncio.sleep(max(0.0, instant - 0.2 - time.time()))
         if instant == due[0]:
             before = rig.costs()
-        await _all_there(file, number, first, instant)
-        if period >= 5:
+        await _all_there(file, number, instant)
+        if period > 1:
             await asyncio.sleep(min(1.0, period / 5))
-            floor = await asyncio.to_thread(stamped, programs, rig.folder / "floor", number)
-            floors.append(floor)
+            floors.append(await asyncio.to_thread(_floor, programs, rig.folder, number))
     rig.write([])
     got = [(name, at) for name, at in stamps(file) if at >= first]
     row: dict[str, object] = {"number": number, "idle": idle, "fires": fires}
@@ -80,10 +79,15 @@ def _drain(got: list[tuple[str, float]], instant: float, period: float) -> float
     return len(late) / max(late) if late else 0.0
 
 
-async def _all_there(file: Path, number: int, first: float, instant: float) -> None:
+def _floor(programs: Programs, folder: Path, number: int) -> dict[str, object]:
+    """The same commands by a bare loop: as they are, and with the shell that peers use."""
+    plain = stamped(programs, folder / "floor", number)
+    return {**plain, "in_shell": stamped(programs, folder / "floor", number, in_shell=True)}
+
+
+async def _all_there(file: Path, number: int, instant: float) -> None:
     end = instant + 30
     while time.time() < end:
         if sum(at >= instant for _, at in stamps(file)) >= number:
             return
         await asyncio.sleep(0.05)
-    _ = first

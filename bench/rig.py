@@ -1,6 +1,7 @@
 """A real Kafka and real processes of cronstream, in a temporary folder."""
 
 import asyncio
+import json
 import os
 import sys
 import time
@@ -93,9 +94,7 @@ class Rig:
 
     def write(self, jobs: list[dict[str, object]], *clusters: str) -> None:
         """Put a crontab in force; JSON is YAML too."""
-        import json  # noqa: PLC0415 - only here
-
-        text = {"version": 1, "clusters": dict.fromkeys(clusters or ("a",)), "jobs": jobs}
+        text = {"version": 1, "clusters": dict.fromkeys(("a", "b", "c", *clusters)), "jobs": jobs}
         fresh = self.crontab.with_suffix(".new")
         fresh.write_text(json.dumps(text))
         fresh.replace(self.crontab)
@@ -141,7 +140,7 @@ class Rig:
 @asynccontextmanager
 async def rig(folder: Path, **variables: str) -> AsyncIterator[Rig]:
     """Start a Kafka; at the end everything that was started is stopped."""
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     with closing(Guard()) as guard:
         cache = settings().jar_cache or settings().data_dir / "jars"
         broker = EmbeddedBroker(folder, free_port(), guard=guard, say=say, jar_cache=cache)

@@ -57,5 +57,10 @@ smoke: $(STAMP) ## Run `cronstream up` as a new user would, and look at what it 
 simulate: $(STAMP) ## Search 10,000 seeds of the protocol's simulation for a broken promise
 	$(BIN)/python -m tests.simulation --seeds 10000 --jobs 2
 
+bench: $(STAMP) ## Measure how fast it is, beside the floor and its peers: about twelve minutes
+	$(BIN)/python -m bench.peers install
+	$(BIN)/python -m bench
+	$(BIN)/python -m bench.report
+
 clean: ## Remove the environment and what tools have left
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

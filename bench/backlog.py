@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.machine import Programs, stamps
-from bench.rig import Rig, per, say
+from bench.machine import Cost, Programs, cost, stamps
+from bench.rig import Part, Rig, say
 from cronstream.core import naming
 from cronstream.core.codec import decode_entries
 from cronstream.core.records import Cause, Run
@@ -54,7 +54,7 @@ async def drain(
     first = await rig.start("first", "--cluster", cluster)  # declares the topics
     await rig.stop(first)
     await fill(rig, cluster, number, programs.stamp(file, "x"))
-    before = rig.costs()
+    kafka = cost([rig.broker.pid or 0])
     started = [rig.start(f"worker {i}", "--cluster", cluster) for i in range(workers)]
     parts = await asyncio.gather(*started)
     end = time.monotonic() + number / 150 + 30
@@ -62,7 +62,7 @@ async def drain(
         await asyncio.sleep(0.2)
     await asyncio.sleep(1.5)
     got = sorted(at for _, at in stamps(file))
-    used = per(number, before, rig.costs())
+    used = _costs(rig, parts, kafka, number)
     for part in parts:
         await rig.stop(part)
     ledger = await ledger_cost(rig, cluster)
@@ -76,6 +76,19 @@ async def drain(
     }
     say(f"backlog: {row}")
     return row
+
+
+def _costs(rig: Rig, parts: list[Part], kafka: Cost, number: int) -> dict[str, float]:
+    """CPU milliseconds for each command: all workers, their executors, the commands, Kafka."""
+    workers = cost([part.pid for part in parts])
+    executors = cost([part.executor for part in parts])
+    seconds = {
+        "worker": workers.own,
+        "executor": executors.own,
+        "commands": executors.children,
+        "kafka": cost([rig.broker.pid or 0]).since(kafka).own,
+    }
+    return {name: round(used / number * 1000, 3) for name, used in seconds.items()}
 
 
 async def ledger_cost(rig: Rig, cluster: str) -> dict[str, float]:

@@ -64,7 +64,9 @@ async def at_once(
     got = [(name, at) for name, at in stamps(file) if at >= first]
     row: dict[str, object] = {"number": number, "idle": idle, "fires": fires}
     row |= against(due, [f"d{i}" for i in range(number)], got)
-    row["cpu_ms"] = per(number * fires, before, rig.costs())
+    after = rig.costs()
+    row["cpu_ms"] = per(number * fires, before, after)
+    row["rss_mib"] = {name: round(used.rss, 1) for name, used in after.items()}
     drains = [_drain(got, instant, period) for instant in due] if number > 1 else []
     if drains:
         row["per_s"] = [round(rate, 1) for rate in drains]

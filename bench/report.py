@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import scaling
+
 _ROOT = Path(__file__).parents[1]
-PAGE = _ROOT / "docs" / "performance.md"
+PAGES = (_ROOT / "docs" / "performance.md", _ROOT / "docs" / "scaling.md")
 PICTURES = _ROOT / "docs" / "pictures"
 Results = dict[str, Any]
 
@@ -106,17 +108,14 @@ def backlog(results: Results) -> str:
     found, rows = _rows(results, "backlog"), []
     for row in found if isinstance(found, list) else []:
         cpu = row["cpu_ms"]
-        worker = sum(used for name, used in cpu.items() if name.startswith("worker "))
+        parts = ", ".join(f"{name} {cpu[name]:.2f}" for name in ("worker", "executor", "commands"))
         rows.append(
             [
                 f"**cronstream**, {row['workers']} worker(s)",
                 row["number"],
                 row["per_s"],
-                worker + cpu.get("executor", 0.0) + cpu.get("commands", 0.0),
-                (
-                    f"worker {worker:.2f}, executor {cpu.get('executor', 0):.2f}, "
-                    f"commands {cpu.get('commands', 0):.2f}; Kafka beside {cpu['kafka']:.2f}"
-                ),
+                cpu["worker"] + cpu["executor"] + cpu["commands"],
+                f"{parts}; Kafka beside {cpu['kafka']:.2f}",
             ]
         )
     names = ("peer", "number", "per_s", "cpu_ms_with_commands")
@@ -169,6 +168,11 @@ def core(results: Results) -> str:
     return table(["", "per second"], [[name.replace("_", " "), row[name]] for name in row])
 
 
+def loads(results: Results) -> str:
+    rows = scaling.loads(scaling.costs_of(results))
+    return table(list(rows[0]), [list(row.values()) for row in rows])
+
+
 PARTS: dict[str, Callable[[Results], str]] = {
     "machine": machine,
     "floors": floor,
@@ -179,6 +183,7 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "idle": idle,
     "cold": cold,
     "core": core,
+    "loads": loads,
 }
 
 
@@ -228,14 +233,19 @@ def pictures(results: Results) -> dict[str, str]:
 def main() -> None:
     source = Path(sys.argv[1]) if len(sys.argv) > 1 else _ROOT / "bench" / "results" / "latest.json"
     results = json.loads(source.read_text())
-    page = PAGE.read_text()
-    for name, draw in PARTS.items():
-        block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        page = block.sub(rf"\g<1>{draw(results)}\n\g<2>", page)
-    PAGE.write_text(page)
+    for page in PAGES:
+        page.write_text(_filled(page.read_text(), results))
     PICTURES.mkdir(exist_ok=True)
     for name, picture in pictures(results).items():
         (PICTURES / name).write_text(picture)
+
+
+def _filled(page: str, results: Results) -> str:
+    for name, draw in PARTS.items():
+        if f"<!-- {name} -->" in page:
+            block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+            page = block.sub(rf"\g<1>{draw(results)}\n\g<2>", page)
+    return page
 
 
 if __name__ == "__main__":

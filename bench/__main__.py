@@ -129,16 +129,17 @@ class Bench:
 
     async def _publishing(self, shards: int) -> Any:
         async with _schedulers(self.folder / f"shards-{shards}", shards) as two:
-            number = self.number(20_000)
+            number = self.number(12_000)
             return await publishing.rate(two, number, schedulers=shards, cluster="p")
 
     def _peers(self) -> Any:
         rows: dict[str, Any] = {"instant": [], "backlog": []}
         installed = peers.there()
         for peer in ("supercronic", "apscheduler"):
-            for number in (100, self.number(1000)):
+            for number, period in ((100, 5), (self.number(1000), 10)):
                 if peer in installed:
-                    rows["instant"].append(peers.at_once(peer, self.programs, number))
+                    row = peers.at_once(peer, self.programs, number, period=period)
+                    rows["instant"].append(row)
         for peer in ("celery", "huey"):
             if peer in installed:
                 rows["backlog"].append(peers.backlog(peer, self.programs, self.number(5000)))

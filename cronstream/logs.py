@@ -99,7 +99,7 @@ def logging_config(
         logfile: Where lines go; None for stderr.
     """
     # No line says where in the code it was written, or by which thread: that is not looked up.
-    logging._srcfile = None  # type: ignore[attr-defined]  # noqa: SLF001 - logging's HOWTO, Optimization
+    logging._srcfile = None  # noqa: SLF001 - so says the HOWTO of logging (Optimization)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     formatter = JsonFormatter if settings.log_format == "json" else PlainFormatter
     handler: dict[str, Any] = {"class": "logging.StreamHandler"}

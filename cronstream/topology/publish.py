@@ -8,159 +8,29 @@ overtakes the claim that it releases (design, section 2).
 
 import asyncio
 import contextlib
-import logging
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
-from cronstream import clock
 from cronstream.core.codec import encode
 from cronstream.core.records import Discarded, Message, Run, Skip, Tick, Withdrawal
 from cronstream.errors import BrokerError
 from cronstream.settings import Settings
+from cronstream.topology.log_writer import Ack, LogWriter, Waiting
 
-logger = logging.getLogger(__name__)
-
-#: A message of several entries stays below this, well under Kafka's default of 1 MiB.
-MAX_BATCH_BYTES = 400_000
-MAX_BATCH_ENTRIES = 500
 #: One record alone may be this large; a larger one is refused before it is sent.
 MAX_RECORD_BYTES = 900_000
-_RETRY_PAUSE_S = 0.5
 
-
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """The broker's word that it has a message.
-
-    Attributes:
-        at: When it was appended, by the log's clock (UTC).
-    """
-
-    partition: int
-    offset: int
-    at: datetime
-
-
-@dataclass(slots=True)
-class _Waiting:
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
-    #: Raw bytes: not to be joined with others.
-    alone: bool
-    #: None if nobody waits for it.
-    done: asyncio.Future[Ack] | None
-    #: When it was put here, in monotonic seconds.
-    since: float = field(default_factory=clock.monotonic)
+__all__ = ["MAX_RECORD_BYTES", "Ack", "Publisher", "partition_of", "when_done"]
 
 
 def partition_of(key: str, partitions: int) -> int:
     """Return the partition that Kafka's own clients choose for a key (murmur2 of its bytes)."""
     hashed: int = murmur2(key.encode())
     return (hashed & 0x7FFFFFFF) % partitions
-
-
-class LogWriter:
-    """Appends to one partition of one topic, in order, one message at a time."""
-
-    def __init__(self, producer: Any, topic: str, partition: int) -> None:
-        self._producer = producer
-        self._topic, self._partition = topic, partition
-        self._waiting: deque[_Waiting] = deque()
-        self._task: asyncio.Task[None] | None = None
-        self._oldest: _Waiting | None = None
-        #: How often in a row what is under way could not be sent.
-        self.failures = 0
-
-    @property
-    def waiting_since(self) -> float | None:
-        """When the oldest message that is not acknowledged was put here (monotonic seconds)."""
-        return None if self.idle or self._oldest is None else self._oldest.since
-
-    @property
-    def sending(self) -> asyncio.Task[None] | None:
-        """What is under way, or None when everything put here has been acknowledged."""
-        return None if self._task is None or self._task.done() else self._task
-
-    @property
-    def idle(self) -> bool:
-        """Whether everything that was put here has been acknowledged."""
-        return self.sending is None
-
-    def put(self, item: _Waiting) -> None:
-        """Append it after all that was put here before."""
-        self._waiting.append(item)
-        if self.idle:
-            self._oldest = item
-            self._task = asyncio.get_running_loop().create_task(self._send_all())
-
-    def cancel(self) -> None:
-        """Give up what has not been acknowledged."""
-        if self._task is not None:
-            self._task.cancel()
-        while self._waiting:
-            _give_up(self._waiting.popleft())
-
-    async def _send_all(self) -> None:
-        while self._waiting:
-            batch = self._take()
-            self._oldest, self.failures = batch[0], 0
-            try:
-                ack = await self._send(batch)
-            except asyncio.CancelledError:
-                for item in batch:
-                    _give_up(item)
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, who waits must be told
-                _fail(batch, self._topic, error)
-                continue
-            for item in batch:
-                if item.done is not None and not item.done.done():
-                    item.done.set_result(ack)
-
-    def _take(self) -> list[_Waiting]:
-        batch = [self._waiting.popleft()]
-        size = len(batch[0].value or b"")
-        while self._waiting and not batch[0].alone and len(batch) < MAX_BATCH_ENTRIES:
-            following = self._waiting[0]
-            size += len(following.value or b"") + 1
-            if following.alone or size > MAX_BATCH_BYTES:
-                break
-            batch.append(self._waiting.popleft())
-        return batch
-
-    async def _send(self, batch: list[_Waiting]) -> Ack:
-        value = batch[0].value
-        if len(batch) > 1:
-            value = b"[" + b",".join(item.value or b"" for item in batch) + b"]"
-        key = batch[0].key if all(item.key == batch[0].key for item in batch) else None
-        while True:
-            try:
-                meta = await self._producer.send_and_wait(
-                    self._topic,
-                    value,
-                    key=key,
-                    partition=self._partition,
-                    headers=list(batch[0].headers),
-                )
-            except KafkaError as error:
-                self.failures += 1
-                logger.warning(
-                    "%s/%d: not acknowledged (%s); trying again",
-                    self._topic,
-                    self._partition,
-                    type(error).__name__,
-                )
-                await asyncio.sleep(_RETRY_PAUSE_S)
-            else:
-                return Ack(self._partition, meta.offset, _moment(meta.timestamp))
 
 
 class Publisher:
@@ -247,17 +117,17 @@ class Publisher:
         key = b"" if value is None else None  # a tombstone without a key is none
         pairs = tuple((name, text.encode()) for name, text in headers.items())
         done = _future()
-        self._put(topic, partition, _Waiting(key, value, pairs, True, done))
+        self._put(topic, partition, Waiting(key, value, pairs, True, done))
         return done
 
-    def _put(self, topic: str, partition: int, item: _Waiting) -> None:
+    def _put(self, topic: str, partition: int, item: Waiting) -> None:
         place = (topic, partition)
         if place not in self._writers:
             self._writers[place] = LogWriter(self._producer, topic, partition)
         self._writers[place].put(item)
 
 
-def _waiting(record: Message, done: asyncio.Future[Ack] | None) -> _Waiting:
+def _waiting(record: Message, done: asyncio.Future[Ack] | None) -> Waiting:
     value = encode(record)
     if len(value) > MAX_RECORD_BYTES:
         raise BrokerError(
@@ -265,21 +135,7 @@ def _waiting(record: Message, done: asyncio.Future[Ack] | None) -> _Waiting:
             f"be ({MAX_RECORD_BYTES:,}): shorten its command or environment"
         )
     alone = isinstance(record, Discarded | Tick)  # their readers take one for each message
-    return _Waiting(_key_of(record), value, (), alone, done)
-
-
-def _give_up(item: _Waiting) -> None:
-    if item.done is not None:
-        item.done.cancel()
-
-
-def _fail(batch: list[_Waiting], topic: str, error: Exception) -> None:
-    """Tell those who wait that what they put cannot be sent at all."""
-    reason = f"{topic}: a message cannot be sent: {type(error).__name__}: {error}"
-    logger.error("%s", reason)
-    for item in batch:
-        if item.done is not None and not item.done.done():
-            item.done.set_exception(BrokerError(reason))
+    return Waiting(_key_of(record), value, (), alone, done)
 
 
 def _future() -> asyncio.Future[Ack]:
@@ -306,7 +162,3 @@ def _key_of(record: Any) -> bytes | None:
     if isinstance(run, Run):
         return run.job.encode()
     return run.partition("@")[0].encode() if isinstance(run, str) else None
-
-
-def _moment(timestamp_ms: int | None) -> datetime:
-    return datetime.fromtimestamp((timestamp_ms or 0) / 1000, UTC)

@@ -12,7 +12,7 @@ from cronstream.core.codec import decode
 from cronstream.core.records import Discarded, Heartbeat, Withdrawal
 from cronstream.errors import BrokerError
 from cronstream.settings import Settings
-from cronstream.topology import publish
+from cronstream.topology import log_writer, publish
 from cronstream.topology.publish import Publisher, partition_of
 from tests.builders import NOON, a_run
 
@@ -52,7 +52,7 @@ async def producer() -> FakeProducer:
 @pytest.fixture
 async def publisher(producer: FakeProducer, monkeypatch: pytest.MonkeyPatch) -> Publisher:
     monkeypatch.setattr(publish, "AIOKafkaProducer", lambda **_: producer)
-    monkeypatch.setattr(publish, "_RETRY_PAUSE_S", 0)
+    monkeypatch.setattr(log_writer, "_RETRY_PAUSE_S", 0)
     made = Publisher(Settings(partitions=4))
     await made.start()
     return made

@@ -15,6 +15,7 @@ import faust
 from aiokafka.errors import KafkaError
 from faust.exceptions import AlreadyConfiguredWarning
 
+from cronstream import clock
 from cronstream.cli import worker_options  # noqa: F401 - imported for what it replaces in Faust
 from cronstream.core import naming
 from cronstream.core.ledger.actions import Timing
@@ -25,7 +26,7 @@ from cronstream.health import FaustGroup, HealthWatch, SchedulerSubject, WorkerS
 from cronstream.legacy import LegacyMover
 from cronstream.logs import OWN_END, logging_config
 from cronstream.routing import JobRouter
-from cronstream.scheduler import Scheduler
+from cronstream.scheduler import Scheduler, seconds_to_middle
 from cronstream.settings import Settings, settings
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
@@ -90,7 +91,7 @@ class Cronstream(faust.App):
         definitions = self._log_topic(naming.JOBS, config.shards)
         self.agent(ticks, name="cronstream.ticks")(scheduler.fire)
         self.agent(definitions, name="cronstream.jobs")(scheduler.note_jobs)
-        self.timer(1.0, name="cronstream.tick")(scheduler.tick)
+        self.timer(1.0, name="cronstream.tick")(self._tick)
         self._watch(SchedulerSubject(scheduler, publisher, config))
 
     def _watch(self, subject: WorkerSubject | SchedulerSubject) -> None:
@@ -179,6 +180,11 @@ class Cronstream(faust.App):
         except Exception as error:
             logger.exception("the crontab can no longer be followed")
             self._fail(f"the crontab can no longer be followed ({error})")
+
+    async def _tick(self) -> None:
+        if self._scheduler is not None:
+            await asyncio.sleep(seconds_to_middle(clock.now()))
+            await self._scheduler.tick()
 
     async def _revoked(self, *_: Any, **__: Any) -> None:
         if self._worker is not None:

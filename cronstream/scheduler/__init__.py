@@ -4,9 +4,11 @@
 ``firing``       publishes a shard's plan, and moves its cursor once the broker has it
 ``following``    puts the crontab's changes on the ``jobs`` topic
 ``clock_check``  refuses a clock that is ahead of the log's
+``phase``        places ticks between whole seconds
 ``ports``        what it reaches the world through
 """
 
+from cronstream.scheduler.phase import seconds_to_middle
 from cronstream.scheduler.scheduler import Scheduler
 
-__all__ = ["Scheduler"]
+__all__ = ["Scheduler", "seconds_to_middle"]

@@ -81,13 +81,7 @@ class Bench:
         return await asyncio.to_thread(fold.measure)
 
     async def _executor(self) -> Any:
-        rows = []
-        for _ in range(3):
-            floor = floors.posix_spawn([self.programs.nothing], 1000, 4)
-            row = await executor.drain(self.programs.nothing, 1000)
-            after = floors.posix_spawn([self.programs.nothing], 1000, 4)
-            rows.append({**row, "floor_per_s": round((floor + after) / 2, 1)})
-        return rows
+        return await asyncio.to_thread(executor.curve, self.programs.nothing)
 
     async def _instant(self, one: Rig) -> Any:
         at_once = instant.at_once
@@ -177,7 +171,7 @@ class Profiling:
         async def started(rig: Rig, name: str, *options: str, waits: bool = True) -> Part:
             part = await start(rig, name, *options, waits=waits)
             if name == "worker 0":
-                for what, pid in (("worker", part.pid), ("executor", part.executor)):
+                for what, pid in (("worker", part.pid), ("executor", part.executors[0])):
                     _record(spy, what, pid)
             return part
 

@@ -81,7 +81,7 @@ async def drain(
 def _costs(rig: Rig, parts: list[Part], kafka: Cost, number: int) -> dict[str, float]:
     """CPU milliseconds for each command: all workers, their executors, the commands, Kafka."""
     workers = cost([part.pid for part in parts])
-    executors = cost([part.executor for part in parts])
+    executors = cost(pid for part in parts for pid in part.executors)
     seconds = {
         "worker": workers.own,
         "executor": executors.own,

@@ -1,6 +1,6 @@
-"""The executor alone: holds that are due at one instant, told and heard as a worker does.
+"""The executors alone: holds that are due at one instant, told and heard as a worker does.
 
-    python -m bench.executor [N] [ROUNDS] [SLOTS]
+    python -m bench.executor [N] [ROUNDS]
 
 From the due time to the last ``Finished`` as this process reads it, beside the floor of Python's
 ``posix_spawn`` in the same run, both with a program that does nothing.
@@ -15,11 +15,13 @@ from pathlib import Path
 
 from bench import floors
 from bench.machine import build, cost
-from cronstream.executor.handle import ExecutorHandle
+from cronstream.executor.pool import ExecutorPool
 from cronstream.executor.protocol import Finished, Hold, Lease, Report, Started
 
 
-async def drain(program: str, number: int, slots: int = 64) -> dict[str, float]:
+async def drain(
+    program: str, number: int, *, executors: int = 1, slots: int = 64
+) -> dict[str, float]:
     """Starts per second, CPU of the executor for each, and how late the first was."""
     reports: list[Report] = []
     ended = 0
@@ -32,19 +34,19 @@ async def drain(program: str, number: int, slots: int = 64) -> dict[str, float]:
         if ended == number:
             done.set()
 
-    handle = await ExecutorHandle.launch(slots, 4096, take, print)
+    pool = await ExecutorPool.launch(executors, slots, 4096, take, print)
     due = time.time() + 0.5 + number / 10_000
-    handle.send(Lease("p", time.monotonic() + 600))
+    pool.send(Lease("p", time.monotonic() + 600))
     names = {"CRONSTREAM_JOB": "job", "CRONSTREAM_CLUSTER": "a", "CRONSTREAM_ATTEMPT": "1"}
     for i in range(number):
         run = {**names, "CRONSTREAM_RUN_ID": str(i)}
-        handle.send(Hold(f"job@{i}#1", "p", due, True, [program], run, None, 60, 1))
+        pool.send(Hold(f"job@{i}#1", "p", due, True, [program], run, None, 60, 1))
     await asyncio.sleep(due - 0.05 - time.time())
-    before = cost([handle.pid])
+    before = cost(pool.pids)
     await done.wait()
     rate = number / (time.time() - due)
-    used = cost([handle.pid]).since(before)
-    await handle.close()
+    used = cost(pool.pids).since(before)
+    await pool.close()
     if {report.outcome for report in reports if isinstance(report, Finished)} != {"succeeded"}:
         raise RuntimeError("a command failed")
     starts = [report.at - due for report in reports if isinstance(report, Started)]
@@ -56,20 +58,28 @@ async def drain(program: str, number: int, slots: int = 64) -> dict[str, float]:
     }
 
 
+def curve(program: str, number: int = 1000, rounds: int = 3) -> list[dict[str, float]]:
+    """The same with one executor to four; each is the median of some rounds, taken in turn."""
+    ways: dict[int, list[dict[str, float]]] = {1: [], 2: [], 3: [], 4: []}
+    bare = []
+    for _ in range(rounds):
+        bare.append(floors.posix_spawn([program], number, 4))
+        for executors, rows in ways.items():
+            rows.append(asyncio.run(drain(program, number, executors=executors)))
+        bare.append(floors.posix_spawn([program], number, 4))
+    floor = statistics.median(bare)
+    out = []
+    for executors, rows in ways.items():
+        row = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+        ratio = round(row["per_s"] / floor, 2)
+        out.append({"executors": executors, **row, "floor_per_s": floor, "ratio": ratio})
+    return out
+
+
 def main() -> None:
-    number, rounds, slots = (
-        [int(word) for word in sys.argv[1:]] + [1000, 3, 64][len(sys.argv) - 1 :]
-    )[:3]
-    ratios = []
     with tempfile.TemporaryDirectory(prefix="cronstream-bench-") as folder:
         programs = build(Path(folder))
-        for _ in range(rounds):
-            before = floors.posix_spawn([programs.nothing], number, 4)
-            row = asyncio.run(drain(programs.nothing, number, slots))
-            floor = (before + floors.posix_spawn([programs.nothing], number, 4)) / 2
-            ratios.append(row["per_s"] / floor)
-            print(f"floor {floor:6.0f}/s   executor {row}   ratio {ratios[-1]:.2f}")
-    print(f"median ratio {statistics.median(ratios):.2f}")
+        print(*curve(programs.nothing, *(int(word) for word in sys.argv[1:])), sep="\n")
 
 
 if __name__ == "__main__":

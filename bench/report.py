@@ -129,6 +129,13 @@ def backlog(results: Results) -> str:
     return table(["", "commands", "commands/s", "CPU ms each", "of which"], rows)
 
 
+def executors(results: Results) -> str:
+    rows = _rows(results, "executor")
+    head = ["executors", "starts/s", "of the floor", "CPU µs each", "first start late, ms"]
+    names = ("executors", "started_per_s", "ratio", "cpu_us", "first_ms")
+    return table(head, [[row[name] for name in names] for row in rows])
+
+
 def publishing(results: Results) -> str:
     rows = [_rows(results, f"publishing_{shards}") for shards in (1, 2)]
     head = ["shards", "runs", "runs/s", "CPU µs per run", "runs in a message", "bytes per run"]
@@ -183,6 +190,7 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "idle": idle,
     "cold": cold,
     "core": core,
+    "executors": executors,
     "loads": loads,
 }
 

@@ -40,13 +40,14 @@ class Part:
         return self.child.pid
 
     @property
-    def executor(self) -> int:
-        """The process of its executor."""
+    def executors(self) -> list[int]:
+        """The processes of its executors."""
+        found = []
         for child in psutil.Process(self.pid).children():
             with suppress(psutil.NoSuchProcess):
                 if "cronstream.executor" in child.cmdline():
-                    return child.pid
-        raise LookupError(f"{self.name} has no executor")
+                    found.append(child.pid)
+        return found
 
     def hear(self, line: str) -> None:
         self.lines += 1
@@ -66,10 +67,10 @@ class Part:
             raise TimeoutError(f"{self.name} never said {texts}: {self.recent[-20:]}") from None
 
     def costs(self) -> dict[str, Cost]:
-        """Of the process itself, and of its executor if it has one."""
+        """Of the process itself, and of its executors if it has any."""
         found = {self.name: cost([self.pid])}
-        with suppress(LookupError, psutil.NoSuchProcess):
-            found["executor"] = cost([self.executor])
+        if executors := self.executors:
+            found["executor"] = cost(executors)
         return found
 
 

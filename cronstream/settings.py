@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     look_ahead_s: Annotated[float, Field(ge=5, le=60)] = 30.0
     #: Commands that one worker runs at a time.
     slots: Annotated[int, Field(ge=1, le=10_000)] = 64
+    #: Processes of a worker that start commands, side by side; 0: one for each core, 4 at most.
+    executors: Annotated[int, Field(ge=0, le=64)] = 0
     #: Seconds without a heartbeat after which a worker is lost.
     lease_s: Annotated[float, Field(ge=1, le=600)] = 6.0
     #: Seconds that a read-back heartbeat lets a worker start attempts; less than the lease.
@@ -93,6 +95,11 @@ class Settings(BaseSettings):
                 "CRONSTREAM_MIN_INSYNC_REPLICAS must not be more than CRONSTREAM_REPLICATION_FACTOR"
             )
         return self
+
+    @property
+    def executor_processes(self) -> int:
+        """How many executors a worker has."""
+        return self.executors or min(len(os.sched_getaffinity(0)), 4)
 
     @property
     def bootstrap(self) -> list[str]:

@@ -1,5 +1,6 @@
-"""The child process of each worker that starts commands, and the worker's handle to it.
+"""The child processes of each worker that start commands, and the worker's handle to them.
 
-``handle.py`` is the worker's side and all that other packages import, with the values in
-``protocol.py``; everything else runs in the child, which imports neither Faust nor pydantic.
+``pool.py`` is the worker's side, with ``handle.py`` for each executor, and all that other packages
+import, with the values in ``protocol.py``; everything else runs in the child, which imports neither
+Faust nor pydantic.
 """

@@ -10,10 +10,11 @@ import socket
 from cronstream.executor import tree
 from cronstream.executor.link import Link
 from cronstream.executor.loop import Executor
+from cronstream.executor.slots import Slots
 from cronstream.executor.spawn import EXECUTOR_MARK, Spawner
 
 #: Descriptors that are left for other things than the pipes of commands.
-_SPARE_DESCRIPTORS = 32
+_SPARE_DESCRIPTORS = 36
 
 
 def main() -> None:
@@ -21,21 +22,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="cronstream.executor", description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="inherited descriptor")
     parser.add_argument("--id", required=True, help="marks whatever it starts")
-    parser.add_argument("--slots", type=int, required=True)
+    parser.add_argument("--slots", required=True, help="inherited descriptors of their pipe")
     parser.add_argument("--output-bytes", type=int, required=True)
     options = parser.parse_args()
 
     # Ctrl-C and a service manager's TERM reach the whole group; what follows is the worker's word.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    os.set_inheritable(options.socket, False)
+    reading, writing = map(int, options.slots.split(","))
+    for descriptor in (options.socket, reading, writing):
+        os.set_inheritable(descriptor, False)
     tree.become_subreaper()
     # The executor is what hands its environment on, so here it may be read (see settings.py).
     environment = os.environ | {EXECUTOR_MARK: options.id}
     executor = Executor(
         Link(socket.socket(fileno=options.socket)),
         Spawner(environment),
-        slots=min(options.slots, _most_pipes()),
+        Slots(reading, writing),
+        most=_most_pipes(),
         output_bytes=options.output_bytes,
     )
     # Nothing here makes cycles by the thousand, and a look for them costs as much as many starts.

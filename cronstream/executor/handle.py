@@ -13,6 +13,7 @@ from typing import Self
 from cronstream.errors import LaunchError
 from cronstream.executor import tree
 from cronstream.executor.protocol import Lines, Order, Report, decode_report, encode
+from cronstream.executor.slots import Slots
 from cronstream.executor.spawn import EXECUTOR_MARK
 
 #: Seconds that ``close`` gives the executor: its own grace and rounds of KILL take less.
@@ -45,12 +46,12 @@ class ExecutorHandle:
 
     @classmethod
     async def launch(
-        cls, slots: int, output_bytes: int, on_reports: OnReports, on_death: OnDeath
+        cls, slots: Slots, output_bytes: int, on_reports: OnReports, on_death: OnDeath
     ) -> Self:
         """Start an executor.
 
         Args:
-            slots: Commands that may run at a time.
+            slots: What it takes one of for each command that runs.
             output_bytes: Bytes kept of the beginning of each output, and as many of its end.
             on_reports: Gets the reports as they come, several at a time, in order.
             on_death: Gets the reason when the executor has died by itself, after its last
@@ -166,7 +167,7 @@ class _Ear(asyncio.Protocol):
         self._handle.lost()
 
 
-def _start(descriptor: int, mark: str, slots: int, output_bytes: int) -> subprocess.Popen[bytes]:
+def _start(descriptor: int, mark: str, slots: Slots, output_bytes: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
             sys.executable,
@@ -174,12 +175,12 @@ def _start(descriptor: int, mark: str, slots: int, output_bytes: int) -> subproc
             "cronstream.executor",
             f"--socket={descriptor}",
             f"--id={mark}",
-            f"--slots={slots}",
+            "--slots={},{}".format(*slots.descriptors),
             f"--output-bytes={output_bytes}",
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        pass_fds=(descriptor,),
+        pass_fds=(descriptor, *slots.descriptors),
         start_new_session=True,
     )
 

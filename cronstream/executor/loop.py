@@ -21,6 +21,7 @@ from cronstream.executor.protocol import (
     Started,
 )
 from cronstream.executor.running import Running
+from cronstream.executor.slots import Slots
 from cronstream.executor.spawn import Launched, Spawner
 from cronstream.executor.waiting import Waiting
 
@@ -44,14 +45,20 @@ class Executor:
     Args:
         link: To the worker.
         spawner: Starts a command.
-        slots: Commands that may run at a time.
+        slots: One is taken for each command that runs; other executors may have their part of them.
+        most: Commands that this executor can have, for want of descriptors.
         output_bytes: Bytes kept of the beginning of each output, and as many of its end.
     """
 
-    def __init__(self, link: Link, spawner: Spawner, *, slots: int, output_bytes: int) -> None:
+    def __init__(
+        self, link: Link, spawner: Spawner, slots: Slots, *, most: int, output_bytes: int
+    ) -> None:
         self._link = link
         self._spawner = spawner
-        self._slots = slots
+        self._slots, self._most = slots, most
+        #: Whether a command is due that cannot be started before another ends: one of this
+        #: executor's, for want of descriptors; or anybody's, for want of a slot.
+        self._is_full = self._awaits_slot = False
         self._output_bytes = output_bytes
         self._poll = select.epoll()
         self._bell = _bell_for_ended_children()
@@ -109,7 +116,7 @@ class Executor:
         """Return the longest that a poll may wait; -1 for ever."""
         waits = []
         next_at = self._waiting.next_at()
-        if next_at is not None and len(self._running) < self._slots:
+        if next_at is not None and not (self._is_full or self._awaits_slot):
             waits.append(min(next_at - clock.now().timestamp(), _LONGEST_WAIT_S))
         if self._link.has_gathered:
             waits.append(self._flushed_at + _LONGEST_SILENCE_S - clock.monotonic())
@@ -123,6 +130,8 @@ class Executor:
     def _hear(self, descriptor: int, events: int) -> None:
         if descriptor == self._bell:
             os.read(self._bell, 4096)
+        elif descriptor == self._slots.fileno():
+            pass  # One may be free: the turn goes on to look.
         elif descriptor != self._link.fileno():
             self._running.read(descriptor)
         elif events & select.EPOLLIN:
@@ -162,14 +171,29 @@ class Executor:
         self._link.report(Cancelled(key) if never_started else Kept(key))
 
     def _start_due(self) -> None:
+        self._is_full = awaits_slot = False
         for _ in range(_STARTS_PER_TURN):
-            if len(self._running) >= self._slots:
-                return
+            if not self._is_behind():
+                break
+            self._is_full = len(self._running) >= self._most
+            awaits_slot = not self._is_full and not self._slots.take()
+            if self._is_full or awaits_slot:
+                break
             now = clock.now().timestamp()
             hold = self._waiting.take(now=now, monotonic=clock.monotonic())
             if hold is None:
-                return
+                self._slots.give()
+                break
             self._start(hold)
+        self._await_slot(awaits_slot)
+
+    def _await_slot(self, awaits_slot: bool) -> None:
+        """Have epoll wait for a slot that is given back, or no longer."""
+        if awaits_slot and not self._awaits_slot:
+            self._poll.register(self._slots.fileno(), select.EPOLLIN)
+        elif self._awaits_slot and not awaits_slot:
+            self._poll.unregister(self._slots.fileno())
+        self._awaits_slot = awaits_slot
 
     def _start(self, hold: Hold) -> None:
         launched = self._spawner.start(hold)
@@ -182,6 +206,7 @@ class Executor:
                 self._fenced[hold.key] = execution
             self._link.report(Started(hold.key, now, launched.pid))
             return
+        self._slots.give()
         self._waiting.ended(hold.key, monotonic=clock.monotonic())
         self._link.report(
             Finished(
@@ -200,6 +225,7 @@ class Executor:
 
     def _finish(self, execution: Execution) -> None:
         self._fenced.pop(execution.key, None)
+        self._slots.give()
         self._waiting.ended(execution.key, monotonic=clock.monotonic())
         self._link.report(execution.finished(clock.now().timestamp()))
 

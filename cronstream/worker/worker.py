@@ -26,7 +26,7 @@ from cronstream.core.naming import Role
 from cronstream.core.records import Entry, Forwarded, Outcome, Owned, Run, format_time
 from cronstream.errors import BrokerError, MessageError
 from cronstream.executor import protocol
-from cronstream.executor.handle import ExecutorHandle
+from cronstream.executor.pool import ExecutorPool
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, Publisher, partition_of, when_done
 from cronstream.topology.quarantine import Quarantine
@@ -66,7 +66,7 @@ class Worker:
         self._quarantine = Quarantine(self.publisher)
         self._gaps, self._follower = Reader(settings), Reader(settings)
         self._on_fatal = on_fatal
-        self.executor: ExecutorHandle | None = None
+        self.executor: ExecutorPool | None = None
         self._woken = asyncio.Event()
         self._catching_up = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -83,7 +83,8 @@ class Worker:
             BrokerError: If no broker answers.
         """
         await asyncio.gather(self.publisher.start(), self._gaps.start(), self._follower.start())
-        self.executor = await ExecutorHandle.launch(
+        self.executor = await ExecutorPool.launch(
+            number=self._settings.executor_processes,
             slots=self._settings.slots,
             output_bytes=self._settings.output_bytes,
             on_reports=self._reported,

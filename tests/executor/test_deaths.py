@@ -13,6 +13,7 @@ import pytest
 from cronstream.errors import LaunchError
 from cronstream.executor.handle import ExecutorHandle
 from cronstream.executor.protocol import Finished, Started
+from cronstream.executor.slots import Slots
 from tests.executor.witness import Witness, a_hold, is_alive, text_in, until_gone
 
 WORKER = """
@@ -145,7 +146,7 @@ async def test_a_stopped_worker_holds_up_no_command_and_gets_every_report(tmp_pa
 async def test_an_executor_with_few_descriptors_uses_fewer_slots() -> None:
     witness = Witness()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (40, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (44, hard))
     try:
         await witness.launch(slots=64)
     finally:
@@ -176,4 +177,4 @@ async def test_an_executor_that_cannot_be_started_is_an_error(
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(LaunchError, match="the executor cannot be started"):
-        await ExecutorHandle.launch(1, 1, lambda _: None, lambda _: None)
+        await ExecutorHandle.launch(Slots.make(1), 1, lambda _: None, lambda _: None)

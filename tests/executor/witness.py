@@ -10,6 +10,7 @@ from typing import TypeVar
 from cronstream import clock
 from cronstream.executor.handle import ExecutorHandle
 from cronstream.executor.protocol import Finished, Hold, Lease, Order, Report, Started
+from cronstream.executor.slots import Slots
 
 R = TypeVar("R", bound=Report)
 _numbers = itertools.count(1)
@@ -46,9 +47,13 @@ class Witness:
         self._handle: ExecutorHandle | None = None
 
     async def launch(self, slots: int = 8, output_bytes: int = 1000) -> None:
-        self._handle = await ExecutorHandle.launch(
-            slots, output_bytes, self._take, self._take_death
-        )
+        shared = Slots.make(slots)
+        try:
+            self._handle = await ExecutorHandle.launch(
+                shared, output_bytes, self._take, self._take_death
+            )
+        finally:
+            shared.close()
 
     @property
     def handle(self) -> ExecutorHandle:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from bench.floors import stamped
-from bench.machine import Programs, against, stamps
+from bench.machine import Programs, against, spread, stamps
 from bench.rig import Rig, per, say
 
 #: An edit is in force and claimed long before its first due time.
@@ -67,18 +67,14 @@ async def at_once(
     after = rig.costs()
     row["cpu_ms"] = per(number * fires, before, after)
     row["rss_mib"] = {name: round(used.rss, 1) for name, used in after.items()}
-    drains = [_drain(got, instant, period) for instant in due] if number > 1 else []
-    if drains:
-        row["per_s"] = [round(rate, 1) for rate in drains]
+    if number > 1:
+        late = [[at - one for _, at in got if one <= at < one + period] for one in due]
+        row["per_s"] = [round(len(some) / max(some), 1) for some in late if some]
+        row["p99s_ms"] = [spread(some)["p99_ms"] for some in late if some]
     if floors:
         row["floor"] = floors
     say(f"{number} due at once: {row}")
     return row
-
-
-def _drain(got: list[tuple[str, float]], instant: float, period: float) -> float:
-    late = [at - instant for _, at in got if instant <= at < instant + period]
-    return len(late) / max(late) if late else 0.0
 
 
 def _floor(programs: Programs, folder: Path, number: int) -> dict[str, object]:

@@ -36,15 +36,15 @@ class Costs:
         settled_bytes, settled_row: Likewise of each due time settled in the last 12 minutes.
     """
 
-    scheduler_us: float = 90.0
-    worker_us: float = 300.0
-    executor_us: float = 140.0
+    scheduler_us: float = 40.0
+    worker_us: float = 210.0
+    executor_us: float = 170.0
     command_us: float = 450.0
-    kafka_us: float = 120.0
+    kafka_us: float = 60.0
     ledger_bytes: float = 820.0
     claim_share: float = 0.45
-    job_bytes: float = 3_000.0
-    mark_bytes: float = 715.0
+    job_bytes: float = 8_300.0
+    mark_bytes: float = 1_500.0
     mark_row: float = 130.0
     settled_bytes: float = 107.0
     settled_row: float = 37.0
@@ -92,11 +92,11 @@ def costs_of(results: dict[str, Any]) -> Costs:
 def rates(plant: Plant, costs: Costs) -> dict[str, float]:
     """Runs a second that each part can take, the whole of it together.
 
-    A worker is two processes of one thread each, and its commands; on fewer cores than that they
-    share them.
+    A worker is a process of one thread, with an executor for each core and its commands; they share
+    the cores.
     """
     together = costs.worker_us + costs.executor_us + costs.command_us
-    starts = min(1e6 / costs.executor_us, plant.cores * 1e6 / together)
+    starts = plant.cores * 1e6 / together
     return {
         "schedulers": plant.shards * 1e6 / costs.scheduler_us,
         "Kafka": plant.brokers * plant.cores * 1e6 / (costs.kafka_us * plant.copies),

@@ -33,7 +33,7 @@ class Execution:
 
     Attributes:
         hold: What was to be started.
-        pid: Its main process, which leads its process group.
+        pid: Its main process, which leads its session.
         pipe: Where its output comes from; -1 once it is closed.
         started_at: Seconds since the epoch.
         output: What is kept of its output.

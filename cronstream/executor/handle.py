@@ -12,7 +12,15 @@ from typing import Self
 
 from cronstream.errors import LaunchError
 from cronstream.executor import tree
-from cronstream.executor.protocol import Lines, Order, Report, decode_report, encode
+from cronstream.executor.protocol import (
+    Finished,
+    Lines,
+    Order,
+    Report,
+    Started,
+    decode_report,
+    encode,
+)
 from cronstream.executor.slots import Slots
 from cronstream.executor.spawn import EXECUTOR_MARK
 
@@ -34,10 +42,12 @@ class ExecutorHandle:
         pid: The executor's process.
     """
 
-    def __init__(self, child: subprocess.Popen[bytes], mark: str) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], mark: str, on_reports: OnReports) -> None:
         self.pid = child.pid
         self._child = child
         self._mark = mark
+        self._on_reports = on_reports
+        self._sessions: dict[str, int] = {}
         self._unsent: list[Order] = []
         self._transport: asyncio.Transport | None = None
         self._is_closing = False
@@ -69,9 +79,9 @@ class ExecutorHandle:
             raise LaunchError(f"the executor cannot be started: {error}") from error
         finally:
             theirs.close()
-        handle = cls(child, mark)
+        handle = cls(child, mark, on_reports)
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_connection(lambda: _Ear(handle, on_reports), sock=ours)
+        transport, _ = await loop.create_connection(lambda: _Ear(handle), sock=ours)
         handle._transport = transport
         handle._watch = asyncio.create_task(handle._await_death(on_death))
         return handle
@@ -107,6 +117,18 @@ class ExecutorHandle:
         if self._watch is not None:
             await self._watch
 
+    def take(self, reports: list[Report]) -> None:
+        """Note who runs, and pass the reports on."""
+        for report in reports:
+            match report:
+                case Started(key=key, pid=pid):
+                    self._sessions[key] = pid
+                case Finished(key=key):
+                    self._sessions.pop(key, None)
+                case _:
+                    pass
+        self._on_reports(reports)
+
     def lost(self) -> None:
         """Note that the executor has closed its end: it has ended, or cannot be understood."""
         self._gone.set()
@@ -130,10 +152,10 @@ class ExecutorHandle:
             self._child.wait(timeout=_CLOSE_S / 2)
         self._child.kill()
         status = self._child.wait()
-        # What it started is in its session, unless it left that; then it has the mark.
+        sessions = set(self._sessions.values())
         tree.kill_wherever(
             lambda pid, process: (
-                process.session == self.pid or tree.variable(pid, EXECUTOR_MARK) == self._mark
+                process.session in sessions or tree.variable(pid, EXECUTOR_MARK) == self._mark
             ),
             pause=lambda: time.sleep(_SWEEP_PAUSE_S),
         )
@@ -143,9 +165,8 @@ class ExecutorHandle:
 class _Ear(asyncio.Protocol):
     """What asyncio calls when the executor says something, or nothing any more."""
 
-    def __init__(self, handle: ExecutorHandle, on_reports: OnReports) -> None:
+    def __init__(self, handle: ExecutorHandle) -> None:
         self._handle = handle
-        self._on_reports = on_reports
         self._lines = Lines()
 
     def data_received(self, data: bytes) -> None:
@@ -156,7 +177,7 @@ class _Ear(asyncio.Protocol):
         """
         reports = [decode_report(line) for line in self._lines.feed(data)]
         if reports:
-            self._on_reports(reports)
+            self._handle.take(reports)
 
     def eof_received(self) -> bool:
         """Have asyncio close the transport."""

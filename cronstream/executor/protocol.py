@@ -88,7 +88,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The command runs; ``pid`` is its process and process group."""
+    """The command runs; ``pid`` is its process, process group and session."""
 
     key: str
     at: float

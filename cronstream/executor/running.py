@@ -184,11 +184,11 @@ class Running:
     def _owners(self, pid: int, process: tree.Process) -> set[str]:
         """Return the keys of those that may have started an orphan: one, if that can be known.
 
-        One that has left its group and cleared its environment may be anybody's: it is ended
+        One that has left its session and cleared its environment may be anybody's: it is ended
         with the last that it may belong to, never before its owner.
         """
         for execution in self._by_key.values():
-            if execution.pid == process.group:
+            if execution.pid == process.session:
                 return {execution.key}
         mark = tree.variable(pid, MARK)
         return {mark} if mark in self._by_key else set(self._by_key)

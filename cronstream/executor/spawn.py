@@ -4,10 +4,8 @@
 an error of ``exec`` comes back as an error here. It cannot set a working directory, so this
 process, which has one thread, goes there itself and comes back.
 
-A command has a process group of its own, not a session: where the kernel groups tasks by session
-for its scheduler (``sched_autogroup_enabled``) and the machine is busy, a new session waits for a
-share of the processor before ``exec``, which made a third fewer starts. It has no terminal anyway:
-the executor's own session has none.
+A command has a session of its own, and so a process group: no signal meant for others reaches it,
+and what it leaves behind is known by its session.
 
 A text without anything in it that a shell would act on is started without one, as make(1) does: a
 shell costs as much as the command itself.
@@ -53,7 +51,7 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """The command runs as ``pid``, which leads its process group; ``pipe`` has its output."""
+    """The command runs as ``pid``, which leads its session; ``pipe`` has its output."""
 
     pid: int
     pipe: int
@@ -131,7 +129,7 @@ class Spawner:
                     (os.POSIX_SPAWN_DUP2, theirs, 1),
                     (os.POSIX_SPAWN_DUP2, theirs, 2),
                 ),
-                setpgroup=0,
+                setsid=True,
                 setsigmask=(),
                 setsigdef=_RESTORED,
             )

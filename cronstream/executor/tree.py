@@ -25,7 +25,6 @@ class Process:
     """One line of the process table."""
 
     parent: int
-    group: int
     session: int
     is_zombie: bool
 
@@ -91,7 +90,6 @@ def look_up(pid: int) -> Process | None:
         return None
     return Process(
         parent=int(fields[1]),
-        group=int(fields[2]),
         session=int(fields[3]),
         is_zombie=fields[0] in b"ZX",
     )

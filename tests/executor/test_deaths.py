@@ -77,14 +77,14 @@ async def test_a_killed_executor_leaves_nothing_and_its_worker_is_told(tmp_path:
     await witness.launch()
     witness.lease()
     marked, away = tmp_path / "marked", tmp_path / "away"
-    by_group = await witness.started(a_hold(["env", "-i", "sleep", "30"]))
+    by_session = await witness.started(a_hold(["env", "-i", "sleep", "30"]))
     await witness.started(
         a_hold(
             f"(setsid sh -c 'env -i setsid sleep 30 & echo $! > {away}; echo $$ > {marked}; wait'"
             " >/dev/null 2>&1 &); sleep 30"
         )
     )
-    pids = [by_group.pid, int(await text_in(marked)), int(await text_in(away))]
+    pids = [by_session.pid, int(await text_in(marked)), int(await text_in(away))]
     bystander = begin("sleep", "30")
     os.kill(witness.handle.pid, signal.SIGKILL)
     await witness.until(lambda: bool(witness.deaths))

@@ -47,11 +47,12 @@ async def test_a_command_gets_its_variables_its_mark_and_its_directory(
     assert (await witness.run(a_hold("pwd"))).head == f"{Path.cwd()}\n"
 
 
-async def test_a_command_has_a_group_of_its_own_no_input_no_descriptors_and_plain_signals(
+async def test_a_command_has_a_session_of_its_own_no_input_no_descriptors_and_plain_signals(
     witness: Witness,
 ) -> None:
     program = (
-        "import os, signal, sys; print(os.getpgrp() == os.getpid(), repr(sys.stdin.read()),"
+        "import os, signal, sys; print(os.getsid(0) == os.getpgrp() == os.getpid(),"
+        "repr(sys.stdin.read()),"
         "sorted(map(int, os.listdir('/proc/self/fd')))[:-1],"
         "[n for n in (13, 25, 2, 15, 1) if n != 13 and n != 25"
         " and signal.getsignal(n) == signal.SIG_IGN], signal.pthread_sigmask(0, ()))"

@@ -11,7 +11,7 @@ from cronstream.executor.tree import Process
 
 
 def a_table(**parents: int) -> dict[int, Process]:
-    return {int(pid[1:]): Process(parent, 1, 1, False) for pid, parent in parents.items()}
+    return {int(pid[1:]): Process(parent, 1, False) for pid, parent in parents.items()}
 
 
 def test_all_descendants_are_found_parents_first_and_each_once() -> None:
@@ -26,7 +26,7 @@ def test_a_root_that_the_table_has_not_is_kept() -> None:
 
 def test_this_process_is_in_the_table_as_it_is() -> None:
     process = tree.process_table()[os.getpid()]
-    assert process == Process(os.getppid(), os.getpgrp(), os.getsid(0), False)
+    assert process == Process(os.getppid(), os.getsid(0), False)
 
 
 def test_a_name_with_spaces_and_parentheses_confuses_nobody() -> None:
@@ -36,7 +36,7 @@ def test_a_name_with_spaces_and_parentheses_confuses_nobody() -> None:
     ) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        assert tree.look_up(child.pid) == Process(os.getpid(), os.getpgrp(), os.getsid(0), False)
+        assert tree.look_up(child.pid) == Process(os.getpid(), os.getsid(0), False)
         child.kill()
 
 

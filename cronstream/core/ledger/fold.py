@@ -92,6 +92,10 @@ class Ledger(Intake):
             return
         if self.is_judged(live):
             if self.begun_of(live.run.job):
+                # Refused for good: the same message, come twice, must not stand later, when its
+                # sender no longer knows of it.
+                live.version = self.offset
+                self.stir(live.run.job)
                 self.refused["overlap"] += 1
                 return
             self.unindex(entry.run)

@@ -442,9 +442,9 @@ def test_a_claim_that_was_refused_does_not_stand_when_it_comes_a_second_time() -
     first, second = due(0, overlap=QUEUE), due(10, overlap=QUEUE)
     told.tell(first, second)
     version = told.ledger.live[second.id].version
-    told.start(first)
+    claim = told.start(first)
     told.claim(second, "w2", version)
-    told.finish(first)
+    told.tell(finished(first, claim))
     told.claim(second, "w2", version)
 
     assert told.ledger.live[second.id].state is State.QUEUED

@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 import warnings
 from datetime import timedelta
 from pathlib import Path
@@ -44,6 +45,8 @@ from cronstream.worker.tables import RunsTable
 logger = logging.getLogger("cronstream.app")
 
 _FIRST_WEB_PORT = 6066
+#: Held until this process ends.
+_reservations: list[socket.socket] = []
 
 
 class Cronstream(faust.App):
@@ -275,8 +278,27 @@ def _free_web_port(host: str, role: Role) -> int:
                 probe.bind((host, port))
             except OSError:
                 continue
+        if _reserve(port):
             return port
     return 0
+
+
+def _reserve(port: int) -> bool:
+    """Return whether no process that is starting just now has chosen this port before.
+
+    It is listened at only seconds later. A name without a file (Linux) is one process's until it
+    ends; where there are no such names, nothing is reserved.
+    """
+    if not sys.platform.startswith("linux"):
+        return True
+    reservation = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        reservation.bind(f"\0cronstream-web-{port}")
+    except OSError:
+        reservation.close()
+        return False
+    _reservations.append(reservation)
+    return True
 
 
 app = Cronstream(

@@ -8,8 +8,10 @@ import secrets
 import socket
 import sys
 import warnings
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import faust
@@ -17,6 +19,7 @@ from aiokafka.errors import KafkaError
 from faust.exceptions import AlreadyConfiguredWarning
 
 from cronstream import clock
+from cronstream.assignment import Assignor
 from cronstream.cli import worker_options  # noqa: F401 - imported for what it replaces in Faust
 from cronstream.core import naming
 from cronstream.core.ledger.actions import Timing
@@ -54,6 +57,8 @@ class Cronstream(faust.App):
 
     #: What this process does; None until an option or a variable has said so.
     role: Role | None = None
+    #: How many partitions each topic has that this role needs, by its name.
+    known_partitions: Mapping[str, int] = MappingProxyType({})
     _worker: Worker | None = None
     _scheduler: Scheduler | None = None
     _legacy: LegacyMover | None = None
@@ -156,6 +161,7 @@ class Cronstream(faust.App):
             specs += cluster_topics(self.role.cluster, self._settings)
         tables = {name: table.partitions or 1 for name, table in self.tables.items()}
         specs += group_topics(self.conf.id, tables)
+        self.known_partitions = {spec.name: spec.partitions for spec in specs}
         await _wait_for_broker(specs, self._settings)
         self.on_partitions_revoked.connect(self._revoked, weak=False)
         self.on_rebalance_complete.connect(self._assigned, weak=False)
@@ -305,6 +311,7 @@ app = Cronstream(
     "cronstream",
     env_prefix="CRONSTREAM_FAUST_",
     Router=JobRouter,
+    PartitionAssignor=Assignor,
     broker_session_timeout=6,
     broker_heartbeat_interval=1,
     broker_rebalance_timeout=10,

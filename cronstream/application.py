@@ -3,10 +3,8 @@
 import asyncio
 import gc
 import logging
-import os
 import secrets
 import socket
-import sys
 import warnings
 from collections.abc import Mapping
 from datetime import timedelta
@@ -41,15 +39,12 @@ from cronstream.topology.topics import (
     group_topics,
     installation_topics,
 )
+from cronstream.web_port import free_web_port
 from cronstream.worker import Worker
 from cronstream.worker.tables import RunsTable
 
 #: Not this module's name: Faust logs the life of an app under that of its class.
 logger = logging.getLogger("cronstream.app")
-
-_FIRST_WEB_PORT = 6066
-#: Held until this process ends.
-_reservations: list[socket.socket] = []
 
 
 class Cronstream(faust.App):
@@ -263,7 +258,7 @@ def _configure(conf: Any, role: Role, config: Settings) -> None:
     conf.broker = config.broker
     conf.datadir = str(config.data_dir / "processes" / role.group)
     conf.web_bind = config.web_bind
-    conf.web_port = config.web_port or _free_web_port(config.web_bind, role)
+    conf.web_port = config.web_port or free_web_port(config.web_bind, role)
     conf.canonical_url = f"http://{config.web_bind}:{conf.web_port}"
     conf.topic_replication_factor = config.replication_factor
     conf.topic_partitions = config.partitions if role.cluster else config.shards
@@ -272,39 +267,6 @@ def _configure(conf: Any, role: Role, config: Settings) -> None:
 def _make_folder(path: Any) -> None:
     """Make Faust's data folder with those above it: Faust makes only the last one."""
     Path(path).mkdir(parents=True, exist_ok=True)
-
-
-def _free_web_port(host: str, role: Role) -> int:
-    """Return a port nobody has: a scheduler's is 6066 by habit, a worker's tells its process."""
-    start = _FIRST_WEB_PORT + (1 + os.getpid() % 500 if role.cluster else 0)
-    for port in range(start, start + 500):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-        if _reserve(port):
-            return port
-    return 0
-
-
-def _reserve(port: int) -> bool:
-    """Return whether no process that is starting just now has chosen this port before.
-
-    It is listened at only seconds later. A name without a file (Linux) is one process's until it
-    ends; where there are no such names, nothing is reserved.
-    """
-    if not sys.platform.startswith("linux"):
-        return True
-    reservation = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    try:
-        reservation.bind(f"\0cronstream-web-{port}")
-    except OSError:
-        reservation.close()
-        return False
-    _reservations.append(reservation)
-    return True
 
 
 app = Cronstream(

@@ -5,9 +5,9 @@ import sys
 
 CHOOSE = """
 import sys
-from cronstream.application import _free_web_port
+from cronstream.web_port import free_web_port
 from cronstream.core.naming import Role
-print(_free_web_port("127.0.0.1", Role.of(None, retry=False)), flush=True)
+print(free_web_port("127.0.0.1", Role.of(None, retry=False)), flush=True)
 sys.stdin.read()
 """
 

@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help up test unit integration lint format smoke simulate bench clean
+.PHONY: help up test unit integration lint format smoke simulate bench chaos clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -61,6 +61,9 @@ bench: $(STAMP) ## Measure how fast it is, beside the floor and its peers: about
 	$(BIN)/python -m bench.peers install
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.report
+
+chaos: $(STAMP) ## Break an installation on purpose for an hour, and print the figures
+	$(BIN)/python bench/chaos.py
 
 clean: ## Remove the environment and what tools have left
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import logging
-import os
 import secrets
 import socket
 import warnings
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import faust
@@ -16,6 +17,7 @@ from aiokafka.errors import KafkaError
 from faust.exceptions import AlreadyConfiguredWarning
 
 from cronstream import clock
+from cronstream.assignment import Assignor
 from cronstream.cli import worker_options  # noqa: F401 - imported for what it replaces in Faust
 from cronstream.core import naming
 from cronstream.core.ledger.actions import Timing
@@ -37,13 +39,12 @@ from cronstream.topology.topics import (
     group_topics,
     installation_topics,
 )
+from cronstream.web_port import free_web_port
 from cronstream.worker import Worker
 from cronstream.worker.tables import RunsTable
 
 #: Not this module's name: Faust logs the life of an app under that of its class.
 logger = logging.getLogger("cronstream.app")
-
-_FIRST_WEB_PORT = 6066
 
 
 class Cronstream(faust.App):
@@ -51,6 +52,8 @@ class Cronstream(faust.App):
 
     #: What this process does; None until an option or a variable has said so.
     role: Role | None = None
+    #: How many partitions each topic has that this role needs, by its name.
+    known_partitions: Mapping[str, int] = MappingProxyType({})
     _worker: Worker | None = None
     _scheduler: Scheduler | None = None
     _legacy: LegacyMover | None = None
@@ -153,6 +156,7 @@ class Cronstream(faust.App):
             specs += cluster_topics(self.role.cluster, self._settings)
         tables = {name: table.partitions or 1 for name, table in self.tables.items()}
         specs += group_topics(self.conf.id, tables)
+        self.known_partitions = {spec.name: spec.partitions for spec in specs}
         await _wait_for_broker(specs, self._settings)
         self.on_partitions_revoked.connect(self._revoked, weak=False)
         self.on_rebalance_complete.connect(self._assigned, weak=False)
@@ -254,7 +258,7 @@ def _configure(conf: Any, role: Role, config: Settings) -> None:
     conf.broker = config.broker
     conf.datadir = str(config.data_dir / "processes" / role.group)
     conf.web_bind = config.web_bind
-    conf.web_port = config.web_port or _free_web_port(config.web_bind, role)
+    conf.web_port = config.web_port or free_web_port(config.web_bind, role)
     conf.canonical_url = f"http://{config.web_bind}:{conf.web_port}"
     conf.topic_replication_factor = config.replication_factor
     conf.topic_partitions = config.partitions if role.cluster else config.shards
@@ -265,24 +269,11 @@ def _make_folder(path: Any) -> None:
     Path(path).mkdir(parents=True, exist_ok=True)
 
 
-def _free_web_port(host: str, role: Role) -> int:
-    """Return a port nobody has: a scheduler's is 6066 by habit, a worker's tells its process."""
-    start = _FIRST_WEB_PORT + (1 + os.getpid() % 500 if role.cluster else 0)
-    for port in range(start, start + 500):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            return port
-    return 0
-
-
 app = Cronstream(
     "cronstream",
     env_prefix="CRONSTREAM_FAUST_",
     Router=JobRouter,
+    PartitionAssignor=Assignor,
     broker_session_timeout=6,
     broker_heartbeat_interval=1,
     broker_rebalance_timeout=10,

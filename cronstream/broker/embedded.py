@@ -20,6 +20,7 @@ from cronstream.broker.jars import KAFKA_VERSION, ensure_jars
 from cronstream.broker.java import Java, find_java
 from cronstream.broker.layout import (
     Layout,
+    Membership,
     archive_flags,
     java_command,
     log4j_properties,
@@ -45,7 +46,8 @@ class EmbeddedBroker:
     """One Kafka broker on the loopback interface, with its data in a folder of its own.
 
     Used by one task at a time. `prepare` and `launch` may be called on their own by who has
-    something to do in between; `start` does what is left to do.
+    something to do in between; `start` does what is left to do. Without a membership it is a
+    cluster of its own; `cronstream.broker.cluster` makes several of them one.
 
     Attributes:
         port: Where it listens.
@@ -59,9 +61,11 @@ class EmbeddedBroker:
         guard: Guard,
         say: Callable[[str], None],
         jar_cache: Path | None = None,
+        membership: Membership | None = None,
     ) -> None:
         cache = jar_cache or settings().jar_cache or data_dir / "jars"
         self.port = port
+        self._membership = membership
         self._layout = Layout((data_dir / "kafka").absolute(), cache.absolute())
         self._guard = guard
         self._say = say
@@ -198,17 +202,23 @@ class EmbeddedBroker:
 
     def _configure(self) -> None:
         layout = self._layout
-        controller_port = free_port(self.port + 1)
-        layout.properties.write_text(server_properties(layout.data, self.port, controller_port))
+        membership = self._membership or Membership(1, {1: free_port(self.port + 1)})
+        layout.properties.write_text(server_properties(layout.data, self.port, membership))
         layout.log4j.write_text(log4j_properties(layout.log))
 
     async def _format(self) -> None:
         """Give the data folder its cluster id; a half-done one is made anew."""
+        given = self._membership.cluster_id if self._membership else None
+        cluster_id = given or new_cluster_id()
         shutil.rmtree(self._layout.data, ignore_errors=True)
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         archive = self._archive()
         flags = archive_flags(archive, archive) if archive.is_file() else ()
-        arguments = ("format", f"--cluster-id={cluster_id}", "-c", str(self._layout.properties))
+        arguments = (
+            "format",
+            f"--cluster-id={cluster_id}",
+            "-c",
+            str(self._layout.properties),
+        )
         process = await self._run(*flags, main=(_FORMAT, *arguments))
         self._guard.add(process.pid)
         try:
@@ -286,6 +296,11 @@ class EmbeddedBroker:
         if self._lock is not None:
             self._lock.release()
         self._lock = None
+
+
+def new_cluster_id() -> str:
+    """Return what tells a Kafka cluster from others: a random UUID, as Kafka writes it."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def _port_in_use(port: int, is_kafka: bool) -> str:

@@ -1,7 +1,7 @@
 """What is in the embedded Kafka's folder, and the texts of its configuration: values only."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,16 +65,43 @@ class Layout:
         return self.cache / f"kafka-{KAFKA_VERSION}-{fingerprint}.jsa"
 
 
-def server_properties(data: Path, port: int, controller_port: int) -> str:
-    """Return the configuration of a one-node Kafka that listens on the loopback interface only.
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Which node of which Kafka cluster a broker is; each is a broker and a controller.
+
+    Attributes:
+        voters: The controller's port of each node, by its node id.
+        cluster_id: The same for all of them; None to be given one.
+    """
+
+    node_id: int
+    voters: Mapping[int, int]
+    cluster_id: str | None = None
+
+    @property
+    def copies(self) -> int:
+        """How many brokers keep each of Kafka's own topics."""
+        return min(3, len(self.voters))
+
+    @property
+    def copies_in_sync(self) -> int:
+        """How many of them must have a message before it counts."""
+        return max(1, self.copies - 1)
+
+
+def server_properties(data: Path, port: int, membership: Membership) -> str:
+    """Return the configuration of a Kafka that listens on the loopback interface only.
 
     The quorum's voters are static, so the controller's port may differ from start to start: the
     data names the voter by its node id alone (tried: data formatted with another port is taken).
     """
+    node_id, copies = membership.node_id, membership.copies
+    controller_port = membership.voters[node_id]
+    voters = ",".join(f"{node}@{HOST}:{at}" for node, at in sorted(membership.voters.items()))
     return f"""\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{HOST}:{controller_port}
+node.id={node_id}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}
 advertised.listeners=PLAINTEXT://{HOST}:{port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
@@ -84,7 +111,7 @@ log.dirs={_escaped(data)}
 
 auto.create.topics.enable=false
 num.partitions=1
-default.replication.factor=1
+default.replication.factor={copies}
 message.max.bytes={MESSAGE_BYTES}
 replica.fetch.max.bytes={MESSAGE_BYTES}
 log.retention.ms=604800000
@@ -94,13 +121,13 @@ group.min.session.timeout.ms=2000
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=1000
 
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor={copies}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={copies}
+transaction.state.log.min.isr={membership.copies_in_sync}
 transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor={copies}
+share.coordinator.state.topic.min.isr={membership.copies_in_sync}
 share.coordinator.state.topic.num.partitions=4
 
 num.network.threads=2

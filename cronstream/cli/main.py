@@ -62,6 +62,13 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     "By hand": (
         Entry("run-now", "cronstream.cli.run_now:run_now", "Run a job now, whatever its schedule."),
     ),
+    "Development": (
+        Entry(
+            "chaos",
+            "cronstream.cli.chaos_command:chaos",
+            "Break an installation on purpose, and judge.",
+        ),
+    ),
     "Comfort": (
         Entry("completion", "cronstream.cli.main:completion", "Print a shell's completion script."),
     ),

@@ -131,6 +131,8 @@ async def _look(
     fresh = [log for log in _logs(names) if log.topic not in logs]
     for log in fresh:
         start, _ = await span(reader, log.topic, scope)
+        if not start:
+            continue  # This broker has not heard of a new topic's partitions; look again.
         logs[log.topic] = log
         places.update({TopicPartition(log.topic, p): offset for p, offset in start.items()})
     if fresh:

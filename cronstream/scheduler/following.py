@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 #: How long to wait before a crontab that could not be applied is tried again.
 RETRY_S = 0.5
+#: A file that differs from what is in force for this long was not only edited a moment sooner.
+STANDBY_LOOK_S = 5.0
 #: A run says more than its job does: times, numbers, revision.
 _MARGIN_BYTES = 2_000
 
@@ -47,6 +49,9 @@ class CrontabFollower:
         self._asked = self._applied = 0
         self._wake = asyncio.Event()
         self._failing = ""
+        #: How the file of a scheduler that stands by differs, when it was last looked, and told.
+        self._differing = self._told = ""
+        self._looked_at = ports.clock.monotonic()
 
     def apply_again(self) -> None:
         """Compare the file with the topic anew: shard 0 has come to this process."""
@@ -85,10 +90,34 @@ class CrontabFollower:
             self._wake.clear()
             while self._applied < self._asked and self._crontab is not None:
                 asked = self._asked
-                if self._may_apply() and await self._try(self._crontab):
-                    self._applied = asked
-                else:
-                    await asyncio.sleep(RETRY_S)
+                may_apply = self._may_apply()
+                if may_apply and await self._try(self._crontab):
+                    self._applied, self._told = asked, ""
+                    continue
+                if not may_apply:
+                    await self._stand_by(self._crontab)
+                await asyncio.sleep(RETRY_S)
+
+    async def _stand_by(self, crontab: Crontab) -> None:
+        """Say so, once, if the file here is not the one that is in force."""
+        now = self._ports.clock.monotonic()
+        if now - self._looked_at < STANDBY_LOOK_S:
+            return
+        self._looked_at = now
+        try:
+            await self._read_on()
+        except (KafkaError, OSError, TimeoutError):
+            return  # It is no scheduler's turn to say that the broker is away, least of all this.
+        change = await asyncio.to_thread(compare, self._definitions.jobs, crontab.jobs)
+        before, self._differing = self._differing, _counts(change)
+        if self._differing and self._differing == before != self._told:
+            self._told = before
+            logger.warning(
+                "%s differs from the crontab in force (%s), which the scheduler that has shard 0 "
+                "has put there: give all schedulers the same file",
+                Path(self._settings.crontab).name,
+                before,
+            )
 
     async def _try(self, crontab: Crontab) -> bool:
         try:
@@ -151,12 +180,15 @@ class CrontabFollower:
 
 def _lines(name: str, change: Change, jobs: int) -> list[str]:
     """Return what is told of a change: how many, and then each."""
+    if not change:
+        return [f"{name}: {jobs} jobs, nothing changed"]
+    return [f"{name}: jobs {_counts(change)}; {jobs} in all", *describe(change)]
+
+
+def _counts(change: Change) -> str:
     counts = [
         (len(change.added), "added"),
         (len(change.changed), "changed"),
         (len(change.removed), "removed"),
     ]
-    said = [f"{number} {what}" for number, what in counts if number]
-    if not said:
-        return [f"{name}: {jobs} jobs, nothing changed"]
-    return [f"{name}: jobs {', '.join(said)}; {jobs} in all", *describe(change)]
+    return ", ".join(f"{number} {what}" for number, what in counts if number)

@@ -90,6 +90,7 @@ class Worker:
             on_reports=self._reported,
             on_death=self._executor_died,
         )
+        logger.info("this worker is %s in the ledger", self.member.me)
         loops = self._turn_for_ever(), self._follow_for_ever()
         self.loops = [asyncio.create_task(loop) for loop in loops]
         self._tasks.update(self.loops)

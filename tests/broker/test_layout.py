@@ -3,6 +3,7 @@ from pathlib import Path
 from cronstream.broker.java import Java
 from cronstream.broker.layout import (
     Layout,
+    Membership,
     archive_flags,
     java_command,
     log4j_properties,
@@ -19,18 +20,21 @@ def read(text: str) -> dict[str, str]:
 
 
 def test_every_listener_is_on_the_loopback_interface() -> None:
-    properties = read(server_properties(Path("/d"), 9092, 9093))
+    properties = read(server_properties(Path("/d"), 9092, Membership(1, {1: 9093})))
     assert properties["listeners"] == "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"
     assert properties["advertised.listeners"] == "PLAINTEXT://127.0.0.1:9092"
     assert properties["controller.quorum.voters"] == "1@127.0.0.1:9093"
 
 
 def test_topics_are_not_made_by_who_only_asks_for_them() -> None:
-    assert read(server_properties(Path("/d"), 1, 2))["auto.create.topics.enable"] == "false"
+    assert (
+        read(server_properties(Path("/d"), 1, Membership(1, {1: 2})))["auto.create.topics.enable"]
+        == "false"
+    )
 
 
 def test_no_internal_topic_wants_more_copies_than_there_are_brokers() -> None:
-    properties = read(server_properties(Path("/d"), 1, 2))
+    properties = read(server_properties(Path("/d"), 1, Membership(1, {1: 2})))
     copies = {
         name: value
         for name, value in properties.items()
@@ -40,8 +44,20 @@ def test_no_internal_topic_wants_more_copies_than_there_are_brokers() -> None:
     assert set(copies.values()) == {"1"}
 
 
+def test_three_brokers_keep_three_copies_of_which_two_must_have_a_message() -> None:
+    membership = Membership(2, {1: 11, 2: 12, 3: 13})
+    properties = read(server_properties(Path("/d"), 9092, membership))
+    assert properties["controller.quorum.voters"] == (
+        "1@127.0.0.1:11,2@127.0.0.1:12,3@127.0.0.1:13"
+    )
+    assert properties["listeners"] == "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:12"
+    assert properties["node.id"] == "2"
+    assert properties["offsets.topic.replication.factor"] == "3"
+    assert properties["transaction.state.log.min.isr"] == "2"
+
+
 def test_a_path_with_a_backslash_is_read_back_by_java_as_it_is() -> None:
-    assert read(server_properties(Path("/a\\b"), 1, 2))["log.dirs"] == "/a\\\\b"
+    assert read(server_properties(Path("/a\\b"), 1, Membership(1, {1: 2})))["log.dirs"] == "/a\\\\b"
     assert read(log4j_properties(Path("/a\\b")))["appender.file.fileName"] == "/a\\\\b"
 
 

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,9 @@ async def start_worker(broker: str, tmp_path: Path) -> AsyncIterator[StartWorker
     """Start ``faust -A cronstream worker`` with options, and wait until it is ready.
 
     Keyword arguments: `crontab`, the text of ``crontab.yaml``; `variables` of its environment;
-    `waits=False` to go on at once; `app`, a module that stands in for cronstream. The folder
-    it is started in is the test's `tmp_path`.
+    `waits=False` to go on at once; `app`, a module that stands in for cronstream; `through`, shell
+    text that becomes the worker by ``exec "$0" "$@"``. The folder it is started in is the test's
+    `tmp_path`.
     """
     workers: list[StartedWorker] = []
     with closing(Guard()) as guard:
@@ -109,11 +111,14 @@ async def start_worker(broker: str, tmp_path: Path) -> AsyncIterator[StartWorker
             variables: Mapping[str, str] | None = None,
             waits: bool = True,
             app: str = "cronstream",
+            through: str | None = None,
         ) -> StartedWorker:
             if crontab is not None:
                 _write(tmp_path / "crontab.yaml", crontab)
             worker = StartedWorker()
             command = _worker_command(broker, tmp_path, (app, *options), variables or {})
+            if through is not None:
+                command = replace(command, argv=("/bin/sh", "-c", through, *command.argv))
             await worker.start(command, guard)
             workers.append(worker)
             if waits:

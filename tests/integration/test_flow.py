@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 import urllib.request
 from collections import Counter
 from pathlib import Path
@@ -175,9 +176,11 @@ async def test_the_runs_of_a_killed_worker_are_made_elsewhere(
     second = await start_worker("--cluster", cluster, variables={**IMPATIENT, "WORKER": "second"})
 
     os.kill(first.pid, signal.SIGKILL)
+    killed = time.monotonic()
 
     await second.said("attempt 1 lost; it is made again", within_s=30)
     await second.said("attempt 2 started", within_s=10)
+    assert time.monotonic() - killed < 10
     assert [line.worker for line in truth.lines()[:2]] == ["first", "second"]
 
 

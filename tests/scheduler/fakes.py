@@ -94,6 +94,7 @@ class FakeReader:
     broker: FakeBroker
     failing: list[Exception] = field(default_factory=list)
     reads: int = 0
+    looks: int = 0
     is_open: bool = False
 
     async def start(self) -> None:
@@ -103,6 +104,7 @@ class FakeReader:
         self.is_open = False
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        self.looks += 1
         if self.failing:
             raise self.failing.pop(0)
         return {p: len(self.broker.topics[topic, p]) for p in partitions}

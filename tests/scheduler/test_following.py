@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
@@ -15,7 +16,7 @@ from cronstream.core.records import Job
 from cronstream.errors import CrontabError
 from cronstream.scheduler import Scheduler, following
 from tests.builders import at
-from tests.scheduler.fakes import Bench, a_job, turns, until
+from tests.scheduler.fakes import Bench, FakeReader, a_job, turns, until
 
 
 def a_crontab(*jobs: Job) -> Crontab:
@@ -192,3 +193,41 @@ async def test_the_readers_are_closed_at_the_end(bench: Bench) -> None:
     async with followed(bench):
         pass
     assert not bench.readers[-1].is_open
+
+
+def _has_looked(reader: FakeReader, times: int) -> bool:
+    return reader.looks > times
+
+
+async def _look_around(bench: Bench, times: int) -> None:
+    """Let a scheduler that stands by look so often, and wait for all looks but the last."""
+    reader = bench.readers[-1]
+    for look in range(reader.looks, reader.looks + times):
+        bench.clock.passed += following.STANDBY_LOOK_S
+        await until(partial(_has_looked, reader, look))
+
+
+async def test_a_scheduler_that_stands_by_says_once_that_its_file_is_not_in_force(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job("in-force"))
+    async with followed(bench):
+        bench.scheduler.assigned(set())
+        bench.files.put_nowait(a_crontab(a_job("elsewhere")))
+        await _look_around(bench, 4)
+    warned = [r.getMessage() for r in caplog.records if "differs from the crontab" in r.message]
+    assert [text.partition(", which")[0] for text in warned] == [
+        "crontab.yaml differs from the crontab in force (1 added, 1 removed)"
+    ]
+    assert published(bench) == []
+
+
+async def test_a_scheduler_that_stands_by_with_the_same_file_says_nothing(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job())
+    async with followed(bench):
+        bench.scheduler.assigned(set())
+        bench.files.put_nowait(a_crontab(a_job()))
+        await _look_around(bench, 4)
+    assert "differs" not in caplog.text

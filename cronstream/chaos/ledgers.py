@@ -1,0 +1,83 @@
+"""Follows every ledger: for the instant at which to strike, and for what became of the runs."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aiokafka.structs import TopicPartition
+
+from cronstream.core import naming
+from cronstream.core.codec import decode_entries
+from cronstream.core.records import Entry
+from cronstream.history.part import Where
+from cronstream.history.stories import Log, Stories
+from cronstream.history.story import LogKind
+from cronstream.topology.reading import LogMessage, Reader
+
+_POLL_S = 0.2
+#: Stories that are kept: more than any run of chaos has.
+_KEEP = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An entry that has just come on a ledger."""
+
+    cluster: str
+    is_retry: bool
+    entry: Entry
+
+
+class Ledgers:
+    """All logs of some clusters, read as they grow.
+
+    Attributes:
+        stories: What has become of each run so far.
+    """
+
+    def __init__(self, reader: Reader, clusters: Sequence[str], partitions: int) -> None:
+        self.stories = Stories(keep=_KEEP, keep_output=False)
+        self._reader, self._partitions = reader, partitions
+        self._logs = {
+            topic(cluster): Log(cluster, kind, topic(cluster))
+            for cluster in clusters
+            for kind, topic in ((LogKind.FIRST, naming.log), (LogKind.RETRY, naming.retry_log))
+        }
+        self._waiting: list[tuple[Callable[[Sighting], bool], asyncio.Future[Sighting]]] = []
+
+    async def are_there(self) -> bool:
+        """Whether every log has its topic."""
+        return set(self._logs) <= await self._reader.topics()
+
+    async def follow(self) -> None:
+        """Read for ever, from the beginning on."""
+        logs, partitions = self._logs, range(self._partitions)
+        self._reader.follow({TopicPartition(topic, p): 0 for topic in logs for p in partitions})
+        while True:
+            for message in await self._reader.poll(_POLL_S):
+                self._take(message)
+
+    async def see(self, wanted: Callable[[Sighting], bool], within_s: float) -> Sighting | None:
+        """Return the first entry from now on that is wanted; None if none comes in time."""
+        seen: asyncio.Future[Sighting] = asyncio.get_running_loop().create_future()
+        self._waiting.append((wanted, seen))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                return await seen
+        return None
+
+    def _take(self, message: LogMessage) -> None:
+        log = self._logs[message.topic]
+        entries, _ = decode_entries(message.value)
+        if self._waiting:
+            for entry in entries:
+                self._show(Sighting(log.cluster, log.kind is LogKind.RETRY, entry))
+        where = Where(message.topic, message.partition, message.offset, message.at)
+        self.stories.take(log, where, entries)
+
+    def _show(self, sighting: Sighting) -> None:
+        self._waiting = [waiting for waiting in self._waiting if not waiting[1].done()]
+        for wanted, seen in self._waiting:
+            if not seen.done() and wanted(sighting):
+                seen.set_result(sighting)

@@ -1,0 +1,186 @@
+"""One part of an installation as chaos sees it: kept alive as a supervisor would, and struck."""
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import IO, TypeAlias
+
+import psutil
+
+from cronstream import clock
+from cronstream.broker.ports import free_port
+from cronstream.core.naming import Role
+from cronstream.supervisor.child import ProcessChild
+
+_NAME = re.compile(r"this worker is (\S+)")
+_TAKEN = re.compile(r"shard \d+: taken over")
+_GIVEN_UP = re.compile(r"shard \d+: another scheduler has it")
+#: How long a process that ended by itself stays away.
+_RESTART_S = 1.0
+_LOOK_AGAIN_S = 0.1
+
+#: Starts a life of the part with this name; its lines are handed to the last argument.
+Launch: TypeAlias = Callable[["Part", str, Callable[[str], None]], Awaitable[ProcessChild]]
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One life of a part, from its start to its end.
+
+    Attributes:
+        process: Its name in the truth file, such as ``chaos-a-1.3``.
+        worker: Its name in the ledger, once it has said so.
+        status: Its exit status, negative for a signal; None while it lives.
+        expected: Whether it ended because a fault, or the fleet, ended it.
+    """
+
+    process: str
+    began_at: datetime
+    worker: str | None = None
+    ended_at: datetime | None = None
+    status: int | None = None
+    expected: bool = False
+
+
+class Part:
+    """A scheduler, worker or retry worker, over all its lives.
+
+    Attributes:
+        name: Such as ``chaos-a-1``.
+        lives: The last one is the present one.
+        fires: Whether it is the scheduler that has a shard.
+        is_leaving: Whether it is to end for good.
+        web_port: Where it says how it is.
+        away_s: How long it stays away after its next end.
+    """
+
+    def __init__(self, role: Role, name: str, launch: Launch, file: IO[str]) -> None:
+        self.role, self.name = role, name
+        self.lives: list[Life] = []
+        self.fires = False
+        self.away_s = _RESTART_S
+        self.web_port = free_port()
+        self._launch, self._file = launch, file
+        self._child: ProcessChild | None = None
+        self.is_leaving = False
+        self._stopped: list[psutil.Process] = []
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, or None while there is none."""
+        return None if self._child is None else self._child.pid
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it stands still."""
+        return bool(self._stopped)
+
+    @property
+    def process(self) -> str:
+        """What its present life is called in the truth file."""
+        return self.lives[-1].process if self.lives else self.name
+
+    async def keep(self) -> None:
+        """Start it, and again whenever it has ended, until it is told to leave."""
+        while not self.is_leaving:
+            process = f"{self.name}.{len(self.lives) + 1}"
+            self.lives.append(Life(process, clock.now()))
+            self._child = await self._launch(self, process, self._hear)
+            status = await self._child.wait()
+            self._child, self.fires = None, False
+            self.lives[-1] = replace(self.lives[-1], ended_at=clock.now(), status=status)
+            away_s, self.away_s = self.away_s, _RESTART_S
+            if not self.is_leaving:
+                await asyncio.sleep(away_s)
+        self._file.close()
+
+    async def ended(self, process: str) -> None:
+        """Wait until one of its lives has ended."""
+        while not self._has_ended(process):  # noqa: ASYNC110 - `keep` waits for it, and notes it
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+    def _has_ended(self, process: str) -> bool:
+        return all(life.ended_at for life in self.lives if life.process == process)
+
+    def _hear(self, line: str) -> None:
+        print(line, file=self._file, flush=True)
+        if (named := _NAME.search(line)) is not None:
+            self.lives[-1] = replace(self.lives[-1], worker=named[1])
+        if _TAKEN.search(line):
+            self.fires = True
+        elif _GIVEN_UP.search(line):
+            self.fires = False
+
+    def _expect_the_end(self) -> None:
+        self.lives[-1] = replace(self.lives[-1], expected=True)
+
+    # -- what may be done to it ---------------------------------------------------------------
+
+    def kill(self) -> None:
+        """Kill its process alone; what it has started is its executor's to end."""
+        self._expect_the_end()
+        if self.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def kill_tree(self) -> None:
+        """Kill all that there is of it at once, as if its machine had gone."""
+        self._expect_the_end()
+        if self._child is not None:
+            self._child.kill_now()
+
+    def kill_executor(self) -> None:
+        """Kill its executor; a worker without one ends by itself."""
+        self._expect_the_end()
+        for child in self._children(recursive=False):
+            if "cronstream.executor" in _command_line(child):
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+
+    def terminate(self) -> None:
+        """Tell it to stop in good order."""
+        self._expect_the_end()
+        if self.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+
+    def leave(self) -> None:
+        """Tell it to stop in good order, for good."""
+        self.is_leaving = True
+        self.resume()
+        self.terminate()
+
+    def pause(self, *, tree: bool) -> None:
+        """Have it stand still, and if `tree` all that it has started as well."""
+        if self.pid is None:
+            return
+        with suppress(psutil.NoSuchProcess):
+            self._stopped = [psutil.Process(self.pid), *(self._children() if tree else [])]
+        for process in self._stopped:
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+
+    def resume(self) -> None:
+        """Let go on whatever of it stands still."""
+        for process in self._stopped:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+        self._stopped = []
+
+    def _children(self, *, recursive: bool = True) -> list[psutil.Process]:
+        with suppress(psutil.NoSuchProcess):
+            if self.pid is not None:
+                children: list[psutil.Process] = psutil.Process(self.pid).children(recursive)
+                return children
+        return []
+
+
+def _command_line(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""

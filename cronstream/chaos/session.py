@@ -1,0 +1,220 @@
+"""One run of chaos, from an empty folder to the report."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cronstream import clock
+from cronstream.broker.cluster import EmbeddedCluster
+from cronstream.broker.guard import Guard
+from cronstream.chaos.audit import audit
+from cronstream.chaos.fleet import Fleet
+from cronstream.chaos.judge import Evidence
+from cronstream.chaos.ledgers import Ledgers
+from cronstream.chaos.plan import FaultKind, make_plan
+from cronstream.chaos.report import Circumstances, Report, make_report
+from cronstream.chaos.strike import Striker
+from cronstream.chaos.truth import executions, write_note
+from cronstream.chaos.workload import crontab_text, jobs_of
+from cronstream.core.naming import Role, RoleKind
+from cronstream.errors import CronstreamError
+from cronstream.settings import Settings, settings
+from cronstream.supervisor.command import Installation
+from cronstream.topology.reading import Reader
+
+#: Less than the usual 20 s: a worker that is told to stop interrupts what runs for long.
+_DRAIN_S = 5
+#: Everything has had time to start, so that what is due from then on has no excuse.
+_WARM_UP_S = 5.0
+#: How long runs may take to come to their verdicts after the last fault.
+_SETTLE_WITHIN_S = 150.0
+_LOOK_AGAIN_S = 0.5
+_TOPICS_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for.
+
+    Attributes:
+        every_s: Seconds between two faults, as a rule.
+        late_s: A first start this late misses the target, if nothing excuses it.
+        herd: Jobs of each cluster that are due in the same second.
+        workers: Workers of each cluster.
+        folder: Where everything is kept; it is empty.
+    """
+
+    duration_s: float
+    brokers: int
+    kinds: frozenset[FaultKind]
+    seed: int
+    workers: int
+    schedulers: int
+    herd: int
+    clusters: int
+    late_s: float
+    every_s: float
+    folder: Path
+
+
+class Session:
+    """What there is while faults are inflicted."""
+
+    def __init__(self, wish: Wish, say: Callable[[str], None], guard: Guard) -> None:
+        self._wish, self._say = wish, say
+        self._clusters = tuple(f"chaos-{number}" for number in range(1, wish.clusters + 1))
+        folder = wish.folder
+        self._truth = folder / "truth"
+        self._truth.touch()
+        self._jobs = [job for cluster in self._clusters for job in jobs_of(cluster, wish.herd)]
+        self._crontab = folder / "crontab.yaml"
+        note = write_note(folder / "note.sh", self._truth)
+        self._crontab.write_text(crontab_text(self._jobs, note))
+        self._kafka = EmbeddedCluster(
+            folder / "kafka",
+            wish.brokers,
+            guard=guard,
+            say=say,
+            jar_cache=settings().jar_cache or settings().data_dir / "jars",
+        )
+        self._fleet = Fleet(self._installation(), self._variables(), folder, guard)
+        self._booted_at = datetime.fromtimestamp(
+            clock.now().timestamp() - time.clock_gettime(time.CLOCK_BOOTTIME), UTC
+        )
+
+    def _installation(self) -> Installation:
+        return Installation(self._kafka.url, self._crontab, self._wish.folder / "data")
+
+    def _variables(self) -> dict[str, str]:
+        copies = min(3, self._wish.brokers)
+        return {
+            "CRONSTREAM_DRAIN_S": str(_DRAIN_S),
+            "CRONSTREAM_REPLICATION_FACTOR": str(copies),
+            "CRONSTREAM_MIN_INSYNC_REPLICAS": str(max(1, copies - 1)),
+        }
+
+    async def run(self) -> Report:
+        """Start everything, strike, let it settle, and judge.
+
+        Raises:
+            CronstreamError: If something cannot be started at all.
+        """
+        try:
+            await self._kafka.start()
+            self._start_fleet()
+            async with self._ledgers() as ledgers:
+                return await self._run(ledgers)
+        finally:
+            await self._fleet.stop()
+            await self._kafka.kill()
+
+    def _start_fleet(self) -> None:
+        for _ in range(self._wish.schedulers):
+            self._fleet.add(Role(RoleKind.SCHEDULER))
+        for cluster in self._clusters:
+            for _ in range(self._wish.workers):
+                self._fleet.add(Role(RoleKind.WORKER, cluster))
+            self._fleet.add(Role(RoleKind.RETRY_WORKER, cluster))
+
+    @asynccontextmanager
+    async def _ledgers(self) -> AsyncIterator[Ledgers]:
+        """Follow the ledgers once their topics are there."""
+        config = Settings(broker=self._kafka.url)
+        async with Reader(config) as reader:
+            async with asyncio.timeout(_TOPICS_WITHIN_S):
+                ledgers = Ledgers(reader, self._clusters, config.partitions)
+                while not await ledgers.are_there():  # noqa: ASYNC110 - other processes make them
+                    await asyncio.sleep(_LOOK_AGAIN_S)
+            following = asyncio.create_task(ledgers.follow())
+            try:
+                yield ledgers
+            finally:
+                following.cancel()
+                await asyncio.wait([following])
+
+    async def _run(self, ledgers: Ledgers) -> Report:
+        if unwell := await self._fleet.until_well():
+            raise CronstreamError(f"not all parts have come to work: {'; '.join(unwell)}")
+        await asyncio.sleep(_WARM_UP_S)
+        wish, since = self._wish, clock.now()
+        plan = make_plan(
+            wish.seed, wish.duration_s, wish.kinds, self._clusters, wish.brokers, wish.every_s
+        )
+        self._say(f"all is well; {len(plan)} faults in {wish.duration_s:.0f} s, seed {wish.seed}")
+        striker = Striker(
+            self._fleet,
+            self._kafka,
+            ledgers,
+            random.Random(wish.seed),  # noqa: S311 - repeatable, not secret
+            self._say,
+        )
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(asyncio.sleep(wish.duration_s))
+                tasks.create_task(striker.strike_all(plan))
+        except ExceptionGroup as group:
+            raise CronstreamError(f"chaos was given up: {_reasons(group)}") from group
+        until = clock.now()
+        evidence = await self._settled(ledgers, striker, since, until)
+        unwell = await self._fleet.until_well()
+        audited = await audit(self._kafka.url, since, until)
+        circumstances = Circumstances(
+            wish.seed,
+            wish.duration_s,
+            wish.schedulers,
+            wish.workers,
+            wish.late_s,
+            tuple(self._unexpected_ends()),
+            tuple(unwell),
+            audited,
+        )
+        return make_report(evidence, circumstances)
+
+    async def _settled(
+        self, ledgers: Ledgers, striker: Striker, since: datetime, until: datetime
+    ) -> Evidence:
+        """Return the evidence once every run has its verdict, or too much time has passed."""
+        self._say("no more faults; waiting until every run has its verdict ...")
+        runs = Evidence(self._jobs, since, until, {}, [], [], {}).due
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_WITHIN_S):
+                while not _are_settled(ledgers, runs):  # noqa: ASYNC110 - others settle them
+                    await asyncio.sleep(_LOOK_AGAIN_S)
+        stories = {run: story for run in runs if (story := ledgers.stories.get(run)) is not None}
+        lines = self._truth.read_text().splitlines()
+        return Evidence(
+            self._jobs,
+            since,
+            until,
+            stories,
+            executions(lines, self._booted_at),
+            striker.incidents,
+            {life.worker: life.process for life in self._fleet.lives() if life.worker},
+        )
+
+    def _unexpected_ends(self) -> Iterable[str]:
+        for life in self._fleet.lives():
+            if life.ended_at is not None and not life.expected:
+                yield f"{life.process} ended by itself with status {life.status}"
+
+
+def _reasons(group: ExceptionGroup[Exception]) -> str:
+    return "; ".join(
+        _reasons(error) if isinstance(error, ExceptionGroup) else str(error)
+        for error in group.exceptions
+    )
+
+
+def _are_settled(ledgers: Ledgers, runs: Iterable[str]) -> bool:
+    stories = (ledgers.stories.get(run) for run in runs)
+    return all(story is not None and story.state.settled for story in stories)
+
+
+async def run(wish: Wish, say: Callable[[str], None], guard: Guard) -> Report:
+    """Run chaos once and return what came of it."""
+    return await Session(wish, say, guard).run()

@@ -1,0 +1,45 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cronstream.chaos.workload import ChaosJob, crontab_text, jobs_of
+from cronstream.core.crontab import parse_crontab
+from cronstream.core.records import Delivery
+from cronstream.core.schedule import compile_schedule
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+JOBS = jobs_of("chaos-a", herd=3)
+
+
+def test_the_crontab_has_every_job_as_it_was_meant() -> None:
+    crontab = parse_crontab(crontab_text([*JOBS, *jobs_of("chaos-b", 0)], '. "/n"'))
+    by_name = {job.name: job for job in crontab.jobs}
+    assert {cluster.name for cluster in crontab.clusters} == {"chaos-a", "chaos-b"}
+    for job in JOBS:
+        assert by_name[job.name].delivery is job.delivery
+        assert by_name[job.name].max_attempts == job.max_attempts
+        command = by_name[job.name].command
+        assert isinstance(command, str)
+        assert command.startswith('. "/n"; note start; ')
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
+def test_due_times_are_those_of_the_schedule(job: ChaosJob) -> None:
+    crontab = parse_crontab(crontab_text([job], ":"))
+    schedule = compile_schedule(crontab.jobs[0].schedule, "UTC")
+    end = NOON + timedelta(minutes=2)
+    expected = list(schedule.between(NOON, end))
+    assert list(job.due_times(NOON, end)) == expected
+    assert expected
+
+
+def test_a_due_time_counts_after_the_beginning_and_up_to_the_end() -> None:
+    job = ChaosJob("j", "a", every_s=5)
+    found = list(job.due_times(NOON, NOON + timedelta(seconds=10)))
+    assert found == [NOON + timedelta(seconds=5), NOON + timedelta(seconds=10)]
+
+
+def test_what_must_not_be_doubled_has_one_attempt() -> None:
+    once = [job for job in JOBS if job.delivery is Delivery.AT_MOST_ONCE]
+    assert once
+    assert {job.max_attempts for job in once} == {1}

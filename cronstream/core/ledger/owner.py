@@ -18,7 +18,7 @@ from cronstream.core.records import Cancelled, Discarded, Lost, Run, Settled, Ve
 from cronstream.core.retry import next_attempt
 
 #: A holder has at least this much of its lease left when a new owner starts to judge.
-_LEAST_LEFT_S = 2.0
+_LEAST_LEFT_S = 1.0
 _NEVER = float("-inf")
 #: What a retry log reports to its cluster's log.
 _VERDICTS = {

@@ -1,6 +1,6 @@
 """One worker: what it hands to its executor, gives back, renews and judges, step by step."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from cronstream.core.records import (
     Discarded,
     Entry,
     Finished,
+    Forwarded,
     Heartbeat,
     Lost,
     Outcome,
@@ -597,16 +598,40 @@ def test_a_retry_of_a_retry_is_its_own_word_that_it_was_forwarded() -> None:
     assert not publish.forwarded
 
 
-def test_what_came_too_late_is_published_again() -> None:
+def test_what_came_too_late_is_published_again_by_a_newer_time_of_the_log() -> None:
     worker, [publish] = effects_of(a_run(max_attempts=3), Outcome.FAILED)
+    worker.flush()
     worker.member.publish_again(publish)
+    worker.wake(5.0)
+    assert len(worker.of(Publish)) == 1
+    assert worker.appended(Heartbeat)
+
+    worker.flush()
     worker.wake()
-    assert len(worker.of(Publish)) == 2
+    [_, again] = worker.of(Publish)
+    assert _as_of(again) > _as_of(publish)
     worker.assign()
     worker.member.publish_again(publish)
     worker.wake()
-
     assert len(worker.of(Publish)) == 2
+
+
+def test_once_it_is_forwarded_nothing_more_is_waited_for() -> None:
+    worker, [publish] = effects_of(a_run(max_attempts=3), Outcome.FAILED)
+    worker.flush()
+    worker.member.publish_again(publish)
+    worker.log(Forwarded(run=publish.run, version=publish.version))
+    worker.wake(1.0)
+    worker.wake(1.0)
+
+    assert not worker.appended(Heartbeat)
+
+
+def _as_of(publish: Publish) -> datetime:
+    [(_, run)] = publish.messages
+    assert isinstance(run, Run)
+    assert run.as_of is not None
+    return run.as_of
 
 
 def test_a_new_assignment_publishes_again_what_is_not_forwarded() -> None:

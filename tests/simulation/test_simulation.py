@@ -22,6 +22,7 @@ from tests.simulation.trouble import BLOWS, STEPS
 _RARELY_SEEN = {
     "3: nothing waits for the barrier",
     "7: an outage makes workers lost",
+    "7: Lost is taken although a newer heartbeat came",
     "13: at_most_once: Started after a withdrawal is taken",
     "13: a Started that was refused counts as read back",
 }

@@ -278,7 +278,8 @@ class Member(Holder):
         due = self.pulse.due(self.ledgers, mono)
         if not due:
             return
-        places = self._held_on() | {p for p, owner in self.owners.items() if owner.ledger.held}
+        places = self._held_on()
+        places |= {p for p, x in self.owners.items() if x.ledger.held or x.awaits_news}
         for partition in sorted(places & due):
             number = self._next_beat(partition, mono)
             self._append(partition, Heartbeat(worker=self.me, number=number))

@@ -20,6 +20,7 @@ from cronstream.core.retry import next_attempt
 #: A holder has at least this much of its lease left when a new owner starts to judge.
 _LEAST_LEFT_S = 1.0
 _NEVER = float("-inf")
+_FAR_OFFSET = 1 << 62
 #: What a retry log reports to its cluster's log.
 _VERDICTS = {
     Effect.SETTLE: Verdict.SUCCEEDED,
@@ -59,6 +60,8 @@ class Owner:
     heard: dict[str, float] = field(default_factory=dict)
     lines: Lines = field(init=False)
     _published: set[tuple[str, int]] = field(default_factory=set)
+    #: What came too late to count, with the offset that its sender had folded up to.
+    _too_late: dict[tuple[str, int], int] = field(default_factory=dict)
     _judged: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -117,13 +120,31 @@ class Owner:
         if len(self._published) > 2 * len(deciding) + 100:
             self._published &= set(deciding.items())
         for decision in list(deciding.items()):
-            if decision not in self._published:
+            if self._is_due(decision):
                 self._published.add(decision)
+                self._too_late.pop(decision, None)
                 yield self._publish(self.ledger.live[decision[0]])
 
+    def _is_due(self, decision: tuple[str, int]) -> bool:
+        if decision not in self._published:
+            return True
+        return self.ledger.next_offset > self._too_late.get(decision, _FAR_OFFSET)
+
     def publish_again(self, run: str, version: int) -> None:
-        """What was published has come too late to count: it is due once more."""
-        self._published.discard((run, version))
+        """What was published has come too late to count (rule 11).
+
+        It is due once more when something newer has been read, so that the log's time by which it
+        is judged is a newer one too. `awaits_news` has the member see to that.
+        """
+        self._too_late[(run, version)] = self.ledger.next_offset
+
+    @property
+    def awaits_news(self) -> bool:
+        """Whether something has to come on the log before what came too late is published again."""
+        if self._too_late:
+            deciding = self.ledger.deciding.items()
+            self._too_late = {d: at for d, at in self._too_late.items() if d in deciding}
+        return bool(self._too_late)
 
     def _publish(self, live: LiveRun) -> Publish:
         run, as_of = live.run, self.ledger.now

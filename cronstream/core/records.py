@@ -50,8 +50,10 @@ else:
         def _set_fields(self, *values: Any, **fields: Any) -> None:
             if values:
                 fields.update(zip(self._options.fields, values, strict=False))
-            if not self._required <= fields.keys() <= self._options.fieldset:
-                wrong = sorted(self._required - fields.keys() or fields.keys() - self._required)
+            known = self._options.fieldset
+            if not self._required <= fields.keys() <= known:
+                lacking, others = self._required - fields.keys(), fields.keys() - known
+                wrong = sorted(lacking or others)
                 raise TypeError(f"{type(self).__name__} lacks fields, or has others: {wrong}")
             vars(self).update(fields)
             self.__post_init__()

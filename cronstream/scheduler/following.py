@@ -106,9 +106,12 @@ class CrontabFollower:
         self._looked_at = now
         try:
             await self._read_on()
-        except (KafkaError, OSError, TimeoutError):
+            change = await asyncio.to_thread(compare, self._definitions.jobs, crontab.jobs)
+        except (CronstreamError, KafkaError, OSError, TimeoutError):
             return  # It is no scheduler's turn to say that the broker is away, least of all this.
-        change = await asyncio.to_thread(compare, self._definitions.jobs, crontab.jobs)
+        except Exception:  # Its turn to apply may come, so the loop goes on, whatever it was.
+            logger.exception("%s could not be compared; trying again", self._settings.crontab)
+            return
         before, self._differing = self._differing, _counts(change)
         if self._differing and self._differing == before != self._told:
             self._told = before

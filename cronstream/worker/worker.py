@@ -180,9 +180,10 @@ class Worker:
                 await self._take(message)
 
     async def _take(self, message: LogMessage) -> None:
-        ledger = self.member.ledgers.get(message.partition)
-        if ledger is not None and message.offset > ledger.next_offset:
+        before, ledger = None, self.member.ledgers.get(message.partition)
+        while ledger and ledger is not before and message.offset > ledger.next_offset:
             await self._catch_up(message.partition, message.offset)
+            before, ledger = ledger, self.member.ledgers.get(message.partition)
         self._fold(message)
         self._woken.set()
 
@@ -214,6 +215,8 @@ class Worker:
                 return
             start = ledger.next_offset
             async for message in self._gaps.read(self._log, {partition: start}, {partition: end}):
+                if self.member.ledgers.get(partition) is not ledger:
+                    return  # It was let go meanwhile: another may be at an earlier offset.
                 self._fold(message)
             logger.debug("partition %d: caught up from %d to %d", partition, start, end)
 

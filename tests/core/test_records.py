@@ -48,3 +48,8 @@ def test_two_records_with_the_same_values_are_equal_whether_given_or_by_default(
     assert run == run.derive(grace_s=Run.grace_s)
     assert run != run.derive(grace_s=11.0)
     assert run.asdict()["grace_s"] == 10.0
+
+
+def test_a_record_with_a_field_of_another_names_that_one_alone() -> None:
+    with pytest.raises(TypeError, match=r"\['nope'\]"):
+        a_run(timeout_s=3.0, nope=1)

@@ -109,11 +109,13 @@ async def test_a_script_without_its_interpreter_is_told_from_a_missing_one(
 
 
 async def test_a_command_starts_when_it_is_due_within_milliseconds(witness: Witness) -> None:
-    due = now() + 0.3
-    hold = a_hold(["true"], at=due)
-    await witness.run(hold)
-    [started] = witness.of(Started, hold.key)
-    assert 0 <= started.at - due < 0.1
+    """A busy machine may hold up any of them, but not all: the best tells what the loop does."""
+    first = now() + 0.3
+    holds = [a_hold(["true"], at=first + i / 10) for i in range(8)]
+    witness.tell(*holds)
+    late = [(await witness.the(Started, hold.key)).at - hold.at for hold in holds]
+    assert min(late) >= 0
+    assert min(late) < 0.02
 
 
 async def test_with_few_slots_starts_go_by_due_time_and_then_by_arrival() -> None:

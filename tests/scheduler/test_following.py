@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError
 from cronstream.core import naming
 from cronstream.core.crontab import Cluster, Crontab
 from cronstream.core.records import Job
-from cronstream.errors import CrontabError
+from cronstream.errors import BrokerError, CrontabError
 from cronstream.scheduler import Scheduler, following
 from tests.builders import at
 from tests.scheduler.fakes import Bench, FakeReader, a_job, turns, until
@@ -231,3 +231,15 @@ async def test_a_scheduler_that_stands_by_with_the_same_file_says_nothing(
         bench.files.put_nowait(a_crontab(a_job()))
         await _look_around(bench, 4)
     assert "differs" not in caplog.text
+
+
+async def test_whatever_happens_to_a_scheduler_that_stands_by_it_applies_when_its_turn_comes(
+    bench: Bench,
+) -> None:
+    async with followed(bench):
+        bench.scheduler.assigned(set())
+        bench.readers[-1].failing += [BrokerError("no answer"), RuntimeError("seen by nobody yet")]
+        bench.files.put_nowait(a_crontab(a_job()))
+        await _look_around(bench, 3)
+        bench.scheduler.assigned({0})
+        await until(lambda: published(bench))

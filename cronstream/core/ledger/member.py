@@ -225,6 +225,8 @@ class Member(Holder):
         if owner.ledger.held:
             for lost in owner.losses(mono):
                 self._append(partition, lost)
+            if owner.asks(mono):
+                self._append_beat(partition, mono)
 
     def _room(self) -> int:
         return self.timing.max_claims - len(self.holding) - len(self.claiming)
@@ -281,8 +283,11 @@ class Member(Holder):
         places = self._held_on()
         places |= {p for p, x in self.owners.items() if x.ledger.held or x.awaits_news}
         for partition in sorted(places & due):
-            number = self._next_beat(partition, mono)
-            self._append(partition, Heartbeat(worker=self.me, number=number))
+            self._append_beat(partition, mono)
+
+    def _append_beat(self, partition: int, mono: float) -> None:
+        number = self._next_beat(partition, mono)
+        self._append(partition, Heartbeat(worker=self.me, number=number))
 
     def _next_beat(self, partition: int, mono: float) -> int:
         return self.pulse.beat(partition, mono)

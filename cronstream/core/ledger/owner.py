@@ -18,7 +18,7 @@ from cronstream.core.records import Cancelled, Discarded, Lost, Run, Settled, Ve
 from cronstream.core.retry import next_attempt
 
 #: A holder has at least this much of its lease left when a new owner starts to judge.
-_LEAST_LEFT_S = 1.0
+_LEAST_LEFT_S = 2.0
 _NEVER = float("-inf")
 _FAR_OFFSET = 1 << 62
 #: What a retry log reports to its cluster's log.
@@ -63,6 +63,7 @@ class Owner:
     #: What came too late to count, with the offset that its sender had folded up to.
     _too_late: dict[tuple[str, int], int] = field(default_factory=dict)
     _judged: set[tuple[str, int]] = field(default_factory=set)
+    _asked_at: float = _NEVER
 
     def __post_init__(self) -> None:
         """Begin with nothing asked of the log."""
@@ -174,13 +175,32 @@ class Owner:
         """
         if self.barrier is None or mono - self.contact > 3 * self.timing.beat_s:
             return
-        for worker in list(self.ledger.held):
+        for worker, number in self._silent(self.barrier, self.judging_at):
+            self._judged.add((worker, number))
+            yield Lost(worker=worker, number=number)
+
+    def asks(self, mono: float) -> bool:
+        """Whether a heartbeat is to be sent at once, for a lease seems to be over.
+
+        When that is read back the lease can be judged, without waiting for the next beat.
+        """
+        if self.barrier is None or mono - self._asked_at < self.timing.beat_s:
+            return False
+        if not self._silent(self.barrier, mono):
+            return False
+        self._asked_at = mono
+        return True
+
+    def _silent(self, barrier: float, as_of: float) -> list[tuple[str, int]]:
+        """Return holders that were silent for a lease, not yet judged, with their last number."""
+        found = []
+        for worker in self.ledger.held:
             beat = self.ledger.beats.get(worker)
             if worker == self.me or beat is None or (worker, beat.number) in self._judged:
                 continue
-            if self.judging_at - self._heard_last(worker, self.barrier) > self.timing.lease_s:
-                self._judged.add((worker, beat.number))
-                yield Lost(worker=worker, number=beat.number)
+            if as_of - self._heard_last(worker, barrier) > self.timing.lease_s:
+                found.append((worker, beat.number))
+        return found
 
     def _heard_last(self, worker: str, barrier: float) -> float:
         age = self._age_at_barrier(worker)

@@ -90,7 +90,9 @@ class Spawner:
             return Refused(CANNOT_EXECUTE, f"cannot start {arguments[0]!r}: {_reason(error)}")
 
     def _start(self, hold: Hold, arguments: list[str]) -> Launched | Refused:
-        environment = self._environment | _encoded({**hold.env, MARK: hold.key})
+        # A shell would say where it is; what is started without one has to be told.
+        place = {} if hold.cwd is None else {"PWD": os.path.abspath(hold.cwd)}  # noqa: PTH100  as below
+        environment = self._environment | _encoded({**place, **hold.env, MARK: hold.key})
         spawn = self._spawn if hold.cwd is None else partial(self._spawn_in, hold.cwd)
         try:
             return spawn(arguments, environment)

@@ -47,6 +47,13 @@ async def test_a_command_gets_its_variables_its_mark_and_its_directory(
     assert (await witness.run(a_hold("pwd"))).head == f"{Path.cwd()}\n"
 
 
+async def test_a_command_without_a_shell_is_told_its_directory(
+    witness: Witness, tmp_path: Path
+) -> None:
+    finished = await witness.run(a_hold("/usr/bin/printenv PWD", cwd=str(tmp_path)))
+    assert finished.head == f"{tmp_path}\n"
+
+
 async def test_a_command_has_a_session_of_its_own_no_input_no_descriptors_and_plain_signals(
     witness: Witness,
 ) -> None:

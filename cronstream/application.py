@@ -39,7 +39,7 @@ from cronstream.topology.topics import (
     group_topics,
     installation_topics,
 )
-from cronstream.web_port import free_web_port
+from cronstream.web_port import free_web_port, take_web_port
 from cronstream.worker import Worker
 from cronstream.worker.tables import RunsTable
 
@@ -79,6 +79,16 @@ class Cronstream(faust.App):
     def move_from(self, topic: str, group: str | None) -> None:
         """Let the scheduler move a running installation from the old layout."""
         self._settings.legacy_topic, self._settings.legacy_group = topic, group
+
+    def take_web_port(self, port: int | None) -> None:
+        """Make sure of the web port that was asked for, here or in the settings, if one was.
+
+        Raises:
+            SettingsError: If it is in use.
+        """
+        wanted = port or self._settings.web_port
+        if wanted and self.conf.web_enabled:
+            take_web_port(self.conf.web_bind, wanted)
 
     def log_to(self, level: str | int, logfile: str | None) -> None:
         """Say where log lines go, and from which level on."""

@@ -5,15 +5,19 @@ write the variable before the settings are first asked for, so that options win.
 """
 
 import os
+import re
 import sys
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cronstream.errors import SettingsError
+
+#: ``HOST:PORT``, with the scheme that Faust needs or without; an IPv6 host in brackets.
+_BROKER = re.compile(r"(kafka://|aiokafka://)?([\w.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})/?")
 
 
 def _user_data_folder() -> Path:
@@ -83,6 +87,20 @@ class Settings(BaseSettings):
     #: ``plain`` for a person or a supervisor, or ``json``.
     log_format: Annotated[str, Field(pattern="^(plain|json)$")] = "plain"
 
+    @field_validator("broker")
+    @classmethod
+    def _check_broker(cls, value: str) -> str:
+        """Refuse what is no address; each part is checked as Kafka's clients will read it."""
+        parts = [part.strip() for part in value.split(";")]
+        for part in parts:
+            found = _BROKER.fullmatch(part)
+            if found is None or not 1 <= int(found["port"]) <= 65_535:
+                raise ValueError(
+                    f"{part!r} is no broker's address; write kafka://HOST:PORT, "
+                    "such as kafka://127.0.0.1:9092, and several with ';' between"
+                )
+        return ";".join(parts)
+
     @model_validator(mode="after")
     def _check_spans(self) -> Self:
         if self.fence_s >= self.lease_s:
@@ -123,6 +141,8 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = (
-            f"CRONSTREAM_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+            f"CRONSTREAM_{'_'.join(map(str, e['loc'])).upper()}: "
+            f"{e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
         )
         raise SettingsError("; ".join(faults)) from error

@@ -27,6 +27,18 @@ def test_several_brokers_are_separated_by_semicolons() -> None:
     assert config.bootstrap == ["a:9092", "b:9093"]
 
 
+@pytest.mark.parametrize(
+    "address", ["http://x", "x:", "kafka://", "", "kafka://h:99999", "kafka://a:1;b", "h:abc"]
+)
+def test_what_is_no_brokers_address_is_told_what_one_looks_like(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("CRONSTREAM_BROKER", address)
+
+    with pytest.raises(SettingsError, match=r"CRONSTREAM_BROKER: '.*write kafka://HOST:PORT"):
+        settings()
+
+
 def test_a_value_that_cannot_be_used_is_named_with_its_variable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

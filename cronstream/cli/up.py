@@ -1,6 +1,7 @@
 """``cronstream up``: a whole installation on this machine, with a real Kafka."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, closing
@@ -79,6 +80,9 @@ def run(wish: Wish) -> int:
     Raises:
         CrontabError: If the crontab cannot be used at all; it has every problem.
     """
+    if wish.broker is not None:
+        os.environ["CRONSTREAM_BROKER"] = wish.broker  # so that it is checked like any other
+        settings.cache_clear()
     path = (wish.crontab or settings().crontab).absolute()
     roles = parts(cluster.name for cluster in read_crontab(path).clusters)
     with closing(Guard()) as guard:
@@ -89,7 +93,7 @@ async def _supervise(wish: Wish, path: Path, roles: tuple[Role, ...], guard: Gua
     stopping = asyncio.Event()
     screen = _screen(stopping)
     data_dir = (wish.data_dir or settings().data_dir).absolute()
-    given = wish.broker or _broker_in_settings()
+    given = _broker_in_settings()
     broker = None if given else _embedded(wish, data_dir, guard, screen)
     url = given or (broker.url if broker else "")
     web_port = cache(_web_port)

@@ -155,7 +155,12 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
         with warnings.catch_warnings():
             # What Faust sets here, such as --web-port, replaces what the role had chosen.
             warnings.simplefilter("ignore", AlreadyConfiguredWarning)
-            return super().as_service(loop, *args, **kwargs)
+            service = super().as_service(loop, *args, **kwargs)
+        try:
+            self.app.take_web_port(kwargs.get("web_port"))
+        except SettingsError as error:
+            raise click.ClickException(str(error)) from error
+        return service
 
     def _banner_data(self, worker: Any) -> Any:
         first, *others = super()._banner_data(worker)

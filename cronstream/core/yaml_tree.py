@@ -182,7 +182,10 @@ class _Builder:
 
     def _end(self) -> None:
         self._waiting.pop()
-        self._add(self._open.pop(), self._pending.pop())
+        node = self._open.pop()
+        if isinstance(node, Mapping) and "<<" in node.items:
+            _merge(node)
+        self._add(node, self._pending.pop())
 
     def _add(self, node: Node, anchor: str | None) -> None:
         if anchor is not None:
@@ -259,6 +262,16 @@ class _Builder:
         self._problems.add(_place(event), sentence)
         self.root = None
         raise _TooMuchError
+
+
+def _merge(mapping: Mapping) -> None:
+    """Put in place what a merge key stands for: it is a fault, and told once, not its sequels."""
+    del mapping.keys["<<"]
+    node = mapping.items.pop("<<")
+    for merged in node.items if isinstance(node, Sequence) else [node]:
+        if isinstance(merged, Mapping):
+            mapping.items = merged.items | mapping.items
+            mapping.keys = merged.keys | mapping.keys
 
 
 def resolve(text: str) -> bool | int | float | str | None:

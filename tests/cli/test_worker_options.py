@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -101,3 +102,14 @@ def test_a_broker_that_is_not_there_is_one_line_whatever_port_the_pages_have(
     assert re.search(rf"web +\| http://\w+:{port}/", "".join(lines))
     assert [line for line in lines if not line.startswith(("+", "|"))] == [lines[-1]]
     assert "no Kafka at" in lines[-1]
+
+
+def test_a_web_port_that_is_in_use_is_one_line_and_status_1(folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, text = answer(folder, "worker", "--web-port", str(port))
+    assert status == 1
+    assert f"web port {port} cannot be taken at 127.0.0.1 (address already in use)" in text
+    assert "Traceback" not in text

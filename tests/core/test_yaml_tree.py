@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cronstream.core.crontab import parse_crontab
 from cronstream.core.problems import Place, Problems
 from cronstream.core.yaml_tree import Mapping, find_place, parse_yaml, plain, resolve
+from cronstream.errors import CrontabError
 
 
 @pytest.fixture(params=[False, True], ids=["libyaml if there", "pure"])
@@ -116,6 +118,22 @@ def test_a_fault_is_told_with_its_place_and_a_remedy(text: str, expected: str, p
     [problem] = faults(text, pure=pure)
     assert expected in problem
     assert problem.startswith("line ")
+
+
+def test_a_merge_key_is_told_once_and_what_it_stands_for_is_not_missing() -> None:
+    text = """version: 1
+clusters: {cluster-a: }
+jobs:
+  - &first {name: one, cluster: cluster-a, schedule: "@daily", command: "true"}
+  - {<<: *first, name: two}
+  - {name: three, <<: [*first]}
+"""
+    with pytest.raises(CrontabError) as refused:
+        parse_crontab(text)
+    assert [problem.split(";")[0] for problem in refused.value.problems] == [
+        "line 5, column 6: merge keys '<<' are not part of YAML 1.2",
+        "line 6, column 19: merge keys '<<' are not part of YAML 1.2",
+    ]
 
 
 def test_half_a_character_is_refused_by_both_parsers(pure: bool) -> None:

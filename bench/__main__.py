@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bench import backlog, costs, executor, floors, fold, instant, peers, publishing, trouble
 from bench.machine import Programs, build
@@ -124,7 +124,10 @@ class Bench:
     async def _publishing(self, shards: int) -> Any:
         async with _schedulers(self.folder / f"shards-{shards}", shards) as two:
             number = self.number(12_000)
-            return await publishing.rate(two, number, schedulers=shards, cluster="p")
+            with Profiling(self.profile and shards == 1) as profiling:
+                return await publishing.rate(
+                    two, number, schedulers=shards, cluster="p", on_begin=profiling.scheduler
+                )
 
     def _peers(self) -> Any:
         rows: dict[str, Any] = {"instant": [], "backlog": []}
@@ -156,17 +159,22 @@ async def _schedulers(folder: Path, shards: int) -> Any:
 
 
 class Profiling:
-    """Flame graphs of the parts of the backlog, if py-spy is there and they are asked for."""
+    """Flame graphs of the parts, if py-spy is there and they are asked for."""
 
     def __init__(self, wanted: bool) -> None:
-        self._wanted = wanted
+        self._spy = Path(sys.executable).parent / "py-spy"
+        self._wanted = wanted and self._spy.exists()
         self._start = Rig.start
 
-    def __enter__(self) -> None:
-        spy = Path(sys.executable).parent / "py-spy"
-        if not self._wanted or not spy.exists():
-            return
-        start = self._start
+    def scheduler(self, pid: int) -> None:
+        """Record a scheduler that is about to publish."""
+        if self._wanted:
+            _record(self._spy, "scheduler", pid)
+
+    def __enter__(self) -> Self:
+        if not self._wanted:
+            return self
+        spy, start = self._spy, self._start
 
         async def started(rig: Rig, name: str, *options: str, waits: bool = True) -> Part:
             part = await start(rig, name, *options, waits=waits)
@@ -176,6 +184,7 @@ class Profiling:
             return part
 
         Rig.start = started  # type: ignore[method-assign]
+        return self
 
     def __exit__(self, *_: object) -> None:
         Rig.start = self._start  # type: ignore[method-assign]
@@ -184,7 +193,7 @@ class Profiling:
 def _record(spy: Path, what: str, pid: int) -> None:
     PICTURES.mkdir(exist_ok=True)
     words = [spy, "record", "--pid", str(pid), "--duration", "8", "--rate", "150", "--nonblocking"]
-    words += ["--gil"] if what == "worker" else []
+    words += [] if what == "executor" else ["--gil"]
     words += ["--output", str(PICTURES / f"flame-{what}.svg")]
     subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from bench.machine import cost
@@ -15,8 +16,18 @@ from cronstream.topology.reading import Reader
 _LOOK_AHEAD_S = 30.0
 
 
-async def rate(rig: Rig, number: int, *, schedulers: int, cluster: str) -> dict[str, object]:
-    """``number`` jobs due at one instant, published by so many schedulers; no worker is there."""
+async def rate(
+    rig: Rig,
+    number: int,
+    *,
+    schedulers: int,
+    cluster: str,
+    on_begin: Callable[[int], None] = lambda _: None,
+) -> dict[str, object]:
+    """``number`` jobs due at one instant, published by so many schedulers; no worker is there.
+
+    `on_begin` is told the process of the first scheduler just before it publishes.
+    """
     lead = _LOOK_AHEAD_S + 5 + number / 1200
     due = datetime.fromtimestamp(time.time() + lead, UTC).replace(microsecond=0)
     schedule = f"{due.second} {due.minute} {due.hour} * * *"
@@ -32,6 +43,7 @@ async def rate(rig: Rig, number: int, *, schedulers: int, cluster: str) -> dict[
     parts = [part for part in rig.parts if part.name.startswith("scheduler")]
     begins = due - timedelta(seconds=_LOOK_AHEAD_S + 1)
     await asyncio.sleep(max(0.0, begins.timestamp() - time.time()))
+    on_begin(parts[0].pid)
     before = [cost([part.pid]).own for part in parts]
     await asyncio.sleep(4 + number / 2500)
     used = sum(cost([part.pid]).own - own for part, own in zip(parts, before, strict=True))

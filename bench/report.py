@@ -270,9 +270,9 @@ def main() -> None:
     for name, picture in pictures(results).items():
         (PICTURES / name).write_text(picture)
     for flame in PICTURES.glob("flame-*.svg"):
-        flame.write_text(
-            _titled(flame.read_text(), f"{flame.stem.removeprefix('flame-')}, a backlog")
-        )
+        what = flame.stem.removeprefix("flame-")
+        doing = "publishing" if what == "scheduler" else "a backlog"
+        flame.write_text(_titled(flame.read_text(), f"{what}, {doing}"))
 
 
 def _titled(picture: str, title: str) -> str:

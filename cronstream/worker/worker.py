@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -42,9 +42,6 @@ _TURN_S = 0.1
 _AGAIN_S = 5.0
 #: How long the stream has to bring a worker's own `Owned`, before it is read without the stream.
 _OWNED_WITHIN_S = 0.5
-#: A stopping worker still starts what is due this soon: longer than its partitions take to find
-#: a new owner, and at most half of the drain time, so that what it starts has time to end.
-_HANDOVER_S = 10.0
 #: How long a stopping worker waits for the broker to take what it gives back.
 _FLUSH_S = 3.0
 #: Beyond the drain time, how long ended commands have to be reported.
@@ -99,9 +96,8 @@ class Worker:
         self._tasks.update(self.loops)
 
     async def drain(self) -> None:
-        """Before the worker leaves its group: claim nothing more, release what is not due soon."""
-        keep_s = min(_HANDOVER_S, self._settings.drain_s / 2)
-        self.member.drain(clock.now() + timedelta(seconds=keep_s))
+        """Before the worker leaves its group: claim nothing more, release what has not started."""
+        self.member.drain()
         self._turn()
         await asyncio.sleep(_TURN_S)
         await self.publisher.flush(_FLUSH_S)
@@ -109,10 +105,9 @@ class Worker:
     async def finish(self) -> None:
         """After it has left: let running commands end, then end them; and disconnect."""
         self.member.assigned([], self._load)
-        held = len(self.member.holding)
-        if held:
-            limit_s = self._settings.drain_s
-            logger.info("%d running or about to start, waiting up to %gs", held, limit_s)
+        running = len(self.member.holding)
+        if running:
+            logger.info("%d running, waiting up to %gs", running, self._settings.drain_s)
         await self._until_nothing_is_held(self._settings.drain_s)
         if self.member.holding:
             self.member.end_all(Outcome.INTERRUPTED, "its worker was told to stop")

@@ -481,22 +481,6 @@ def test_a_draining_worker_claims_nothing_and_gives_back_what_has_not_started() 
     assert not worker.appended(Claimed)
 
 
-def test_what_is_due_soon_stays_with_a_worker_that_leaves_and_what_is_later_does_not() -> None:
-    worker = owner(due(5), due(6, delivery=ONCE), due(20))
-    worker.settle()
-    worker.member.drain(at(10))
-    worker.member.assigned([], lambda _: Ledger(retry=False))
-    worker.collect()
-
-    kept = due(5).id
-    assert {run_and_claim(key)[0] for key in worker.keys(Cancel)} == {
-        due(20).id,
-        due(6, delivery=ONCE).id,
-    }
-    report_started(worker, next(key for key in worker.member.holding if key.startswith(kept)))
-    assert [entry.run for entry in worker.appended(Started)] == [kept]
-
-
 def test_a_claim_that_is_read_back_while_draining_is_given_back() -> None:
     worker = owner(due(20))
     worker.wake()

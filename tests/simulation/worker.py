@@ -1,6 +1,6 @@
 """A worker: a real `Member`, with what it reads, sends and starts modelled."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ class SimWorker(Process):
     def drain(self, patience_s: float, down_s: float) -> None:
         """Stop in good order."""
         self.draining = True
-        self.member.drain(self.wall() + timedelta(seconds=patience_s / 2))
+        self.member.drain()
         self._turn()
         self.later(0.4, partial(self._leave, patience_s, down_s))
 

@@ -56,7 +56,6 @@ class Holder:
         self.claiming: dict[str, int] = {}
         self.actions: list[Action] = []
         self.draining = False
-        self._keep_until: datetime | None = None
         self._unsettled: set[int] = set()
 
     def abandon(self) -> None:
@@ -75,16 +74,11 @@ class Holder:
 
     def _cancel_unstarted(self, partitions: set[int]) -> None:
         for key, held in self.holding.items():
-            if held.partition in partitions and not (held.started or self._is_kept(held)):
+            if held.partition in partitions and not held.started:
                 self.actions.append(Cancel(key))
         for key, partition in self.claiming.items():
             if partition in partitions:
                 self.actions.append(Cancel(key))
-
-    def _is_kept(self, held: Holding) -> bool:
-        """Whether it starts here though the worker leaves; `Started` first takes an owner."""
-        until = self._keep_until
-        return until is not None and held.go and held.run.not_before <= until
 
     def _is_running(self, partition: int, key: str) -> bool:
         """Whether `Started` was taken: after a withdrawal it is refused (rule 13)."""

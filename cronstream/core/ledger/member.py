@@ -87,14 +87,9 @@ class Member(Holder):
             self._append(partition, Owned(worker=self.me, number=number))
         self.rebalancing = False
 
-    def drain(self, keep_until: datetime | None = None) -> None:
-        """The worker is to stop: claim nothing more, and give back what has not started.
-
-        Args:
-            keep_until: What is due up to then stays with this worker, and starts on time: its
-                partitions will find a new owner only in some seconds. None keeps nothing.
-        """
-        self.draining, self._keep_until = True, keep_until
+    def drain(self) -> None:
+        """The worker is to stop: claim nothing more, and give back what has not started."""
+        self.draining = True
         self._cancel_unstarted(set(self.ledgers))
 
     def to_follow(self) -> set[int]:

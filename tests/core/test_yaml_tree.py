@@ -103,6 +103,7 @@ def test_an_alias_is_what_its_anchor_stands_on(pure: bool) -> None:
         ("? [a]\n: b\n", "line 1, column 3: a key must be text"),
         ("a: &b [1]\n*b : c\n", "a key must be text"),
         ("<<: {a: 1}\n", "merge keys '<<' are not part of YAML 1.2"),
+        ("<<: [1]\n", "merge keys '<<' are not part of YAML 1.2"),
         ("a: x\x00y", "line 1, column 5: character U+0000 is not allowed; remove it"),
         ("b: 1\na: \x1b[2J", "line 2, column 4: character U+001B is not allowed"),
         ('a: b\nc: "x\\Uffffffff"', "line 2, column "),

@@ -695,9 +695,9 @@ def test_a_lease_that_is_over_is_judged_without_waiting_for_the_next_heartbeat()
     assert worker.appended(Lost) == [Lost(worker="w2", number=5)]
 
 
-def test_a_holder_that_was_silent_before_the_barrier_has_at_least_two_seconds_left() -> None:
+def test_a_holder_that_was_silent_before_the_barrier_has_a_second_and_a_half_left() -> None:
     worker = judge(silence_before=60.0)
-    assert not silent_for(worker, 2.0)
+    assert not silent_for(worker, 1.5)
 
     assert silent_for(worker, 1.0)
 
@@ -753,7 +753,7 @@ def test_a_holder_of_whom_nothing_is_known_is_not_judged() -> None:
 
 
 @pytest.mark.parametrize("forgotten", ["beat", "barrier"])
-def test_without_a_known_age_a_holder_has_two_seconds_left(forgotten: str) -> None:
+def test_without_a_known_age_a_holder_has_a_second_and_a_half_left(forgotten: str) -> None:
     worker = judge()
     one = worker.member.owners[0]
     if forgotten == "beat":
@@ -761,7 +761,7 @@ def test_without_a_known_age_a_holder_has_two_seconds_left(forgotten: str) -> No
     else:
         one.owned_at = None
 
-    assert one._age_at_barrier("w2") == 4.0
+    assert one._age_at_barrier("w2") == 4.5
 
 
 def test_an_owner_before_its_barrier_judges_nobody() -> None:

@@ -18,7 +18,7 @@ from cronstream.core.records import Cancelled, Discarded, Lost, Run, Settled, Ve
 from cronstream.core.retry import next_attempt
 
 #: A holder has at least this much of its lease left when a new owner starts to judge.
-_LEAST_LEFT_S = 2.0
+_LEAST_LEFT_S = 1.5
 _NEVER = float("-inf")
 _FAR_OFFSET = 1 << 62
 #: What a retry log reports to its cluster's log.

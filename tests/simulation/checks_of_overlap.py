@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import groupby, pairwise
 
 from cronstream.core.records import Outcome, Overlap
-from tests.simulation.checks_of_starts import may_outlive, was_silent
+from tests.simulation.checks_of_starts import may_outlive, silence, was_silent
 from tests.simulation.executor import Start
 from tests.simulation.world import TROUBLE_S, World
 
@@ -40,9 +40,13 @@ def faults_of_overlap(world: World, skipped: set[str]) -> Iterator[str]:
 
 
 def _was_lost(world: World, start: Start) -> bool:
-    """Whether its worker may have been lost before its word came through that it succeeded."""
+    """Whether its worker may have been lost before its word came through that it succeeded.
+
+    In an outage no word comes through.
+    """
     end = start.at if start.end is None else start.end
-    return was_silent(world, start, end + 2 * world.timing.lease_s, or_dead=True)
+    outage = silence(world.outages, end, float("inf"))
+    return was_silent(world, start, end + outage + 2 * world.timing.lease_s, or_dead=True)
 
 
 def _of_job(world: World, starts: list[Start]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cronstream.broker.ports import HOST
+from cronstream.chaos.files import CrontabFiles
 from cronstream.chaos.part import Life, Part
 from cronstream.chaos.truth import PROCESS
 from cronstream.core.naming import Role, RoleKind
@@ -26,13 +27,20 @@ class Fleet:
 
     Attributes:
         parts: By name.
+        files: The crontabs of its schedulers.
     """
 
     def __init__(
-        self, installation: Installation, variables: dict[str, str], logs: Path, guard: Guard
+        self,
+        installation: Installation,
+        files: CrontabFiles,
+        variables: dict[str, str],
+        logs: Path,
+        guard: Guard,
     ) -> None:
         self._installation, self._variables = installation, variables
         self._logs, self._guard = logs, guard
+        self.files = files
         self.parts: dict[str, Part] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -46,7 +54,12 @@ class Fleet:
         return part
 
     async def _launch(self, part: Part, process: str, say: Callable[[str], None]) -> ProcessChild:
-        own = replace(self._installation, data_dir=self._installation.data_dir / part.name)
+        is_scheduler = part.role.cluster is None
+        own = replace(
+            self._installation,
+            data_dir=self._installation.data_dir / part.name,
+            crontab=self.files.of(part.name) if is_scheduler else self.files.common,
+        )
         command = worker_command(own, part.role, part.web_port)
         variables = {**command.variables, **self._variables, PROCESS: process}
         patience_s = float(self._variables["CRONSTREAM_DRAIN_S"]) + _STOP_MARGIN_S

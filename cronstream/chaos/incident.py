@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cronstream.chaos.plan import Fault, FaultKind, Target
+from cronstream.chaos.plan import Fault, FaultKind, Reach, Target
 
 #: Silence that is shorter makes nobody lost: the lease, less a heartbeat and its way.
 _LEASE_S = 4.0
@@ -17,7 +17,7 @@ class Incident:
     """A fault as it was inflicted.
 
     Attributes:
-        process: The life of the part that it struck; empty for a broker.
+        process: The life of the part that it struck; empty for a broker and for topics.
         began_at: When it struck (UTC).
         until: When it was over: the part went on, or was started again.
         met_instant: Whether the ledger said what was waited for; else it struck all the same.
@@ -41,6 +41,8 @@ class Incident:
 
     def concerns(self, cluster: str, *, retry: bool) -> bool:
         """Whether first (or later) attempts of the cluster may have felt it."""
+        if not self.is_felt:
+            return False
         match self.target:
             case Target.WORKER:
                 return not retry and self.fault.cluster == cluster
@@ -56,10 +58,21 @@ class Incident:
         return self.began_at <= end and begin <= self.until + AFTERMATH
 
     @property
+    def is_felt(self) -> bool:
+        """Whether it may have harmed anybody at all."""
+        return not self.fault.card.is_harmless
+
+    @property
     def may_cost_a_lease(self) -> bool:
         """Whether who was struck may have been taken for lost, or have given up what it did."""
         card = self.fault.card
-        return card.kind is not FaultKind.PAUSE or card.lasts_s > _LEASE_S
+        return self.is_felt and (card.kind is not FaultKind.PAUSE or card.lasts_s > _LEASE_S)
+
+    @property
+    def stops_executor(self) -> bool:
+        """Whether who was struck stood still with its executor and its commands."""
+        card = self.fault.card
+        return card.kind is FaultKind.PAUSE and card.reach is Reach.TREE
 
     @property
     def is_schedulers(self) -> bool:

@@ -1,7 +1,7 @@
 """Holds what really happened against what was due, and against what the ledger says: pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,7 +10,7 @@ from functools import cached_property
 from cronstream.chaos.incident import Incident
 from cronstream.chaos.truth import RESOLUTION, Execution
 from cronstream.chaos.workload import ChaosJob, Temper
-from cronstream.core.records import Delivery, Outcome, format_time
+from cronstream.core.records import Delivery, Outcome, Overlap, SkipReason, format_time
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
 
 #: An attempt whose worker was struck may end this long after the strike is over, on its account.
@@ -26,6 +26,7 @@ class Wrong(StrEnum):
     DOUBLED_ONCE = "doubled, at_most_once"
     EARLY = "early"
     UNCLAIMED = "started without a claim"
+    AT_ONCE = "at once, though they may not overlap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +86,24 @@ class Evidence:
             if incident.concerns(job.cluster, retry=retry) and incident.overlaps(begin, end)
         )
 
-    def struck(self, attempt: AttemptStory) -> bool:
-        """Whether something was done to the worker of an attempt while that was its own."""
+    def struck(self, attempt: AttemptStory, by: Callable[[Incident], bool]) -> bool:
+        """Whether such a thing was done to the worker of an attempt while that was its own."""
         begin, end = attempt.claimed_at, attempt.ended_at
         if begin is None or end is None or attempt.worker is None:
             return True  # It cannot be told; what is not known is no finding.
         process = self.processes.get(attempt.worker)
         return any(
             incident.process in ("", process)
-            and incident.may_cost_a_lease
+            and by(incident)
             and incident.began_at <= end
             and begin <= incident.until + _ON_ITS_ACCOUNT
             for incident in self.incidents
         )
+
+
+def _costs_the_attempt(job: ChaosJob) -> Callable[[Incident], bool]:
+    """Return what an attempt may be made again for: a fenced one is ended early."""
+    return lambda incident: incident.is_felt if job.fence else incident.may_cost_a_lease
 
 
 def findings(evidence: Evidence) -> list[Finding]:
@@ -105,7 +111,8 @@ def findings(evidence: Evidence) -> list[Finding]:
     found: list[Finding] = []
     for run, (job, due) in sorted(evidence.due.items(), key=lambda item: (item[1][1], item[0])):
         story, executions = evidence.stories.get(run), evidence.of_run.get(run, [])
-        found.extend(_lost(evidence, run, job, story, executions))
+        if not job.is_stray:
+            found.extend(_lost(evidence, run, job, story, executions))
         found.extend(_doubled(evidence, run, job, story, executions))
         found.extend(_early(run, due, executions))
         found.extend(_unclaimed(run, story, executions))
@@ -125,7 +132,8 @@ def _lost(
     elif not story.state.settled:
         yield Finding(Wrong.LOST, run, f"it has no verdict: {story.state}")
     elif story.state is RunState.SKIPPED:
-        yield Finding(Wrong.LOST, run, f"it was skipped ({story.reason})")
+        if job.overlap is Overlap.ALLOW or story.reason != SkipReason.OVERLAP:
+            yield Finding(Wrong.LOST, run, f"it was skipped ({story.reason})")
     elif story.state is RunState.SUCCEEDED:
         if not any(execution.ended_at for execution in executions):
             yield Finding(
@@ -141,7 +149,8 @@ def _may_be_discarded(evidence: Evidence, job: ChaosJob, story: RunStory) -> boo
     if job.delivery is not Delivery.AT_MOST_ONCE:
         return False
     return any(
-        attempt.outcome in (Outcome.LOST, Outcome.INTERRUPTED) and evidence.struck(attempt)
+        attempt.outcome in (Outcome.LOST, Outcome.INTERRUPTED)
+        and evidence.struck(attempt, _costs_the_attempt(job))
         for attempt in story.attempts
     )
 
@@ -166,7 +175,7 @@ def _doubled(
             Outcome.LOST,
             Outcome.INTERRUPTED,
         )
-        if is_again and len(began) > 1 and not evidence.struck(attempt):
+        if is_again and len(began) > 1 and not evidence.struck(attempt, _costs_the_attempt(job)):
             text = f"attempt {attempt.number} ({attempt.outcome}) was made again; nobody was struck"
             yield Finding(Wrong.DOUBLED, run, text)
 
@@ -202,10 +211,14 @@ class Delay:
 
 
 def delays(evidence: Evidence) -> list[Delay]:
-    """Return how late each run that started was started first."""
+    """Return how late each run that started was started first.
+
+    Runs that may not overlap start when their line lets them; stray ones when an edit does.
+    """
     return [
         Delay(run, late_s, _blame(evidence, job, due, first.started_at) if late_s > 0.5 else ())
         for run, (job, due) in evidence.due.items()
+        if job.is_punctual
         for first in evidence.of_run.get(run, [])[:1]
         for late_s in [(first.started_at - due).total_seconds()]
     ]
@@ -237,7 +250,7 @@ def takeovers(evidence: Evidence) -> list[Takeover]:
     kills = {incident.process: incident for incident in evidence.incidents if incident.is_kill}
     found = []
     for run, (job, due) in evidence.due.items():
-        story = evidence.stories.get(run)
+        story = evidence.stories.get(run) if job.is_punctual else None
         for attempt in story.attempts if story is not None else ():
             kill = kills.get(evidence.processes.get(attempt.worker or "", ""))
             if kill is None or not _was_lost_by(attempt, kill):

@@ -172,12 +172,39 @@ class Part:
                 process.resume()
         self._stopped = []
 
+    def fill_disk(self) -> None:
+        """Let its process write no more to any file (EFBIG), as on a disk that is full.
+
+        Its executors, and the commands, go on to write.
+        """
+        self._limit_files(0)
+
+    def free_disk(self) -> None:
+        """Let it write again."""
+        self._limit_files(psutil.RLIM_INFINITY)
+
+    def _limit_files(self, size: int) -> None:
+        if self.pid is not None:
+            with suppress(psutil.NoSuchProcess):
+                limit_files(self.pid, size)
+
     def _children(self, *, recursive: bool = True) -> list[psutil.Process]:
         with suppress(psutil.NoSuchProcess):
             if self.pid is not None:
                 children: list[psutil.Process] = psutil.Process(self.pid).children(recursive)
                 return children
         return []
+
+
+def limit_files(pid: int, size: int) -> None:
+    """Limit how far into a file a process may write (bytes).
+
+    Raises:
+        psutil.NoSuchProcess: If it has ended.
+    """
+    process = psutil.Process(pid)
+    _, hard = process.rlimit(psutil.RLIMIT_FSIZE)
+    process.rlimit(psutil.RLIMIT_FSIZE, (size, hard))
 
 
 def _command_line(process: psutil.Process) -> str:

@@ -14,6 +14,9 @@ class FaultKind(StrEnum):
     TERM = "term"
     BROKER = "broker"
     SCALE = "scale"
+    POISON = "poison"
+    DISK = "disk"
+    EDIT = "edit"
 
 
 class Target(StrEnum):
@@ -25,6 +28,7 @@ class Target(StrEnum):
     BROKER = "broker"
     #: The broker that leads the quorum.
     CONTROLLER = "controller"
+    TOPICS = "topics"
 
 
 class Instant(StrEnum):
@@ -47,6 +51,12 @@ class Reach(StrEnum):
     EXECUTOR = "its executor"
 
 
+_LABELS = {
+    FaultKind.SCALE: "add and remove worker",
+    FaultKind.EDIT: "edit a scheduler's file",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A fault without its time.
@@ -64,17 +74,23 @@ class Card:
     @property
     def label(self) -> str:
         """What the table of figures calls faults of this sort."""
-        whom = "its executor" if self.reach is Reach.EXECUTOR else str(self.target)
-        if self.kind is FaultKind.PAUSE:
-            return f"pause {whom} {self.lasts_s:.0f} s"
         if self.reach is Reach.EXECUTOR:
             return f"{self.kind} executor of {self.target}"
-        if self.kind is FaultKind.SCALE:
-            return "add and remove worker"
-        if self.kind is FaultKind.BROKER:
-            how = "kill" if self.reach is Reach.TREE else "restart"
-            return f"{how} {whom}"
-        return f"{self.kind} {whom}"
+        match self.kind:
+            case FaultKind.PAUSE:
+                return f"pause {self.target} {self.lasts_s:.0f} s"
+            case FaultKind.BROKER:
+                return f"{'kill' if self.reach is Reach.TREE else 'restart'} {self.target}"
+            case FaultKind.DISK:
+                return f"full disk of {self.target}"
+            case _:
+                return _LABELS.get(self.kind) or f"{self.kind} {self.target}"
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether it is to harm nobody: it costs no lease, and excuses no late start."""
+        is_of_disk = self.kind is FaultKind.DISK and self.target is not Target.BROKER
+        return is_of_disk or self.kind in (FaultKind.POISON, FaultKind.EDIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +140,14 @@ CARDS: tuple[Card, ...] = (
     Card(FaultKind.BROKER, Target.BROKER, Instant.CLAIMED, Reach.TREE, 2.0),
     Card(FaultKind.BROKER, Target.CONTROLLER, Instant.HERD, Reach.TREE, 5.0),
     Card(FaultKind.SCALE, _W, Instant.ANY, Reach.PROCESS, 12.0),
+    Card(FaultKind.POISON, Target.TOPICS),
+    Card(FaultKind.POISON, Target.TOPICS, Instant.HERD),
+    Card(FaultKind.DISK, _S, Instant.PUBLISHED, lasts_s=8.0),
+    Card(FaultKind.DISK, _W, Instant.STARTED, lasts_s=8.0),
+    Card(FaultKind.DISK, _R, Instant.STARTED, lasts_s=8.0),
+    Card(FaultKind.DISK, Target.BROKER, Instant.CLAIMED, lasts_s=2.0),
+    Card(FaultKind.EDIT, _S),
+    Card(FaultKind.EDIT, _S, Instant.HERD),
 )
 
 #: Seconds before the first fault, between two of them as a rule, and without one at the end.

@@ -18,6 +18,8 @@ from cronstream.chaos.judge import (
     findings,
     takeovers,
 )
+from cronstream.chaos.lines import overlaps
+from cronstream.chaos.poison import Place
 
 #: A first start this many seconds after its due time is late in the table of figures.
 LATE_S = 1.0
@@ -47,6 +49,7 @@ class Report:
         missed: One sentence for each target that was missed; empty if all is well.
         ended: Parts that ended without a fault of ours.
         unwell: Parts that were not healthy in the end.
+        poisoned: Malformed messages that were put on the logs.
         audit: What ``cronstream audit`` says in summary.
     """
 
@@ -61,6 +64,7 @@ class Report:
     missed: tuple[str, ...]
     ended: tuple[str, ...] = ()
     unwell: tuple[str, ...] = ()
+    poisoned: int = 0
     audit: dict[str, Any] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -77,6 +81,8 @@ class Circumstances:
     Attributes:
         late_s: A first start this many seconds after its due time misses the target, if nothing
             excuses it.
+        poisoned: Malformed messages that were sent,
+        not_aside: and where those are that cannot be found in quarantine.
     """
 
     seed: int
@@ -87,24 +93,29 @@ class Circumstances:
     ended: tuple[str, ...] = ()
     unwell: tuple[str, ...] = ()
     audited: Audited = field(default_factory=lambda: Audited({}, ()))
+    poisoned: int = 0
+    not_aside: tuple[Place, ...] = ()
 
 
 def make_report(evidence: Evidence, given: Circumstances) -> Report:
     """Judge the evidence, and say which targets were missed."""
-    found, late, again = findings(evidence), delays(evidence), takeovers(evidence)
+    found = [*findings(evidence), *overlaps(evidence)]
+    late, again = delays(evidence), takeovers(evidence)
+    due = [run for run, (job, _) in evidence.due.items() if not job.is_stray]
     rows = _rows(evidence.incidents, late, again)
     return Report(
         seed=given.seed,
         duration_s=given.duration_s,
         faults=len(evidence.incidents),
-        due=len(evidence.due),
-        started=sum(len(evidence.of_run.get(run, ())) for run in evidence.due),
+        due=len(due),
+        started=sum(len(evidence.of_run.get(run, ())) for run in due),
         delay_s=_spread([delay.seconds for delay in late]),
         rows=rows,
         findings=tuple(found),
         missed=tuple(_missed(found, late, again, given)),
         ended=given.ended,
         unwell=given.unwell,
+        poisoned=given.poisoned,
         audit=given.audited.summary,
         counts=Counter(str(finding.wrong) for finding in found),
     )
@@ -167,6 +178,12 @@ def _missed(
         )
     for sentence in given.unwell:
         yield f"not healthy in the end: {sentence}"
+    if given.not_aside:
+        topic, partition, offset = given.not_aside[0]
+        yield (
+            f"{len(given.not_aside)} of {given.poisoned} malformed messages are not in quarantine, "
+            f"such as offset {offset} of {topic}/{partition}"
+        )
     for sentence in given.audited.faults:
         yield f"audit: {sentence}"
 

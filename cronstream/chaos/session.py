@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,14 +13,16 @@ from cronstream import clock
 from cronstream.broker.cluster import EmbeddedCluster
 from cronstream.broker.guard import Guard
 from cronstream.chaos.audit import audit
+from cronstream.chaos.files import CrontabFiles
 from cronstream.chaos.fleet import Fleet
 from cronstream.chaos.judge import Evidence
 from cronstream.chaos.ledgers import Ledgers
 from cronstream.chaos.plan import FaultKind, make_plan
+from cronstream.chaos.poison import Poisoner, not_set_aside
 from cronstream.chaos.report import Circumstances, Report, make_report
 from cronstream.chaos.strike import Striker
 from cronstream.chaos.truth import executions, write_note
-from cronstream.chaos.workload import crontab_text, jobs_of
+from cronstream.chaos.workload import ChaosJob, jobs_of
 from cronstream.core.naming import Role, RoleKind
 from cronstream.errors import CronstreamError
 from cronstream.settings import Settings, settings
@@ -34,6 +36,8 @@ _WARM_UP_S = 5.0
 #: How long runs may take to come to their verdicts after the last fault.
 _SETTLE_WITHIN_S = 150.0
 _LOOK_AGAIN_S = 0.5
+#: Whoever refuses a message sets it aside at once, or its successor does.
+_ASIDE_WITHIN_S = 20.0
 _TOPICS_WITHIN_S = 60.0
 
 
@@ -72,9 +76,8 @@ class Session:
         self._truth = folder / "truth"
         self._truth.touch()
         self._jobs = [job for cluster in self._clusters for job in jobs_of(cluster, wish.herd)]
-        self._crontab = folder / "crontab.yaml"
         note = write_note(folder / "note.sh", self._truth)
-        self._crontab.write_text(crontab_text(self._jobs, note))
+        self._files = CrontabFiles(folder, self._jobs, note)
         self._kafka = EmbeddedCluster(
             folder / "kafka",
             wish.brokers,
@@ -82,13 +85,13 @@ class Session:
             say=say,
             jar_cache=settings().jar_cache or settings().data_dir / "jars",
         )
-        self._fleet = Fleet(self._installation(), self._variables(), folder, guard)
+        self._fleet = Fleet(self._installation(), self._files, self._variables(), folder, guard)
         self._booted_at = datetime.fromtimestamp(
             clock.now().timestamp() - time.clock_gettime(time.CLOCK_BOOTTIME), UTC
         )
 
     def _installation(self) -> Installation:
-        return Installation(self._kafka.url, self._crontab, self._wish.folder / "data")
+        return Installation(self._kafka.url, self._files.common, self._wish.folder / "data")
 
     def _variables(self) -> dict[str, str]:
         copies = min(3, self._wish.brokers)
@@ -142,26 +145,16 @@ class Session:
             raise CronstreamError(f"not all parts have come to work: {'; '.join(unwell)}")
         await asyncio.sleep(_WARM_UP_S)
         wish, since = self._wish, clock.now()
-        plan = make_plan(
-            wish.seed, wish.duration_s, wish.kinds, self._clusters, wish.brokers, wish.every_s
-        )
-        self._say(f"all is well; {len(plan)} faults in {wish.duration_s:.0f} s, seed {wish.seed}")
-        striker = Striker(
-            self._fleet,
-            self._kafka,
-            ledgers,
-            random.Random(wish.seed),  # noqa: S311 - repeatable, not secret
-            self._say,
-        )
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(asyncio.sleep(wish.duration_s))
-                tasks.create_task(striker.strike_all(plan))
-        except ExceptionGroup as group:
-            raise CronstreamError(f"chaos was given up: {_reasons(group)}") from group
+        async with self._poisoner() as poisoner:
+            dice = random.Random(wish.seed)  # noqa: S311 - repeatable, not secret
+            striker = Striker(self._fleet, self._kafka, ledgers, poisoner, dice, self._say)
+            await self._strike(striker)
         until = clock.now()
         evidence = await self._settled(ledgers, striker, since, until)
         unwell = await self._fleet.until_well()
+        not_aside = await not_set_aside(
+            Settings(broker=self._kafka.url), poisoner.sent, _ASIDE_WITHIN_S
+        )
         audited = await audit(self._kafka.url, since, until)
         circumstances = Circumstances(
             wish.seed,
@@ -172,8 +165,38 @@ class Session:
             tuple(self._unexpected_ends()),
             tuple(unwell),
             audited,
+            len(poisoner.sent),
+            tuple(sorted(not_aside)),
         )
         return make_report(evidence, circumstances)
+
+    @asynccontextmanager
+    async def _poisoner(self) -> AsyncIterator[Poisoner]:
+        dice = random.Random(self._wish.seed)  # noqa: S311 - repeatable, not secret
+        poisoner = Poisoner(Settings(broker=self._kafka.url), dice)
+        await poisoner.start()
+        try:
+            yield poisoner
+        finally:
+            await poisoner.stop()
+
+    async def _strike(self, striker: Striker) -> None:
+        """Inflict what is planned.
+
+        Raises:
+            CronstreamError: If the installation cannot be struck, or kept alive, as it should.
+        """
+        wish = self._wish
+        plan = make_plan(
+            wish.seed, wish.duration_s, wish.kinds, self._clusters, wish.brokers, wish.every_s
+        )
+        self._say(f"all is well; {len(plan)} faults in {wish.duration_s:.0f} s, seed {wish.seed}")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(asyncio.sleep(wish.duration_s))
+                tasks.create_task(striker.strike_all(plan))
+        except ExceptionGroup as group:
+            raise CronstreamError(f"chaos was given up: {_reasons(group)}") from group
 
     async def _settled(
         self, ledgers: Ledgers, striker: Striker, since: datetime, until: datetime
@@ -210,9 +233,9 @@ def _reasons(group: ExceptionGroup[Exception]) -> str:
     )
 
 
-def _are_settled(ledgers: Ledgers, runs: Iterable[str]) -> bool:
-    stories = (ledgers.stories.get(run) for run in runs)
-    return all(story is not None and story.state.settled for story in stories)
+def _are_settled(ledgers: Ledgers, runs: Mapping[str, tuple[ChaosJob, datetime]]) -> bool:
+    stories = ((job, ledgers.stories.get(run)) for run, (job, _) in runs.items())
+    return all(job.is_stray if story is None else story.state.settled for job, story in stories)
 
 
 async def run(wish: Wish, say: Callable[[str], None], guard: Guard) -> Report:

@@ -3,15 +3,20 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+
+import psutil
 
 from cronstream import clock
 from cronstream.broker.cluster import EmbeddedCluster
+from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.chaos.fleet import Fleet
 from cronstream.chaos.incident import Incident
 from cronstream.chaos.ledgers import Ledgers, Sighting
-from cronstream.chaos.part import Part
+from cronstream.chaos.part import Part, limit_files
 from cronstream.chaos.plan import Card, Fault, FaultKind, Instant, Reach, Target
+from cronstream.chaos.poison import Poisoner
 from cronstream.chaos.workload import HERD_EVERY_S
 from cronstream.core.naming import Role, RoleKind
 from cronstream.core.records import Claimed, Finished, Outcome, Run, Started
@@ -20,6 +25,9 @@ from cronstream.core.records import Claimed, Finished, Outcome, Run, Started
 _INSTANT_WITHIN_S = 8.0
 #: A herd's first starts are under way then.
 _INTO_HERD_S = 0.1
+#: A broker whose disk is full ends itself with the next write; it is killed if it has not by then.
+_ENDS_ITSELF_WITHIN_S = 8.0
+_LOOK_AGAIN_S = 0.1
 _ROLES = {
     Target.SCHEDULER: RoleKind.SCHEDULER,
     Target.WORKER: RoleKind.WORKER,
@@ -45,10 +53,12 @@ class Striker:
         fleet: Fleet,
         kafka: EmbeddedCluster,
         ledgers: Ledgers,
+        poisoner: Poisoner,
         dice: random.Random,
         say: Callable[[str], None],
     ) -> None:
         self._fleet, self._kafka, self._ledgers = fleet, kafka, ledgers
+        self._poisoner = poisoner
         self._dice, self._say = dice, say
         self.incidents: list[Incident] = []
         #: Of three brokers any one may be lost; two are not promised.
@@ -71,6 +81,8 @@ class Striker:
                 await self._strike_broker(fault, is_met=is_met)
         elif card.kind is FaultKind.SCALE:
             await self._scale(fault)
+        elif card.target is Target.TOPICS:
+            await self._poison(fault)
         else:
             part, is_met = await self._find(fault)
             if part is None:
@@ -139,6 +151,12 @@ class Striker:
             part.terminate()
             await part.ended(process)
             await asyncio.sleep(card.lasts_s)
+        elif card.kind is FaultKind.DISK:
+            part.fill_disk()
+            await asyncio.sleep(card.lasts_s)
+            part.free_disk()
+        elif card.kind is FaultKind.EDIT:
+            self._say(f"{fault.number}: {self._fleet.files.edit(part.name)}")
         else:
             _kill(part, card)
             await asyncio.sleep(card.lasts_s)
@@ -155,13 +173,22 @@ class Striker:
         await part.ended(process)
         self._note(fault, process, began_at, is_met=True)
 
+    async def _poison(self, fault: Fault) -> None:
+        _, is_met = await self._await_instant(fault, lambda _: True)
+        began_at = clock.now()
+        self._say(f"{fault.number}: {fault.card.label} ({fault.card.instant}): {fault.cluster}")
+        await self._poisoner.pour(fault.cluster)
+        self._note(fault, "", began_at, is_met=is_met)
+
     async def _strike_broker(self, fault: Fault, *, is_met: bool) -> None:
         node = await self._node(fault.card)
         broker, began_at = self._kafka.brokers[node], clock.now()
         self._say(f"{fault.number}: {fault.card.label}: broker {node}")
         if broker.pid is None:
             return
-        if fault.card.reach is Reach.TREE:
+        if fault.card.kind is FaultKind.DISK:
+            await _fill_disk_of(broker)
+        elif fault.card.reach is Reach.TREE:
             await broker.kill()
         else:
             await broker.stop()
@@ -181,6 +208,17 @@ class Striker:
 
     def _note(self, fault: Fault, process: str, began_at: datetime, *, is_met: bool) -> None:
         self.incidents.append(Incident(fault, process, began_at, clock.now(), is_met))
+
+
+async def _fill_disk_of(broker: EmbeddedBroker) -> None:
+    """Let a broker write no more: it is to end itself then, and is killed if it does not."""
+    if broker.pid is not None:
+        with suppress(psutil.NoSuchProcess):
+            limit_files(broker.pid, 0)
+    end = clock.monotonic() + _ENDS_ITSELF_WITHIN_S
+    while broker.pid is not None and clock.monotonic() < end:  # noqa: ASYNC110 - it ends itself
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    await broker.kill()
 
 
 def _kill(part: Part, card: Card) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from cronstream.core.records import Delivery
+from cronstream.core.records import Delivery, Overlap
 
 #: Seconds between two herds, and of the minute in which they come.
 HERD_EVERY_S = 20
@@ -20,6 +20,7 @@ class Temper(StrEnum):
     FINE = "fine"
     DOOMED = "always fails"
     FLAKY = "fails at random"
+    FULL = "writes to a full disk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class ChaosJob:
         every_s: Seconds between due times; divides 60.
         phase_s: Seconds of each such span at which it is due.
         lasts_s: How long its command takes.
+        is_stray: Whether only some schedulers' files have it, and edits add and remove it: it has
+            to do no harm, and nothing is known of when it is due.
     """
 
     name: str
@@ -40,6 +43,14 @@ class ChaosJob:
     delivery: Delivery = Delivery.AT_LEAST_ONCE
     temper: Temper = Temper.FINE
     max_attempts: int = 1
+    overlap: Overlap = Overlap.ALLOW
+    fence: bool = False
+    is_stray: bool = False
+
+    @property
+    def is_punctual(self) -> bool:
+        """Whether nothing but a fault of ours makes its runs late."""
+        return self.overlap is Overlap.ALLOW and not self.is_stray
 
     def due_times(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """Yield when it is due: later than `after`, up to and including `until`."""
@@ -65,6 +76,13 @@ def jobs_of(cluster: str, herd: int) -> list[ChaosJob]:
         ChaosJob(f"{cluster}-long-once", cluster, 30, 9, lasts_s=20, delivery=once),
         ChaosJob(f"{cluster}-doomed", cluster, 6, 2, temper=Temper.DOOMED, max_attempts=3),
         ChaosJob(f"{cluster}-flaky", cluster, 2, 1, temper=Temper.FLAKY, max_attempts=12),
+        ChaosJob(f"{cluster}-full", cluster, 6, 5, temper=Temper.FULL, max_attempts=2),
+        # Each is due again before it is over; a queue is emptied while nobody is struck.
+        ChaosJob(f"{cluster}-skip", cluster, 3, 1, lasts_s=4, overlap=Overlap.SKIP),
+        ChaosJob(f"{cluster}-queue", cluster, 4, 2, lasts_s=3, overlap=Overlap.QUEUE),
+        ChaosJob(f"{cluster}-replace", cluster, 5, 4, lasts_s=6, overlap=Overlap.REPLACE),
+        ChaosJob(f"{cluster}-fenced", cluster, 10, 6, lasts_s=8, fence=True),
+        *(ChaosJob(f"{cluster}-stray-{i}", cluster, 3, i, is_stray=True) for i in range(2)),
         *(ChaosJob(f"{cluster}-herd-{i:03}", cluster, HERD_EVERY_S) for i in range(herd)),
     ]
 
@@ -92,6 +110,7 @@ def _job_line(job: ChaosJob, note: str) -> str:
     return (
         f"  - {{name: {job.name}, cluster: {job.cluster}, schedule: '{schedule}', "
         f"delivery: {job.delivery}, max_attempts: {job.max_attempts}, "
+        f"overlap: {job.overlap}, fence: {str(job.fence).lower()}, grace: 1s, "
         f"command: '{_command(job, note)}'}}"
     )
 
@@ -105,6 +124,8 @@ def _command(job: ChaosJob, note: str) -> str:
         steps += ["note end", "test $(($$ % 3)) -ne 0"]
     elif job.temper is Temper.DOOMED:
         steps += ["note end", "exit 3"]
+    elif job.temper is Temper.FULL:
+        steps += ["note end", "echo all is well >/dev/full"]
     else:
         steps.append("note end")
     return "; ".join(steps)

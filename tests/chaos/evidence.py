@@ -5,7 +5,7 @@ from typing import Any
 
 from cronstream.chaos.incident import Incident
 from cronstream.chaos.judge import Evidence
-from cronstream.chaos.plan import Card, Fault, FaultKind, Target
+from cronstream.chaos.plan import Card, Fault, FaultKind, Reach, Target
 from cronstream.chaos.truth import Execution
 from cronstream.chaos.workload import ChaosJob
 from cronstream.core.records import Outcome
@@ -59,8 +59,9 @@ def an_incident(
     at_s: float = 0.5,
     lasts_s: float = 3.0,
     cluster: str = "a",
+    reach: Reach = Reach.PROCESS,
 ) -> Incident:
-    fault = Fault(1, 0.0, Card(kind, target, lasts_s=lasts_s), cluster)
+    fault = Fault(1, 0.0, Card(kind, target, reach=reach, lasts_s=lasts_s), cluster)
     return Incident(fault, process, after(at_s), after(at_s + lasts_s))
 
 

@@ -4,7 +4,7 @@ from cronstream.chaos.incident import Incident
 from cronstream.chaos.judge import Evidence, Wrong, delays, findings, takeovers
 from cronstream.chaos.plan import FaultKind, Target
 from cronstream.chaos.workload import Temper
-from cronstream.core.records import Delivery, Outcome
+from cronstream.core.records import Delivery, Outcome, Overlap
 from cronstream.history.story import RunState
 from tests.chaos.evidence import (
     RUN,
@@ -47,6 +47,30 @@ def test_a_run_without_an_end_that_was_earned_is_lost(state: RunState) -> None:
 def test_a_success_that_no_command_has_seen_is_lost() -> None:
     assert wrongs(evidence(story=a_story())) == [Wrong.LOST]
     assert wrongs(evidence(an_execution(end_s=None), story=a_story())) == [Wrong.LOST]
+
+
+def test_a_run_may_be_skipped_for_its_overlap_only_if_it_may_not_overlap() -> None:
+    story = a_story(state=RunState.SKIPPED, reason="overlap")
+    assert wrongs(evidence(story=story, job=a_job(overlap=Overlap.SKIP))) == []
+    assert wrongs(evidence(story=story)) == [Wrong.LOST]
+    other = a_story(state=RunState.SKIPPED, reason="missed")
+    assert wrongs(evidence(story=other, job=a_job(overlap=Overlap.SKIP))) == [Wrong.LOST]
+
+
+def test_a_fenced_command_may_be_made_again_after_a_shorter_pause() -> None:
+    interrupted = an_attempt(1, outcome=Outcome.INTERRUPTED, ended_at=after(4))
+    story = a_story(interrupted, AGAIN)
+    both = an_execution(1, end_s=None), an_execution(2, 7.2, 8.2)
+    short = (an_incident(FaultKind.PAUSE, at_s=0.5, lasts_s=3.0),)
+    assert wrongs(evidence(*both, story=story, incidents=short)) == [Wrong.DOUBLED]
+    assert wrongs(evidence(*both, story=story, job=a_job(fence=True), incidents=short)) == []
+
+
+def test_a_stray_run_is_never_lost_but_may_be_doubled() -> None:
+    stray = a_job(is_stray=True)
+    assert wrongs(evidence(story=None, job=stray)) == []
+    twice = an_execution(), an_execution(start_s=0.5)
+    assert Wrong.DOUBLED in wrongs(evidence(*twice, story=a_story(), job=stray))
 
 
 def test_what_is_doomed_may_be_discarded_after_its_last_failure_only() -> None:

@@ -56,4 +56,17 @@ def test_labels_tell_sorts_apart_that_a_table_should() -> None:
     assert "kill executor of worker" in labels
     assert "pause worker 15 s" in labels
     assert {"restart broker", "kill broker", "kill controller"} <= labels
+    assert {"full disk of broker", "full disk of worker", "poison topics"} <= labels
+    assert {"edit a scheduler's file", "add and remove worker"} <= labels
     assert all(Reach.EXECUTOR is not card.reach or "executor" in card.label for card in CARDS)
+
+
+def test_only_poison_edits_and_the_disk_of_a_process_are_to_harm_nobody() -> None:
+    harmless = {card.label for card in CARDS if card.is_harmless}
+    assert harmless == {
+        "poison topics",
+        "edit a scheduler's file",
+        "full disk of scheduler",
+        "full disk of worker",
+        "full disk of retry worker",
+    }

@@ -2,7 +2,7 @@ from cronstream.chaos.audit import Audited, read_audit
 from cronstream.chaos.incident import Incident
 from cronstream.chaos.plan import FaultKind, Target
 from cronstream.chaos.report import NOTHING, SEVERAL, Circumstances, Report, make_report
-from tests.chaos.evidence import a_story, an_execution, an_incident, evidence
+from tests.chaos.evidence import a_job, a_story, an_execution, an_incident, evidence
 from tests.chaos.test_judge import made_again
 
 SCHEDULER = an_incident(target=Target.SCHEDULER, process="s.1", at_s=-1.0)
@@ -55,6 +55,26 @@ def test_a_killed_workers_run_that_starts_too_late_misses_the_target() -> None:
     [missed] = make_report(late, Circumstances(1, 60.0, 2, 2)).missed
     assert "12.0 s" in missed
     assert make_report(late, Circumstances(1, 60.0, 2, 1)).all_well, "nobody else was there"
+
+
+def test_what_is_to_harm_nobody_excuses_no_late_start() -> None:
+    [missed] = report(1.5, an_incident(FaultKind.POISON, Target.TOPICS, at_s=-1.0)).missed
+    assert "nothing had been done" in missed
+
+
+def test_a_malformed_message_that_was_not_set_aside_misses_the_target() -> None:
+    known = evidence(an_execution(), story=a_story())
+    given = Circumstances(1, 60.0, 2, 2, poisoned=9, not_aside=(("cronstream.a", 3, 7),))
+    made = make_report(known, given)
+    assert made.poisoned == 9
+    assert made.missed == (
+        "1 of 9 malformed messages are not in quarantine, such as offset 7 of cronstream.a/3",
+    )
+
+
+def test_runs_of_stray_jobs_are_not_counted_as_due() -> None:
+    made = make_report(evidence(story=None, job=a_job(is_stray=True)), Circumstances(1, 60.0, 2, 2))
+    assert (made.due, made.started, made.findings) == (0, 0, ())
 
 
 def test_what_the_audit_finds_misses_the_target() -> None:

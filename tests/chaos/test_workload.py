@@ -4,7 +4,7 @@ import pytest
 
 from cronstream.chaos.workload import ChaosJob, crontab_text, jobs_of
 from cronstream.core.crontab import parse_crontab
-from cronstream.core.records import Delivery
+from cronstream.core.records import Delivery, Overlap
 from cronstream.core.schedule import compile_schedule
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -18,6 +18,8 @@ def test_the_crontab_has_every_job_as_it_was_meant() -> None:
     for job in JOBS:
         assert by_name[job.name].delivery is job.delivery
         assert by_name[job.name].max_attempts == job.max_attempts
+        assert by_name[job.name].overlap is job.overlap
+        assert by_name[job.name].fence is job.fence
         command = by_name[job.name].command
         assert isinstance(command, str)
         assert command.startswith('. "/n"; note start; ')
@@ -37,6 +39,17 @@ def test_a_due_time_counts_after_the_beginning_and_up_to_the_end() -> None:
     job = ChaosJob("j", "a", every_s=5)
     found = list(job.due_times(NOON, NOON + timedelta(seconds=10)))
     assert found == [NOON + timedelta(seconds=5), NOON + timedelta(seconds=10)]
+
+
+def test_there_are_jobs_of_every_overlap_policy_and_fenced_ones() -> None:
+    assert {job.overlap for job in JOBS} == set(Overlap)
+    assert any(job.fence for job in JOBS)
+
+
+def test_lateness_is_told_only_of_jobs_whose_time_nothing_else_decides() -> None:
+    late = {job.name for job in JOBS if not job.is_punctual}
+    assert {"chaos-a-skip", "chaos-a-queue", "chaos-a-replace", "chaos-a-stray-0"} < late
+    assert "chaos-a-short-0" not in late
 
 
 def test_what_must_not_be_doubled_has_one_attempt() -> None:

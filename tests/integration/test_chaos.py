@@ -41,15 +41,21 @@ async def _chaos(folder: Path, options: str) -> dict[str, Any]:
     return report
 
 
-async def test_nothing_is_lost_or_doubled_when_processes_are_killed_paused_and_stopped(
+async def test_nothing_is_lost_or_doubled_whatever_is_done_to_processes_files_and_topics(
     tmp_path: Path,
 ) -> None:
     report = await _chaos(
-        tmp_path, "--faults kill,pause,term --clusters 1 --duration 35s --every 5s --seed 43"
+        tmp_path,
+        "--faults kill,pause,term,poison,disk,edit --clusters 1 "
+        "--duration 40s --every 4s --seed 144",
     )
 
     assert (report["findings"], report["missed"]) == ([], [])
-    assert report["faults"] >= 5
+    assert report["faults"] >= 7
+    assert report["poisoned"] > 100
+    done = " ".join(row["label"] for row in report["rows"] if row["faults"])
+    for kind in ("kill", "pause", "term", "poison", "disk", "edit"):
+        assert kind in done
     assert report["due"] > 300
     assert report["audit"]["clean"] is True
 

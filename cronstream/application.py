@@ -289,6 +289,8 @@ app = Cronstream(
     broker_rebalance_timeout=10,
     broker_max_poll_interval=315_360_000,
     broker_commit_interval=1,
+    # All topics are made, and checked, before Faust starts (`_prepare`).
+    topic_allow_declare=False,
     table_standby_replicas=0,
     producer_request_timeout=300,
     producer_max_request_size=MAX_ROW_BYTES,

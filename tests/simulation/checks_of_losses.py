@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
+from cronstream.core.ledger.owner import LEAST_LEFT_S
 from tests.simulation.checks_of_starts import about_a_lease, silence
 from tests.simulation.folding import Folded, Loss
 from tests.simulation.loop import seconds
@@ -30,12 +31,17 @@ def faults_of_losses(world: World, folds: list[Folded]) -> Iterator[str]:
 
 
 def _false_loss(world: World, loss: Loss) -> Iterator[str]:
-    """Who was taken for lost was silent; a broker that nobody reaches makes nobody lost."""
+    """Who was taken for lost was silent; a broker that nobody reaches makes nobody lost by itself.
+
+    A new owner counts an outage as silence, but for the least that is left of a lease (rule 3).
+    """
     spans = [(start, end) for process, start, end in world.silences if process == loss.worker]
     now = seconds(loss.at)
     # In an outage what was judged before it waits to be sent.
     since = now - 2 * world.timing.lease_s - silence(world.outages, 0.0, now)
-    if silence(spans, since, now) < about_a_lease(world):
+    own, all_told = silence(spans, since, now), silence(spans + world.outages, since, now)
+    least = LEAST_LEFT_S - 4 * world.slowest_s - 0.3
+    if all_told < about_a_lease(world) or own < least:
         yield f"{loss.worker} was taken for lost at {now:.3f}, but was not silent"
 
 

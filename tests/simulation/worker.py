@@ -193,7 +193,7 @@ class SimWorker(Process):
         if member._unstarted:
             wait = min(wait, self._until(member._unstarted[0][0]))
         for owner in member.owners.values():
-            if owner.ledger.held:
+            if owner.ledger.held or owner.awaits_news:
                 wait = min(wait, _TURN_S)
             elif owner.ledger.waiting:
                 wait = min(wait, self._until(owner.ledger.waiting[0][0]) - _AHEAD_S)

@@ -18,7 +18,7 @@ from cronstream.core.records import Cancelled, Discarded, Lost, Run, Settled, Ve
 from cronstream.core.retry import next_attempt
 
 #: A holder has at least this much of its lease left when a new owner starts to judge.
-_LEAST_LEFT_S = 1.5
+LEAST_LEFT_S = 1.5
 _NEVER = float("-inf")
 _FAR_OFFSET = 1 << 62
 #: What a retry log reports to its cluster's log.
@@ -208,7 +208,7 @@ class Owner:
         return max(self.heard.get(worker, _NEVER), barrier - age, resumed)
 
     def _age_at_barrier(self, worker: str) -> float:
-        beat, most = self.ledger.beats.get(worker), self.timing.lease_s - _LEAST_LEFT_S
+        beat, most = self.ledger.beats.get(worker), self.timing.lease_s - LEAST_LEFT_S
         if beat is None or self.owned_at is None:
             return most
         return max(0.0, min((self.owned_at - beat.at).total_seconds(), most))

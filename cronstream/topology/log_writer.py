@@ -21,6 +21,10 @@ MAX_BATCH_ENTRIES = 500
 _RETRY_PAUSE_S = 0.5
 
 
+class _CannotBeSentError(BrokerError):
+    """No broker has refused it: it did not come so far."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ack:
     """The broker's word that it has a message.
@@ -65,7 +69,12 @@ class Waiting:
 
 
 class LogWriter:
-    """Appends to one partition of one topic, in order, one message at a time."""
+    """Appends to one partition of one topic, in order, one message at a time.
+
+    A broker that does not take a message is asked until it does. What cannot be sent for another
+    reason is refused to those who wait for it; but what nobody waits for is tried again, too,
+    until it is through or the process ends itself, since its producer is broken (`core.health`).
+    """
 
     def __init__(self, producer: Any, topic: str, partition: int) -> None:
         self._producer = producer
@@ -115,8 +124,9 @@ class LogWriter:
                 for item in batch:
                     item.give_up()
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, who waits must be told
-                _fail(batch, self._topic, error)
+            except _CannotBeSentError as error:
+                for item in batch:
+                    item.refuse(error)
                 continue
             for item in batch:
                 item.acknowledge(ack)
@@ -137,6 +147,7 @@ class LogWriter:
         if len(batch) > 1:
             value = b"[" + b",".join(item.value or b"" for item in batch) + b"]"
         key = batch[0].key if all(item.key == batch[0].key for item in batch) else None
+        is_awaited = all(item.done is not None for item in batch)
         while True:
             try:
                 meta = await self._producer.send_and_wait(
@@ -147,24 +158,26 @@ class LogWriter:
                     headers=list(batch[0].headers),
                 )
             except KafkaError as error:
-                self.failures += 1
-                logger.warning(
-                    "%s/%d: not acknowledged (%s); trying again",
-                    self._topic,
-                    self._partition,
-                    type(error).__name__,
-                )
-                await asyncio.sleep(_RETRY_PAUSE_S)
+                await self._pause(type(error).__name__)
+            except Exception as error:
+                # No broker's word, but aiokafka's own: where its picture of a topic lacks the
+                # partition, it is an AssertionError. Who waits is told, and sends again; for what
+                # nobody waits for, nobody would: it may not be dropped.
+                what = f"{type(error).__name__}: {error}"
+                if is_awaited:
+                    reason = f"{self._topic}: a message cannot be sent: {what}"
+                    logger.error("%s", reason)  # noqa: TRY400 - the sentence says it all
+                    raise _CannotBeSentError(reason) from error
+                await self._pause(what)
             else:
                 return Ack(self._partition, meta.offset, _moment(meta.timestamp))
 
-
-def _fail(batch: list[Waiting], topic: str, error: Exception) -> None:
-    """Tell those who wait that what they put cannot be sent at all."""
-    reason = f"{topic}: a message cannot be sent: {type(error).__name__}: {error}"
-    logger.error("%s", reason)
-    for item in batch:
-        item.refuse(BrokerError(reason))
+    async def _pause(self, why: str) -> None:
+        """Count a failure, which the process's health judges, and wait before the next try."""
+        self.failures += 1
+        place = f"{self._topic}/{self._partition}"
+        logger.warning("%s: not acknowledged (%s); trying again", place, why)
+        await asyncio.sleep(_RETRY_PAUSE_S)
 
 
 def _moment(timestamp_ms: int | None) -> datetime:

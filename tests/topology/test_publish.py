@@ -110,6 +110,51 @@ async def test_what_cannot_be_sent_at_all_is_told_and_holds_up_nothing(
     assert (await second).offset == 0
 
 
+async def test_what_nobody_waits_for_is_tried_until_it_is_through_whatever_went_wrong(
+    publisher: Publisher, producer: FakeProducer, caplog: pytest.LogCaptureFixture
+) -> None:
+    producer.fail, producer.error = 3, AssertionError("Unrecognized partition")
+    producer.open.set()
+    publisher.put("log", 0, _beat(0))
+    await asyncio.sleep(0)
+    publisher.put("log", 0, _beat(1))
+
+    assert await publisher.flush(1)
+    assert [_numbers(sent["value"]) for sent in producer.taken] == [[0], [1]]
+    why = "(AssertionError: Unrecognized partition)"
+    assert caplog.messages == [f"log/0: not acknowledged {why}; trying again"] * 3
+
+
+async def test_a_failure_that_does_not_end_shows_in_what_health_is_judged_by(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.fail, producer.error = 1_000_000, AssertionError("no")
+    producer.open.set()
+    publisher.put("log", 0, _beat(0))
+
+    async with asyncio.timeout(5):
+        while (writer := publisher.oldest) is None or writer.failures < 20:  # noqa: ASYNC110 - the producer tells nobody
+            await asyncio.sleep(0)
+    await publisher.stop()
+
+
+async def test_who_waits_is_not_told_of_a_failure_that_what_nobody_waits_for_outlives(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.fail, producer.error = 1, AssertionError("no")
+    first = publisher.append("log", 0, _beat(0))
+    await asyncio.sleep(0)
+    publisher.put("log", 0, _beat(1))
+    together = publisher.append("log", 0, _beat(2))
+    producer.open.set()
+    with pytest.raises(BrokerError):
+        await first
+    producer.fail = 1
+
+    assert (await together).offset == 0
+    assert [_numbers(sent["value"]) for sent in producer.taken] == [[1, 2]]
+
+
 async def test_partitions_do_not_wait_for_each_other(
     publisher: Publisher, producer: FakeProducer
 ) -> None:

@@ -37,7 +37,8 @@ class ExecutorPool:
             output_bytes: Bytes kept of the beginning of each output, and as many of its end.
             on_reports: Gets the reports of all of them.
             on_death: Gets the reason when the first has died by itself; by then the others have
-                been ended too, and nothing runs any more of what they had started.
+                been ended too, and nothing runs any more of what they had started. `is_alive`
+                says it at once.
 
         Raises:
             LaunchError: If one cannot be started.

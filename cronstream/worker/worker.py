@@ -263,6 +263,9 @@ class Worker:
 
     def _turn(self) -> None:
         mono = self.turned_at = clock.monotonic()
+        if self.executor is not None and not self.executor.is_alive:
+            self._append_last()
+            return
         self.member.wake(clock.now(), mono)
         actions, self.member.actions = self.member.actions, []
         to_executor = [command for action in actions if (command := self._do(action))]
@@ -271,6 +274,18 @@ class Worker:
         for partition, owner in self.member.owners.items():
             if owner.ready and not self.member.rebalancing:
                 self._snapshots.write_if_due(partition, owner.ledger, mono)
+
+    def _append_last(self) -> None:
+        """Put what executors still report on the log, and begin nothing more: one has died.
+
+        The others end what they run, which takes some seconds. A claim made meanwhile would wait
+        for its lease to run out; and a start that is announced and never comes (at_most_once)
+        could not be made by anybody.
+        """
+        actions, self.member.actions = self.member.actions, []
+        for action in actions:
+            if isinstance(action, Append):
+                self._do(action)
 
     def _do(self, action: Action) -> protocol.Order | None:
         """Do it, or return what the executor is to be told."""

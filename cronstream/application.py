@@ -108,7 +108,8 @@ class Cronstream(faust.App):
         self._watch(SchedulerSubject(scheduler, publisher, config))
 
     def _watch(self, subject: WorkerSubject | SchedulerSubject) -> None:
-        self._health = HealthWatch(self._settings, subject, FaustGroup(self), self._fail)
+        group = FaustGroup(self, self._settings)
+        self._health = HealthWatch(self._settings, subject, group, self._fail)
         self.page("/health")(self._health.page())
 
     def _be_worker(self, role: Role, config: Settings) -> None:

@@ -26,6 +26,7 @@ class Limits:
     tick_s: float = 20.0
     shard_s: float = 30.0
     turn_s: float = 10.0
+    unowned_s: float = 15.0
     ready_s: float = 30.0
     read_s: float = 30.0
 
@@ -78,6 +79,8 @@ class Facts:
         begun_at: When the first rebalance was over; None before.
         waiting_since: Since when the oldest message that was not acknowledged has been waiting.
         failures: How often in a row that message could not be sent.
+        unowned: For each partition of its topic that no member of its group owns, since when; only
+            of a process that owns none itself.
         is_stopping: Whether it was told to stop.
     """
 
@@ -89,6 +92,7 @@ class Facts:
     begun_at: float | None = None
     waiting_since: float | None = None
     failures: int = 0
+    unowned: Mapping[int, float] = field(default_factory=dict)
     is_stopping: bool = False
 
 
@@ -112,7 +116,7 @@ HEALTHY = Health(ok=True)
 def judge(facts: Facts, now_mono: float, limits: Limits | None = None) -> Health:
     """Return the first thing that is wrong, causes before their consequences.
 
-    A member without a partition is healthy: it stands by.
+    A member without a partition is healthy if others have them all: it stands by.
 
     Args:
         facts: About the process.
@@ -145,6 +149,8 @@ def _faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
 def _faults_once_begun(
     facts: Facts, begun_at: float, now: float, limits: Limits
 ) -> Iterator[Health]:
+    if facts.rebalancing_since is None:
+        yield from _owner_faults(facts, now, limits)
     match facts.role:
         case SchedulerFacts() as scheduler:
             yield from _tick_faults(scheduler, begun_at, now, limits)
@@ -163,6 +169,17 @@ def _group_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
     since = facts.rebalancing_since
     if since is not None and now - since > limits.rebalance_s:
         yield _ending(f"a rebalance or recovery has made no progress for {now - since:.0f} s")
+
+
+def _owner_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
+    """A process that owns nothing, though there is something to own, was left out.
+
+    How many members there are says less: only what nobody owns is left to be done.
+    """
+    waits = [now - since for since in facts.unowned.values() if now - since > limits.unowned_s]
+    if waits:
+        some = f"{len(waits)} of them for {min(waits):.0f} s"
+        yield _ending(f"it owns no partition, and nobody has owned {some}")
 
 
 def _turn_faults(worker: WorkerFacts, now: float, limits: Limits) -> Iterator[Health]:
@@ -223,6 +240,7 @@ def describe(facts: Facts, now_mono: float) -> dict[str, Any]:
         "in_group": facts.outside_since is None,
         "rebalancing_s": _ago(facts.rebalancing_since, now_mono),
         "unacknowledged_s": _ago(facts.waiting_since, now_mono),
+        "unowned_s": _each_ago(facts.unowned, now_mono),
     }
     if isinstance(role, SchedulerFacts):
         told["tick_s"] = _ago(role.tick_at, now_mono)

@@ -2,12 +2,24 @@
 
 Faust does not say so itself: after an exception in the coordinator a process lives on outside
 the group (a zombie), and after a hung recovery it does nothing more.
+
+Who owns what, a member does not know either: the leader shares out, and tells each its own. The
+group's coordinator, which is a broker, knows all members and what each was given.
 """
 
 import contextlib
+from collections.abc import Iterable
 from typing import Any, Protocol
 
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import for_code
+
 from cronstream import clock
+from cronstream.settings import Settings
+
+#: The state of a group whose members have all been told what is theirs.
+_STABLE = "Stable"
 
 
 class Group(Protocol):
@@ -26,12 +38,19 @@ class Group(Protocol):
     def look(self, now_mono: float) -> None:
         """Bring the above up to date."""
 
+    async def unowned(self, topic: str, partitions: int) -> set[int]:
+        """Ask a broker which partitions no other member owns, for a process that owns none."""
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
 
 class FaustGroup:
     """The group of a Faust app; it reads what belongs to another thread, and changes nothing."""
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
+    def __init__(self, app: Any, settings: Settings) -> None:
+        self._app, self._settings = app, settings
+        self._admin: Any = None
         self.thread_at = float("-inf")
         self.outside_since: float | None = None
         self.rebalancing_since: float | None = None
@@ -52,6 +71,32 @@ class FaustGroup:
             self.outside_since = now_mono
         self._look_at_rebalance(now_mono)
 
+    async def unowned(self, topic: str, partitions: int) -> set[int]:
+        """Ask the coordinator which partitions no other member owns; none during a rebalance.
+
+        What this process was given, and has not, is owned by nobody: it is not counted as its own.
+
+        Raises:
+            KafkaError: If the coordinator does not know, for the moment.
+        """
+        if self._admin is None:
+            admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.bootstrap)
+            await admin.start()
+            self._admin = admin
+        [answer] = await self._admin.describe_consumer_groups([self._app.conf.id])
+        [described] = answer.to_object()["groups"]
+        if described["error_code"]:
+            raise for_code(described["error_code"])
+        if described["state"] != _STABLE:
+            return set()
+        me = self._app.consumer._thread._consumer._coordinator.member_id  # noqa: SLF001 - likewise
+        return set(range(partitions)) - _owned_by_others(described["members"], topic, me)
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._admin is not None:
+            await self._admin.close()
+
     def _note_turn(self) -> None:
         self.thread_at = clock.monotonic()
 
@@ -71,3 +116,18 @@ def _is_member(consumer: Any) -> bool:
     if coordinator is None or coordinator._coordination_task.done():  # noqa: SLF001 - likewise
         return False
     return bool(coordinator.generation > 0)
+
+
+def _owned_by_others(members: Iterable[dict[str, Any]], topic: str, me: str) -> set[int]:
+    return {
+        place.partition
+        for member in members
+        if member["member_id"] != me and member["member_assignment"]
+        for place in _decode(member["member_assignment"]).partitions()
+        if place.topic == topic
+    }
+
+
+def _decode(assignment: bytes) -> ConsumerProtocolMemberAssignment:
+    decoded: ConsumerProtocolMemberAssignment = ConsumerProtocolMemberAssignment.decode(assignment)
+    return decoded

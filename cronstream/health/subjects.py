@@ -25,6 +25,10 @@ class Subject(Protocol):
     partitions: int
     publisher: Publisher
 
+    @property
+    def owns(self) -> bool:
+        """Whether any partition of its topic is its own."""
+
     def facts(self, now_mono: float) -> SchedulerFacts | WorkerFacts:
         """Return what is known of it now."""
 
@@ -42,6 +46,11 @@ class WorkerSubject:
         self._unready, self._behind = Standstill(), Standstill()
         self._unread: dict[int, float] = {}
         self._has_told = False
+
+    @property
+    def owns(self) -> bool:
+        """Whether any partition of its log is its own."""
+        return bool(self._worker.member.owners)
 
     def facts(self, now_mono: float) -> WorkerFacts:
         """Return what is known of it now."""
@@ -89,6 +98,11 @@ class SchedulerSubject:
     def __init__(self, scheduler: Scheduler, publisher: Publisher, settings: Settings) -> None:
         self._scheduler, self.publisher = scheduler, publisher
         self.partitions = settings.shards
+
+    @property
+    def owns(self) -> bool:
+        """Whether any shard is its own."""
+        return bool(self._scheduler.firing.shards)
 
     def facts(self, now_mono: float) -> SchedulerFacts:  # noqa: ARG002 - a worker's need it
         """Return what is known of it now."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from cronstream import clock
-from cronstream.core.health import Facts, Health, Patience, describe, judge
+from cronstream.core.health import Facts, Health, Patience, Standstill, describe, judge
 from cronstream.health.group import Group
 from cronstream.health.subjects import Subject
 from cronstream.health.watchdog import Watchdog
@@ -45,6 +45,7 @@ class HealthWatch:
         self._patience = Patience(settings.health_patience_s, 2 * _LOOK_S)
         self._dog = Watchdog(_STUCK_S)
         self._reader: Reader | None = None
+        self._unowned, self._nobodys = Standstill(), dict[int, float]()
         self._broker_at = monotonic()
         self._begun_at: float | None = None
         self._is_stopping = self._was_ok = False
@@ -77,6 +78,7 @@ class HealthWatch:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._reader is not None:
             await self._reader.stop()
+        await self._group.stop()
 
     def page(self) -> Callable[[Any, Any], Awaitable[Any]]:
         """Return the body of the page ``/health``, of which Faust makes a method of a view."""
@@ -122,6 +124,11 @@ class HealthWatch:
         self._broker_at = self._monotonic()
         self._subject.note_ends(ends, self._broker_at)
 
+    def found_unowned(self, partitions: set[int]) -> None:
+        """A broker has said which partitions nobody owns; of a process that owns some, none."""
+        places = dict.fromkeys(partitions, True)
+        self._nobodys = self._unowned.look(places, self._monotonic())
+
     def _facts(self, now: float) -> Facts:
         self._group.look(now)
         oldest = self._subject.publisher.oldest
@@ -134,6 +141,7 @@ class HealthWatch:
             begun_at=self._begun_at,
             waiting_since=None if oldest is None else oldest.waiting_since,
             failures=0 if oldest is None else oldest.failures,
+            unowned={} if self._subject.owns else self._nobodys,
             is_stopping=self._is_stopping,
         )
 
@@ -151,7 +159,23 @@ class HealthWatch:
                 self.answered(await self._ends())
             except Exception as error:  # noqa: BLE001 - whatever it is, no broker has answered
                 logger.debug("no broker has answered (%s: %s)", type(error).__name__, error)
+            self.found_unowned(await self._ask_who_owns())
             await asyncio.sleep(_ASK_S)
+
+    async def _ask_who_owns(self) -> set[int]:
+        """Ask only if this process owns nothing, for it may stand by or have been left out.
+
+        A member that owns something has no need to ask, and the answer grows with the group.
+        """
+        is_settled = self._begun_at is not None and self._group.rebalancing_since is None
+        if self._subject.owns or not is_settled:
+            return set()
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                return await self._group.unowned(self._subject.topic, self._subject.partitions)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is not known who owns what
+            logger.debug("no word on who owns what (%s: %s)", type(error).__name__, error)
+            return set()
 
     async def _ends(self) -> dict[int, int]:
         if self._reader is None:

@@ -50,6 +50,11 @@ def _scheduler(**changes: Any) -> Facts:
         pytest.param(
             replace(SCHEDULER, begun_at=NOW - 1, role=SchedulerFacts(0.0)), id="begun now"
         ),
+        pytest.param(replace(WORKER, unowned={0: NOW - 14}), id="a rebalance is about to come"),
+        pytest.param(
+            replace(WORKER, unowned={0: NOW - 99}, rebalancing_since=NOW - 5),
+            id="left out, and in the rebalance that mends it",
+        ),
         pytest.param(_worker(unready={1: NOW - 5}), id="an owner that awaits its barrier"),
         pytest.param(_worker(unread={1: NOW - 5}), id="an owner with something to read"),
     ],
@@ -72,6 +77,14 @@ def test_nothing_is_wrong_with(facts: Facts) -> None:
         (_scheduler(shards={0: NOW, 3: NOW - 31}), "shard 3 has not been published for 31 s"),
         (_worker(unready={7: NOW - 31}), "partition 7 is assigned, but not ready for 31 s"),
         (_worker(unread={7: NOW - 31}), "partition 7 has not been read for 31 s"),
+        (
+            replace(WORKER, unowned={0: NOW - 17, 3: NOW - 16, 4: NOW - 1}),
+            "it owns no partition, and nobody has owned 2 of them for 16 s",
+        ),
+        (
+            replace(_scheduler(shards={}), unowned={0: NOW - 16}),
+            "nobody has owned 1 of them for 16 s",
+        ),
         (replace(SCHEDULER, outside_since=NOW - 16), "outside its consumer group for 16 s"),
         (replace(_scheduler(shards={}), outside_since=NOW - 16), "outside its consumer group"),
     ],
@@ -130,6 +143,7 @@ def test_people_are_told_how_long_ago_things_were() -> None:
     worker, scheduler = describe(_worker(unread={3: NOW - 2.04}), NOW), describe(SCHEDULER, NOW + 1)
 
     assert worker["unread_s"] == {"3": 2.0}
+    assert worker["unowned_s"] == {}
     assert worker["rebalancing_s"] is None
     assert worker["in_group"] is True
     assert scheduler["tick_s"] == 1.0

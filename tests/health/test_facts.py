@@ -5,6 +5,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import NotCoordinatorForGroupError
 
 from cronstream.core.ledger.actions import Timing
 from cronstream.core.ledger.fold import Ledger
@@ -24,7 +26,10 @@ class FakeApp:
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.routine: asyncio.Future[None] = loop.create_future()
-        self.coordinator = SimpleNamespace(generation=3, _coordination_task=self.routine)
+        self.coordinator = SimpleNamespace(
+            generation=3, _coordination_task=self.routine, member_id="me"
+        )
+        self.conf = SimpleNamespace(id="cronstream-a")
         self.thread = SimpleNamespace(
             thread_loop=loop, _consumer=SimpleNamespace(_coordinator=self.coordinator)
         )
@@ -41,7 +46,7 @@ async def app() -> FakeApp:
 
 @pytest.fixture
 async def group(app: FakeApp) -> FaustGroup:
-    group = FaustGroup(app)
+    group = FaustGroup(app, SETTINGS)
     group.begin(0.0)
     return group
 
@@ -109,6 +114,51 @@ async def test_a_rebalance_that_recovers_makes_progress(app: FakeApp, group: Fau
     assert group.rebalancing_since is None
 
 
+class FakeAdmin:
+    """A coordinator of groups, with what each member was given."""
+
+    def __init__(self, state: str, error_code: int = 0, **given: tuple[str, list[int]]) -> None:
+        self.group = {"error_code": error_code, "state": state, "members": []}
+        self.group["members"] = [
+            {
+                "member_id": name,
+                "member_assignment": ConsumerProtocolMemberAssignment(0, [each], b"").encode(),
+            }
+            for name, each in given.items()
+        ]
+
+    async def describe_consumer_groups(self, groups: list[str]) -> list[Any]:
+        assert groups == ["cronstream-a"]
+        return [SimpleNamespace(to_object=lambda: {"groups": [self.group]})]
+
+
+@pytest.mark.parametrize(
+    ("admin", "unowned"),
+    [
+        pytest.param(FakeAdmin("Stable", me=("log", []), w2=("log", [0, 2, 1])), set(), id="spare"),
+        pytest.param(FakeAdmin("Stable", me=("log", []), w2=("log", [1])), {0, 2}, id="left out"),
+        pytest.param(FakeAdmin("Stable", me=("other", [0])), {0, 1, 2}, id="alone"),
+        pytest.param(
+            FakeAdmin("Stable", me=("log", [0]), w2=("log", [1, 2])), {0}, id="given, and lost"
+        ),
+        pytest.param(FakeAdmin("PreparingRebalance"), set(), id="nobody knows yet"),
+    ],
+)
+async def test_what_no_other_member_was_given_nobody_owns(
+    group: FaustGroup, admin: FakeAdmin, unowned: set[int]
+) -> None:
+    group._admin = admin
+
+    assert await group.unowned("log", 3) == unowned
+
+
+async def test_a_coordinator_that_does_not_know_is_not_believed(group: FaustGroup) -> None:
+    group._admin = FakeAdmin("", error_code=16)
+
+    with pytest.raises(NotCoordinatorForGroupError):
+        await group.unowned("log", 3)
+
+
 def _ledger(_partition: int) -> Ledger:
     return Ledger(retry=True)
 
@@ -140,6 +190,14 @@ async def subject(worker: Any) -> WorkerSubject:
 
 async def test_a_worker_depends_on_its_own_log(subject: WorkerSubject) -> None:
     assert (subject.topic, subject.partitions) == ("cronstream.a.retry", SETTINGS.partitions)
+
+
+async def test_a_worker_owns_what_it_was_assigned(
+    worker: FakeWorker, subject: WorkerSubject
+) -> None:
+    found = [subject.owns]
+    worker.member.assigned([], _ledger)
+    assert [*found, subject.owns] == [True, False]
 
 
 async def test_a_partition_is_unready_until_its_barrier(
@@ -221,7 +279,9 @@ async def test_a_shard_is_published_at_each_tick_or_not_at_all() -> None:
     subject = SchedulerSubject(bench.scheduler, bench.broker, SETTINGS)  # type: ignore[arg-type] # a fake
     await bench.scheduler.start()
     assert subject.facts(0.0).shards == {}
+    owns = [subject.owns]
     bench.scheduler.assigned({0})
+    assert [*owns, subject.owns] == [False, True]
     bench.define(a_job())
 
     await bench.tick()

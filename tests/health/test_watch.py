@@ -19,7 +19,7 @@ READY = 100.0
 class FakeSubject:
     """A worker that is well until a test says otherwise; its log is never behind."""
 
-    topic, partitions = "log", 2
+    topic, partitions, owns = "log", 2, True
 
     def __init__(self) -> None:
         self.publisher: Any = SimpleNamespace(oldest=None)
@@ -40,11 +40,24 @@ class FakeGroup:
     outside_since: float | None = None
     rebalancing_since: float | None = None
 
+    def __init__(self) -> None:
+        self.without_owner: list[set[int] | Exception] = []
+        self.asked: list[tuple[str, int]] = []
+
     def begin(self, now_mono: float) -> None:
         self.thread_at = now_mono
 
     def look(self, now_mono: float) -> None:
         self.thread_at = now_mono
+
+    async def unowned(self, topic: str, partitions: int) -> set[int]:
+        self.asked.append((topic, partitions))
+        answer = self.without_owner.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def stop(self) -> None: ...
 
 
 class Bench:
@@ -172,6 +185,50 @@ async def test_it_asks_every_leader_of_its_topic_and_survives_any_answer(
     assert reader.asked[0] == ("log", [0, 1])
     assert (told["status"], status) == ("healthy", 200)
     assert not reader.is_open
+
+
+def test_it_ends_a_process_that_was_left_out_while_partitions_have_no_owner(bench: Bench) -> None:
+    bench.subject.owns = False
+    for _ in range(22):
+        bench.watch.found_unowned({1})
+        bench.seconds(1)
+
+    assert bench.fatal == [
+        "unhealthy: it owns no partition, and nobody has owned 1 of them for 21 s"
+    ]
+
+
+def test_a_spare_process_stands_by_while_others_own_everything(bench: Bench) -> None:
+    bench.subject.owns = False
+    for second in range(60):
+        bench.watch.found_unowned({0} if second == 30 else set())
+        assert bench.seconds(1) == [True]
+
+
+def test_a_process_that_is_given_something_is_healthy_at_once(bench: Bench) -> None:
+    bench.subject.owns = False
+    bench.watch.found_unowned({0, 1})
+    assert bench.seconds(17)[-1] is False
+
+    bench.subject.owns = True
+
+    assert bench.seconds(1) == [True]
+
+
+async def test_only_who_owns_nothing_asks_who_owns_what_and_survives_any_answer(
+    bench: Bench,
+) -> None:
+    bench.group.without_owner = [{1}, OSError("away")]
+    assert await bench.watch._ask_who_owns() == set()
+    assert not bench.group.asked
+
+    bench.subject.owns = False
+    found = [await bench.watch._ask_who_owns() for _ in range(2)]
+    bench.group.rebalancing_since = 5.0
+    found.append(await bench.watch._ask_who_owns())
+
+    assert found == [{1}, set(), set()]
+    assert bench.group.asked == [("log", 2)] * 2
 
 
 async def test_before_its_start_it_says_that_it_starts(bench: Bench) -> None:

@@ -153,6 +153,49 @@ async def test_a_worker_outlives_the_absence_of_its_broker_and_says_so(
     assert not any("this process ends" in line for line in worker.worker.lines)
 
 
+#: cronstream, where a group's leader shares out all topics but logs, as if no broker knew them.
+FORGETFUL = """
+from cronstream import assignment
+from cronstream.application import app
+
+def leave_out(self, topic, known=assignment.KnownTopics.partitions_for_topic):
+    return None if topic == app.role.log else known(self, topic)
+
+assignment.KnownTopics.partitions_for_topic = leave_out
+"""
+
+
+async def test_a_worker_that_was_left_out_ends_and_a_spare_one_stands_by(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    (tmp_path / "forgetful.py").write_text(FORGETFUL)
+    names = a_name("forgotten"), a_name("crowded")
+    crontab = f"version: 1\nclusters: {{{names[0]}: , {names[1]}: }}\njobs: []\n"
+    settings = {"CRONSTREAM_PARTITIONS": "1", "CRONSTREAM_HEALTH_PATIENCE_S": "3"}
+    forgotten, first, second = await asyncio.gather(
+        _start(
+            start_worker,
+            *("--cluster", names[0]),
+            app="forgetful",
+            crontab=crontab,
+            variables=settings,
+        ),
+        _start(start_worker, "--cluster", names[1], variables=settings),
+        _start(start_worker, "--cluster", names[1], variables=settings),
+    )
+
+    await forgotten.worker.said("this process ends", within_s=60)
+    crowded = [await one.becomes(200, within_s=10) for one in (first, second)]
+    await asyncio.sleep(5)
+
+    [line] = [line for line in forgotten.worker.lines if "this process ends" in line]
+    assert "it owns no partition, and nobody has owned 1 of them for" in line
+    assert [(await one.ask())[0] for one in (first, second)] == [200, 200]
+    assert [answer["facts"]["unowned_s"] for answer in crowded] == [{}, {}]
+    owned = [line for one in (first, second) for line in one.worker.lines if "owns " in line]
+    assert any("owns 0 of 1" in line for line in owned)
+
+
 #: cronstream, which breaks some seconds after its first assignment, as `BREAKS` says.
 BROKEN = """
 import asyncio, os, time

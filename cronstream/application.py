@@ -132,7 +132,7 @@ class Cronstream(faust.App):
         runs.ledgers = member.ledgers
         self.tables.add(runs)
         topic = self._log_topic(role.log, config.partitions)
-        self.agent(topic, name=role.log)(self._worker.fold)
+        self.agent(topic, name=role.log)(self._worker.folding.fold)
         self._watch(WorkerSubject(self._worker, role, config))
 
     def _log_topic(self, name: str, partitions: int) -> Any:

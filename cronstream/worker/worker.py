@@ -1,37 +1,29 @@
-"""The shell of a worker: it reads, sends, and talks to the executor; the core decides.
+"""The shell of a worker: it sends, and talks to the executor; the core decides.
 
-The way in is Faust's stream of the log, or, for partitions that are held but not assigned, a
-plain consumer; both feed `_take`, where a message counts once, by its offset. A gap in what the
-stream brings (a committed offset is ahead of the snapshot after a crash) is read from the log.
+How it reads its log is in `cronstream.worker.folding`.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any
 
-from aiokafka.errors import KafkaError
-from aiokafka.structs import TopicPartition
-
 from cronstream import clock
-from cronstream.core.codec import decode_entries
 from cronstream.core.ledger.actions import Action, Append, Publish
-from cronstream.core.ledger.admission import Place
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.member import Member
-from cronstream.core.ledger.state import STALE, News, SkipNews
+from cronstream.core.ledger.state import STALE
 from cronstream.core.naming import Role
-from cronstream.core.records import Entry, Forwarded, Outcome, Owned, Run, format_time
+from cronstream.core.records import Forwarded, Outcome, Owned, Run
 from cronstream.errors import BrokerError, MessageError
 from cronstream.executor import protocol
 from cronstream.executor.pool import ExecutorPool
 from cronstream.settings import Settings
-from cronstream.topology.publish import Ack, Publisher, partition_of, when_done
+from cronstream.topology.publish import Publisher, when_done
 from cronstream.topology.quarantine import Quarantine
-from cronstream.topology.reading import LogMessage, Reader
 from cronstream.worker.commands import moment, to_command, to_finished
+from cronstream.worker.folding import Folding
 from cronstream.worker.snapshots import Snapshots
 
 logger = logging.getLogger(__name__)
@@ -40,8 +32,6 @@ logger = logging.getLogger(__name__)
 _TURN_S = 0.1
 #: Before what could not be published is tried again.
 _AGAIN_S = 5.0
-#: How long the stream has to bring a worker's own `Owned`, before it is read without the stream.
-_OWNED_WITHIN_S = 0.5
 #: How long a stopping worker waits for the broker to take what it gives back.
 _FLUSH_S = 3.0
 #: Beyond the drain time, how long ended commands have to be reported.
@@ -63,12 +53,11 @@ class Worker:
         self._log = role.log
         self._snapshots = Snapshots(table)
         self.publisher = Publisher(settings)
-        self._quarantine = Quarantine(self.publisher)
-        self._gaps, self._follower = Reader(settings), Reader(settings)
         self._on_fatal = on_fatal
         self.executor: ExecutorPool | None = None
         self._woken = asyncio.Event()
-        self._catching_up = asyncio.Lock()
+        aside = Quarantine(self.publisher)
+        self.folding = Folding(settings, role, member, aside, self._woken.set)
         self._tasks: set[asyncio.Task[Any]] = set()
         #: Its loops, which go on until it stops; when it last turned, in monotonic seconds.
         self.loops: list[asyncio.Task[Any]] = []
@@ -82,7 +71,7 @@ class Worker:
         Raises:
             BrokerError: If no broker answers.
         """
-        await asyncio.gather(self.publisher.start(), self._gaps.start(), self._follower.start())
+        await asyncio.gather(self.publisher.start(), self.folding.start())
         self.executor = await ExecutorPool.launch(
             number=self._settings.executor_processes,
             slots=self._settings.slots,
@@ -91,7 +80,7 @@ class Worker:
             on_death=self._executor_died,
         )
         logger.info("this worker is %s in the ledger", self.member.me)
-        loops = self._turn_for_ever(), self._follow_for_ever()
+        loops = self._turn_for_ever(), self.folding.follow_for_ever()
         self.loops = [asyncio.create_task(loop) for loop in loops]
         self._tasks.update(self.loops)
 
@@ -123,7 +112,7 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.executor is not None:
             await self.executor.close()
-        await asyncio.gather(self._gaps.stop(), self._follower.stop(), self.publisher.stop())
+        await asyncio.gather(self.folding.stop(), self.publisher.stop())
 
     async def _until_nothing_is_held(self, limit_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -155,101 +144,9 @@ class Worker:
             logger.warning("partition %d: %s; its log is folded from the start", partition, error)
             return Ledger(retry=self._role.retry)
 
-    # -- reading --------------------------------------------------------------------------
-
-    async def fold(self, stream: Any) -> AsyncIterator[int]:
-        """Fold the log; the body of this role's agent. Nothing waits in the stream."""
-        async for event in stream.events():
-            raw = event.message
-            at = datetime.fromtimestamp(raw.timestamp, UTC)
-            await self._take(
-                LogMessage(raw.topic, raw.partition, raw.offset, at, raw.key, raw.value)
-            )
-            yield raw.offset
-
-    async def _follow_for_ever(self) -> None:
-        """Read what no stream brings: see `Member.to_follow`."""
-        following: set[int] = set()
-        while True:
-            wanted = {p for p in self.member.to_follow() if p in self.member.ledgers}
-            if wanted != following:
-                places = {p: self.member.ledgers[p].next_offset for p in wanted}
-                self._follower.follow({TopicPartition(self._log, p): o for p, o in places.items()})
-                following = wanted
-            for message in await self._follower.poll(_TURN_S):
-                await self._take(message)
-
-    async def _take(self, message: LogMessage) -> None:
-        before, ledger = None, self.member.ledgers.get(message.partition)
-        while ledger and ledger is not before and message.offset > ledger.next_offset:
-            await self._catch_up(message.partition, message.offset)
-            before, ledger = ledger, self.member.ledgers.get(message.partition)
-        self._fold(message)
-        self._woken.set()
-
     def read_up_to(self, partition: int, end: int) -> None:
-        """Read what is below `end` and has not come by the stream.
-
-        Faust loses a message that it is handing on while it suspends its flow, as it does in
-        each rebalance (``Consumer._drain_messages`` notes it as read). Where nothing follows
-        that shows the gap, the fold would wait for ever: for its own `Owned`, if it was that.
-        """
-        self._spawn(self._make_up(partition, end))
-
-    async def _see_that_it_is_read(self, owned: Ack) -> None:
-        """Nothing is decided before the barrier is read: so it is waited for only so long."""
-        await asyncio.sleep(_OWNED_WITHIN_S)
-        await self._make_up(owned.partition, owned.offset + 1)
-
-    async def _make_up(self, partition: int, end: int) -> None:
-        try:
-            await self._catch_up(partition, end)
-        except (BrokerError, KafkaError, OSError) as error:
-            logger.debug("partition %d: not read up to %d yet (%s)", partition, end, error)
-        self._woken.set()
-
-    async def _catch_up(self, partition: int, end: int) -> None:
-        async with self._catching_up:
-            ledger = self.member.ledgers.get(partition)
-            if ledger is None or ledger.next_offset >= end:
-                return
-            start = ledger.next_offset
-            async for message in self._gaps.read(self._log, {partition: start}, {partition: end}):
-                if self.member.ledgers.get(partition) is not ledger:
-                    return  # It was let go meanwhile: another may be at an earlier offset.
-                self._fold(message)
-            logger.debug("partition %d: caught up from %d to %d", partition, start, end)
-
-    def _fold(self, message: LogMessage) -> None:
-        partition = message.partition
-        ledger = self.member.ledgers.get(partition)
-        if ledger is None or message.offset < ledger.next_offset:
-            return
-        entries, refused = decode_entries(message.value)
-        place = Place(
-            self._role.cluster or "",
-            self._role.retry,
-            partition,
-            lambda job: partition_of(job, self._settings.partitions),
-        )
-        fit: list[Entry] = []
-        for entry in entries:
-            problem = place.problem(entry)
-            if problem is None:
-                fit.append(entry)
-            else:
-                refused.append(problem)
-        for reason in refused:
-            self._quarantine.put(self._log, partition, message.offset, message.value, reason)
-        self.member.read(partition, message.offset, message.at, fit, clock.monotonic())
-        self._tell(partition, ledger)
-
-    def _tell(self, partition: int, ledger: Ledger) -> None:
-        owner = self.member.owners.get(partition)
-        if owner is not None and owner.ready:
-            for news in ledger.news:
-                _log_news(news)
-        ledger.news.clear()
+        """Read what is below `end` and has not come by the stream."""
+        self._spawn(self.folding.make_up(partition, end))
 
     # -- turning --------------------------------------------------------------------------
 
@@ -292,7 +189,7 @@ class Worker:
         match action:
             case Append(partition=partition, entry=Owned() as entry):
                 sent = self.publisher.append(self._log, partition, entry)
-                when_done(sent, lambda ack: self._spawn(self._see_that_it_is_read(ack)))
+                when_done(sent, lambda ack: self._spawn(self.folding.see_that_it_is_read(ack)))
             case Append(partition=partition, entry=entry):
                 self.publisher.put(self._log, partition, entry)
             case Publish():
@@ -351,14 +248,3 @@ class Worker:
         """Without its executor a worker is none: it ends, and its runs are made elsewhere."""
         self.member.abandon()
         self._on_fatal(f"the executor has died ({reason})")
-
-
-def _log_news(news: News | SkipNews) -> None:
-    if isinstance(news, News):
-        extra = {"action": news.action, "run": news.run.id}
-        logger.info("run %s: %s", news.run.id, news.text, extra=extra)
-        return
-    span = format_time(news.from_at)
-    if news.count > 1:
-        span = f"{span} to {format_time(news.to_at)}, {news.count} due times"
-    logger.info("job %s: %s: skipped (%s)", news.job, span, news.reason.value)

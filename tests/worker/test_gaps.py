@@ -11,8 +11,10 @@ from cronstream.core.ledger.member import Member
 from cronstream.core.naming import Role
 from cronstream.core.records import Heartbeat
 from cronstream.settings import Settings
+from cronstream.topology.publish import Publisher
+from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.reading import LogMessage
-from cronstream.worker.worker import Worker
+from cronstream.worker.folding import Folding
 from tests.builders import NOON
 
 
@@ -35,12 +37,13 @@ class FakeGaps:
             yield a_message(offset)
 
 
-def a_worker(gaps: Any, next_offset: int) -> Worker:
-    member = Member("me", "a", Timing())
-    worker = Worker(Settings(), Role.of("a", retry=False), member, {}, lambda _: None)
-    worker._gaps = gaps
-    worker.member.ledgers[0] = a_ledger(next_offset)
-    return worker
+def a_folding(gaps: Any, next_offset: int) -> Folding:
+    member, settings = Member("me", "a", Timing()), Settings()
+    quarantine = Quarantine(Publisher(settings))
+    folding = Folding(settings, Role.of("a", retry=False), member, quarantine, lambda: None)
+    folding._gaps = gaps
+    member.ledgers[0] = a_ledger(next_offset)
+    return folding
 
 
 def a_ledger(next_offset: int) -> Ledger:
@@ -50,22 +53,22 @@ def a_ledger(next_offset: int) -> Ledger:
 
 
 async def test_what_a_stream_has_passed_over_is_read_first() -> None:
-    worker = a_worker(FakeGaps(), 2)
-    await worker._take(a_message(5))
-    assert list(worker.member.ledgers[0].beats) == ["w2", "w3", "w4", "w5"]
+    folding = a_folding(FakeGaps(), 2)
+    await folding._take(a_message(5))
+    assert list(folding._member.ledgers[0].beats) == ["w2", "w3", "w4", "w5"]
 
 
 async def test_a_ledger_that_is_loaded_again_meanwhile_lacks_nothing() -> None:
-    worker = a_worker(FakeGaps(), 3)
+    folding = a_folding(FakeGaps(), 3)
     older = a_ledger(1)
-    worker._gaps.before[4] = lambda: worker.member.ledgers.update({0: older})  # type: ignore[attr-defined]
-    await worker._take(a_message(5))
+    folding._gaps.before[4] = lambda: folding._member.ledgers.update({0: older})  # type: ignore[attr-defined]
+    await folding._take(a_message(5))
     assert list(older.beats) == ["w1", "w2", "w3", "w4", "w5"]
 
 
 async def test_a_ledger_that_is_loaded_again_takes_nothing_of_a_gap_that_was_not_its_own() -> None:
-    worker = a_worker(FakeGaps(), 3)
+    folding = a_folding(FakeGaps(), 3)
     older = a_ledger(1)
-    worker._gaps.before[4] = lambda: worker.member.ledgers.update({0: older})  # type: ignore[attr-defined]
-    await worker._catch_up(0, 6)
+    folding._gaps.before[4] = lambda: folding._member.ledgers.update({0: older})  # type: ignore[attr-defined]
+    await folding._catch_up(0, 6)
     assert older.next_offset == 1

@@ -1,0 +1,172 @@
+"""How a worker reads its log: each message is folded once, in order, whichever way it comes.
+
+The way in is Faust's stream of the log, or, for partitions that are held but not assigned, a
+plain consumer; both feed `_take`, where a message counts once, by its offset. A gap in what the
+stream brings (a committed offset is ahead of the snapshot after a crash) is read from the log.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from cronstream import clock
+from cronstream.core.codec import decode_entries
+from cronstream.core.ledger.admission import Place
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.member import Member
+from cronstream.core.ledger.state import News, SkipNews
+from cronstream.core.naming import Role
+from cronstream.core.records import Entry, format_time
+from cronstream.errors import BrokerError
+from cronstream.settings import Settings
+from cronstream.topology.publish import Ack, partition_of
+from cronstream.topology.quarantine import Quarantine
+from cronstream.topology.reading import LogMessage, Reader
+
+logger = logging.getLogger(__name__)
+
+#: How long what is followed is waited for, before it is seen whether that is still what to follow.
+_FOLLOW_S = 0.1
+#: How long the stream has to bring a worker's own `Owned`, before it is read without the stream.
+_OWNED_WITHIN_S = 0.5
+
+
+class Folding:
+    """Reads the log of one worker into its member.
+
+    Args:
+        on_read: Is called whenever something was read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        role: Role,
+        member: Member,
+        quarantine: Quarantine,
+        on_read: Callable[[], None],
+    ) -> None:
+        self._settings, self._role, self._member = settings, role, member
+        self._log = role.log
+        self._quarantine, self._on_read = quarantine, on_read
+        self._gaps, self._follower = Reader(settings), Reader(settings)
+        self._catching_up = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            BrokerError: If no broker answers.
+        """
+        await asyncio.gather(self._gaps.start(), self._follower.start())
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await asyncio.gather(self._gaps.stop(), self._follower.stop())
+
+    async def fold(self, stream: Any) -> AsyncIterator[int]:
+        """Fold the log; the body of this role's agent. Nothing waits in the stream."""
+        async for event in stream.events():
+            raw = event.message
+            at = datetime.fromtimestamp(raw.timestamp, UTC)
+            await self._take(
+                LogMessage(raw.topic, raw.partition, raw.offset, at, raw.key, raw.value)
+            )
+            yield raw.offset
+
+    async def follow_for_ever(self) -> None:
+        """Read what no stream brings: see `Member.to_follow`."""
+        following: set[int] = set()
+        while True:
+            wanted = {p for p in self._member.to_follow() if p in self._member.ledgers}
+            if wanted != following:
+                places = {p: self._member.ledgers[p].next_offset for p in wanted}
+                self._follower.follow({TopicPartition(self._log, p): o for p, o in places.items()})
+                following = wanted
+            for message in await self._follower.poll(_FOLLOW_S):
+                await self._take(message)
+
+    async def _take(self, message: LogMessage) -> None:
+        before, ledger = None, self._member.ledgers.get(message.partition)
+        while ledger and ledger is not before and message.offset > ledger.next_offset:
+            await self._catch_up(message.partition, message.offset)
+            before, ledger = ledger, self._member.ledgers.get(message.partition)
+        self._fold(message)
+        self._on_read()
+
+    async def see_that_it_is_read(self, owned: Ack) -> None:
+        """Nothing is decided before the barrier is read: so it is waited for only so long."""
+        await asyncio.sleep(_OWNED_WITHIN_S)
+        await self.make_up(owned.partition, owned.offset + 1)
+
+    async def make_up(self, partition: int, end: int) -> None:
+        """Read what is below `end` and has not come by the stream.
+
+        Faust loses a message that it is handing on while it suspends its flow, as it does in
+        each rebalance (``Consumer._drain_messages`` notes it as read). Where nothing follows
+        that shows the gap, the fold would wait for ever: for its own `Owned`, if it was that.
+        """
+        try:
+            await self._catch_up(partition, end)
+        except (BrokerError, KafkaError, OSError) as error:
+            logger.debug("partition %d: not read up to %d yet (%s)", partition, end, error)
+        self._on_read()
+
+    async def _catch_up(self, partition: int, end: int) -> None:
+        async with self._catching_up:
+            ledger = self._member.ledgers.get(partition)
+            if ledger is None or ledger.next_offset >= end:
+                return
+            start = ledger.next_offset
+            async for message in self._gaps.read(self._log, {partition: start}, {partition: end}):
+                if self._member.ledgers.get(partition) is not ledger:
+                    return  # It was let go meanwhile: another may be at an earlier offset.
+                self._fold(message)
+            logger.debug("partition %d: caught up from %d to %d", partition, start, end)
+
+    def _fold(self, message: LogMessage) -> None:
+        partition = message.partition
+        ledger = self._member.ledgers.get(partition)
+        if ledger is None or message.offset < ledger.next_offset:
+            return
+        entries, refused = decode_entries(message.value)
+        place = Place(
+            self._role.cluster or "",
+            self._role.retry,
+            partition,
+            lambda job: partition_of(job, self._settings.partitions),
+        )
+        fit: list[Entry] = []
+        for entry in entries:
+            problem = place.problem(entry)
+            if problem is None:
+                fit.append(entry)
+            else:
+                refused.append(problem)
+        for reason in refused:
+            self._quarantine.put(self._log, partition, message.offset, message.value, reason)
+        self._member.read(partition, message.offset, message.at, fit, clock.monotonic())
+        self._tell(partition, ledger)
+
+    def _tell(self, partition: int, ledger: Ledger) -> None:
+        owner = self._member.owners.get(partition)
+        if owner is not None and owner.ready:
+            for news in ledger.news:
+                _log_news(news)
+        ledger.news.clear()
+
+
+def _log_news(news: News | SkipNews) -> None:
+    if isinstance(news, News):
+        extra = {"action": news.action, "run": news.run.id}
+        logger.info("run %s: %s", news.run.id, news.text, extra=extra)
+        return
+    span = format_time(news.from_at)
+    if news.count > 1:
+        span = f"{span} to {format_time(news.to_at)}, {news.count} due times"
+    logger.info("job %s: %s: skipped (%s)", news.job, span, news.reason.value)

@@ -41,6 +41,7 @@ class Folding:
 
     Args:
         on_read: Is called whenever something was read.
+        on_fatal: Is given the reason when nothing can be read any more as it has to be.
     """
 
     def __init__(
@@ -50,10 +51,11 @@ class Folding:
         member: Member,
         quarantine: Quarantine,
         on_read: Callable[[], None],
+        on_fatal: Callable[[str], None],
     ) -> None:
         self._settings, self._role, self._member = settings, role, member
         self._log = role.log
-        self._quarantine, self._on_read = quarantine, on_read
+        self._quarantine, self._on_read, self._on_fatal = quarantine, on_read, on_fatal
         self._gaps, self._follower = Reader(settings), Reader(settings)
         self._catching_up = asyncio.Lock()
 
@@ -99,10 +101,21 @@ class Folding:
         self._fold(message)
         self._on_read()
 
-    async def see_that_it_is_read(self, owned: Ack) -> None:
-        """Nothing is decided before the barrier is read: so it is waited for only so long."""
-        await asyncio.sleep(_OWNED_WITHIN_S)
-        await self.make_up(owned.partition, owned.offset + 1)
+    async def see_that_it_is_read(self, owned: asyncio.Future[Ack], partition: int) -> None:
+        """Have the barrier read that was put on a partition: nothing is decided before.
+
+        Each half second without it, it is read without the stream, until it is there or another
+        assignment has come.
+        """
+        owner = self._member.owners.get(partition)
+        try:
+            end = (await owned).offset + 1
+        except BrokerError as error:
+            self._on_fatal(f"partition {partition} cannot be owned ({error})")
+            return
+        while owner and self._member.owners.get(partition) is owner and not owner.ready:
+            await asyncio.sleep(_OWNED_WITHIN_S)
+            await self.make_up(partition, end)
 
     async def make_up(self, partition: int, end: int) -> None:
         """Read what is below `end` and has not come by the stream.

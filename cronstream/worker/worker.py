@@ -20,7 +20,7 @@ from cronstream.errors import BrokerError, MessageError
 from cronstream.executor import protocol
 from cronstream.executor.pool import ExecutorPool
 from cronstream.settings import Settings
-from cronstream.topology.publish import Publisher, when_done
+from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.worker.commands import moment, to_command, to_finished
 from cronstream.worker.folding import Folding
@@ -57,7 +57,7 @@ class Worker:
         self.executor: ExecutorPool | None = None
         self._woken = asyncio.Event()
         aside = Quarantine(self.publisher)
-        self.folding = Folding(settings, role, member, aside, self._woken.set)
+        self.folding = Folding(settings, role, member, aside, self._woken.set, on_fatal)
         self._tasks: set[asyncio.Task[Any]] = set()
         #: Its loops, which go on until it stops; when it last turned, in monotonic seconds.
         self.loops: list[asyncio.Task[Any]] = []
@@ -189,7 +189,7 @@ class Worker:
         match action:
             case Append(partition=partition, entry=Owned() as entry):
                 sent = self.publisher.append(self._log, partition, entry)
-                when_done(sent, lambda ack: self._spawn(self.folding.see_that_it_is_read(ack)))
+                self._spawn(self.folding.see_that_it_is_read(sent, partition))
             case Append(partition=partition, entry=entry):
                 self.publisher.put(self._log, partition, entry)
             case Publish():

@@ -1,19 +1,26 @@
 """What a stream does not bring is read from the log, into the ledger that lacks it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
 
 from cronstream.core.codec import encode
 from cronstream.core.ledger.actions import Timing
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.member import Member
+from cronstream.core.ledger.owner import Owner
 from cronstream.core.naming import Role
-from cronstream.core.records import Heartbeat
+from cronstream.core.records import Heartbeat, Owned
+from cronstream.errors import BrokerError
 from cronstream.settings import Settings
-from cronstream.topology.publish import Publisher
+from cronstream.topology.publish import Ack, Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.reading import LogMessage
+from cronstream.worker import folding as folding_module
 from cronstream.worker.folding import Folding
 from tests.builders import NOON
 
@@ -37,10 +44,13 @@ class FakeGaps:
             yield a_message(offset)
 
 
-def a_folding(gaps: Any, next_offset: int) -> Folding:
+def a_folding(gaps: Any, next_offset: int, fatal: list[str] | None = None) -> Folding:
     member, settings = Member("me", "a", Timing()), Settings()
+    fatal = [] if fatal is None else fatal
     quarantine = Quarantine(Publisher(settings))
-    folding = Folding(settings, Role.of("a", retry=False), member, quarantine, lambda: None)
+    folding = Folding(
+        settings, Role.of("a", retry=False), member, quarantine, lambda: None, fatal.append
+    )
     folding._gaps = gaps
     member.ledgers[0] = a_ledger(next_offset)
     return folding
@@ -72,3 +82,71 @@ async def test_a_ledger_that_is_loaded_again_takes_nothing_of_a_gap_that_was_not
     folding._gaps.before[4] = lambda: folding._member.ledgers.update({0: older})  # type: ignore[attr-defined]
     await folding._catch_up(0, 6)
     assert older.next_offset == 1
+
+
+class Reluctant:
+    """A log of one `Owned` that fails to be read as often as it is told, or reads nothing."""
+
+    def __init__(self, number: int, *failures: Exception | None) -> None:
+        self.value = encode(Owned(worker="me", number=number))
+        self.failures = list(failures)
+
+    async def read(
+        self, _log: str, _start: dict[int, int], _end: dict[int, int]
+    ) -> AsyncIterator[LogMessage]:
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            raise failure
+        yield LogMessage("cronstream.a", 0, 0, NOON, None, self.value)
+
+
+def an_owner(monkeypatch: pytest.MonkeyPatch, *failures: Exception) -> tuple[Folding, Owner]:
+    """What folds for a member that has put its `Owned` on a log, and has not read it back."""
+    monkeypatch.setattr(folding_module, "_OWNED_WITHIN_S", 0)
+    folding = a_folding(None, 0)
+    folding._member.assigned([0], lambda _: a_ledger(0))
+    owner = folding._member.owners[0]
+    gaps: Any = Reluctant(owner.number, *failures)
+    folding._gaps = gaps
+    return folding, owner
+
+
+def acknowledged(offset: int) -> asyncio.Future[Ack]:
+    done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+    done.set_result(Ack(0, offset, NOON))
+    return done
+
+
+async def test_the_barrier_is_read_though_reading_fails_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folding, owner = an_owner(monkeypatch, KafkaConnectionError(), OSError("away"))
+
+    async with asyncio.timeout(5):
+        await folding.see_that_it_is_read(acknowledged(0), 0)
+
+    assert owner.ready
+
+
+async def test_the_barrier_of_a_former_assignment_is_no_longer_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folding, _ = an_owner(monkeypatch, *[KafkaConnectionError()] * 1_000_000)
+    waiting = asyncio.create_task(folding.see_that_it_is_read(acknowledged(0), 0))
+    await asyncio.sleep(0)
+
+    folding._member.assigned([0], lambda _: a_ledger(0))
+
+    async with asyncio.timeout(5):
+        await waiting
+
+
+async def test_a_barrier_that_cannot_be_sent_ends_the_worker() -> None:
+    fatal: list[str] = []
+    folding = a_folding(FakeGaps(), 0, fatal)
+    refused: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+    refused.set_exception(BrokerError("cronstream.a: a message cannot be sent"))
+
+    await folding.see_that_it_is_read(refused, 0)
+
+    assert fatal == ["partition 0 cannot be owned (cronstream.a: a message cannot be sent)"]

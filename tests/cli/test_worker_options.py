@@ -1,5 +1,6 @@
 """``faust -A cronstream …`` as a person types it: real processes, without a broker."""
 
+import json
 import os
 import re
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cronstream.broker.ports import free_port
+from cronstream.core.records import Backoff, Claimed, Run
 from cronstream.settings import child_environment
 
 CRONTAB = """\
@@ -113,3 +115,21 @@ def test_a_web_port_that_is_in_use_is_one_line_and_status_1(folder: Path) -> Non
     assert status == 1
     assert f"web port {port} cannot be taken at 127.0.0.1 (address already in use)" in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    ("model", "record", "fields"),
+    [
+        ("cronstream.Run", Run, {"job": "*", "cause": "None", "attempts_left": "1"}),
+        ("Claimed", Claimed, {"run": "*", "number": "*"}),
+        ("cronstream.Backoff", Backoff, {"first_s": "15.0", "ceiling_s": "3600.0"}),
+    ],
+)
+def test_every_field_of_a_model_is_shown_with_its_default(
+    folder: Path, model: str, record: type, fields: dict[str, str]
+) -> None:
+    status, text = answer(folder, "--json", "model", model)
+    assert status == 0, text
+    rows = {row["field"]: row for row in json.loads(text)}
+    assert list(rows) == list(record.__annotations__)
+    assert {name: rows[name]["default"] for name in fields} == fields

@@ -4,8 +4,9 @@ import logging
 from typing import Protocol
 
 from cronstream.core import naming
-from cronstream.core.health import SchedulerFacts, Standstill, WorkerFacts
+from cronstream.core.health import SchedulerFacts, WorkerFacts
 from cronstream.core.naming import Role
+from cronstream.core.patience import Standstill
 from cronstream.scheduler import Scheduler
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher

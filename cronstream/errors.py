@@ -6,6 +6,7 @@ CronstreamError
 ├── MessageError      a message on a topic cannot be used; it goes to quarantine
 ├── TopologyError     a topic is there, but not as this installation needs it
 ├── BrokerError       Kafka cannot be started, reached, or did not take a message in time
+│   └── TruncatedError    a topic has lost messages that it had, or was created anew
 ├── LegacyError       the topic of the old layout cannot be moved from as it was asked
 ├── NotFoundError     there is no run, job or cluster of the name that a person gave
 └── LaunchError       a command could not be started at all
@@ -54,6 +55,13 @@ class TopologyError(CronstreamError):
 
 class BrokerError(CronstreamError):
     """Kafka cannot be started or reached, or did not take a message in time."""
+
+
+class TruncatedError(BrokerError):
+    """A topic ends before an offset that it had reached; the sentence says where.
+
+    Whoever has folded it ends, and starts over: what it knows may follow from what is no more.
+    """
 
 
 class LaunchError(CronstreamError):

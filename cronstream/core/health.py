@@ -57,6 +57,7 @@ class WorkerFacts:
         unready: For each partition it owns whose `Owned` it has not read back, since when its
             fold stands still.
         unread: For each partition it owns whose log has more than it has folded, the same.
+        truncated: For each partition it owns whose log has less than it has folded, since when.
     """
 
     turned_at: float
@@ -64,6 +65,7 @@ class WorkerFacts:
     has_executor: bool = True
     unready: Mapping[int, float] = field(default_factory=dict)
     unread: Mapping[int, float] = field(default_factory=dict)
+    truncated: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,9 @@ def _fold_faults(worker: WorkerFacts, now: float, limits: Limits) -> Iterator[He
     for partition, since in worker.unread.items():
         if now - since > limits.read_s:
             yield _ending(f"partition {partition} has not been read for {now - since:.0f} s")
+    for partition, since in worker.truncated.items():
+        if now - since > limits.read_s:
+            yield _ending(f"partition {partition} has lost messages, or was created anew")
 
 
 def _ending(reason: str) -> Health:
@@ -251,6 +256,7 @@ def describe(facts: Facts, now_mono: float) -> dict[str, Any]:
         told["has_executor"] = role.has_executor
         told["unready_s"] = _each_ago(role.unready, now_mono)
         told["unread_s"] = _each_ago(role.unread, now_mono)
+        told["truncated_s"] = _each_ago(role.truncated, now_mono)
     return told
 
 

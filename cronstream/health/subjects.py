@@ -44,8 +44,9 @@ class WorkerSubject:
         self._worker = worker
         self.topic, self.partitions = role.log, settings.partitions
         self.publisher = worker.publisher
-        self._unready, self._behind = Standstill(), Standstill()
+        self._unready, self._behind, self._ahead = Standstill(), Standstill(), Standstill()
         self._unread: dict[int, float] = {}
+        self._truncated: dict[int, float] = {}
         self._has_told = False
 
     @property
@@ -67,6 +68,7 @@ class WorkerSubject:
             has_executor=worker.executor is not None and worker.executor.is_alive,
             unready=self._unready.look(unready, now_mono),
             unread={p: at for p, at in self._unread.items() if p in member.owners},
+            truncated={p: at for p, at in self._truncated.items() if p in member.owners},
         )
 
     def _has_ended(self) -> bool:
@@ -79,13 +81,16 @@ class WorkerSubject:
         return bool(ended)
 
     def note_ends(self, ends: dict[int, int], now_mono: float) -> None:
-        """See which partitions have something to read, and how long their folds stand still."""
-        behind = {
-            partition: (owner.number, owner.ledger.next_offset)
-            for partition, owner in self._worker.member.owners.items()
-            if ends.get(partition, 0) > owner.ledger.next_offset
-        }
+        """See which partitions have something to read, and how long their folds stand still.
+
+        A fold may be ahead of a leader that has just taken over, but only for a moment.
+        """
+        owners = self._worker.member.owners.items()
+        places = {p: (owner.number, owner.ledger.next_offset) for p, owner in owners if p in ends}
+        behind = {p: place for p, place in places.items() if place[1] < ends[p]}
+        ahead = {p: p for p, place in places.items() if place[1] > ends[p]}
         self._unread = self._behind.look(behind, now_mono)
+        self._truncated = self._ahead.look(ahead, now_mono)
         for partition, since in self._unread.items():
             if now_mono - since > _LATE_S:
                 self._worker.read_up_to(partition, ends[partition])

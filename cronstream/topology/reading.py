@@ -11,11 +11,14 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from cronstream.errors import BrokerError
+from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
 
 #: A consumer that has not disconnected by then is left to its process's end.
 _STOP_WITHIN_S = 5.0
+#: Polls of a second, one after another without a message, before it is asked whether the end that
+#: is read up to is still there. A leader that has just taken over knows of it a moment later.
+_SILENT_POLLS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +125,39 @@ class Reader:
         """Yield the messages from `start` up to (not including) `end`, in order by partition.
 
         What retention has deleted is passed over.
+
+        Raises:
+            TruncatedError: If a partition ends before `end`, and nothing more comes on it.
         """
         left = {p for p in start if start[p] < end.get(p, 0)}
         if not left:
             return
         self.follow({TopicPartition(topic, p): start[p] for p in left})
+        silent = 0
         while left:
-            for message in await self.poll(1.0):
-                if message.partition in left and message.offset < end[message.partition]:
+            came = await self.poll(1.0)
+            for message in came:
+                p = message.partition
+                if p in left and start[p] <= message.offset < end[p]:
                     yield message
             for p in list(left):
                 if await self._consumer.position(TopicPartition(topic, p)) >= end[p]:
                     left.discard(p)
+            silent = 0 if came else silent + 1
+            if left and silent >= _SILENT_POLLS:
+                silent = 0
+                await self._see_that_it_reaches(topic, {p: end[p] for p in left})
+
+    async def _see_that_it_reaches(self, topic: str, wanted: dict[int, int]) -> None:
+        found = wanted
+        with contextlib.suppress(KafkaError):  # A broker that is away may still have it all.
+            found = await self.ends(topic, wanted)
+        for p, end in sorted(wanted.items()):
+            if found[p] < end:
+                raise TruncatedError(
+                    f"{topic}/{p} ends at {found[p]}, but went up to {end}: it was truncated, or "
+                    "created anew"
+                )
 
     def follow(self, places: dict[TopicPartition, int]) -> None:
         """From now on, `poll` reads these partitions, each from its offset; or nothing."""

@@ -22,7 +22,7 @@ from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.state import News, SkipNews
 from cronstream.core.naming import Role
 from cronstream.core.records import Entry, format_time
-from cronstream.errors import BrokerError
+from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, partition_of
 from cronstream.topology.quarantine import Quarantine
@@ -58,6 +58,7 @@ class Folding:
         self._quarantine, self._on_read, self._on_fatal = quarantine, on_read, on_fatal
         self._gaps, self._follower = Reader(settings), Reader(settings)
         self._catching_up = asyncio.Lock()
+        self._has_ended = False
 
     async def start(self) -> None:
         """Connect.
@@ -96,26 +97,43 @@ class Folding:
     async def _take(self, message: LogMessage) -> None:
         before, ledger = None, self._member.ledgers.get(message.partition)
         while ledger and ledger is not before and message.offset > ledger.next_offset:
-            await self._catch_up(message.partition, message.offset)
+            try:
+                await self._catch_up(message.partition, message.offset)
+            except TruncatedError as error:
+                self._end(str(error))
+                return  # Not folded: what was before it is lost.
             before, ledger = ledger, self._member.ledgers.get(message.partition)
         self._fold(message)
         self._on_read()
 
-    async def see_that_it_is_read(self, owned: asyncio.Future[Ack], partition: int) -> None:
+    async def see_that_it_is_read(
+        self, owned: asyncio.Future[Ack], partition: int, number: int
+    ) -> None:
         """Have the barrier read that was put on a partition: nothing is decided before.
 
         Each half second without it, it is read without the stream, until it is there or another
         assignment has come.
         """
-        owner = self._member.owners.get(partition)
         try:
-            end = (await owned).offset + 1
+            offset = (await owned).offset
         except BrokerError as error:
-            self._on_fatal(f"partition {partition} cannot be owned ({error})")
+            self._end(f"partition {partition} cannot be owned ({error})")
             return
-        while owner and self._member.owners.get(partition) is owner and not owner.ready:
+        while (owner := self._member.owners.get(partition)) and owner.awaits(number):
+            folded = owner.ledger.next_offset
+            if 0 <= offset < folded:  # It is -1 if the broker had it before, and knows no more.
+                place = f"{self._log}/{partition}"
+                what = f"goes on at {offset}, but was folded up to {folded}"
+                self._end(f"{place} {what}: it was truncated, or created anew")
+                return
             await asyncio.sleep(_OWNED_WITHIN_S)
-            await self.make_up(partition, end)
+            await self.make_up(partition, offset + 1)
+
+    def _end(self, reason: str) -> None:
+        """Have the worker end, once: each partition may find a reason."""
+        if not self._has_ended:
+            self._has_ended = True
+            self._on_fatal(reason)
 
     async def make_up(self, partition: int, end: int) -> None:
         """Read what is below `end` and has not come by the stream.
@@ -126,6 +144,8 @@ class Folding:
         """
         try:
             await self._catch_up(partition, end)
+        except TruncatedError as error:
+            self._end(str(error))
         except (BrokerError, KafkaError, OSError) as error:
             logger.debug("partition %d: not read up to %d yet (%s)", partition, end, error)
         self._on_read()

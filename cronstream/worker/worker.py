@@ -189,7 +189,7 @@ class Worker:
         match action:
             case Append(partition=partition, entry=Owned() as entry):
                 sent = self.publisher.append(self._log, partition, entry)
-                self._spawn(self.folding.see_that_it_is_read(sent, partition))
+                self._spawn(self.folding.see_that_it_is_read(sent, partition, entry.number))
             case Append(partition=partition, entry=entry):
                 self.publisher.put(self._log, partition, entry)
             case Publish():

@@ -48,6 +48,7 @@ def _scheduler(**changes: Any) -> Facts:
             id="left out, and in the rebalance that mends it",
         ),
         pytest.param(_worker(unready={1: NOW - 5}), id="an owner that awaits its barrier"),
+        pytest.param(_worker(truncated={1: NOW - 5}), id="an owner ahead of a new leader"),
         pytest.param(_worker(unread={1: NOW - 5}), id="an owner with something to read"),
     ],
 )
@@ -77,6 +78,7 @@ def test_nothing_is_wrong_with(facts: Facts) -> None:
             replace(_scheduler(shards={}), unowned={0: NOW - 16}),
             "nobody has owned 1 of them for 16 s",
         ),
+        (_worker(truncated={7: NOW - 31}), "partition 7 has lost messages, or was created anew"),
         (replace(SCHEDULER, outside_since=NOW - 16), "outside its consumer group for 16 s"),
         (replace(_scheduler(shards={}), outside_since=NOW - 16), "outside its consumer group"),
     ],
@@ -135,7 +137,7 @@ def test_people_are_told_how_long_ago_things_were() -> None:
     worker, scheduler = describe(_worker(unread={3: NOW - 2.04}), NOW), describe(SCHEDULER, NOW + 1)
 
     assert worker["unread_s"] == {"3": 2.0}
-    assert worker["unowned_s"] == {}
+    assert worker["unowned_s"] == worker["truncated_s"] == {}
     assert worker["rebalancing_s"] is None
     assert worker["in_group"] is True
     assert scheduler["tick_s"] == 1.0

@@ -229,6 +229,19 @@ async def test_a_fold_that_goes_on_is_not_late(worker: FakeWorker, subject: Work
     assert subject.facts(11.0).unread == {}
 
 
+async def test_a_log_that_ends_before_what_was_folded_was_truncated(
+    worker: FakeWorker, subject: WorkerSubject
+) -> None:
+    worker.member.read(0, 9, NOON, [], 4.0)
+    subject.note_ends({0: 10, 1: 0}, 5.0)
+    well = subject.facts(5.0).truncated
+    subject.note_ends({0: 3, 1: 0}, 6.0)
+    subject.note_ends({0: 5, 1: 0}, 8.0)
+
+    assert well == {}
+    assert subject.facts(8.0).truncated == {0: 6.0}
+
+
 async def test_what_the_stream_has_lost_is_read_without_it(
     worker: FakeWorker, subject: WorkerSubject
 ) -> None:

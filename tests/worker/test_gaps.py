@@ -15,7 +15,7 @@ from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.owner import Owner
 from cronstream.core.naming import Role
 from cronstream.core.records import Heartbeat, Owned
-from cronstream.errors import BrokerError
+from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, Publisher
 from cronstream.topology.quarantine import Quarantine
@@ -123,7 +123,7 @@ async def test_the_barrier_is_read_though_reading_fails_at_first(
     folding, owner = an_owner(monkeypatch, KafkaConnectionError(), OSError("away"))
 
     async with asyncio.timeout(5):
-        await folding.see_that_it_is_read(acknowledged(0), 0)
+        await folding.see_that_it_is_read(acknowledged(0), 0, owner.number)
 
     assert owner.ready
 
@@ -131,8 +131,8 @@ async def test_the_barrier_is_read_though_reading_fails_at_first(
 async def test_the_barrier_of_a_former_assignment_is_no_longer_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    folding, _ = an_owner(monkeypatch, *[KafkaConnectionError()] * 1_000_000)
-    waiting = asyncio.create_task(folding.see_that_it_is_read(acknowledged(0), 0))
+    folding, owner = an_owner(monkeypatch, *[KafkaConnectionError()] * 1_000_000)
+    waiting = asyncio.create_task(folding.see_that_it_is_read(acknowledged(0), 0, owner.number))
     await asyncio.sleep(0)
 
     folding._member.assigned([0], lambda _: a_ledger(0))
@@ -147,6 +147,44 @@ async def test_a_barrier_that_cannot_be_sent_ends_the_worker() -> None:
     refused: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
     refused.set_exception(BrokerError("cronstream.a: a message cannot be sent"))
 
-    await folding.see_that_it_is_read(refused, 0)
+    await folding.see_that_it_is_read(refused, 0, 1)
 
     assert fatal == ["partition 0 cannot be owned (cronstream.a: a message cannot be sent)"]
+
+
+async def test_a_log_that_has_lost_what_the_stream_passed_over_ends_the_worker_once() -> None:
+    fatal: list[str] = []
+    folding = a_folding(None, 0, fatal)
+    gaps: Any = Reluctant(1, *[TruncatedError("cronstream.a/0 ends at 3")] * 3)
+    folding._gaps = gaps
+
+    await folding._take(a_message(5))
+    await folding.make_up(0, 5)
+
+    assert fatal == ["cronstream.a/0 ends at 3"]
+    assert folding._member.ledgers[0].next_offset == 0
+
+
+async def test_a_log_that_goes_on_before_what_was_folded_ends_the_worker() -> None:
+    fatal: list[str] = []
+    folding = a_folding(FakeGaps(), 0, fatal)
+    folding._member.ledgers[0] = a_ledger(500)
+    folding._member.assigned([0], lambda _: a_ledger(500))
+
+    await folding.see_that_it_is_read(acknowledged(11), 0, folding._member.owners[0].number)
+
+    what = "goes on at 11, but was folded up to 500: it was truncated, or created anew"
+    assert fatal == [f"cronstream.a/0 {what}"]
+
+
+async def test_a_barrier_that_another_has_replaced_says_nothing_about_the_log() -> None:
+    fatal: list[str] = []
+    folding = a_folding(FakeGaps(), 0, fatal)
+    folding._member.assigned([0], lambda _: a_ledger(0))
+    former = folding._member.owners[0].number
+    folding._member.assigned([0], lambda _: a_ledger(0))
+    await folding._take(a_message(0))
+
+    await folding.see_that_it_is_read(acknowledged(0), 0, former)
+
+    assert not fatal

@@ -1,0 +1,89 @@
+"""Reading up to an end that may be gone."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from cronstream.errors import TruncatedError
+from cronstream.settings import Settings
+from cronstream.topology.reading import LogMessage, Reader
+
+
+class FakeConsumer:
+    """A partition with so many messages from 0 on; once they are read, nothing comes.
+
+    Attributes:
+        answers: What becomes of each question for the end; after these it is the true one.
+        polls: How often it was asked for messages.
+    """
+
+    def __init__(self, messages: int, *answers: int | Exception) -> None:
+        self.messages, self.answers = messages, list(answers)
+        self.at, self.polls = 0, 0
+
+    def assign(self, _places: list[TopicPartition]) -> None: ...
+
+    def seek(self, _place: TopicPartition, offset: int) -> None:
+        # What is out of range is read from the earliest on (auto_offset_reset).
+        self.at = offset if offset <= self.messages else 0
+
+    async def position(self, _place: TopicPartition) -> int:
+        return self.at
+
+    async def getmany(self, **_more: Any) -> dict[TopicPartition, list[Any]]:
+        self.polls += 1
+        came, self.at = range(self.at, self.messages), max(self.at, self.messages)
+        place = TopicPartition("log", 0)
+        return {place: [_record(offset) for offset in came]}
+
+    async def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        answer = self.answers.pop(0) if self.answers else self.messages
+        if isinstance(answer, Exception):
+            raise answer
+        return dict.fromkeys(places, answer)
+
+
+def _record(offset: int) -> Any:
+    return ConsumerRecord("log", 0, offset, 1_000, 1, None, b"", None, 0, 0, ())
+
+
+def read(consumer: FakeConsumer, start: int, end: int) -> AsyncIterator[LogMessage]:
+    reader = Reader(Settings())
+    reader._consumer = consumer
+    return reader.read("log", {0: start}, {0: end})
+
+
+async def test_what_is_there_is_read_up_to_the_end_without_a_question() -> None:
+    consumer = FakeConsumer(7)
+
+    assert [message.offset async for message in read(consumer, 2, 5)] == [2, 3, 4]
+    assert consumer.polls == 1
+
+
+async def test_an_end_that_is_no_more_is_told_and_not_waited_for() -> None:
+    with pytest.raises(TruncatedError, match="log/0 ends at 3, but went up to 5"):
+        [message async for message in read(FakeConsumer(3), 0, 5)]
+
+
+async def test_a_topic_that_was_created_anew_gives_none_of_its_new_messages_for_old_ones() -> None:
+    assert await read_until_it_is_refused(FakeConsumer(3), 10, 20) == []
+
+
+async def test_a_leader_that_does_not_answer_or_lags_behind_a_while_has_lost_nothing() -> None:
+    consumer = FakeConsumer(3, KafkaTimeoutError(), 5)
+
+    assert await read_until_it_is_refused(consumer, 0, 5) == [0, 1, 2]
+    assert consumer.polls == 1 + 3 * 20
+
+
+async def read_until_it_is_refused(consumer: FakeConsumer, start: int, end: int) -> list[int]:
+    """Return the offsets that came before that."""
+    messages, found = read(consumer, start, end), list[int]()
+    try:
+        while True:
+            found.append((await anext(messages)).offset)
+    except TruncatedError:
+        return found

@@ -15,7 +15,9 @@ from cronstream.core.records import (
     Finished,
     Forwarded,
     Job,
+    Lost,
     Outcome,
+    Released,
     Run,
     Settled,
     Started,
@@ -104,6 +106,24 @@ class Books:
         for seconds in due:
             run = due_at(seconds, **fields)
             self.attempt(run, self.publish(run))
+
+    def give_back(self, run: Run, *, started: bool = False, when: float = 50) -> tuple[int, int]:
+        """Have w1 claim a run, maybe start it, and give it back; return both versions."""
+        version = self._claim(run, started=started)
+        return version, self.put(Released(run=run.id, claim=version, worker="w1"), when)
+
+    def lose(self, run: Run, *, started: bool = False) -> tuple[int, int]:
+        """Have w1 be lost with a run seven seconds after its time; return both versions."""
+        version = self._claim(run, started=started)
+        due = (run.not_before - at(0)).total_seconds()
+        return version, self.put(Lost(worker="w1", number=1), due + 7)
+
+    def _claim(self, run: Run, *, started: bool) -> int:
+        due, version = (run.not_before - at(0)).total_seconds(), self.publish(run)
+        self.put(Claimed(run=run.id, version=version, worker="w1", number=1), due - 20)
+        if started:
+            self.put(Started(run=run.id, claim=version, worker="w1", started_at=at(due)), due)
+        return version
 
     def retried(self, run: Run, verdict: Verdict, *, tell: bool = True) -> None:
         """Have a run fail once, and be made again by a retry worker."""

@@ -14,10 +14,8 @@ from cronstream.core.records import (
     Delivery,
     Finished,
     Heartbeat,
-    Lost,
     Outcome,
     Overlap,
-    Released,
     Skip,
     Skipped,
     SkipReason,
@@ -120,11 +118,7 @@ def an_at_most_once_start_that_was_foretold() -> Books:
     once = {"delivery": Delivery.AT_MOST_ONCE}
     books = Books(**once)
     run = due_at(0, **once)
-    version = books.publish(run)
-    named: dict[str, Any] = {"run": run.id, "worker": "w1"}
-    books.put(Claimed(version=version, number=1, **named), -20)
-    books.put(Started(claim=version, started_at=at(0), **named), 0)
-    again = books.put(Released(claim=version, **named), 0.1)
+    _, again = books.give_back(run, started=True, when=0.1)
     books.attempt(run, again, start=0.2, claimed=0.15, worker="w2")
     books.succeed(60, 120, 180, **once)
     return books
@@ -220,10 +214,7 @@ def test_a_daily_job_is_due_once_when_the_clocks_change() -> None:
 def test_a_worker_that_was_lost_is_told_and_is_no_fault() -> None:
     books = Books()
     run = due_at(0)
-    version = books.publish(run)
-    books.put(Claimed(run=run.id, version=version, worker="w1", number=1), -20)
-    books.put(Started(run=run.id, claim=version, worker="w1", started_at=at(0)), 0)
-    again = books.put(Lost(worker="w1", number=1), 7)
+    _, again = books.lose(run, started=True)
     books.attempt(run, again, worker="w2", claimed=8, start=8)
     audited = books.audit(until=50)
 
@@ -238,10 +229,7 @@ def test_a_worker_that_was_lost_is_told_and_is_no_fault() -> None:
 def test_a_lost_attempt_that_ran_on_beside_the_next_one_is_an_overrun() -> None:
     books = Books()
     run = due_at(0)
-    version = books.publish(run)
-    books.put(Claimed(run=run.id, version=version, worker="w1", number=1), -20)
-    books.put(Started(run=run.id, claim=version, worker="w1", started_at=at(0)), 0)
-    again = books.put(Lost(worker="w1", number=1), 7)
+    version, again = books.lose(run, started=True)
     books.attempt(run, again, worker="w2", claimed=8, start=8)
     end: dict[str, Any] = {"outcome": Outcome.SUCCEEDED, "started_at": at(0), "ended_at": at(10.5)}
     books.put(Finished(run=run.id, claim=version, worker="w1", **end), 20)
@@ -289,10 +277,8 @@ def test_runs_that_were_due_before_the_window_are_passed_over() -> None:
 def test_a_lost_worker_may_tell_of_its_start_when_it_is_lost() -> None:
     books = Books()
     run = due_at(0)
-    version = books.publish(run)
+    version, again = books.lose(run)
     named: dict[str, Any] = {"run": run.id, "worker": "w1"}
-    books.put(Claimed(version=version, number=1, **named), -20)
-    again = books.put(Lost(worker="w1", number=1), 7)
     books.put(Started(claim=version, started_at=at(0), **named), 8)
     books.attempt(run, again, worker="w2", claimed=8, start=9)
     end: dict[str, Any] = {"outcome": Outcome.LOST, "started_at": None, "ended_at": at(8)}
@@ -373,9 +359,7 @@ def test_a_skip_explains_only_its_own_due_times() -> None:
 def test_a_loss_before_the_window_is_passed_over() -> None:
     books = Books()
     run = due_at(0)
-    version = books.publish(run)
-    books.put(Claimed(run=run.id, version=version, worker="w1", number=1), -20)
-    again = books.put(Lost(worker="w1", number=1), 7)
+    _, again = books.lose(run)
     books.attempt(run, again, worker="w2", claimed=8, start=9)
     books.succeed(60, 120)
 

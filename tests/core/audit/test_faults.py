@@ -14,9 +14,7 @@ from cronstream.core.records import (
     Finished,
     Forwarded,
     Heartbeat,
-    Lost,
     Outcome,
-    Released,
     Settled,
     Started,
     Verdict,
@@ -46,6 +44,17 @@ def ended(
         started_at=at(60),
         ended_at=at(when),
     )
+
+
+def retried_after(books: Books, carried: list[Attempt] | None) -> None:
+    """Have a run fail, and succeed at a retry that carries these attempts."""
+    run = due_at(60, **TWO)
+    decided = books.attempt(run, books.publish(run), outcome=Outcome.FAILED)
+    books.put(Forwarded(run=run.id, version=decided), 62)
+    second = later(run, attempts=carried)
+    version = books.attempt(second, books.put(second, 62, retry=True), retry=True)
+    books.put(Settled(run=run.id, verdict=Verdict.SUCCEEDED, attempt=2), 73)
+    books.put(Forwarded(run=run.id, version=version), 74, retry=True)
 
 
 # -- unexplained ----------------------------------------------------------------------------------
@@ -79,20 +88,13 @@ def somebody_ran_it_without_a_claim(books: Books) -> None:
 
 def it_was_started_and_given_back_and_started_elsewhere(books: Books) -> None:
     run = due_at(60)
-    version = books.publish(run)
-    named: dict[str, Any] = {"run": run.id, "worker": "w1"}
-    books.put(Claimed(version=version, number=1, **named), 40)
-    books.put(started("w1", version), 60)
-    again = books.put(Released(claim=version, **named), 61)
+    _, again = books.give_back(run, started=True, when=61)
     books.attempt(run, again, worker="w2", claimed=62, start=63)
 
 
 def it_was_started_after_it_had_been_given_back(books: Books) -> None:
     run = due_at(60)
-    version = books.publish(run)
-    named: dict[str, Any] = {"run": run.id, "worker": "w1"}
-    books.put(Claimed(version=version, number=1, **named), 40)
-    again = books.put(Released(claim=version, **named), 50)
+    version, again = books.give_back(run)
     books.attempt(run, again, worker="w2", claimed=52)
     books.put(started("w1", version), 62)
 
@@ -106,10 +108,7 @@ def its_worker_started_it_twice(books: Books) -> None:
 
 def it_ran_after_it_had_been_given_back(books: Books) -> None:
     run = due_at(60)
-    version = books.publish(run)
-    named: dict[str, Any] = {"run": run.id, "worker": "w1"}
-    books.put(Claimed(version=version, number=1, **named), 40)
-    again = books.put(Released(claim=version, **named), 50)
+    version, again = books.give_back(run)
     books.attempt(run, again, worker="w2", claimed=52)
     books.put(ended("w1", version), 62)
 
@@ -198,13 +197,7 @@ def attempt_2_is_missing(books: Books) -> None:
 
 
 def its_retry_carries_other_attempts(books: Books) -> None:
-    run = due_at(60, **TWO)
-    decided = books.attempt(run, books.publish(run), outcome=Outcome.FAILED)
-    books.put(Forwarded(run=run.id, version=decided), 62)
-    second = later(run, attempts=None)
-    version = books.attempt(second, books.put(second, 62, retry=True), retry=True)
-    books.put(Settled(run=run.id, verdict=Verdict.SUCCEEDED, attempt=2), 73)
-    books.put(Forwarded(run=run.id, version=version), 74, retry=True)
+    retried_after(books, None)
 
 
 def its_first_attempt_has_no_end(books: Books) -> None:
@@ -218,14 +211,7 @@ def its_first_attempt_has_no_end(books: Books) -> None:
 
 
 def no_failure_went_before_its_retry(books: Books) -> None:
-    run = due_at(60, **TWO)
-    decided = books.attempt(run, books.publish(run), outcome=Outcome.FAILED)
-    lost = [Attempt(attempt=1, outcome=Outcome.LOST, ended_at=at(61))]
-    books.put(Forwarded(run=run.id, version=decided), 62)
-    second = later(run, attempts=lost)
-    version = books.attempt(second, books.put(second, 62, retry=True), retry=True)
-    books.put(Settled(run=run.id, verdict=Verdict.SUCCEEDED, attempt=2), 73)
-    books.put(Forwarded(run=run.id, version=version), 74, retry=True)
+    retried_after(books, [Attempt(attempt=1, outcome=Outcome.LOST, ended_at=at(61))])
 
 
 def it_was_discarded_and_is_on_no_topic(books: Books) -> None:
@@ -383,9 +369,7 @@ def test_a_late_start_says_what_came_late(by: str, published: float, claimed: fl
 def test_a_start_may_be_late_because_the_first_worker_was_lost() -> None:
     books = Books()
     run = due_at(0)
-    version = books.publish(run)
-    books.put(Claimed(run=run.id, version=version, worker="w1", number=1), -20)
-    again = books.put(Lost(worker="w1", number=1), 7)
+    _, again = books.lose(run)
     books.attempt(run, again, worker="w2", claimed=8, start=9)
     books.put(Heartbeat(worker="w2", number=5), 20)
     [late] = [f for f in books.audit(until=50).findings if f.kind is Kind.LATE]

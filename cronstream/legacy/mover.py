@@ -32,6 +32,8 @@ _LOOK_EVERY_S = 2.0
 #: How often it is looked, while they are there, whether they have gone.
 _WAIT_S = 1.0
 _RETRY_PAUSE_S = 1.0
+#: A turn that has begun has this long to come to its end, and its commit, when it is to stop.
+_LAST_TURN_S = 5.0
 
 
 class LegacyMover:
@@ -58,6 +60,7 @@ class LegacyMover:
         self._topic = settings.legacy_topic or ""
         self._progress = Progress(self._topic, clock.monotonic())
         self._task: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
 
     async def start(self) -> None:
         """Begin, in a task of its own, if an old topic is set."""
@@ -65,8 +68,15 @@ class LegacyMover:
             self._task = asyncio.create_task(self._run(), name="cronstream.legacy")
 
     async def stop(self) -> None:
-        """Stop moving; what is under way is looked up at the next start."""
+        """Stop moving, between two turns: so what has been published has been committed too.
+
+        Else old workers that are given these offsets would run it once more. A turn that the broker
+        keeps waiting is given up; what it has published is looked up at the next start.
+        """
         if self._task is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_TURN_S):
+                    await self._turn.acquire()  # And it is kept: no other turn begins.
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
@@ -110,7 +120,8 @@ class LegacyMover:
         tell_at = clock.monotonic() + _RETRY_PAUSE_S
         look_at = clock.monotonic() + _LOOK_EVERY_S
         while True:
-            await session.turn()
+            async with self._turn:
+                await session.turn()
             if clock.monotonic() >= tell_at:
                 tell_at = clock.monotonic() + _TELL_EVERY_S
                 self._progress.tell(await session.lag(), clock.monotonic())
@@ -151,8 +162,9 @@ class LegacyMover:
     async def _until_the_old_workers_have_gone(self, groups: Groups) -> None:
         """Wait, because two groups that run the same messages would run each of them twice."""
         while members := await self._old_members(groups):
+            count = "1 member" if members == 1 else f"{members} members"
             self._progress.say_waiting(
-                f"group {self._settings.legacy_group} has {members} members; stop the old workers"
+                f"group {self._settings.legacy_group} has {count}; stop the old workers"
             )
             await asyncio.sleep(_WAIT_S)
 

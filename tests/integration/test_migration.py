@@ -22,8 +22,12 @@ from cronstream import clock
 from cronstream.core import naming
 from cronstream.core.codec import decode_entries
 from cronstream.core.legacy import LEGACY_GROUP
-from cronstream.core.records import Cause, Run
+from cronstream.core.records import Cause, Message, Run
+from cronstream.legacy import LegacyMover
+from cronstream.legacy.groups import Groups
 from cronstream.settings import Settings
+from cronstream.topology.publish import Ack, Publisher
+from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.reading import Reader
 from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
 from tests.integration.conftest import StartedWorker, StartWorker
@@ -243,6 +247,44 @@ async def test_what_was_published_but_not_committed_is_not_published_again(world
     runs = await world.moved(commands | {last})
 
     assert set(Counter(str(run.command) for run in runs).values()) == {1}
+
+
+class SlowPublisher(Publisher):
+    """Hears of what the broker has acknowledged a second later, as over a slow network."""
+
+    def publish(
+        self, topic: str, key: str, record: Message, *, partitions: int | None = None
+    ) -> asyncio.Future[Ack]:
+        sent = super().publish(topic, key, record, partitions=partitions)
+
+        async def later() -> Ack:
+            await asyncio.sleep(1)
+            return await sent
+
+        return asyncio.ensure_future(later())
+
+
+async def test_a_mover_that_is_stopped_has_committed_all_that_it_has_published(
+    world: World, tmp_path: Path
+) -> None:
+    await world.write("backup", clock.now(), partition=0)
+    await world.old_worker_reads(1)
+    command = await world.write("backup", clock.now(), partition=0)
+    world.settings.legacy_topic, world.settings.legacy_group = world.topic, world.old_group
+    world.settings.crontab = tmp_path / "crontab.yaml"
+    publisher = SlowPublisher(world.settings)
+    await publisher.start()
+    mover = LegacyMover(world.settings, publisher, Quarantine(publisher), pytest.fail)
+    await mover.start()
+    try:
+        assert len(await world.moved({command})) == 1
+    finally:
+        await mover.stop()
+        await publisher.stop()
+
+    async with Groups(world.settings) as groups:
+        committed = await groups.committed(LEGACY_GROUP, world.topic)
+    assert committed[0].offset == 2
 
 
 async def test_it_waits_until_the_old_workers_have_gone(world: World) -> None:

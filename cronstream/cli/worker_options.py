@@ -134,8 +134,10 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
     def __init__(self, ctx: click.Context, *args: Any, **kwargs: Any) -> None:
         _check_legacy(ctx)
         super().__init__(ctx, *args, **kwargs)
-        if ctx.get_parameter_source("loglevel") is ParameterSource.DEFAULT:
+        if not _is_given(ctx, "loglevel"):
             self._loglevel = "INFO"  # one line for each state change; Faust's own default is WARN
+        elif self.loglevel.upper() == "CRIT":
+            self._loglevel = "CRITICAL"  # logging knows no CRIT: Faust would end without a word
 
     def as_service(
         self,
@@ -165,6 +167,33 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
     def _banner_data(self, worker: Any) -> Any:
         first, *others = super()._banner_data(worker)
         return [first, ("role", str(self.role)), *others]
+
+
+#: What Faust says of its options where ours is another default.
+_HELP = {
+    "web_port": "Port of the pages that this process serves (CRONSTREAM_WEB_PORT; default: one that "
+    "is free, from 6066 on).",
+    "web_bind": "Address of these pages (CRONSTREAM_WEB_BIND; default: 127.0.0.1).",
+    "web_host": "Canonical host name for the web server (default: the address of --web-bind).",
+    "loglevel": "What is below it is not told (default: INFO).",
+}
+
+
+def _explain(command: click.Command) -> None:
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.name in _HELP:
+            parameter.help, parameter.show_default = _HELP[parameter.name], False
+
+
+_explain(worker._click)  # noqa: SLF001 - where Faust keeps what click is to show
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    """Whether an option was typed, behind the command or before it, or is in the environment."""
+    places = (ctx, ctx.parent) if ctx.parent else (ctx,)
+    return any(
+        place.get_parameter_source(name) not in (None, ParameterSource.DEFAULT) for place in places
+    )
 
 
 def _check_legacy(ctx: click.Context) -> None:

@@ -106,6 +106,39 @@ def test_a_broker_that_is_not_there_is_one_line_whatever_port_the_pages_have(
     assert "no Kafka at" in lines[-1]
 
 
+@pytest.mark.parametrize(
+    ("words", "level"),
+    [
+        (("worker", "-l", "crit"), "critical"),
+        (("-l", "debug", "worker"), "debug"),
+    ],
+)
+def test_a_log_level_is_taken_wherever_it_is_typed_and_in_fausts_spelling(
+    folder: Path, words: tuple[str, ...], level: str
+) -> None:
+    with start(folder, *words, "--without-web") as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "appdir" in line:
+                break
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=1)  # It waits for the broker, and does not end by itself.
+        os.kill(process.pid, 15)
+        process.communicate(timeout=60)
+    assert f"-stderr- ({level})" in "".join(lines)
+
+
+def test_the_help_says_the_defaults_that_are_in_force(folder: Path) -> None:
+    status, text = answer(folder, "worker", "--help")
+    text = " ".join(text.split())
+    assert status == 0
+    assert "one that is free, from 6066 on" in text
+    assert "(default: INFO)" in text
+    assert not [faust for faust in ("default: 6066", "default: WARN", "0.0.0.0") if faust in text]
+
+
 def test_a_web_port_that_is_in_use_is_one_line_and_status_1(folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

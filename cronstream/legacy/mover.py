@@ -124,7 +124,7 @@ class LegacyMover:
                 await session.turn()
             if clock.monotonic() >= tell_at:
                 tell_at = clock.monotonic() + _TELL_EVERY_S
-                self._progress.tell(await session.lag(), clock.monotonic())
+                self._progress.tell(await session.lags(), clock.monotonic())
             if clock.monotonic() >= look_at:
                 look_at = clock.monotonic() + _LOOK_EVERY_S
                 if await self._old_members(groups):

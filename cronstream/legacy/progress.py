@@ -1,6 +1,7 @@
 """How far the old topic has been moved, in numbers and in the words for people."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 logger = logging.getLogger(__name__)
@@ -61,13 +62,18 @@ class Progress:
                 "old topic %s: waiting: %s", self.topic, reason, extra={"action": "legacy-waits"}
             )
 
-    def tell(self, lag: int, now_s: float) -> None:
+    def tell(self, lags: Mapping[int, int], now_s: float) -> None:
         """Say how far it is, unless that is what was said last.
 
+        A process that has no partition knows nothing of the topic, and says nothing of it.
+
         Args:
-            lag: How many offsets are still to be moved.
+            lags: How many offsets are still to be moved, of each partition of this process.
             now_s: Seconds on the clock of `busy_at`.
         """
+        if not lags:
+            return
+        lag = sum(lags.values())
         sentence = self.sentence(lag)
         if sentence != self._told:
             logger.info("%s", sentence, extra={"action": "legacy"})
@@ -76,11 +82,13 @@ class Progress:
         if lag == 0 and quiet_s >= QUIET_S and not self._told_quiet:
             self._told_quiet = True
             logger.info(
-                "old topic %s: nobody has written for %.0f s and nothing is left; once the old "
-                "scheduler has been stopped for good, empty it with kafka-delete-records and start "
-                "this one without --legacy-topic (docs/migration.md, step 9)",
+                "old topic %s: nobody has written for %.0f s and nothing is left in partitions %s; "
+                "once that is said of each partition, and the old scheduler has been stopped for "
+                "good, start this one without --legacy-topic and empty it with "
+                "kafka-delete-records (docs/migration.md, step 9)",
                 self.topic,
                 quiet_s,
+                ", ".join(map(str, sorted(lags))),
                 extra={"action": "legacy"},
             )
 
@@ -95,5 +103,5 @@ class Progress:
         if counts.moved_before:
             parts.append(f"{counts.moved_before} moved before")
         if counts.tombstones:
-            parts.append(f"{counts.tombstones} tombstones skipped (tombstoned old topic)")
+            parts.append(f"{counts.tombstones} tombstones skipped")
         return f"old topic {self.topic}: {', '.join(parts)}; lag {lag}"

@@ -97,10 +97,10 @@ class Session:
         if ready:
             await self._settle(ready)
 
-    async def lag(self) -> int:
-        """Return how many offsets of this process's partitions are still to be moved."""
+    async def lags(self) -> dict[int, int]:
+        """Return how many offsets of each partition of this process are still to be moved."""
         ends = await self._consumer.end_offsets([self._place(p) for p in self._next])
-        return sum(max(0, end - self._next[place.partition]) for place, end in ends.items())
+        return {p.partition: max(0, end - self._next[p.partition]) for p, end in ends.items()}
 
     def _place(self, partition: int) -> TopicPartition:
         return TopicPartition(self._topic, partition)

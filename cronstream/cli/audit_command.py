@@ -104,7 +104,8 @@ async def _audit(window: Window, cluster: str | None, report: ReportWriter) -> T
     progress = Progress(sys.stderr.isatty())
     watch = Watch(report=report.add, progress=progress.tell, say=say)
     async with reading() as reader:
-        window = replace(window, clusters=await chosen_clusters(reader, cluster))
+        chosen = await chosen_clusters(reader, cluster, is_needed=True)
+        window = replace(window, clusters=chosen)
         try:
             return await audit_ledgers(reader, window, watch)
         finally:

@@ -104,7 +104,7 @@ def _lines(window: Window, summary: dict[str, Any]) -> list[str]:
     if len(summary["clusters"]) > 1:
         lines += [f"  {name}: {_delays(of)}" for name, of in summary["clusters"].items()]
     if summary["asked"]:
-        lines[0] += f" ({summary['asked']:,} of them asked for by hand)"
+        lines[0] += f" ({summary['asked']:,} of them asked for by hand or moved)"
     if summary["late_by"]:
         late = ", ".join(f"{count:,} {name} late" for name, count in summary["late_by"].items())
         lines.append(f"late        {late}")

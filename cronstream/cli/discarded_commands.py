@@ -147,6 +147,7 @@ async def _choose(reader: LogReader, wanted: Wanted) -> list[DiscardedRun]:
 
 
 async def _named(reader: LogReader, run_ids: tuple[str, ...]) -> list[DiscardedRun]:
+    await chosen_clusters(reader, is_needed=True)
     jobs = {run_id.partition("@")[0] for run_id in run_ids}
     scope = Scope(job=jobs.pop() if len(jobs) == 1 else None)
     found = await discarded_runs(reader, scope, run_ids=frozenset(run_ids))

@@ -54,15 +54,31 @@ job_option = click.option("--job", metavar="JOB", help="Only runs of this job.")
 cluster_option = click.option("--cluster", metavar="CLUSTER", help="Only runs of this cluster.")
 
 
-async def chosen_clusters(reader: LogReader, wanted: str | None) -> frozenset[str] | None:
+_NOTHING_YET = (
+    "nothing has run on this broker yet: it has no cluster's topics; "
+    "if it is the wrong one, say where to look with --broker or CRONSTREAM_BROKER"
+)
+
+
+async def chosen_clusters(
+    reader: LogReader, wanted: str | None = None, *, is_needed: bool = False
+) -> frozenset[str] | None:
     """Return what is to be read for ``--cluster``; None for all.
 
+    Args:
+        reader: Connected.
+        wanted: The cluster that was asked for; None for all.
+        is_needed: Whether there is no answer without any cluster; else people are told only.
+
     Raises:
-        NotFoundError: If the broker has no such cluster, but others.
+        NotFoundError: If the broker has no such cluster, but others, or none at all and one is
+            needed.
     """
     there = await clusters(reader)
+    if not there and is_needed:
+        raise NotFoundError(_NOTHING_YET)
     if not there:
-        say("nothing has run on this broker yet: it has no cluster's topics")
+        say(_NOTHING_YET)
     elif wanted is not None and wanted not in there:
         near = get_close_matches(wanted, there, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(there)}"

@@ -167,6 +167,7 @@ def _since_of(run: str) -> datetime:
 
 async def _find(run: str, scope: Scope) -> RunStory:
     async with reading() as reader:
+        await chosen_clusters(reader, is_needed=True)
         history = await load(reader, scope)
     found = history.find(run)
     if len(found) == 1:

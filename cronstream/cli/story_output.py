@@ -67,7 +67,7 @@ def emit_story(story: RunStory) -> None:
         "state": _state_line(story),
         "cluster": story.cluster,
         "command": _command_text(story.command),
-        "scheduled": _moment(story.scheduled_at) + (f" ({story.cause})" if story.cause else ""),
+        "scheduled": _scheduled(story),
         "attempts": story.attempts_text,
         "published": _moment(story.published_at) if story.published_at else "",
         "next": f"not before {_moment(story.not_before)}" if story.not_before else "",
@@ -81,6 +81,13 @@ def emit_story(story: RunStory) -> None:
     for attempt in story.attempts:
         emit("")
         _emit_attempt(attempt, story)
+
+
+def _scheduled(story: RunStory) -> str:
+    """Return the due time with what asked for it, or the first and the last of a span."""
+    if story.to_at is not None and story.count > 1:
+        return f"{_moment(story.scheduled_at)} to {_moment(story.to_at)}"
+    return _moment(story.scheduled_at) + (f" ({story.cause})" if story.cause else "")
 
 
 def _state_line(story: RunStory) -> str:

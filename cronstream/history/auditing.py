@@ -6,6 +6,7 @@ So it keeps what one partition's runs of a piece of time take, however large the
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 
@@ -18,7 +19,7 @@ from cronstream.core.audit.tally import Tally
 from cronstream.core.codec import decode, decode_entries
 from cronstream.core.ledger.admission import Place
 from cronstream.core.records import Discarded, format_clock
-from cronstream.errors import MessageError
+from cronstream.errors import MessageError, NotFoundError
 from cronstream.history.scope import LogReader, clusters, read_between
 from cronstream.history.story import LogKind
 from cronstream.topology.publish import partition_of
@@ -79,11 +80,14 @@ async def audit(reader: LogReader, window: Window, watch: Watch) -> Tally:
 
     Raises:
         BrokerError: If the broker does not answer.
+        NotFoundError: If only one job is asked for, and there is neither such a job nor a run of it.
     """
     auditor = _Auditor(reader, window, watch)
     await auditor.look()
     for partition in auditor.partitions:
         await auditor.go_through(partition)
+    if window.job is not None and not auditor.tally.due:
+        auditor.check_that_there_is(window.job)
     return auditor.tally
 
 
@@ -100,6 +104,13 @@ class _Auditor:
         self._now = clock.now()
         self._done = self._total = 0
         self._partition_of: Callable[[str], int] = lambda _: 0
+
+    def check_that_there_is(self, job: str) -> None:
+        """See that a job is defined, or has been: nothing can be said of one that is not."""
+        if job not in self._definitions.of:
+            near = get_close_matches(job, self._definitions.of, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise NotFoundError(f"no job {job!r} was ever defined, and there is no run of it{hint}")
 
     async def look(self) -> None:
         """Read the jobs' definitions, and find out what there is to read."""

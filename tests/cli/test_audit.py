@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
 from cronstream.cli.audit_output import Progress
+from cronstream.cli.main import main
 from cronstream.core import naming
 from cronstream.core.records import (
     Cause,
@@ -254,6 +255,29 @@ def test_people_are_shown_some_findings_of_a_kind_and_told_of_the_others(
     assert told[21] == "  … and 10 more (--json prints all)"
 
 
+def test_a_broker_without_any_cluster_is_not_called_clean() -> None:
+    result = CliRunner().invoke(main, ["audit"], obj=FakeBroker().connections)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "cronstream: nothing has run on this broker yet" in result.stderr
+
+
+def test_a_job_that_never_was_is_not_called_clean(broker: FakeBroker, command: Command) -> None:
+    define(broker, "backup")
+    result = command("audit", *SINCE, "--job", "bakcup")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no job 'bakcup' was ever defined" in result.stderr
+    assert "did you mean 'backup'?" in result.stderr
+
+
+def test_a_job_whose_runs_were_moved_needs_no_definition(
+    broker: FakeBroker, command: Command
+) -> None:
+    make(broker, "old-job", 60, revision=None, cause=Cause.LEGACY, number=1)
+    result = command("audit", *SINCE, "--job", "old-job")
+    assert result.exit_code == 0, result.stderr
+    assert "(1 of them asked for by hand or moved)" in result.stdout
+
+
 def test_what_people_asked_for_and_each_cluster_is_counted(
     broker: FakeBroker, command: Command
 ) -> None:
@@ -268,7 +292,7 @@ def test_what_people_asked_for_and_each_cluster_is_counted(
     told = command("audit", *SINCE).stdout
 
     assert "due         13 from" in told
-    assert "(1 of them asked for by hand)" in told
+    assert "(1 of them asked for by hand or moved)" in told
     assert "  cluster-b: p50 20 ms" in told
 
 

@@ -150,7 +150,8 @@ def test_a_skipped_span_is_one_row(broker: FakeBroker, command: Command) -> None
     broker.log("backup", skip, when=at(500))
     assert "skipped (missed, 3 due times)" in command("runs", *SINCE).stdout
     shown = command("show", "backup@2026-01-01T12:01:00Z")
-    assert "skipped (missed, 3 due times)" in shown.stdout
+    assert "state      skipped (missed, 3 due times), since" in shown.stdout
+    assert "scheduled  2026-01-01T12:00:00Z to 2026-01-01T12:02:00Z" in shown.stdout
 
 
 def test_a_run_that_was_skipped_for_another_says_so(broker: FakeBroker, command: Command) -> None:
@@ -159,13 +160,25 @@ def test_a_run_that_was_skipped_for_another_says_so(broker: FakeBroker, command:
     skipped = Skipped(run=RUN, version=version, reason=SkipReason.OVERLAP)
     broker.log("backup", skipped, when=at(0))
     assert "skipped (overlap)" in command("runs", *SINCE).stdout
-    assert "skipped (overlap)" in command("show", RUN).stdout
+    shown = command("show", RUN).stdout
+    assert "state      skipped (overlap), since" in shown
+    assert "scheduled  2026-01-01T12:00:00Z\n" in shown
 
 
 def test_a_broker_on_which_nothing_has_run_is_no_error() -> None:
     result = CliRunner().invoke(main, ["runs"], obj=FakeBroker().connections)
     assert (result.exit_code, result.stdout) == (0, "")
     assert "nothing has run on this broker yet" in result.stderr
+
+
+@pytest.mark.parametrize("words", [("show", RUN), ("show", "backup@latest"), ("replay", RUN)])
+def test_a_run_on_a_broker_on_which_nothing_has_run_is_not_looked_for_further_back(
+    words: tuple[str, ...],
+) -> None:
+    result = CliRunner().invoke(main, words, obj=FakeBroker().connections)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("cronstream: nothing has run on this broker yet")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_a_cluster_that_is_not_there_is_an_error_with_the_nearest_name(command: Command) -> None:

@@ -252,6 +252,8 @@ class Session:
             ack = await self._send(run)
 
     async def _commit(self) -> None:
+        if not self._next:
+            return  # A scheduler that stands by has no partition; aiokafka refuses to commit none.
         note = format_time(clock.now())
         await self._consumer.commit({self._place(p): (at, note) for p, at in self._next.items()})
 

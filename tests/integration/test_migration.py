@@ -287,6 +287,39 @@ async def test_a_mover_that_is_stopped_has_committed_all_that_it_has_published(
     assert committed[0].offset == 2
 
 
+async def test_a_scheduler_without_a_partition_of_the_old_topic_stands_by_and_takes_over(
+    world: World, tmp_path: Path
+) -> None:
+    world.topic += "-one"
+    admin = AIOKafkaAdminClient(bootstrap_servers=world.settings.bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(world.topic, 1, 1)])
+    await admin.close()
+    await world.write("backup", clock.now(), partition=0)
+    await world.old_worker_reads(1)
+    world.settings.legacy_topic, world.settings.legacy_group = world.topic, world.old_group
+    world.settings.crontab = tmp_path / "crontab.yaml"
+    faults: list[str] = []
+    publisher = Publisher(world.settings)
+    await publisher.start()
+    aside = Quarantine(publisher)
+    movers = [LegacyMover(world.settings, publisher, aside, faults.append) for _ in range(2)]
+    async with Groups(world.settings) as groups:
+        for mover in movers:
+            await mover.start()
+        async with asyncio.timeout(20):
+            while await groups.members(LEGACY_GROUP) < 2:
+                await asyncio.sleep(0.1)
+        before = await world.write("backup", clock.now(), partition=0)
+        await world.moved({before})
+        for mover in movers:
+            after = await world.write("backup", clock.now(), partition=0)
+            await world.moved({after})
+            await mover.stop()
+    await publisher.stop()
+    assert faults == []
+
+
 async def test_it_waits_until_the_old_workers_have_gone(world: World) -> None:
     async with world.old_worker() as worker:
         command = await world.write("backup", clock.now())

@@ -171,8 +171,8 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
 
 #: What Faust says of its options where ours is another default.
 _HELP = {
-    "web_port": "Port of the pages that this process serves (CRONSTREAM_WEB_PORT; default: one that "
-    "is free, from 6066 on).",
+    "web_port": "Port of the pages that this process serves (CRONSTREAM_WEB_PORT; default: "
+    "one that is free, from 6066 on).",
     "web_bind": "Address of these pages (CRONSTREAM_WEB_BIND; default: 127.0.0.1).",
     "web_host": "Canonical host name for the web server (default: the address of --web-bind).",
     "loglevel": "What is below it is not told (default: INFO).",

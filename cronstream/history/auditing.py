@@ -80,7 +80,7 @@ async def audit(reader: LogReader, window: Window, watch: Watch) -> Tally:
 
     Raises:
         BrokerError: If the broker does not answer.
-        NotFoundError: If only one job is asked for, and there is neither such a job nor a run of it.
+        NotFoundError: If only one job is asked for, and there is no such job, nor a run of it.
     """
     auditor = _Auditor(reader, window, watch)
     await auditor.look()

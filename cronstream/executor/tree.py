@@ -17,7 +17,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 #: Where ``vsize`` and ``endcode`` are in ``/proc/PID/stat``, from the third field (proc(5)).
 _VSIZE, _END_CODE = 23 - 3, 27 - 3
 #: How often, and after how many seconds, a process in the midst of ``exec`` is looked at again.
-_MOST_LOOKS, _LOOK_AGAIN_S = 50, 0.001
+_MOST_LOOKS, _LOOK_AGAIN_S = 250, 0.001
 
 
 @dataclass(frozen=True, slots=True)

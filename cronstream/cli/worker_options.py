@@ -17,6 +17,7 @@ from faust.cli import agents, clean_versions, model, models, reset, send, tables
 from faust.cli import worker as worker_module
 from faust.cli.base import AppCommand, option
 from faust.exceptions import AlreadyConfiguredWarning
+from faust.models.base import registry
 
 from cronstream.core import naming
 from cronstream.core.naming import Role
@@ -229,12 +230,26 @@ def _with_role(command: Any) -> Any:
     return type(command.__name__, (_TakesRole, command), members)
 
 
+class _KnownModel(model.model):
+    """Faust's command, which refuses a name before it starts: later it would be a traceback."""
+
+    abstract = True
+
+    def __init__(self, ctx: click.Context, *args: Any, **kwargs: Any) -> None:
+        super().__init__(ctx, *args, **kwargs)
+        name = ctx.params["name"]
+        if name not in registry and f"{self.app.conf.origin}.{name}" not in registry:
+            raise self._unknown_model(name)
+
+
+_KnownModel.__name__, _KnownModel.__doc__ = "model", model.model.__doc__
+
 _OTHERS = [
     _with_role(command)
     for command in (
         agents.agents,
         clean_versions.clean_versions,
-        model.model,
+        _KnownModel,
         models.models,
         reset.reset,
         send.send,

@@ -166,3 +166,10 @@ def test_every_field_of_a_model_is_shown_with_its_default(
     rows = {row["field"]: row for row in json.loads(text)}
     assert list(rows) == list(record.__annotations__)
     assert {name: rows[name]["default"] for name in fields} == fields
+
+
+def test_a_model_that_is_not_there_is_wrong_usage(folder: Path) -> None:
+    status, text = answer(folder, "model", "Nope")
+    assert status == 2
+    assert "No model 'Nope'" in text
+    assert "Traceback" not in text

@@ -197,6 +197,8 @@ class SimWorker(Process):
                 wait = min(wait, _TURN_S)
             elif owner.ledger.waiting:
                 wait = min(wait, self._until(owner.ledger.waiting[0][0]) - _AHEAD_S)
+            if owner.lines._alarms:
+                wait = min(wait, self._until(owner.lines._alarms[0][0]))
         return max(wait, _TURN_S / 2)
 
     def _until(self, at: datetime) -> float:

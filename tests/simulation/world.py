@@ -229,6 +229,8 @@ class World:
             return False
         if self.edits(_last_of_each(self.jobs)) or self._cursor_is_behind():
             return False
+        if any(worker.member.holding for worker in self.workers):
+            return False
         return all(self._is_settled(worker) for worker in self.workers)
 
     def _cursor_is_behind(self) -> bool:

@@ -179,7 +179,7 @@ async def test_the_runs_of_a_killed_worker_are_made_elsewhere(
     killed = time.monotonic()
 
     await second.said("attempt 1 lost; it is made again", within_s=30)
-    await second.said("attempt 2 started", within_s=10)
+    await second.said("attempt 2 started", within_s=30)
     assert time.monotonic() - killed < 20, "10 s are promised; the machine may be busy"
     await truth.wait(2)
     assert [line.worker for line in truth.lines()[:2]] == ["first", "second"]

@@ -82,7 +82,7 @@ async def test_each_role_is_healthy_within_seconds_of_its_start(start_worker: St
     )
     standby = await _start(start_worker, waits=False)
 
-    scheduler, worker, retry = [await one.becomes(200, within_s=10) for one in started]
+    scheduler, worker, retry = [await one.becomes(200, within_s=30) for one in started]
     beside = await standby.becomes(200, within_s=30)
 
     owned = scheduler["facts"]["shards_published_s"], beside["facts"]["shards_published_s"]
@@ -102,7 +102,7 @@ async def test_a_worker_that_was_held_up_is_healthy_again_and_goes_on(
         crontab=_crontab(cluster),
         variables={"CRONSTREAM_HEALTH_PATIENCE_S": "10"},
     )
-    await worker.becomes(200, within_s=10)
+    await worker.becomes(200, within_s=30)
 
     os.kill(worker.worker.pid, signal.SIGSTOP)
     await asyncio.sleep(35)  # longer than the group, its patience, and the watchdog bear
@@ -137,7 +137,7 @@ async def test_a_worker_outlives_the_absence_of_its_broker_and_says_so(
                     "CRONSTREAM_HEALTH_PATIENCE_S": "5",
                 },
             )
-            await worker.becomes(200, within_s=10)
+            await worker.becomes(200, within_s=30)
             await broker.stop()
             gone = await worker.becomes(503, within_s=30)
             await asyncio.sleep(8)  # longer than its patience
@@ -185,7 +185,7 @@ async def test_a_worker_that_was_left_out_ends_and_a_spare_one_stands_by(
     )
 
     await forgotten.worker.said("this process ends", within_s=60)
-    crowded = [await one.becomes(200, within_s=10) for one in (first, second)]
+    crowded = [await one.becomes(200, within_s=30) for one in (first, second)]
     await asyncio.sleep(5)
 
     [line] = [line for line in forgotten.worker.lines if "this process ends" in line]

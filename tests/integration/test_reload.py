@@ -22,7 +22,7 @@ jobs:
 
 
 async def _in_force(scheduler: StartedWorker, job: str, since: int, began: float) -> None:
-    await scheduler.said(f"job {job} added", since=since, within_s=10)
+    await scheduler.said(f"job {job} added", since=since, within_s=30)
     assert time.monotonic() - began < 5.0, "it takes half a second; the machine may be busy"
 
 
@@ -72,8 +72,8 @@ async def test_a_broken_file_changes_nothing_and_says_why(
 
     path.write_text(good.replace("@every 1s", "61 * * * *").replace("command", "comand"))
 
-    said = await scheduler.said("line 5, column", within_s=10)
+    said = await scheduler.said("line 5, column", within_s=30)
     assert "crontab.yaml" in said
     await scheduler.said("stays in force")
     seen = len(truth.lines())
-    await truth.wait(seen + 3, within_s=15)
+    await truth.wait(seen + 3, within_s=30)

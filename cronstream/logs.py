@@ -25,8 +25,6 @@ _CHATTY = (
 _NOISY = ("aiokafka",)
 #: What a record says of itself when this process ends by its own decision.
 OWN_END = "own-end"
-#: Faust's own short word for it, which logging does not know.
-_LEVELS = {"CRIT": "CRITICAL"}
 #: The packages whose services go down with a process that ends itself.
 _SERVICES = ("faust", "mode", "cronstream.application", "cronstream.worker.tables")
 
@@ -97,14 +95,12 @@ def logging_config(
 
     Args:
         settings: Says the form of the lines.
-        level: What is below it is not told; in any case, and as Faust's ``--loglevel`` has it.
+        level: What is below it is not told.
         logfile: Where lines go; None for stderr.
     """
     # No line says where in the code it was written, or by which thread: that is not looked up.
     logging._srcfile = None  # noqa: SLF001 - so says the HOWTO of logging (Optimization)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    if isinstance(level, str):
-        level = _LEVELS.get(level.upper(), level.upper())
     formatter = JsonFormatter if settings.log_format == "json" else PlainFormatter
     handler: dict[str, Any] = {"class": "logging.StreamHandler"}
     if logfile:

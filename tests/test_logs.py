@@ -2,12 +2,11 @@
 
 import logging
 import logging.config
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
-from faust.cli.base import LOGLEVELS
 
 from cronstream.logs import OWN_END, JsonFormatter, PlainFormatter, logging_config
 from cronstream.settings import Settings
@@ -69,18 +68,3 @@ def test_after_its_own_decision_to_end_a_process_tells_no_more_of_faust(lines: P
 def test_the_count_of_changed_files_is_no_news(lines: Path) -> None:
     logging.getLogger("watchfiles.main").info("1 change detected")
     assert lines.read_text() == ""
-
-
-@pytest.mark.parametrize("given", LOGLEVELS)
-@pytest.mark.parametrize("case", [str.lower, str.upper])
-def test_each_level_that_faust_offers_is_one_that_logging_takes(
-    given: str, case: Callable[[str], str], tmp_path: Path
-) -> None:
-    handler = logging_config(Settings(), case(given), str(tmp_path / "lines"))["handlers"]["lines"]
-    assert logging.getLevelNamesMapping()[handler["level"]] == {
-        "CRIT": logging.CRITICAL,
-        "ERROR": logging.ERROR,
-        "WARN": logging.WARNING,
-        "INFO": logging.INFO,
-        "DEBUG": logging.DEBUG,
-    }.get(given)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 
 from cronstream.chaos.incident import Incident
 from cronstream.chaos.judge import Evidence, Finding, Wrong
@@ -20,7 +21,7 @@ def overlaps(evidence: Evidence) -> Iterator[Finding]:
             if last is not None and _run_at_once(last, execution) and not _excused(evidence, last):
                 text = f"attempt {execution.attempt} beside attempt {last.attempt} of {last.run}"
                 yield Finding(Wrong.AT_ONCE, execution.run, text)
-            if execution.ended_at and (last is None or not _run_at_once(last, execution)):
+            if execution.ended_at and (last is None or _ends(execution) > _ends(last)):
                 last = execution
 
 
@@ -37,8 +38,11 @@ def _lines(evidence: Evidence) -> Iterator[list[Execution]]:
 
 
 def _run_at_once(before: Execution, after: Execution) -> bool:
-    ended_at = before.ended_at
-    return ended_at is not None and ended_at > after.started_at + 2 * RESOLUTION
+    return _ends(before) > after.started_at + 2 * RESOLUTION
+
+
+def _ends(execution: Execution) -> datetime:
+    return execution.ended_at or execution.started_at
 
 
 def _excused(evidence: Evidence, execution: Execution) -> bool:

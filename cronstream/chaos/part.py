@@ -181,9 +181,9 @@ class Part:
 
     def free_disk(self) -> None:
         """Let it write again."""
-        self._limit_files(psutil.RLIM_INFINITY)
+        self._limit_files(None)
 
-    def _limit_files(self, size: int) -> None:
+    def _limit_files(self, size: int | None) -> None:
         if self.pid is not None:
             with suppress(psutil.NoSuchProcess):
                 limit_files(self.pid, size)
@@ -196,15 +196,15 @@ class Part:
         return []
 
 
-def limit_files(pid: int, size: int) -> None:
-    """Limit how far into a file a process may write (bytes).
+def limit_files(pid: int, size: int | None) -> None:
+    """Limit how far into a file a process may write (bytes); None for as far as it is allowed.
 
     Raises:
         psutil.NoSuchProcess: If it has ended.
     """
     process = psutil.Process(pid)
     _, hard = process.rlimit(psutil.RLIMIT_FSIZE)
-    process.rlimit(psutil.RLIMIT_FSIZE, (size, hard))
+    process.rlimit(psutil.RLIMIT_FSIZE, (hard if size is None else size, hard))
 
 
 def _command_line(process: psutil.Process) -> str:

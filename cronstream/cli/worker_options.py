@@ -137,8 +137,8 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
         super().__init__(ctx, *args, **kwargs)
         if not _is_given(ctx, "loglevel"):
             self._loglevel = "INFO"  # one line for each state change; Faust's own default is WARN
-        elif self.loglevel.upper() == "CRIT":
-            self._loglevel = "CRITICAL"  # logging knows no CRIT: Faust would end without a word
+        else:
+            self._loglevel = _LEVELS.get(self.loglevel.upper(), self.loglevel.upper())
 
     def as_service(
         self,
@@ -170,6 +170,8 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
         return [first, ("role", str(self.role)), *others]
 
 
+#: Faust's own word for a level, with logging's, which knows no other: it would end without a word.
+_LEVELS = {"CRIT": "CRITICAL"}
 #: What Faust says of its options where ours is another default.
 _HELP = {
     "web_port": "Port of the pages that this process serves (CRONSTREAM_WEB_PORT; default: "

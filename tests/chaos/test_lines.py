@@ -62,6 +62,8 @@ def test_an_execution_is_held_against_the_one_that_ends_last() -> None:
     job = a_job(overlap=Overlap.QUEUE)
     long, short = an_execution(1, end_s=20.0), an_execution(2, start_s=1.0, end_s=2.0)
     assert ran(job, long, short, the_next(11.0, 12.0)) == [Wrong.AT_ONCE, Wrong.AT_ONCE]
+    short, long = an_execution(1, end_s=2.0), an_execution(2, start_s=1.0, end_s=20.0)
+    assert ran(job, short, long, the_next(11.0, 12.0)) == [Wrong.AT_ONCE, Wrong.AT_ONCE]
 
 
 def test_a_command_that_was_ended_is_told_of_by_nobody() -> None:

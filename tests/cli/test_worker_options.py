@@ -44,6 +44,16 @@ def start(folder: Path, *words: str, **variables: str) -> subprocess.Popen[str]:
     )
 
 
+def lines_up_to(text: str, process: "subprocess.Popen[str]") -> list[str]:
+    """Return what a process says, up to and including the line with `text` in it."""
+    lines: list[str] = []
+    for line in process.stdout or ():
+        lines.append(line)
+        if text in line:
+            break
+    return lines
+
+
 def answer(folder: Path, *words: str, **variables: str) -> tuple[int, str]:
     with start(folder, *words, **variables) as process:
         text, _ = process.communicate(timeout=60)
@@ -93,12 +103,7 @@ def test_a_broker_that_is_not_there_is_one_line_whatever_port_the_pages_have(
 ) -> None:
     port = free_port()
     with start(folder, "worker", "--web-port", str(port)) as process:
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if "waiting for it" in line:
-                break
+        lines = lines_up_to("waiting for it", process)
         os.kill(process.pid, 15)
         process.communicate(timeout=60)
     assert re.search(rf"web +\| http://\w+:{port}/", "".join(lines))
@@ -110,6 +115,7 @@ def test_a_broker_that_is_not_there_is_one_line_whatever_port_the_pages_have(
     ("words", "level"),
     [
         (("worker", "-l", "crit"), "critical"),
+        (("worker", "-l", "info"), "info"),
         (("-l", "debug", "worker"), "debug"),
     ],
 )
@@ -117,12 +123,7 @@ def test_a_log_level_is_taken_wherever_it_is_typed_and_in_fausts_spelling(
     folder: Path, words: tuple[str, ...], level: str
 ) -> None:
     with start(folder, *words, "--without-web") as process:
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if "appdir" in line:
-                break
+        lines = lines_up_to("appdir", process)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(timeout=1)  # It waits for the broker, and does not end by itself.
         os.kill(process.pid, 15)

@@ -227,6 +227,8 @@ def delays(evidence: Evidence) -> list[Delay]:
 def _blame(
     evidence: Evidence, job: ChaosJob, due: datetime, started_at: datetime
 ) -> tuple[Incident, ...]:
+    if not evidence.felt(job, started_at, started_at, retry=False):
+        return ()  # All was long over: nothing of it explains why this came only now.
     felt = evidence.felt(job, due, started_at, retry=False)
     return tuple(incident for incident in felt if not incident.is_schedulers) or felt
 

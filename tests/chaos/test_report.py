@@ -33,6 +33,11 @@ def test_a_late_start_after_a_fault_of_its_worker_is_told_and_allowed() -> None:
     assert [(row.label, row.late) for row in made.rows if row.late] == [("kill worker", 1)]
 
 
+def test_a_fault_that_was_long_over_excuses_no_late_start() -> None:
+    [missed] = report(60.0, an_incident(at_s=-1.0)).missed
+    assert "60.00 s late; nothing had been done" in missed
+
+
 def test_with_two_schedulers_a_late_start_after_the_loss_of_one_misses_the_target() -> None:
     [missed] = report(1.5, SCHEDULER).missed
     assert "kill scheduler" in missed

@@ -151,6 +151,8 @@ class Cronstream(faust.App):
     def _fail(self, reason: str) -> None:
         """End this process: it can no longer do what it is there for."""
         logger.error("%s; this process ends", reason, extra={"action": OWN_END})
+        if self._health is not None:
+            self._health.stopping()
         self._ending = self.loop.create_task(self.crash(CronstreamError(reason)))
 
     # -- Faust's life, in its order -----------------------------------------------------------

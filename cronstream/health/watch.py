@@ -22,7 +22,7 @@ _ASK_S = 2.0
 _ANSWER_S = 5.0
 #: Without a turn of the event loop for so long, the process ends.
 _STUCK_S = 30.0
-#: Beyond the drain time, how long a process that ends itself may take over it.
+#: Beyond the drain time, how long a process that stops may take over it.
 _END_S = 45.0
 
 
@@ -31,6 +31,7 @@ class HealthWatch:
 
     Args:
         on_fatal: Is given the reason, once, when the process is to end.
+        dog: Ends the process if it is stuck, or cannot stop.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class HealthWatch:
         group: Group,
         on_fatal: Callable[[str], None],
         monotonic: Callable[[], float] = clock.monotonic,
+        dog: Watchdog | None = None,
     ) -> None:
         self._settings, self._subject, self._group = settings, subject, group
         self._on_fatal, self._monotonic = on_fatal, monotonic
         self._patience = Patience(settings.health_patience_s, 2 * _LOOK_S)
-        self._dog = Watchdog(_STUCK_S)
+        self._dog = dog or Watchdog(_STUCK_S)
         self._reader: Reader | None = None
         self._unowned, self._nobodys = Standstill(), dict[int, float]()
         self._broker_at = monotonic()
@@ -67,12 +69,18 @@ class HealthWatch:
             self._begun_at = self._monotonic()
 
     def stopping(self) -> None:
-        """The process was told to stop: nothing is judged any more."""
-        self._is_stopping = True
+        """The process was told to stop: nothing is judged any more, but that it does stop.
+
+        What it waits for may never come: a worker whose consumer's thread had ended was left by
+        Faust in the middle of stopping, and stayed for as long as it was let (seen in chaos).
+        """
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._dog.end_within(self._settings.drain_s + _END_S)
 
     async def stop(self) -> None:
         """Look no more, and disconnect."""
-        self.stopping()
+        self._is_stopping = True
         self._dog.stop()
         for task in self._tasks:
             task.cancel()
@@ -116,7 +124,6 @@ class HealthWatch:
         self._was_ok = health.ok
         if self._patience.is_over(health, now):
             self.stopping()
-            self._dog.end_within(self._settings.drain_s + _END_S)
             self._on_fatal(f"unhealthy: {health.reason}")
         return health
 

@@ -11,6 +11,7 @@ import pytest
 from cronstream.core.health import WorkerFacts
 from cronstream.health import watch as watch_module
 from cronstream.health.watch import HealthWatch
+from cronstream.health.watchdog import STATUS, Watchdog
 from cronstream.settings import Settings
 
 READY = 100.0
@@ -66,12 +67,15 @@ class Bench:
     def __init__(self, patience_s: float = 5.0) -> None:
         self.subject, self.group = FakeSubject(), FakeGroup()
         self.fatal: list[str] = []
+        self.left: list[int] = []
+        self.dog = Watchdog(30, leave=self.left.append)
         self.watch = HealthWatch(
-            Settings(health_patience_s=patience_s),
+            Settings(health_patience_s=patience_s, drain_s=20),
             self.subject,
             self.group,
             self.fatal.append,
             monotonic=lambda: self.subject.now,
+            dog=self.dog,
         )
         self.watch.begun()
 
@@ -235,6 +239,18 @@ async def test_before_its_start_it_says_that_it_starts(bench: Bench) -> None:
     told, status = bench.watch.report()
 
     assert (told["reason"], status) == ("it is starting", 503)
+
+
+def test_a_process_that_is_told_to_stop_and_never_does_is_ended(bench: Bench) -> None:
+    bench.watch.stopping()
+    bench.watch.stopping()
+    seconds = 0
+    while not bench.left and seconds < 1000:
+        bench.dog.feed()
+        bench.dog.look()
+        seconds += 1
+
+    assert (bench.left, seconds) == ([STATUS], 65)
 
 
 async def test_it_says_that_it_is_stopping(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ class Limits:
     rebalance_s: float = 30.0
     acks_s: float = 15.0
     tick_s: float = 20.0
+    heard_s: float = 8.0
     shard_s: float = 30.0
     turn_s: float = 10.0
     unowned_s: float = 15.0
@@ -37,11 +38,14 @@ class SchedulerFacts:
 
     Attributes:
         tick_at: When the broker last acknowledged a tick of its own.
-        shards: For each shard that it owns, when that was last published in full, or assigned.
+        heard: For each shard that it owns, when a tick of it last came by the stream, or it was
+            assigned; now, while it is at one.
+        shards: For each shard that it owns, when that last came forward, or was assigned.
         clock_is_refused: Whether its clock was measured and is too far ahead.
     """
 
     tick_at: float
+    heard: Mapping[int, float] = field(default_factory=dict)
     shards: Mapping[int, float] = field(default_factory=dict)
     clock_is_refused: bool = False
 
@@ -208,6 +212,9 @@ def _tick_faults(
     silent = now - max(scheduler.tick_at, begun_at)
     if silent > limits.tick_s:
         yield _ending(f"none of its ticks has been acknowledged for {silent:.0f} s")
+    for shard, at in scheduler.heard.items():
+        if scheduler.tick_at - at > limits.heard_s:
+            yield _ending(f"ticks of shard {shard} have not come back for {now - at:.0f} s")
     for shard, at in scheduler.shards.items():
         if now - at > limits.shard_s:
             yield _ending(f"shard {shard} has not been published for {now - at:.0f} s")
@@ -249,6 +256,7 @@ def describe(facts: Facts, now_mono: float) -> dict[str, Any]:
     }
     if isinstance(role, SchedulerFacts):
         told["tick_s"] = _ago(role.tick_at, now_mono)
+        told["shards_heard_s"] = _each_ago(role.heard, now_mono)
         told["shards_published_s"] = _each_ago(role.shards, now_mono)
         told["clock_is_refused"] = role.clock_is_refused
     else:

@@ -1,6 +1,7 @@
 """The facts of a worker and of a scheduler."""
 
 import logging
+import math
 from typing import Protocol
 
 from cronstream.core import naming
@@ -25,6 +26,8 @@ class Subject(Protocol):
     topic: str
     partitions: int
     publisher: Publisher
+    #: How long it is let be at most if a restart may mend it, whatever the settings say.
+    patience_s: float
 
     @property
     def owns(self) -> bool:
@@ -38,7 +41,9 @@ class Subject(Protocol):
 
 
 class WorkerSubject:
-    """A worker or a retry worker."""
+    """A worker or a retry worker: its end interrupts commands, so its patience is as it is set."""
+
+    patience_s = math.inf
 
     def __init__(self, worker: Worker, role: Role, settings: Settings) -> None:
         self._worker = worker
@@ -100,6 +105,9 @@ class SchedulerSubject:
     """A scheduler, of whatever shards it owns; one with none stands by."""
 
     topic = naming.TICKS
+    #: Nothing is interrupted by its end, and another one may stand by: what cannot fire is to end
+    #: within the look-ahead, so that no run is late.
+    patience_s = 6.0
 
     def __init__(self, scheduler: Scheduler, publisher: Publisher, settings: Settings) -> None:
         self._scheduler, self.publisher = scheduler, publisher
@@ -110,11 +118,13 @@ class SchedulerSubject:
         """Whether any shard is its own."""
         return bool(self._scheduler.firing.shards)
 
-    def facts(self, now_mono: float) -> SchedulerFacts:  # noqa: ARG002 - a worker's need it
+    def facts(self, now_mono: float) -> SchedulerFacts:
         """Return what is known of it now."""
         scheduler, firing = self._scheduler, self._scheduler.firing
+        is_at_one = scheduler.is_at_a_tick
         return SchedulerFacts(
             tick_at=scheduler.tick_at,
+            heard={s: now_mono if is_at_one else scheduler.heard[s] for s in firing.shards},
             shards={shard: firing.moved[shard] for shard in firing.shards},
             clock_is_refused=scheduler.clock_check.is_refused,
         )

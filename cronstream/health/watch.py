@@ -45,7 +45,8 @@ class HealthWatch:
     ) -> None:
         self._settings, self._subject, self._group = settings, subject, group
         self._on_fatal, self._monotonic = on_fatal, monotonic
-        self._patience = Patience(settings.health_patience_s, 2 * _LOOK_S)
+        patience_s = min(settings.health_patience_s, subject.patience_s)
+        self._patience = Patience(patience_s, 2 * _LOOK_S)
         self._dog = dog or Watchdog(_STUCK_S)
         self._reader: Reader | None = None
         self._unowned, self._nobodys = Standstill(), dict[int, float]()

@@ -67,7 +67,8 @@ class Firing:
 
     Attributes:
         shards: Numbers of the shards that are this process's.
-        moved: When each was last published in full, or assigned, in monotonic seconds.
+        moved: When each last came forward (its jobs were read, its runs published in full), or
+            was assigned, in monotonic seconds.
     """
 
     def __init__(
@@ -165,6 +166,7 @@ class Firing:
                 for problem in _learn(held.shard, message.offset, message.value):
                     logger.error("%s; it does not run until it is edited", problem)
                 held.position = message.offset + 1
+                self._note_move(number)
             held.position = end
         if not held.taken_over:
             held.taken_over = True
@@ -232,9 +234,13 @@ class Firing:
             self._write(number, held, out.plan.cursor)
         held.shard.accept(out.plan)
         held.cursor = out.plan.cursor
-        self.moved[number] = self._ports.clock.monotonic()
+        self._note_move(number)
         _tell(number, out.plan)
         return True
+
+    def _note_move(self, number: int) -> None:
+        if number in self.shards:
+            self.moved[number] = self._ports.clock.monotonic()
 
     def _write(self, number: int, held: _Held, cursor: Cursor) -> None:
         held.row = self._cursors[str(number)] = cursor.to_row()

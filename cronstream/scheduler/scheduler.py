@@ -48,6 +48,9 @@ class Scheduler:
         self._ticks: dict[int, asyncio.Future[Ack]] = {}
         #: When the broker last acknowledged a tick of this process, in monotonic seconds.
         self.tick_at = self._ports.clock.monotonic()
+        #: When a tick of each shard last came by the stream, or the shard was assigned; likewise.
+        self.heard: dict[int, float] = {}
+        self.is_at_a_tick = False
 
     async def start(self) -> None:
         """Connect.
@@ -67,6 +70,7 @@ class Scheduler:
 
     def assigned(self, partitions: set[int]) -> None:
         """These shards are ours now, and the others are forgotten."""
+        self.heard = dict.fromkeys(partitions, self._ports.clock.monotonic())
         self.firing.keep(frozenset(partitions))
         if self._follower is not None and 0 in partitions:
             self._follower.apply_again()
@@ -93,13 +97,22 @@ class Scheduler:
         """
         async for event in stream.events():
             message = event.message
+            self.heard[message.partition] = self._ports.clock.monotonic()
             try:
                 decode(message.value, Tick)
             except MessageError as error:
                 self._refuse(message, str(error))
                 continue
             if message.partition in self.firing.shards and self.clock_check.is_trusted:
-                await self.firing.fire(message.partition)
+                await self._fire(message.partition)
+
+    async def _fire(self, shard: int) -> None:
+        self.is_at_a_tick = True
+        try:
+            await self.firing.fire(shard)
+        finally:
+            self.is_at_a_tick = False
+            self.heard[shard] = self._ports.clock.monotonic()
 
     async def note_jobs(self, stream: Any) -> None:
         """Keep the table of jobs as the ``jobs`` topic says, for people to look at.

@@ -16,7 +16,7 @@ from cronstream.core.health import (
 
 NOW = 1000.0
 WORKER = Facts(WorkerFacts(turned_at=NOW), broker_at=NOW, thread_at=NOW, begun_at=900.0)
-SCHEDULER = replace(WORKER, role=SchedulerFacts(tick_at=NOW, shards={0: NOW}))
+SCHEDULER = replace(WORKER, role=SchedulerFacts(tick_at=NOW, heard={0: NOW}, shards={0: NOW}))
 
 
 def _worker(**changes: Any) -> Facts:
@@ -33,6 +33,10 @@ def _scheduler(**changes: Any) -> Facts:
         pytest.param(WORKER, id="a worker"),
         pytest.param(SCHEDULER, id="a scheduler"),
         pytest.param(_scheduler(shards={}), id="a scheduler without a shard, which stands by"),
+        pytest.param(_scheduler(heard={0: NOW - 8}), id="a tick that is about to come back"),
+        pytest.param(
+            _scheduler(heard={0: NOW - 19}, tick_at=NOW - 19), id="a tick that is not out yet"
+        ),
         pytest.param(replace(WORKER, waiting_since=NOW - 5), id="waiting a moment for the broker"),
         pytest.param(
             replace(WORKER, waiting_since=NOW - 5, failures=99), id="a few quick failures"
@@ -67,6 +71,7 @@ def test_nothing_is_wrong_with(facts: Facts) -> None:
         (_worker(turned_at=NOW - 11), "it has not turned for 11 s"),
         (replace(WORKER, waiting_since=NOW - 16, failures=20), "its producer is broken"),
         (_scheduler(tick_at=NOW - 21), "none of its ticks has been acknowledged for 21 s"),
+        (_scheduler(heard={0: NOW, 3: NOW - 9}), "ticks of shard 3 have not come back for 9 s"),
         (_scheduler(shards={0: NOW, 3: NOW - 31}), "shard 3 has not been published for 31 s"),
         (_worker(unready={7: NOW - 31}), "partition 7 is assigned, but not ready for 31 s"),
         (_worker(unread={7: NOW - 31}), "partition 7 has not been read for 31 s"),

@@ -15,7 +15,7 @@ from cronstream.core.naming import Role
 from cronstream.health import FaustGroup, SchedulerSubject, WorkerSubject
 from cronstream.settings import Settings
 from tests.builders import NOON
-from tests.scheduler.fakes import Bench, a_job
+from tests.scheduler.fakes import Bench, a_job, until
 
 SETTINGS = Settings()
 
@@ -309,6 +309,28 @@ async def test_a_shard_is_published_at_each_tick_or_not_at_all() -> None:
     assert (well.tick_at, well.shards, well.clock_is_refused) == (1.0, {0: 1.0}, False)
     assert (ill.tick_at, ill.shards) == (1.0, {0: 1.0})
     assert subject.facts(9.0).shards == {}
+
+
+async def test_a_shard_is_heard_of_by_its_ticks_and_while_it_is_at_one() -> None:
+    bench = Bench(shards=2)
+    subject = SchedulerSubject(bench.scheduler, bench.broker, SETTINGS)  # type: ignore[arg-type] # a fake
+    await bench.scheduler.start()
+    bench.scheduler.assigned({0, 1})
+    assigned = subject.facts(9.0).heard
+
+    await bench.tick(shard=1)
+    bench.clock.passed = 4.0
+    idle = subject.facts(9.0).heard
+    bench.broker.held = True
+    bench.define(a_job())
+    firing = asyncio.create_task(bench.fire(shard=0))
+    await until(lambda: bench.scheduler.is_at_a_tick)
+    busy = subject.facts(9.0).heard
+    firing.cancel()
+    await asyncio.wait([firing])
+
+    assert (assigned, idle, busy) == ({0: 0.0, 1: 0.0}, {0: 0.0, 1: 1.0}, {0: 9.0, 1: 9.0})
+    assert not bench.scheduler.is_at_a_tick
 
 
 async def test_a_clock_far_ahead_is_refused_and_says_so() -> None:

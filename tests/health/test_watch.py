@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ class FakeSubject:
     """A worker that is well until a test says otherwise; its log is never behind."""
 
     topic, partitions, owns = "log", 2, True
+    patience_s = math.inf
 
     def __init__(self) -> None:
         self.publisher: Any = SimpleNamespace(oldest=None)
@@ -102,6 +104,18 @@ def test_it_ends_a_process_that_does_not_come_back(bench: Bench) -> None:
     bench.seconds(5)
     assert bench.fatal == []
     bench.seconds(3)
+
+    assert bench.fatal == ["unhealthy: a task that never ends has ended"]
+
+
+def test_who_interrupts_nothing_is_let_be_for_a_shorter_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(FakeSubject, "patience_s", 2.0)
+    bench = Bench(patience_s=60.0)
+    bench.subject.has_ended = True
+
+    bench.seconds(4)
 
     assert bench.fatal == ["unhealthy: a task that never ends has ended"]
 

@@ -1,6 +1,7 @@
 """``/health`` of real processes on a real Kafka."""
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -272,3 +274,60 @@ async def _see_end(start: StartWorker, breaks: str, name: str, folder: Path) -> 
     assert found == status
     assert any(line in one for one in worker.lines)
     assert not psutil.pid_exists(int((folder / f"{name}.pid").read_text()))
+
+
+#: cronstream, whose stream brings no more ticks once there is a file named ``deaf``.
+DEAF = """
+import asyncio, os
+from cronstream.application import app
+from cronstream.core import naming
+
+@app.task
+async def be_deaf():
+    while True:
+        await asyncio.sleep(0.1)
+        if os.path.exists("deaf"):
+            ticks = {tp for tp in app.consumer.assignment() if tp.topic == naming.TICKS}
+            app.consumer._get_active_partitions().difference_update(ticks)
+"""
+
+
+async def test_a_scheduler_that_hears_its_ticks_no_more_makes_way_before_a_run_is_late(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    (tmp_path / "deaf.py").write_text(DEAF)
+    cluster, truth = a_name("deaf"), tmp_path / "truth"
+    command = f"echo $CRONSTREAM_RUN_ID $(date +%s.%N) >> {truth}"
+    crontab = f"""
+version: 1
+clusters: {{{cluster}: }}
+jobs:
+  - {{name: {cluster}-job, cluster: {cluster}, schedule: "@every 1s", command: '{command}'}}
+"""
+    ahead = {"CRONSTREAM_LOOK_AHEAD_S": "18", "CRONSTREAM_HEALTH_PATIENCE_S": "2"}
+    await start_worker("--cluster", cluster, crontab=crontab, variables=ahead)
+    deaf = await start_worker(app="deaf", variables=ahead)
+    spare = await _start(start_worker, variables=ahead, waits=False)
+    await spare.becomes(200, within_s=30)
+
+    (tmp_path / "deaf").touch()
+    until = time.time() + 18 + 3  # beyond what is published ahead by then
+    await deaf.said("ticks of shard 0 have not come back", within_s=40)
+    async with asyncio.timeout(30):
+        status = await deaf.child.wait()
+    await spare.worker.said("taken over")
+    while not (lines := _starts(truth)) or lines[-1][0] < until:
+        assert time.time() < until + 30, "no more runs are made"
+        await asyncio.sleep(0.5)
+
+    due = sorted({at for at, _ in lines})
+    assert status == 1
+    assert [b - a for a, b in itertools.pairwise(due)] == [1.0] * (len(due) - 1), "one is missing"
+    assert max(started - at for at, started in lines) < 3.0
+
+
+def _starts(truth: Path) -> list[tuple[float, float]]:
+    """Return the due time and the start of each run so far."""
+    pairs = [line.split() for line in truth.read_text().splitlines()] if truth.exists() else []
+    times = [(datetime.fromisoformat(run.rpartition("@")[2]), at) for run, at in pairs]
+    return sorted((due.timestamp(), float(at)) for due, at in times)

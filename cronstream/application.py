@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import secrets
+import signal
 import socket
 import warnings
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from cronstream.core import naming
 from cronstream.core.ledger.actions import Timing
 from cronstream.core.ledger.member import Member
 from cronstream.core.naming import Role
-from cronstream.errors import BrokerError, CronstreamError, TopologyError
+from cronstream.errors import BrokerError, TopologyError
 from cronstream.health import FaustGroup, HealthWatch, SchedulerSubject, WorkerSubject
 from cronstream.legacy import LegacyMover
 from cronstream.logs import OWN_END, logging_config
@@ -58,7 +59,8 @@ class Cronstream(faust.App):
     _scheduler: Scheduler | None = None
     _legacy: LegacyMover | None = None
     _following: asyncio.Task[None] | None = None
-    _ending: asyncio.Task[None] | None = None
+    #: Whether it has decided itself that this process ends; its status is 1 then.
+    has_failed = False
     _health: HealthWatch | None = None
 
     def take_role(self, role: Role) -> None:
@@ -149,11 +151,17 @@ class Cronstream(faust.App):
         return self.Table(name, key_type=str, partitions=partitions, help=text)
 
     def _fail(self, reason: str) -> None:
-        """End this process: it can no longer do what it is there for."""
+        """End this process in good order: it can no longer do what it is there for.
+
+        As whoever supervises it would. Faust's own way, `crash`, ends all parts at once: now and
+        then its consumer's thread before the consumer, which waits for that thread without end.
+        """
         logger.error("%s; this process ends", reason, extra={"action": OWN_END})
         if self._health is not None:
             self._health.stopping()
-        self._ending = self.loop.create_task(self.crash(CronstreamError(reason)))
+        if not self.has_failed:
+            self.has_failed = True
+            signal.raise_signal(signal.SIGTERM)
 
     # -- Faust's life, in its order -----------------------------------------------------------
 

@@ -9,7 +9,7 @@ before click parses counts: so this module is imported by the application.
 """
 
 import warnings
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -164,6 +164,15 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
         except SettingsError as error:
             raise click.ClickException(str(error)) from error
         return service
+
+    def run_using_worker(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run the app; the exit status is 1 if it has decided itself to end."""
+        try:
+            super().run_using_worker(*args, **kwargs)
+        except SystemExit:
+            if self.app.has_failed:
+                raise SystemExit(1) from None
+            raise
 
     def _banner_data(self, worker: Any) -> Any:
         first, *others = super()._banner_data(worker)

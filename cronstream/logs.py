@@ -21,7 +21,8 @@ _CHATTY = (
     # It counts the changes in a folder, whatever they are.
     "watchfiles",
 )
-#: aiokafka logs some hundred ERROR lines a second while a broker is away; we say it once.
+#: aiokafka logs some hundred ERROR lines a second while a broker is away; we say it once. What it
+#: did not expect itself, it tells with a traceback.
 _NOISY = ("aiokafka",)
 #: What a record says of itself when this process ends by its own decision.
 OWN_END = "own-end"
@@ -88,6 +89,14 @@ class OwnEndFilter(logging.Filter):
         return not (self._ends and record.name.startswith(_SERVICES))
 
 
+class NoiseFilter(logging.Filter):
+    """Leaves out what is told of brokers that are away, but not what nobody has expected."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is to be told."""
+        return bool(record.exc_info) or not record.name.startswith(_NOISY)
+
+
 def logging_config(
     settings: Settings, level: str | int = "INFO", logfile: str | None = None
 ) -> dict[str, Any]:
@@ -105,14 +114,14 @@ def logging_config(
     handler: dict[str, Any] = {"class": "logging.StreamHandler"}
     if logfile:
         handler = {"class": "logging.FileHandler", "filename": logfile}
-    handler["filters"] = ["own end"]
+    handler["filters"] = ["own end", "noise"]
     quiet = {name: {"level": "WARNING"} for name in _CHATTY}
-    silent = {name: {"level": "CRITICAL"} for name in _NOISY}
+    silent = {name: {"level": "ERROR"} for name in _NOISY}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": formatter}},
-        "filters": {"own end": {"()": OwnEndFilter}},
+        "filters": {"own end": {"()": OwnEndFilter}, "noise": {"()": NoiseFilter}},
         "handlers": {"lines": {**handler, "formatter": "line", "level": level}},
         "root": {"handlers": ["lines"], "level": "INFO"},
         "loggers": {**quiet, **silent, "cronstream": {"level": "DEBUG"}},

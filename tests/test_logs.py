@@ -65,6 +65,15 @@ def test_after_its_own_decision_to_end_a_process_tells_no_more_of_faust(lines: P
     ]
 
 
+def test_a_broker_that_is_away_is_no_news_but_what_nobody_expected_is(lines: Path) -> None:
+    fetcher = logging.getLogger("aiokafka.consumer.fetcher")
+    fetcher.error("Failed fetch messages from 3: NodeNotReadyError")
+    fetcher.error("Unexpected error in fetcher routine", exc_info=KeyError(3))
+    told = lines.read_text()
+    assert "Failed fetch" not in told
+    assert "ERROR: Unexpected error in fetcher routine\nKeyError: 3" in told
+
+
 def test_the_count_of_changed_files_is_no_news(lines: Path) -> None:
     logging.getLogger("watchfiles.main").info("1 change detected")
     assert lines.read_text() == ""

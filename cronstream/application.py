@@ -99,7 +99,9 @@ class Cronstream(faust.App):
 
     def _be_scheduler(self, config: Settings) -> None:
         publisher = Publisher(config)
-        cursors = self._table("cursors", config.shards, "How far each shard's runs are published.")
+        cursors = self._table(
+            naming.CURSORS, config.shards, "How far each shard's runs are published."
+        )
         jobs = self._table("jobs", config.shards, "The jobs in force, by name.")
         scheduler = Scheduler(config, publisher, Quarantine(publisher), cursors, jobs)
         self._scheduler, self._publisher, self._stopping = scheduler, publisher, asyncio.Event()

@@ -8,6 +8,8 @@ PREFIX = "cronstream"
 JOBS = f"{PREFIX}.jobs"
 TICKS = f"{PREFIX}.ticks"
 QUARANTINE = f"{PREFIX}.quarantine"
+#: The table that says how far each shard's runs are published.
+CURSORS = "cursors"
 
 #: What no cluster may be called, since the installation's own topics have these names.
 RESERVED = frozenset({"jobs", "ticks", "quarantine"})
@@ -83,6 +85,11 @@ def retry_log(cluster: str) -> str:
 def discarded(cluster: str) -> str:
     """Return the topic where runs that are out of attempts are kept for people."""
     return f"{PREFIX}.{cluster}.discarded"
+
+
+def changelog(group: str, table: str) -> str:
+    """Return the topic that Faust keeps a group's table on."""
+    return f"{group}-{table}-changelog"
 
 
 def cluster_problem(name: str) -> str | None:

@@ -5,7 +5,6 @@ import logging
 import math
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -14,9 +13,11 @@ from cronstream.core import naming
 from cronstream.core.cursor import Cursor
 from cronstream.core.due import Plan, Shard
 from cronstream.core.job_messages import decode_jobs
-from cronstream.core.records import Run, Skip, SkipReason, Withdrawal, format_time
+from cronstream.core.naming import Role
+from cronstream.core.records import Run, Skip, SkipReason, Withdrawal
 from cronstream.errors import BrokerError, CronstreamError, MessageError, ScheduleError
 from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
+from cronstream.scheduler.telling import second, tell
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack
 
@@ -30,8 +31,6 @@ GO_ON_S = 4.0
 PAUSE_S = 0.5
 #: Every so many messages, others get their turn.
 _TURN = 500
-#: So many skips of a plan are told one by one.
-_TOLD_SKIPS = 20
 
 
 @dataclass(slots=True)
@@ -159,6 +158,8 @@ class Firing:
 
     async def _read_on(self, number: int, held: _Held) -> None:
         """Learn what has come on the shard's ``jobs`` partition."""
+        if held.row is None and not held.taken_over:
+            await self._see_that_it_is_new(number)
         end = (await self._reader.ends(naming.JOBS, [number]))[number]
         if held.position < end:
             start = {number: held.position}
@@ -170,8 +171,22 @@ class Firing:
             held.position = end
         if not held.taken_over:
             held.taken_over = True
-            where = _second(held.cursor.at) if held.row else "new"
+            where = second(held.cursor.at) if held.row else "new"
             logger.info("shard %d: taken over, cursor %s, %d jobs", number, where, held.shard.jobs)
+
+    async def _see_that_it_is_new(self, number: int) -> None:
+        """A shard without a cursor begins now: what was due before would be lost, if it had one.
+
+        Raises:
+            CronstreamError: If the table's changelog has messages: the table was not recovered.
+        """
+        topic = naming.changelog(Role.of(None, retry=False).group, naming.CURSORS)
+        end = (await self._reader.ends(topic, [number]))[number]
+        if end:
+            raise CronstreamError(
+                f"the table has no cursor for it, though {topic}/{number} has had {end}: it was "
+                "not recovered"
+            )
 
     async def _plan(self, number: int, held: _Held) -> Plan:
         now = self._ports.clock.now()
@@ -184,7 +199,7 @@ class Firing:
             logger.info(
                 "shard %d: catching up from %s, %.0f s behind",
                 number,
-                _second(held.cursor.at),
+                second(held.cursor.at),
                 gap,
             )
         return plan
@@ -224,7 +239,7 @@ class Firing:
             self._fail(
                 number,
                 f"the broker has not acknowledged all of {total} messages within {LIMIT_S:g} s; "
-                f"the cursor stays at {_second(held.cursor.at)} until it has",
+                f"the cursor stays at {second(held.cursor.at)} until it has",
             )
             return False
         if number not in self.shards:
@@ -235,7 +250,7 @@ class Firing:
         held.shard.accept(out.plan)
         held.cursor = out.plan.cursor
         self._note_move(number)
-        _tell(number, out.plan)
+        tell(number, out.plan)
         return True
 
     def _note_move(self, number: int) -> None:
@@ -278,27 +293,3 @@ def _skip_of(run: Run) -> Skip:
         from_at=run.scheduled_at,
         to_at=run.scheduled_at,
     )
-
-
-def _second(moment: datetime) -> str:
-    return format_time(moment.replace(microsecond=0))
-
-
-def _tell(number: int, plan: Plan) -> None:
-    skips = [entry for _, entry in plan.messages if isinstance(entry, Skip)]
-    for skip in skips[:_TOLD_SKIPS]:
-        logger.info(
-            "%s: %d due times missed, %s to %s; not run (missed_grace)",
-            skip.job,
-            skip.count,
-            format_time(skip.from_at),
-            format_time(skip.to_at),
-        )
-    if len(skips) > _TOLD_SKIPS:
-        logger.info("shard %d: due times of %d jobs missed; not run", number, len(skips))
-    if logger.isEnabledFor(logging.DEBUG) and plan.messages:
-        _tell_runs(number, sum(isinstance(m, Run) for _, m in plan.messages), plan.cursor.at)
-
-
-def _tell_runs(number: int, runs: int, until: datetime) -> None:
-    logger.debug("shard %d: %d runs published up to %s", number, runs, _second(until))

@@ -74,7 +74,7 @@ def group_topics(group: str, tables: dict[str, int]) -> list[TopicSpec]:
     """
     compact = {"cleanup.policy": "compact", "max.message.bytes": str(MAX_ROW_BYTES)}
     changelogs = [
-        TopicSpec(f"{group}-{name}-changelog", partitions, -1, compact)
+        TopicSpec(naming.changelog(group, name), partitions, -1, compact)
         for name, partitions in tables.items()
     ]
     return [*changelogs, TopicSpec(f"{group}-__assignor-__leader", 1, -1)]

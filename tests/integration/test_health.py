@@ -94,28 +94,6 @@ async def test_each_role_is_healthy_within_seconds_of_its_start(start_worker: St
     assert all(answer["facts"]["in_group"] for answer in (scheduler, worker, retry, beside))
 
 
-async def test_a_worker_that_was_held_up_is_healthy_again_and_goes_on(
-    start_worker: StartWorker,
-) -> None:
-    cluster = a_name("held")
-    worker = await _start(
-        start_worker,
-        *("--cluster", cluster),
-        crontab=_crontab(cluster),
-        variables={"CRONSTREAM_HEALTH_PATIENCE_S": "10"},
-    )
-    await worker.becomes(200, within_s=30)
-
-    os.kill(worker.worker.pid, signal.SIGSTOP)
-    await asyncio.sleep(35)  # longer than the group, its patience, and the watchdog bear
-    os.kill(worker.worker.pid, signal.SIGCONT)
-
-    await worker.becomes(200, within_s=30)
-    await asyncio.sleep(3)
-    assert (await worker.ask())[0] == 200
-    assert not any("this process ends" in line for line in worker.worker.lines)
-
-
 async def test_a_worker_outlives_the_absence_of_its_broker_and_says_so(
     start_worker: StartWorker, tmp_path: Path
 ) -> None:
@@ -153,49 +131,6 @@ async def test_a_worker_outlives_the_absence_of_its_broker_and_says_so(
     assert "no broker has answered" in gone["reason"]
     assert (gone["ends_if_it_lasts"], still[0]) == (False, 503)
     assert not any("this process ends" in line for line in worker.worker.lines)
-
-
-#: cronstream, where a group's leader shares out all topics but logs, as if no broker knew them.
-FORGETFUL = """
-from cronstream import assignment
-from cronstream.application import app
-
-def leave_out(self, topic, known=assignment.KnownTopics.partitions_for_topic):
-    return None if topic == app.role.log else known(self, topic)
-
-assignment.KnownTopics.partitions_for_topic = leave_out
-"""
-
-
-async def test_a_worker_that_was_left_out_ends_and_a_spare_one_stands_by(
-    start_worker: StartWorker, tmp_path: Path
-) -> None:
-    (tmp_path / "forgetful.py").write_text(FORGETFUL)
-    names = a_name("forgotten"), a_name("crowded")
-    crontab = f"version: 1\nclusters: {{{names[0]}: , {names[1]}: }}\njobs: []\n"
-    settings = {"CRONSTREAM_PARTITIONS": "1", "CRONSTREAM_HEALTH_PATIENCE_S": "3"}
-    forgotten, first, second = await asyncio.gather(
-        _start(
-            start_worker,
-            *("--cluster", names[0]),
-            app="forgetful",
-            crontab=crontab,
-            variables=settings,
-        ),
-        _start(start_worker, "--cluster", names[1], variables=settings),
-        _start(start_worker, "--cluster", names[1], variables=settings),
-    )
-
-    await forgotten.worker.said("this process ends", within_s=60)
-    crowded = [await one.becomes(200, within_s=30) for one in (first, second)]
-    await asyncio.sleep(5)
-
-    [line] = [line for line in forgotten.worker.lines if "this process ends" in line]
-    assert "it owns no partition, and nobody has owned 1 of them for" in line
-    assert [(await one.ask())[0] for one in (first, second)] == [200, 200]
-    assert [answer["facts"]["unowned_s"] for answer in crowded] == [{}, {}]
-    owned = [line for one in (first, second) for line in one.worker.lines if "owns " in line]
-    assert any("owns 0 of 1" in line for line in owned)
 
 
 #: cronstream, which breaks some seconds after its first assignment, as `BREAKS` says.
@@ -276,6 +211,17 @@ async def _see_end(start: StartWorker, breaks: str, name: str, folder: Path) -> 
     assert not psutil.pid_exists(int((folder / f"{name}.pid").read_text()))
 
 
+#: cronstream, where a group's leader shares out all topics but logs, as if no broker knew them.
+FORGETFUL = """
+from cronstream import assignment
+from cronstream.application import app
+
+def leave_out(self, topic, known=assignment.KnownTopics.partitions_for_topic):
+    return None if topic == app.role.log else known(self, topic)
+
+assignment.KnownTopics.partitions_for_topic = leave_out
+"""
+
 #: cronstream, whose stream brings no more ticks once there is a file named ``deaf``.
 DEAF = """
 import asyncio, os
@@ -290,33 +236,97 @@ async def be_deaf():
             ticks = {tp for tp in app.consumer.assignment() if tp.topic == naming.TICKS}
             app.consumer._get_active_partitions().difference_update(ticks)
 """
+_AHEAD_S = 18
 
 
-async def test_a_scheduler_that_hears_its_ticks_no_more_makes_way_before_a_run_is_late(
+async def test_the_held_up_come_back_the_deaf_and_the_left_out_end_and_the_spare_stand_by(
     start_worker: StartWorker, tmp_path: Path
 ) -> None:
+    (tmp_path / "forgetful.py").write_text(FORGETFUL)
     (tmp_path / "deaf.py").write_text(DEAF)
-    cluster, truth = a_name("deaf"), tmp_path / "truth"
-    command = f"echo $CRONSTREAM_RUN_ID $(date +%s.%N) >> {truth}"
-    crontab = f"""
+    held, forgotten, crowded, deaf = map(a_name, ("held", "forgotten", "crowded", "deaf"))
+    note = f"echo $CRONSTREAM_RUN_ID $(date +%s.%N) >> {tmp_path / 'truth'}"
+    (tmp_path / "crontab.yaml").write_text(f"""
 version: 1
-clusters: {{{cluster}: }}
+clusters: {{{held}: , {deaf}: }}
 jobs:
-  - {{name: {cluster}-job, cluster: {cluster}, schedule: "@every 1s", command: '{command}'}}
-"""
-    ahead = {"CRONSTREAM_LOOK_AHEAD_S": "18", "CRONSTREAM_HEALTH_PATIENCE_S": "2"}
-    await start_worker("--cluster", cluster, crontab=crontab, variables=ahead)
-    deaf = await start_worker(app="deaf", variables=ahead)
-    spare = await _start(start_worker, variables=ahead, waits=False)
+  - {{name: {held}-job, cluster: {held}, schedule: "@every 2s", command: "true"}}
+  - {{name: {deaf}-job, cluster: {deaf}, schedule: "@every 1s", command: '{note}'}}
+""")
+    # No scheduler has this file, for the logs of its clusters have one partition each.
+    (tmp_path / "others.yaml").write_text(
+        f"version: 1\nclusters: {{{forgotten}: , {crowded}: }}\njobs: []\n"
+    )
+
+    async with asyncio.TaskGroup() as all_at_once:  # each waits more than it works
+        all_at_once.create_task(_a_worker_is_held_up(start_worker, held))
+        all_at_once.create_task(_a_worker_is_left_out(start_worker, forgotten, tmp_path))
+        all_at_once.create_task(_are_one_too_many(start_worker, crowded, tmp_path))
+        all_at_once.create_task(_a_scheduler_is_deaf(start_worker, deaf, tmp_path))
+
+
+async def _a_worker_is_held_up(start: StartWorker, cluster: str) -> None:
+    patience = {"CRONSTREAM_HEALTH_PATIENCE_S": "10"}
+    worker = await _start(start, "--cluster", cluster, variables=patience)
+    await worker.becomes(200, within_s=30)
+
+    os.kill(worker.worker.pid, signal.SIGSTOP)
+    await asyncio.sleep(35)  # longer than the group, its patience, and the watchdog bear
+    os.kill(worker.worker.pid, signal.SIGCONT)
+
+    await worker.becomes(200, within_s=30)
+    await asyncio.sleep(3)
+    assert (await worker.ask())[0] == 200
+    assert not any("this process ends" in line for line in worker.worker.lines)
+
+
+def _one_partition(folder: Path) -> dict[str, str]:
+    return {
+        "CRONSTREAM_CRONTAB": str(folder / "others.yaml"),
+        "CRONSTREAM_PARTITIONS": "1",
+        "CRONSTREAM_HEALTH_PATIENCE_S": "3",
+    }
+
+
+async def _a_worker_is_left_out(start: StartWorker, cluster: str, folder: Path) -> None:
+    settings = _one_partition(folder)
+    forgotten = await _start(start, "--cluster", cluster, app="forgetful", variables=settings)
+
+    await forgotten.worker.said("this process ends", within_s=60)
+
+    [line] = [line for line in forgotten.worker.lines if "this process ends" in line]
+    assert "it owns no partition, and nobody has owned 1 of them for" in line
+
+
+async def _are_one_too_many(start: StartWorker, cluster: str, folder: Path) -> None:
+    settings = _one_partition(folder)
+    both = await asyncio.gather(
+        *(_start(start, "--cluster", cluster, variables=settings) for _ in range(2))
+    )
+    crowded = [await one.becomes(200, within_s=30) for one in both]
+    await asyncio.sleep(25)  # longer than a process may be left out, and its patience
+
+    assert [(await one.ask())[0] for one in both] == [200, 200]
+    assert [answer["facts"]["unowned_s"] for answer in crowded] == [{}, {}]
+    owned = [line for one in both for line in one.worker.lines if "owns " in line]
+    assert any("owns 0 of 1" in line for line in owned)
+
+
+async def _a_scheduler_is_deaf(start: StartWorker, cluster: str, folder: Path) -> None:
+    """It makes way, and no run is late, for what it has published ahead lasts until then."""
+    ahead = {"CRONSTREAM_LOOK_AHEAD_S": f"{_AHEAD_S}", "CRONSTREAM_HEALTH_PATIENCE_S": "2"}
+    await start("--cluster", cluster, variables=ahead)
+    deaf = await start(app="deaf", variables=ahead)
+    spare = await _start(start, variables=ahead, waits=False)
     await spare.becomes(200, within_s=30)
 
-    (tmp_path / "deaf").touch()
-    until = time.time() + 18 + 3  # beyond what is published ahead by then
+    (folder / "deaf").touch()
+    until = time.time() + _AHEAD_S + 3
     await deaf.said("ticks of shard 0 have not come back", within_s=40)
     async with asyncio.timeout(30):
         status = await deaf.child.wait()
     await spare.worker.said("taken over")
-    while not (lines := _starts(truth)) or lines[-1][0] < until:
+    while not (lines := _starts(folder / "truth")) or lines[-1][0] < until:
         assert time.time() < until + 30, "no more runs are made"
         await asyncio.sleep(0.5)
 

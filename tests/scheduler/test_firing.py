@@ -224,6 +224,22 @@ async def test_a_shard_that_goes_to_another_is_forgotten(
     assert "shard 0: another scheduler has it now" in caplog.messages
 
 
+async def test_a_shard_whose_cursor_was_not_recovered_is_not_begun_anew(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job())
+    bench.broker.put("cronstream-scheduler-cursors-changelog", 0, b"{}")
+
+    await bench.tick()
+    await bench.tick()
+
+    assert bench.broker.on(LOG) == []
+    assert bench.cursors == {}
+    [line] = caplog.messages
+    assert "the table has no cursor for it" in line
+    assert "cronstream-scheduler-cursors-changelog/0 has had 1" in line
+
+
 async def test_a_damaged_cursor_is_told_and_begun_anew(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -31,6 +31,7 @@ from cronstream.logs import OWN_END, logging_config
 from cronstream.routing import JobRouter
 from cronstream.scheduler import Scheduler, seconds_to_middle
 from cronstream.settings import Settings, settings
+from cronstream.topology.connections import notice_who_is_gone
 from cronstream.topology.leaders import keep_leaders_known
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
@@ -294,6 +295,7 @@ def _make_folder(path: Any) -> None:
 
 
 keep_leaders_known()
+notice_who_is_gone()
 app = Cronstream(
     "cronstream",
     env_prefix="CRONSTREAM_FAUST_",

@@ -1,0 +1,53 @@
+"""Has aiokafka notice a broker that is gone without a word: its machine lost power, or a cable.
+
+Nobody closes a connection to it. aiokafka (0.14) waits on it for an answer as long as for any, for
+minutes; and it tries as long to connect anew, while its other connections, and the question who
+leads what, wait for their turn. TCP can tell within seconds.
+"""
+
+import socket
+from typing import Any
+
+from aiokafka.conn import AIOKafkaConnection
+
+#: A broker that is there has greeted by then.
+CONNECT_S = 5.0
+#: What was sent is acknowledged by the other machine's TCP by then, or nobody is there.
+GONE_S = 6
+#: On a connection where all is quiet: seconds until it is looked whether the other is still there,
+#: between two looks, and looks without an answer.
+_QUIET = {"TCP_KEEPIDLE": 3, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3}
+
+_CONNECTION: Any = AIOKafkaConnection  # there is no public way in
+_connect = _CONNECTION.connect
+
+
+async def _connect_soon(connection: Any) -> Any:
+    """Connect within seconds, and have TCP watch the connection.
+
+    Raises:
+        OSError: If nobody is there.
+        TimeoutError: If nobody has greeted in time.
+    """
+    patience = connection._request_timeout  # noqa: SLF001 - likewise
+    connection._request_timeout = min(patience, CONNECT_S)  # noqa: SLF001 - likewise
+    try:
+        streams = await _connect(connection)
+    finally:
+        connection._request_timeout = patience  # noqa: SLF001 - likewise
+    watch(connection._writer.get_extra_info("socket"))  # noqa: SLF001 - likewise
+    return streams
+
+
+def watch(connected: Any) -> None:
+    """Have TCP break a connection whose other end is silent, as far as this system can."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    options = {**_QUIET, "TCP_USER_TIMEOUT": GONE_S * 1000}
+    for name, value in options.items():
+        if hasattr(socket, name):
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def notice_who_is_gone() -> None:
+    """Mend all connections that this process makes from now on."""
+    _CONNECTION.connect = _connect_soon

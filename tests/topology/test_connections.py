@@ -1,0 +1,56 @@
+"""Connections to brokers that are gone, or never answer."""
+
+import asyncio
+import socket
+import time
+
+import pytest
+from aiokafka.conn import AIOKafkaConnection
+
+from cronstream.topology import connections
+from cronstream.topology.connections import GONE_S, notice_who_is_gone, watch
+
+
+async def test_a_broker_that_never_greets_is_given_up_within_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "CONNECT_S", 0.2)
+    notice_who_is_gone()
+    async with await asyncio.start_server(_listen, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        connection = AIOKafkaConnection("127.0.0.1", port, request_timeout_ms=300_000)
+
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            await connection.connect()
+        await asyncio.sleep(0.1)  # until both ends are closed
+
+    assert time.monotonic() - began < 30
+    assert connection._request_timeout == 300
+
+
+async def _listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Read until the other end has had enough, and say nothing."""
+    while await reader.read(1000):
+        pass
+    writer.close()
+    await writer.wait_closed()
+
+
+def test_a_silent_connection_is_broken_by_tcp_within_seconds() -> None:
+    with socket.socket() as connected:
+        watch(connected)
+
+        kept = connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        waits = [
+            connected.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (
+                socket.TCP_KEEPIDLE,
+                socket.TCP_KEEPINTVL,
+                socket.TCP_KEEPCNT,
+                socket.TCP_USER_TIMEOUT,
+            )
+        ]
+
+    assert kept
+    assert waits == [3, 1, 3, GONE_S * 1000]

@@ -32,11 +32,12 @@ async def _connect_soon(connection: Any) -> Any:
     patience = connection._request_timeout  # noqa: SLF001 - likewise
     connection._request_timeout = min(patience, CONNECT_S)  # noqa: SLF001 - likewise
     try:
-        streams = await _connect(connection)
+        reader, writer = await _connect(connection)
     finally:
         connection._request_timeout = patience  # noqa: SLF001 - likewise
-    watch(connection._writer.get_extra_info("socket"))  # noqa: SLF001 - likewise
-    return streams
+    # Not the connection's own: that is gone by now if the broker has hung up meanwhile.
+    watch(writer.get_extra_info("socket"))
+    return reader, writer
 
 
 def watch(connected: Any) -> None:

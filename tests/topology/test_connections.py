@@ -3,6 +3,8 @@
 import asyncio
 import socket
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiokafka.conn import AIOKafkaConnection
@@ -27,6 +29,24 @@ async def test_a_broker_that_never_greets_is_given_up_within_seconds(
 
     assert time.monotonic() - began < 30
     assert connection._request_timeout == 300
+
+
+async def test_a_broker_that_hangs_up_at_once_is_no_surprise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as connected:
+        writer = SimpleNamespace(get_extra_info={"socket": connected}.get)
+        connection = SimpleNamespace(_request_timeout=40, _writer=writer)
+
+        async def connect_and_lose(connection: Any) -> Any:
+            connection._writer = None
+            return "reader", writer
+
+        monkeypatch.setattr(connections, "_connect", connect_and_lose)
+        found = await connections._connect_soon(connection)
+
+        assert found == ("reader", writer)
+        assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 async def _listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

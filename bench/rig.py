@@ -91,7 +91,7 @@ class Rig:
     @property
     def settings(self) -> Settings:
         more = {name.removeprefix("CRONSTREAM_").lower(): v for name, v in self.variables.items()}
-        return Settings(broker=self.broker.url, data_dir=self.folder / "data", **more)
+        return Settings(broker=self.broker.url, given_data_dir=self.folder / "data", **more)
 
     def write(self, jobs: list[dict[str, object]], *clusters: str) -> None:
         """Put a crontab in force; JSON is YAML too."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cronstream.errors import SettingsError
@@ -20,27 +21,51 @@ from cronstream.errors import SettingsError
 _BROKER = re.compile(r"(kafka://|aiokafka://)?([\w.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})/?")
 
 
+#: Seconds between two heartbeats of a worker (`core.ledger.actions.Timing`): a fence that is no
+#: longer would let nothing start.
+_BEAT_S = 1.0
+
+
 def _user_data_folder() -> Path:
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "cronstream"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "cronstream"
+        return _home() / "Library" / "Application Support" / "cronstream"
+    return Path(os.environ.get("XDG_DATA_HOME") or _home() / ".local" / "share") / "cronstream"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:  # no HOME, and a user id that nobody has told this system of
+        raise SettingsError(
+            "there is no folder to keep data in, since this user has no home: name one with "
+            "--data-dir or CRONSTREAM_DATA_DIR"
+        ) from error
+
+
+#: What must be less than what, and what would happen else.
+_IN_ORDER = (
+    ("fence_s", "lease_s", "a worker could start what was given to another one"),
+    ("lease_s", "look_ahead_s", "what a killed worker had would be made late"),
+)
 
 
 class Settings(BaseSettings):
     """Everything that can be set; one value each for the whole installation, or for a process.
 
-    The inequality that keeps a broker's failover from costing anything is
-    ``broker failover < fence_s < lease_s`` (design, rule 8).
+    What keeps a broker's failover from costing anything, and the loss of a worker from making
+    the next runs late, is ``broker failover < fence_s < lease_s < look_ahead_s`` (design, rule 8).
     """
 
-    model_config = SettingsConfigDict(env_prefix="CRONSTREAM_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="CRONSTREAM_", extra="ignore", populate_by_name=True
+    )
 
     #: Where Kafka is; several brokers are separated by semicolons.
     broker: str = "kafka://127.0.0.1:9092"
     #: The crontab that a scheduler reads, and from which workers learn the clusters' names.
     crontab: Path = Path("crontab.yaml")
-    #: Where processes of this user keep what they need between starts.
-    data_dir: Path = Field(default_factory=_user_data_folder)
+    #: Where processes keep what they need between starts, if it was said; see `data_dir`.
+    given_data_dir: Path | None = Field(default=None, validation_alias="CRONSTREAM_DATA_DIR")
 
     #: Where Kafka's jars are kept once they are downloaded; ``jars`` in the data folder if not set.
     jar_cache: Path | None = None
@@ -65,10 +90,10 @@ class Settings(BaseSettings):
     slots: Annotated[int, Field(ge=1, le=10_000)] = 64
     #: Processes of a worker that start commands, side by side; 0: one for each core, 4 at most.
     executors: Annotated[int, Field(ge=0, le=64)] = 0
-    #: Seconds without a heartbeat after which a worker is lost.
-    lease_s: Annotated[float, Field(ge=1, le=600)] = 6.0
+    #: Seconds without a heartbeat after which a worker is lost; less than the look-ahead.
+    lease_s: Annotated[float, Field(gt=_BEAT_S)] = 6.0
     #: Seconds that a read-back heartbeat lets a worker start attempts; less than the lease.
-    fence_s: Annotated[float, Field(ge=0.5, le=600)] = 4.5
+    fence_s: Annotated[float, Field(gt=_BEAT_S)] = 4.5
     #: Seconds that running commands have to end when their worker is told to stop.
     drain_s: Annotated[float, Field(ge=0, le=86_400)] = 20.0
     #: Bytes of a command's output that are kept from its beginning, and as many from its end.
@@ -102,17 +127,32 @@ class Settings(BaseSettings):
         return ";".join(parts)
 
     @model_validator(mode="after")
-    def _check_spans(self) -> Self:
-        if self.fence_s >= self.lease_s:
-            raise ValueError(
-                f"CRONSTREAM_FENCE_S ({self.fence_s:g}) must be shorter than CRONSTREAM_LEASE_S "
-                f"({self.lease_s:g})"
-            )
+    def _check_together(self) -> Self:
+        """Refuse what does not fit: `The times that must fit` in docs/guarantees.md, and copies."""
+        faults = [
+            f"CRONSTREAM_{shorter.upper()} ({less:g}) must be less than "
+            f"CRONSTREAM_{longer.upper()} ({more:g}): {why}"
+            for shorter, longer, why in _IN_ORDER
+            if (less := getattr(self, shorter)) >= (more := getattr(self, longer))
+        ]
         if self.min_insync_replicas > self.replication_factor:
-            raise ValueError(
-                "CRONSTREAM_MIN_INSYNC_REPLICAS must not be more than CRONSTREAM_REPLICATION_FACTOR"
+            faults.append(
+                f"CRONSTREAM_MIN_INSYNC_REPLICAS ({self.min_insync_replicas}) must not be more "
+                f"than CRONSTREAM_REPLICATION_FACTOR ({self.replication_factor}): "
+                "nothing could ever be written"
             )
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
+
+    @property
+    def data_dir(self) -> Path:
+        """Where processes of this user keep what they need between starts.
+
+        Raises:
+            SettingsError: If it was not said, and the user has no home.
+        """
+        return self.given_data_dir or _user_data_folder()
 
     @property
     def executor_processes(self) -> int:
@@ -140,9 +180,13 @@ def settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = (
-            f"CRONSTREAM_{'_'.join(map(str, e['loc'])).upper()}: "
-            f"{e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors()
-        )
-        raise SettingsError("; ".join(faults)) from error
+        raise SettingsError("; ".join(map(_sentence, error.errors()))) from error
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    """Return what is wrong with one value, behind the variable's name if it is about one."""
+    sentence = fault["msg"].removeprefix("Value error, ")
+    if not fault["loc"]:
+        return sentence
+    name = str(fault["loc"][0])
+    return f"{name if name.isupper() else f'CRONSTREAM_{name.upper()}'}: {sentence}"

@@ -15,10 +15,39 @@ def _read_anew() -> None:
     settings.cache_clear()
 
 
+def _variable(name: str) -> str:
+    return str(Settings.model_fields[name].validation_alias or f"CRONSTREAM_{name.upper()}")
+
+
+def _rows() -> dict[str, list[str]]:
+    """Return the cells of each row of the docs' tables, by the variables in its first."""
+    lines = [line for line in DOCS.read_text().splitlines() if line.startswith("| `")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {name.strip("` "): row for row in rows for name in row[0].split(",")}
+
+
+def _range(name: str) -> str:
+    """Return a setting's range as the docs are to say it."""
+    bounds = {
+        kind: f"{getattr(rule, kind):g}"
+        for rule in Settings.model_fields[name].metadata
+        for kind in ("ge", "gt", "le")
+        if hasattr(rule, kind)
+    }
+    if "gt" in bounds:
+        return f"more than {bounds['gt']}"
+    return f"{bounds['ge']} to {bounds['le']}" if bounds else ""
+
+
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_every_setting_is_in_the_docs(name: str) -> None:
-    variable = Settings.model_fields[name].validation_alias or f"CRONSTREAM_{name.upper()}"
-    assert f"`{variable}`" in DOCS.read_text()
+def test_every_setting_is_in_the_docs_with_its_range_and_its_default(name: str) -> None:
+    _, default, allowed, _ = _rows()[_variable(name)]
+    value = Settings.model_fields[name].get_default()
+
+    assert allowed == _range(name)
+    if value is not None:
+        shown = f"{value:g}" if isinstance(value, float) else str(value)
+        assert default == (f"`{shown}`" if shown else "none")
 
 
 def test_several_brokers_are_separated_by_semicolons() -> None:
@@ -48,10 +77,44 @@ def test_a_value_that_cannot_be_used_is_named_with_its_variable(
         settings()
 
 
-def test_a_fence_that_is_not_shorter_than_the_lease_is_refused(
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"FENCE_S": "6"}, r"^CRONSTREAM_FENCE_S \(6\) must be less than CRONSTREAM_LEASE_S \(6\)"),
+        (
+            {"LEASE_S": "100"},
+            r"^CRONSTREAM_LEASE_S \(100\) must be .*LOOK_AHEAD_S \(30\)",
+        ),
+        (
+            {"LOOK_AHEAD_S": "5"},
+            r"^CRONSTREAM_LEASE_S \(6\) must be .*LOOK_AHEAD_S \(5\)",
+        ),
+        ({"FENCE_S": "1"}, r"^CRONSTREAM_FENCE_S: "),
+        ({"LEASE_S": "nan"}, r"^CRONSTREAM_LEASE_S: "),
+        ({"MIN_INSYNC_REPLICAS": "2"}, r"^CRONSTREAM_MIN_INSYNC_REPLICAS \(2\) must not be more"),
+        ({"LEASE_S": "40", "FENCE_S": "50"}, r"^CRONSTREAM_FENCE_S .*; CRONSTREAM_LEASE_S "),
+    ],
+)
+def test_times_and_copies_that_do_not_fit_are_refused_with_a_sentence_each(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, str], told: str
+) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(f"CRONSTREAM_{name}", value)
+
+    with pytest.raises(SettingsError, match=told):
+        settings()
+
+
+def test_a_user_without_a_home_is_told_to_name_a_folder_where_one_is_needed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("CRONSTREAM_FENCE_S", "6")
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
 
-    with pytest.raises(SettingsError, match="shorter than"):
-        settings()
+    monkeypatch.delenv("CRONSTREAM_DATA_DIR", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+
+    assert settings().slots
+    with pytest.raises(SettingsError, match="has no home: name one with --data-dir"):
+        _ = settings().data_dir

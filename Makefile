@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help up test unit integration lint format smoke simulate bench chaos clean
+.PHONY: help up test unit integration lint format smoke simulate bench chaos wheel clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -51,8 +51,12 @@ format: $(STAMP) ## Put the code into its form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-smoke: $(STAMP) ## Run `cronstream up` as a new user would, and look at what it prints
-	$(BIN)/python -m tests.smoke
+wheel: $(STAMP) ## Build the wheel, into dist/
+	@rm -rf dist
+	@$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+smoke: wheel ## Install the wheel elsewhere, and try it there as a new user would
+	$(BIN)/python -m tests.smoke dist/*.whl
 
 simulate: $(STAMP) ## Search 10,000 seeds of the protocol's simulation for a broken promise
 	$(BIN)/python -m tests.simulation --seeds 10000 --jobs 2

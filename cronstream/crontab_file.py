@@ -173,7 +173,8 @@ def _look(path: Path) -> _Content:
             # One byte more than may be shows that there is more.
             return _Content(file.read(MAX_BYTES + 1))
     except FileNotFoundError:
-        return _Content(problem="there is no such file; create it, or name another (--crontab)")
+        hint = "create it (cronstream init), or name another (--crontab)"
+        return _Content(problem=f"there is no such file; {hint}")
     except PermissionError:
         return _Content(problem="may not be read by this user; change its permissions")
     except (OSError, ValueError) as error:

@@ -1,35 +1,58 @@
-"""The main job as a new user would try it: ``python -m tests.smoke``.
+"""The main job as a new user would try it: ``python -m tests.smoke WHEEL``.
 
-Starts ``cronstream up`` with the shipped crontab in an empty data folder, waits until jobs have
-run in both clusters and one has failed, been tried again and been discarded, edits the file, sees
-the change, presses Ctrl-C, and starts once more on the same data. Says how long each took.
+Installs the wheel into an environment of its own, outside of the source, and there has an example
+crontab written (``cronstream init``); starts ``cronstream up`` in an empty data folder, waits until
+jobs have run in both clusters and one has failed, been tried again and been discarded, edits the
+file, sees the change, presses Ctrl-C, and starts once more on the same data. Says how long each
+took.
 """
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
+import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
 LIMIT_S = 120.0
+CRONTAB = "crontab.yaml"
+
+
+def install(wheel: Path, folder: Path) -> Path:
+    """Install a wheel into a new environment and return its ``cronstream``.
+
+    What it depends on is taken from the environment that this runs in, by a path file: that was
+    downloaded once, and a path file does not lead to this one's own cronstream.
+    """
+    venv.create(folder, with_pip=False, symlinks=True)
+    pip = (sys.executable, "-m", "pip", "--quiet", "--python", str(folder / "bin" / "python"))
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", str(wheel)], check=True)
+    [site] = folder.glob("lib/python*/site-packages")
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    where = (str(folder / "bin" / "python"), "-c", "import cronstream; print(cronstream.__file__)")
+    answer = subprocess.run(where, cwd=folder, check=True, capture_output=True, text=True)
+    if not answer.stdout.startswith(str(site)):
+        sys.exit(f"smoke: the wheel is not what runs, but {answer.stdout}")
+    return folder / "bin" / "cronstream"
 
 
 class Up:
     """A ``cronstream up`` that is running, and what it has printed."""
 
-    def __init__(self, crontab: Path, data: Path) -> None:
+    def __init__(self, program: Path, folder: Path) -> None:
         self.lines: list[str] = []
         self.began = time.monotonic()
+        data = folder.parent / "data"
         self.process = subprocess.Popen(
-            [str(Path(sys.executable).parent / "cronstream"), "up", "--crontab", str(crontab)],
+            [str(program), "up"],
+            cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -65,9 +88,9 @@ class Up:
 
 
 @contextmanager
-def up(crontab: Path, data: Path) -> Iterator[Up]:
+def up(program: Path, folder: Path) -> Iterator[Up]:
     """Start it, and leave nothing of it behind."""
-    running = Up(crontab, data)
+    running = Up(program, folder)
     try:
         yield running
     finally:
@@ -77,14 +100,18 @@ def up(crontab: Path, data: Path) -> Iterator[Up]:
 
 def main() -> None:
     """Try it all; exit with status 1 at the first thing that is not as it should be."""
-    with tempfile.TemporaryDirectory(prefix="cronstream-smoke-") as folder:
-        crontab, data = Path(folder, "crontab.yaml"), Path(folder, "data")
-        shutil.copy(ROOT / "crontab.yaml", crontab)
-        passed = first_start(crontab, data) + second_start(crontab, data)
-    print(f"{passed} passed, 0 failed")
+    [wheel] = map(Path, sys.argv[1:])
+    with tempfile.TemporaryDirectory(prefix="cronstream-", ignore_cleanup_errors=True) as name:
+        began, place = time.monotonic(), Path(name)
+        program, folder = install(wheel, place / "venv"), place / "mine"
+        subprocess.run([program, "init", str(folder)], check=True)
+        subprocess.run([program, "check"], cwd=folder, check=True)
+        print(f"{time.monotonic() - began:6.1f} s  the wheel is installed, and has a crontab")
+        passed = first_start(program, folder) + second_start(program, folder)
+    print(f"{passed + 1} passed, 0 failed")
 
 
-def first_start(crontab: Path, data: Path) -> int:
+def first_start(program: Path, folder: Path) -> int:
     """See jobs run, fail, retry, be discarded; edit the file; end it."""
     checks = {
         "a run succeeded in cluster-a": r"^cluster-a\b.* succeeded",
@@ -93,11 +120,11 @@ def first_start(crontab: Path, data: Path) -> int:
         "a retry worker made a later attempt": r"^\S+ retry\b.* attempt 2 started",
         "a run was discarded": r"discarded \(",
     }
-    with up(crontab, data) as running:
+    with up(program, folder) as running:
         for what, pattern in checks.items():
             print(f"{running.wait_for(pattern):6.1f} s  {what}")
         began = time.monotonic()
-        with crontab.open("a") as file:
+        with (folder / CRONTAB).open("a") as file:
             file.write(NEW_JOB)
         running.wait_for(r"smoke-test added")
         print(f"{time.monotonic() - began:6.1f} s  from the edit to its being in force")
@@ -106,9 +133,9 @@ def first_start(crontab: Path, data: Path) -> int:
     return len(checks) + 3
 
 
-def second_start(crontab: Path, data: Path) -> int:
+def second_start(program: Path, folder: Path) -> int:
     """Start again on the same data; it takes less than 15 seconds to the first run."""
-    with up(crontab, data) as running:
+    with up(program, folder) as running:
         took = running.wait_for(r" succeeded")
         print(f"{took:6.1f} s  from the second start to a run")
         running.interrupt()

@@ -127,7 +127,7 @@ def test_a_bad_file_is_an_error_with_its_name_and_place(
 
 
 def test_a_file_that_is_not_there_is_an_error_with_a_remedy(tmp_path: Path) -> None:
-    with pytest.raises(CrontabError, match="there is no such file; create it, or name another"):
+    with pytest.raises(CrontabError, match=r"there is no such file; create it \(cronstream init\)"):
         read_crontab(tmp_path / "nowhere" / "crontab.yaml")
 
 

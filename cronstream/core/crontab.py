@@ -256,6 +256,9 @@ def _job(settings: dict[str, Any]) -> Job:
     """Return the job as it is published, from checked settings under the file's names."""
     renamed = {"timeout": "timeout_s", "grace": "grace_s", "missed_grace": "missed_grace_s"}
     fields = {renamed.get(name, name): value for name, value in settings.items()}
+    if "timezone" in fields:
+        # To its command it is the time of the place that its schedule is in, unless it says else.
+        fields["env"] = {"TZ": fields["timezone"]} | (fields.get("env") or {})
     for name in ("backoff", "retry_on"):
         if name in fields:
             fields[name] = fields[name].record()

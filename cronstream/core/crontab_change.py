@@ -87,6 +87,9 @@ def describe(change: Change) -> list[str]:
 
 
 def _differences(before: Job, after: Job) -> list[str]:
+    if before.timezone != after.timezone:
+        # Its command is told of it by TZ, which needs no word of its own.
+        before, after = _without_zone(before), _without_zone(after)
     pairs = zip(_FIELDS.items(), _definition(before), _definition(after), strict=True)
     return [
         _env_difference(old or {}, new or {})
@@ -95,6 +98,11 @@ def _differences(before: Job, after: Job) -> list[str]:
         for (field, name), old, new in pairs
         if old != new
     ]
+
+
+def _without_zone(job: Job) -> Job:
+    env = {name: text for name, text in (job.env or {}).items() if name != "TZ"}
+    return job.derive(env=env or None)
 
 
 def _env_difference(old: dict[str, str], new: dict[str, str]) -> str:

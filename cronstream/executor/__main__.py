@@ -8,6 +8,7 @@ import signal
 import socket
 
 from cronstream.executor import tree
+from cronstream.executor.environment import for_commands
 from cronstream.executor.link import Link
 from cronstream.executor.loop import Executor
 from cronstream.executor.slots import Slots
@@ -34,7 +35,7 @@ def main() -> None:
         os.set_inheritable(descriptor, False)
     tree.become_subreaper()
     # The executor is what hands its environment on, so here it may be read (see settings.py).
-    environment = os.environ | {EXECUTOR_MARK: options.id}
+    environment = for_commands(os.environ) | {EXECUTOR_MARK: options.id}
     executor = Executor(
         Link(socket.socket(fileno=options.socket)),
         Spawner(environment),

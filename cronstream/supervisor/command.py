@@ -54,11 +54,10 @@ def worker_command(installation: Installation, role: Role, web_port: int) -> Com
         # Roles are given by options; what a shell has set must not make a worker of the scheduler.
         "CRONSTREAM_CLUSTER": "",
         "CRONSTREAM_RETRY": "",
-        # Lines are to come when they are written, also those of a part that dies.
-        "PYTHONUNBUFFERED": "1",
     }
     if installation.slots is not None:
         variables["CRONSTREAM_SLOTS"] = str(installation.slots)
-    # Quiet only about its banner, which has 18 lines for each part.
-    faust = (sys.executable, "-m", "faust", "--quiet", "-A", "cronstream")
+    # Unbuffered (-u): lines are to come when they are written, also those of a part that dies. A
+    # variable would go on to the commands. Quiet only about its banner, 18 lines for each part.
+    faust = (sys.executable, "-u", "-m", "faust", "--quiet", "-A", "cronstream")
     return Command((*faust, "worker", *options), variables)

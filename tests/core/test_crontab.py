@@ -89,7 +89,7 @@ jobs:
         overlap=Overlap.QUEUE,
         max_queue=7,
         fence=True,
-        env={"KEY": "value", "EMPTY": ""},
+        env={"TZ": "Europe/Berlin", "KEY": "value", "EMPTY": ""},
         cwd="/srv",
         delivery=Delivery.AT_MOST_ONCE,
         missed_grace_s=86_400.0,
@@ -113,6 +113,24 @@ jobs:
     assert first.backoff == Backoff(first_s=1.0)
     assert (second.cluster, second.timezone, second.max_attempts) == ("cluster-a", "UTC", 1)
     assert second.backoff == Backoff(factor=3.0), "a job's value takes the default's place whole"
+
+
+@pytest.mark.parametrize(
+    ("defaults", "job", "zone"),
+    [
+        ("{timezone: Asia/Tokyo}", "", "Asia/Tokyo"),
+        ("{timezone: Asia/Tokyo}", "timezone: Europe/Berlin", "Europe/Berlin"),
+        ("{timezone: Asia/Tokyo}", "timezone: UTC", "UTC"),
+        ("{env: {TZ: Asia/Tokyo}}", "timezone: UTC", "Asia/Tokyo"),
+        ("{timezone: Asia/Tokyo}", "env: {TZ: Europe/Rome}", "Europe/Rome"),
+        ("{}", "env: {A: b}", None),
+        ("{}", "", None),
+    ],
+)
+def test_a_command_is_in_the_zone_of_its_job_if_that_has_one_and_says_no_other(
+    defaults: str, job: str, zone: str | None
+) -> None:
+    assert (the_job(a_crontab(job, defaults=defaults)).env or {}).get("TZ") == zone
 
 
 def test_a_job_can_do_without_a_limit_that_is_the_default() -> None:

@@ -93,6 +93,17 @@ def test_the_values_of_variables_are_not_told() -> None:
     assert describe(change) == ["job backup: env changed (GONE, TOKEN)"]
 
 
+def test_a_zone_is_told_once_though_the_command_is_told_of_it_too() -> None:
+    tokyo, berlin = (
+        a_job(timezone=zone, env={"TZ": zone}) for zone in ("Asia/Tokyo", "Europe/Berlin")
+    )
+    told = "job backup: timezone 'Asia/Tokyo' → 'Europe/Berlin'"
+    assert describe(compare([tokyo], [berlin])) == [told]
+    before, after = tokyo.derive(env={"A": "b"}), berlin.derive(env={"A": "c"})
+    assert describe(compare([before], [after])) == [f"{told}, env changed (A)"]
+    assert describe(compare([tokyo.derive(env=None)], [tokyo])) == ["job backup: env changed (TZ)"]
+
+
 def test_added_and_removed_jobs_have_a_line_each() -> None:
     assert describe(compare([a_job("a")], [a_job("b")])) == [
         "job b added (cluster-a, @hourly)",

@@ -47,6 +47,25 @@ async def test_a_command_gets_its_variables_its_mark_and_its_directory(
     assert (await witness.run(a_hold("pwd"))).head == f"{Path.cwd()}\n"
 
 
+async def test_a_command_gets_what_its_worker_was_given_but_what_sets_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = ("CRONSTREAM_BROKER", "CRONSTREAM_CLUSTER", "F_DATADIR", "FAUST_DEBUG", "F_WORKDIR")
+    for name in (*settings, "FROM_OUTSIDE", "CRONTAB"):
+        monkeypatch.setenv(name, "x")
+    witness = Witness()
+    await witness.launch(output_bytes=100_000)
+    witness.lease()
+    try:
+        hold = a_hold("env | cut -d= -f1", env={"CRONSTREAM_RUN_ID": "backup@1"})
+        variables = set((await witness.run(hold)).head.splitlines())
+    finally:
+        await witness.handle.close()
+    assert {"PATH", "FROM_OUTSIDE", "CRONTAB"} <= variables
+    ours = {name for name in variables if name.startswith(("CRONSTREAM_", "F_", "FAUST_"))}
+    assert ours == {"CRONSTREAM_RUN_ID", "CRONSTREAM_EXECUTION", "CRONSTREAM_EXECUTOR"}
+
+
 async def test_a_command_without_a_shell_is_told_its_directory(
     witness: Witness, tmp_path: Path
 ) -> None:

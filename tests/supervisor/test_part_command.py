@@ -18,7 +18,7 @@ HERE = Installation("kafka://127.0.0.1:9092", Path("/etc/crontab.yaml"), Path("/
 )
 def test_a_part_is_started_as_a_person_would_start_it(role: Role, options: tuple[str, ...]) -> None:
     argv = worker_command(HERE, role, 6066).argv
-    assert argv[1:] == ("-m", "faust", "--quiet", "-A", "cronstream", "worker", *options)
+    assert argv[1:] == ("-u", "-m", "faust", "--quiet", "-A", "cronstream", "worker", *options)
 
 
 def test_a_part_is_told_where_everything_is() -> None:
@@ -28,6 +28,11 @@ def test_a_part_is_told_where_everything_is() -> None:
     assert variables["CRONSTREAM_DATA_DIR"] == "/data"
     assert variables["CRONSTREAM_WEB_PORT"] == "7000"
     assert "CRONSTREAM_SLOTS" not in variables
+
+
+def test_a_part_is_given_nothing_that_its_commands_would_have_besides_settings() -> None:
+    variables = worker_command(HERE, Role.of("a", retry=False), 7000).variables
+    assert all(name.startswith("CRONSTREAM_") for name in variables)
 
 
 def test_slots_are_handed_on_when_they_were_asked_for() -> None:

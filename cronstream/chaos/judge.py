@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -26,6 +26,7 @@ class Wrong(StrEnum):
     DOUBLED_ONCE = "doubled, at_most_once"
     EARLY = "early"
     UNCLAIMED = "started without a claim"
+    ORPHAN = "outlived its worker"
     AT_ONCE = "at once, though they may not overlap"
 
 
@@ -49,6 +50,7 @@ class Evidence:
         executions: What the commands say.
         incidents: What was done.
         processes: The life of a part that bears each worker's name in the ledger.
+        ends: When a life of a part was over.
     """
 
     jobs: Sequence[ChaosJob]
@@ -58,6 +60,7 @@ class Evidence:
     executions: Sequence[Execution]
     incidents: Sequence[Incident]
     processes: Mapping[str, str]
+    ends: Mapping[str, datetime] = field(default_factory=dict)
 
     @cached_property
     def due(self) -> dict[str, tuple[ChaosJob, datetime]]:

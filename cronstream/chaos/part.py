@@ -23,6 +23,8 @@ _GIVEN_UP = re.compile(r"shard \d+: another scheduler has it")
 #: How long a process that ended by itself stays away.
 _RESTART_S = 1.0
 _LOOK_AGAIN_S = 0.1
+#: A worker tells its executors something each second: its leases.
+_ORDERS_WITHIN_S = 1.5
 
 #: Starts a life of the part with this name; its lines are handed to the last argument.
 Launch: TypeAlias = Callable[["Part", str, Callable[[str], None]], Awaitable[ProcessChild]]
@@ -137,10 +139,21 @@ class Part:
     def kill_executor(self) -> None:
         """Kill its executor; a worker without one ends by itself."""
         self._expect_the_end()
-        for child in self._children(recursive=False):
-            if "cronstream.executor" in _command_line(child):
-                with suppress(psutil.NoSuchProcess):
-                    child.kill()
+        for executor in self._executors():
+            with suppress(psutil.NoSuchProcess):
+                executor.kill()
+
+    async def kill_amid_orders(self) -> None:
+        """Kill its process alone, with orders on their way that its executors have not read."""
+        executors = self._executors()
+        for executor in executors:
+            with suppress(psutil.NoSuchProcess):
+                executor.suspend()
+        await asyncio.sleep(_ORDERS_WITHIN_S)
+        self.kill()
+        for executor in executors:
+            with suppress(psutil.NoSuchProcess):
+                executor.resume()
 
     def terminate(self) -> None:
         """Tell it to stop in good order."""
@@ -187,6 +200,10 @@ class Part:
         if self.pid is not None:
             with suppress(psutil.NoSuchProcess):
                 limit_files(self.pid, size)
+
+    def _executors(self) -> list[psutil.Process]:
+        children = self._children(recursive=False)
+        return [child for child in children if "cronstream.executor" in _command_line(child)]
 
     def _children(self, *, recursive: bool = True) -> list[psutil.Process]:
         with suppress(psutil.NoSuchProcess):

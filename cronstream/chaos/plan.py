@@ -49,6 +49,8 @@ class Reach(StrEnum):
     #: As if its machine had gone, or stood still.
     TREE = "all of it"
     EXECUTOR = "its executor"
+    #: Alone, with orders that its executors have not read.
+    ORDERS = "the process alone, in the midst of orders"
 
 
 _LABELS = {
@@ -122,6 +124,7 @@ CARDS: tuple[Card, ...] = (
     Card(_K, _W, Instant.FINISHED),
     Card(_K, _W, Instant.HERD),
     Card(_K, _W, Instant.STARTED, Reach.EXECUTOR),
+    Card(_K, _W, Instant.STARTED, Reach.ORDERS),
     Card(_K, _R, Instant.STARTED),
     Card(_K, _R, Instant.FINISHED),
     Card(_P, _S, lasts_s=7.0),

@@ -19,6 +19,7 @@ from cronstream.chaos.judge import (
     takeovers,
 )
 from cronstream.chaos.lines import overlaps
+from cronstream.chaos.orphans import orphans
 from cronstream.chaos.poison import Place
 
 #: A first start this many seconds after its due time is late in the table of figures.
@@ -99,7 +100,7 @@ class Circumstances:
 
 def make_report(evidence: Evidence, given: Circumstances) -> Report:
     """Judge the evidence, and say which targets were missed."""
-    found = [*findings(evidence), *overlaps(evidence)]
+    found = [*findings(evidence), *overlaps(evidence), *orphans(evidence)]
     late, again = delays(evidence), takeovers(evidence)
     due = [run for run, (job, _) in evidence.due.items() if not job.is_stray]
     rows = _rows(evidence.incidents, late, again)

@@ -218,6 +218,7 @@ class Session:
             executions(lines, self._booted_at),
             striker.incidents,
             {life.worker: life.process for life in self._fleet.lives() if life.worker},
+            {life.process: life.ended_at for life in self._fleet.lives() if life.ended_at},
         )
 
     def _unexpected_ends(self) -> Iterable[str]:

@@ -158,7 +158,7 @@ class Striker:
         elif card.kind is FaultKind.EDIT:
             self._say(f"{fault.number}: {self._fleet.files.edit(part.name)}")
         else:
-            _kill(part, card)
+            await _kill(part, card)
             await asyncio.sleep(card.lasts_s)
         self._note(fault, process, began_at, is_met=is_met)
 
@@ -221,7 +221,7 @@ async def _fill_disk_of(broker: EmbeddedBroker) -> None:
     await broker.kill()
 
 
-def _kill(part: Part, card: Card) -> None:
+async def _kill(part: Part, card: Card) -> None:
     match card.reach:
         case Reach.PROCESS:
             part.kill()
@@ -229,6 +229,8 @@ def _kill(part: Part, card: Card) -> None:
             part.kill_tree()
         case Reach.EXECUTOR:
             part.kill_executor()
+        case Reach.ORDERS:
+            await part.kill_amid_orders()
 
 
 def _needs_no_decision(sighting: Sighting) -> bool:

@@ -26,6 +26,7 @@ from cronstream.executor.spawn import EXECUTOR_MARK
 
 #: Seconds that ``close`` gives the executor: its own grace and rounds of KILL take less.
 _CLOSE_S = 8.0
+_CHUNK = 1 << 18
 #: Seconds between two looks for processes of a dead executor.
 _SWEEP_PAUSE_S = 0.02
 
@@ -81,7 +82,7 @@ class ExecutorHandle:
             theirs.close()
         handle = cls(child, mark, on_reports)
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_connection(lambda: _Ear(handle), sock=ours)
+        transport, _ = await loop.create_connection(lambda: _Ear(handle, ours), sock=ours)
         handle._transport = transport
         handle._watch = asyncio.create_task(handle._await_death(on_death))
         return handle
@@ -165,8 +166,9 @@ class ExecutorHandle:
 class _Ear(asyncio.Protocol):
     """What asyncio calls when the executor says something, or nothing any more."""
 
-    def __init__(self, handle: ExecutorHandle) -> None:
+    def __init__(self, handle: ExecutorHandle, sock: socket.socket) -> None:
         self._handle = handle
+        self._socket = sock
         self._lines = Lines()
 
     def data_received(self, data: bytes) -> None:
@@ -183,9 +185,21 @@ class _Ear(asyncio.Protocol):
         """Have asyncio close the transport."""
         return False
 
-    def connection_lost(self, _error: Exception | None) -> None:
-        """Tell the handle; the reason shows in the executor's exit status."""
-        self._handle.lost()
+    def connection_lost(self, error: Exception | None) -> None:
+        """Tell the handle; the reason shows in the executor's exit status.
+
+        If it was a write that met the end, there may be last reports that nobody has read.
+        """
+        try:
+            if isinstance(error, OSError):
+                self._read_the_rest()
+        finally:
+            self._handle.lost()
+
+    def _read_the_rest(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := self._socket.recv(_CHUNK):
+                self.data_received(data)
 
 
 def _start(descriptor: int, mark: str, slots: Slots, output_bytes: int) -> subprocess.Popen[bytes]:

@@ -31,8 +31,10 @@ class Link:
         """Return what to poll."""
         return self._socket.fileno()
 
-    def wanted(self) -> int:
-        """Return the events of ``epoll`` to wait for."""
+    def wanted(self) -> int | None:
+        """Return the events of ``epoll`` to wait for; None for not even its end, which is known."""
+        if self.is_deaf:
+            return None
         reading = 0 if self.is_at_eof else select.EPOLLIN
         return reading | (select.EPOLLOUT if self._unsent else 0)
 

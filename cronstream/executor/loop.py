@@ -63,7 +63,7 @@ class Executor:
         self._poll = select.epoll()
         self._bell = _bell_for_ended_children()
         self._poll.register(self._bell, select.EPOLLIN)
-        self._wanted = link.wanted()
+        self._wanted: int | None = select.EPOLLIN
         self._poll.register(link.fileno(), self._wanted)
         self._waiting = Waiting()
         self._running = Running(self._poll)
@@ -91,14 +91,19 @@ class Executor:
         for execution in self._running.meet_deadlines():
             self._finish(execution)
         self._meet_fences()
-        if self._link.is_at_eof and not self._is_ending:
-            self._begin_to_end()
+        self._end_with_the_worker()
         self._start_due()
+        self._tell()
+        # To tell is one more way to learn that nobody is there: no other turn may ever come.
+        self._end_with_the_worker()
+        self._listen()
+
+    def _tell(self) -> None:
+        """Write what has gathered, unless starts come first."""
         now = clock.monotonic()
         if not self._is_behind() or now - self._flushed_at >= _LONGEST_SILENCE_S:
             self._flushed_at = now
             self._link.flush()
-            self._listen()
 
     def _is_behind(self) -> bool:
         """Say whether commands that are due wait for their turn, or for a slot."""
@@ -134,21 +139,22 @@ class Executor:
             pass  # One may be free: the turn goes on to look.
         elif descriptor != self._link.fileno():
             self._running.read(descriptor)
+        elif events & (select.EPOLLHUP | select.EPOLLERR):
+            self._link.hang_up()  # What it still told before it was gone is nobody's wish any more.
         elif events & select.EPOLLIN:
             for order in self._link.receive():
                 self._obey(order)
-        elif events & (select.EPOLLHUP | select.EPOLLERR):
-            self._link.hang_up()
 
     def _listen(self) -> None:
         """Have epoll wait for what the link wants now; for nothing once nobody is there."""
         wanted = self._link.wanted()
-        if wanted != self._wanted:
-            self._wanted = wanted
-            if self._link.is_deaf:
-                self._poll.unregister(self._link.fileno())
-            else:
-                self._poll.modify(self._link.fileno(), wanted)
+        if wanted == self._wanted:
+            return
+        self._wanted = wanted
+        if wanted is None:
+            self._poll.unregister(self._link.fileno())
+        else:
+            self._poll.modify(self._link.fileno(), wanted)
 
     def _obey(self, order: Order) -> None:
         match order:
@@ -239,10 +245,12 @@ class Executor:
             del self._fenced[execution.key]
             self._running.end(execution, "interrupted", _FENCE_NOTE)
 
-    def _begin_to_end(self) -> None:
-        self._is_ending = True
-        self._waiting.clear()
-        self._running.end_all(_FAREWELL_GRACE_S, "its worker has gone")
+    def _end_with_the_worker(self) -> None:
+        """Begin to end all that runs, once, if the worker is gone."""
+        if self._link.is_at_eof and not self._is_ending:
+            self._is_ending = True
+            self._waiting.clear()
+            self._running.end_all(_FAREWELL_GRACE_S, "its worker has gone")
 
 
 def _bell_for_ended_children() -> int:

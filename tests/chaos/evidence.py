@@ -70,6 +70,7 @@ def evidence(
     story: RunStory | None,
     job: ChaosJob | None = None,
     incidents: tuple[Incident, ...] = (),
+    ends: dict[str, datetime] | None = None,
 ) -> Evidence:
     """Return what is known when there was one due time, that of `RUN`."""
     return Evidence(
@@ -80,4 +81,5 @@ def evidence(
         executions=executions,
         incidents=incidents,
         processes={"host.1": "w.1", "host.2": "w.2"},
+        ends=ends or {},
     )

@@ -17,27 +17,33 @@ from cronstream.executor.slots import Slots
 from tests.executor.witness import Witness, a_hold, is_alive, text_in, until_gone
 
 WORKER = """
-import asyncio, sys
+import asyncio, os, signal, sys
+from cronstream.executor.protocol import Cancel, encode
 from tests.executor.witness import Witness, a_hold
 
-async def main():
+async def main(file, last_words, *commands):
     witness = Witness()
-    await witness.launch()
+    await witness.launch(output_bytes=100_000)
     witness.lease()
-    for command in sys.argv[2:]:
+    for command in commands:
         await witness.started(a_hold(command, grace_s=60.0))
-    with open(sys.argv[1], "w") as file:
-        print(witness.handle.pid, file=file)
+    executor, link = witness.handle.pid, witness.handle._transport
+    exec(last_words)
+    with open(file, "w") as file:
+        print(executor, file=file)
     await asyncio.sleep(60)
 
-asyncio.run(main())
+asyncio.run(main(*sys.argv[1:]))
 """
+STOP = "os.kill(executor, signal.SIGSTOP); "
 
 
-async def a_worker(folder: Path, *commands: str) -> tuple["subprocess.Popen[bytes]", int]:
+async def a_worker(
+    folder: Path, *commands: str, last_words: str = ""
+) -> tuple["subprocess.Popen[bytes]", int]:
     """A process with an executor that runs ``commands``; and the executor's process id."""
     file = folder / "executor"
-    worker = begin(sys.executable, "-c", WORKER, str(file), *commands)
+    worker = begin(sys.executable, "-c", WORKER, str(file), last_words, *commands)
     return worker, int(await text_in(file))
 
 
@@ -62,6 +68,36 @@ async def test_a_killed_worker_takes_its_commands_along_deaf_ones_too(tmp_path: 
     assert all(map(is_alive, [*pids, executor]))
     end(worker)
     await until_gone(*pids, executor, within_s=5.0)
+
+
+#: What a worker may be about when it dies.
+MIDSTS = {
+    "an order that is to be answered": STOP + "link.write(encode([Cancel('other#2')]))",
+    "many to be started": STOP + "link.write(encode([a_hold()] * 3000))",
+    "half an order": STOP + 'link.write(b\'["Cancel", {"ke\')',
+    "half an order, which was read": 'link.write(b\'["Cancel", {"ke\')',
+    "the word to end": STOP + "link.write_eof()",
+    "the word to end, which was read": "link.write_eof()",
+    "reports that it does not take": (
+        "link.pause_reading(); link.write(encode("
+        "[a_hold('head -c 200000 /dev/zero') for _ in range(9)] + [Cancel('other#2')]))"
+    ),
+}
+
+
+async def test_a_command_ends_with_its_worker_in_the_midst_of_orders(tmp_path: Path) -> None:
+    async def dies(about: str) -> None:
+        folder = tmp_path / about.replace(" ", "-")
+        folder.mkdir()
+        file = folder / "command"
+        command = f"echo $$ > {file}; exec sleep 60"
+        worker, executor = await a_worker(folder, command, last_words=MIDSTS[about])
+        pid = int(await text_in(file))
+        end(worker)
+        os.kill(executor, signal.SIGCONT)
+        await until_gone(pid, executor, within_s=20.0)
+
+    await asyncio.gather(*map(dies, MIDSTS))
 
 
 async def test_a_signal_for_the_group_is_left_to_the_worker(witness: Witness) -> None:
@@ -104,6 +140,21 @@ async def test_reports_that_came_before_a_death_are_passed_on_before_it() -> Non
     hold = a_hold()
     await witness.run(hold)
     os.kill(witness.handle.pid, signal.SIGKILL)
+    await witness.until(lambda: bool(witness.deaths))
+    assert witness.of(Finished, hold.key)
+
+
+async def test_reports_are_read_though_a_write_is_what_meets_the_death(tmp_path: Path) -> None:
+    witness = Witness()
+    await witness.launch()
+    witness.lease()
+    transport = witness.handle._transport
+    assert isinstance(transport, asyncio.ReadTransport)
+    transport.pause_reading()
+    hold, file = a_hold(f"echo > {tmp_path}/it"), tmp_path / "it"
+    witness.tell(hold, a_hold(f"until [ -e {file} ]; do :; done; sleep 0.1; kill -9 $PPID"))
+    await until_gone(witness.handle.pid)
+    witness.tell(a_hold())
     await witness.until(lambda: bool(witness.deaths))
     assert witness.of(Finished, hold.key)
 

@@ -32,6 +32,7 @@ from cronstream.routing import JobRouter
 from cronstream.scheduler import Scheduler, seconds_to_middle
 from cronstream.settings import Settings, settings
 from cronstream.topology.connections import notice_who_is_gone
+from cronstream.topology.installation_level import read_level
 from cronstream.topology.leaders import keep_leaders_known
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
@@ -105,6 +106,7 @@ class Cronstream(faust.App):
         )
         jobs = self._table("jobs", config.shards, "The jobs in force, by name.")
         scheduler = Scheduler(config, publisher, Quarantine(publisher), cursors, jobs)
+        scheduler.on_fatal = self._fail
         self._scheduler, self._publisher, self._stopping = scheduler, publisher, asyncio.Event()
         ticks = self._log_topic(naming.TICKS, config.shards)
         definitions = self._log_topic(naming.JOBS, config.shards)
@@ -183,11 +185,14 @@ class Cronstream(faust.App):
         specs += group_topics(self.conf.id, tables)
         self.known_partitions = {spec.name: spec.partitions for spec in specs}
         await _wait_for_broker(specs, self._settings)
+        level = await read_level(self._settings)
         self.on_partitions_revoked.connect(self._revoked, weak=False)
         self.on_rebalance_complete.connect(self._assigned, weak=False)
         if self._worker is not None:
+            self._worker.level_found = level
             await self._worker.start()
         if self._scheduler is not None:
+            self._scheduler.announcer.found = level
             await self._publisher.start()
             await self._scheduler.start()
             self._following = self.loop.create_task(self._follow_crontab(self._scheduler))

@@ -4,6 +4,7 @@ CronstreamError
 ├── CrontabError      the crontab cannot be used; ``problems`` has every reason
 ├── ScheduleError     one cron expression or time zone is not valid
 ├── MessageError      a message on a topic cannot be used; it goes to quarantine
+├── LevelError        a log has been raised to a level that this process does not know
 ├── TopologyError     a topic is there, but not as this installation needs it
 ├── BrokerError       Kafka cannot be started, reached, or did not take a message in time
 │   └── TruncatedError    a topic has lost messages that it had, or was created anew
@@ -44,6 +45,24 @@ class MessageError(CronstreamError):
 
     Whoever reads it puts the raw message on the quarantine topic and goes on.
     """
+
+
+class LevelError(CronstreamError):
+    """A log has been raised to a level that this process does not know: it is too old.
+
+    It folds no further and ends, and does not join its group again.
+
+    Attributes:
+        level: What the log was raised to.
+    """
+
+    def __init__(self, level: int, known: int, version: str) -> None:
+        by = f" by cronstream {version}" if version else ""
+        super().__init__(
+            f"this installation was raised to level {level}{by}, and this process knows only "
+            f"level {known}: upgrade it"
+        )
+        self.level = level
 
 
 class TopologyError(CronstreamError):

@@ -2,8 +2,9 @@
 
 The form is JSON: an object for one record, a list for several entries that go to one partition
 in one message. ``__faust.ns`` names the kind, as Faust's own JSON does, and a field that has its
-default is left out. Unknown fields are ignored, so that an older process reads what a newer one
-writes; unknown kinds are refused, and the reader puts them aside.
+default is left out. ``v`` is the level of a record, left out for 1, and a record is read as its
+level has it (`cronstream.core.levels`): fields that it does not know have no effect, and are kept
+and passed on; unknown kinds are refused, and the reader puts them aside.
 """
 
 import types
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias, TypeVar, Union, cast, get_args, get_origin, g
 
 import orjson
 
+from cronstream.core.levels import FIELDS, KINDS, LEVEL, VALUES, needed_level
 from cronstream.core.records import ENTRIES, Entry, Message, Record, format_time
 from cronstream.errors import MessageError
 
@@ -44,11 +46,15 @@ def decode(raw: bytes | None, kind: type[RecordT]) -> RecordT:
     return cast("RecordT", from_json(_parse(raw), {kind.__name__: kind}))
 
 
-def decode_entries(raw: bytes | None) -> tuple[list[Entry], list[str]]:
+def decode_entries(raw: bytes | None, known: int = LEVEL) -> tuple[list[Entry], list[str]]:
     """Return the entries in a message of a log, and why others in it were refused.
 
     One bad entry among good ones costs only itself. Nothing is raised: what cannot be parsed
     at all is one refusal.
+
+    Args:
+        raw: The message.
+        known: The highest level that this process knows.
     """
     try:
         parsed = _parse(raw)
@@ -60,7 +66,7 @@ def decode_entries(raw: bytes | None) -> tuple[list[Entry], list[str]]:
     refused: list[str] = []
     for item in parsed if isinstance(parsed, list) else [parsed]:
         try:
-            entries.append(from_json(item, _entry_kinds()))
+            entries.append(from_json(item, _entry_kinds(), known))
         except MessageError as error:
             refused.append(str(error))
     return entries, refused
@@ -75,14 +81,17 @@ def to_json(record: Any) -> dict[str, Any]:
 
 
 def _plain_fields(record: Any) -> dict[str, Any]:
-    out = {}
+    level = needed_level(record)
+    out: dict[str, Any] = {"v": level} if level > 1 else {}
     kind: type[Record] = type(record)
     given = vars(record)
-    for name, _, default, required in _fields(kind):
+    for name, _, default, required in _fields(kind, LEVEL):
         if name in given:
             value = given[name]
             if required or (value is not default and value != default):
                 out[name] = value if type(value) in _AS_IT_IS else _plain(value)
+    if "unknown" in given:
+        out.update(given["unknown"])
     return out
 
 
@@ -99,8 +108,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def from_json(item: Any, kinds: dict[str, type[Record]]) -> Any:
+def from_json(item: Any, kinds: dict[str, type[Record]], known: int = LEVEL) -> Any:
     """Return the record that `item` describes.
+
+    Args:
+        item: What was parsed.
+        kinds: What may be here, by name.
+        known: The highest level that this process knows.
 
     Raises:
         MessageError: If its kind is none of `kinds`, a field is missing, or a value is not
@@ -112,20 +126,24 @@ def from_json(item: Any, kinds: dict[str, type[Record]]) -> Any:
     name = meta.get("ns") if isinstance(meta, dict) else None
     if not isinstance(name, str):
         raise MessageError("no __faust.ns, so it cannot be told what this message is")
-    kind = kinds.get(name.removeprefix("cronstream."))
-    if kind is None:
+    kind, level = kinds.get(name.removeprefix("cronstream.")), item.get("v", 1)
+    if kind is None or (level == 1 and kind in KINDS):
         raise MessageError(f"kind {_short(name)} does not belong here")
-    return build(kind, item)
+    return build(kind, item, known)
 
 
-def build(kind: type[RecordT], item: dict[str, Any]) -> RecordT:
+def build(kind: type[RecordT], item: dict[str, Any], known: int = LEVEL) -> RecordT:
     """Return a record of `kind` from the JSON object of its fields, each value checked.
 
     Raises:
-        MessageError: If a field is missing, or a value is not of its type or range.
+        MessageError: If a field is missing, a value is not of its type or range, or its level is
+            not known.
     """
+    level = item.get("v", 1)
+    if level != 1:
+        _check_level(kind, level, known)
     values = {}
-    for name, read, _, required in _fields(kind):
+    for name, read, _, required in _fields(kind, level):
         if name in item:
             try:
                 values[name] = read(item[name])
@@ -133,7 +151,29 @@ def build(kind: type[RecordT], item: dict[str, Any]) -> RecordT:
                 raise MessageError(f"{kind.__name__}.{name}: {error}") from error
         elif required:
             raise MessageError(f"{kind.__name__}.{name} is missing")
-    return kind(**values)
+    record = kind(**values)
+    if level != 1:
+        vars(record)["v"] = level
+    if len(item) > len(values) + ("__faust" in item):
+        _keep_unknown(record, item, values)
+    return record
+
+
+def _check_level(kind: type[Record], level: Any, known: int) -> None:
+    if type(level) is not int or level < KINDS.get(kind, 1):
+        raise MessageError(f"{kind.__name__} of level {_short(level)}")
+    if level > known:
+        raise MessageError(f"{kind.__name__} of level {level}, which was not announced here")
+
+
+def _keep_unknown(record: Any, item: dict[str, Any], values: dict[str, Any]) -> None:
+    unknown = {key: item[key] for key in item.keys() - values.keys() - _OUTSIDE}
+    if unknown:
+        vars(record)["unknown"] = unknown
+
+
+#: What stands beside the fields of a record.
+_OUTSIDE = frozenset(("__faust", "v"))
 
 
 def _parse(raw: bytes | None) -> Any:
@@ -150,23 +190,47 @@ def _entry_kinds() -> dict[str, type[Record]]:
     return {kind.__name__: kind for kind in ENTRIES}
 
 
-_FIELDS: dict[type[Record], tuple[tuple[str, Reader, Any, bool], ...]] = {}
+_Field: TypeAlias = tuple[str, Reader, Any, bool]
+_FIELDS: dict[int, dict[type[Record], tuple[_Field, ...]]] = {}
 
 
-def _fields(kind: type[Record]) -> tuple[tuple[str, Reader, Any, bool], ...]:
+def _fields(kind: type[Record], level: int) -> tuple[_Field, ...]:
     """Return name, reader, default and whether it is required, of each field of a kind."""
-    if kind not in _FIELDS:
-        _FIELDS[kind] = _compile_fields(kind)
-    return _FIELDS[kind]
+    of_level = _FIELDS.get(level)
+    if of_level is None:
+        of_level = _FIELDS[level] = {}
+    if kind not in of_level:
+        of_level[kind] = _compile_fields(kind, level)
+    return of_level[kind]
 
 
-def _compile_fields(kind: type[Record]) -> tuple[tuple[str, Reader, Any, bool], ...]:
+def _compile_fields(kind: type[Record], level: int) -> tuple[_Field, ...]:
     hints = get_type_hints(kind)
     options: Any = getattr(kind, "_options")  # noqa: B009 - Faust's own place, unknown to types
+    since, values = FIELDS.get(kind, {}), VALUES.get(kind, {})
     return tuple(
-        (name, _reader(hints[name]), options.defaults.get(name), name not in options.defaults)
+        (
+            name,
+            _older(_reader(hints[name]), values.get(name, {}), level),
+            options.defaults.get(name),
+            name not in options.defaults,
+        )
         for name in options.fields
+        if since.get(name, 1) <= level
     )
+
+
+def _older(read: Reader, since: dict[str, int], level: int) -> Reader:
+    """Return a reader that knows none of the values that are above a level."""
+    if all(first <= level for first in since.values()):
+        return read
+
+    def read_older(value: Any) -> Any:
+        if isinstance(value, str) and since.get(value, 1) > level:
+            raise ValueError(f"{_short(value)} is not known at level {level}")
+        return read(value)
+
+    return read_older
 
 
 def _reader(hint: Any) -> Reader:

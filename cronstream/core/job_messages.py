@@ -1,16 +1,20 @@
 """Messages of the ``jobs`` topic, and the definitions that they add up to.
 
 A message holds one job or a list of several; a job's revision is the offset of its message, and
-no job is twice in a message.
+no job is twice in a message. `Level` may stand between them.
 """
 
-from typing import NamedTuple
+import contextlib
+from typing import Any, NamedTuple
 
 import orjson
 
 from cronstream.core.codec import from_json
-from cronstream.core.records import Job
-from cronstream.errors import MessageError
+from cronstream.core.levels import LEVEL
+from cronstream.core.records import Job, Level
+from cronstream.errors import LevelError, MessageError
+
+_KINDS = {"Job": Job, "Level": Level}
 
 
 class Definition(NamedTuple):
@@ -20,10 +24,17 @@ class Definition(NamedTuple):
     revision: int
 
 
-def decode_jobs(raw: bytes | None) -> tuple[list[Job], list[str]]:
+def decode_jobs(raw: bytes | None, known: int = LEVEL) -> tuple[list[Job], list[str]]:
     """Return the jobs in a message, and why others in it were refused.
 
-    One bad job among good ones costs only itself; nothing is raised.
+    One bad job among good ones costs only itself.
+
+    Args:
+        raw: The message.
+        known: The highest level that this process knows.
+
+    Raises:
+        LevelError: If the message raises the installation to a level that is not known here.
     """
     if raw is None:
         return [], ["a tombstone (a message without a value)"]
@@ -35,9 +46,13 @@ def decode_jobs(raw: bytes | None) -> tuple[list[Job], list[str]]:
     refused: list[str] = []
     for item in parsed if isinstance(parsed, list) else [parsed]:
         try:
-            job: Job = from_json(item, {"Job": Job})
+            job: Job | Level = from_json(item, _KINDS, known)
         except MessageError as error:
             refused.append(str(error))
+            continue
+        if isinstance(job, Level):
+            if job.level > known:
+                raise LevelError(job.level, known, job.version)
             continue
         problem = _problem(job)
         if problem is None:
@@ -45,6 +60,36 @@ def decode_jobs(raw: bytes | None) -> tuple[list[Job], list[str]]:
         else:
             refused.append(f"job {job.name!r} {problem}")
     return jobs, refused
+
+
+def decode_level(raw: bytes | None, known: int = LEVEL) -> int:
+    """Return the level that a message announces; 1 if it announces none.
+
+    Raises:
+        LevelError: If it is above what is known here.
+    """
+    if raw is None or _LEVEL_MARK not in raw:
+        return 1  # Most messages are jobs, and may be many: none of them is parsed.
+    try:
+        parsed = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return 1
+    levels = [_level(item) for item in (parsed if isinstance(parsed, list) else [parsed])]
+    highest = max(levels, key=lambda found: found.level)
+    if highest.level > known:
+        raise LevelError(highest.level, known, highest.version)
+    return highest.level
+
+
+_LEVEL_MARK = b"cronstream.Level"
+
+
+def _level(item: Any) -> Level:
+    with contextlib.suppress(MessageError):
+        record = from_json(item, _KINDS)
+        if isinstance(record, Level):
+            return record
+    return Level(level=1)
 
 
 def _problem(job: Job) -> str | None:

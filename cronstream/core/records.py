@@ -21,6 +21,10 @@ if TYPE_CHECKING:
         def __init_subclass__(
             cls, *, namespace: str = "", abstract: bool = False, **more: Any
         ) -> None: ...
+        @property
+        def unknown(self) -> dict[str, Any]:
+            """Fields that came with it and mean nothing at its level; they are passed on."""
+
         def derive(self, **fields: Any) -> Self:
             """Return a copy with some fields changed."""
 
@@ -65,7 +69,10 @@ else:
             """Return a copy with some fields changed."""
             known = self._options.fieldset
             given = {name: value for name, value in vars(self).items() if name in known}
-            return type(self)(**{**given, **fields})
+            derived = type(self)(**{**given, **fields})
+            if "unknown" in vars(self):
+                vars(derived)["unknown"] = self.unknown
+            return derived
 
 
 class Delivery(StrEnum):
@@ -393,6 +400,22 @@ class Discarded(Record, namespace="cronstream.Discarded"):
     discarded_at: datetime
 
 
+class Level(Record, namespace="cronstream.Level"):
+    """From here on entries of this level may stand on the partition (`cronstream.core.levels`).
+
+    On every partition of every log, and of the ``jobs`` topic; from schedulers, which repeat it.
+    """
+
+    level: int
+    #: The version of cronstream that wrote it, for people.
+    version: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what no scheduler announces."""
+        if self.level < 1:
+            raise MessageError(f"level {self.level}, where 1 is the lowest")
+
+
 class Tick(Record, namespace="cronstream.Tick"):
     """Time to look for due runs; decides nothing, and may be late or doubled."""
 
@@ -416,6 +439,7 @@ Entry: TypeAlias = (
     | Forwarded
     | Heartbeat
     | Settled
+    | Level
 )
 Message: TypeAlias = Entry | Job | Discarded | Tick
 
@@ -435,6 +459,7 @@ ENTRIES: tuple[type[Record], ...] = (
     Forwarded,
     Heartbeat,
     Settled,
+    Level,
 )
 
 

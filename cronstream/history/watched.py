@@ -20,6 +20,7 @@ from cronstream.core.records import (
     Finished,
     Forwarded,
     Heartbeat,
+    Level,
     Lost,
     Owned,
     Released,
@@ -103,11 +104,11 @@ class WatchedLedger(Ledger):
         see_skip: Callable[[SkipNews], None],
     ) -> None:
         super().__init__(retry=retry)
-        self.from_middle = from_middle
+        self.from_middle, self.assumed = from_middle, self.known
         self._see, self._see_skip = see, see_skip
         # Heartbeats are most of what is on a log, and change no run.
         self._takers = {
-            kind: taker if kind in (Heartbeat, Owned) else self._watch(taker)
+            kind: taker if kind in (Heartbeat, Owned, Level) else self._watch(taker)
             for kind, taker in self._takers.items()
         }
 

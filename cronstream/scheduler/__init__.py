@@ -3,6 +3,7 @@
 ``scheduler``    `Scheduler`: what Faust calls
 ``firing``       publishes a shard's plan, and moves its cursor once the broker has it
 ``telling``      what people are told of a plan
+``announcing``   says on the logs which level their entries may have
 ``following``    puts the crontab's changes on the ``jobs`` topic
 ``clock_check``  refuses a clock that is ahead of the log's
 ``phase``        places ticks between whole seconds

@@ -15,7 +15,14 @@ from cronstream.core.due import Plan, Shard
 from cronstream.core.job_messages import decode_jobs
 from cronstream.core.naming import Role
 from cronstream.core.records import Run, Skip, SkipReason, Withdrawal
-from cronstream.errors import BrokerError, CronstreamError, MessageError, ScheduleError
+from cronstream.errors import (
+    BrokerError,
+    CronstreamError,
+    LevelError,
+    MessageError,
+    ScheduleError,
+)
+from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
 from cronstream.scheduler.telling import second, tell
 from cronstream.settings import Settings
@@ -76,7 +83,9 @@ class Firing:
         publisher: RunPublisher,
         cursors: MutableMapping[str, dict[str, Any]],
         ports: Ports,
+        announcer: Announcer,
     ) -> None:
+        self.announcer = announcer
         self.shards: frozenset[int] = frozenset()
         self.moved: dict[int, float] = {}
         self._settings, self._publisher = settings, publisher
@@ -109,10 +118,15 @@ class Firing:
     async def fire(self, number: int) -> None:
         """Publish what is due of a shard; to be called within the iteration of its ticks.
 
-        Whatever goes wrong is told and leaves the cursor where it is.
+        Whatever else goes wrong is told and leaves the cursor where it is.
+
+        Raises:
+            LevelError: If the installation was raised to a level that is not known here.
         """
         try:
             await self._fire(number)
+        except LevelError:
+            raise
         except (CronstreamError, KafkaError, OSError, TimeoutError) as error:
             self._fail(number, f"tick given up ({type(error).__name__}: {error})")
         except Exception:
@@ -208,6 +222,7 @@ class Firing:
         """Put a plan on the logs and wait; return whether all of it was acknowledged in time."""
         if plan.noted is not None and plan.messages:
             self._write(number, held, plan.noted)
+        await self.announcer.announce({cluster for cluster, _ in plan.messages})
         out = _Out(plan, set())
         for count, (cluster, entry) in enumerate(plan.messages, 1):
             out.waiting.add(self._send(cluster, entry))

@@ -14,6 +14,7 @@ from cronstream.core.crontab_change import Change, compare, describe
 from cronstream.core.job_messages import Definitions
 from cronstream.core.records import Job
 from cronstream.errors import CronstreamError, CrontabError
+from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
 from cronstream.settings import Settings
 from cronstream.topology.publish import MAX_RECORD_BYTES, Ack
@@ -38,7 +39,9 @@ class CrontabFollower:
         publisher: RunPublisher,
         ports: Ports,
         may_apply: Callable[[], bool],
+        announcer: Announcer,
     ) -> None:
+        self._announcer = announcer
         self._settings, self._publisher, self._ports = settings, publisher, ports
         self._may_apply = may_apply
         self._reader: JobsReader = ports.reader()
@@ -142,6 +145,7 @@ class CrontabFollower:
             for spec in cluster_topics(cluster.name, self._settings)
         ]
         await self._ports.declare(specs)
+        await self._announcer.announce([cluster.name for cluster in crontab.clusters])
         await self._read_on()
         change = await asyncio.to_thread(compare, self._definitions.jobs, crontab.jobs)
         await self._publish(change)

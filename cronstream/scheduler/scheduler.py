@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,7 +12,8 @@ from cronstream.core import naming
 from cronstream.core.codec import decode
 from cronstream.core.job_messages import decode_jobs
 from cronstream.core.records import Job, Tick, format_time
-from cronstream.errors import MessageError
+from cronstream.errors import LevelError, MessageError
+from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.clock_check import ClockCheck
 from cronstream.scheduler.firing import Firing
 from cronstream.scheduler.following import CrontabFollower
@@ -42,8 +43,11 @@ class Scheduler:
         self._settings, self._publisher, self._quarantine = settings, publisher, quarantine
         self._jobs_table = jobs_table
         self._ports = real_ports(settings) if ports is None else ports
+        #: Is given the reason when this process can fire nothing more.
+        self.on_fatal: Callable[[str], None] = logger.error
+        self.announcer = Announcer(settings, publisher, self._ports.clock)
         self.clock_check = ClockCheck(settings.look_ahead_s)
-        self.firing = Firing(settings, publisher, cursors, self._ports)
+        self.firing = Firing(settings, publisher, cursors, self._ports, self.announcer)
         self._follower: CrontabFollower | None = None
         self._ticks: dict[int, asyncio.Future[Ack]] = {}
         #: When the broker last acknowledged a tick of this process, in monotonic seconds.
@@ -110,6 +114,8 @@ class Scheduler:
         self.is_at_a_tick = True
         try:
             await self.firing.fire(shard)
+        except LevelError as error:
+            self._end(error)
         finally:
             self.is_at_a_tick = False
             self.heard[shard] = self._ports.clock.monotonic()
@@ -122,7 +128,11 @@ class Scheduler:
         """
         async for event in stream.events():
             message = event.message
-            jobs, refused = decode_jobs(message.value)
+            try:
+                jobs, refused = decode_jobs(message.value)
+            except LevelError as error:
+                self._end(error)
+                continue
             for reason in refused:
                 self._refuse(message, reason)
             for job in jobs:
@@ -137,12 +147,17 @@ class Scheduler:
             BrokerError: If no broker answers at the start.
         """
         self._follower = CrontabFollower(
-            self._settings, self._publisher, self._ports, self._may_apply
+            self._settings, self._publisher, self._ports, self._may_apply, self.announcer
         )
         try:
             await self._follower.follow(stop)
         finally:
             self._follower = None
+
+    def _end(self, error: LevelError) -> None:
+        """Nothing more is fired from here: others know what this process does not."""
+        self.firing.keep(frozenset())
+        self.on_fatal(str(error))
 
     def _may_apply(self) -> bool:
         return 0 in self.firing.shards and self.clock_check.is_trusted

@@ -22,7 +22,7 @@ from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.state import News, SkipNews
 from cronstream.core.naming import Role
 from cronstream.core.records import Entry, format_time
-from cronstream.errors import BrokerError, TruncatedError
+from cronstream.errors import BrokerError, LevelError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, partition_of
 from cronstream.topology.quarantine import Quarantine
@@ -95,6 +95,8 @@ class Folding:
                 await self._take(message)
 
     async def _take(self, message: LogMessage) -> None:
+        if self._has_ended:
+            return  # What could not be folded is not passed over.
         before, ledger = None, self._member.ledgers.get(message.partition)
         while ledger and ledger is not before and message.offset > ledger.next_offset:
             try:
@@ -181,10 +183,19 @@ class Folding:
                 fit.append(entry)
             else:
                 refused.append(problem)
-        for reason in refused:
-            self._quarantine.put(self._log, partition, message.offset, message.value, reason)
-        self._member.read(partition, message.offset, message.at, fit, clock.monotonic())
+        self._put_aside(message, refused)
+        try:
+            self._member.read(partition, message.offset, message.at, fit, clock.monotonic())
+        except LevelError as error:
+            self._end(f"{self._log}/{partition}, offset {message.offset}: {error}")
+            return
+        self._put_aside(message, ledger.aside)
         self._tell(partition, ledger)
+
+    def _put_aside(self, message: LogMessage, reasons: list[str]) -> None:
+        for reason in reasons:
+            place = self._log, message.partition, message.offset
+            self._quarantine.put(*place, message.value, reason)
 
     def _tell(self, partition: int, ledger: Ledger) -> None:
         owner = self._member.owners.get(partition)

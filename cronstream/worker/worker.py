@@ -16,7 +16,7 @@ from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.state import STALE
 from cronstream.core.naming import Role
 from cronstream.core.records import Forwarded, Outcome, Owned, Run
-from cronstream.errors import BrokerError, MessageError
+from cronstream.errors import BrokerError, LevelError, MessageError
 from cronstream.executor import protocol
 from cronstream.executor.pool import ExecutorPool
 from cronstream.settings import Settings
@@ -62,6 +62,8 @@ class Worker:
         #: Its loops, which go on until it stops; when it last turned, in monotonic seconds.
         self.loops: list[asyncio.Task[Any]] = []
         self.turned_at = clock.monotonic()
+        #: The level of the installation when this process started.
+        self.level_found = 1
 
     # -- life -----------------------------------------------------------------------------
 
@@ -138,11 +140,16 @@ class Worker:
         self._woken.set()
 
     def _load(self, partition: int) -> Ledger:
+        ledger = Ledger(retry=self._role.retry)
         try:
-            return self._snapshots.load(partition, retry=self._role.retry)
+            ledger = self._snapshots.load(partition, retry=self._role.retry)
+        except LevelError as error:
+            # Not written over either: what is not folded up to its own `Owned` is not kept.
+            self._on_fatal(f"partition {partition}: {error}")
         except MessageError as error:
             logger.warning("partition %d: %s; its log is folded from the start", partition, error)
-            return Ledger(retry=self._role.retry)
+        ledger.assumed = self.level_found
+        return ledger
 
     def read_up_to(self, partition: int, end: int) -> None:
         """Read what is below `end` and has not come by the stream."""

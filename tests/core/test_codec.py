@@ -77,6 +77,7 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "backoff": _BACKOFFS,
     "retry_on": _RETRY_ON,
     "env": st.none() | st.dictionaries(_NAMES, _TEXT, max_size=3),
+    "level": st.integers(1, MAX_INT),
     "attempts": st.none() | st.lists(_ATTEMPTS, max_size=2),
     "delivery": st.sampled_from(Delivery),
     "overlap": st.sampled_from(Overlap),

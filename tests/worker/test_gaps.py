@@ -14,7 +14,7 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.owner import Owner
 from cronstream.core.naming import Role
-from cronstream.core.records import Heartbeat, Owned
+from cronstream.core.records import Heartbeat, Level, Owned
 from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, Publisher
@@ -188,3 +188,30 @@ async def test_a_barrier_that_another_has_replaced_says_nothing_about_the_log() 
     await folding.see_that_it_is_read(acknowledged(0), 0, former)
 
     assert not fatal
+
+
+async def test_a_log_that_is_raised_above_what_is_known_ends_the_worker_once() -> None:
+    fatal: list[str] = []
+    folding = a_folding(None, 0, fatal)
+    raised = encode(Level(level=99, version="9.9"))
+    await folding._take(LogMessage("cronstream.a", 0, 0, NOON, None, raised))
+    await folding._take(a_message(1))
+    await folding._take(LogMessage("cronstream.a", 0, 0, NOON, None, raised))
+
+    [reason] = fatal
+    assert reason.startswith("cronstream.a/0, offset 0: this installation was raised to level 99")
+    assert folding._member.ledgers[0].next_offset == 0
+
+
+async def test_what_was_not_announced_is_put_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    folding = a_folding(None, 0)
+    aside: list[str] = []
+    monkeypatch.setattr(folding._quarantine, "put", lambda *given: aside.append(given[-1]))
+    ledger = folding._member.ledgers[0]
+    beat = Heartbeat(worker="w9", number=1)
+    vars(beat)["v"] = 2
+    monkeypatch.setattr(folding_module, "decode_entries", lambda _: ([beat], []))
+    await folding._take(a_message(0))
+
+    assert aside == ["Heartbeat of level 2, which was not announced here (level 1 was)"]
+    assert list(ledger.beats) == []

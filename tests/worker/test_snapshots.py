@@ -70,7 +70,7 @@ def test_many_messages_are_written_at_once() -> None:
 
 def test_a_row_of_another_form_is_refused() -> None:
     table = FakeTable()
-    table.data["0"] = {"format": 99}
+    table.data["0"] = {"format": 0}
 
-    with pytest.raises(MessageError, match="format 99"):
+    with pytest.raises(MessageError, match="format 0"):
         Snapshots(table).load(0, retry=False)

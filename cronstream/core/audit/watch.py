@@ -18,6 +18,7 @@ from cronstream.core.records import (
     Entry,
     Finished,
     Heartbeat,
+    Level,
     Lost,
     Outcome,
     Owned,
@@ -65,17 +66,13 @@ class WatchedLog(Ledger):
     def __init__(self, *, retry: bool, from_middle: bool, watcher: Watcher) -> None:
         super().__init__(retry=retry)
         self._from_middle, self._watcher = from_middle, watcher
+        self.assumed = self.known
 
-    def take(self, offset: int, at: datetime, entries: list[Entry]) -> bool:
-        """Fold one message, as `Ledger.take` does; tell of each entry in it."""
-        if not super().take(offset, at, []):
-            return False
-        for entry in entries:
-            if isinstance(entry, Heartbeat | Owned):
-                self._takers[type(entry)](entry)
-            else:
-                self._watch(entry)
-        return True
+    def _fold(self, entry: Entry) -> None:
+        if isinstance(entry, Heartbeat | Owned | Level):
+            super()._fold(entry)
+        else:
+            self._watch(entry)
 
     def _watch(self, entry: Entry) -> None:
         if self._from_middle:

@@ -5,7 +5,9 @@ from collections import Counter
 from datetime import datetime
 
 from cronstream.core.ledger.state import KEEP, LONG_AGO, Beat, LiveRun, Mark, News, SkipNews, State
-from cronstream.core.records import Overlap, Run, Verdict, format_clock
+from cronstream.core.levels import LEVEL, needed_level
+from cronstream.core.records import Entry, Level, Overlap, Run, Verdict, format_clock
+from cronstream.errors import LevelError
 
 #: Most runs may overlap: to ask the class each time would take as long as all else (Python 3.11).
 _ALLOW = Overlap.ALLOW
@@ -16,6 +18,10 @@ class Book:
 
     Attributes:
         retry: Whether it is the retry log.
+        known: The highest level that this process knows.
+        level: The highest that was announced on the log, if this process knows it.
+        assumed: What is taken as announced if the log's beginning is gone.
+        aside: Why entries of the message that was folded last were put aside, above `level`.
         offset: Of the message that is being folded, or was last.
         next_offset: Everything before this offset has been folded.
         now: When the last message was appended, by the log's clock (UTC).
@@ -32,8 +38,10 @@ class Book:
         news: What changed since somebody last emptied it.
     """
 
-    def __init__(self, *, retry: bool) -> None:
-        self.retry = retry
+    def __init__(self, *, retry: bool, known: int = LEVEL) -> None:
+        self.retry, self.known = retry, known
+        self.level = self.assumed = 1
+        self.aside: list[str] = []
         self.offset = -1
         self.next_offset = 0
         self.now = LONG_AGO
@@ -49,6 +57,26 @@ class Book:
         self.refused: Counter[str] = Counter()
         self.news: list[News | SkipNews] = []
         self._of_job: dict[str, set[str]] = {}
+
+    def heed_levels(self, entries: list[Entry]) -> None:
+        """See that a message, of which nothing is folded yet, raises the log no higher than known.
+
+        Raises:
+            LevelError: If it does.
+        """
+        for entry in entries:
+            if isinstance(entry, Level) and entry.level > self.known:
+                raise LevelError(entry.level, self.known, entry.version)
+
+    def raise_level(self, level: int) -> None:
+        """From here on entries of a level count."""
+        self.level = max(self.level, level)
+
+    def put_aside(self, entry: Entry) -> None:
+        """Refuse an entry of a level that was not announced."""
+        self.refused["level"] += 1
+        what = f"{type(entry).__name__} of level {needed_level(entry)}"
+        self.aside.append(f"{what}, which was not announced here (level {self.level} was)")
 
     def scheduled_runs(self, job: str) -> list[LiveRun]:
         """Return the live runs of a job that its schedule asked for, by due time."""

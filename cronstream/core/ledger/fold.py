@@ -20,6 +20,7 @@ from cronstream.core.ledger.state import (
     State,
     starts_after_word,
 )
+from cronstream.core.levels import LEVEL, needed_level
 from cronstream.core.records import (
     Attempt,
     Cancelled,
@@ -29,6 +30,7 @@ from cronstream.core.records import (
     Finished,
     Forwarded,
     Heartbeat,
+    Level,
     Lost,
     Outcome,
     Owned,
@@ -48,8 +50,8 @@ from cronstream.core.retry import Complete, Discard, Retry, decide, describe, fa
 class Ledger(Intake):
     """The state of one partition of a cluster's log, or of its retry log, and what changes it."""
 
-    def __init__(self, *, retry: bool) -> None:
-        super().__init__(retry=retry)
+    def __init__(self, *, retry: bool, known: int = LEVEL) -> None:
+        super().__init__(retry=retry, known=known)
         self._takers: dict[type[Any], Callable[[Any], None]] = {
             Run: self._later_attempt if retry else self._first_attempt,
             Skip: self._skip,
@@ -65,6 +67,7 @@ class Ledger(Intake):
             Forwarded: self._forwarded,
             Heartbeat: lambda beat: self.hear(beat.worker, beat.number),
             Settled: self._settled,
+            Level: lambda entry: self.raise_level(entry.level),
         }
 
     def take(self, offset: int, at: datetime, entries: list[Entry]) -> bool:
@@ -74,14 +77,28 @@ class Ledger(Intake):
             offset: Its offset; messages are taken in order, and each counts once.
             at: When the broker appended it (UTC).
             entries: What is in it; may be none, for a message that was refused.
+
+        Raises:
+            LevelError: If the log is raised to a level that is not known here. Nothing of the
+                message has been folded, and nothing behind it can be.
         """
         if offset < self.next_offset:
             return False
+        self.heed_levels(entries)
+        if offset and not self.next_offset:
+            self.raise_level(self.assumed)
         self.now = max(self.now, at)
         self.offset, self.next_offset = offset, offset + 1
+        self.aside.clear()
         for entry in entries:
-            self._takers[type(entry)](entry)
+            if needed_level(entry) <= self.level:
+                self._fold(entry)
+            else:
+                self.put_aside(entry)
         return True
+
+    def _fold(self, entry: Entry) -> None:
+        self._takers[type(entry)](entry)
 
     def _claimed(self, entry: Claimed) -> None:
         """The first claim of a version stands; rule 17: none by which runs would overlap."""

@@ -13,6 +13,7 @@ from cronstream.core.ledger.actions import (
 )
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import LiveRun, State
+from cronstream.core.levels import lowered
 from cronstream.core.records import Entry, Finished, Outcome, Released, Run, Started
 
 _REPLACED = "a later run has taken its place"
@@ -152,4 +153,5 @@ class Holder:
             self._unsettled.add(held.partition)
 
     def _append(self, partition: int, entry: Entry) -> None:
-        self.actions.append(Append(partition, entry))
+        ledger = self.ledgers.get(partition)
+        self.actions.append(Append(partition, lowered(entry, ledger.level if ledger else 1)))

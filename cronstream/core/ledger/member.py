@@ -22,6 +22,7 @@ from cronstream.core.ledger.overlap import Begin
 from cronstream.core.ledger.owner import Owner
 from cronstream.core.ledger.pulse import Pulse
 from cronstream.core.ledger.state import State
+from cronstream.core.levels import needed_level
 from cronstream.core.records import (
     Cancelled,
     Claimed,
@@ -114,10 +115,15 @@ class Member(Holder):
             at: When the broker appended it.
             entries: What is in it.
             mono: Now, in monotonic seconds.
+
+        Raises:
+            LevelError: If the log was raised to a level that this worker does not know.
         """
         ledger = self.ledgers.get(partition)
         if ledger is None or not ledger.take(offset, at, entries):
             return
+        if ledger.aside:
+            entries = [entry for entry in entries if needed_level(entry) <= ledger.level]
         for entry in entries:
             if isinstance(entry, Heartbeat | Claimed | Owned):
                 self._hear(partition, entry, at, mono)
@@ -125,9 +131,12 @@ class Member(Holder):
                 if entry.worker == self.me:
                     self._read_back(partition, entry)
             elif isinstance(entry, _UNSETTLING):
-                self._unsettled.add(partition)
-                if isinstance(entry, Skipped | Cancelled) and partition in self.owners:
-                    self.owners[partition].lines.answered(entry.run, entry.version)
+                self._unsettle(partition, entry)
+
+    def _unsettle(self, partition: int, entry: Lost | Withdrawal | Skipped | Cancelled) -> None:
+        self._unsettled.add(partition)
+        if isinstance(entry, Skipped | Cancelled) and partition in self.owners:
+            self.owners[partition].lines.answered(entry.run, entry.version)
 
     def _hear(
         self, partition: int, entry: Heartbeat | Claimed | Owned, at: datetime, mono: float

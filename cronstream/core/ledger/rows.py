@@ -12,20 +12,22 @@ from typing import Any
 from cronstream.core.codec import build, from_json, to_json
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import Beat, Effect, LiveRun, Mark, State
+from cronstream.core.levels import LEVEL
 from cronstream.core.records import Run, Skip, Verdict, format_time
-from cronstream.errors import MessageError
+from cronstream.errors import LevelError, MessageError
 
-#: Raised when a row means something that an older process does not know: it must not read it.
+#: The format of a row at level 1; one of a higher level has a format that is as much higher, so a
+#: process that does not know the level does not read it. What it does not know of is not in it.
 FORMAT = 2
-#: What is read; a row of format 1 knows of no cancelled runs.
-_READABLE = (1, FORMAT)
+#: The oldest that is read; a row of format 1 knows of no cancelled runs.
+_OLDEST = 1
 _SUCCESSORS = {"Run": Run, "Skip": Skip}
 
 
 def to_row(ledger: Ledger, partition: int) -> dict[str, Any]:
     """Return the ledger of a partition as JSON values."""
     return {
-        "format": FORMAT,
+        "format": FORMAT + ledger.level - 1,
         "partition": partition,
         "retry": ledger.retry,
         "next_offset": ledger.next_offset,
@@ -37,22 +39,35 @@ def to_row(ledger: Ledger, partition: int) -> dict[str, Any]:
     }
 
 
-def from_row(row: dict[str, Any]) -> Ledger:
+def from_row(row: dict[str, Any], known: int = LEVEL) -> Ledger:
     """Return the ledger that a row describes.
+
+    Args:
+        row: JSON values.
+        known: The highest level that this process knows.
 
     Raises:
         MessageError: If it is of another format, or damaged; fold the log from its start then.
+        LevelError: If it is of a level that is not known here: neither read it, nor write over it.
     """
-    if row.get("format") not in _READABLE:
-        raise MessageError(f"a ledger row of format {row.get('format')!r}, not {FORMAT}")
+    level = _level_of(row.get("format"))
+    if level > known:
+        raise LevelError(level, known, "")
     try:
-        return _read(row)
+        return _read(row, level, known)
     except (KeyError, TypeError, ValueError) as error:
         raise MessageError(f"a damaged ledger row: {error}") from error
 
 
-def _read(row: dict[str, Any]) -> Ledger:
-    ledger = Ledger(retry=row["retry"])
+def _level_of(form: Any) -> int:
+    if type(form) is not int or form < _OLDEST:
+        raise MessageError(f"a ledger row of format {form!r}, not {FORMAT}")
+    return max(1, form - FORMAT + 1)
+
+
+def _read(row: dict[str, Any], level: int, known: int) -> Ledger:
+    ledger = Ledger(retry=row["retry"], known=known)
+    ledger.level = level
     ledger.next_offset = row["next_offset"]
     ledger.offset = ledger.next_offset - 1
     ledger.now = _time(row["now"])

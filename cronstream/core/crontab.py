@@ -7,37 +7,32 @@ watches the file; the format is described in ``docs/crontab.md``.
 from dataclasses import dataclass
 from typing import Any
 
-from cronstream.core.crontab_faults import Fault, faults_of, unknown_key
-from cronstream.core.crontab_model import ClusterModel, DefaultsModel, JobModel
+from cronstream.core.crontab_clusters import Cluster, ClusterReader
+from cronstream.core.crontab_faults import Fault, faults_of, mend_keys, unknown_key
+from cronstream.core.crontab_model import DefaultsModel, JobModel
 from cronstream.core.crontab_pairs import DEFAULT_LEASE_S, pair_faults
-from cronstream.core.naming import cluster_problem
 from cronstream.core.problems import Place, Problems
 from cronstream.core.records import Delivery, Job, Overlap
 from cronstream.core.schedule import compile_schedule, find_zone
-from cronstream.core.yaml_tree import (
+from cronstream.core.yaml_nodes import (
     Mapping,
     Node,
     Plain,
     Scalar,
     Sequence,
     find_place,
-    parse_yaml,
     plain,
 )
+from cronstream.core.yaml_tree import parse_yaml
 from cronstream.errors import CrontabError, ScheduleError
 
 VERSION = 1
 #: A crontab of 100,000 jobs has about as much.
 MAX_BYTES = 16 * 1024 * 1024
 _KEYS = ("version", "clusters", "defaults", "jobs")
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """A named set of workers that share topics."""
-
-    name: str
-    description: str | None = None
+#: What no two jobs have in common.
+_OWN = tuple(name for name in JobModel.model_fields if name not in DefaultsModel.model_fields)
+_TYPOGRAPHIC = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +74,12 @@ class _Reader:
 
     def __init__(self, problems: Problems, lease_s: float) -> None:
         self._problems, self._lease_s = problems, lease_s
-        self._clusters: dict[str, Cluster] = {}
+        self._clusters = ClusterReader(problems, self._note)
         self._defaults: dict[str, Any] = {}
         self._has_good_defaults = True
         self._has_default_cluster = False
+        #: What stands under the defaults, and belongs to each job.
+        self._misplaced: set[str] = set()
         self._zone = "UTC"
         self._named: dict[str, Place] = {}
 
@@ -95,17 +92,20 @@ class _Reader:
         if root is None or not isinstance(root, Mapping):
             self._explain_root(root)
             return None
+        self._note(mend_keys(root, _KEYS), root, "")
+        if not self._read_version(root):
+            return None
         for key in root.items:
             if key not in _KEYS:
                 self._problems.add(root.keys[key], unknown_key(key, _KEYS))
-        self._read_version(root)
-        self._read_clusters(root)
+        self._clusters.read(root.items.get("clusters"), root.place)
         self._read_defaults(root)
         jobs = self._read_jobs(root)
-        return Crontab(tuple(self._clusters.values()), tuple(jobs), self._default())
+        self._clusters.tell()
+        return Crontab(tuple(self._clusters.found.values()), tuple(jobs), self._default())
 
     def _default(self) -> Job | None:
-        only = next(iter(self._clusters)) if len(self._clusters) == 1 else None
+        only = next(iter(self._clusters.found)) if len(self._clusters.found) == 1 else None
         cluster = self._defaults.get("cluster") or only
         if cluster is None or self._problems:
             return None
@@ -122,55 +122,48 @@ class _Reader:
                 root.place, "the crontab must be a mapping; begin it with 'version: 1'"
             )
 
-    def _read_version(self, root: Mapping) -> None:
+    def _read_version(self, root: Mapping) -> bool:
+        """Return whether the rest can be read: another version may mean anything by it."""
         node = root.items.get("version")
         if node is None:
             self._problems.add(root.place, "'version' is missing; begin with 'version: 1'")
-        elif not (isinstance(node, Scalar) and type(node.value) is int and node.value == VERSION):
-            self._problems.add(
-                node.place, f"version {plain(node)!r} is not supported; write 'version: 1'"
-            )
-
-    def _read_clusters(self, root: Mapping) -> None:
-        node = root.items.get("clusters")
-        if node is None:
-            self._problems.add(root.place, "'clusters' is missing; name one, as 'cluster-a:'")
-        elif not isinstance(node, Mapping) or not node.items:
-            self._problems.add(
-                node.place, "'clusters' must be a mapping; name one, as 'cluster-a:'"
-            )
-        else:
-            for name, settings in node.items.items():
-                self._read_cluster(name, node.keys[name], settings)
-
-    def _read_cluster(self, name: str, place: Place, settings: Node) -> None:
-        problem = cluster_problem(name)
-        if problem is not None:
-            self._problems.add(place, f"{problem}; rename it")
-        values = plain(settings)
-        model, faults = faults_of(ClusterModel, {} if values is None else values)
-        self._note(faults, settings, f"cluster {name!r}: ")
-        description = model.description if model is not None else None
-        # It is known all the same, so that its jobs are not told of it as well.
-        self._clusters[name] = Cluster(name, description)
+            return True
+        version = node.value if isinstance(node, Scalar) else None
+        if type(version) is int and version == VERSION:
+            return True
+        sentence = f"version {plain(node)!r} is not supported; write 'version: 1'"
+        self._problems.add(node.place, sentence)
+        return type(version) is not int
 
     def _read_defaults(self, root: Mapping) -> None:
         node = root.items.get("defaults")
-        values = None if node is None else plain(node)
-        if node is None or values is None:
+        if node is None or (isinstance(node, Scalar) and node.value is None):
             return
+        label = "defaults: "
+        self._note(mend_keys(node, DefaultsModel.model_fields), node, label)
+        self._move_out(node)
+        values = plain(node)
         defaults, faults = faults_of(DefaultsModel, values)
-        self._note(faults, node, "defaults: ")
+        self._note(faults, node, label)
         self._has_good_defaults = defaults is not None
         if defaults is not None:
-            self._defaults = self._settings(defaults, node, "defaults: ")
+            self._defaults = self._settings(defaults, node, label)
         if not isinstance(values, dict):
+            self._has_default_cluster = True  # It may well be there.
             return
         self._has_default_cluster = "cluster" in values
-        self._check_cluster(values.get("cluster"), find_place(node, ("cluster",)), "defaults: ")
-        self._zone = self._check_zone(
-            values.get("timezone"), find_place(node, ("timezone",)), "defaults: "
-        )
+        self._clusters.check(values.get("cluster"), find_place(node, ("cluster",)), label)
+        zone = find_place(node, ("timezone",))
+        self._zone = self._check_zone(values.get("timezone"), zone, label)
+
+    def _move_out(self, node: Node) -> None:
+        """Take from the defaults what is a job's own: then no job is told that it lacks it."""
+        for key in _OWN:
+            if isinstance(node, Mapping) and key in node.items:
+                sentence = f"{key!r} is each job's own; write it there"
+                self._problems.add(node.keys.pop(key), sentence, "defaults: ")
+                del node.items[key]
+                self._misplaced.add(key)
 
     def _read_jobs(self, root: Mapping) -> list[Job]:
         node = root.items.get("jobs")
@@ -186,13 +179,15 @@ class _Reader:
         return [job for job in jobs if job is not None]
 
     def _read_job(self, node: Node, number: int) -> Job | None:
-        values = plain(node)
         label = f"job number {number}: "
+        mended = mend_keys(node, JobModel.model_fields)
+        values = plain(node)
         if isinstance(values, dict) and isinstance(values.get("name"), str):
             label = f"job {values['name']!r}: "
             self._note_name(str(values["name"]), find_place(node, ("name",)), label)
         model, faults = faults_of(JobModel, values)
-        self._note(faults, node, label)
+        faults = [fault for fault in faults if fault.missing not in self._misplaced]
+        self._note([*mended, *faults], node, label)
         if isinstance(values, dict):
             self._check_whole(values, node, label)
         settings = None if model is None else self._settings(model, node, label)
@@ -209,32 +204,28 @@ class _Reader:
     def _note_name(self, name: str, place: Place, label: str) -> None:
         first = self._named.setdefault(name, place)
         if first is not place:
-            self._problems.add(
-                place, f"{label}the name is there twice, first on line {first.line}; rename one"
-            )
+            sentence = f"the name is there twice, first on line {first.line}; rename one"
+            self._problems.add(place, sentence, label)
 
     def _check_whole(self, values: dict[str, Plain], node: Node, label: str) -> None:
         """Check what a job says only together with the rest of the file, if it says it in text."""
         if "cluster" in values:
-            self._check_cluster(values["cluster"], find_place(node, ("cluster",)), label)
+            self._clusters.check(values["cluster"], find_place(node, ("cluster",)), label)
         elif not self._has_default_cluster:
-            known = ", ".join(self._clusters)
-            self._problems.add(node.place, f"{label}'cluster' is missing; choose one of {known}")
+            self._clusters.miss(node.place, label)
         zone = self._check_zone(values.get("timezone"), find_place(node, ("timezone",)), label)
         schedule = values.get("schedule")
         if isinstance(schedule, str):
-            try:
-                compile_schedule(schedule, zone)
-            except ScheduleError as error:
-                place = find_place(node, ("schedule",))
-                self._problems.add(place, f"{label}schedule {schedule!r}: {error}")
+            self._check_schedule(schedule, zone, find_place(node, ("schedule",)), label)
 
-    def _check_cluster(self, name: Plain, place: Place, label: str) -> None:
-        if isinstance(name, str) and name not in self._clusters:
-            known = ", ".join(self._clusters) or "none"
-            self._problems.add(
-                place, f"{label}cluster {name!r} is not known; 'clusters' names {known}"
-            )
+    def _check_schedule(self, schedule: str, zone: str, place: Place, label: str) -> None:
+        try:
+            compile_schedule(schedule, zone)
+        except ScheduleError as error:
+            reason = str(error)
+            if schedule.startswith(tuple(_TYPOGRAPHIC)):
+                reason = f"{schedule[0]} is no quote to YAML; write \" or '"
+            self._problems.add(place, f"schedule {schedule!r}: {reason}", label)
 
     def _check_zone(self, name: Plain, place: Place, label: str) -> str:
         """Return the zone to check a schedule in: this one, or the default if it is no zone."""
@@ -243,13 +234,13 @@ class _Reader:
         try:
             find_zone(name)
         except ScheduleError as error:
-            self._problems.add(place, f"{label}{error}")
+            self._problems.add(place, str(error), label)
             return self._zone
         return name
 
     def _note(self, faults: list[Fault], node: Node, label: str) -> None:
         for fault in faults:
-            self._problems.add(fault.place_in(node), label + fault.sentence)
+            self._problems.add(fault.place_in(node), fault.sentence, label)
 
 
 def _job(settings: dict[str, Any]) -> Job:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cronstream.core.problems import Place
-from cronstream.core.yaml_tree import Mapping, Node, node_at
+from cronstream.core.yaml_nodes import Mapping, Node, node_at
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -37,11 +37,13 @@ class Fault:
     Attributes:
         path: The keys that lead to it.
         is_key: Whether the key itself is wrong, rather than its value.
+        missing: The key that is not there, if that is the fault.
     """
 
     path: tuple[int | str, ...]
     sentence: str
     is_key: bool = False
+    missing: str | None = None
 
     def place_in(self, node: Node) -> Place:
         """Return where it is, in the tree that was checked."""
@@ -63,9 +65,30 @@ def faults_of(kind: type[ModelT], values: Any) -> tuple[ModelT | None, list[Faul
 def unknown_key(key: str, known: Iterable[str]) -> str:
     """Return the sentence for a key that does not exist."""
     names = list(known)
-    near = difflib.get_close_matches(key, names, n=1)
-    remedy = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    near = close_key(key, names)
+    remedy = f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
     return f"key {key!r} is not known; {remedy}"
+
+
+def close_key(key: str, known: Iterable[str]) -> str | None:
+    """Return the name that was probably meant, or None if none is like it."""
+    return next(iter(difflib.get_close_matches(key, list(known), n=1)), None)
+
+
+def mend_keys(node: Node, known: Iterable[str]) -> list[Fault]:
+    """Give what stands under a key that is nearly known its right name, and return the faults.
+
+    So a mistyped key is one fault, and not that its right name is missing besides.
+    """
+    if not isinstance(node, Mapping):
+        return []
+    names, faults = list(known), []
+    for key in [key for key in node.items if key not in names]:
+        near = close_key(key, names)
+        if near is not None and near not in node.items:
+            faults.append(Fault((near,), unknown_key(key, names), is_key=True))
+            node.items[near], node.keys[near] = node.items.pop(key), node.keys.pop(key)
+    return faults
 
 
 def _fault(kind: type[BaseModel], details: ErrorDetails) -> Fault:
@@ -74,9 +97,10 @@ def _fault(kind: type[BaseModel], details: ErrorDetails) -> Fault:
     if details["type"] == "extra_forbidden":
         return Fault(path, unknown_key(name, _known(kind, path)), is_key=True)
     if details["type"] == "missing":
-        return Fault(path[:-1], f"{name!r} is missing; add it")
+        return Fault(path[:-1], f"{name!r} is missing; add it", missing=name)
     if details["input"] is None and path:
-        return Fault(path, f"{name} is empty; give it a value, or leave it out")
+        remedy = "give it a value" if _is_needed(kind, path) else "give it a value, or leave it out"
+        return Fault(path, f"{name} is empty; {remedy}")
     context = details.get("ctx", {})
     if len(path) > 2 and path[-1] == "[key]":  # pydantic's way to say: not the value, its name
         where = ".".join(map(str, path[:-2]))
@@ -89,6 +113,11 @@ def _fault(kind: type[BaseModel], details: ErrorDetails) -> Fault:
     return Fault(
         path, " ".join(part for part in (name, _shown(details["input"]), sentence) if part)
     )
+
+
+def _is_needed(kind: type[BaseModel], path: tuple[int | str, ...]) -> bool:
+    field = kind.model_fields.get(str(path[0]))
+    return len(path) == 1 and field is not None and field.is_required()
 
 
 def _known(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

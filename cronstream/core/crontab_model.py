@@ -58,9 +58,12 @@ def _job_name(text: str) -> str:
 def _command(value: Any) -> str | list[str]:
     words = [value] if isinstance(value, str) else value
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ValueError("must be text for /bin/sh, or a list of texts; quote its numbers")
+        remedy = "put it in quotes" if isinstance(value, dict) else "quote its numbers"
+        raise ValueError(f"must be text for /bin/sh, or a list of texts; {remedy}")
     if not words or not words[0].strip():
         raise ValueError("is empty; write what is to be run")
+    if isinstance(value, list) and words[0].startswith("-"):
+        raise ValueError("is a list without a program; put a command for the shell in quotes")
     if sum(len(word.encode(errors="replace")) for word in words) > _MAX_ARGUMENT_BYTES:
         raise ValueError("is longer than 128 KiB; put it in a script, and run that")
     return value if isinstance(value, str) else words

@@ -15,11 +15,17 @@ class Place(NamedTuple):
 class Problems:
     """The faults found so far, at most one of the same words at a place."""
 
-    _found: dict[tuple[Place, str], None] = field(default_factory=dict)
+    _found: dict[tuple[Place, str], str] = field(default_factory=dict)
 
-    def add(self, place: Place, sentence: str) -> None:
-        """Note a fault: what is wrong, and what to do about it."""
-        self._found[place, sentence] = None
+    def add(self, place: Place, sentence: str, label: str = "") -> None:
+        """Note a fault: what is wrong, and what to do about it.
+
+        Args:
+            place: Where.
+            sentence: What is wrong there.
+            label: What it is about; of several that share the place (by an alias) the first.
+        """
+        self._found.setdefault((place, sentence), label)
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -27,6 +33,6 @@ class Problems:
     def sentences(self) -> list[str]:
         """Return each fault as ``line 12, column 5: …``, in the order of the text."""
         return [
-            f"line {place.line}, column {place.column}: {sentence}"
-            for place, sentence in sorted(self._found)
+            f"line {place.line}, column {place.column}: {label}{sentence}"
+            for (place, sentence), label in sorted(self._found.items())
         ]

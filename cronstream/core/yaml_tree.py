@@ -2,13 +2,11 @@
 
 ruamel.yaml reads the syntax, in C where libyaml is there, and the tree is made from its events:
 in a loop, so that deep nesting hurts nobody, and with limits on what aliases may add up to.
-Scalars are resolved by the core schema (YAML 1.2.2, 10.3.2): ``yes`` and ``on`` are text.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import NoReturn, TypeAlias
+from typing import Final, NoReturn
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -23,59 +21,23 @@ from ruamel.yaml.events import (
 )
 
 from cronstream.core.problems import Place, Problems
+from cronstream.core.yaml_faults import place_of_mark, syntax_fault
+from cronstream.core.yaml_nodes import Mapping, Node, Scalar, Sequence
+from cronstream.core.yaml_quotes import quotes_needed, value_at
+from cronstream.core.yaml_scalars import resolve
 
 #: A crontab nests four deep.
 _MAX_DEPTH = 64
 #: How many values all aliases together may stand for: a "billion laughs" ends here.
 _MAX_ALIASED = 1_000_000
 _TEXT_TAG = "tag:yaml.org,2002:str"
+#: What libyaml takes for one; without it, there is more.
+_ANCHOR: Final = re.compile(r"[0-9A-Za-z_-]+")
+_NAME: Final = re.compile(r"[A-Za-z_][\w-]*")
 
-Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
-
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_MAYBE_NUMBER = frozenset("0123456789+-.")
-_INT = re.compile(r"[-+]?[0-9]{1,300}|0o[0-7]{1,300}|0x[0-9a-fA-F]{1,300}")
-_FLOAT = re.compile(
-    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-)
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NO_CHARACTER = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}")
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
-
-
-@dataclass(slots=True)
-class Scalar:
-    """One value: null, a truth value, a number or a text."""
-
-    value: bool | int | float | str | None
-    place: Place
-    size: int = 1
-    depth: int = 1
-
-
-@dataclass(slots=True)
-class Sequence:
-    """A list; `size` and `depth` are of all that is in it, what aliases stand for included."""
-
-    place: Place
-    items: list["Node"] = field(default_factory=list)
-    size: int = 1
-    depth: int = 1
-
-
-@dataclass(slots=True)
-class Mapping:
-    """Values by key, and where each key stands."""
-
-    place: Place
-    items: dict[str, "Node"] = field(default_factory=dict)
-    keys: dict[str, Place] = field(default_factory=dict)
-    size: int = 1
-    depth: int = 1
-
-
-Node: TypeAlias = Scalar | Sequence | Mapping
 
 
 def parse_yaml(text: str, problems: Problems, *, pure: bool = False) -> Node | None:
@@ -92,11 +54,12 @@ def parse_yaml(text: str, problems: Problems, *, pure: bool = False) -> Node | N
         place = _place_of(text, forbidden.start())
         problems.add(place, f"character U+{ord(forbidden[0]):04X} is not allowed; remove it")
         return None
-    builder = _Builder(problems)
+    lines = text.split("\n")
+    builder = _Builder(lines, problems)
     try:
         builder.build(YAML(typ="safe", pure=pure).parse(text))
     except MarkedYAMLError as error:
-        problems.add(*_syntax_fault(text, error))
+        problems.add(*syntax_fault(lines, error, builder.last))
     except (YAMLError, ValueError, OverflowError) as error:
         # Without libyaml, an escape that stands for no character gets as far as chr().
         escape = _NO_CHARACTER.search(text)
@@ -107,32 +70,6 @@ def parse_yaml(text: str, problems: Problems, *, pure: bool = False) -> Node | N
     return builder.root
 
 
-def plain(node: Node) -> Plain:
-    """Return a tree as ordinary values."""
-    if isinstance(node, Scalar):
-        return node.value
-    if isinstance(node, Sequence):
-        return [plain(item) for item in node.items]
-    return {key: plain(item) for key, item in node.items.items()}
-
-
-def node_at(node: Node, path: tuple[int | str, ...]) -> Node:
-    """Return the node at `path`, or the last one on the way that there is."""
-    for step in path:
-        if isinstance(node, Mapping) and step in node.items:
-            node = node.items[str(step)]
-        elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
-            node = node.items[step]
-        else:
-            break
-    return node
-
-
-def find_place(node: Node, path: tuple[int | str, ...]) -> Place:
-    """Return where the value at `path` is, or the last part of the path that there is."""
-    return node_at(node, path).place
-
-
 class _TooMuchError(Exception):
     """The rest of the text is not worth reading; the reason is noted."""
 
@@ -140,9 +77,11 @@ class _TooMuchError(Exception):
 class _Builder:
     """Makes the tree from a parser's events."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, lines: list[str], problems: Problems) -> None:
         self.root: Node | None = None
-        self._problems = problems
+        #: The scalar that was read last.
+        self.last: ScalarEvent | None = None
+        self._lines, self._problems = lines, problems
         self._open: list[Sequence | Mapping] = []
         #: The key that waits for its value, for each open mapping; None where a key comes next.
         self._waiting: list[tuple[str, Place] | None] = []
@@ -155,6 +94,7 @@ class _Builder:
     def build(self, events: Iterator[Event]) -> None:
         for event in events:
             if isinstance(event, ScalarEvent):
+                self.last = event
                 self._add(self._scalar(event), event.anchor)
             elif isinstance(event, (MappingStartEvent, SequenceStartEvent)):
                 self._begin(event)
@@ -168,7 +108,7 @@ class _Builder:
                     self._stop(event, "a second document begins; keep one crontab in a file")
 
     def _begin(self, event: MappingStartEvent | SequenceStartEvent) -> None:
-        self._check_tag(event)
+        self._check_properties(event)
         if len(self._open) == _MAX_DEPTH:
             self._stop(event, f"nested deeper than {_MAX_DEPTH}; flatten it")
         is_mapping = isinstance(event, MappingStartEvent)
@@ -210,6 +150,8 @@ class _Builder:
             self._problems.add(
                 place, f"key {key!r} is there twice, first on line {first.line}; remove one"
             )
+            if len(self._open) == 1:
+                mapping.items[key] = _together(mapping.items[key], node)
             return
         mapping.keys[key] = place
         mapping.items[key] = node
@@ -231,7 +173,7 @@ class _Builder:
         text: str = event.value
         if _UNUSABLE.search(text):
             self._problems.add(_place(event), "a NUL or half a character is in it; remove it")
-        self._check_tag(event)
+        self._check_properties(event)
         if not event.implicit[0]:  # It stands there in quotes, or with a tag.
             return Scalar(text, _place(event))
         waiting = self._waiting[-1] if self._waiting else None
@@ -240,9 +182,7 @@ class _Builder:
 
     def _alias(self, event: AliasEvent) -> Node:
         if event.anchor not in self._anchors:
-            self._stop(
-                event, f"alias *{event.anchor} has no anchor before it; define &{event.anchor}"
-            )
+            self._stop(event, self._unknown_alias(event))
         node = self._anchors[event.anchor]
         if node is None:
             self._stop(event, f"alias *{event.anchor} stands inside what it stands for; remove it")
@@ -253,15 +193,42 @@ class _Builder:
             self._stop(event, f"aliases stand for more than {_MAX_ALIASED} values; use fewer")
         return node
 
-    def _check_tag(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent) -> None:
+    def _unknown_alias(self, event: AliasEvent) -> str:
+        """Return what is told of an alias that stands for nothing: it may be meant as text."""
+        name = event.anchor
+        if _NAME.fullmatch(name) and value_at(self._lines, _place(event)) == f"*{name}":
+            return f"alias *{name} has no anchor before it; define &{name}"
+        return quotes_needed(self._lines, _place(event))
+
+    def _check_properties(
+        self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent
+    ) -> None:
+        if event.anchor is not None and not _ANCHOR.fullmatch(event.anchor):
+            self._problems.add(_place(event), quotes_needed(self._lines, _place(event)))
         tag = event.tag
-        if tag is not None and tag not in {_TEXT_TAG, "!"}:
-            self._problems.add(_place(event), f"tag {tag!r} is not allowed; remove it")
+        if tag is None or tag == _TEXT_TAG:
+            return
+        if tag == "!" and isinstance(event, ScalarEvent) and not event.style:
+            # A shell's negation would be lost without a word.
+            self._problems.add(_place(event), quotes_needed(self._lines, _place(event)))
+        elif tag != "!":
+            sentence = f"tag {tag!r} is not allowed; remove it, or put the text in quotes"
+            self._problems.add(_place(event), sentence)
 
     def _stop(self, event: Event, sentence: str) -> NoReturn:
         self._problems.add(_place(event), sentence)
         self.root = None
         raise _TooMuchError
+
+
+def _together(first: Node, second: Node) -> Node:
+    """Return what is in either, so that nothing of a part that is there twice seems missing."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        items, keys = second.items | first.items, second.keys | first.keys
+        return Mapping(first.place, items, keys, first.size, first.depth)
+    if isinstance(first, Sequence) and isinstance(second, Sequence):
+        return Sequence(first.place, [*first.items, *second.items], first.size, first.depth)
+    return first
 
 
 def _merge(mapping: Mapping) -> None:
@@ -274,36 +241,10 @@ def _merge(mapping: Mapping) -> None:
             mapping.keys = merged.keys | mapping.keys
 
 
-def resolve(text: str) -> bool | int | float | str | None:
-    """Return what a scalar without quotes means in YAML's core schema."""
-    if text in _NULL:
-        return None
-    if text in _BOOL:
-        return _BOOL[text]
-    if text[0] in _MAYBE_NUMBER:
-        if _INT.fullmatch(text):
-            base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-            return int(text[2:] if base != 10 else text, base)
-        if _FLOAT.fullmatch(text):
-            return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    return text
-
-
 def _place(event: Event) -> Place:
-    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+    return place_of_mark(event.start_mark)
 
 
 def _place_of(text: str, index: int) -> Place:
     before = text[:index]
     return Place(before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1)
-
-
-def _syntax_fault(text: str, error: MarkedYAMLError) -> tuple[Place, str]:
-    mark = error.problem_mark or error.context_mark
-    place = Place(mark.line + 1, mark.column + 1) if mark is not None else Place(1, 1)
-    lines = text.split("\n")
-    line = lines[place.line - 1] if place.line <= len(lines) else ""
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        return place, "a tab indents this line; use spaces"
-    what = ", ".join(part for part in (error.context, error.problem) if part)
-    return place, f"not valid YAML: {what}; check quotes, colons and indentation here"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cronstream.core.crontab import MAX_BYTES, Cluster, Crontab, parse_crontab
+from cronstream.core.crontab import MAX_BYTES, Crontab, parse_crontab
+from cronstream.core.crontab_clusters import Cluster
 from cronstream.core.records import Backoff, Delivery, Job, Overlap, RetryOn
 from cronstream.errors import CrontabError
 
@@ -274,7 +275,8 @@ def test_a_variables_name_and_the_value_of_another_are_found_wrong_at_once() -> 
         ("[sleep, 5]", "must be text for /bin/sh, or a list of texts; quote its numbers"),
         ("5", "command 5 must be text"),
         ("", "command is empty; give it a value"),
-        ("{a: b}", "command must be text"),
+        ("{a: b}", "command must be text for /bin/sh, or a list of texts; put it in quotes"),
+        ("[ -f x ]", "command is a list without a program; put a command for the shell"),
         (f'"{"x" * 131_072}"', "is longer than 128 KiB"),
     ],
 )
@@ -303,7 +305,7 @@ def test_a_schedule_is_refused_with_the_reason() -> None:
 
 def test_every_problem_is_told_at_once_in_the_order_of_the_file() -> None:
     found = problems("""\
-version: 2
+version: 1.0
 clusters:
   Jobs:
   cluster-a: {descripton: x}
@@ -388,18 +390,24 @@ def test_a_name_that_is_there_twice_on_one_line_is_told_too() -> None:
         ('version: "1"\nclusters: {a: }\njobs: []\n', "version '1' is not supported; write"),
         ("version: 1.0\nclusters: {a: }\njobs: []\n", "version 1.0 is not supported"),
         ("version: true\nclusters: {a: }\njobs: []\n", "version True is not supported"),
-        ("version: 1\njobs: []\n", "'clusters' is missing; name one, as 'cluster-a:'"),
-        ("version: 1\nclusters: [a]\njobs: []\n", "'clusters' must be a mapping; name one"),
-        ("version: 1\nclusters:\njobs: []\n", "'clusters' must be a mapping"),
+        ("version: 1\njobs: []\n", "'clusters' is missing; name one, as 'clusters: ["),
+        ("version: 1\nclusters: a\njobs: []\n", "'clusters' must be a list or a mapping of names"),
+        ("version: 1\nclusters: []\njobs: []\n", "'clusters' must be a list or a mapping"),
+        ("version: 1\nclusters:\njobs: []\n", "'clusters' must be a list or a mapping"),
+        ("version: 1\nclusters: [1]\njobs: []\n", "cluster 1 must be text; write '- cluster-a'"),
+        ("version: 1\nclusters: [{a: }]\njobs: []\n", "column 12: not a name; write '- cluster-a'"),
+        ("version: 1\nclusters: [A]\njobs: []\n", "cluster name 'A' must be lower-case"),
+        ("version: 1\nclusters: [a, a]\njobs: []\n", "cluster 'a' is there twice, first on line"),
+        ("version: 2\nservices: []\n", "line 1, column 10: version 2 is not supported; write"),
         ("version: 1\nclusters: {a: b}\njobs: []\n", "cluster 'a': 'b' must be a mapping of keys"),
         ("version: 1\nclusters: {a: {x: 1}}\njobs: []\n", "cluster 'a': key 'x' is not known"),
         (HEAD, "'jobs' is missing; add 'jobs: []' if there are none"),
         (HEAD + "jobs: {a: {}}\n", "'jobs' must be a list; begin each job with '- name: …'"),
         (HEAD + "jobs: []\ndefaults: [a]\n", "defaults: must be a mapping of keys and values"),
-        (HEAD + "jobs: []\ndefaults: {name: a}\n", "defaults: key 'name' is not known"),
+        (HEAD + "jobs: []\ndefaults: {name: a}\n", "defaults: 'name' is each job's own; write"),
         (HEAD + "jobs: []\njob: []\n", "line 4, column 1: key 'job' is not known; did you mean"),
         (HEAD + "jobs: []\n---\na: b\n", "line 4, column 1: a second document begins"),
-        (HEAD + "jobs: [\n", "not valid YAML"),
+        (HEAD + "jobs: [\n", "the text ends within a list or mapping"),
         ("x" * (MAX_BYTES + 1), "the file is larger than 16 MiB; shorten it"),
     ],
 )
@@ -444,6 +452,81 @@ def test_how_long_a_fenced_jobs_grace_may_be_follows_from_the_lease() -> None:
         parse_crontab(text, lease_s=7.0)
     with pytest.raises(CrontabError, match="needs more than a lease of 2s; raise CRONSTREAM_LEASE"):
         parse_crontab(text, lease_s=2.0)
+
+
+# -- one mistake, one line -----------------------------------------------------------------------
+
+
+def test_clusters_may_be_a_list_of_names() -> None:
+    text = a_crontab().replace("{cluster-a: , cluster-b: }", "[cluster-a, cluster-b]")
+    assert parse_crontab(text) == parse_crontab(a_crontab())
+
+
+ONE_MISTAKE = [
+    ("clusters: [a]", "clusters: a", "line 2, column 11: 'clusters' must be a list or a mapping"),
+    ("clusters: [a]", "clusters: [a, 5]", "line 2, column 15: cluster 5 must be text; write"),
+    ("clusters: [a]", "clusterz: [a]", "line 2, column 1: key 'clusterz' is not known; did you"),
+    ("clusters: [a]", "clusters: [a, A-1]", "cluster name 'A-1' must be lower-case letters"),
+    ("clusters: [a]", "clusters: [z]", "defaults: cluster 'a' is not known, as in 2 other places;"),
+    ("clusters: [a]", "clusters: {z: }\nclusters: {a: }", "key 'clusters' is there twice, first"),
+    ("{cluster: a}", "text", "line 3, column 11: defaults: 'text' must be a mapping of keys and"),
+    ("{cluster: a}", "{clusterr: a}", "defaults: key 'clusterr' is not known; did you mean"),
+    ("defaults: ", "default: ", "line 3, column 1: key 'default' is not known; did you mean"),
+    ("{cluster: a}", "{cluster: b}", "line 3, column 21: defaults: cluster 'b' is not known"),
+    (
+        "{cluster: a}",
+        "{}",
+        "line 5, column 5: job 'one': 'cluster' is missing, as in 2 other places",
+    ),
+    ("{cluster: a}", "{cluster: a, timezone: Mars}", "time zone 'Mars' is not known"),
+    ("{cluster: a}", "{cluster: a, schedule: x}", "defaults: 'schedule' is each job's own; write"),
+    ("schedule: '@hourly'", "schedulee: '@hourly'", "job 'two': key 'schedulee' is not known; did"),
+    ("schedule: '@hourly'", "schedule: ", "job 'two': schedule is empty; give it a value"),
+    ("schedule: '@hourly'", "schedule: \u201c@hourly\u201d", "\u201c is no quote to YAML; write"),
+    ("name: two", "namee: two", "line 6, column 6: job 'two': key 'namee' is not known; did you"),
+    ("backoff: ", "bacoff: ", "line 6, column 38: job 'two': key 'bacoff' is not known; did you"),
+    ("cluster: a, name: three", "cluster: b, name: three", "cluster 'b' is not known; 'clusters'"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "problem"), ONE_MISTAKE)
+def test_one_mistake_is_one_line(right: str, wrong: str, problem: str) -> None:
+    text = (
+        "version: 1\nclusters: [a]\ndefaults: {cluster: a}\njobs:\n"
+        "  - {name: one, schedule: '@daily', command: c}\n"
+        "  - {name: two, schedule: '@hourly', backoff: {first: 1s}, command: c}\n"
+        "  - {cluster: a, name: three, schedule: '@daily', command: c}\n"
+        "  - {cluster: a, name: four, schedule: '@daily', command: c}\n"
+    )
+    assert len(parse_crontab(text).jobs) == 4
+    if wrong == "{}":
+        text = text.replace("cluster: a, name", "name", 1)
+    assert right in text
+    [found] = problems(text.replace(right, wrong))
+    assert problem in found
+
+
+def test_jobs_are_not_told_to_choose_a_cluster_where_none_could_be_read() -> None:
+    [found] = problems("version: 1\nclusters: x\njobs: [{name: a, schedule: '@daily', command: b}]")
+    assert "'clusters' must be" in found
+
+
+def test_a_fault_that_jobs_share_by_an_alias_is_told_once() -> None:
+    [found] = problems(
+        HEAD
+        + """
+jobs:
+  - {name: a, cluster: cluster-a, schedule: "@daily", command: x, backoff: &slow {frist: 1h}}
+  - {name: b, cluster: cluster-a, schedule: "@daily", command: x, backoff: *slow}
+"""
+    )
+    assert "job 'a': key 'backoff.frist' is not known" in found
+
+
+def test_what_stands_under_a_mistyped_key_is_checked_all_the_same() -> None:
+    key, value = problems(a_crontab("max_atempts: 0"))
+    assert "key 'max_atempts' is not known; did you mean 'max_attempts'?" in key
+    assert "max_attempts 0 is too small" in value
 
 
 # -- what we ship --------------------------------------------------------------------------------

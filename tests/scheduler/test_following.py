@@ -11,7 +11,8 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from cronstream.core import naming
-from cronstream.core.crontab import Cluster, Crontab
+from cronstream.core.crontab import Crontab
+from cronstream.core.crontab_clusters import Cluster
 from cronstream.core.records import Job
 from cronstream.errors import BrokerError, CrontabError
 from cronstream.scheduler import Scheduler, following

@@ -116,7 +116,7 @@ def test_jobs_as_json_have_every_setting_with_its_default() -> None:
     assert hourly["backoff"] == {"first_s": 15.0, "factor": 2.0, "ceiling_s": 3600.0, "jitter": 0.1}
     assert hourly["retry_on"] == {"statuses": None, "timeouts": True}
     assert berlin["command"] == ["echo", "a\tb"]
-    assert berlin["env"] == {"KEY": "value"}
+    assert berlin["env"] == {"TZ": "Europe/Berlin", "KEY": "value"}
     assert (berlin["overlap"], berlin["max_queue"], berlin["fence"]) == ("allow", 100, False)
     assert not {"effective_from", "removed"} & hourly.keys()
 

@@ -7,7 +7,8 @@ CronstreamError
 ├── LevelError        a log has been raised to a level that this process does not know
 ├── TopologyError     a topic is there, but not as this installation needs it
 ├── BrokerError       Kafka cannot be started, reached, or did not take a message in time
-│   └── TruncatedError    a topic has lost messages that it had, or was created anew
+│   ├── TruncatedError    a topic has lost messages that it had, or was created anew
+│   └── TooLargeError     a record is larger than a message may be
 ├── LegacyError       the topic of the old layout cannot be moved from as it was asked
 ├── NotFoundError     there is no run, job or cluster of the name that a person gave
 └── LaunchError       a command could not be started at all
@@ -81,6 +82,10 @@ class TruncatedError(BrokerError):
 
     Whoever has folded it ends, and starts over: what it knows may follow from what is no more.
     """
+
+
+class TooLargeError(BrokerError):
+    """A record is larger than a message may be, however much is left out of it."""
 
 
 class LaunchError(CronstreamError):

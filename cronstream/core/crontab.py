@@ -11,6 +11,7 @@ from cronstream.core.crontab_clusters import Cluster, ClusterReader
 from cronstream.core.crontab_faults import Fault, faults_of, mend_keys, unknown_key
 from cronstream.core.crontab_model import DefaultsModel, JobModel
 from cronstream.core.crontab_pairs import DEFAULT_LEASE_S, pair_faults
+from cronstream.core.crontab_sizes import size_fault
 from cronstream.core.problems import Place, Problems
 from cronstream.core.records import Delivery, Job, Overlap
 from cronstream.core.schedule import compile_schedule, find_zone
@@ -29,6 +30,8 @@ from cronstream.errors import CrontabError, ScheduleError
 VERSION = 1
 #: A crontab of 100,000 jobs has about as much.
 MAX_BYTES = 16 * 1024 * 1024
+#: What a job has to say itself.
+_UNNAMED = {"name": "", "schedule": "", "command": ""}
 _KEYS = ("version", "clusters", "defaults", "jobs")
 #: What no two jobs have in common.
 _OWN = tuple(name for name in JobModel.model_fields if name not in DefaultsModel.model_fields)
@@ -109,8 +112,7 @@ class _Reader:
         cluster = self._defaults.get("cluster") or only
         if cluster is None or self._problems:
             return None
-        unnamed = {"name": "", "schedule": "", "command": "", "cluster": cluster}
-        return _job(self._defaults | unnamed)
+        return _job(_UNNAMED | self._defaults | {"cluster": cluster})
 
     def _explain_root(self, root: Node | None) -> None:
         if self._problems:
@@ -148,6 +150,7 @@ class _Reader:
         self._has_good_defaults = defaults is not None
         if defaults is not None:
             self._defaults = self._settings(defaults, node, label)
+            self._has_good_defaults = self._fits(_job(_UNNAMED | self._defaults), node, label)
         if not isinstance(values, dict):
             self._has_default_cluster = True  # It may well be there.
             return
@@ -190,8 +193,12 @@ class _Reader:
         self._note([*mended, *faults], node, label)
         if isinstance(values, dict):
             self._check_whole(values, node, label)
-        settings = None if model is None else self._settings(model, node, label)
-        return None if settings is None or self._problems else _job(settings)
+        if model is None:
+            return None
+        job = _job(self._settings(model, node, label))
+        if self._has_good_defaults:
+            self._fits(job, node, label)
+        return None if self._problems else job
 
     def _settings(self, model: DefaultsModel, node: Node, label: str) -> dict[str, Any]:
         """Return what holds for a job, or for all of them; note what does not go together."""
@@ -200,6 +207,13 @@ class _Reader:
         if self._has_good_defaults:
             self._note(list(pair_faults(settings, said, self._lease_s)), node, label)
         return settings
+
+    def _fits(self, job: Job, node: Node, label: str) -> bool:
+        """Return whether a job fits in a message; note it if not."""
+        fault = size_fault(job)
+        if fault is not None:
+            self._note([fault], node, label)
+        return fault is None
 
     def _note_name(self, name: str, place: Place, label: str) -> None:
         first = self._named.setdefault(name, place)

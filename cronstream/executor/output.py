@@ -1,9 +1,17 @@
-"""What is kept of a command's output: its beginning and its end, in bounded memory."""
+"""What is kept of a command's output: its beginning and its end, in bounded memory.
+
+Both fit in a message, whatever the bytes are: text takes little more room there than here, but a
+byte that is no text takes three, or six, and of such output less is kept.
+"""
 
 from dataclasses import dataclass
 
+from cronstream.core.sizes import MAX_OUTPUT_BYTES, json_bytes
+
 #: The most bytes of one character in UTF-8 (RFC 3629).
 _LONGEST = 4
+#: The most that one byte takes in a message: a control character is written as \u0001.
+_MOST_IN_JSON = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +56,33 @@ class Output:
             tail = cut_off + self._tail
         else:
             tail = _without_cut_beginning(self._tail)
-        omitted = self._total - len(whole) - len(tail)
-        return Kept(whole.decode(errors="replace"), tail.decode(errors="replace"), omitted)
+        head, tail = _head_that_fits(whole), _tail_that_fits(tail)
+        omitted = self._total - len(head) - len(tail)
+        return Kept(_text(head), _text(tail), omitted)
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")
+
+
+def _head_that_fits(data: bytes) -> bytes:
+    while (room := _room(data)) < len(data):
+        data = _without_cut_end(data[:room])
+    return data
+
+
+def _tail_that_fits(data: bytes) -> bytes:
+    while (room := _room(data)) < len(data):
+        data = _without_cut_beginning(data[len(data) - room :])
+    return data
+
+
+def _room(data: bytes) -> int:
+    """Return how many bytes fit if all are like the average of these: fewer until all do."""
+    if len(data) <= MAX_OUTPUT_BYTES // _MOST_IN_JSON:
+        return len(data)
+    size = json_bytes(_text(data))
+    return len(data) if size <= MAX_OUTPUT_BYTES else len(data) * MAX_OUTPUT_BYTES // size
 
 
 def _without_cut_end(data: bytes) -> bytes:

@@ -8,7 +8,6 @@ from pathlib import Path
 from aiokafka.errors import KafkaError
 
 from cronstream.core import naming
-from cronstream.core.codec import encode
 from cronstream.core.crontab import Crontab
 from cronstream.core.crontab_change import Change, compare, describe
 from cronstream.core.job_messages import Definitions
@@ -17,7 +16,7 @@ from cronstream.errors import CronstreamError, CrontabError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
 from cronstream.settings import Settings
-from cronstream.topology.publish import MAX_RECORD_BYTES, Ack
+from cronstream.topology.publish import Ack
 from cronstream.topology.topics import cluster_topics
 
 logger = logging.getLogger(__name__)
@@ -26,8 +25,6 @@ logger = logging.getLogger(__name__)
 RETRY_S = 0.5
 #: A file that differs from what is in force for this long was not only edited a moment sooner.
 STANDBY_LOOK_S = 5.0
-#: A run says more than its job does: times, numbers, revision.
-_MARGIN_BYTES = 2_000
 
 
 class CrontabFollower:
@@ -166,17 +163,9 @@ class CrontabFollower:
         jobs = [*change.added, *change.changed]
         sent = [self._send(job.derive(effective_from=now)) for job in jobs]
         sent += [self._send(job.derive(effective_from=now, removed=True)) for job in change.removed]
-        await asyncio.gather(*(future for future in sent if future is not None))
+        await asyncio.gather(*sent)
 
-    def _send(self, job: Job) -> asyncio.Future[Ack] | None:
-        size = len(encode(job))
-        if size > MAX_RECORD_BYTES - _MARGIN_BYTES:
-            logger.error(
-                "job %r is not put in force: its definition of %s bytes is too large for a message",
-                job.name,
-                f"{size:,}",
-            )
-            return None
+    def _send(self, job: Job) -> asyncio.Future[Ack]:
         return self._publisher.publish(naming.JOBS, job.name, job, partitions=self._settings.shards)
 
     def _fail(self, text: str) -> None:

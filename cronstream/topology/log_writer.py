@@ -5,12 +5,17 @@ import logging
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.structs import TopicPartition
 
 from cronstream import clock
-from cronstream.errors import BrokerError
+from cronstream.core.codec import encode
+from cronstream.core.fitting import fitted
+from cronstream.core.records import Discarded, Message, Tick
+from cronstream.core.sizes import MAX_RECORD_BYTES
+from cronstream.errors import BrokerError, TooLargeError
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +50,41 @@ class Waiting:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
-    #: Raw bytes: not to be joined with others.
+    #: Not to be joined with others.
     alone: bool
     #: None if nobody waits for it.
     done: asyncio.Future[Ack] | None
+    #: What it says; None for raw bytes.
+    record: Message | None = None
     #: When it was put here, in monotonic seconds.
     since: float = field(default_factory=clock.monotonic)
+
+    @classmethod
+    def of(cls, record: Message, key: bytes | None, done: asyncio.Future[Ack] | None) -> Self:
+        """Return a record as it is to be sent, with less in it if it is too large for a message.
+
+        Raises:
+            TooLargeError: If it is too large even so.
+        """
+        value = encode(record)
+        if len(value) > MAX_RECORD_BYTES:
+            record = fitted(record)
+            value = encode(record)
+        if len(value) > MAX_RECORD_BYTES:
+            raise TooLargeError(
+                f"a {type(record).__name__} of {len(value):,} bytes is larger than a message may "
+                f"be ({MAX_RECORD_BYTES:,}): shorten its command or environment"
+            )
+        alone = isinstance(record, Discarded | Tick)  # Their readers take one for each message.
+        return cls(key, value, (), alone, done, record)
+
+    def shrink(self) -> bool:
+        """Say at most half as much; return whether that is possible."""
+        if self.record is None or self.value is None:
+            return False
+        self.record = fitted(self.record, len(self.value) // 2)
+        before, self.value = self.value, encode(self.record)
+        return len(self.value) < len(before)
 
     def acknowledge(self, ack: Ack) -> None:
         """Tell who waits that the broker has it."""
@@ -71,9 +105,10 @@ class Waiting:
 class LogWriter:
     """Appends to one partition of one topic, in order, one message at a time.
 
-    A broker that does not take a message is asked until it does. What cannot be sent for another
-    reason is refused to those who wait for it; but what nobody waits for is tried again, too,
-    until it is through or the process ends itself, since its producer is broken (`core.health`).
+    A broker that does not take a message is asked until it does; if it is too large for the broker,
+    it is sent in pieces, or with less in it. What cannot be sent for another reason is refused to
+    those who wait for it; but what nobody waits for is tried again, too, until it is through or the
+    process ends itself, since its producer is broken (`core.health`).
     """
 
     def __init__(self, producer: Any, topic: str, partition: int) -> None:
@@ -124,12 +159,34 @@ class LogWriter:
                 for item in batch:
                     item.give_up()
                 raise
+            except MessageSizeTooLargeError:
+                await self._put_back(batch)
+                continue
             except _CannotBeSentError as error:
                 for item in batch:
                     item.refuse(error)
                 continue
             for item in batch:
                 item.acknowledge(ack)
+
+    async def _put_back(self, batch: list[Waiting]) -> None:
+        """Have what was too large for the broker sent one by one, or with less in it."""
+        # aiokafka (0.14) has counted the refused message, and the broker has not: the next one
+        # would be out of order, for good.
+        place = TopicPartition(self._topic, self._partition)
+        self._producer._txn_manager.increment_sequence_number(place, -1)  # noqa: SLF001 - no public way
+        only = batch[0] if len(batch) == 1 else None
+        if only is None:
+            for item in batch:
+                item.alone = True
+        elif not only.shrink():
+            size = len(only.value or b"")
+            error = TooLargeError(f"{self._topic} takes no message of {size:,} bytes")
+            if only.done is not None:
+                only.refuse(error)
+                return
+            await self._pause(str(error))
+        self._waiting.extendleft(reversed(batch))
 
     def _take(self) -> list[Waiting]:
         batch = [self._waiting.popleft()]
@@ -157,6 +214,8 @@ class LogWriter:
                     partition=self._partition,
                     headers=list(batch[0].headers),
                 )
+            except MessageSizeTooLargeError:
+                raise
             except KafkaError as error:
                 await self._pause(type(error).__name__)
             except Exception as error:

@@ -15,16 +15,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
-from cronstream.core.codec import encode
-from cronstream.core.records import Discarded, Message, Run, Skip, Tick, Withdrawal
+from cronstream.core.records import Message, Run, Skip, Withdrawal
 from cronstream.errors import BrokerError
 from cronstream.settings import Settings
 from cronstream.topology.log_writer import Ack, LogWriter, Waiting
 
-#: One record alone may be this large; a larger one is refused before it is sent.
-MAX_RECORD_BYTES = 900_000
-
-__all__ = ["MAX_RECORD_BYTES", "Ack", "Publisher", "partition_of", "when_done"]
+__all__ = ["Ack", "Publisher", "partition_of", "when_done"]
 
 
 def partition_of(key: str, partitions: int) -> int:
@@ -93,15 +89,15 @@ class Publisher:
         """Put a record on a partition; what is returned is done once the broker has it.
 
         Raises:
-            BrokerError: If the record is too large for a message.
+            TooLargeError: If the record is too large for a message, though it is `fitted`.
         """
         done = _future()
-        self._put(topic, partition, _waiting(record, done))
+        self._put(topic, partition, Waiting.of(record, _key_of(record), done))
         return done
 
     def put(self, topic: str, partition: int, record: Message) -> None:
         """Put a record on a partition, as `append` does, for a sender that need not know when."""
-        self._put(topic, partition, _waiting(record, None))
+        self._put(topic, partition, Waiting.of(record, _key_of(record), None))
 
     def publish(
         self, topic: str, key: str, record: Message, *, partitions: int | None = None
@@ -115,9 +111,9 @@ class Publisher:
     ) -> asyncio.Future[Ack]:
         """Put bytes on a partition as they are, in a message of their own."""
         key = b"" if value is None else None  # a tombstone without a key is none
-        pairs = tuple((name, text.encode()) for name, text in headers.items())
+        encoded = {name: text.encode(errors="replace") for name, text in headers.items()}
         done = _future()
-        self._put(topic, partition, Waiting(key, value, pairs, True, done))
+        self._put(topic, partition, Waiting(key, value, tuple(encoded.items()), True, done))
         return done
 
     def _put(self, topic: str, partition: int, item: Waiting) -> None:
@@ -125,17 +121,6 @@ class Publisher:
         if place not in self._writers:
             self._writers[place] = LogWriter(self._producer, topic, partition)
         self._writers[place].put(item)
-
-
-def _waiting(record: Message, done: asyncio.Future[Ack] | None) -> Waiting:
-    value = encode(record)
-    if len(value) > MAX_RECORD_BYTES:
-        raise BrokerError(
-            f"a {type(record).__name__} of {len(value):,} bytes is larger than a message may "
-            f"be ({MAX_RECORD_BYTES:,}): shorten its command or environment"
-        )
-    alone = isinstance(record, Discarded | Tick)  # their readers take one for each message
-    return Waiting(_key_of(record), value, (), alone, done)
 
 
 def _future() -> asyncio.Future[Ack]:

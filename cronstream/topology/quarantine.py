@@ -4,7 +4,8 @@ import logging
 from collections import Counter
 
 from cronstream.core import naming
-from cronstream.topology.publish import MAX_RECORD_BYTES, Publisher, when_done
+from cronstream.core.sizes import MAX_RECORD_BYTES
+from cronstream.topology.publish import Publisher, when_done
 
 logger = logging.getLogger(__name__)
 

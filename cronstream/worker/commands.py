@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from cronstream.core.ledger.actions import Cancel, End, Go, Hand, Lease, run_and_claim
 from cronstream.core.records import Finished, Outcome, Run, format_time
+from cronstream.core.sizes import shortened
 from cronstream.executor import protocol
 
 
@@ -63,11 +64,30 @@ def to_finished(report: protocol.Finished, worker: str) -> Finished:
         ended_at=moment(report.ended_at),
         exit_status=report.exit_status,
         signal=report.signal,
-        head=report.head.replace("\0", "\N{SYMBOL FOR NULL}"),
-        tail=report.tail.replace("\0", "\N{SYMBOL FOR NULL}"),
+        head=_text(report.head),
+        tail=_text(report.tail),
         omitted=report.omitted,
-        note=report.note,
+        note=report.note and shortened(_text(report.note)),
     )
+
+
+def to_failed(key: str, worker: str, now: datetime, note: str) -> Finished:
+    """Return the entry for an attempt of which only is known that it went wrong in here."""
+    run, claim = run_and_claim(key)
+    return Finished(
+        run=run,
+        claim=claim,
+        worker=worker,
+        outcome=Outcome.FAILED,
+        started_at=None,
+        ended_at=now,
+        note=shortened(_text(note)),
+    )
+
+
+def _text(text: str) -> str:
+    """Return a text without what no message may have in it."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}")
 
 
 def moment(epoch_s: float) -> datetime:

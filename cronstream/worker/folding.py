@@ -184,11 +184,15 @@ class Folding:
             else:
                 refused.append(problem)
         self._put_aside(message, refused)
+        where = f"{self._log}/{partition}, offset {message.offset}"
         try:
             self._member.read(partition, message.offset, message.at, fit, clock.monotonic())
         except LevelError as error:
-            self._end(f"{self._log}/{partition}, offset {message.offset}: {error}")
+            self._end(f"{where}: {error}")
             return
+        except Exception as error:  # The message would stop each worker that comes after this one.
+            logger.exception("%s: cannot be folded; it is passed over", where)
+            self._put_aside(message, [f"cannot be folded: {error!r}"])
         self._put_aside(message, ledger.aside)
         self._tell(partition, ledger)
 

@@ -5,11 +5,18 @@ last one: the cost for each entry stays the same, and a new owner folds at most 
 again. Nothing depends on it being fresh (see `cronstream.core.ledger.rows`).
 """
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_row, to_row
+from cronstream.errors import TooLargeError
+from cronstream.topology.topics import MAX_ROW_BYTES
+
+logger = logging.getLogger(__name__)
 
 #: Messages folded since the last snapshot, at least, before there is another for that reason.
 _LEAST_MESSAGES = 1000
@@ -53,8 +60,21 @@ class Snapshots:
         return True
 
     def write(self, partition: int, ledger: Ledger, mono: float) -> None:
-        """Write a snapshot now; it goes out in order with what this process wrote before."""
-        key, row = str(partition), to_row(ledger, partition)
-        self._table.data[key] = row
-        self._table.send_changelog(partition, key, row)
+        """Write a snapshot now; it goes out in order with what this process wrote before.
+
+        One that cannot be written is told: nothing depends on it, but the longer the log is that
+        a new owner has to fold, the later it begins.
+        """
         self._written[partition] = _Written(ledger.next_offset, mono)
+        try:
+            self._send(partition, to_row(ledger, partition))
+        except Exception:
+            what = "its snapshot cannot be written, and the one before it stays"
+            logger.exception("partition %d: %s (%d live runs)", partition, what, len(ledger.live))
+
+    def _send(self, partition: int, row: dict[str, Any]) -> None:
+        size = len(orjson.dumps(row))
+        if size > MAX_ROW_BYTES:  # Faust's producer would not get over it.
+            raise TooLargeError(f"{size:,} bytes, and a row may have {MAX_ROW_BYTES:,}")
+        self._table.data[str(partition)] = row
+        self._table.send_changelog(partition, str(partition), row)

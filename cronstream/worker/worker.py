@@ -24,6 +24,7 @@ from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.worker.commands import moment, to_command, to_finished
 from cronstream.worker.folding import Folding
+from cronstream.worker.mishaps import about, end_in_view, unusable
 from cronstream.worker.snapshots import Snapshots
 
 logger = logging.getLogger(__name__)
@@ -172,9 +173,9 @@ class Worker:
             return
         self.member.wake(clock.now(), mono)
         actions, self.member.actions = self.member.actions, []
-        to_executor = [command for action in actions if (command := self._do(action))]
-        if to_executor and self.executor is not None:
-            self.executor.send(*to_executor)
+        orders = [order for action in actions if (order := self._try(action))]
+        if orders and self.executor is not None:
+            self.executor.send(*orders)
         for partition, owner in self.member.owners.items():
             if owner.ready and not self.member.rebalancing:
                 self._snapshots.write_if_due(partition, owner.ledger, mono)
@@ -189,7 +190,16 @@ class Worker:
         actions, self.member.actions = self.member.actions, []
         for action in actions:
             if isinstance(action, Append):
-                self._do(action)
+                self._try(action)
+
+    def _try(self, action: Action) -> protocol.Order | None:
+        """Do it; what goes wrong with one run ends that run, and not the turn."""
+        try:
+            return self._do(action)
+        except Exception as error:
+            logger.exception("%s: %s failed", about(action), type(action).__name__)
+            end_in_view(self.member, action, error, clock.now())
+            return None
 
     def _do(self, action: Action) -> protocol.Order | None:
         """Do it, or return what the executor is to be told."""
@@ -211,6 +221,10 @@ class Worker:
             fresh = await self._send_all(action)
         except BrokerError as error:
             logger.error("run %s: what was decided is not published: %s", action.run, error)  # noqa: TRY400 - the sentence says it all
+            await asyncio.sleep(_AGAIN_S)
+            fresh = False
+        except Exception:  # Nobody awaits this task: the decision would wait without a word.
+            logger.exception("run %s: what was decided is not published", action.run)
             await asyncio.sleep(_AGAIN_S)
             fresh = False
         if not fresh:
@@ -240,16 +254,23 @@ class Worker:
 
     def _reported(self, reports: list[protocol.Report]) -> None:
         for report in reports:
-            match report:
-                case protocol.Started(key=key, at=at, pid=pid):
-                    self.member.started(key, moment(at), pid)
-                case protocol.Finished(key=key):
-                    self.member.finished(key, to_finished(report, self.member.me))
-                case protocol.Cancelled(key=key):
-                    self.member.cancelled(key)
-                case protocol.Kept(key=key):
-                    self.member.kept(key)
+            try:
+                self._take(report)
+            except Exception as error:
+                logger.exception("run %s: its executor's report is no use", report.key)
+                unusable(self.member, report, error, clock.now())
         self._woken.set()
+
+    def _take(self, report: protocol.Report) -> None:
+        match report:
+            case protocol.Started(key=key, at=at, pid=pid):
+                self.member.started(key, moment(at), pid)
+            case protocol.Finished(key=key):
+                self.member.finished(key, to_finished(report, self.member.me))
+            case protocol.Cancelled(key=key):
+                self.member.cancelled(key)
+            case protocol.Kept(key=key):
+                self.member.kept(key)
 
     def _executor_died(self, reason: str) -> None:
         """Without its executor a worker is none: it ends, and its runs are made elsewhere."""

@@ -34,6 +34,42 @@ def problems(text: str) -> list[str]:
     return list(caught.value.problems)
 
 
+# -- sizes ---------------------------------------------------------------------------------------
+
+
+def an_env(variables: int, size: int) -> str:
+    return "env: {" + ", ".join(f"V{n}: {'x' * size}" for n in range(variables)) + "}"
+
+
+def test_a_job_that_fits_in_no_message_is_told_with_its_size_at_what_is_largest() -> None:
+    [problem] = problems(a_crontab(an_env(9, 110_000)))
+    assert problem == (
+        "line 8, column 10: job 'backup': it takes 990,211 bytes in a message, 990,018 of them for "
+        "env, and a job may take 898,000; put what is large in a file, and read that"
+    )
+
+
+def test_a_job_counts_as_large_as_its_message_is() -> None:
+    text = a_crontab(
+        'description: "' + r"\u0001" * 4000 + '"\nenv: {V: "' + r"\x01" * 130_000 + '"}'
+    )
+    text = text.replace("command: pg_dump", 'command: "' + r"\x02" * 130_000 + '"')
+    [problem] = problems(text)
+    assert "it takes 1,584,156 bytes" in problem
+
+
+def test_what_all_jobs_share_is_told_once_if_it_fits_in_no_message() -> None:
+    text = a_crontab(defaults="{" + an_env(9, 110_000) + "}")
+    [problem] = problems(
+        text + "  - {name: b, cluster: cluster-a, schedule: '@daily', command: x}\n"
+    )
+    assert problem.startswith("line 3, column 17: defaults: it takes 990,")
+
+
+def test_large_jobs_that_fit_are_no_problem() -> None:
+    assert the_job(a_crontab(an_env(8, 110_000))).env
+
+
 # -- what is good --------------------------------------------------------------------------------
 
 

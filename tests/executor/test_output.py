@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cronstream.core.sizes import MAX_OUTPUT_BYTES, json_bytes
 from cronstream.executor.output import Kept, Output
 
 
@@ -65,3 +66,36 @@ def test_memory_does_not_grow_with_the_output() -> None:
     for _ in range(1000):
         output.feed(b"x" * 1000)
     assert output.kept() == Kept("x" * 10, "x" * 10, 999_980)
+
+
+GARBAGE = bytes(range(256)) * 1200
+
+
+@pytest.mark.parametrize(
+    "data",
+    [GARBAGE, b"\x01" * 300_000, b"\xff" * 300_000, b"a" * 100_000 + GARBAGE, GARBAGE + b"a" * 9],
+)
+def test_what_is_kept_fits_in_a_message_whatever_the_bytes_are(data: bytes) -> None:
+    output = Output(262_144)
+    output.feed(data)
+    output.feed(data)
+    some = output.kept()
+    assert MAX_OUTPUT_BYTES * 0.9 < json_bytes(some.head) <= MAX_OUTPUT_BYTES
+    assert MAX_OUTPUT_BYTES * 0.9 < json_bytes(some.tail) <= MAX_OUTPUT_BYTES
+    assert data.decode(errors="replace").startswith(some.head)
+    assert data.decode(errors="replace").endswith(some.tail)
+    assert 0 < some.omitted < 2 * len(data)
+
+
+def test_text_is_kept_as_far_as_the_limit_goes() -> None:
+    output = Output(262_144)
+    output.feed(b"some words of text, and\n" * 100_000)
+    some = output.kept()
+    assert (len(some.head), len(some.tail)) == (262_144, 262_144)
+
+
+def test_of_output_that_takes_too_much_room_every_byte_is_accounted_for() -> None:
+    output = Output(262_144)
+    output.feed(b"\x01" * 600_000)
+    some = output.kept()
+    assert len(some.head) + some.omitted + len(some.tail) == 600_000

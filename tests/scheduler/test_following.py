@@ -169,16 +169,6 @@ async def test_a_broker_that_fails_is_told_once_and_tried_again(
     assert len([m for m in caplog.messages if "is not in force yet" in m]) == 1
 
 
-async def test_a_job_too_large_for_a_message_is_told_and_the_others_go_on(
-    bench: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with followed(bench):
-        bench.files.put_nowait(a_crontab(a_job("huge", command="x" * 899_000), a_job()))
-        await until(lambda: published(bench))
-    assert [job.name for job in published(bench)] == ["backup"]
-    assert any(m.startswith("job 'huge' is not put in force") for m in caplog.messages)
-
-
 async def test_jobs_go_to_the_partition_of_their_name() -> None:
     bench = Bench(shards=4)
     names = [f"job-{n}" for n in range(12)]

@@ -1,20 +1,24 @@
 """Durable publishing: order, batches, and what happens when the broker does not take it."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import pytest
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
+from aiokafka.structs import TopicPartition
 
 from cronstream.core.codec import decode
-from cronstream.core.records import Discarded, Heartbeat, Withdrawal
-from cronstream.errors import BrokerError
+from cronstream.core.records import Discarded, Finished, Heartbeat, Withdrawal
+from cronstream.core.sizes import MAX_RECORD_BYTES
+from cronstream.errors import BrokerError, TooLargeError
 from cronstream.settings import Settings
 from cronstream.topology import log_writer, publish
 from cronstream.topology.publish import Publisher, partition_of
 from tests.builders import NOON, a_run
+from tests.ledger_builders import finished
 
 
 @dataclass
@@ -31,9 +35,23 @@ class FakeProducer:
     error: Exception = field(default_factory=KafkaConnectionError)
     taken: list[dict[str, Any]] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
+    #: The largest message that the broker takes.
+    most: int = 1_048_588
+    #: How many messages of each partition the client has counted: no broker takes another one next.
+    numbers: Counter[TopicPartition] = field(default_factory=Counter)
+
+    @property
+    def _txn_manager(self) -> "FakeProducer":
+        return self
+
+    def increment_sequence_number(self, place: TopicPartition, by: int) -> None:
+        self.numbers[place] += by
 
     async def send_and_wait(self, topic: str, value: bytes, **more: Any) -> Sent:
         await self.open.wait()
+        self.numbers[TopicPartition(topic, more["partition"])] += 1
+        if len(value or b"") > self.most:
+            raise MessageSizeTooLargeError
         if self.fail:
             self.fail -= 1
             raise self.error
@@ -181,6 +199,89 @@ async def test_a_record_that_no_message_can_hold_is_refused_before_it_is_sent(
 ) -> None:
     with pytest.raises(BrokerError, match="shorten its command"):
         publisher.put("log", 0, a_run(command="x" * 1_000_000))
+
+
+async def test_an_end_that_no_message_can_hold_is_sent_with_less_output(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.open.set()
+    publisher.put("log", 0, finished(a_run(), 7, head="\x01" * 250_000))
+
+    assert await publisher.flush(1)
+    [sent] = producer.taken
+    assert len(sent["value"]) <= MAX_RECORD_BYTES
+    assert decode(sent["value"], Finished).omitted > 0
+
+
+async def test_what_is_too_large_for_the_broker_together_is_sent_one_by_one(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    futures = [publisher.append("log", 0, _beat(0))]
+    await asyncio.sleep(0)
+    futures += [publisher.append("log", 0, _beat(n)) for n in (1, 2, 3)]
+    producer.most = 130
+    producer.open.set()
+
+    await asyncio.gather(*futures)
+
+    assert [_numbers(sent["value"]) for sent in producer.taken] == [[0], [1], [2], [3]]
+
+
+async def test_an_end_that_is_too_large_for_the_broker_holds_up_nothing(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.most = 5_000
+    producer.open.set()
+    publisher.put("log", 0, finished(a_run(), 7, head="a" * 40_000, tail="b" * 40_000))
+    behind = publisher.append("log", 0, _beat(1))
+
+    await behind
+
+    end = decode(producer.taken[0]["value"], Finished)
+    assert end.head.startswith("aaa")
+    assert end.tail.endswith("bbb")
+    assert len(end.head) + end.omitted + len(end.tail) == 80_000
+
+
+async def test_what_is_too_large_for_the_broker_whatever_is_left_out_is_told_to_who_waits(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.most = 5_000
+    producer.open.set()
+    too_large = publisher.append("log", 0, a_run(command="x" * 10_000))
+    raw = publisher.put_raw("log", 0, b"x" * 10_000, {})
+    behind = publisher.append("log", 0, _beat(1))
+
+    with pytest.raises(TooLargeError, match=r"log takes no message of 10,1\d\d bytes"):
+        await too_large
+    with pytest.raises(TooLargeError):
+        await raw
+    await behind
+
+
+async def test_what_nobody_waits_for_is_kept_until_the_broker_takes_it(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.most = 10
+    producer.open.set()
+    publisher.put("log", 0, _beat(1))
+    while (writer := publisher.oldest) is None or not writer.failures:  # noqa: ASYNC110 - the producer tells nobody
+        await asyncio.sleep(0)
+    producer.most = 1_000
+
+    assert await publisher.flush(1)
+    assert [_numbers(sent["value"]) for sent in producer.taken] == [[1]]
+
+
+async def test_a_message_that_the_broker_finds_too_large_counts_for_nothing(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.most = 600
+    producer.open.set()
+    publisher.put("log", 0, finished(a_run(), 7, head="a" * 6_000))
+
+    assert await publisher.flush(1)
+    assert producer.numbers == {TopicPartition("log", 0): 1}
 
 
 async def test_raw_bytes_have_a_message_of_their_own(

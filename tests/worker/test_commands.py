@@ -2,6 +2,7 @@
 
 from cronstream.core.ledger.actions import Cancel, End, Go, Hand, Lease
 from cronstream.core.records import Outcome
+from cronstream.core.sizes import MAX_NOTE
 from cronstream.executor import protocol
 from cronstream.worker.commands import to_command, to_finished
 from tests.builders import NOON, a_run, at
@@ -44,6 +45,18 @@ def test_the_other_actions_have_their_orders() -> None:
     assert to_command(Cancel("k#1")) == protocol.Cancel("k#1")
     assert to_command(Lease(2, 5.5)) == protocol.Lease("2", 5.5)
     assert to_command(End("k#1", Outcome.LOST, "why")) == protocol.End("k#1", "interrupted", "why")
+
+
+def test_a_note_has_nothing_in_it_that_no_message_may_have_and_is_no_longer_than_it_may_be() -> (
+    None
+):
+    report = protocol.Finished("k#7", "failed", None, 0.0, 127, None, "", "", 0, "\0" + "x" * 9_000)
+
+    note = to_finished(report, "w1").note
+
+    assert note is not None
+    assert note.startswith("␀xxx")
+    assert len(note) == MAX_NOTE
 
 
 def test_a_report_becomes_an_entry_that_names_the_claim() -> None:

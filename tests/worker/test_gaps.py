@@ -128,6 +128,25 @@ async def test_the_barrier_is_read_though_reading_fails_at_first(
     assert owner.ready
 
 
+async def test_a_message_on_which_the_fold_fails_is_put_aside_and_the_next_is_folded(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    aside: list[tuple[int, str]] = []
+    folding = a_folding(FakeGaps(), 2)
+    ledger = folding._member.ledgers[0]
+    monkeypatch.setattr(
+        folding._quarantine, "put", lambda _log, _p, offset, _raw, why: aside.append((offset, why))
+    )
+    monkeypatch.setitem(ledger._takers, Heartbeat, lambda beat: ledger.beats[beat.worker].at)
+    await folding._take(a_message(2))
+    monkeypatch.setitem(ledger._takers, Heartbeat, lambda beat: ledger.hear(beat.worker, 1))
+    await folding._take(a_message(3))
+
+    assert aside == [(2, "cannot be folded: KeyError('w2')")]
+    assert list(ledger.beats) == ["w3"]
+    assert caplog.messages == ["cronstream.a/0, offset 2: cannot be folded; it is passed over"]
+
+
 async def test_the_barrier_of_a_former_assignment_is_no_longer_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.records import Heartbeat
 from cronstream.errors import MessageError
+from cronstream.worker import snapshots as snapshots_module
 from cronstream.worker.snapshots import Snapshots
 from tests.builders import at
 
@@ -66,6 +67,24 @@ def test_many_messages_are_written_at_once() -> None:
         ledger.take(offset, at(offset), [])
 
     assert snapshots.write_if_due(0, ledger, 10.1)
+
+
+def test_a_snapshot_that_is_too_large_is_told_and_not_sent(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    table, ledger = FakeTable(), _folded(3)
+    snapshots = Snapshots(table)
+    snapshots.write_if_due(4, ledger, 10.0)
+    monkeypatch.setattr(snapshots_module, "MAX_ROW_BYTES", 10)
+    ledger.take(3, at(3), [])
+
+    assert snapshots.write_if_due(4, ledger, 40.0)
+    assert not snapshots.write_if_due(4, ledger, 40.1)
+
+    assert not table.sent
+    assert caplog.messages == [
+        "partition 4: its snapshot cannot be written, and the one before it stays (0 live runs)"
+    ]
 
 
 def test_a_row_of_another_form_is_refused() -> None:

@@ -1,27 +1,36 @@
 """What a worker does in a turn, and what it no longer does when an executor has died."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from cronstream.core.ledger.actions import Hand
 from cronstream.core.ledger.member import Member
 from cronstream.core.naming import Role
-from cronstream.core.records import Claimed, Delivery, Finished, Outcome, Started
+from cronstream.core.records import Claimed, Delivery, Finished, Outcome, Run, Started
 from cronstream.executor import protocol
 from cronstream.settings import Settings
+from cronstream.worker import commands
 from cronstream.worker.worker import Worker
 from tests.builders import at
 from tests.ledger_builders import due
+from tests.member_builders import Worker as Bench
 from tests.member_builders import holder, owner
 
 
 @dataclass
 class FakePublisher:
-    """Remembers what was put on the log."""
+    """Remembers what was put on the log; some entries make it fail."""
 
     entries: list[Any] = field(default_factory=list)
+    fails_on: Callable[[Any], bool] = lambda _: False
 
     def put(self, _log: str, _partition: int, entry: Any) -> None:
+        if self.fails_on(entry):
+            raise TypeError("str is not valid UTF-8: surrogates not allowed")
         self.entries.append(entry)
 
 
@@ -32,6 +41,13 @@ def a_worker(member: Member, *, is_alive: bool) -> tuple[Worker, FakePublisher]:
     pool: Any = SimpleNamespace(is_alive=is_alive, send=lambda *_: None)
     worker.publisher, worker.executor = publisher, pool
     return worker, publisher
+
+
+def holders(*runs: Run) -> tuple[Bench, list[str]]:
+    """A worker to whose executor some runs were handed; and their keys."""
+    bench = owner(*runs)
+    bench.settle()
+    return bench, bench.keys(Hand)
 
 
 def kinds(publisher: FakePublisher) -> set[type]:
@@ -73,3 +89,84 @@ async def test_what_the_others_ran_is_reported_after_an_executor_has_died() -> N
     [entry] = publisher.entries
     assert isinstance(entry, Finished)
     assert entry.outcome is Outcome.INTERRUPTED
+
+
+def an_end(key: str, outcome: str = "succeeded", **fields: Any) -> protocol.Finished:
+    """What an executor reports."""
+    end = at(21).timestamp()
+    given = {"started_at": end - 1, "ended_at": end, "exit_status": 0, "signal": None}
+    told = {"head": "", "tail": "", "omitted": 0, "note": None}
+    return protocol.Finished(key=key, outcome=outcome, **{**given, **told, **fields})  # type: ignore[arg-type]
+
+
+async def test_an_end_that_cannot_be_told_is_told_without_its_output_and_the_others_go_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench, keys = holders(due(20), due(21))
+    worker, publisher = a_worker(bench.member, is_alive=True)
+    publisher.fails_on = lambda entry: getattr(entry, "head", "") == "bad"
+
+    worker._reported([an_end(keys[0], head="bad", tail="é"), an_end(keys[1], head="good")])
+    worker._turn()
+    worker._turn()
+
+    ends = {entry.run: entry for entry in publisher.entries if isinstance(entry, Finished)}
+    assert [end.outcome for end in ends.values()] == [Outcome.SUCCEEDED] * 2
+    bad = ends[due(20).id]
+    assert (bad.head, bad.tail, bad.omitted) == ("", "", 5)
+    assert bad.note is not None
+    assert bad.note.startswith("what it wrote cannot be told (TypeError: str is not valid UTF-8")
+    assert f"run {due(20).id}: Append failed" in caplog.messages
+
+
+async def test_an_entry_that_cannot_be_told_at_all_is_tried_once_more_and_no_longer() -> None:
+    bench, [key] = holders(due(20))
+    worker, publisher = a_worker(bench.member, is_alive=True)
+    tries: list[Any] = []
+
+    def fails_on(entry: Any) -> bool:
+        tries.append(entry)
+        return isinstance(entry, Finished)
+
+    publisher.fails_on = fails_on
+
+    worker._reported([an_end(key, head="bad")])
+    for _ in range(5):
+        worker._turn()
+
+    assert [entry.head for entry in tries if isinstance(entry, Finished)] == ["bad", ""]
+
+
+async def test_an_attempt_that_cannot_be_handed_over_has_failed_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench, keys = holders(due(20), due(21))
+    worker, publisher = a_worker(bench.member, is_alive=True)
+    sent: list[Any] = []
+    pool: Any = SimpleNamespace(is_alive=True, send=lambda *orders: sent.extend(orders))
+    worker.executor = pool
+    bench.member.actions += bench.of(Hand)
+    monkeypatch.setattr(commands, "environment", lambda run: {due(21).id: {}}[run.id])
+
+    worker._turn()
+    worker._turn()
+
+    [end] = [entry for entry in publisher.entries if isinstance(entry, Finished)]
+    assert (end.run, end.outcome, end.started_at) == (due(20).id, Outcome.FAILED, None)
+    assert end.note == f"it could not be handed to an executor (KeyError: '{due(20).id}')"
+    assert [order.key for order in sent if isinstance(order, protocol.Hold)] == [keys[1]]
+
+
+async def test_a_report_that_is_no_use_ends_its_run_and_the_others_go_on() -> None:
+    bench, keys = holders(due(20), due(21))
+    worker, publisher = a_worker(bench.member, is_alive=True)
+
+    worker._reported([an_end(keys[0], outcome="vanished"), an_end(keys[1])])
+    worker._reported([protocol.Started("who?", float("inf"), 7)])
+    worker._turn()
+
+    ends = [entry for entry in publisher.entries if isinstance(entry, Finished)]
+    assert [end.outcome for end in ends] == [Outcome.FAILED, Outcome.SUCCEEDED]
+    assert ends[0].note == (
+        "its executor's report is no use (ValueError: 'vanished' is not a valid Outcome)"
+    )

@@ -1,0 +1,49 @@
+"""What becomes of one run if something goes wrong with it in here: it ends in view.
+
+None of this is expected to happen. But if it does, it concerns one run: that is logged with its
+id and ends with a note that says why, and the worker goes on with the others.
+"""
+
+from datetime import datetime
+
+from cronstream.core.fitting import without_output
+from cronstream.core.ledger.actions import Action, Append, Hand, Lease, Publish, run_and_claim
+from cronstream.core.ledger.member import Member
+from cronstream.core.records import Finished
+from cronstream.executor import protocol
+from cronstream.worker.commands import to_failed
+
+
+def about(action: Action) -> str:
+    """Return what an action is about, as the beginning of a sentence."""
+    match action:
+        case Append(partition=partition, entry=entry):
+            run = getattr(entry, "run", None)
+            return f"partition {partition}" if run is None else f"run {run}"
+        case Publish(run=run):
+            return f"run {run}"
+        case Lease(partition=partition):
+            return f"partition {partition}"
+        case _:
+            return f"run {run_and_claim(action.key)[0]}"
+
+
+def end_in_view(member: Member, action: Action, why: Exception, now: datetime) -> None:
+    """Have the run end with a note, if nothing else would end it."""
+    reason = f"{type(why).__name__}: {why}"
+    match action:
+        case Append(partition=partition, entry=Finished() as end) if end.head or end.tail:
+            told = without_output(end, f"what it wrote cannot be told ({reason})")
+            member.actions.append(Append(partition, told))
+        case Hand(key=key):
+            note = f"it could not be handed to an executor ({reason})"
+            member.finished(key, to_failed(key, member.me, now, note))
+        case _:
+            pass
+
+
+def unusable(member: Member, report: protocol.Report, why: Exception, now: datetime) -> None:
+    """Have a run end whose executor has reported its end in a form that is no use."""
+    if isinstance(report, protocol.Finished):
+        note = f"its executor's report is no use ({type(why).__name__}: {why})"
+        member.finished(report.key, to_failed(report.key, member.me, now, note))

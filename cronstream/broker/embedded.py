@@ -8,7 +8,7 @@ import signal
 import subprocess
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from cronstream.broker.layout import (
     log4j_properties,
     server_properties,
 )
+from cronstream.broker.listeners import Listener, check_free
 from cronstream.broker.ports import HOST, free_port, is_free
 from cronstream.broker.probe import answers
 from cronstream.clock import monotonic
@@ -51,7 +52,10 @@ class EmbeddedBroker:
 
     Attributes:
         port: Where it listens.
+        further: Where else it listens; to be set before it is started.
     """
+
+    further: Sequence[Listener] = ()
 
     def __init__(
         self,
@@ -127,6 +131,11 @@ class EmbeddedBroker:
             is_kafka = await answers(self.port)
             self._unlock()
             raise BrokerError(_port_in_use(self.port, is_kafka))
+        try:
+            check_free(self.further)
+        except BrokerError:
+            self._unlock()
+            raise
         self._configure()
         self._launched_at = monotonic()
         self._logged_bytes = self._layout.log.stat().st_size if self._layout.log.exists() else 0
@@ -202,9 +211,14 @@ class EmbeddedBroker:
 
     def _configure(self) -> None:
         layout = self._layout
-        membership = self._membership or Membership(1, {1: free_port(self.port + 1)})
-        layout.properties.write_text(server_properties(layout.data, self.port, membership))
+        membership = self._membership or Membership(1, {1: self._controller_port()})
+        text = server_properties(layout.data, self.port, membership, self.further)
+        layout.properties.write_text(text)
         layout.log4j.write_text(log4j_properties(layout.log))
+
+    def _controller_port(self) -> int:
+        taken = {listener.at.port for listener in self.further}
+        return free_port(*({self.port + 1} - taken))
 
     async def _format(self) -> None:
         """Give the data folder its cluster id; a half-done one is made anew."""

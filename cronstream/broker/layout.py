@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cronstream.broker.jars import KAFKA_VERSION
 from cronstream.broker.java import Java
+from cronstream.broker.listeners import Listener
 from cronstream.broker.ports import HOST
 
 #: The largest message that is taken: entries go in batches, and a run may carry much output.
@@ -89,22 +90,30 @@ class Membership:
         return max(1, self.copies - 1)
 
 
-def server_properties(data: Path, port: int, membership: Membership) -> str:
-    """Return the configuration of a Kafka that listens on the loopback interface only.
+def server_properties(
+    data: Path, port: int, membership: Membership, further: Sequence[Listener] = ()
+) -> str:
+    """Return the configuration of a Kafka that listens on the loopback interface, and `further`.
 
-    The quorum's voters are static, so the controller's port may differ from start to start: the
-    data names the voter by its node id alone (tried: data formatted with another port is taken).
+    Each listener needs a name, and a port of its own. The quorum's voters are static, so the
+    controller's port may differ from start to start: the data names the voter by its node id alone
+    (tried: data formatted with another port is taken).
     """
     node_id, copies = membership.node_id, membership.copies
     controller_port = membership.voters[node_id]
     voters = ",".join(f"{node}@{HOST}:{at}" for node, at in sorted(membership.voters.items()))
+    named = [(f"OUTSIDE{number}", listener) for number, listener in enumerate(further, start=1)]
+    local = f"PLAINTEXT://{HOST}:{port}"
+    listeners = [local, *(f"{name}://{listener.at}" for name, listener in named)]
+    advertised = [local, *(f"{name}://{listener.advertised}" for name, listener in named)]
+    protocols = [f"{name}:PLAINTEXT" for name in ("PLAINTEXT", "CONTROLLER", *dict(named))]
     return f"""\
 process.roles=broker,controller
 node.id={node_id}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}
-advertised.listeners=PLAINTEXT://{HOST}:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners={",".join(listeners)},CONTROLLER://{HOST}:{controller_port}
+advertised.listeners={",".join(advertised)}
+listener.security.protocol.map={",".join(protocols)}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={_escaped(data)}

@@ -1,6 +1,7 @@
 """``cronstream broker``: the embedded Kafka alone."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import click
 
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
+from cronstream.broker.listeners import Address, Listener, pair, warnings
+from cronstream.broker.ports import free_port
 from cronstream.errors import BrokerError
 from cronstream.settings import settings
 from cronstream.supervisor import stop_signals
@@ -16,26 +19,82 @@ DEFAULT_PORT = 9092
 KILLED = 130
 
 
+class _Address(click.ParamType):
+    """``HOST:PORT``."""
+
+    name = "host:port"
+
+    def convert(
+        self, value: str | Address, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address:
+        """Return the address that was written."""
+        try:
+            return value if isinstance(value, Address) else Address.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
 @click.command("broker")
-@click.option("--port", type=click.IntRange(1, 65_535), default=DEFAULT_PORT, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    help=f"The port on 127.0.0.1; {DEFAULT_PORT} if it is not given to --listen.",
+)
+@click.option(
+    "--listen",
+    type=_Address(),
+    metavar="HOST:PORT",
+    multiple=True,
+    help="Listen here too, for other machines; 0.0.0.0 is each address of this one. Repeatable.",
+)
+@click.option(
+    "--advertise",
+    type=_Address(),
+    metavar="HOST:PORT",
+    multiple=True,
+    help="How other machines reach what --listen names, if not by that very address.",
+)
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
     help="Where Kafka keeps its data between starts.",
 )
-def broker(port: int, data_dir: Path | None) -> None:
+def broker(
+    port: int | None,
+    listen: tuple[Address, ...],
+    advertise: tuple[Address, ...],
+    data_dir: Path | None,
+) -> None:
     """Run a real Kafka on this machine until Ctrl-C.
 
-    When it is ready, its address is written to stdout.
+    When it is ready, the address that clients are to use is written to stdout.
     """
+    try:
+        further = pair(listen, advertise)
+        local = _local_port(port, further)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    for line in warnings(further):
+        _say(line)
     with closing(Guard()) as guard:
-        embedded = EmbeddedBroker(data_dir or settings().data_dir, port, guard=guard, say=_say)
+        embedded = EmbeddedBroker(data_dir or settings().data_dir, local, guard=guard, say=_say)
+        embedded.further = further
         status = asyncio.run(_serve(embedded))
     raise SystemExit(status)
+
+
+def _local_port(wanted: int | None, further: Sequence[Listener]) -> int:
+    """Return the port on the loopback interface: no other listener may have the same one."""
+    taken = {listener.at.port for listener in further}
+    if wanted in taken:
+        raise ValueError(f"Kafka needs another port for --listen than --port {wanted}")
+    if wanted is not None:
+        return wanted
+    return free_port() if DEFAULT_PORT in taken else DEFAULT_PORT
 
 
 async def _serve(embedded: EmbeddedBroker) -> int:
@@ -69,7 +128,9 @@ def _cancel(task: asyncio.Task[None]) -> None:
 
 async def _start_and_wait(embedded: EmbeddedBroker) -> None:
     await embedded.start()
-    click.echo(embedded.address)
+    addresses = [str(listener.advertised) for listener in embedded.further]
+    for address in addresses or [embedded.address]:
+        click.echo(address)
     ended = await embedded.wait()
     last = " | ".join(embedded.last_lines())
     raise BrokerError(f"Kafka ended by itself with status {ended}: {last}")

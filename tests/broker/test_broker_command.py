@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from aiokafka.client import AIOKafkaClient
 
 from cronstream.broker.ports import free_port
 from cronstream.settings import child_environment, settings
@@ -20,10 +22,10 @@ PROGRAM = "from cronstream.cli.broker_command import broker; broker()"
 
 
 @contextmanager
-def a_broker(data_dir: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+def a_broker(data_dir: Path, port: int, *more: str) -> Iterator[subprocess.Popen[str]]:
     jars = settings().jar_cache or settings().data_dir / "jars"
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "--port", str(port), "--data-dir", str(data_dir)],
+        [sys.executable, "-c", PROGRAM, "--port", str(port), "--data-dir", str(data_dir), *more],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -83,3 +85,27 @@ def test_a_kafka_that_ends_by_itself_is_told_of(tmp_path: Path) -> None:
         _, said = process.communicate(timeout=30)
         assert process.returncode == 1
         assert "Kafka ended by itself with status -9" in said
+
+
+async def test_another_machine_comes_by_its_own_listener_and_is_sent_back_to_it(
+    tmp_path: Path,
+) -> None:
+    port, other = free_port(), free_port()
+    listen = ("--listen", f"127.0.0.2:{other}", "--advertise", f"localhost:{other}")
+    with a_broker(tmp_path, port, *listen) as process:
+        assert first_line(process) == f"localhost:{other}"
+        assert await _told_by(f"127.0.0.2:{other}") == ("localhost", other)
+        assert await _told_by(f"127.0.0.1:{port}") == ("127.0.0.1", port)
+        with pytest.raises(OSError, match="onnect"):
+            socket.create_connection(("127.0.0.1", other), timeout=1)
+
+
+async def _told_by(address: str) -> tuple[str, int]:
+    """Return the host and port that a broker at an address tells its clients."""
+    client = AIOKafkaClient(bootstrap_servers=address)
+    await client.bootstrap()
+    try:
+        [broker] = client.cluster.brokers()
+        return broker.host, broker.port
+    finally:
+        await client.close()

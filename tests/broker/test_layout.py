@@ -9,6 +9,7 @@ from cronstream.broker.layout import (
     log4j_properties,
     server_properties,
 )
+from cronstream.broker.listeners import Address, Listener
 
 JAVA = Java(Path("/java/bin/java"), "21.0.2")
 JARS = (Path("/jars/a.jar"), Path("/jars/b.jar"))
@@ -24,6 +25,19 @@ def test_every_listener_is_on_the_loopback_interface() -> None:
     assert properties["listeners"] == "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"
     assert properties["advertised.listeners"] == "PLAINTEXT://127.0.0.1:9092"
     assert properties["controller.quorum.voters"] == "1@127.0.0.1:9093"
+
+
+def test_a_further_listener_has_a_name_of_its_own_and_tells_clients_what_is_advertised() -> None:
+    further = [Listener(Address("0.0.0.0", 9094), Address("kafka-1.example.org", 9094))]
+    properties = read(server_properties(Path("/d"), 9092, Membership(1, {1: 9093}), further))
+    assert properties["listeners"] == (
+        "PLAINTEXT://127.0.0.1:9092,OUTSIDE1://0.0.0.0:9094,CONTROLLER://127.0.0.1:9093"
+    )
+    assert properties["advertised.listeners"] == (
+        "PLAINTEXT://127.0.0.1:9092,OUTSIDE1://kafka-1.example.org:9094"
+    )
+    assert properties["listener.security.protocol.map"].endswith(",OUTSIDE1:PLAINTEXT")
+    assert properties["inter.broker.listener.name"] == "PLAINTEXT"
 
 
 def test_topics_are_not_made_by_who_only_asks_for_them() -> None:

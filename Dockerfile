@@ -1,23 +1,35 @@
-# One image for every role: the command says which.
+# One image for every role and every command: what follows its name says which (ops/image/entrypoint.sh).
 FROM python:3.11-slim AS build
+# There is a wheel of Faust for x86-64 only: elsewhere (arm64) pip compiles it.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY pyproject.toml README.md ./
 COPY cronstream ./cronstream
 RUN python -m venv /opt/cronstream && /opt/cronstream/bin/pip install --no-cache-dir .
 
 FROM python:3.11-slim
-RUN useradd --system --uid 10001 --home-dir /var/lib/cronstream --create-home cronstream
+# An init as process 1: it ends whom nobody waits for, such as what `docker exec` leaves behind.
+RUN apt-get update && apt-get install --yes --no-install-recommends tini \
+    && rm -rf /var/lib/apt/lists/*
+# Group 0 may do what the user may: OpenShift runs images as a user of its own choice, in group 0.
+RUN useradd --system --uid 10001 --gid 0 --home-dir /var/lib/cronstream --create-home cronstream \
+    && chmod 0770 /var/lib/cronstream
 COPY --from=build /opt/cronstream /opt/cronstream
+COPY ops/image/entrypoint.sh ops/image/health.py /opt/cronstream/image/
 ENV PATH=/opt/cronstream/bin:$PATH \
+    HOME=/var/lib/cronstream \
     CRONSTREAM_CRONTAB=/etc/cronstream/crontab.yaml \
     CRONSTREAM_DATA_DIR=/var/lib/cronstream \
     CRONSTREAM_LOG_FORMAT=json \
+    CRONSTREAM_WEB_PORT=6066 \
     PYTHONUNBUFFERED=1
-USER cronstream
+# By its number: Kubernetes' runAsNonRoot cannot tell it from a name.
+USER 10001:0
 WORKDIR /var/lib/cronstream
 VOLUME /var/lib/cronstream
-# As process 1 the interpreter gets TERM itself: claims are released, running commands drain.
-ENTRYPOINT ["faust", "-A", "cronstream", "--quiet"]
-CMD ["worker", "--web-port", "6066"]
+# TERM goes to cronstream alone: claims are released, running commands drain.
+ENTRYPOINT ["tini", "-s", "--", "/opt/cronstream/image/entrypoint.sh"]
+CMD ["worker"]
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:6066/health', timeout=2)"]
+    CMD ["python", "/opt/cronstream/image/health.py"]

@@ -18,6 +18,7 @@ import click
 
 from cronstream import clock
 from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, say
+from cronstream.core.advice import Advice, advise
 from cronstream.core.records import Job, format_time
 from cronstream.core.schedule import compile_schedule
 from cronstream.crontab_file import read_crontab
@@ -52,13 +53,14 @@ class _Time(click.ParamType):
 
 @click.command
 @_file_argument
+@click.option("--advice", is_flag=True, help="Say as well what is valid, but may not be wise.")
 @json_option
 @click.pass_context
-def check(ctx: click.Context, file: Path | None, as_json: bool) -> None:
+def check(ctx: click.Context, file: Path | None, advice: bool, as_json: bool) -> None:
     """Find every problem in a crontab.
 
     FILE is the one that the scheduler reads (CRONSTREAM_CRONTAB) unless another is named. Exit
-    status 1 says that there are problems.
+    status 1 says that there are problems; advice is none.
     """
     path = file or settings().crontab
     try:
@@ -68,8 +70,12 @@ def check(ctx: click.Context, file: Path | None, as_json: bool) -> None:
             _emit_problem(error.source, problem, as_json=as_json)
         say(f"{path}: {_count(len(error.problems), 'problem')}")
         ctx.exit(1)
+    pieces = advise(crontab) if advice else []
+    for piece in pieces:
+        _emit_advice(path, piece, as_json=as_json)
     jobs, clusters = len(crontab.jobs), len(crontab.clusters)
-    say(f"{path}: {_count(jobs, 'job')} in {_count(clusters, 'cluster')}, no problems")
+    noted = f", {_count(len(pieces), 'piece')} of advice" if advice else ""
+    say(f"{path}: {_count(jobs, 'job')} in {_count(clusters, 'cluster')}, no problems{noted}")
 
 
 @click.command
@@ -172,6 +178,16 @@ def _emit_problem(source: str, problem: str, *, as_json: bool) -> None:
         emit_json({"file": source, **place, "problem": sentence})
     else:
         emit(":".join([source, *(part for part in (line, column) if part), f" {sentence}"]))
+
+
+def _emit_advice(path: Path, piece: Advice, *, as_json: bool) -> None:
+    place = None if piece.place is None else piece.place._asdict()
+    if as_json:
+        about = {"kind": piece.kind, "jobs": piece.jobs}
+        emit_json({"file": str(path), **(place or {}), "advice": piece.sentence, **about})
+    else:
+        where = ":".join(map(str, (path, *(place or {}).values())))
+        emit(f"{where}: advice: {piece.sentence}")
 
 
 def _job_fields(job: Job) -> dict[str, object]:

@@ -4,7 +4,8 @@ The result is a value: what the jobs are, without any time. `cronstream.crontab_
 watches the file; the format is described in ``docs/crontab.md``.
 """
 
-from dataclasses import dataclass
+from collections import abc
+from dataclasses import dataclass, field
 from typing import Any
 
 from cronstream.core.crontab_clusters import Cluster, ClusterReader
@@ -45,11 +46,13 @@ class Crontab:
     Attributes:
         default: What a job is like that says nothing of itself, without name, schedule and
             command; None if ``defaults`` name no cluster and there is not just one.
+        places: Where in the text each job's name stands.
     """
 
     clusters: tuple[Cluster, ...]
     jobs: tuple[Job, ...]
     default: Job | None = None
+    places: abc.Mapping[str, Place] = field(default_factory=dict, compare=False)
 
 
 def parse_crontab(
@@ -105,7 +108,8 @@ class _Reader:
         self._read_defaults(root)
         jobs = self._read_jobs(root)
         self._clusters.tell()
-        return Crontab(tuple(self._clusters.found.values()), tuple(jobs), self._default())
+        clusters = tuple(self._clusters.found.values())
+        return Crontab(clusters, tuple(jobs), self._default(), self._named)
 
     def _default(self) -> Job | None:
         only = next(iter(self._clusters.found)) if len(self._clusters.found) == 1 else None

@@ -48,7 +48,9 @@ def _smaller(record: Message) -> Iterator[Message]:
 
 
 def _with_less_output(record: Finished) -> Iterator[Finished]:
-    note = "; ".join(part for part in (record.note, _CUT) if part)
+    note = record.note or ""
+    if not note.endswith(_CUT):
+        note = "; ".join(part for part in (note, _CUT) if part)
     head, tail = record.head, record.tail
     while len(head) + len(tail) > _LEAST:
         head, tail = head[: len(head) // 2], tail[len(tail) - len(tail) // 2 :]

@@ -75,6 +75,35 @@ def test_every_problem_is_an_object_for_programs(path: Path) -> None:
     assert second["problem"].startswith("job 'berlin': cluster 'cluster-c' is not known")
 
 
+def test_advice_is_given_when_it_is_asked_for_and_is_no_problem(path: Path) -> None:
+    result = run("check", "--advice")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(
+        f"{path}:4:12: advice: 2 jobs (hourly, berlin) have no timeout: a command that hangs"
+    )
+    assert result.stderr == f"{path}: 2 jobs in 2 clusters, no problems, 1 piece of advice\n"
+
+
+def test_each_piece_of_advice_is_an_object_for_programs(path: Path) -> None:
+    [piece] = objects(run("check", "--advice", "--json"))
+    sentence = piece.pop("advice")
+    assert piece == {
+        "file": str(path),
+        "line": 4,
+        "column": 12,
+        "kind": "timeout",
+        "jobs": ["hourly", "berlin"],
+    }
+    assert "have no timeout" in sentence
+
+
+def test_a_crontab_with_problems_gets_no_advice(path: Path) -> None:
+    path.write_text(BAD)
+    result = run("check", "--advice")
+    assert result.exit_code == 1
+    assert "advice" not in result.stdout
+
+
 def test_another_file_can_be_named(tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text("")

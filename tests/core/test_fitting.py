@@ -53,6 +53,13 @@ def test_an_end_keeps_no_output_where_there_is_no_room_for_any() -> None:
     assert small.outcome is Outcome.SUCCEEDED
 
 
+def test_an_end_that_is_cut_once_more_says_so_once() -> None:
+    once = fitted(an_end(head="a" * 1000), limit=900)
+    twice = fitted(once, limit=500)
+    assert isinstance(twice, Finished)
+    assert twice.note == "its output was too large for a message, and is cut"
+
+
 def test_an_end_without_its_output_says_why_in_a_sentence_that_fits() -> None:
     small = without_output(an_end(head="é", tail="\ud800", omitted=1), "x" * 9999)
     assert (small.head, small.tail, small.omitted) == ("", "", 4)

@@ -1,0 +1,41 @@
+"""What a crontab is advised of."""
+
+from cronstream.core.advice import Advice, advise
+from cronstream.core.crontab import parse_crontab
+from cronstream.core.problems import Place
+
+HEAD = "version: 1\nclusters: {a: }\n"
+
+
+def advice(text: str) -> list[Advice]:
+    return advise(parse_crontab(HEAD + text))
+
+
+def a_job(name: str, more: str = "") -> str:
+    return f"  - {{name: {name}, cluster: a, schedule: '@daily', command: x{more}}}\n"
+
+
+def test_jobs_without_a_timeout_are_told_once_at_the_first_of_them() -> None:
+    jobs = a_job("quick", ", timeout: 5s") + "".join(a_job(f"job-{n}") for n in range(5))
+    [piece] = advice(f"jobs:\n{jobs}")
+    assert (piece.kind, piece.place, len(piece.jobs)) == ("timeout", Place(5, 12), 5)
+    assert piece.sentence.startswith("5 jobs (job-0, job-1, job-2 and 2 more) have no timeout: ")
+    assert "defaults: {timeout: 1h}" in piece.sentence
+
+
+def test_a_few_jobs_and_a_single_one_are_all_named() -> None:
+    [two] = advice("jobs:\n" + a_job("one") + a_job("two"))
+    [one] = advice("jobs:\n" + a_job("one"))
+    assert two.sentence.startswith("2 jobs (one, two) have no timeout")
+    assert one.sentence.startswith("job 'one' has no timeout")
+
+
+def test_a_timeout_for_all_jobs_needs_no_advice_unless_a_job_does_without_it() -> None:
+    default = "defaults: {timeout: 1h}\n"
+    assert advice(f"{default}jobs:\n" + a_job("one")) == []
+    [piece] = advice(f"{default}jobs:\n" + a_job("one") + a_job("two", ", timeout: "))
+    assert piece.jobs == ("two",)
+
+
+def test_nothing_is_advised_of_a_crontab_without_jobs() -> None:
+    assert advice("jobs: []\n") == []

@@ -3,6 +3,10 @@
 The folder is watched and not the file, since a rename or a swapped symbolic link replaces the
 file under its name. Some file systems tell nothing (NFS, some container mounts), so the content
 is looked at once a second besides.
+
+A rename and a swapped link put a whole file there. One that is written in place may be half a file,
+and a good crontab all the same, if its writer pauses between two jobs: where jobs are missing from
+it, nothing is told before nobody has written to it for a while.
 """
 
 import asyncio
@@ -18,6 +22,7 @@ from typing import TypeAlias
 
 from watchfiles import awatch
 
+from cronstream import clock
 from cronstream.core.crontab import MAX_BYTES, Crontab, parse_crontab
 from cronstream.errors import CrontabError
 from cronstream.settings import settings
@@ -30,19 +35,32 @@ _POLL_S = 1.0
 _RELISTEN_S = 1.0
 #: How long a change must have been there: an editor may still be writing.
 _SETTLE_S = 0.1
+#: How long nobody may have written to a file in place before jobs that it lacks are removed.
+_STILL_S = 5.0
+#: So many of the jobs that are missing are named.
+_NAMED = 3
 #: A file that is written to without end is read as it stands after this many looks.
 _MAX_SETTLING = 5
 
 #: A folder and its inode, so that a folder that was replaced counts as another.
 _Folder: TypeAlias = tuple[str, int]
+#: A file: its real name, its device and its inode there.
+_File: TypeAlias = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What is in the file, or why it cannot be read."""
+    """What is in the file, or why it cannot be read.
+
+    Attributes:
+        file: Which one it is; None if it cannot be read.
+        written_ns: When it was last written to, in nanoseconds by the file system's clock.
+    """
 
     raw: bytes = b""
     problem: str | None = None
+    file: _File | None = None
+    written_ns: int = 0
 
     @property
     def digest(self) -> bytes:
@@ -63,17 +81,22 @@ async def watch_crontab(path: Path, stop: asyncio.Event) -> AsyncIterator[Cronta
     """Yield what the file says now, and then each time its content has changed, until `stop`.
 
     A change is told within two seconds, whatever way it came about: an edit in place, a rename,
-    a symbolic link that points elsewhere, a file that went or came back. A content that is not
-    valid is told once, as the error that it is.
+    a symbolic link that points elsewhere, a file that went or came back. Only a file that was
+    written in place and lacks jobs is waited for. A content that is not valid is told once, as the
+    error that it is.
     """
     heard, ended = asyncio.Event(), asyncio.Event()
     listening = asyncio.create_task(_listen(path, heard, ended), name=f"watch {path}")
     try:
         known, content = None, await asyncio.to_thread(_look, path)
+        patience = _Patience(path)
         while not stop.is_set():
-            if content.digest != known:
+            found = None if content.digest == known else await patience.take(content)
+            if found is not None:
                 known = content.digest
-                yield await asyncio.to_thread(_try, path, content)
+                yield found
+            elif content.digest == known:
+                patience.forget()
             await _first_of(heard, stop, timeout_s=_POLL_S)
             heard.clear()
             content = await _settled(path, known)
@@ -83,7 +106,75 @@ async def watch_crontab(path: Path, stop: asyncio.Event) -> AsyncIterator[Cronta
         await asyncio.wait([listening])
 
 
-async def _settled(path: Path, known: bytes) -> _Content:
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is not told yet, and since when it is as it is, in monotonic seconds."""
+
+    content: _Content
+    found: Crontab | CrontabError
+    since: float
+
+
+class _Patience:
+    """Holds back what may be half a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last: Crontab | None = None
+        self._file: _File | None = None
+        self._ended_a_line = False
+        self._held: _Held | None = None
+
+    def forget(self) -> None:
+        """Wait no longer: the file is again as it was told last."""
+        self._held = None
+
+    async def take(self, content: _Content) -> Crontab | CrontabError | None:
+        """Return what the file says, or None while it may not be all of it."""
+        held, now = self._held, clock.monotonic()
+        if held is None or held.content != content:
+            found = await asyncio.to_thread(_try, self._path, content)
+            doubt = self._doubt(content, found)
+            if doubt is not None:
+                if held is None:
+                    logger.info(
+                        "%s was written in place %s: waiting until nobody has written to it "
+                        "for %g s; rename a file over it, and it is in force at once",
+                        self._path.name,
+                        doubt,
+                        _STILL_S,
+                    )
+                self._held = _Held(content, found, now)
+                return None
+        elif now - held.since < _STILL_S:
+            return None
+        else:
+            found = held.found
+        self._held, self._file = None, content.file
+        if isinstance(found, Crontab):
+            self._last, self._ended_a_line = found, content.raw.endswith(b"\n")
+        return found
+
+    def _doubt(self, content: _Content, found: Crontab | CrontabError) -> str | None:
+        """Return what makes it look like half a file, or None if nothing does.
+
+        One that had gone and is there again is written where it stands, too.
+        """
+        if self._last is None or not isinstance(found, Crontab):
+            return None
+        if self._file not in (None, content.file):
+            return None
+        names = {job.name for job in found.jobs}
+        lacking = [job.name for job in self._last.jobs if job.name not in names]
+        if lacking:
+            more = ", …" if len(lacking) > _NAMED else ""
+            return f"without {len(lacking)} of its jobs ({', '.join(lacking[:_NAMED])}{more})"
+        if self._ended_a_line and not content.raw.endswith(b"\n"):
+            return "and ends within a line"
+        return None
+
+
+async def _settled(path: Path, known: bytes | None) -> _Content:
     """Return the content, once it has stayed the same for a moment if it is another one."""
     content = await asyncio.to_thread(_look, path)
     for _ in range(_MAX_SETTLING):
@@ -169,9 +260,12 @@ def _look(path: Path) -> _Content:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return _Content(problem="is not a regular file; name the crontab's file")
+        real = os.path.realpath(path)
         with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            place = (real, status.st_dev, status.st_ino)
             # One byte more than may be shows that there is more.
-            return _Content(file.read(MAX_BYTES + 1))
+            return _Content(file.read(MAX_BYTES + 1), None, place, status.st_mtime_ns)
     except FileNotFoundError:
         hint = "create it (cronstream init), or name another (--crontab)"
         return _Content(problem=f"there is no such file; {hint}")

@@ -2,7 +2,9 @@
 
 import asyncio
 import itertools
+import logging
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +17,7 @@ from cronstream.crontab_file import read_crontab, watch_crontab
 from cronstream.errors import CrontabError
 
 #: A change has to be told within this.
-WITHIN_S = 2.0
+WITHIN_S = 3.0
 
 
 def text(*clusters: str) -> str:
@@ -32,6 +34,15 @@ def remove(path: Path) -> None:
 
 def touch(path: Path) -> None:
     path.touch()
+
+
+async def logged(caplog: pytest.LogCaptureFixture, expected: str, times: int = 1) -> None:
+    """Wait until something has been logged so often."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            if caplog.text.count(expected) >= times:
+                return
+            await asyncio.sleep(0.01)
 
 
 class Watching:
@@ -330,6 +341,115 @@ async def test_a_file_that_is_written_to_without_end_is_told_all_the_same(
     async with a_watch(path) as watching:
         assert await watching.told() == "a0"
         assert await watching.told() == f"a{1 + crontab_file._MAX_SETTLING}"
+
+
+def of_jobs(*names: str) -> str:
+    """Return a crontab of these jobs, and of a cluster for each, by which a test tells them."""
+    jobs = [f"  - {{name: {n}, cluster: {n}, schedule: '@daily', command: x}}\n" for n in names]
+    return f"version: 1\nclusters: [{', '.join(names)}]\njobs:\n{''.join(jobs)}"
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crontab_file, "_STILL_S", 1.0)
+    monkeypatch.setattr(crontab_file, "_POLL_S", 0.1)
+
+
+async def test_a_file_that_is_written_in_place_with_a_pause_removes_no_job(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    write(path, of_jobs("a", "b", "c", "d", "e"))
+    async with a_watch(path) as watching:
+        assert await watching.told() == "a b c d e"
+        whole = of_jobs("a", "b", "c", "d", "e", "f")
+        half = of_jobs("a")
+        write(path, half)
+        await logged(caplog, "crontab.yaml was written in place without 4 of its jobs (b, c, d, …)")
+        write(path, of_jobs("a", "b"))
+        write(path, whole)
+        assert await watching.told() == "a b c d e f"
+    assert caplog.text.count("written in place") == 1
+
+
+@pytest.mark.usefixtures("patient")
+async def test_jobs_that_stay_away_from_a_file_are_removed_once_it_is_still(path: Path) -> None:
+    write(path, of_jobs("a", "b"))
+    async with a_watch(path) as watching:
+        assert await watching.told() == "a b"
+        began = time.monotonic()
+        write(path, of_jobs("a"))
+        assert await watching.told() == "a"
+        assert time.monotonic() - began >= 1.0
+
+
+@pytest.mark.usefixtures("patient")
+async def test_each_write_to_a_file_begins_the_wait_anew(path: Path) -> None:
+    write(path, of_jobs("a", "b"))
+    async with a_watch(path) as watching:
+        assert await watching.told() == "a b"
+        began = time.monotonic()
+        write(path, of_jobs("a"))
+        while time.monotonic() - began < 0.7:
+            touch(path)
+            await asyncio.sleep(0.02)
+        assert await watching.told() == "a"
+        assert time.monotonic() - began >= 1.5
+
+
+async def test_a_file_that_ends_within_a_line_is_waited_for(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    write(path, of_jobs("a"))
+    async with a_watch(path) as watching:
+        assert await watching.told() == "a"
+        write(path, of_jobs("a", "b").rstrip())
+        await logged(caplog, "crontab.yaml was written in place and ends within a line")
+        write(path, of_jobs("a", "b", "c"))
+        assert await watching.told() == "a b c"
+
+
+async def test_a_file_that_is_again_as_it_was_is_waited_for_no_longer(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    write(path, of_jobs("a", "b"))
+    async with a_watch(path) as watching:
+        assert await watching.told() == "a b"
+        for count in (1, 2):
+            write(path, of_jobs("a"))
+            await logged(caplog, "written in place", count)
+            write(path, of_jobs("a", "b"))
+            await asyncio.sleep(1.5 * crontab_file._POLL_S if count == 1 else 0)
+        assert watching.is_silent()
+
+
+async def test_a_rename_and_a_swapped_link_remove_jobs_at_once(path: Path, tmp_path: Path) -> None:
+    write(path, of_jobs("a", "b", "c", "d"))
+    async with a_watch(path) as watching:
+        assert await watching.told() == "a b c d"
+        fresh = path.with_suffix(".new")
+        write(fresh, of_jobs("a", "b", "c"))
+        fresh.rename(path)
+        assert await watching.told() == "a b c"
+        write(tmp_path / "elsewhere", of_jobs("a", "b"))
+        fresh.symlink_to(tmp_path / "elsewhere")
+        fresh.rename(path)
+        assert await watching.told() == "a b"
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_file_that_was_gone_and_is_written_anew_is_waited_for_too(path: Path) -> None:
+    write(path, of_jobs("a", "b"))
+    async with a_watch(path) as watching:
+        assert await watching.told() == "a b"
+        remove(path)
+        assert "there is no such file" in await watching.told()
+        began = time.monotonic()
+        write(path, of_jobs("a"))
+        assert await watching.told() == "a"
+        assert time.monotonic() - began >= 1.0
 
 
 async def test_a_watch_that_is_to_stop_has_stopped_within_two_seconds(path: Path) -> None:

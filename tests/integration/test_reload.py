@@ -12,13 +12,10 @@ from tests.integration.truth import Truth, a_name
 pytestmark = pytest.mark.integration
 
 
-def _crontab(cluster: str, job: str, command: str) -> str:
-    return f"""
-version: 1
-clusters: {{{cluster}: }}
-jobs:
-  - {{name: {job}, cluster: {cluster}, schedule: "@every 1s", command: '{command}'}}
-"""
+def _crontab(cluster: str, command: str, *jobs: str) -> str:
+    head = f"version: 1\nclusters: [{cluster}]\njobs:\n"
+    lines = f"    cluster: {cluster}\n    schedule: '@every 1s'\n    command: '{command}'\n"
+    return head + "".join(f"  - name: {cluster}-{job}\n{lines}" for job in jobs)
 
 
 async def _in_force(scheduler: StartedWorker, job: str, since: int, began: float) -> None:
@@ -30,25 +27,36 @@ async def test_an_edit_holds_within_two_seconds_however_it_is_made(
     start_worker: StartWorker, tmp_path: Path
 ) -> None:
     cluster, truth, path = a_name("reload"), Truth(tmp_path), tmp_path / "crontab.yaml"
+
+    def crontab(*jobs: str) -> str:
+        return _crontab(cluster, truth.command, *jobs)
+
     scheduler, _ = await asyncio.gather(
-        start_worker(crontab=_crontab(cluster, f"{cluster}-1", truth.command)),
+        start_worker(crontab=crontab("1")),
         start_worker("--cluster", cluster, variables={"WORKER": "w"}),
     )
     await truth.wait(1, f"{cluster}-1")
 
     since, began = len(scheduler.lines), time.monotonic()
-    path.write_text(_crontab(cluster, f"{cluster}-2", truth.command))
+    path.write_text(crontab("1", "2"))
     await _in_force(scheduler, f"{cluster}-2", since, began)
     await truth.wait(2, f"{cluster}-2")
+
+    since = len(scheduler.lines)
+    path.write_text(crontab("2"))  # Half of it: its writer pauses.
+    await scheduler.said("was written in place without 1 of its jobs", since=since, within_s=30)
     ended = len(truth.lines(f"{cluster}-1"))
+    await truth.wait(ended + 2, f"{cluster}-1")
 
     renamed = tmp_path / "crontab.new"
-    renamed.write_text(_crontab(cluster, f"{cluster}-3", truth.command))
+    renamed.write_text(crontab("3"))
     since, began = len(scheduler.lines), time.monotonic()
     renamed.rename(path)
     await _in_force(scheduler, f"{cluster}-3", since, began)
+    await truth.wait(1, f"{cluster}-3")
+    ended = len(truth.lines(f"{cluster}-1"))
 
-    (tmp_path / "elsewhere.yaml").write_text(_crontab(cluster, f"{cluster}-4", truth.command))
+    (tmp_path / "elsewhere.yaml").write_text(crontab("4"))
     link = tmp_path / "link"
     link.symlink_to("elsewhere.yaml")
     since, began = len(scheduler.lines), time.monotonic()
@@ -63,7 +71,7 @@ async def test_a_broken_file_changes_nothing_and_says_why(
     start_worker: StartWorker, tmp_path: Path
 ) -> None:
     cluster, truth, path = a_name("broken"), Truth(tmp_path), tmp_path / "crontab.yaml"
-    good = _crontab(cluster, f"{cluster}-1", truth.command)
+    good = _crontab(cluster, truth.command, "1")
     scheduler, _ = await asyncio.gather(
         start_worker(crontab=good),
         start_worker("--cluster", cluster, variables={"WORKER": "w"}),
@@ -72,7 +80,7 @@ async def test_a_broken_file_changes_nothing_and_says_why(
 
     path.write_text(good.replace("@every 1s", "61 * * * *").replace("command", "comand"))
 
-    said = await scheduler.said("line 5, column", within_s=30)
+    said = await scheduler.said("line 6, column", within_s=30)
     assert "crontab.yaml" in said
     await scheduler.said("stays in force")
     seen = len(truth.lines())

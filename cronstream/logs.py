@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from cronstream.core.records import format_clock, format_time
+from cronstream.core.records import format_time
 from cronstream.settings import Settings
 
 #: Loggers whose chatter says nothing to an operator; what they warn of is told.
@@ -31,18 +31,18 @@ _SERVICES = ("faust", "mode", "cronstream.application", "cronstream.worker.table
 
 
 class PlainFormatter(logging.Formatter):
-    """``12:00:01Z run backup@…: attempt 1 started``; what is above INFO says its level."""
+    """``2026-01-01T12:00:01Z run backup@…: attempt 1 started``; above INFO, the level is said."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(message)s")
-        self._second, self._clock = -1, ""
+        self._second, self._time = -1, ""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - logging's names
-        """Return the time of day (UTC)."""
+        """Return the date and the time (UTC), to the second, as a run's id has them."""
         second = int(record.created)
         if second != self._second:
-            self._second, self._clock = second, format_clock(datetime.fromtimestamp(second, UTC))
-        return self._clock
+            self._second, self._time = second, format_time(datetime.fromtimestamp(second, UTC))
+        return self._time
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line without what was raised."""

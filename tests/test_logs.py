@@ -36,8 +36,8 @@ def lines(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_line_says_its_level_only_if_it_is_more_than_news() -> None:
     formatter = PlainFormatter()
-    assert formatter.format(a_record()) == "12:00:00Z all is well"
-    assert formatter.format(a_record(logging.ERROR)) == "12:00:00Z ERROR: all is well"
+    assert formatter.format(a_record()) == "2026-01-01T12:00:00Z all is well"
+    assert formatter.format(a_record(logging.ERROR)) == "2026-01-01T12:00:00Z ERROR: all is well"
 
 
 def test_a_json_line_has_what_was_raised_and_what_it_is_about() -> None:

@@ -24,6 +24,7 @@ from cronstream.supervisor import (
     Screen,
     Supervisor,
     parts,
+    stamped,
     stop_signals,
     worker_command,
 )
@@ -45,6 +46,7 @@ class Wish:
     port: int | None
     data_dir: Path | None
     slots: int | None
+    is_verbose: bool = False
 
 
 @click.command("up")
@@ -63,15 +65,19 @@ class Wish:
     help="Where Kafka and the workers keep their data between starts.",
 )
 @click.option("--slots", type=click.IntRange(1, 10_000), help="Commands that one worker runs.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Tell each step of a run, and not only what it comes to."
+)
 def up(
     crontab: Path | None,
     broker: str | None,
     port: int | None,
     data_dir: Path | None,
     slots: int | None,
+    verbose: bool,
 ) -> None:
     """Run everything on this machine: Kafka, a scheduler, and every cluster's workers."""
-    raise SystemExit(run(Wish(crontab, broker, port, data_dir, slots)))
+    raise SystemExit(run(Wish(crontab, broker, port, data_dir, slots, verbose)))
 
 
 def run(wish: Wish) -> int:
@@ -100,7 +106,9 @@ async def _supervise(wish: Wish, path: Path, roles: tuple[Role, ...], guard: Gua
 
     def command(role: Role) -> Command:
         return worker_command(
-            Installation(url, path, data_dir, wish.slots), role, web_port(role.kind, role.cluster)
+            Installation(url, path, data_dir, wish.slots, wish.is_verbose),
+            role,
+            web_port(role.kind, role.cluster),
         )
 
     supervisor = Supervisor(
@@ -113,7 +121,7 @@ async def _supervise(wish: Wish, path: Path, roles: tuple[Role, ...], guard: Gua
         try:
             async with aclosing(_roles(path)) as changes:
                 status = await supervisor.run(roles, changes, broker)
-            screen.say(_US, "everything has ended")
+            screen.say(_US, stamped("everything has ended"))
         finally:
             screen.close()
     return status
@@ -140,7 +148,9 @@ def _embedded(wish: Wish, data_dir: Path, guard: Guard, screen: Screen) -> Embed
     port = wish.port or free_port(KAFKA_PORT)
     if wish.port is None and port != KAFKA_PORT:
         screen.say(_US, f"port {KAFKA_PORT} is in use: Kafka takes {port}")
-    return EmbeddedBroker(data_dir, port, guard=guard, say=lambda line: screen.say("kafka", line))
+    return EmbeddedBroker(
+        data_dir, port, guard=guard, say=lambda line: screen.say("kafka", stamped(line))
+    )
 
 
 def _web_port(kind: RoleKind, _cluster: str | None) -> int:

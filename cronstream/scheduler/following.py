@@ -28,14 +28,18 @@ STANDBY_LOOK_S = 5.0
 
 
 class CrontabFollower:
-    """Watches the crontab, and publishes what changes while `may_apply` says that it is ours."""
+    """Watches the crontab, and publishes what changes while `may_apply` says that it is ours.
+
+    While it says that it is another's turn, and not only that nobody knows yet (None), it is seen
+    whether both have the same file.
+    """
 
     def __init__(
         self,
         settings: Settings,
         publisher: RunPublisher,
         ports: Ports,
-        may_apply: Callable[[], bool],
+        may_apply: Callable[[], bool | None],
         announcer: Announcer,
     ) -> None:
         self._announcer = announcer
@@ -101,6 +105,9 @@ class CrontabFollower:
     async def _stand_by(self, crontab: Crontab) -> None:
         """Say so, once, if the file here is not the one that is in force."""
         now = self._ports.clock.monotonic()
+        if self._may_apply() is None:
+            # It is not known yet whose turn it is; most likely it is ours.
+            self._looked_at, self._differing = now, ""
         if now - self._looked_at < STANDBY_LOOK_S:
             return
         self._looked_at = now

@@ -49,6 +49,7 @@ class Scheduler:
         self.clock_check = ClockCheck(settings.look_ahead_s)
         self.firing = Firing(settings, publisher, cursors, self._ports, self.announcer)
         self._follower: CrontabFollower | None = None
+        self._is_assigned = False
         self._ticks: dict[int, asyncio.Future[Ack]] = {}
         #: When the broker last acknowledged a tick of this process, in monotonic seconds.
         self.tick_at = self._ports.clock.monotonic()
@@ -70,10 +71,11 @@ class Scheduler:
 
     def revoked(self) -> None:
         """Nothing is fired until it is known which shards are ours; what is loaded is kept."""
-        self.firing.shards = frozenset()
+        self.firing.shards, self._is_assigned = frozenset(), False
 
     def assigned(self, partitions: set[int]) -> None:
         """These shards are ours now, and the others are forgotten."""
+        self._is_assigned = True
         self.heard = dict.fromkeys(partitions, self._ports.clock.monotonic())
         self.firing.keep(frozenset(partitions))
         if self._follower is not None and 0 in partitions:
@@ -159,7 +161,10 @@ class Scheduler:
         self.firing.keep(frozenset())
         self.on_fatal(str(error))
 
-    def _may_apply(self) -> bool:
+    def _may_apply(self) -> bool | None:
+        """Whether it is our turn to put the crontab in force; None while nobody knows."""
+        if not self._is_assigned:
+            return None
         return 0 in self.firing.shards and self.clock_check.is_trusted
 
     def _measure(self, sent_at: datetime, ack: Ack) -> None:

@@ -2,7 +2,7 @@
 
 from cronstream.supervisor.command import Command, Installation, worker_command
 from cronstream.supervisor.plan import parts
-from cronstream.supervisor.screen import Screen
+from cronstream.supervisor.screen import Screen, stamped
 from cronstream.supervisor.signals import stop_signals
 from cronstream.supervisor.supervisor import Supervisor
 
@@ -12,6 +12,7 @@ __all__ = [
     "Screen",
     "Supervisor",
     "parts",
+    "stamped",
     "stop_signals",
     "worker_command",
 ]

@@ -32,12 +32,14 @@ class Installation:
         crontab: The crontab, as an absolute path.
         data_dir: Where the parts keep their files.
         slots: Commands that each worker runs at a time; None for the default.
+        is_verbose: Whether each part tells details too.
     """
 
     broker: str
     crontab: Path
     data_dir: Path
     slots: int | None = None
+    is_verbose: bool = False
 
 
 def worker_command(installation: Installation, role: Role, web_port: int) -> Command:
@@ -45,6 +47,8 @@ def worker_command(installation: Installation, role: Role, web_port: int) -> Com
     options = [] if role.cluster is None else ["--cluster", role.cluster]
     if role.retry:
         options.append("--retry")
+    if installation.is_verbose:
+        options += ["--loglevel", "debug"]
     variables = {
         "CRONSTREAM_BROKER": installation.broker,
         "CRONSTREAM_CRONTAB": str(installation.crontab),

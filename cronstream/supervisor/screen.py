@@ -5,10 +5,17 @@ import threading
 from collections.abc import Callable
 from typing import TextIO
 
+from cronstream import clock
+from cronstream.core.records import format_time
 from cronstream.supervisor.lines import labelled
 
 _LINES = 10_000
 _CLOSE_WITHIN_S = 2.0
+
+
+def stamped(text: str) -> str:
+    """Return a line of our own as the parts' are: behind the date and the time."""
+    return f"{format_time(clock.now().replace(microsecond=0))} {text}"
 
 
 class Screen:

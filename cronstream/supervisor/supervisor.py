@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 from cronstream.core.naming import Role
@@ -10,6 +11,7 @@ from cronstream.supervisor.child import Child, Guard, ProcessChild
 from cronstream.supervisor.command import Command
 from cronstream.supervisor.keeper import Keeper, PartError, unless
 from cronstream.supervisor.plan import Backoff, difference
+from cronstream.supervisor.screen import stamped
 
 _STILL_WAITING_S = 5.0
 _US = "cronstream"
@@ -31,7 +33,7 @@ class Supervisor:
 
     Args:
         command: Says what a role is started with.
-        say: Is given each line, with the name of the part that says it.
+        say: Is given each line, with the name of the part that says it; ours begin with the time.
         guard: Ends the parts if this process dies.
         patience_s: How long a part may take to stop: its drain time and a margin.
         stopping: Once it is set, by whomever, everything is stopped in good order.
@@ -68,7 +70,7 @@ class Supervisor:
         """Have everything killed at once."""
         self._status = KILLED
         self._stopping.set()
-        self._say(_US, "killing all parts")
+        self._tell(_US, "killing all parts")
         for keeper in self._running:
             keeper.kill_now()
 
@@ -100,6 +102,10 @@ class Supervisor:
             if broker is not None:
                 await broker.kill()
         return self._status
+
+    def _tell(self, label: str, text: str) -> None:
+        """Say a line of our own."""
+        self._say(label, stamped(text))
 
     async def _run_all(
         self,
@@ -135,7 +141,7 @@ class Supervisor:
         """Start and stop what makes the running parts `roles`."""
         change = difference(self._keepers, roles)
         for role in change.stop:
-            self._say(_US, f"stopping {role}: its cluster is no longer in the crontab")
+            self._tell(_US, f"stopping {role}: its cluster is no longer in the crontab")
             self._keepers.pop(role).stop()
         for role in change.start:
             keeper = self._part_keeper(role, is_vital=is_first)
@@ -155,8 +161,8 @@ class Supervisor:
 
     def _fail(self, why: str) -> None:
         """Stop everything because of what starting a part again cannot help."""
-        self._say(_US, why)
-        self._say(_US, "stopping everything")
+        self._tell(_US, why)
+        self._tell(_US, "stopping everything")
         self._status = self._status or 1
         self._stopping.set()
 
@@ -166,7 +172,7 @@ class Supervisor:
             keeper.stop()
         waited_s = 0.0
         while left := {k: task for k, task in self._running.items() if k is not self._broker}:
-            self._say(
+            self._tell(
                 _US,
                 f"stopping: waiting for {', '.join(keeper.label for keeper in left)} "
                 f"({waited_s:.0f} of at most {self._patience_s:.0f} s); Ctrl-C again kills all",
@@ -175,23 +181,22 @@ class Supervisor:
             waited_s += _STILL_WAITING_S
 
     def _part_keeper(self, role: Role, *, is_vital: bool) -> Keeper:
-        former = next((k.ended for k in self._running if k.label == str(role)), None)
-
-        def say(text: str) -> None:
-            self._say(str(role), text)
+        label = str(role)
+        former = next((k.ended for k in self._running if k.label == label), None)
 
         async def launch() -> Child:
             if former is not None:
                 # A cluster that comes back while its worker still drains: same folder, same port.
                 await former.wait()
             command = self._command(role)
+            say = partial(self._say, label)
             return await ProcessChild.start(command, say, self._guard, self._patience_s)
 
-        return Keeper(str(role), launch, say, self._backoff, is_vital=is_vital)
+        return Keeper(label, launch, partial(self._tell, label), self._backoff, is_vital=is_vital)
 
     def _broker_keeper(self, broker: Broker) -> Keeper:
         async def launch() -> Child:
             await broker.start()
             return broker
 
-        return Keeper("kafka", launch, lambda text: self._say("kafka", text), self._backoff)
+        return Keeper("kafka", launch, partial(self._tell, "kafka"), self._backoff)

@@ -212,7 +212,8 @@ class Folding:
 def _log_news(news: News | SkipNews) -> None:
     if isinstance(news, News):
         extra = {"action": news.action, "run": news.run.id}
-        logger.info("run %s: %s", news.run.id, news.text, extra=extra)
+        level = logging.DEBUG if news.is_detail else logging.INFO
+        logger.log(level, "run %s: %s", news.run.id, news.text, extra=extra)
         return
     span = format_time(news.from_at)
     if news.count > 1:

@@ -99,9 +99,9 @@ _FORGED = ("doubled", "unexplained")
 
 
 def _name_of(lines: list[str]) -> str:
-    """Return what a worker calls itself, from a claim of its own."""
-    claim = next(line for line in lines if "claimed by " in line)
-    return claim.rpartition("claimed by ")[2].split()[0]
+    """Return what a worker calls itself."""
+    line = next(line for line in lines if "this worker is " in line)
+    return line.rpartition("this worker is ")[2].split()[0]
 
 
 async def _forge(broker: str, cluster: str, run: str) -> str:

@@ -26,7 +26,7 @@ async def _start_all(start: StartWorker, clusters: list[str], crontab: str) -> d
     """Start a scheduler, and for each cluster a worker and a retry worker, all at once."""
     roles: dict[str, list[str]] = {"scheduler": []}
     for cluster in clusters:
-        roles[cluster] = ["--cluster", cluster]
+        roles[cluster] = ["--cluster", cluster, "--loglevel", "debug"]
         roles[f"{cluster}.retry"] = ["--cluster", cluster, "--retry"]
     started = await asyncio.gather(
         *(
@@ -99,7 +99,7 @@ async def _see_tables(scheduler: StartedWorker, worker: StartedWorker, cluster: 
     assert job["cluster"] == cluster
     assert job["schedule"] == "@every 5s"
     assert (await _table(scheduler, "cursors/0"))["shard"] == 0
-    said = await worker.said("queued, due")
+    said = await worker.said("attempt 1 started")
     run = said.partition("run ")[2].partition(": ")[0]
     row = await _table(worker, f"runs/{run}")
     assert row["state"] in {"queued", "claimed", "running", "retryable", "succeeded", "discarded"}

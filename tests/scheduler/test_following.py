@@ -224,6 +224,20 @@ async def test_a_scheduler_that_stands_by_with_the_same_file_says_nothing(
     assert "differs" not in caplog.text
 
 
+async def test_a_scheduler_that_has_not_heard_whose_turn_it_is_says_nothing_of_its_file(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job("in-force"))
+    async with followed(bench):
+        bench.scheduler.revoked()
+        bench.files.put_nowait(a_crontab(a_job("elsewhere")))
+        for _ in range(4):
+            bench.clock.passed += following.STANDBY_LOOK_S
+            await turns()
+    assert "differs" not in caplog.text
+    assert bench.readers[-1].looks == 0
+
+
 async def test_whatever_happens_to_a_scheduler_that_stands_by_it_applies_when_its_turn_comes(
     bench: Bench,
 ) -> None:

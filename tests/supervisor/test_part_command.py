@@ -40,6 +40,12 @@ def test_slots_are_handed_on_when_they_were_asked_for() -> None:
     assert worker_command(here, Role.of("a", retry=False), 1).variables["CRONSTREAM_SLOTS"] == "3"
 
 
+def test_a_part_tells_details_if_they_were_asked_for() -> None:
+    here = Installation(HERE.broker, HERE.crontab, HERE.data_dir, is_verbose=True)
+    argv = worker_command(here, Role.of("a", retry=False), 1).argv
+    assert argv[-2:] == ("--loglevel", "debug")
+
+
 def test_a_role_that_the_shell_has_set_is_not_the_schedulers() -> None:
     variables = worker_command(HERE, Role.of(None, retry=False), 1).variables
     assert variables["CRONSTREAM_CLUSTER"] == ""

@@ -1,6 +1,7 @@
 """The supervisor with real processes: small programs that print, die, or will not stop."""
 
 import asyncio
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -51,12 +52,17 @@ if not os.path.exists(FLAG):
 IS_USED_WRONGLY = "print('no such option', flush=True); raise SystemExit(2)"
 
 
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ")
+
+
 class Stage:
     """A supervisor, what it said, and a way to wait for that."""
 
     def __init__(self, guard: Guard) -> None:
         self.programs: dict[Role, str] = {}
         self.said: list[tuple[str, str]] = []
+        #: What was said by the supervisor itself, with the time before it.
+        self.stamped: list[tuple[str, str]] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._run: asyncio.Task[int] | None = None
         self.stopping = asyncio.Event()
@@ -107,7 +113,9 @@ class Stage:
         return Command((sys.executable, "-I", "-S", "-c", self.programs.get(role, OBEDIENT)))
 
     def _say(self, label: str, text: str) -> None:
-        self.said.append((label, text))
+        stamp = _STAMP.match(text)
+        self.stamped += [(label, text)] if stamp else []
+        self.said.append((label, text[stamp.end() :] if stamp else text))
         waiting, self._waiting = self._waiting, []
         for heard in waiting:
             if not heard.done():
@@ -160,6 +168,19 @@ async def stage() -> AsyncIterator[Stage]:
 
 def is_gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+async def test_what_the_supervisor_says_itself_has_the_date_and_what_parts_say_is_theirs(
+    stage: Stage,
+) -> None:
+    stage.programs[SCHEDULER] = DIES
+    running = stage.begin(parts([]))
+    await stage.line("scheduler", "ended: exit status 7")
+    await stage.line("scheduler", "oh dear")
+    stage.supervisor.stop()
+    assert await running == 0
+    assert any(label == "scheduler" and "exit status 7" in text for label, text in stage.stamped)
+    assert not any(text.endswith("Z oh dear") for _, text in stage.stamped)
 
 
 async def test_all_parts_are_started_and_drained_at_the_end(stage: Stage) -> None:

@@ -118,7 +118,8 @@ class Book:
         self.unindex(live.run.id)
         live.state, live.holder, live.claim, live.version = State.QUEUED, None, None, self.offset
         self.index(live)
-        self.say(live.run, "queued", f"queued, due {format_clock(live.run.not_before)}")
+        due = format_clock(live.run.not_before)
+        self.say(live.run, "queued", f"queued, due {due}", is_detail=True)
 
     def remove(self, run_id: str) -> None:
         """Let go of a run, whatever it is waiting for."""
@@ -194,6 +195,6 @@ class Book:
                 break
             del self.beats[worker]
 
-    def say(self, run: Run, action: str, text: str) -> None:
+    def say(self, run: Run, action: str, text: str, *, is_detail: bool = False) -> None:
         """Tell a change of a run's state."""
-        self.news.append(News(run, action, text))
+        self.news.append(News(run, action, text, is_detail))

@@ -119,7 +119,7 @@ class Ledger(Intake):
         live.state, live.holder, live.claim = State.CLAIMED, entry.worker, entry.version
         live.begun_before, live.version = live.begun, self.offset
         self.index(live)
-        self.say(live.run, "claimed", f"claimed by {entry.worker}")
+        self.say(live.run, "claimed", f"claimed by {entry.worker}", is_detail=True)
 
     def _standing(self, entry: Released | Started | Finished) -> LiveRun | None:
         """Return the run on which the claim that the entry names still stands."""
@@ -195,7 +195,8 @@ class Ledger(Intake):
         match decision:
             case Complete():
                 if self.retry:
-                    self.say(live.run, "finished", f"attempt {attempt.attempt} succeeded")
+                    text = f"attempt {attempt.attempt} succeeded"
+                    self.say(live.run, "finished", text, is_detail=True)
                     self._effect(live, Effect.SETTLE)
                 else:
                     self._verdict(live, Verdict.SUCCEEDED, f"attempt {attempt.attempt}")
@@ -206,7 +207,7 @@ class Ledger(Intake):
                 self.say(live.run, "finished", f"{text} {format_clock(not_before)}")
                 self._effect(live, Effect.RETRY)
             case Discard(reason=reason):
-                self.say(live.run, "finished", describe(attempt))
+                self.say(live.run, "finished", describe(attempt), is_detail=True)
                 self._effect(live, Effect.DISCARD, reason)
             case _ as never:
                 assert_never(never)

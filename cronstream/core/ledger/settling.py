@@ -27,14 +27,15 @@ class Settling(Book):
         if live.effect is Effect.DISCARD:
             self._verdict(live, Verdict.DISCARDED, live.reason)
         elif live.effect is Effect.SETTLE:
-            self._verdict(live, Verdict.SUCCEEDED, "")
+            self._verdict(live, Verdict.SUCCEEDED, f"attempt {live.run.attempt}")
         elif live.effect is Effect.SKIP:
             self._verdict(live, Verdict.SKIPPED, live.reason)
         elif not self.retry:
             self.unindex(live.run.id)
             live.state, live.version = State.RETRYABLE, self.offset
             self.index(live)
-            self.say(live.run, "retryable", "next attempt is on the retry topic")
+            text = "next attempt is on the retry topic"
+            self.say(live.run, "retryable", text, is_detail=True)
 
     def _settled(self, entry: Settled) -> None:
         live = self.live.get(entry.run)
@@ -44,7 +45,8 @@ class Settling(Book):
         ):
             is_skipped = entry.verdict is Verdict.SKIPPED
             reason = SkipReason.OVERLAP.value if is_skipped else live.reason or "after retries"
-            self._verdict(live, entry.verdict, reason)
+            # The retry log's worker tells it with its reason.
+            self._verdict(live, entry.verdict, reason, is_detail=True)
         else:
             self.refused["settled"] += 1
 
@@ -55,7 +57,9 @@ class Settling(Book):
         else:
             self._verdict(live, Verdict.SKIPPED, SkipReason.OVERLAP.value)
 
-    def _verdict(self, live: LiveRun, verdict: Verdict, reason: str) -> None:
+    def _verdict(
+        self, live: LiveRun, verdict: Verdict, reason: str, *, is_detail: bool = False
+    ) -> None:
         run = live.run
         self.remove(run.id)
         if run.cause is None and not self.retry:
@@ -63,5 +67,5 @@ class Settling(Book):
         else:
             self.recent.pop(run.id, None)
             self.recent[run.id] = (run.attempt, verdict, self.now)
-        self.say(run, verdict.value, f"{verdict.value} ({reason})" if reason else verdict.value)
+        self.say(run, verdict.value, f"{verdict.value} ({reason})", is_detail=is_detail)
         self.forget()

@@ -184,11 +184,13 @@ class News:
     Attributes:
         action: ``queued``, ``claimed``, ``running``, … or a verdict.
         text: The rest of the sentence that begins with the run's id.
+        is_detail: Whether only who asks for details is told: another line says as much.
     """
 
     run: Run
     action: str
     text: str
+    is_detail: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ _CHATTY = (
     # The services of these modules log their life as Faust's own do.
     "cronstream.application",
     "cronstream.worker.tables",
+    "cronstream.topology.tables",
     # It counts the changes in a folder, whatever they are.
     "watchfiles",
 )
@@ -27,7 +28,13 @@ _NOISY = ("aiokafka",)
 #: What a record says of itself when this process ends by its own decision.
 OWN_END = "own-end"
 #: The packages whose services go down with a process that ends itself.
-_SERVICES = ("faust", "mode", "cronstream.application", "cronstream.worker.tables")
+_SERVICES = (
+    "faust",
+    "mode",
+    "cronstream.application",
+    "cronstream.worker.tables",
+    "cronstream.topology.tables",
+)
 
 
 class PlainFormatter(logging.Formatter):

@@ -7,18 +7,16 @@ overtakes the claim that it releases (design, section 2).
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from cronstream.core.records import Message, Run, Skip, Withdrawal
 from cronstream.errors import BrokerError
 from cronstream.settings import Settings
 from cronstream.topology.log_writer import Ack, LogWriter, Waiting
+from cronstream.topology.producing import start_producer, stop_producer
 
 __all__ = ["Ack", "Publisher", "partition_of", "when_done"]
 
@@ -43,29 +41,13 @@ class Publisher:
         Raises:
             BrokerError: If no broker answers.
         """
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.bootstrap,
-            acks="all",
-            enable_idempotence=True,
-            request_timeout_ms=300_000,
-            max_request_size=1_048_576,
-            linger_ms=0,
-        )
-        try:
-            await producer.start()
-        except KafkaError as error:
-            with contextlib.suppress(KafkaError):
-                await producer.stop()
-            where = ", ".join(self._settings.bootstrap)
-            raise BrokerError(f"no Kafka answers at {where}: {error}") from error
-        self._producer = producer
+        self._producer = await start_producer(self._settings, 1_048_576)
 
     async def stop(self) -> None:
         """Give up what has not been acknowledged, and disconnect."""
         for writer in self._writers.values():
             writer.cancel()
-        if self._producer is not None:
-            await self._producer.stop()
+        await stop_producer(self._producer)
 
     @property
     def idle(self) -> bool:

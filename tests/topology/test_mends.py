@@ -4,14 +4,16 @@ import subprocess
 import sys
 
 LOOK = """
+from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.fetcher import Fetcher
 import cronstream.application
-print(AIOKafkaConnection.connect.__module__, Fetcher._proc_offset_request.__module__)
+mended = AIOKafkaClient._metadata_update, AIOKafkaConnection.connect, Fetcher._proc_offset_request
+print(*(method.__module__.rpartition(".")[2] for method in mended))
 """
 
 
-def test_the_application_notices_who_is_gone_and_who_leads() -> None:
+def test_the_application_notices_who_is_gone_who_leads_and_who_has_moved() -> None:
     done = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=True)
 
-    assert done.stdout.split() == ["cronstream.topology.connections", "cronstream.topology.leaders"]
+    assert done.stdout.split() == ["bootstrap", "connections", "leaders"]

@@ -69,7 +69,10 @@ async def producer() -> FakeProducer:
 
 @pytest.fixture
 async def publisher(producer: FakeProducer, monkeypatch: pytest.MonkeyPatch) -> Publisher:
-    monkeypatch.setattr(publish, "AIOKafkaProducer", lambda **_: producer)
+    async def start(*_: Any) -> FakeProducer:
+        return producer
+
+    monkeypatch.setattr(publish, "start_producer", start)
     monkeypatch.setattr(log_writer, "_RETRY_PAUSE_S", 0)
     made = Publisher(Settings(partitions=4))
     await made.start()

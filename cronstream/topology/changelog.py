@@ -1,0 +1,88 @@
+"""Keeps the rows of Faust's tables on their changelogs, whatever Kafka is up to meanwhile.
+
+A row is put here and tried until it is through. Of several rows of a key that wait, only the newest
+is sent: it says all that those before it said, so an outage of hours costs no memory.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from cronstream import clock
+from cronstream.settings import Settings
+from cronstream.topology.producing import start_producer, stop_producer
+from cronstream.topology.topics import MAX_ROW_BYTES
+
+logger = logging.getLogger(__name__)
+
+#: Before rows that were not acknowledged are tried again.
+_RETRY_PAUSE_S = 0.5
+#: While a changelog takes nothing, this is said so often.
+_TELL_EVERY_S = 60.0
+
+_Place = tuple[str, int]
+
+
+class Changelog:
+    """Puts rows on changelogs for one process; start it before, stop it after use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer: Any = None
+        self._rows: dict[_Place, dict[bytes, bytes | None]] = {}
+        self._sending: dict[_Place, asyncio.Task[None]] = {}
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            BrokerError: If no broker answers.
+        """
+        self._producer = await start_producer(self._settings, MAX_ROW_BYTES)
+
+    async def stop(self, timeout_s: float = 3.0) -> None:
+        """Wait a little for what is under way, give up the rest, and disconnect."""
+        sending = list(self._sending.values())
+        if sending:
+            await asyncio.wait(sending, timeout=timeout_s)
+        for task in sending:
+            task.cancel()
+        await asyncio.gather(*sending, return_exceptions=True)
+        await stop_producer(self._producer)
+
+    def put(self, topic: str, partition: int, key: bytes, row: bytes | None) -> None:
+        """Put a row on a partition, in place of one of the same key that has not been sent."""
+        place = (topic, partition)
+        self._rows.setdefault(place, {})[key] = row
+        if place not in self._sending:
+            task = asyncio.get_running_loop().create_task(self._send_all(place))
+            self._sending[place] = task
+            task.add_done_callback(lambda _: self._sending.pop(place, None))
+
+    async def _send_all(self, place: _Place) -> None:
+        told_at: float | None = None
+        while rows := self._rows.pop(place, {}):
+            sent = [self._send(place, key, row) for key, row in rows.items()]
+            errors = await asyncio.gather(*sent)
+            failed = {key: row for (key, row), e in zip(rows.items(), errors, strict=True) if e}
+            if not failed:
+                continue
+            self._rows[place] = failed | self._rows.get(place, {})
+            why = next(error for error in errors if error)
+            if told_at is None or clock.monotonic() - told_at > _TELL_EVERY_S:
+                told_at = clock.monotonic()
+                logger.warning("%s/%d: not acknowledged (%s); trying again", *place, why)
+            await asyncio.sleep(_RETRY_PAUSE_S)
+
+    async def _send(self, place: _Place, key: bytes, row: bytes | None) -> str:
+        """Return why it was not acknowledged; empty if it was."""
+        topic, partition = place
+        try:
+            await self._producer.send_and_wait(topic, row, key=key, partition=partition)
+        except KafkaError as error:
+            return type(error).__name__
+        except Exception as error:  # noqa: BLE001 - aiokafka's own, as where it lacks the partition
+            return f"{type(error).__name__}: {error}"
+        return ""

@@ -1,0 +1,53 @@
+"""The one kind of producer that there is here: in it, a message waits as long as it takes."""
+
+import asyncio
+import contextlib
+import math
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from cronstream.errors import BrokerError
+from cronstream.settings import Settings
+
+#: A producer that has not disconnected by then is left to its process's end: it waits until all
+#: that is in it is through, and Kafka may be away.
+_STOP_WITHIN_S = 3.0
+
+
+async def start_producer(settings: Settings, max_bytes: int) -> Any:
+    """Return a producer that is connected, for messages of up to `max_bytes`.
+
+    Raises:
+        BrokerError: If no broker answers.
+    """
+    producer: Any = AIOKafkaProducer(
+        bootstrap_servers=settings.bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        request_timeout_ms=300_000,
+        max_request_size=max_bytes,
+        linger_ms=0,
+    )
+    # aiokafka (0.14) numbers the messages of a partition, and then gives up one that has waited
+    # for the request's timeout if its partition has no leader just then, as when Kafka comes back
+    # after minutes: the broker refuses all that follow, since a number is missing
+    # (``MessageAccumulator.drain_by_nodes``).
+    producer._message_accumulator._batch_ttl = math.inf  # noqa: SLF001 - no public way
+    try:
+        await producer.start()
+    except KafkaError as error:
+        with contextlib.suppress(KafkaError):
+            await producer.stop()
+        where = ", ".join(settings.bootstrap)
+        raise BrokerError(f"no Kafka answers at {where}: {error}") from error
+    return producer
+
+
+async def stop_producer(producer: Any) -> None:
+    """Disconnect a producer, if there is one."""
+    if producer is not None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_WITHIN_S):
+                await producer.stop()

@@ -1,0 +1,110 @@
+"""Rows of tables on their way to a changelog, while Kafka takes them or does not."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+
+from cronstream.settings import Settings
+from cronstream.topology import changelog, producing
+from cronstream.topology.changelog import Changelog
+
+
+class FakeProducer:
+    """Takes rows while it is open; refuses some, as often as it is told."""
+
+    def __init__(self) -> None:
+        self.refusals: list[Exception] = []
+        self.taken: list[tuple[int, bytes, bytes | None]] = []
+        self.open = asyncio.Event()
+
+    async def send_and_wait(
+        self, topic: str, row: bytes | None, *, key: bytes, partition: int
+    ) -> None:
+        assert topic == "log"
+        await self.open.wait()
+        if self.refusals:
+            raise self.refusals.pop()
+        self.taken.append((partition, key, row))
+
+    async def stop(self) -> None:
+        await self.open.wait()
+
+
+@pytest.fixture
+async def producer() -> FakeProducer:
+    return FakeProducer()
+
+
+@pytest.fixture
+async def rows(producer: FakeProducer, monkeypatch: pytest.MonkeyPatch) -> Changelog:
+    async def start(*_: Any) -> FakeProducer:
+        return producer
+
+    monkeypatch.setattr(changelog, "start_producer", start)
+    monkeypatch.setattr(changelog, "_RETRY_PAUSE_S", 0)
+    monkeypatch.setattr(producing, "_STOP_WITHIN_S", 0.01)
+    made = Changelog(Settings())
+    await made.start()
+    return made
+
+
+async def _settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_of_the_rows_of_a_key_that_wait_only_the_newest_is_sent(
+    rows: Changelog, producer: FakeProducer
+) -> None:
+    rows.put("log", 0, b"a", b"1")
+    await _settle()
+    for row in (b"2", b"3", None):
+        rows.put("log", 0, b"a", row)
+    rows.put("log", 0, b"b", b"1")
+    producer.open.set()
+    await _settle()
+
+    assert producer.taken == [(0, b"a", b"1"), (0, b"a", None), (0, b"b", b"1")]
+
+
+async def test_a_row_is_tried_until_it_is_through_whatever_has_refused_it(
+    rows: Changelog, producer: FakeProducer, caplog: pytest.LogCaptureFixture
+) -> None:
+    producer.open.set()
+    producer.refusals = [KafkaTimeoutError(), AssertionError("Unrecognized partition")]
+    with caplog.at_level(logging.WARNING):
+        rows.put("log", 3, b"a", b"1")
+        await _settle()
+
+    assert producer.taken == [(3, b"a", b"1")]
+    assert [record.getMessage() for record in caplog.records] == [
+        "log/3: not acknowledged (AssertionError: Unrecognized partition); trying again"
+    ]
+
+
+async def test_a_row_that_failed_makes_way_for_a_newer_one(
+    rows: Changelog, producer: FakeProducer
+) -> None:
+    producer.refusals = [KafkaTimeoutError()]
+    rows.put("log", 0, b"a", b"1")
+    await _settle()
+    rows.put("log", 0, b"a", b"2")
+    producer.open.set()
+    await _settle()
+
+    assert producer.taken == [(0, b"a", b"2")]
+
+
+async def test_what_kafka_does_not_take_does_not_hold_up_the_end(
+    rows: Changelog, producer: FakeProducer
+) -> None:
+    rows.put("log", 0, b"a", b"1")
+    await _settle()
+
+    async with asyncio.timeout(5):
+        await rows.stop(timeout_s=0)
+
+    assert producer.taken == []

@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any
 
 import faust
-from aiokafka.errors import KafkaError
 from faust.exceptions import AlreadyConfiguredWarning
 
 from cronstream import clock
@@ -24,25 +23,26 @@ from cronstream.core import naming
 from cronstream.core.ledger.actions import Timing
 from cronstream.core.ledger.member import Member
 from cronstream.core.naming import Role
-from cronstream.errors import BrokerError, TopologyError
-from cronstream.health import FaustGroup, HealthWatch, SchedulerSubject, WorkerSubject
+from cronstream.errors import CronstreamError
+from cronstream.health import EarlyPage, FaustGroup, HealthWatch, SchedulerSubject, WorkerSubject
 from cronstream.legacy import LegacyMover
 from cronstream.logs import OWN_END, logging_config
 from cronstream.routing import JobRouter
 from cronstream.scheduler import Scheduler, seconds_to_middle
 from cronstream.settings import Settings, settings
-from cronstream.topology.connections import notice_who_is_gone
+from cronstream.topology.bootstrap import Patience
+from cronstream.topology.changelog import Changelog
+from cronstream.topology.faust_settings import COMMON, configure
 from cronstream.topology.installation_level import read_level
-from cronstream.topology.leaders import keep_leaders_known
+from cronstream.topology.mends import mend_aiokafka
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.topics import (
-    MAX_ROW_BYTES,
     cluster_topics,
-    ensure_topics,
     group_topics,
     installation_topics,
 )
+from cronstream.topology.waiting import until_answered, wait_for_topics
 from cronstream.web_port import free_web_port, take_web_port
 from cronstream.worker import Worker
 from cronstream.worker.tables import RunsTable
@@ -51,9 +51,16 @@ from cronstream.worker.tables import RunsTable
 logger = logging.getLogger("cronstream.app")
 
 
+class _Boot(faust.app.BootStrategy):
+    """Which services Faust starts: no producer of its own, for the tables have `Changelog`."""
+
+    enable_kafka_producer = False
+
+
 class Cronstream(faust.App):
     """The application, which takes one role in each process."""
 
+    BootStrategy = _Boot
     #: What this process does; None until an option or a variable has said so.
     role: Role | None = None
     #: How many partitions each topic has that this role needs, by its name.
@@ -64,14 +71,16 @@ class Cronstream(faust.App):
     _following: asyncio.Task[None] | None = None
     #: Whether it has decided itself that this process ends; its status is 1 then.
     has_failed = False
-    _health: HealthWatch | None = None
+    _health: HealthWatch
 
     def take_role(self, role: Role) -> None:
         """Declare what the role needs; nothing is declared before, since it fixes the app's id."""
         self.role, self._settings = role, settings()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AlreadyConfiguredWarning)
-            _configure(self.conf, role, self._settings)
+            host, port = self._settings.web_bind, self._settings.web_port
+            configure(self.conf, role, self._settings, port or free_web_port(host, role))
+        self.changelog = Changelog(self._settings)
         if role.cluster is None:
             self._be_scheduler(self._settings)
         else:
@@ -163,8 +172,7 @@ class Cronstream(faust.App):
         then its consumer's thread before the consumer, which waits for that thread without end.
         """
         logger.error("%s; this process ends", reason, extra={"action": OWN_END})
-        if self._health is not None:
-            self._health.stopping()
+        self._health.stopping()
         if not self.has_failed:
             self.has_failed = True
             signal.raise_signal(signal.SIGTERM)
@@ -174,7 +182,16 @@ class Cronstream(faust.App):
     async def on_first_start(self) -> None:
         """Before anything connects: wait for the broker, and see that the topics are right."""
         _make_folder(self.conf.datadir)
-        await self._prepare()
+        page = EarlyPage(self._health.report)
+        if self.conf.web_enabled:
+            await page.start(self.conf.web_bind, self.conf.web_port)
+        try:
+            await self._prepare()
+        except CronstreamError as error:
+            self._fail(str(error))
+            await asyncio.Event().wait()  # Until that has ended this start.
+        finally:
+            await page.stop()
         await super().on_first_start()
 
     async def _prepare(self) -> None:
@@ -184,8 +201,10 @@ class Cronstream(faust.App):
         tables = {name: table.partitions or 1 for name, table in self.tables.items()}
         specs += group_topics(self.conf.id, tables)
         self.known_partitions = {spec.name: spec.partitions for spec in specs}
-        await _wait_for_broker(specs, self._settings)
-        level = await read_level(self._settings)
+        await wait_for_topics(specs, self._settings, self._health.waits_for)
+        Patience.lasts = True
+        await self.changelog.start()
+        level = await until_answered(read_level, self._settings)
         self.on_partitions_revoked.connect(self._revoked, weak=False)
         self.on_rebalance_complete.connect(self._assigned, weak=False)
         if self._worker is not None:
@@ -199,8 +218,7 @@ class Cronstream(faust.App):
             aside = Quarantine(self._publisher)
             self._legacy = LegacyMover(self._settings, self._publisher, aside, self._fail)
             await self._legacy.start()
-        if self._health is not None:
-            self._health.start()
+        self._health.start()
         # What is loaded by now stays; and a look for cycles at every 700 objects, as is Python's
         # habit, costs a worker a tenth of its time in a burst.
         gc.collect()
@@ -234,13 +252,12 @@ class Cronstream(faust.App):
         if self._scheduler is not None:
             ticks = {tp.partition for tp in assignment if tp.topic == naming.TICKS}
             self._scheduler.assigned(ticks)
-        if self._health is not None:
-            self._health.begun()
+        self._health.begun()
 
     async def stop(self) -> None:
         """Give back what has not started, leave the group, and let what runs come to its end."""
-        if self._health is not None:
-            self._health.stopping()
+        self._health.stopping()
+        Patience.lasts = False
         if self._worker is not None and self.started:
             await self._worker.drain()
         await super().stop()
@@ -257,41 +274,8 @@ class Cronstream(faust.App):
                 await asyncio.wait([self._following], timeout=5)
             await self._scheduler.stop()
             await self._publisher.stop()
-        if self._health is not None:
-            await self._health.stop()
-
-
-async def _wait_for_broker(specs: Any, config: Settings) -> None:
-    told = False
-    while True:
-        try:
-            await ensure_topics(specs, config)
-        except TopologyError:
-            raise
-        except (BrokerError, KafkaError, OSError) as error:
-            if not told:
-                where = ", ".join(config.bootstrap)
-                logger.warning("no Kafka at %s yet (%s); waiting for it", where, _brief(error))
-                told = True
-            await asyncio.sleep(0.5)
-        else:
-            return
-
-
-def _brief(error: BaseException) -> str:
-    return type(error).__name__ if isinstance(error, KafkaError) else str(error)
-
-
-def _configure(conf: Any, role: Role, config: Settings) -> None:
-    """Set Faust's settings for a role; the reasons for the figures are in docs/design.md."""
-    conf.id = role.group
-    conf.broker = config.broker
-    conf.datadir = str(config.data_dir / "processes" / role.group)
-    conf.web_bind = config.web_bind
-    conf.web_port = config.web_port or free_web_port(config.web_bind, role)
-    conf.canonical_url = f"http://{config.web_bind}:{conf.web_port}"
-    conf.topic_replication_factor = config.replication_factor
-    conf.topic_partitions = config.partitions if role.cluster else config.shards
+        await self.changelog.stop()
+        await self._health.stop()
 
 
 def _make_folder(path: Any) -> None:
@@ -299,23 +283,5 @@ def _make_folder(path: Any) -> None:
     Path(path).mkdir(parents=True, exist_ok=True)
 
 
-keep_leaders_known()
-notice_who_is_gone()
-app = Cronstream(
-    "cronstream",
-    env_prefix="CRONSTREAM_FAUST_",
-    Router=JobRouter,
-    PartitionAssignor=Assignor,
-    broker_session_timeout=6,
-    broker_heartbeat_interval=0.5,
-    broker_rebalance_timeout=10,
-    broker_max_poll_interval=315_360_000,
-    broker_commit_interval=1,
-    # All topics are made, and checked, before Faust starts (`_prepare`).
-    topic_allow_declare=False,
-    table_standby_replicas=0,
-    producer_request_timeout=300,
-    producer_max_request_size=MAX_ROW_BYTES,
-    stream_wait_empty=False,
-    web_bind="127.0.0.1",
-)
+mend_aiokafka()
+app = Cronstream("cronstream", Router=JobRouter, PartitionAssignor=Assignor, **COMMON)

@@ -5,8 +5,9 @@ CronstreamError
 ├── ScheduleError     one cron expression or time zone is not valid
 ├── MessageError      a message on a topic cannot be used; it goes to quarantine
 ├── LevelError        a log has been raised to a level that this process does not know
-├── TopologyError     a topic is there, but not as this installation needs it
+├── TopologyError     a topic is not as this installation needs it, or cannot be had
 ├── BrokerError       Kafka cannot be started, reached, or did not take a message in time
+│   ├── SetupError        Kafka answers, but not all of it is there that is needed
 │   ├── TruncatedError    a topic has lost messages that it had, or was created anew
 │   └── TooLargeError     a record is larger than a message may be
 ├── LegacyError       the topic of the old layout cannot be moved from as it was asked
@@ -67,14 +68,22 @@ class LevelError(CronstreamError):
 
 
 class TopologyError(CronstreamError):
-    """A topic is there, but with other partitions or another timestamp type than is needed.
+    """A topic is there with fewer partitions or another timestamp type, or cannot be had or seen.
 
-    The process stops with status 1: going on would break the order that a ledger lives by.
+    The process stops with status 1: waiting does not mend it, and going on would break the order
+    that a ledger lives by. The sentence says what does.
     """
 
 
 class BrokerError(CronstreamError):
     """Kafka cannot be started or reached, or did not take a message in time."""
+
+
+class SetupError(BrokerError):
+    """Kafka answers, but brokers are missing, or cannot be reached at the address they name.
+
+    It may be starting just now, so it is waited for; but not for long.
+    """
 
 
 class TruncatedError(BrokerError):

@@ -6,11 +6,13 @@ about each is in docs/health.md.
 ``watch``     gathers the facts, judges them each second, and runs out of patience
 ``subjects``  the facts of a worker and of a scheduler
 ``group``     the facts of the consumer group, from Faust and aiokafka
+``early``     ``/health`` of a process that waits for Kafka
 ``watchdog``  a thread that ends the process when its event loop is stuck
 """
 
+from cronstream.health.early import EarlyPage
 from cronstream.health.group import FaustGroup
 from cronstream.health.subjects import SchedulerSubject, WorkerSubject
 from cronstream.health.watch import HealthWatch
 
-__all__ = ["FaustGroup", "HealthWatch", "SchedulerSubject", "WorkerSubject"]
+__all__ = ["EarlyPage", "FaustGroup", "HealthWatch", "SchedulerSubject", "WorkerSubject"]

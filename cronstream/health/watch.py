@@ -20,6 +20,8 @@ _LOOK_S = 1.0
 #: Between two questions to the broker, and how long an answer may take.
 _ASK_S = 2.0
 _ANSWER_S = 5.0
+#: Without an answer for so long, the next question is put by another client.
+_ANOTHER_CLIENT_S = 30.0
 #: Without a turn of the event loop for so long, the process ends.
 _STUCK_S = 30.0
 #: Beyond the drain time, how long a process that stops may take over it.
@@ -53,6 +55,7 @@ class HealthWatch:
         self._broker_at = monotonic()
         self._begun_at: float | None = None
         self._is_stopping = self._was_ok = False
+        self._waits_for = "it is starting"
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -63,6 +66,10 @@ class HealthWatch:
         self._tasks = [loop.create_task(self._look_for_ever()), loop.create_task(self._ask())]
         if self._settings.health_patience_s:
             self._dog.start()
+
+    def waits_for(self, reason: str) -> None:
+        """The process has not begun yet: it waits for something, which is its fault till then."""
+        self._waits_for = reason
 
     def begun(self) -> None:
         """A rebalance is over; the first one is what the start waits for."""
@@ -102,7 +109,8 @@ class HealthWatch:
     def report(self) -> tuple[dict[str, Any], int]:
         """Return what ``/health`` answers: a JSON object, and the HTTP status."""
         if not self._tasks:
-            return {"status": "unhealthy", "reason": "it is starting"}, 503
+            told = {"status": "unhealthy", "reason": self._waits_for, "ends_if_it_lasts": False}
+            return {**told, "facts": {}}, 503
         now = self._monotonic()
         facts = self._facts(now)
         health = judge(facts, now)
@@ -168,6 +176,7 @@ class HealthWatch:
                 self.answered(await self._ends())
             except Exception as error:  # noqa: BLE001 - whatever it is, no broker has answered
                 logger.debug("no broker has answered (%s: %s)", type(error).__name__, error)
+                await self._begin_anew()
             self.found_unowned(await self._ask_who_owns())
             await asyncio.sleep(_ASK_S)
 
@@ -185,6 +194,16 @@ class HealthWatch:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is not known who owns what
             logger.debug("no word on who owns what (%s: %s)", type(error).__name__, error)
             return set()
+
+    async def _begin_anew(self) -> None:
+        """Ask with another client next time, if this one has had no answer for long.
+
+        So it is never for want of a good client that no broker is known to answer.
+        """
+        silent_s = self._monotonic() - self._broker_at
+        if self._reader is not None and silent_s > _ANOTHER_CLIENT_S:
+            reader, self._reader = self._reader, None
+            await reader.stop()
 
     async def _ends(self) -> dict[int, int]:
         if self._reader is None:

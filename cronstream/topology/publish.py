@@ -13,7 +13,6 @@ from typing import Any
 from aiokafka.partitioner import murmur2
 
 from cronstream.core.records import Message, Run, Skip, Withdrawal
-from cronstream.errors import BrokerError
 from cronstream.settings import Settings
 from cronstream.topology.log_writer import Ack, LogWriter, Waiting
 from cronstream.topology.producing import start_producer, stop_producer

@@ -5,19 +5,13 @@ process, with all that it runs (``ProducerBuffer._handle_pending``). That produc
 rows go on their changelogs by `Changelog`.
 """
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
-from aiokafka.errors import IllegalStateError, KafkaError
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 
-logger = logging.getLogger(__name__)
-
-_AGAIN_S = 0.5
+from cronstream.topology.waiting import until_answered
 
 
 class KeptTable(faust.Table[Any, Any]):
@@ -67,26 +61,13 @@ class PatientRecovery(Recovery):
         await super()._wait(coro)
 
     async def _build_highwaters(self, *args: Any) -> None:
-        await _until_answered(super()._build_highwaters, *args)
+        await until_answered(super()._build_highwaters, *args)
 
     async def _build_offsets(self, *args: Any) -> None:
-        await _until_answered(super()._build_offsets, *args)
+        await until_answered(super()._build_offsets, *args)
 
     async def _seek_offsets(self, *args: Any) -> None:
-        await _until_answered(super()._seek_offsets, *args)
-
-
-async def _until_answered(ask: Callable[..., Awaitable[None]], *args: Any) -> None:
-    while True:
-        try:
-            await ask(*args)
-        except IllegalStateError:
-            raise  # The partitions are no longer its own: another rebalance has begun.
-        except (KafkaError, OSError) as error:
-            logger.debug("the recovery of tables asks again (%s)", type(error).__name__)
-            await asyncio.sleep(_AGAIN_S)
-        else:
-            return
+        await until_answered(super()._seek_offsets, *args)
 
 
 class PatientTables(TableManager):

@@ -1,25 +1,37 @@
 """Declares the topics, and refuses those that are there in another shape."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 
 from cronstream.core import naming
+from cronstream.core.naming import Role
 from cronstream.errors import BrokerError, TopologyError
 from cronstream.settings import Settings
+from cronstream.topology import refusals
+
+logger = logging.getLogger(__name__)
 
 #: A row of a table may be this large: a ledger's snapshot is one row.
 MAX_ROW_BYTES = 32 * 1024 * 1024
+#: How long the first answer may take.
+_ANSWERED_WITHIN_S = 20.0
 #: How long a broker may take from creating topics to telling of them.
 _SEEN_WITHIN_S = 15.0
 _LOOK_AGAIN_S = 0.05
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
+
+#: How the changelogs of a scheduler's tables begin.
+_OF_SCHEDULERS = Role.of(None, retry=False).group
+#: Topics with more partitions than are set, of which this process has told.
+_told: set[str] = set()
 
 #: The fold's only clock is the log's, so that every fold of a log says the same (rule 1).
 _TIMESTAMPS = {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "delete"}
@@ -80,45 +92,48 @@ def group_topics(group: str, tables: dict[str, int]) -> list[TopicSpec]:
     return [*changelogs, TopicSpec(f"{group}-__assignor-__leader", 1, -1)]
 
 
-async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> None:
+async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> dict[str, int]:
     """Create the topics that are missing, and check those that are there.
 
+    Returns:
+        How many partitions each topic has that has more than are set; that does no harm.
+
     Raises:
-        TopologyError: If one is there with other partitions or another timestamp type.
-        BrokerError: If the broker refuses to create one.
+        TopologyError: If waiting does not mend what is wrong: a topic with fewer partitions or
+            another timestamp type, or one that cannot be created, seen, or looked at.
+        SetupError: If there are too few brokers for as many copies as are set.
+        BrokerError: If the broker refuses to create one, for the moment.
+        OSError: If no broker answers; or it is a KafkaError.
     """
     wanted = {spec.name: spec for spec in specs}
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap)
-    await admin.start()
     try:
+        async with asyncio.timeout(_ANSWERED_WITHIN_S):
+            await admin.start()
         there = set(await admin.list_topics())
         missing = [spec for name, spec in wanted.items() if name not in there]
         if missing:
             await _create(admin, missing, settings)
             await _wait_until_seen(admin, missing)
         present = [spec for name, spec in wanted.items() if name in there]
-        if present:
-            await _check(admin, present)
+        return await _check(admin, present) if present else {}
     finally:
         await admin.close()
 
 
 async def _create(admin: Any, specs: list[TopicSpec], settings: Settings) -> None:
+    copies = settings.replication_factor
     topics = [
-        NewTopic(
-            spec.name,
-            spec.partitions,
-            settings.replication_factor,
-            topic_configs=spec.full_config(settings),
-        )
+        NewTopic(spec.name, spec.partitions, copies, topic_configs=spec.full_config(settings))
         for spec in specs
     ]
     answer = await admin.create_topics(topics)
+    wanted = {spec.name: spec for spec in specs}
     for name, code, *message in answer.topic_errors:
-        error = for_code(code)
-        if code and error is not TopicAlreadyExistsError:
-            reason = message[0] if message and message[0] else error.__name__
-            raise BrokerError(f"topic {name} cannot be created: {reason}")
+        if code and for_code(code) is not TopicAlreadyExistsError:
+            spec, said = wanted[name], message[0] if message and message[0] else ""
+            size = spec.partitions, copies
+            raise refusals.not_created(name, code, said, spec.full_config(settings), size)
 
 
 async def _wait_until_seen(admin: Any, specs: list[TopicSpec]) -> None:
@@ -131,7 +146,7 @@ async def _wait_until_seen(admin: Any, specs: list[TopicSpec]) -> None:
     try:
         async with asyncio.timeout(_SEEN_WITHIN_S):
             while True:
-                found = await admin.describe_topics(list(wanted))
+                found = await _describe(admin, specs)
                 if all(_has_leaders(topic, wanted[topic["topic"]]) for topic in found):
                     return
                 await asyncio.sleep(_LOOK_AGAIN_S)
@@ -140,25 +155,63 @@ async def _wait_until_seen(admin: Any, specs: list[TopicSpec]) -> None:
         raise BrokerError(f"topics were created, but are not there yet: {names}") from error
 
 
+async def _describe(admin: Any, specs: list[TopicSpec]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = await admin.describe_topics([spec.name for spec in specs])
+    for topic in found:
+        if for_code(topic["error_code"]) is TopicAuthorizationFailedError:
+            raise refusals.no_right(topic["topic"], "Describe", "cannot be seen")
+    return found
+
+
 def _has_leaders(topic: dict[str, Any], partitions: int) -> bool:
     led = [p for p in topic["partitions"] if p["error_code"] == 0 and p["leader"] >= 0]
-    return topic["error_code"] == 0 and len(led) == partitions
+    return topic["error_code"] == 0 and len(led) >= partitions
 
 
-async def _check(admin: Any, specs: list[TopicSpec]) -> None:
-    for found in await admin.describe_topics([spec.name for spec in specs]):
-        spec = next(spec for spec in specs if spec.name == found["topic"])
-        partitions = len(found["partitions"])
-        if partitions != spec.partitions:
-            raise TopologyError(
-                f"topic {spec.name} has {partitions} partitions where {spec.partitions} are set: "
-                "the number is one for the whole installation and is never changed; "
-                "set CRONSTREAM_PARTITIONS (or CRONSTREAM_SHARDS) to what is there"
-            )
+async def _check(admin: Any, specs: list[TopicSpec]) -> dict[str, int]:
+    wanted = {spec.name: spec.partitions for spec in specs}
+    more = {}
+    for found in await _describe(admin, specs):
+        name, there = found["topic"], len(found["partitions"])
+        if found["error_code"] == 0 and there < wanted[name]:
+            raise TopologyError(_too_few(name, there, wanted[name]))
+        if there > wanted[name]:
+            more[name] = there
+            _tell_of_more(name, there, wanted[name])
     resources = [ConfigResource(ConfigResourceType.TOPIC, spec.name) for spec in specs]
     for answer in await admin.describe_configs(resources):
-        for _, _, _, name, entries in answer.resources:
+        for code, message, _, name, entries in answer.resources:
+            if for_code(code) is TopicAuthorizationFailedError:
+                what = "cannot be checked, and its timestamps have to be the broker's"
+                raise refusals.no_right(name, "DescribeConfigs", what)
+            if code:
+                reason = message or for_code(code).__name__
+                raise BrokerError(f"topic {name} cannot be checked: {reason}")
             _check_timestamps(name, {entry[0]: entry[1] for entry in entries})
+    return more
+
+
+def _too_few(name: str, there: int, wanted: int) -> str:
+    is_sharded = name in (naming.JOBS, naming.TICKS) or name.startswith(_OF_SCHEDULERS)
+    variable = "CRONSTREAM_SHARDS" if is_sharded else "CRONSTREAM_PARTITIONS"
+    return (
+        f"topic {name} has {there} partitions where {wanted} are set: if the other topics of this "
+        f"installation have {there} too, set {variable}={there} in every process; if they have "
+        f"{wanted}, give it as many: kafka-topics --alter --topic {name} --partitions {wanted}"
+    )
+
+
+def _tell_of_more(name: str, there: int, wanted: int) -> None:
+    """Say, once, that somebody has added partitions: nothing is put there, and nobody reads it."""
+    if name not in _told:
+        _told.add(name)
+        logger.warning(
+            "topic %s has %d partitions where %d are set: those that somebody has added stay "
+            "empty, and nothing has to be done; leave the settings as they are",
+            name,
+            there,
+            wanted,
+        )
 
 
 def _check_timestamps(name: str, config: dict[str, str]) -> None:
@@ -166,5 +219,6 @@ def _check_timestamps(name: str, config: dict[str, str]) -> None:
     if kind != "LogAppendTime":
         raise TopologyError(
             f"topic {name} has message.timestamp.type={kind}, but the ledger's clock is the "
-            "broker's: set it to LogAppendTime with kafka-configs, or delete the topic if it is new"
+            f"broker's: kafka-configs --alter --entity-type topics --entity-name {name} "
+            "--add-config message.timestamp.type=LogAppendTime"
         )

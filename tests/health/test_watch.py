@@ -205,6 +205,34 @@ async def test_it_asks_every_leader_of_its_topic_and_survives_any_answer(
     assert not reader.is_open
 
 
+async def test_another_client_asks_when_one_has_had_no_answer_for_long(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, fresh = FakeReader(), FakeReader({0: 5, 1: 6})
+    readers = iter([old, fresh, FakeReader()])
+    monkeypatch.setattr(watch_module, "Reader", lambda _: next(readers))
+    monkeypatch.setattr(watch_module, "_ASK_S", 0)
+    bench.watch.start()
+    await _until(lambda: len(old.asked) > 1)
+    assert not fresh.is_open
+
+    bench.subject.now += 40
+    await _until(lambda: bench.subject.ends)
+    await bench.watch.stop()
+
+    assert bench.subject.ends == {0: 5, 1: 6}
+    assert not old.is_open
+
+
+async def test_a_process_that_has_not_begun_says_what_it_waits_for(bench: Bench) -> None:
+    bench.watch.waits_for("waiting for Kafka: nobody is there")
+
+    told, status = bench.watch.report()
+
+    assert (told["reason"], status) == ("waiting for Kafka: nobody is there", 503)
+    assert told["ends_if_it_lasts"] is False
+
+
 def test_it_ends_a_process_that_was_left_out_while_partitions_have_no_owner(bench: Bench) -> None:
     bench.subject.owns = False
     for _ in range(22):

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.errors import IllegalStateError, KafkaTimeoutError
 from faust.types import TP
 
-from cronstream.topology import tables
+from cronstream.topology import waiting
 from cronstream.topology.tables import KeptTable, PatientRecovery, PatientTables
 
 
@@ -32,7 +32,7 @@ def _app() -> Any:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "_AGAIN_S", 0)
+    monkeypatch.setattr(waiting, "_AGAIN_S", 0)
 
 
 async def test_a_recovery_asks_until_kafka_answers() -> None:

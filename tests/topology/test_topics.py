@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cronstream.errors import BrokerError, TopologyError
+from cronstream.errors import BrokerError, SetupError, TopologyError
 from cronstream.settings import Settings
 from cronstream.topology import topics
 from cronstream.topology.topics import TopicSpec, cluster_topics, ensure_topics, group_topics
@@ -25,6 +25,9 @@ class FakeAdmin:
     timestamps: str = "LogAppendTime"
     hidden: int = 0
     error: int = 0
+    #: Codes with which it refuses to tell of a topic, and of its configuration.
+    unseen: int = 0
+    unread: int = 0
     created: list[str] = field(default_factory=list)
 
     async def start(self) -> None: ...
@@ -45,7 +48,7 @@ class FakeAdmin:
         return [
             {
                 "topic": name,
-                "error_code": 0,
+                "error_code": self.unseen,
                 "partitions": [{"error_code": 0, "leader": leader}] * self.there[name],
             }
             for name in names
@@ -53,7 +56,10 @@ class FakeAdmin:
 
     async def describe_configs(self, resources: list[Any]) -> list[Answer]:
         config = [("message.timestamp.type", self.timestamps)]
-        return [Answer(resources=[(0, "", 2, r.name, config) for r in resources])]
+        return [
+            Answer(resources=[(self.unread, "", 2, r.name, config * (not self.unread))])
+            for r in resources
+        ]
 
 
 @pytest.fixture
@@ -61,6 +67,7 @@ def admin(monkeypatch: pytest.MonkeyPatch) -> FakeAdmin:
     fake = FakeAdmin()
     monkeypatch.setattr(topics, "AIOKafkaAdminClient", lambda **_: fake)
     monkeypatch.setattr(topics, "_LOOK_AGAIN_S", 0)
+    monkeypatch.setattr(topics, "_told", set())
     return fake
 
 
@@ -86,24 +93,105 @@ async def test_topics_that_never_come_are_named(
         await ensure_topics(SPECS, Settings())
 
 
-async def test_a_topic_with_other_partitions_is_refused_with_the_remedy(admin: FakeAdmin) -> None:
+async def test_a_topic_with_too_few_partitions_is_refused_with_the_remedy(
+    admin: FakeAdmin,
+) -> None:
     admin.there = {"log": 6, "retry": 12}
 
-    with pytest.raises(TopologyError, match="log has 6 partitions where 12 are set"):
+    with pytest.raises(TopologyError) as refused:
         await ensure_topics(SPECS, Settings())
+
+    assert "log has 6 partitions where 12 are set" in str(refused.value)
+    assert "set CRONSTREAM_PARTITIONS=6 in every process" in str(refused.value)
+    assert "kafka-topics --alter --topic log --partitions 12" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["cronstream.ticks", "cronstream-scheduler-cursors-changelog"])
+async def test_what_has_too_few_shards_is_told_to_set_those(admin: FakeAdmin, name: str) -> None:
+    admin.there = {name: 1}
+
+    with pytest.raises(TopologyError, match="set CRONSTREAM_SHARDS=1"):
+        await ensure_topics([TopicSpec(name, 2, 1000)], Settings(shards=2))
+
+
+async def test_partitions_that_somebody_has_added_are_told_once_and_do_no_harm(
+    admin: FakeAdmin, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin.there = {"log": 15, "retry": 12}
+
+    found = [await ensure_topics(SPECS, Settings()) for _ in range(2)]
+
+    assert found == [{"log": 15}] * 2
+    [line] = [record.getMessage() for record in caplog.records]
+    assert "log has 15 partitions where 12 are set" in line
+    assert "nothing has to be done" in line
 
 
 async def test_a_topic_with_the_senders_timestamps_is_refused(admin: FakeAdmin) -> None:
     admin.there, admin.timestamps = {"log": 12, "retry": 12}, "CreateTime"
 
-    with pytest.raises(TopologyError, match="set it to LogAppendTime"):
+    with pytest.raises(TopologyError, match=r"--add-config message.timestamp.type=LogAppendTime"):
         await ensure_topics(SPECS, Settings())
 
 
-async def test_what_the_broker_refuses_is_told_in_its_words(admin: FakeAdmin) -> None:
-    admin.error = 38
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (44, "a rule of this Kafka's does not take its settings (no room)"),
+        (40, "--config message.timestamp.type=LogAppendTime"),
+        (29, "--operation Create --topic log, or have it created: kafka-topics --create"),
+        (31, "Kafka gives this user no right to"),
+        (37, "topic log cannot be created: no room; or have it created: kafka-topics"),
+    ],
+)
+async def test_a_topic_that_cannot_be_had_is_told_with_the_way_out(
+    admin: FakeAdmin, code: int, sentence: str
+) -> None:
+    admin.error = code
 
-    with pytest.raises(BrokerError, match="topic log cannot be created: no room"):
+    with pytest.raises(TopologyError) as refused:
+        await ensure_topics(SPECS, Settings())
+
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(("code", "kind"), [(38, SetupError), (41, BrokerError), (-1, BrokerError)])
+async def test_what_may_mend_itself_is_to_be_waited_for(
+    admin: FakeAdmin, code: int, kind: type[BrokerError]
+) -> None:
+    admin.error = code
+
+    with pytest.raises(kind, match="topic log cannot be created"):
+        await ensure_topics(SPECS, Settings())
+
+
+@pytest.mark.parametrize("there", [{}, {"log": 12, "retry": 12}])
+async def test_a_topic_that_may_not_be_seen_is_told_with_the_right_that_is_missing(
+    admin: FakeAdmin, there: dict[str, int]
+) -> None:
+    admin.there, admin.unseen = there, 29
+
+    with pytest.raises(TopologyError, match="--operation Describe --topic log"):
+        await ensure_topics(SPECS, Settings())
+
+
+async def test_a_configuration_that_may_not_be_read_is_no_reason_to_delete_anything(
+    admin: FakeAdmin,
+) -> None:
+    admin.there, admin.unread = {"log": 12, "retry": 12}, 29
+
+    with pytest.raises(TopologyError, match="--operation DescribeConfigs --topic log") as refused:
+        await ensure_topics(SPECS, Settings())
+
+    assert "delete" not in str(refused.value)
+
+
+async def test_a_configuration_that_is_not_told_for_the_moment_is_asked_again(
+    admin: FakeAdmin,
+) -> None:
+    admin.there, admin.unread = {"log": 12, "retry": 12}, 7
+
+    with pytest.raises(BrokerError, match="log cannot be checked: RequestTimedOutError"):
         await ensure_topics(SPECS, Settings())
 
 

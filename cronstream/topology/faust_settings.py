@@ -1,0 +1,39 @@
+"""Faust's own settings, as this application needs them; the reasons are in docs/design.md."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from cronstream.core.naming import Role
+from cronstream.settings import Settings
+from cronstream.topology.tables import KeptTable, PatientTables
+
+#: The same in each process.
+COMMON: Mapping[str, Any] = MappingProxyType(
+    {
+        "env_prefix": "CRONSTREAM_FAUST_",
+        "Table": KeptTable,
+        "TableManager": PatientTables,
+        "broker_session_timeout": 6,
+        "broker_heartbeat_interval": 0.5,
+        "broker_rebalance_timeout": 10,
+        "broker_max_poll_interval": 315_360_000,
+        "broker_commit_interval": 1,
+        # All topics are made, and checked, before Faust starts.
+        "topic_allow_declare": False,
+        "table_standby_replicas": 0,
+        "stream_wait_empty": False,
+        "web_bind": "127.0.0.1",
+    }
+)
+
+
+def configure(conf: Any, role: Role, settings: Settings, web_port: int) -> None:
+    """Set what a role makes of the settings."""
+    conf.id = role.group
+    conf.broker = settings.broker
+    conf.datadir = str(settings.data_dir / "processes" / role.group)
+    conf.web_bind, conf.web_port = settings.web_bind, web_port
+    conf.canonical_url = f"http://{settings.web_bind}:{web_port}"
+    conf.topic_replication_factor = settings.replication_factor
+    conf.topic_partitions = settings.partitions if role.cluster else settings.shards

@@ -1,0 +1,72 @@
+"""What Kafka refuses, in sentences that say what is to be done about it.
+
+A right that is missing, a policy, or a setting that no broker takes is not mended by waiting.
+"""
+
+from collections.abc import Mapping
+
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    InvalidConfigurationError,
+    InvalidReplicationFactorError,
+    KafkaError,
+    PolicyViolationError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
+
+from cronstream.errors import BrokerError, SetupError, TopologyError
+
+_RIGHTS = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
+_POLICIES = (PolicyViolationError, InvalidConfigurationError)
+
+
+def no_right(topic: str, operation: str, what: str) -> TopologyError:
+    """Return that the user whom Kafka takes this process for lacks a right on a topic."""
+    return TopologyError(
+        f"topic {topic} {what}: Kafka gives this user no right to; grant it with kafka-acls --add "
+        f"--allow-principal User:NAME --operation {operation} --topic {topic}"
+    )
+
+
+def not_created(
+    topic: str, code: int, message: str, config: Mapping[str, str], size: tuple[int, int]
+) -> BrokerError | TopologyError:
+    """Return why a topic could not be created, and whether waiting may help.
+
+    Args:
+        topic: Its name.
+        code: Kafka's error.
+        message: Kafka's own words, if it had any.
+        config: What was asked for.
+        size: Partitions and copies that were asked for.
+    """
+    kind: type[KafkaError] = for_code(code)
+    said = message or kind.__name__
+    by_hand = _by_hand(topic, config, size)
+    if issubclass(kind, _RIGHTS):
+        fault = no_right(topic, "Create", "cannot be created")
+        return TopologyError(f"{fault}, or have it created: {by_hand}")
+    if issubclass(kind, _POLICIES):
+        return TopologyError(
+            f"topic {topic} cannot be created, for a rule of this Kafka's does not take its "
+            f"settings ({said}); change the rule, or have the topic created with what the rule "
+            f"takes: {by_hand}"
+        )
+    if issubclass(kind, InvalidReplicationFactorError):
+        return SetupError(
+            f"topic {topic} cannot be created with {size[1]} copies ({said}); start as many "
+            "brokers, or set CRONSTREAM_REPLICATION_FACTOR (and CRONSTREAM_MIN_INSYNC_REPLICAS) "
+            "to what there are"
+        )
+    if kind.retriable or code < 0:
+        return BrokerError(f"topic {topic} cannot be created: {said}")
+    return TopologyError(f"topic {topic} cannot be created: {said}; or have it created: {by_hand}")
+
+
+def _by_hand(topic: str, config: Mapping[str, str], size: tuple[int, int]) -> str:
+    settings = " ".join(f"--config {name}={value}" for name, value in sorted(config.items()))
+    return (
+        f"kafka-topics --create --topic {topic} --partitions {size[0]} "
+        f"--replication-factor {size[1]} {settings}"
+    )

@@ -1,0 +1,131 @@
+"""What a process says while it waits for Kafka, and when it waits no longer."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+from cronstream.errors import BrokerError, SetupError, TopologyError
+from cronstream.settings import Settings
+from cronstream.topology import waiting
+from cronstream.topology.waiting import GIVE_UP_S, wait_for_topics
+
+
+class Kafka:
+    """Refuses with one fault after another, and then is as it should be; time is its own."""
+
+    def __init__(self) -> None:
+        self.faults: Iterator[Exception] = iter(())
+        self.mono, self.step_s = 100.0, 1.0
+        self.told: list[str] = []
+
+    async def ensure(self, _specs: Any, _settings: Any) -> dict[str, int]:
+        self.mono += self.step_s
+        for fault in self.faults:
+            raise fault
+        return {"log": 15}
+
+    def monotonic(self) -> float:
+        return self.mono
+
+    async def wait(self) -> dict[str, int]:
+        return await wait_for_topics([], Settings(broker="kafka://127.0.0.1:1"), self.told.append)
+
+
+@pytest.fixture
+def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
+    fake = Kafka()
+    monkeypatch.setattr(waiting, "ensure_topics", fake.ensure)
+    monkeypatch.setattr(waiting, "clock", fake)
+    monkeypatch.setattr(waiting, "_AGAIN_S", 0)
+    return fake
+
+
+def _lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.name == waiting.__name__]
+
+
+async def test_what_is_waited_for_is_said_when_it_changes_and_from_time_to_time(
+    kafka: Kafka, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka.faults = iter([BrokerError("a"), BrokerError("b"), *[BrokerError("c")] * 65])
+
+    with caplog.at_level(logging.WARNING):
+        assert await kafka.wait() == {"log": 15}
+
+    assert _lines(caplog) == [f"{text}; waiting for it" for text in ("a", "b", "c", "c", "c")]
+    assert kafka.told[:2] == ["waiting for Kafka: a", "waiting for Kafka: b"]
+
+
+async def test_what_waiting_does_not_mend_ends_it_at_once(kafka: Kafka) -> None:
+    kafka.faults = iter([TopologyError("no right")])
+
+    with pytest.raises(TopologyError, match="no right"):
+        await kafka.wait()
+
+
+async def test_a_kafka_that_lacks_something_is_waited_for_as_long_as_it_may_be_starting(
+    kafka: Kafka,
+) -> None:
+    shortly = int(GIVE_UP_S) // 2
+    kafka.faults = iter(
+        [*[SetupError("x")] * shortly, BrokerError("away"), *[SetupError("x")] * shortly]
+    )
+    assert await kafka.wait() == {"log": 15}
+
+    kafka.faults = iter([SetupError("too few brokers")] * int(GIVE_UP_S + 2))
+    with pytest.raises(TopologyError, match="too few brokers"):
+        await kafka.wait()
+
+
+async def test_an_address_where_nobody_answers_is_told_as_no_kafka(
+    kafka: Kafka, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka.faults = iter([KafkaConnectionError("refused")])
+
+    with caplog.at_level(logging.WARNING):
+        await kafka.wait()
+
+    assert _lines(caplog) == ["no Kafka at 127.0.0.1:1 yet (KafkaConnectionError); waiting for it"]
+
+
+class Client:
+    """Has been told of one broker, by one that answers."""
+
+    def __init__(self, port: int) -> None:
+        self.cluster = self
+        self._port = port
+
+    def brokers(self) -> list[Any]:
+        return [type("Node", (), {"nodeId": 1, "host": "127.0.0.1", "port": self._port})]
+
+    async def bootstrap(self) -> None: ...
+    async def close(self) -> None: ...
+
+    async def ready(self, _node: int) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+
+async def test_an_advertised_address_that_nobody_reaches_is_named(
+    kafka: Kafka, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka.faults = iter([KafkaConnectionError("not ready")] * 2)
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        ports = iter([1, there.getsockname()[1]])
+        monkeypatch.setattr(waiting, "AIOKafkaClient", lambda **_: Client(next(ports)))
+        with caplog.at_level(logging.WARNING):
+            await kafka.wait()
+
+    advertised, starting = _lines(caplog)
+    assert "Kafka answers at 127.0.0.1:1, but names 127.0.0.1:1 as the address" in advertised
+    assert "advertised.listeners" in advertised
+    assert starting.startswith("Kafka at 127.0.0.1:1 is not ready yet")

@@ -224,7 +224,8 @@ def limit_files(pid: int, size: int | None) -> None:
     process.rlimit(psutil.RLIMIT_FSIZE, (hard if size is None else size, hard))
 
 
-def _command_line(process: psutil.Process) -> str:
+def _command_line(process: psutil.Process) -> list[str]:
     with suppress(psutil.Error):
-        return " ".join(process.cmdline())
-    return ""
+        words: list[str] = process.cmdline()
+        return words
+    return []

@@ -67,7 +67,7 @@ class Report:
     unwell: tuple[str, ...] = ()
     poisoned: int = 0
     audit: dict[str, Any] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def all_well(self) -> bool:
@@ -118,7 +118,7 @@ def make_report(evidence: Evidence, given: Circumstances) -> Report:
         unwell=given.unwell,
         poisoned=given.poisoned,
         audit=given.audited.summary,
-        counts=Counter(str(finding.wrong) for finding in found),
+        counts=dict(Counter(str(finding.wrong) for finding in found)),
     )
 
 

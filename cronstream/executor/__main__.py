@@ -11,7 +11,8 @@ from cronstream.executor import tree
 from cronstream.executor.environment import for_commands
 from cronstream.executor.link import Link
 from cronstream.executor.loop import Executor
-from cronstream.executor.slots import Slots
+from cronstream.executor.mounts import Mounts
+from cronstream.executor.slots import CountedSlots, Slots, Taken
 from cronstream.executor.spawn import EXECUTOR_MARK, Spawner
 
 #: Descriptors that are left for other things than the pipes of commands.
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("--socket", type=int, required=True, help="inherited descriptor")
     parser.add_argument("--id", required=True, help="marks whatever it starts")
     parser.add_argument("--slots", required=True, help="inherited descriptors of their pipe")
+    parser.add_argument("--taken", type=int, required=True, help="inherited descriptor of a count")
     parser.add_argument("--output-bytes", type=int, required=True)
     options = parser.parse_args()
 
@@ -31,15 +33,15 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     reading, writing = map(int, options.slots.split(","))
-    for descriptor in (options.socket, reading, writing):
+    for descriptor in (options.socket, options.taken, reading, writing):
         os.set_inheritable(descriptor, False)
     tree.become_subreaper()
     # The executor is what hands its environment on, so here it may be read (see settings.py).
     environment = for_commands(os.environ) | {EXECUTOR_MARK: options.id}
     executor = Executor(
         Link(socket.socket(fileno=options.socket)),
-        Spawner(environment),
-        Slots(reading, writing),
+        Spawner(environment, Mounts().may_hang),
+        CountedSlots(Slots(reading, writing), Taken(options.taken)),
         most=_most_pipes(),
         output_bytes=options.output_bytes,
     )

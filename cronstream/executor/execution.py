@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import inf
 
-from cronstream.executor.output import Output
+from cronstream.executor import tree
+from cronstream.executor.output import Kept, Output
 from cronstream.executor.protocol import Finished, Hold, Outcome
+from cronstream.executor.spawn import CANNOT_EXECUTE, SAYS
 
 _CHUNK = 1 << 16
 #: Chunks that are read after the end: a pipe holds 1 MiB at most (pipe(7), pipe-max-size).
@@ -36,6 +38,7 @@ class Execution:
         pid: Its main process, which leads its session.
         pipe: Where its output comes from; -1 once it is closed.
         started_at: Seconds since the epoch.
+        starter: See `cronstream.executor.spawn.Launched`.
         output: What is kept of its output.
         phase: How far its ending has gone.
         deadline: When the next step of ``phase`` is due (monotonic seconds).
@@ -52,6 +55,7 @@ class Execution:
     pipe: int
     started_at: float
     output: Output
+    starter: int | None = None
     phase: Phase = Phase.RUNNING
     deadline: float = inf
     told: set[int] = field(default_factory=set)
@@ -65,6 +69,15 @@ class Execution:
     def key(self) -> str:
         """The key of its hold."""
         return self.hold.key
+
+    def hangs(self) -> str | None:
+        """Return what it still waits for, if it has not come to its directory or its program."""
+        if self.status is not None or self.starter is None:
+            return None
+        if tree.size_of_arguments(self.pid) != self.starter:
+            return None
+        place = "its program" if self.hold.cwd is None else f"its directory {self.hold.cwd!r}"
+        return f"{place} does not answer (a file system that hangs?)"
 
     def read(self) -> bool:
         """Take the output that is there, after a poll said so; say whether more may come."""
@@ -87,7 +100,9 @@ class Execution:
     def finished(self, now: float) -> Finished:
         """Return the report that it has ended; ``now`` stands in if no end of it was seen."""
         code = None if self.status is None else os.waitstatus_to_exitcode(self.status)
-        kept = self.output.kept()
+        kept, note = self.output.kept(), self.note
+        if self.starter is not None and code == CANNOT_EXECUTE and kept.head.startswith(SAYS):
+            kept, note = Kept("", "", 0), note or kept.head.removeprefix(SAYS).rstrip("\n")
         return Finished(
             key=self.key,
             outcome=self.outcome or ("succeeded" if code == 0 else "failed"),
@@ -98,7 +113,7 @@ class Execution:
             head=kept.head,
             tail=kept.tail,
             omitted=kept.omitted,
-            note=self.note,
+            note=note,
         )
 
 

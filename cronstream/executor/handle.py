@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import socket
 import subprocess
@@ -13,16 +14,21 @@ from typing import Self
 from cronstream.errors import LaunchError
 from cronstream.executor import tree
 from cronstream.executor.protocol import (
+    Down,
     Finished,
     Lines,
-    Order,
+    Ping,
+    Pong,
     Report,
     Started,
+    Up,
     decode_report,
     encode,
 )
-from cronstream.executor.slots import Slots
+from cronstream.executor.slots import Slots, Taken
 from cronstream.executor.spawn import EXECUTOR_MARK
+
+logger = logging.getLogger(__name__)
 
 #: Seconds that ``close`` gives the executor: its own grace and rounds of KILL take less.
 _CLOSE_S = 8.0
@@ -30,8 +36,14 @@ _CHUNK = 1 << 18
 #: Seconds between two looks for processes of a dead executor.
 _SWEEP_PAUSE_S = 0.02
 
+#: Seconds between two looks whether an executor turns, and how many of them it may miss. They are
+#: counted by the worker's own turns, so that what holds up both of them is no one's fault.
+_PING_S, _MOST_MISSED = 1.0, 5
+#: Seconds that an executor which was killed gets to go, before its commands are killed.
+_KILLED_S = 1.0
+
 OnReports = Callable[[list[Report]], None]
-OnDeath = Callable[[str], None]
+OnDeath = Callable[["ExecutorHandle", str], None]
 
 
 class ExecutorHandle:
@@ -41,19 +53,35 @@ class ExecutorHandle:
 
     Attributes:
         pid: The executor's process.
+        mark: What it marks whatever it starts with.
+        has_turned: Whether it has ever said anything.
     """
 
-    def __init__(self, child: subprocess.Popen[bytes], mark: str, on_reports: OnReports) -> None:
+    def __init__(
+        self,
+        child: subprocess.Popen[bytes],
+        mark: str,
+        slots: Slots,
+        taken: Taken,
+        on_reports: OnReports,
+    ) -> None:
         self.pid = child.pid
         self._child = child
-        self._mark = mark
+        self.mark = mark
+        self.has_turned = False
+        self._slots, self._taken = slots, taken
         self._on_reports = on_reports
         self._sessions: dict[str, int] = {}
-        self._unsent: list[Order] = []
+        #: Sessions that were there when it was killed for not turning, and why it was.
+        self._left: set[int] = set()
+        self._fault: str | None = None
+        self._awaits_pong = False
+        self._unsent: list[Down] = []
         self._transport: asyncio.Transport | None = None
         self._is_closing = False
         self._gone = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
+        self._pings: asyncio.Task[None] | None = None
 
     @classmethod
     async def launch(
@@ -66,25 +94,29 @@ class ExecutorHandle:
             output_bytes: Bytes kept of the beginning of each output, and as many of its end.
             on_reports: Gets the reports as they come, several at a time, in order.
             on_death: Gets the reason when the executor has died by itself, after its last
-                reports; by then nothing runs any more of what it had started.
+                reports, or was killed because it did not turn. By then nothing runs any more of
+                what it had started, as far as it can be killed.
 
         Raises:
             LaunchError: If the process cannot be started.
         """
         mark = secrets.token_hex(16)
         ours, theirs = socket.socketpair()
+        taken = Taken.make()
         try:
-            child = _start(theirs.fileno(), mark, slots, output_bytes)
+            child = _start(theirs.fileno(), mark, slots, taken, output_bytes)
         except OSError as error:
             ours.close()
+            taken.close()
             raise LaunchError(f"the executor cannot be started: {error}") from error
         finally:
             theirs.close()
-        handle = cls(child, mark, on_reports)
+        handle = cls(child, mark, slots, taken, on_reports)
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_connection(lambda: _Ear(handle, ours), sock=ours)
         handle._transport = transport
         handle._watch = asyncio.create_task(handle._await_death(on_death))
+        handle._pings = asyncio.create_task(handle._see_that_it_turns())
         return handle
 
     @property
@@ -92,7 +124,7 @@ class ExecutorHandle:
         """Whether it can still be told something."""
         return not self._gone.is_set()
 
-    def send(self, *orders: Order) -> None:
+    def send(self, *orders: Down) -> None:
         """Tell the executor; all that is told in one turn of the event loop goes in one go.
 
         After ``close``, or the executor's death, nothing is sent. Never waits.
@@ -115,11 +147,15 @@ class ExecutorHandle:
                 await self._gone.wait()
         except TimeoutError:
             self._child.kill()
+            self.lost()
+        if self._pings is not None:
+            self._pings.cancel()
         if self._watch is not None:
             await self._watch
 
-    def take(self, reports: list[Report]) -> None:
+    def take(self, reports: list[Up]) -> None:
         """Note who runs, and pass the reports on."""
+        self.has_turned, self._awaits_pong = True, False
         for report in reports:
             match report:
                 case Started(key=key, pid=pid):
@@ -128,7 +164,9 @@ class ExecutorHandle:
                     self._sessions.pop(key, None)
                 case _:
                     pass
-        self._on_reports(reports)
+        heard = [report for report in reports if not isinstance(report, Pong)]
+        if heard:
+            self._on_reports(heard)
 
     def lost(self) -> None:
         """Note that the executor has closed its end: it has ended, or cannot be understood."""
@@ -139,28 +177,58 @@ class ExecutorHandle:
             self._transport.write(encode(self._unsent))
         self._unsent.clear()
 
+    async def _see_that_it_turns(self) -> None:
+        """Kill it if it has not answered for some seconds: something holds up all its commands."""
+        missed = 0
+        while self.is_alive:
+            if not missed:
+                self._awaits_pong = True
+                self.send(Ping())
+            await asyncio.sleep(_PING_S)
+            missed = missed + 1 if self._awaits_pong else 0
+            if missed > _MOST_MISSED and self.is_alive:
+                where = tree.waits_in(self.pid)
+                self._fault = f"has not turned for {_MOST_MISSED * _PING_S:g} s ({where})"
+                logger.error("executor %d %s: it is killed", self.pid, self._fault)
+                self._left = tree.sessions_beneath([self.pid])
+                self._child.kill()
+                self.lost()
+
     async def _await_death(self, on_death: OnDeath) -> None:
         """Wait for the end of the executor; end what it leaves, and say so if it is no wonder."""
         await self._gone.wait()
         was_closing, self._is_closing = self._is_closing, True
-        status = await asyncio.to_thread(self._bury)
+        how = await asyncio.to_thread(self._bury)
+        if self._transport is not None:
+            self._transport.abort()
+        self._slots.give(self._taken.number)
+        self._taken.close()
         if not was_closing:
-            on_death(f"executor {self.pid} has died ({_how(status)})")
+            on_death(self, f"executor {self.pid} {how}")
 
-    def _bury(self) -> int:
-        """Reap the executor, and kill all that it had started; return its return code."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(timeout=_CLOSE_S / 2)
+    def _bury(self) -> str:
+        """Reap the executor, and kill all that it had started; return how it ended."""
+        if self._fault is None:
+            self._reap(_CLOSE_S / 2)
         self._child.kill()
-        status = self._child.wait()
-        sessions = set(self._sessions.values())
+        status = self._reap(_KILLED_S)
+        sessions = {*self._sessions.values(), *self._left}
         tree.kill_wherever(
             lambda pid, process: (
-                process.session in sessions or tree.variable(pid, EXECUTOR_MARK) == self._mark
+                process.session in sessions or tree.variable(pid, EXECUTOR_MARK) == self.mark
             ),
             pause=lambda: time.sleep(_SWEEP_PAUSE_S),
         )
-        return status
+        if self._fault is not None:
+            return f"{self._fault} and was killed"
+        return "cannot be killed" if status is None else f"has died ({_how(status)})"
+
+    def _reap(self, within_s: float) -> int | None:
+        """Wait for its end; None if it does not come: who hangs in the kernel may not go at all."""
+        try:
+            return self._child.wait(timeout=within_s)
+        except subprocess.TimeoutExpired:
+            return None
 
 
 class _Ear(asyncio.Protocol):
@@ -202,7 +270,9 @@ class _Ear(asyncio.Protocol):
                 self.data_received(data)
 
 
-def _start(descriptor: int, mark: str, slots: Slots, output_bytes: int) -> subprocess.Popen[bytes]:
+def _start(
+    descriptor: int, mark: str, slots: Slots, taken: Taken, output_bytes: int
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
             sys.executable,
@@ -211,11 +281,12 @@ def _start(descriptor: int, mark: str, slots: Slots, output_bytes: int) -> subpr
             f"--socket={descriptor}",
             f"--id={mark}",
             "--slots={},{}".format(*slots.descriptors),
+            f"--taken={taken.descriptor}",
             f"--output-bytes={output_bytes}",
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        pass_fds=(descriptor, *slots.descriptors),
+        pass_fds=(descriptor, *slots.descriptors, taken.descriptor),
         start_new_session=True,
     )
 

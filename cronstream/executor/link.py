@@ -3,7 +3,7 @@
 import select
 import socket
 
-from cronstream.executor.protocol import Lines, Order, Report, decode_order, encode
+from cronstream.executor.protocol import Down, Lines, Up, decode_order, encode
 
 _CHUNK = 1 << 18
 #: Seconds that a worker gets to take the last reports when the executor ends.
@@ -22,7 +22,7 @@ class Link:
         sock.setblocking(False)
         self._socket = sock
         self._lines = Lines()
-        self._gathered: list[Report] = []
+        self._gathered: list[Up] = []
         self._unsent = bytearray()
         self.is_deaf = False
         self.is_at_eof = False
@@ -38,7 +38,7 @@ class Link:
         reading = 0 if self.is_at_eof else select.EPOLLIN
         return reading | (select.EPOLLOUT if self._unsent else 0)
 
-    def receive(self) -> list[Order]:
+    def receive(self) -> list[Down]:
         """Return the orders that have come; none if there is nothing to read.
 
         Raises:
@@ -54,7 +54,7 @@ class Link:
             self.is_at_eof = True
         return [decode_order(line) for line in self._lines.feed(data)]
 
-    def report(self, report: Report) -> None:
+    def report(self, report: Up) -> None:
         """Have ``report`` written with the others of this turn."""
         self._gathered.append(report)
 

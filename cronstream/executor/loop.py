@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+from collections import deque
 
 from cronstream import clock
 from cronstream.executor.execution import Execution
@@ -11,17 +12,20 @@ from cronstream.executor.output import Output
 from cronstream.executor.protocol import (
     Cancel,
     Cancelled,
+    Down,
     End,
     Finished,
     Go,
+    Hanging,
     Hold,
     Kept,
     Lease,
-    Order,
+    Ping,
+    Pong,
     Started,
 )
 from cronstream.executor.running import Running
-from cronstream.executor.slots import Slots
+from cronstream.executor.slots import CountedSlots
 from cronstream.executor.spawn import Launched, Spawner
 from cronstream.executor.waiting import Waiting
 
@@ -36,6 +40,8 @@ _LONGEST_SILENCE_S = 0.5
 _COARSE_S = 0.02
 #: Seconds from TERM to KILL when the worker is gone.
 _FAREWELL_GRACE_S = 1.0
+#: Seconds after which it is told of a command that it has not come to its directory or program.
+_HANGS_S = 2.0
 _FENCE_NOTE = "its worker's lease was about to be over, and it is fenced"
 
 
@@ -51,7 +57,7 @@ class Executor:
     """
 
     def __init__(
-        self, link: Link, spawner: Spawner, slots: Slots, *, most: int, output_bytes: int
+        self, link: Link, spawner: Spawner, slots: CountedSlots, *, most: int, output_bytes: int
     ) -> None:
         self._link = link
         self._spawner = spawner
@@ -69,6 +75,8 @@ class Executor:
         self._running = Running(self._poll)
         #: What runs under a fence, by key.
         self._fenced: dict[str, Execution] = {}
+        #: What was started by way of a shell, with when it is looked at, in the order of that.
+        self._starting: deque[tuple[float, Execution]] = deque()
         self._is_ending = False
         self._flushed_at = clock.monotonic()
 
@@ -91,6 +99,7 @@ class Executor:
         for execution in self._running.meet_deadlines():
             self._finish(execution)
         self._meet_fences()
+        self._see_what_hangs()
         self._end_with_the_worker()
         self._start_due()
         self._tell()
@@ -128,6 +137,8 @@ class Executor:
         deadline = self._running.next_deadline()
         if deadline is not None:
             waits.append(deadline - clock.monotonic())
+        if self._starting:
+            waits.append(self._starting[0][0] - clock.monotonic())
         if self._fenced:
             waits.append(min(map(self._fence, self._fenced.values())) - clock.monotonic())
         return max(min(waits), 0.0) if waits else -1
@@ -156,7 +167,7 @@ class Executor:
         else:
             self._poll.modify(self._link.fileno(), wanted)
 
-    def _obey(self, order: Order) -> None:
+    def _obey(self, order: Down) -> None:
         match order:
             case Hold():
                 self._waiting.hold(order)
@@ -166,6 +177,8 @@ class Executor:
                 self._waiting.lease(partition, until)
             case Cancel(key=key):
                 self._cancel(key)
+            case Ping():
+                self._link.report(Pong())
             case End(key=key, outcome=outcome, note=note):
                 if execution := self._running.get(key):
                     self._running.end(execution, outcome, note)
@@ -206,8 +219,10 @@ class Executor:
         now = clock.now().timestamp()
         if isinstance(launched, Launched):
             output = Output(self._output_bytes)
-            execution = Execution(hold, launched.pid, launched.pipe, now, output)
+            execution = Execution(hold, launched.pid, launched.pipe, now, output, launched.starter)
             self._running.add(execution)
+            if launched.starter is not None:
+                self._starting.append((clock.monotonic() + _HANGS_S, execution))
             if hold.ends_before_s is not None:
                 self._fenced[hold.key] = execution
             self._link.report(Started(hold.key, now, launched.pid))
@@ -244,6 +259,14 @@ class Executor:
         for execution in [one for one in self._fenced.values() if self._fence(one) <= now]:
             del self._fenced[execution.key]
             self._running.end(execution, "interrupted", _FENCE_NOTE)
+
+    def _see_what_hangs(self) -> None:
+        """Tell of what has been on its way to its directory, or its program, for too long."""
+        now = clock.monotonic()
+        while self._starting and self._starting[0][0] <= now:
+            _, execution = self._starting.popleft()
+            if note := execution.hangs():
+                self._link.report(Hanging(execution.key, note))
 
     def _end_with_the_worker(self) -> None:
         """Begin to end all that runs, once, if the worker is gone."""

@@ -1,29 +1,69 @@
 """A worker's executors: several, so that the cores of the machine start commands side by side.
 
 One process can start one command after another only, since each start waits for the child to reach
-its program. Which executor an attempt is handed to follows from its key; slots are shared.
+its program. Which executor an attempt is handed to follows from its key; slots are shared. One that
+dies, or does not turn, is replaced; an attempt that may be to blame is made in one of its own.
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import Self
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Self
 from zlib import crc32
 
-from cronstream.executor.handle import ExecutorHandle, OnDeath, OnReports
-from cronstream.executor.protocol import Lease, Order
+from cronstream.errors import LaunchError
+from cronstream.executor.guarding import Guard
+from cronstream.executor.handle import ExecutorHandle, OnReports
+from cronstream.executor.homes import Homes
+from cronstream.executor.protocol import (
+    Cancel,
+    Cancelled,
+    End,
+    Finished,
+    Go,
+    Hold,
+    Kept,
+    Lease,
+    Order,
+    Report,
+)
 from cronstream.executor.slots import Slots
+
+logger = logging.getLogger(__name__)
+
+#: Gets the reason, and the keys of what the executor had and has not reported as finished.
+OnDeath = Callable[[str, list[str]], None]
+
+#: Executors that may die one after another without having turned once, or not be started at all.
+_MOST_FAILURES = 5
+#: Seconds before the second such is followed by another; twice as many for each more.
+_BACK_OFF_S = 0.25
 
 
 class ExecutorPool:
-    """Executors that are told and heard as one, and live and die together.
+    """Executors that are told and heard as one.
 
     ``launch`` makes one.
     """
 
-    def __init__(self, on_death: OnDeath) -> None:
+    def __init__(
+        self, slots: Slots, output_bytes: int, on_reports: OnReports, on_death: OnDeath
+    ) -> None:
+        self._slots, self._output_bytes = slots, output_bytes
+        self._on_reports, self._on_death = on_reports, on_death
+        self._guard = Guard()
         self._handles: list[ExecutorHandle] = []
-        self._on_death = on_death
-        self._ending: asyncio.Task[None] | None = None
+        #: Those that have one attempt only, by its key.
+        self._alone: dict[str, ExecutorHandle] = {}
+        self._to_be_alone: set[str] = set()
+        self._homes: Homes[ExecutorHandle] = Homes()
+        self._leases: dict[str, Lease] = {}
+        self._failures = 0
+        self._is_closing = False
+        self._launching = asyncio.Lock()
+        #: Those that are being started, and those that are being ended.
+        self._starts: set[asyncio.Task[None]] = set()
+        self._ends: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def launch(
@@ -36,64 +76,165 @@ class ExecutorPool:
             slots: Commands that may run at a time, in all of them together.
             output_bytes: Bytes kept of the beginning of each output, and as many of its end.
             on_reports: Gets the reports of all of them.
-            on_death: Gets the reason when the first has died by itself; by then the others have
-                been ended too, and nothing runs any more of what they had started. `is_alive`
-                says it at once.
+            on_death: Is called when one has died, by itself or because it did not turn; by then
+                nothing runs any more of what it had started, as far as it can be killed. If
+                `is_alive` is false then, no other could be started.
 
         Raises:
             LaunchError: If one cannot be started.
         """
-        pool, shared = cls(on_death), Slots.make(slots)
+        pool = cls(Slots.make(slots), output_bytes, on_reports, on_death)
         try:
+            pool._guard.start()
             for _ in range(min(number, slots)):
-                pool._handles.append(
-                    await ExecutorHandle.launch(shared, output_bytes, on_reports, pool.died)
-                )
+                pool._handles.append(await pool._launch())
+        except OSError as error:
+            await pool.close()
+            raise LaunchError(f"the guard of executors cannot be started: {error}") from error
         except BaseException:
             await pool.close()
             raise
-        finally:
-            shared.close()  # They have it now.
         return pool
 
     @property
     def is_alive(self) -> bool:
-        """Whether all of them can still be told something."""
-        return all(handle.is_alive for handle in self._handles)
+        """Whether there are executors, or others follow them."""
+        return not self._is_closing and self._failures <= _MOST_FAILURES
 
     @property
     def pids(self) -> list[int]:
-        """Their processes."""
+        """The processes of those that are shared."""
         return [handle.pid for handle in self._handles]
 
     def send(self, *orders: Order) -> None:
         """Tell each what is for it; see `ExecutorHandle.send`."""
-        for handle, some in zip(self._handles, self._shared_out(orders), strict=True):
-            if some:
-                handle.send(*some)
+        for order in orders:
+            match order:
+                case Lease():
+                    self._leases[order.partition] = order
+                    for handle in (*self._handles, *self._alone.values()):
+                        handle.send(order)
+                case Hold():
+                    self._hold(order)
+                case _:
+                    self._pass_on(order)
 
     async def close(self) -> None:
         """Have every command ended, and wait until all executors are gone. May be called twice."""
-        async with asyncio.TaskGroup() as closing:
-            for handle in self._handles:
-                closing.create_task(handle.close())
+        was_closing, self._is_closing = self._is_closing, True
+        for task in list(self._starts):
+            task.cancel()
+        handles = (*self._handles, *self._alone.values())
+        await asyncio.gather(*map(self._end, handles), *self._ends)
+        if not was_closing:
+            self._guard.close()
+            self._slots.close()
 
-    def died(self, reason: str) -> None:
-        """Take note that an executor has died: the others end, and then the worker is told."""
-        if self._ending is None:
-            self._ending = asyncio.create_task(self._end(reason))
+    # -- what is told -------------------------------------------------------------------------
 
-    def _shared_out(self, orders: Iterable[Order]) -> list[list[Order]]:
-        """Return the orders of each executor: leases are for all, others for who has the key."""
-        shares: list[list[Order]] = [[] for _ in self._handles]
-        for order in orders:
-            if isinstance(order, Lease):
-                for share in shares:
-                    share.append(order)
-            else:
-                shares[crc32(order.key.encode()) % len(shares)].append(order)
-        return shares
+    def _hold(self, hold: Hold) -> None:
+        if hold.key in self._homes:
+            return
+        handle = None if hold.alone else self._shared(hold.key)
+        if handle is not None:
+            self._homes.settle(hold.key, handle)
+            handle.send(hold)
+            return
+        self._homes.wait(hold.key, hold)
+        if hold.alone:
+            self._to_be_alone.add(hold.key)
+            _keep(self._starts, self._settle_alone(hold.key))
 
-    async def _end(self, reason: str) -> None:
-        await self.close()
-        self._on_death(reason)
+    def _pass_on(self, order: Go | Cancel | End) -> None:
+        key = order.key
+        if self._homes.is_waiting(key):
+            self._homes.wait(key, order)
+            return
+        started = self._homes.has_started(key)
+        handle = self._homes.of(key) or (None if started is not None else self._shared(key))
+        if handle is not None:
+            handle.send(order)
+        elif isinstance(order, Cancel | End):
+            self._answer(Kept(key) if started else Cancelled(key))
+
+    def _answer(self, report: Report) -> None:
+        """Report what no executor is needed for, as if it came from one."""
+        asyncio.get_running_loop().call_soon(self._take, [report])
+
+    def _shared(self, key: str) -> ExecutorHandle | None:
+        """Return the executor of a key; another one's while it is being replaced."""
+        first = crc32(key.encode()) % len(self._handles)
+        in_turn = (*self._handles[first:], *self._handles[:first])
+        return next((handle for handle in in_turn if handle.is_alive), None)
+
+    # -- what is heard ------------------------------------------------------------------------
+
+    def _take(self, reports: list[Report]) -> None:
+        for report in reports:
+            if isinstance(report, Finished | Cancelled):
+                self._homes.ended(report.key, has_started=isinstance(report, Finished))
+                if handle := self._alone.pop(report.key, None):
+                    _keep(self._ends, self._end(handle))
+        self._on_reports(reports)
+
+    def _died(self, handle: ExecutorHandle, reason: str) -> None:
+        self._guard.forget(handle.mark)
+        keys = self._homes.died(handle)
+        for key in keys:
+            self._alone.pop(key, None)
+        if handle in self._handles:
+            self._failures = 0 if handle.has_turned else self._failures + 1
+            _keep(self._starts, self._replace(handle))
+        self._on_death(reason, keys)
+
+    # -- starting -----------------------------------------------------------------------------
+
+    async def _launch(self) -> ExecutorHandle:
+        handle = await ExecutorHandle.launch(
+            self._slots, self._output_bytes, self._take, self._died
+        )
+        self._guard.watch(handle.pid, handle.mark)
+        return handle
+
+    async def _launch_whatever_it_takes(self) -> ExecutorHandle | None:
+        """Start one; again if that fails, each time a little later; None if it is given up."""
+        while self.is_alive:
+            if self._failures:
+                await asyncio.sleep(_BACK_OFF_S * 2**self._failures)
+            try:
+                async with self._launching:
+                    return await self._launch()
+            except LaunchError as error:
+                logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
+                self._failures += 1
+        self._on_death("no executor can be started", [])
+        return None
+
+    async def _replace(self, dead: ExecutorHandle) -> None:
+        handle = await self._launch_whatever_it_takes()
+        if handle is None:
+            return
+        self._handles[self._handles.index(dead)] = handle
+        handle.send(*self._leases.values())
+        logger.info("executor %d has taken the place of %d", handle.pid, dead.pid)
+        for key in self._homes.waiting():
+            if key not in self._to_be_alone:
+                handle.send(*self._homes.settle(key, handle))
+
+    async def _settle_alone(self, key: str) -> None:
+        handle = await self._launch_whatever_it_takes()
+        self._to_be_alone.discard(key)
+        if handle is not None:
+            self._alone[key] = handle
+            handle.send(*self._leases.values(), *self._homes.settle(key, handle))
+
+    async def _end(self, handle: ExecutorHandle) -> None:
+        await handle.close()
+        self._guard.forget(handle.mark)
+
+
+def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+    """Have it done, and hold on to it until it is."""
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)

@@ -6,7 +6,7 @@ the epoch; ``until`` is on the monotonic clock, which both processes share. All 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 import orjson
 
@@ -32,6 +32,7 @@ class Hold:
         grace_s: Seconds from TERM to KILL whenever it has to be ended.
         ends_before_s: It is ended, as ``interrupted``, so many seconds before its partition's
             lease is over, and not started then; None for never.
+        alone: Whether it is to be made in an executor that has nothing else.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Hold:
     timeout_s: float | None
     grace_s: float
     ends_before_s: float | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,11 @@ class Lease:
 
     partition: str
     until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Answer with ``Pong``: a worker wants to know whether its executor still turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +145,32 @@ class Kept:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class Hanging:
+    """The command has not come to its directory, or to its program, though it is on its way."""
+
+    key: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """This executor turns."""
+
+
 #: What a worker tells.
 Order: TypeAlias = Hold | Go | Cancel | End | Lease
 #: What an executor answers.
-Report: TypeAlias = Started | Finished | Cancelled | Kept
+Report: TypeAlias = Started | Finished | Cancelled | Kept | Hanging
+#: All that a worker says, and all that an executor says.
+Down: TypeAlias = Order | Ping
+Up: TypeAlias = Report | Pong
 
-_ORDERS: dict[str, type[Order]] = {kind.__name__: kind for kind in (Hold, Go, Cancel, End, Lease)}
-_REPORTS: dict[str, type[Report]] = {
-    kind.__name__: kind for kind in (Started, Finished, Cancelled, Kept)
-}
+_DOWN: dict[str, type[Down]] = {kind.__name__: kind for kind in get_args(Down)}
+_UP: dict[str, type[Up]] = {kind.__name__: kind for kind in get_args(Up)}
 
 
-def encode(values: Iterable[Order | Report]) -> bytes:
+def encode(values: Iterable[Down | Up]) -> bytes:
     """Return one line for each value, in their order.
 
     Raises:
@@ -161,22 +182,22 @@ def encode(values: Iterable[Order | Report]) -> bytes:
     )
 
 
-def decode_order(line: bytes) -> Order:
+def decode_order(line: bytes) -> Down:
     """Return what a worker told.
 
     Raises:
         ValueError: If ``line`` is no such value.
     """
-    return _decode(_ORDERS, line)
+    return _decode(_DOWN, line)
 
 
-def decode_report(line: bytes) -> Report:
+def decode_report(line: bytes) -> Up:
     """Return what an executor answered.
 
     Raises:
         ValueError: If ``line`` is no such value.
     """
-    return _decode(_REPORTS, line)
+    return _decode(_UP, line)
 
 
 def _decode(kinds: dict[str, type[T]], line: bytes) -> T:

@@ -129,7 +129,9 @@ class Running:
     def _timed_out(self, execution: Execution) -> Execution:
         if execution.status is None:
             execution.outcome = "timed_out"
-            execution.note = f"it ran longer than {execution.hold.timeout_s:g} s and was ended"
+            note = f"it ran longer than {execution.hold.timeout_s:g} s and was ended"
+            hangs = execution.hangs()
+            execution.note = note if hangs is None else f"{note}: {hangs}"
         return execution
 
     def _settle(self) -> list[Execution]:

@@ -2,17 +2,21 @@
 
 Who starts a command takes a token first, and gives it back when nothing of the command is left, as
 the jobs of make(1) do with its jobserver. So a command that is due starts wherever it is held, as
-long as fewer run than the worker may have, in all its executors together.
+long as fewer run than the worker may have, in all its executors together. What an executor takes
+it counts where its worker sees it, so that no slot is lost with an executor that dies.
 """
 
+import mmap
 import os
+import struct
 from typing import Self
 
 _TOKEN = b"+"
+_COUNT = struct.Struct("q")
 
 
 class Slots:
-    """The tokens that are left; both ends of their pipe.
+    """The tokens that are left: both ends of their pipe.
 
     Attributes:
         descriptors: What a child has to inherit to share them.
@@ -26,7 +30,7 @@ class Slots:
     def make(cls, number: int) -> Self:
         """Return so many, all of them free; a pipe holds 65,536 (pipe(7))."""
         slots = cls(*os.pipe())
-        os.write(slots.descriptors[1], _TOKEN * number)
+        slots.give(number)
         return slots
 
     def fileno(self) -> int:
@@ -40,11 +44,74 @@ class Slots:
         except BlockingIOError:
             return False
 
-    def give(self) -> None:
-        """Give one back."""
-        os.write(self.descriptors[1], _TOKEN)
+    def give(self, number: int = 1) -> None:
+        """Give so many back."""
+        if number > 0:
+            os.write(self.descriptors[1], _TOKEN * number)
 
     def close(self) -> None:
         """Close both ends, here."""
         for descriptor in self.descriptors:
             os.close(descriptor)
+
+
+class Taken:
+    """How many an executor has taken, in memory that it shares with its worker.
+
+    Attributes:
+        descriptor: What the executor has to inherit.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._memory = mmap.mmap(descriptor, _COUNT.size)
+
+    @classmethod
+    def make(cls) -> Self:
+        """Return none, for an executor that is to be started."""
+        descriptor = os.memfd_create("cronstream-slots")
+        os.truncate(descriptor, _COUNT.size)
+        return cls(descriptor)
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        count: int = _COUNT.unpack_from(self._memory)[0]
+        return count
+
+    def add(self, number: int) -> None:
+        """Count so many more, or fewer."""
+        _COUNT.pack_into(self._memory, 0, self.number + number)
+
+    def close(self) -> None:
+        """Let go of the memory, here."""
+        self._memory.close()
+        os.close(self.descriptor)
+
+
+class CountedSlots:
+    """An executor's slots: those of its worker, and the count of those that it has taken.
+
+    What is not taken yet is counted before, and what is given back until it is: an executor that
+    dies in the midst of it leaves one too many rather than one too few.
+    """
+
+    def __init__(self, slots: Slots, taken: Taken) -> None:
+        self._slots, self._taken = slots, taken
+
+    def fileno(self) -> int:
+        """Return what to poll for a token that is given back."""
+        return self._slots.fileno()
+
+    def take(self) -> bool:
+        """Take one if there is one left; never waits."""
+        self._taken.add(1)
+        if self._slots.take():
+            return True
+        self._taken.add(-1)
+        return False
+
+    def give(self) -> None:
+        """Give one back."""
+        self._slots.give()
+        self._taken.add(-1)

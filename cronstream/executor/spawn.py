@@ -1,8 +1,12 @@
 """Starts one command, with the least that stands between its due time and its first instruction.
 
 ``posix_spawn`` is glibc's ``clone(CLONE_VM | CLONE_VFORK)``: nothing of this process is copied, and
-an error of ``exec`` comes back as an error here. It cannot set a working directory, so this
-process, which has one thread, goes there itself and comes back.
+an error of ``exec`` comes back as an error here.
+
+Until the child has reached its program, this process stands still. So what may never answer is not
+touched by it, nor by such a child: a shell is started, which goes to the command's directory,
+becomes its program, and may hang there by itself. It is needed for every command with a directory,
+and for a program that no shell looks for, where a file system is mounted that may hang.
 
 A command has a session of its own, and so a process group: no signal meant for others reaches it,
 and what it leaves behind is known by its session.
@@ -15,9 +19,8 @@ import errno
 import os
 import re
 import signal
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from cronstream.executor.protocol import Hold
 
@@ -35,6 +38,21 @@ _DEFAULT_PATH = b"/bin:/usr/bin"
 _RESTORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _SHELL = "/bin/sh"
+#: Becomes what follows.
+_BECOME = 'exec "$@"'
+#: What a starter says of itself begins so.
+SAYS = "cronstream: "
+#: Goes to the directory that follows, and becomes what follows then.
+_GO_AND_BECOME = f"""cd -- "$1" 2>/dev/null || {{
+  if [ ! -e "$1" ]; then why='it does not exist'
+  elif [ ! -d "$1" ]; then why='it is no directory'
+  else why='permission denied'; fi
+  printf '{SAYS}cannot start in directory %s: %s\\n' "'$1'" "$why"
+  exit {CANNOT_EXECUTE}
+}}
+unset OLDPWD
+shift
+{_BECOME}"""
 #: An absolute path with plain words: to a shell it is that program with those arguments, no more.
 _PLAIN = re.compile(r"/[\w./+:@%,-]+(?: +[\w./+:@%,=-]+)* *", re.ASCII)
 
@@ -51,10 +69,16 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """The command runs as ``pid``, which leads its session; ``pipe`` has its output."""
+    """The command runs as ``pid``, which leads its session; ``pipe`` has its output.
+
+    Attributes:
+        starter: How many bytes of arguments ``pid`` has while it is the shell that goes to the
+            command's directory or to its program; None if no such is needed.
+    """
 
     pid: int
     pipe: int
+    starter: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,51 +94,52 @@ class Spawner:
 
     Args:
         environment: What every command gets, under its own variables.
+        may_hang: Says whether a file system is mounted that may hang.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], may_hang: Callable[[], bool]) -> None:
         self._environment = _encoded(environment)
+        self._may_hang = may_hang
         self._null = os.open(os.devnull, os.O_RDONLY)
-        self._home = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
 
     def start(self, hold: Hold) -> Launched | Refused:
         """Start the command of ``hold``; whatever stands against it is a ``Refused``."""
-        arguments = words_of(hold.command)
-        if not arguments:
+        words = words_of(hold.command)
+        if not words:
             return Refused(CANNOT_EXECUTE, "cannot start: the command is empty")
         try:
-            return self._start(hold, arguments)
+            return self._start(hold, words)
         except (TypeError, ValueError) as error:  # a NUL in it, or a variable's name with a =
-            return Refused(CANNOT_EXECUTE, f"cannot start {arguments[0]!r}: {error}")
+            return Refused(CANNOT_EXECUTE, f"cannot start {words[0]!r}: {error}")
         except OSError as error:
-            return Refused(CANNOT_EXECUTE, f"cannot start {arguments[0]!r}: {_reason(error)}")
+            return Refused(CANNOT_EXECUTE, f"cannot start {words[0]!r}: {_reason(error)}")
 
-    def _start(self, hold: Hold, arguments: list[str]) -> Launched | Refused:
+    def _start(self, hold: Hold, words: list[str]) -> Launched | Refused:
         # A shell would say where it is; what is started without one has to be told.
         place = {} if hold.cwd is None else {"PWD": os.path.abspath(hold.cwd)}  # noqa: PTH100  as below
         environment = self._environment | _encoded({**place, **hold.env, MARK: hold.key})
-        spawn = self._spawn if hold.cwd is None else partial(self._spawn_in, hold.cwd)
+        if hold.cwd is not None:
+            return self._start_by([_GO_AND_BECOME, _SHELL, place["PWD"]], words, environment)
+        if words[0] != _SHELL and self._may_hang():
+            return self._start_by([_BECOME, _SHELL], words, environment)
         try:
-            return spawn(arguments, environment)
+            return self._spawn(words, environment)
         except OSError as error:
             if error.errno != errno.ENOEXEC or not isinstance(hold.command, str):
                 raise
             # To a shell it is a script though it does not say so.
-            return spawn([_SHELL, "-c", hold.command], environment)
+            return self._spawn([_SHELL, "-c", hold.command], environment)
 
-    def _spawn_in(
-        self, directory: str, arguments: list[str], environment: dict[bytes, bytes]
+    def _start_by(
+        self, script: list[str], words: list[str], environment: dict[bytes, bytes]
     ) -> Launched | Refused:
-        try:
-            os.chdir(directory)
-        except OSError as error:
-            return Refused(
-                CANNOT_EXECUTE, f"cannot start in directory {directory!r}: {_reason(error)}"
-            )
-        try:
-            return self._spawn(arguments, environment)
-        finally:
-            os.fchdir(self._home)
+        """Start a shell that becomes the command by itself."""
+        arguments = [_SHELL, "-c", *script, *words]
+        launched = self._spawn(arguments, environment)
+        if isinstance(launched, Launched):
+            size = sum(len(os.fsencode(word)) + 1 for word in arguments)
+            return replace(launched, starter=size)
+        return launched
 
     def _spawn(self, arguments: list[str], environment: dict[bytes, bytes]) -> Launched | Refused:
         program = find_program(arguments[0], os.fsdecode(environment.get(b"PATH", _DEFAULT_PATH)))

@@ -16,6 +16,10 @@ from dataclasses import dataclass
 _PR_SET_CHILD_SUBREAPER = 36
 #: Where ``vsize`` and ``endcode`` are in ``/proc/PID/stat``, from the third field (proc(5)).
 _VSIZE, _END_CODE = 23 - 3, 27 - 3
+#: Where ``arg_start`` and ``arg_end`` are.
+_ARGUMENTS, _ARGUMENTS_END = 48 - 3, 49 - 3
+#: Where ``starttime`` is.
+_BORN = 22 - 3
 #: How often, and after how many seconds, a process in the midst of ``exec`` is looked at again.
 _MOST_LOOKS, _LOOK_AGAIN_S = 250, 0.001
 
@@ -93,6 +97,39 @@ def look_up(pid: int) -> Process | None:
         session=int(fields[3]),
         is_zombie=fields[0] in b"ZX",
     )
+
+
+def born(pid: int) -> int:
+    """Return when ``pid`` was started, in ticks since the machine was; 0 if it is gone."""
+    fields = _status(pid)
+    return int(fields[_BORN]) if fields else 0
+
+
+def waits_in(pid: int) -> str:
+    """Return the state of ``pid``, and what in the kernel it waits in, for people."""
+    fields = _status(pid)
+    state = fields[0].decode() if fields else "gone"
+    place = ""
+    with suppress(OSError), open(f"/proc/{pid}/wchan", "rb", buffering=0) as file:  # noqa: PTH123  as above
+        place = file.read(64).decode(errors="replace")
+    return f"state {state}, in {place}" if place not in ("", "0") else f"state {state}"
+
+
+def sessions_beneath(roots: Iterable[int]) -> set[int]:
+    """Return the sessions of all descendants of ``roots``, and of themselves."""
+    table = process_table()
+    return {table[pid].session for pid in beneath(roots, table) if pid in table}
+
+
+def size_of_arguments(pid: int) -> int:
+    """Return how many bytes of arguments ``pid`` was given; 0 if it is gone, or may not be seen.
+
+    It is read from ``stat``, because ``cmdline`` waits for a process that hangs in its memory.
+    """
+    fields = _status(pid)
+    if len(fields) <= _ARGUMENTS_END:
+        return 0
+    return int(fields[_ARGUMENTS_END]) - int(fields[_ARGUMENTS])
 
 
 def _status(pid: int) -> list[bytes]:

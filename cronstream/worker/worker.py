@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cronstream import clock
-from cronstream.core.ledger.actions import Action, Append, Publish
+from cronstream.core.ledger.actions import Action, Append, Publish, run_and_claim
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.state import STALE
@@ -271,8 +271,11 @@ class Worker:
                 self.member.cancelled(key)
             case protocol.Kept(key=key):
                 self.member.kept(key)
+            case protocol.Hanging(key=key, note=note):
+                run, _ = run_and_claim(key)
+                logger.warning("run %s: %s", run, note, extra={"action": "hanging", "run": run})
 
-    def _executor_died(self, reason: str) -> None:
+    def _executor_died(self, reason: str, keys: list[str]) -> None:
         """Without its executor a worker is none: it ends, and its runs are made elsewhere."""
         self.member.abandon()
-        self._on_fatal(f"the executor has died ({reason})")
+        self._on_fatal(f"the executor has died ({reason}), with {len(keys)} attempts")

@@ -228,4 +228,4 @@ async def test_an_executor_that_cannot_be_started_is_an_error(
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(LaunchError, match="the executor cannot be started"):
-        await ExecutorHandle.launch(Slots.make(1), 1, lambda _: None, lambda _: None)
+        await ExecutorHandle.launch(Slots.make(1), 1, lambda _: None, lambda *_: None)

@@ -34,7 +34,7 @@ def open_descriptors() -> list[str]:
 def test_a_shortage_refuses_the_start_and_leaves_no_descriptor_open(
     monkeypatch: pytest.MonkeyPatch, function: str, number: int, note: str
 ) -> None:
-    spawner = Spawner({"PATH": "/bin"})
+    spawner = Spawner({"PATH": "/bin"}, lambda: False)
     before = open_descriptors()
     monkeypatch.setattr(os, function, fails_with(number))
     refused = spawner.start(a_hold())

@@ -105,7 +105,6 @@ async def test_a_signal_that_ends_a_command_is_reported(witness: Witness) -> Non
         ({"command": ["/no/such/program"]}, 127, "no such file"),
         ({"command": ["true"], "env": {"PATH": "/nowhere"}}, 127, "no such program in PATH"),
         ({"command": ["/etc/passwd"]}, 126, "permission denied"),
-        ({"command": "pwd", "cwd": "/no/such/directory"}, 126, "'/no/such/directory'"),
         ({"command": ["true", "x" * 3_000_000]}, 126, "too long"),
         ({"command": ["true", "a\0b"]}, 126, "null"),
         ({"command": "true", "env": {"a=b": "c"}}, 126, "environment"),
@@ -122,6 +121,19 @@ async def test_a_command_that_cannot_be_started_has_failed_and_says_why(
     assert note in (finished.note or "")
     assert not witness.of(Started)
     assert (await witness.run(a_hold("pwd"))).head == f"{Path.cwd()}\n"
+
+
+@pytest.mark.parametrize(
+    ("cwd", "reason"),
+    [("/no/such/directory", "it does not exist"), ("/etc/passwd", "it is no directory")],
+)
+@pytest.mark.parametrize("command", ["pwd", "/bin/pwd", ["pwd"]])
+async def test_a_command_that_cannot_get_to_its_directory_has_failed_and_says_why(
+    witness: Witness, command: str | list[str], cwd: str, reason: str
+) -> None:
+    finished = await witness.run(a_hold(command, cwd=cwd))
+    assert (finished.outcome, finished.exit_status, finished.head) == ("failed", 126, "")
+    assert finished.note == f"cannot start in directory '{cwd}': {reason}"
 
 
 async def test_a_script_without_its_interpreter_is_told_from_a_missing_one(

@@ -47,13 +47,9 @@ class Witness:
         self._handle: ExecutorHandle | None = None
 
     async def launch(self, slots: int = 8, output_bytes: int = 1000) -> None:
-        shared = Slots.make(slots)
-        try:
-            self._handle = await ExecutorHandle.launch(
-                shared, output_bytes, self._take, self._take_death
-            )
-        finally:
-            shared.close()
+        self._handle = await ExecutorHandle.launch(
+            Slots.make(slots), output_bytes, self._take, self._take_death
+        )
 
     @property
     def handle(self) -> ExecutorHandle:
@@ -96,7 +92,7 @@ class Witness:
         self.reports.extend(reports)
         self._spread()
 
-    def _take_death(self, reason: str) -> None:
+    def _take_death(self, _handle: ExecutorHandle, reason: str) -> None:
         self.deaths.append(reason)
         self._spread()
 

@@ -93,7 +93,7 @@ async def _list(scope: Scope, view: View) -> None:
     found = history.runs(state=view.run_state, limit=view.limit)
     if view.as_json:
         for story in found:
-            emit_json(run_fields(story))
+            emit_json(run_fields(story, clock.now()))
         return
     emit_table(_COLUMNS, [_row(story) for story in found])
     if not found and history.clusters and scope.since is not None:
@@ -106,7 +106,7 @@ def _row(story: RunStory) -> tuple[str, ...]:
     last = story.last
     return (
         f"{story.id}{' ~' if story.partial else ''}",
-        state_text(story),
+        state_text(story, clock.now()),
         story.attempts_text,
         format_duration(story.start_delay_s),
         format_duration(last.duration_s if last else None),
@@ -148,7 +148,7 @@ def show(run: str, since: datetime | None, *, as_json: bool) -> None:
     scope = Scope(since=since or _since_of(run), job=run.partition("@")[0] if "@" in run else None)
     story = asyncio.run(_find(run, scope))
     if as_json:
-        emit_json(full_fields(story))
+        emit_json(full_fields(story, clock.now()))
     else:
         emit_story(story)
 

@@ -52,7 +52,7 @@ async def _run_now(name: str, cluster: str | None, *, wait: bool, as_json: bool)
             _print(run, as_json=False)
         story = await _verdict(reader, run, ack)
     if as_json:
-        emit_json(full_fields(story))
+        emit_json(full_fields(story, clock.now()))
     return story.state is RunState.SUCCEEDED
 
 

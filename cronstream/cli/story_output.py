@@ -6,13 +6,22 @@ from datetime import datetime
 
 import click
 
+from cronstream import clock
 from cronstream.cli.output import emit, format_duration, safe
 from cronstream.core.records import Outcome, format_time
 from cronstream.history.story import AttemptStory, Change, RunState, RunStory
 
 
-def state_text(story: RunStory) -> str:
-    """Return the state with the reason for a skip, and how many due times it stands for."""
+def state_text(story: RunStory, now: datetime | None = None) -> str:
+    """Return the state with the reason for a skip, and how many due times it stands for.
+
+    Args:
+        story: Of the run.
+        now: The time (UTC), if it is to be said how late a run is, and what it waits for.
+    """
+    late_s = story.late_s(now) if now else None
+    if late_s is not None:
+        return f"{story.state} (late by {format_duration(late_s)}, waits for {story.waits_for})"
     if story.state is not RunState.SKIPPED:
         return story.state.value
     count = f", {story.count} due times" if story.count > 1 else ""
@@ -93,7 +102,7 @@ def _scheduled(story: RunStory) -> str:
 def _state_line(story: RunStory) -> str:
     reason = story.state is RunState.DISCARDED and story.reason
     since = f"since {_moment(story.changed_at)}"
-    return f"{state_text(story)}, {since}" + (f": {reason}" if reason else "")
+    return f"{state_text(story, clock.now())}, {since}" + (f": {reason}" if reason else "")
 
 
 def _command_text(command: str | list[str] | None) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cronstream.core.lateness import Late
+
 #: Sends that failed one after another, half a second apart, after which the producer is broken.
 _FAILURES = 20
 
@@ -62,6 +64,7 @@ class WorkerFacts:
             fold stands still.
         unread: For each partition it owns whose log has more than it has folded, the same.
         truncated: For each partition it owns whose log has less than it has folded, since when.
+        late: Runs that are due and have not started.
     """
 
     turned_at: float
@@ -70,6 +73,7 @@ class WorkerFacts:
     unready: Mapping[int, float] = field(default_factory=dict)
     unread: Mapping[int, float] = field(default_factory=dict)
     truncated: Mapping[int, float] = field(default_factory=dict)
+    late: Late | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,12 @@ def judge(facts: Facts, now_mono: float, limits: Limits | None = None) -> Health
     if facts.is_stopping:
         return Health(ok=False, reason="it is stopping")
     return next(_faults(facts, now_mono, limits or Limits()), HEALTHY)
+
+
+def warn(facts: Facts) -> list[str]:
+    """Return what people should see to, though the process does what it is there for."""
+    late = facts.role.late if isinstance(facts.role, WorkerFacts) else None
+    return [late.sentence] if late is not None and late.is_told else []
 
 
 def _faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
@@ -265,6 +275,8 @@ def describe(facts: Facts, now_mono: float) -> dict[str, Any]:
         told["unready_s"] = _each_ago(role.unready, now_mono)
         told["unread_s"] = _each_ago(role.unread, now_mono)
         told["truncated_s"] = _each_ago(role.truncated, now_mono)
+        told["late_runs"] = 0 if role.late is None else role.late.count
+        told["latest_s"] = 0.0 if role.late is None else round(role.late.oldest_s, 1)
     return told
 
 

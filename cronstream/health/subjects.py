@@ -74,6 +74,7 @@ class WorkerSubject:
             unready=self._unready.look(unready, now_mono),
             unread={p: at for p, at in self._unread.items() if p in member.owners},
             truncated={p: at for p, at in self._truncated.items() if p in member.owners},
+            late=worker.late_watch.late,
         )
 
     def _has_ended(self) -> bool:

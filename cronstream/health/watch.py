@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from cronstream import clock
-from cronstream.core.health import Facts, Health, describe, judge
+from cronstream.core.health import Facts, Health, describe, judge, warn
 from cronstream.core.patience import Patience, Standstill
 from cronstream.health.group import Group
 from cronstream.health.subjects import Subject
@@ -118,6 +118,7 @@ class HealthWatch:
             "status": "healthy" if health.ok else "unhealthy",
             "reason": health.reason,
             "ends_if_it_lasts": health.ends and self._settings.health_patience_s > 0,
+            "warnings": warn(facts),
             "facts": describe(facts, now),
         }
         return told, 200 if health.ok else 503

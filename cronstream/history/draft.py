@@ -7,7 +7,7 @@ story is put together from both when somebody asks for it.
 from dataclasses import dataclass
 from datetime import datetime
 
-from cronstream.core.records import Attempt, Discarded, Outcome, Run
+from cronstream.core.records import Attempt, Discarded, Outcome, Overlap, Run
 from cronstream.history.part import Part
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
 
@@ -69,6 +69,7 @@ class Draft:
             not_before=None if state.settled else self._not_before(),
             published_at=self.published_at,
             due_at=self.published.not_before if self.published else None,
+            in_line=run is not None and run.overlap is not Overlap.ALLOW and not attempts,
             partial=self.published is None,
         )
 

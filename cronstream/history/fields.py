@@ -1,14 +1,16 @@
 """Stories as plain fields, for JSON: the names are part of the interface, see docs/commands.md."""
 
+from datetime import datetime
 from typing import Any
 
 from cronstream.history.discards import DiscardedRun
 from cronstream.history.story import AttemptStory, Change, RunStory
 
 
-def run_fields(story: RunStory) -> dict[str, Any]:
-    """Return a run in brief: what a row of a list says."""
+def run_fields(story: RunStory, now: datetime) -> dict[str, Any]:
+    """Return a run in brief: what a row of a list says, at a time (UTC)."""
     last = story.last
+    late_s = story.late_s(now)
     return {
         "run": story.id,
         "job": story.job,
@@ -21,6 +23,8 @@ def run_fields(story: RunStory) -> dict[str, Any]:
         "max_attempts": story.max_attempts,
         "failures": story.failures,
         "not_before": story.not_before,
+        "late_s": late_s,
+        "waits_for": None if late_s is None else story.waits_for,
         "start_delay_s": story.start_delay_s,
         "duration_s": None if last is None else last.duration_s,
         "outcome": None if last is None else last.outcome,
@@ -35,10 +39,10 @@ def run_fields(story: RunStory) -> dict[str, Any]:
     }
 
 
-def full_fields(story: RunStory) -> dict[str, Any]:
+def full_fields(story: RunStory, now: datetime) -> dict[str, Any]:
     """Return a run with its command and all its attempts, and what they wrote."""
     return {
-        **run_fields(story),
+        **run_fields(story, now),
         "command": story.command,
         "revision": story.revision,
         "attempts": [attempt_fields(attempt) for attempt in story.attempts],
@@ -72,7 +76,7 @@ def attempt_fields(attempt: AttemptStory) -> dict[str, Any]:
 
 def change_fields(change: Change) -> dict[str, Any]:
     """Return a change: the run in brief, its state before, and when it changed."""
-    return {"at": change.at, "before": change.before, **run_fields(change.story)}
+    return {"at": change.at, "before": change.before, **run_fields(change.story, change.at)}
 
 
 def discarded_fields(discarded: DiscardedRun) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class Part:
         self.run, self.state = now.run, RunState(now.state.value)
         self.reason = None
         self.not_before = None
-        if self.state is RunState.QUEUED:
+        if self.state in (RunState.QUEUED, RunState.CLAIMED):
             self.not_before = now.run.not_before
         elif self.state in (RunState.DECIDING, RunState.RETRYABLE):
             self.not_before, self.reason = now.next_not_before, now.reason or None

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from cronstream.core.records import Cause, Outcome
 
+#: What has not started so many seconds after it could have is late; logs and clocks differ a bit.
+_LATE_S = 2.0
+
 
 class RunState(StrEnum):
     """Where a run stands; the last three are verdicts."""
@@ -93,6 +96,7 @@ class RunStory:
         published_at: When it came on the log (UTC); None if that was before the window.
         due_at: When its first attempt was to start (UTC): the due time, or when it was asked for.
         changed_at: When its state last changed, by the log's clock (UTC).
+        in_line: Whether it has not begun, and its overlap policy says when it does.
         partial: Whether it begins before the window that was read, so that something is missing.
         count: Due times that this stands for; more than 1 only for a skipped span.
         to_at: The last of them (UTC), for a skipped span.
@@ -115,6 +119,7 @@ class RunStory:
     not_before: datetime | None = None
     published_at: datetime | None = None
     due_at: datetime | None = None
+    in_line: bool = False
     partial: bool = False
     count: int = 1
     to_at: datetime | None = None
@@ -131,6 +136,30 @@ class RunStory:
         if first is None or self.due_at is None or self.partial:
             return None
         return (first - self.due_at).total_seconds()
+
+    def late_s(self, now: datetime) -> float | None:
+        """Return since when it could have started, in seconds; None if it is not late.
+
+        Args:
+            now: The time (UTC).
+        """
+        if self.waits_for is None or self.not_before is None:
+            return None
+        late_s = (now - self.not_before).total_seconds()
+        return late_s if late_s >= _LATE_S else None
+
+    @property
+    def waits_for(self) -> str | None:
+        """What it waits for once it is due, in words; None if it does not wait."""
+        match self.state:
+            case RunState.CLAIMED:
+                return "a slot"
+            case RunState.QUEUED:
+                return "its turn" if self.in_line else "a worker"
+            case RunState.RETRYABLE:
+                return "a retry worker"
+            case _:
+                return None
 
     @property
     def attempts_text(self) -> str:

@@ -24,6 +24,7 @@ from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.worker.commands import moment, to_command, to_finished
 from cronstream.worker.folding import Folding
+from cronstream.worker.late_watch import LateWatch
 from cronstream.worker.mishaps import about, end_in_view, unusable
 from cronstream.worker.snapshots import Snapshots
 
@@ -63,6 +64,7 @@ class Worker:
         #: Its loops, which go on until it stops; when it last turned, in monotonic seconds.
         self.loops: list[asyncio.Task[Any]] = []
         self.turned_at = clock.monotonic()
+        self.late_watch = LateWatch(member, settings.slots)
         #: The level of the installation when this process started.
         self.level_found = 1
 
@@ -179,6 +181,7 @@ class Worker:
         for partition, owner in self.member.owners.items():
             if owner.ready and not self.member.rebalancing:
                 self._snapshots.write_if_due(partition, owner.ledger, mono)
+        self.late_watch.look(mono)
 
     def _append_last(self) -> None:
         """Put what executors still report on the log, and begin nothing more: one has died.

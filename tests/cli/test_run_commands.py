@@ -16,6 +16,7 @@ from cronstream.core.records import (
     Finished,
     Forwarded,
     Outcome,
+    Overlap,
     Run,
     Skip,
     Skipped,
@@ -92,6 +93,8 @@ def test_a_list_in_json_has_the_documented_fields(broker: FakeBroker, command: C
         "max_attempts": 3,
         "failures": 0,
         "not_before": None,
+        "late_s": None,
+        "waits_for": None,
         "start_delay_s": 0.0,
         "duration_s": 2.0,
         "outcome": "succeeded",
@@ -104,6 +107,36 @@ def test_a_list_in_json_has_the_documented_fields(broker: FakeBroker, command: C
         "count": 1,
         "to_at": None,
     }
+
+
+def test_a_run_that_is_late_is_told_with_what_it_waits_for(
+    broker: FakeBroker, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce(broker)
+    run = a_run()
+    version = broker.log("backup", run, when=NOON)
+    claim = Claimed(run=run.id, version=version, worker="w1.1", number=1)
+    broker.log("backup", claim, when=NOON)
+    broker.log("backup", a_run(scheduled_at=at(30)), when=NOON)
+    waiting = a_run(scheduled_at=at(36), overlap=Overlap.QUEUE)
+    broker.log("backup", waiting, a_run(scheduled_at=at(39)), when=NOON)
+    monkeypatch.setattr(clock, "now", lambda: at(40))
+
+    rows = command("runs", *SINCE).stdout.splitlines()[1:]
+    late = json_lines(command("runs", *SINCE, "--json"))
+    shown = command("show", run.id).stdout
+
+    assert "claimed (late by 40.0 s, waits for a slot)" in rows[0]
+    assert "queued (late by 10.0 s, waits for a worker)" in rows[1]
+    assert "queued (late by 4.0 s, waits for its turn)" in rows[2]
+    assert "late" not in rows[3]
+    assert [(row["late_s"], row["waits_for"]) for row in late] == [
+        (40.0, "a slot"),
+        (10.0, "a worker"),
+        (4.0, "its turn"),
+        (None, None),
+    ]
+    assert "claimed (late by 40.0 s, waits for a slot), since " in shown
 
 
 def test_runs_are_chosen_by_job_state_and_number(broker: FakeBroker, command: Command) -> None:
@@ -249,7 +282,10 @@ def test_a_cluster_that_comes_later_is_followed_too() -> None:
     assert seen[-1] == ("cluster-b", RunState.SUCCEEDED)
 
 
-def test_show_tells_every_attempt_with_its_output(broker: FakeBroker, command: Command) -> None:
+def test_show_tells_every_attempt_with_its_output(
+    broker: FakeBroker, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: at(5))
     announce(broker)
     run = a_run(max_attempts=2, command=["tar", "-c", "a b"])
     decided = make(

@@ -12,7 +12,9 @@ from cronstream.core.health import (
     WorkerFacts,
     describe,
     judge,
+    warn,
 )
+from cronstream.core.lateness import Holders, Late
 
 NOW = 1000.0
 WORKER = Facts(WorkerFacts(turned_at=NOW), broker_at=NOW, thread_at=NOW, begun_at=900.0)
@@ -147,3 +149,16 @@ def test_people_are_told_how_long_ago_things_were() -> None:
     assert worker["in_group"] is True
     assert scheduler["tick_s"] == 1.0
     assert scheduler["shards_published_s"] == {"0": 1.0}
+
+
+@pytest.mark.parametrize(("late_s", "warnings"), [(9.0, 0), (10.0, 1)])
+def test_runs_that_are_late_are_a_warning_and_no_fault(late_s: float, warnings: int) -> None:
+    facts = _worker(late=Late(2, "a@noon", late_s, (Holders("hung", 4, 99.0),), 0, 4))
+    assert judge(facts, NOW) == HEALTHY
+    assert len(warn(facts)) == warnings
+    assert (describe(facts, NOW)["late_runs"], describe(facts, NOW)["latest_s"]) == (2, late_s)
+
+
+def test_nothing_is_late_with_a_scheduler_or_a_worker_that_keeps_up() -> None:
+    assert warn(SCHEDULER) == warn(WORKER) == []
+    assert describe(WORKER, NOW)["late_runs"] == 0

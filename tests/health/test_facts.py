@@ -14,6 +14,7 @@ from cronstream.core.ledger.member import Member
 from cronstream.core.naming import Role
 from cronstream.health import FaustGroup, SchedulerSubject, WorkerSubject
 from cronstream.settings import Settings
+from cronstream.worker.late_watch import LateWatch
 from tests.builders import NOON
 from tests.scheduler.fakes import Bench, a_job, until
 
@@ -171,6 +172,7 @@ class FakeWorker:
         self.member.assigned([0, 1], _ledger)
         self.publisher, self.executor = object(), SimpleNamespace(is_alive=True)
         self.turned_at = 1.0
+        self.late_watch = LateWatch(self.member, 4)
         self.loops = [asyncio.get_running_loop().create_future()]
         self.made_up: list[tuple[int, int]] = []
 

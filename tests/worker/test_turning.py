@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cronstream import clock
 from cronstream.core.ledger.actions import Hand
 from cronstream.core.ledger.member import Member
 from cronstream.core.naming import Role
@@ -14,6 +15,7 @@ from cronstream.core.records import Claimed, Delivery, Finished, Outcome, Run, S
 from cronstream.executor import protocol
 from cronstream.settings import Settings
 from cronstream.worker import commands
+from cronstream.worker.late_watch import LateWatch
 from cronstream.worker.worker import Worker
 from tests.builders import at
 from tests.ledger_builders import due
@@ -170,3 +172,34 @@ async def test_a_report_that_is_no_use_ends_its_run_and_the_others_go_on() -> No
     assert ends[0].note == (
         "its executor's report is no use (ValueError: 'vanished' is not a valid Outcome)"
     )
+
+
+async def test_runs_that_wait_for_a_slot_are_told_and_that_they_wait_no_longer(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench, keys = holders(due(20), due(21))
+    watch = LateWatch(bench.member, slots=1)
+    monkeypatch.setattr(clock, "now", lambda: at(33))
+    bench.member.started(keys[0], at(20), 7)
+    began = clock.monotonic()
+
+    with caplog.at_level("INFO"):
+        for second in range(1, 9):
+            watch.look(began + second)
+        bench.member.started(keys[1], at(33), 8)
+        watch.look(began + 9)
+        watch.look(began + 10)
+
+    late, over = caplog.messages
+    assert late.startswith(f"1 run is late, the oldest by 12 s ({due(21).id}): its only slot is")
+    assert over == "no run is late any more"
+    assert watch.late is None
+
+
+async def test_a_worker_that_stops_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, _ = holders(due(20))
+    watch = LateWatch(bench.member, slots=1)
+    monkeypatch.setattr(clock, "now", lambda: at(99))
+    bench.member.drain()
+    watch.look(clock.monotonic() + 1)
+    assert watch.late is None

@@ -28,6 +28,7 @@ class Holding:
             at_most_once does, and a run that may not overlap.
         told: Whether that `Started` was appended.
         started: Whether the executor has started it.
+        started_at: When that was, as far as it said (UTC).
         giving_up: Whether the executor was told to drop or end it.
     """
 
@@ -36,6 +37,7 @@ class Holding:
     go: bool
     told: bool = False
     started: bool = False
+    started_at: datetime | None = None
     giving_up: bool = False
 
 
@@ -125,7 +127,7 @@ class Holder:
         held = self.holding.get(key)
         if held is None:
             return
-        held.started = True
+        held.started, held.started_at = True, at
         if held.go and not held.told:
             run_id, claim = run_and_claim(key)
             entry = Started(run=run_id, claim=claim, worker=self.me, started_at=at, pid=pid)

@@ -10,6 +10,8 @@ TICKS = f"{PREFIX}.ticks"
 QUARANTINE = f"{PREFIX}.quarantine"
 #: The table that says how far each shard's runs are published.
 CURSORS = "cursors"
+_TABLES_OF_SCHEDULERS = (CURSORS, "jobs")
+_TABLES_OF_WORKERS = ("ledgers", "runs")
 
 #: What no cluster may be called, since the installation's own topics have these names.
 RESERVED = frozenset({"jobs", "ticks", "quarantine"})
@@ -90,6 +92,19 @@ def discarded(cluster: str) -> str:
 def changelog(group: str, table: str) -> str:
     """Return the topic that Faust keeps a group's table on."""
     return f"{group}-{table}-changelog"
+
+
+def siblings(topic: str) -> list[str]:
+    """Return the topics that have as many partitions as this one when they are made, with it."""
+    if topic in (JOBS, TICKS):
+        group = Role.of(None, retry=False).group
+        return [JOBS, TICKS, *(changelog(group, table) for table in _TABLES_OF_SCHEDULERS)]
+    cluster = topic.removeprefix(f"{PREFIX}.").removesuffix(".retry").removesuffix(".discarded")
+    logs = [log(cluster), retry_log(cluster), discarded(cluster)]
+    if topic not in logs or cluster_problem(cluster):
+        return [topic]
+    groups = [Role.of(cluster, retry=retry).group for retry in (False, True)]
+    return logs + [changelog(group, table) for group in groups for table in _TABLES_OF_WORKERS]
 
 
 def cluster_problem(name: str) -> str | None:

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from cronstream.core import naming
 from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
 
@@ -89,8 +90,19 @@ class Reader:
         return set((await self._metadata()).topics())
 
     async def partitions(self, topic: str) -> list[int]:
-        """Return the numbers of a topic's partitions, or none if there is no such topic."""
-        return sorted((await self._metadata()).partitions_for_topic(topic) or ())
+        """Return the numbers of a topic's partitions in use, or none if there is no such topic.
+
+        Somebody may have given it more than it was made with. As many are in use as are set, if
+        that was said here, and as the least of its siblings has: one number holds for all of them.
+        """
+        metadata = await self._metadata()
+        found = metadata.partitions_for_topic(topic) or ()
+        counts = [len(metadata.partitions_for_topic(name) or ()) for name in naming.siblings(topic)]
+        told = "shards" if topic in (naming.JOBS, naming.TICKS) else "partitions"
+        if len(counts) > 1 and told in self._settings.model_fields_set:
+            counts.append(getattr(self._settings, told))
+        in_use = min(count for count in [*counts, len(found)] if count or not found)
+        return sorted(number for number in found if number < in_use)
 
     async def _metadata(self) -> Any:
         # `partitions_for_topic` of the consumer itself knows only topics that it reads.

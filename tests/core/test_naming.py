@@ -27,6 +27,26 @@ def test_a_worker_folds_its_clusters_log_and_a_retry_worker_the_retry_log() -> N
     assert naming.discarded("a") == "cronstream.a.discarded"
 
 
+@pytest.mark.parametrize("topic", ["cronstream.a", "cronstream.a.retry", "cronstream.a.discarded"])
+def test_the_topics_of_a_cluster_have_as_many_partitions_as_each_other(topic: str) -> None:
+    found = naming.siblings(topic)
+
+    assert topic in found
+    assert len(found) == 7
+    assert {"cronstream-a-ledgers-changelog", "cronstream-a-retry-runs-changelog"} <= set(found)
+
+
+def test_the_topics_of_schedulers_have_as_many_partitions_as_each_other() -> None:
+    tables = ["cronstream-scheduler-cursors-changelog", "cronstream-scheduler-jobs-changelog"]
+
+    assert naming.siblings(naming.TICKS) == [naming.JOBS, naming.TICKS, *tables]
+
+
+@pytest.mark.parametrize("topic", ["theirs", naming.QUARANTINE, "cronstream.A", "cronstream-a"])
+def test_any_other_topic_stands_alone(topic: str) -> None:
+    assert naming.siblings(topic) == [topic]
+
+
 def test_a_scheduler_folds_no_log() -> None:
     with pytest.raises(ValueError, match="folds no log"):
         _ = Role.of(None, retry=False).log

@@ -87,3 +87,45 @@ async def read_until_it_is_refused(consumer: FakeConsumer, start: int, end: int)
             found.append((await anext(messages)).offset)
     except TruncatedError:
         return found
+
+
+class FakeCluster:
+    """What a broker says of its topics: how many partitions each has."""
+
+    def __init__(self, counts: dict[str, int]) -> None:
+        self.counts, self._client = counts, self
+
+    async def fetch_all_metadata(self) -> "FakeCluster":
+        return self
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        return set(range(self.counts[topic])) if topic in self.counts else None
+
+
+@pytest.mark.parametrize(
+    ("counts", "topic", "expected"),
+    [
+        ({"cronstream.a": 24, "cronstream.a.retry": 24}, "cronstream.a", 24),
+        ({"cronstream.a": 30, "cronstream.a.retry": 24}, "cronstream.a", 24),
+        ({"cronstream.a": 30, "cronstream-a-ledgers-changelog": 24}, "cronstream.a", 24),
+        ({"cronstream.a": 24, "cronstream.b": 12}, "cronstream.a", 24),
+        ({"cronstream.jobs": 3, "cronstream.ticks": 1}, "cronstream.jobs", 1),
+        ({"theirs": 5}, "theirs", 5),
+        ({"cronstream.a.retry": 24}, "cronstream.a", 0),
+    ],
+)
+async def test_partitions_that_somebody_has_added_are_not_in_use(
+    counts: dict[str, int], topic: str, expected: int
+) -> None:
+    reader = Reader(Settings())
+    reader._consumer = FakeCluster(counts)
+
+    assert await reader.partitions(topic) == list(range(expected))
+
+
+async def test_a_number_that_was_set_says_how_many_are_in_use() -> None:
+    reader = Reader(Settings(partitions=12))
+    reader._consumer = FakeCluster({"cronstream.a": 24, "cronstream.a.retry": 24, "theirs": 24})
+
+    assert len(await reader.partitions("cronstream.a")) == 12
+    assert len(await reader.partitions("theirs")) == 24

@@ -1,6 +1,5 @@
 """``cronstream audit``: holds every due time against the ledgers."""
 
-import asyncio
 import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from typing import Any
 import click
 
 from cronstream import clock
+from cronstream.cli import failures
 from cronstream.cli.audit_output import JsonReport, PlainReport, Progress, ReportWriter
 from cronstream.cli.connection import reading
 from cronstream.cli.options import (
@@ -87,7 +87,7 @@ def audit(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--since must be before --until")
     window = Window(since, until, (late_after or _LATE_AFTER).total_seconds(), job=job)
     report: ReportWriter = JsonReport() if as_json else PlainReport()
-    tally = asyncio.run(_audit(window, cluster, report))
+    tally = failures.run(_audit(window, cluster, report))
     faults = _faults(late_after, strict=strict)
     report.end(window, tally, faults)
     if not tally.is_clean(faults):

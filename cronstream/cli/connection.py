@@ -75,6 +75,11 @@ async def probe(bootstrap: list[str]) -> None:
     )
 
 
+def brisk_reader(settings: Settings) -> Reader:
+    """Return a reader that gives up within seconds when no broker answers."""
+    return Reader(settings, gives_up=True)
+
+
 StartableT = TypeVar("StartableT", bound=Startable)
 
 
@@ -82,7 +87,7 @@ StartableT = TypeVar("StartableT", bound=Startable)
 class Connections:
     """How to get at Kafka; tests put their own in click's ``obj``."""
 
-    reader: Callable[[Settings], StartableReader] = Reader
+    reader: Callable[[Settings], StartableReader] = brisk_reader
     publisher: Callable[[Settings], RunPublisher] = Publisher
     probe: Callable[[list[str]], Awaitable[None]] = probe
 
@@ -108,25 +113,28 @@ async def _connected(make: Callable[[Settings], StartableT]) -> AsyncIterator[St
     await connections().probe(chosen.bootstrap)
     client = make(chosen)
     try:
-        async with asyncio.timeout(_CONNECT_S):
-            await client.start()
-    except TimeoutError as error:
-        # The half-made client complains of itself when it is collected; there is nothing to add.
-        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-        where = ", ".join(chosen.bootstrap)
-        raise BrokerError(
-            f"what listens at {where} does not answer as a Kafka broker within {_CONNECT_S:.0f} s"
-        ) from error
-    try:
+        await _start(client, ", ".join(chosen.bootstrap))
         yield client
-    except KafkaError as error:
-        raise BrokerError(f"Kafka failed: {error}") from error
+    except (KafkaError, TimeoutError) as error:
+        raise BrokerError(f"Kafka has failed: {str(error) or type(error).__name__}") from error
     finally:
         # aiokafka's consumer may wait for ever for a task whose end it has missed; the process
         # is about to end, and with it the connections.
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, KafkaError, OSError):
             async with asyncio.timeout(_STOP_S):
                 await client.stop()
+
+
+async def _start(client: Startable, where: str) -> None:
+    try:
+        async with asyncio.timeout(_CONNECT_S):
+            await client.start()
+    except TimeoutError as error:
+        raise BrokerError(
+            f"what listens at {where} does not answer as a Kafka broker within {_CONNECT_S:.0f} s"
+        ) from error
+    except OSError as error:
+        raise BrokerError(f"no Kafka answers at {where}: {error}") from error
 
 
 async def publish_runs(publisher: RunPublisher, reader: LogReader, runs: list[Run]) -> list[Ack]:

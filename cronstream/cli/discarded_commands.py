@@ -1,6 +1,5 @@
 """``cronstream discarded`` and ``cronstream replay``: runs that are out of attempts."""
 
-import asyncio
 import sys
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,9 +8,11 @@ from typing import Any
 import click
 
 from cronstream import clock
+from cronstream.cli import failures
 from cronstream.cli.connection import publish_runs, publishing, reading
 from cronstream.cli.options import (
     Moment,
+    check_job,
     chosen_clusters,
     cluster_option,
     job_option,
@@ -40,7 +41,7 @@ _COLUMNS = (
 @json_option
 def discarded(*, job: str | None, cluster: str | None, since: datetime, as_json: bool) -> None:
     """List the runs that are out of attempts, the newest last, and which were replayed."""
-    found = asyncio.run(_discarded(Scope(since=since, job=job), cluster))
+    found = failures.run(_discarded(Scope(since=since, job=job), cluster))
     if as_json:
         for one in found:
             emit_json(discarded_fields(one))
@@ -51,7 +52,10 @@ def discarded(*, job: str | None, cluster: str | None, since: datetime, as_json:
 async def _discarded(scope: Scope, cluster: str | None) -> list[DiscardedRun]:
     async with reading() as reader:
         scope = replace(scope, clusters=await chosen_clusters(reader, cluster))
-        return await with_replays(reader, await discarded_runs(reader, scope))
+        found = await discarded_runs(reader, scope)
+        if not found:
+            await check_job(reader, scope.job)
+        return await with_replays(reader, found)
 
 
 def _row(one: DiscardedRun) -> tuple[str, ...]:
@@ -111,7 +115,7 @@ def replay(*, runs: tuple[str, ...], everything: bool, yes: bool, **chosen: Any)
         raise click.UsageError("name the runs, or choose them with --job, --since, … or --all")
     if runs and by_options:
         raise click.UsageError("name the runs or choose them with options, not both")
-    asyncio.run(_replay(wanted, ask=not (yes or runs)))
+    failures.run(_replay(wanted, ask=not (yes or runs)))
 
 
 async def _replay(wanted: Wanted, *, ask: bool) -> None:
@@ -136,6 +140,8 @@ async def _choose(reader: LogReader, wanted: Wanted) -> list[DiscardedRun]:
     clusters = await chosen_clusters(reader, wanted.cluster)
     scope = Scope(since=wanted.since, clusters=clusters, job=wanted.job)
     found = await discarded_runs(reader, scope)
+    if not found:
+        await check_job(reader, wanted.job)
     if wanted.until is not None:
         found = [one for one in found if one.discarded_at < wanted.until]
     if wanted.again:

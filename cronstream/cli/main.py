@@ -1,6 +1,6 @@
 """The ``cronstream`` command: one group, whose commands are loaded only when they are used.
 
-Exit status: 0 done; 1 failed, problems found, or nothing of that name; 2 wrong usage; 130 Ctrl-C.
+Exit status: 0 done; 1 failed, or problems found; 2 wrong usage; 3 nothing of that name; 130 Ctrl-C.
 Nothing here imports Faust, aiokafka or pydantic, so that ``--help`` and completion answer at once.
 """
 
@@ -10,16 +10,15 @@ import os
 import sys
 from dataclasses import dataclass
 from importlib import metadata
-from typing import IO, Any
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from cronstream.errors import CronstreamError, CrontabError
+from cronstream.cli.failures import told
 
 #: What completion scripts set when they ask for proposals (click's own naming).
 _COMPLETE_VAR = "_CRONSTREAM_COMPLETE"
-_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +76,6 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
 _ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
 
 
-class CommandFailure(click.ClickException):
-    """An error of cronstream's, as one line on standard error and exit status 1."""
-
-    def __init__(self, error: CronstreamError) -> None:
-        super().__init__(str(error))
-        self._lines = [str(error)]
-        if isinstance(error, CrontabError):
-            self._lines = [f"{error.source}: {problem}" for problem in error.problems]
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print each line; control characters that came from a file or a message are escaped."""
-        for line in self._lines:
-            text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-            click.echo(f"cronstream: {text}", file=file, err=file is None)
-
-
 class LazyGroup(click.Group):
     """A group that knows its commands by name, and imports one when it is used."""
 
@@ -139,14 +122,14 @@ class LazyGroup(click.Group):
             raise
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an error that cronstream raises on purpose needs no stack trace."""
-        try:
+        """Run the command; an error ends it with a line and an exit status."""
+        with told(with_trace=ctx.params["debug"]):
             return super().invoke(ctx)
-        except CronstreamError as error:
-            raise CommandFailure(error) from error
-        except KeyboardInterrupt:
-            click.echo(err=True)
-            ctx.exit(_INTERRUPTED)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the command line and run the command; nothing leaves it as a stack trace."""
+        with told(with_trace=False):
+            return super().main(*args, **kwargs)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -167,6 +150,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 @click.option("--broker", metavar="URL", help="Where Kafka is (CRONSTREAM_BROKER).")
 @click.option("--crontab", metavar="FILE", help="The crontab file (CRONSTREAM_CRONTAB).")
 @click.option("--data-dir", metavar="DIR", help="Where data is kept (CRONSTREAM_DATA_DIR).")
+@click.option("-v", "--debug", is_flag=True, help="Show stack traces, and what libraries log.")
 @click.option(
     "--version",
     is_flag=True,
@@ -175,15 +159,17 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     callback=_print_version,
     help="Print the version.",
 )
-def main(broker: str | None, crontab: str | None, data_dir: str | None) -> None:
+def main(broker: str | None, crontab: str | None, data_dir: str | None, *, debug: bool) -> None:
     """Distributed cron on Kafka: as easy as crontab, as trustworthy as a ledger."""
     options = {"BROKER": broker, "CRONTAB": crontab, "DATA_DIR": data_dir}
     for name, value in options.items():
         if value is not None:
             os.environ[f"CRONSTREAM_{name}"] = value
+    if debug:
+        logging.basicConfig(level=logging.DEBUG)
     # Kafka's client logs each failed connection; a command says it once, in one line of its own.
     for library in ("aiokafka", "kafka"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
+        logging.getLogger(library).setLevel(logging.INFO if debug else logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

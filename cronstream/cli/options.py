@@ -1,6 +1,6 @@
 """Options that several commands share, and the types of their values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -10,7 +10,8 @@ import click
 from cronstream import clock
 from cronstream.cli.output import say
 from cronstream.errors import NotFoundError
-from cronstream.history.scope import LogReader, clusters
+from cronstream.history.scope import LogReader, clusters, known_jobs
+from cronstream.history.story import RunState
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -29,13 +30,16 @@ class Moment(click.ParamType):
         if isinstance(value, datetime):
             return value
         amount, unit = value[:-1], value[-1:]
-        if unit in _UNITS and amount.isascii() and amount.isdigit() and len(amount) <= 6:
-            return clock.now() - timedelta(seconds=int(amount) * _UNITS[unit])
         try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
+            if unit in _UNITS and amount.isascii() and amount.isdigit() and len(amount) <= 6:
+                moment = clock.now() - timedelta(seconds=int(amount) * _UNITS[unit])
+            else:
+                moment = datetime.fromisoformat(value)
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is neither like 15m, 1h or 7d nor an ISO time", param, ctx)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        # Nothing is on a log from before then, and Kafka knows of no such time.
+        return max(moment, datetime.fromtimestamp(0, UTC))
 
 
 def since_option(default: str, explanation: str) -> Callable[[CommandT], CommandT]:
@@ -48,6 +52,28 @@ def since_option(default: str, explanation: str) -> Callable[[CommandT], Command
         metavar="WHEN",
         help=f"{explanation} (15m, 1h, 7d, or an ISO time).",
     )
+
+
+class State(click.ParamType):
+    """A state of a run."""
+
+    name = "state"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> RunState:
+        """Return the state of that name."""
+        try:
+            return RunState(value)
+        except ValueError:
+            hint = nearest(value, RunState) or f"there are: {', '.join(RunState)}"
+            self.fail(f"there is no state {value!r}; {hint}", param, ctx)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the question whether the nearest of the known words was meant; empty if none is."""
+    found = get_close_matches(word, map(str, known), n=1)
+    return f"did you mean {found[0]!r}?" if found else ""
 
 
 job_option = click.option("--job", metavar="JOB", help="Only runs of this job.")
@@ -80,7 +106,18 @@ async def chosen_clusters(
     if not there:
         say(_NOTHING_YET)
     elif wanted is not None and wanted not in there:
-        near = get_close_matches(wanted, there, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(there)}"
+        hint = nearest(wanted, there) or f"there are: {', '.join(there)}"
         raise NotFoundError(f"there is no cluster {wanted!r} on this broker; {hint}")
     return None if wanted is None else frozenset({wanted})
+
+
+async def check_job(reader: LogReader, job: str | None) -> None:
+    """See that there is a job of which nothing was found, as far as the schedulers tell.
+
+    Raises:
+        NotFoundError: If no crontab ever had it; the sentence names the nearest.
+    """
+    known = await known_jobs(reader) if job is not None else set[str]()
+    if job is not None and known and job not in known:
+        hint = nearest(job, sorted(known)) or "list them with 'cronstream jobs'"
+        raise NotFoundError(f"there is no job {job!r}, nor was there ever one; {hint}")

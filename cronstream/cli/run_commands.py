@@ -1,6 +1,6 @@
 """``cronstream runs`` and ``cronstream show``: what became of runs."""
 
-import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,8 +8,16 @@ from typing import Any
 import click
 
 from cronstream import clock
+from cronstream.cli import failures, following
 from cronstream.cli.connection import reading
-from cronstream.cli.options import Moment, chosen_clusters, cluster_option, job_option
+from cronstream.cli.options import (
+    Moment,
+    State,
+    check_job,
+    chosen_clusters,
+    cluster_option,
+    job_option,
+)
 from cronstream.cli.output import (
     Column,
     emit,
@@ -23,7 +31,7 @@ from cronstream.cli.story_output import change_text, emit_story, exit_text, stat
 from cronstream.core.records import format_time
 from cronstream.errors import NotFoundError
 from cronstream.history.fields import change_fields, full_fields, run_fields
-from cronstream.history.loading import follow, load
+from cronstream.history.loading import LATEST, History, load
 from cronstream.history.scope import Scope
 from cronstream.history.story import RunState, RunStory
 
@@ -49,20 +57,17 @@ class View:
 
     job: str | None
     cluster: str | None
-    state: str | None
+    state: RunState | None
     limit: int
     as_json: bool
-
-    @property
-    def run_state(self) -> RunState | None:
-        """The state that was asked for; None for any."""
-        return None if self.state is None else RunState(self.state)
 
 
 @click.command
 @job_option
 @cluster_option
-@click.option("--state", type=click.Choice([s.value for s in RunState]), help="Only in this state.")
+@click.option(
+    "--state", type=State(), metavar="STATE", help=f"Only in this state: {', '.join(RunState)}."
+)
 @click.option(
     "--since",
     type=Moment(),
@@ -70,9 +75,9 @@ class View:
     help="What the ledgers say from then on (15m, 1h, 7d, or an ISO time).  [default: 1h]",
 )
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
-@click.option("--follow", "following", is_flag=True, help="Print each change as it happens.")
+@click.option("--follow", "follows", is_flag=True, help="Print each change as it happens.")
 @json_option
-def runs(*, since: datetime | None, following: bool, **chosen: Any) -> None:
+def runs(*, since: datetime | None, follows: bool, **chosen: Any) -> None:
     """List runs, the newest last.
 
     With --follow, each change of a run's state is one line, from now on or from --since on, until
@@ -80,17 +85,19 @@ def runs(*, since: datetime | None, following: bool, **chosen: Any) -> None:
     """
     view = View(**chosen)
     scope = Scope(since=since or clock.now() - _HOUR, job=view.job, keep_output=False)
-    if following:
-        asyncio.run(_follow(scope, view, since or clock.now()))
+    if follows:
+        failures.run(_follow(scope, view, since or clock.now()))
     else:
-        asyncio.run(_list(scope, view))
+        failures.run(_list(scope, view))
 
 
 async def _list(scope: Scope, view: View) -> None:
     async with reading() as reader:
         scope = replace(scope, clusters=await chosen_clusters(reader, view.cluster))
         history = await load(reader, scope)
-    found = history.runs(state=view.run_state, limit=view.limit)
+        if not history.runs():
+            await check_job(reader, view.job)
+    found = history.runs(state=view.state, limit=view.limit)
     if view.as_json:
         for story in found:
             emit_json(run_fields(story, clock.now()))
@@ -118,8 +125,9 @@ def _row(story: RunStory) -> tuple[str, ...]:
 async def _follow(scope: Scope, view: View, begin: datetime) -> None:
     async with reading() as reader:
         scope = replace(scope, clusters=await chosen_clusters(reader, view.cluster))
-        async for change in follow(reader, scope):
-            if change.at < begin or view.run_state not in (None, change.story.state):
+    async with aclosing(following.changes(scope)) as changes:
+        async for change in changes:
+            if change.at < begin or view.state not in (None, change.story.state):
                 continue
             if view.as_json:
                 emit_json(change_fields(change))
@@ -143,10 +151,11 @@ def _whole(moment: datetime) -> str:
 def show(run: str, since: datetime | None, *, as_json: bool) -> None:
     """Show one run with all its attempts, and what they wrote.
 
-    RUN is a run's id, the beginning of one if it is the only one, or JOB@latest.
+    RUN is a run's id, the beginning of one if it is the only one, or JOB@latest: the run of the
+    job that started last.
     """
     scope = Scope(since=since or _since_of(run), job=run.partition("@")[0] if "@" in run else None)
-    story = asyncio.run(_find(run, scope))
+    story = failures.run(_find(run, scope))
     if as_json:
         emit_json(full_fields(story, clock.now()))
     else:
@@ -169,15 +178,29 @@ async def _find(run: str, scope: Scope) -> RunStory:
     async with reading() as reader:
         await chosen_clusters(reader, is_needed=True)
         history = await load(reader, scope)
-    found = history.find(run)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        some = ", ".join(story.id for story in found[:_CANDIDATES])
-        more = f" and {len(found) - _CANDIDATES} more" if len(found) > _CANDIDATES else ""
-        raise NotFoundError(f"{run!r} may be any of {len(found)} runs: {some}{more}")
+        found = history.find(run)
+        if not found:
+            await check_job(reader, run.partition("@")[0])
+    if len(found) > 1:
+        raise click.UsageError(f"{run!r} may be any of {len(found)} runs: {_some(found)}")
+    if not found:
+        raise NotFoundError(_not_found(history, run, scope))
+    return found[0]
+
+
+def _some(found: list[RunStory]) -> str:
+    some = ", ".join(story.id for story in found[:_CANDIDATES])
+    return some + (f" and {len(found) - _CANDIDATES} more" if len(found) > _CANDIDATES else "")
+
+
+def _not_found(history: History, run: str, scope: Scope) -> str:
     since = _whole(scope.since) if scope.since else "the beginning"
-    raise NotFoundError(
-        f"there is no run {run!r} on the ledgers since {since}; "
-        "list what there is with 'cronstream runs', or look further back with --since"
-    )
+    job, _, rest = run.partition("@")
+    if rest != LATEST:
+        return (
+            f"there is no run {run!r} on the ledgers since {since}; "
+            "list what there is with 'cronstream runs', or look further back with --since"
+        )
+    upcoming = history.upcoming(job)
+    hint = f"the next is {upcoming.id}" if upcoming else "look further back with --since"
+    return f"no run of job {job!r} has started since {since}; {hint}"

@@ -1,13 +1,14 @@
 """``cronstream run-now``: one run of a job at once, whatever its schedule says."""
 
-import asyncio
+from contextlib import aclosing
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 
 import click
 
 from cronstream import clock
+from cronstream.cli import failures, following
 from cronstream.cli.connection import publish_runs, publishing, reading
+from cronstream.cli.options import nearest
 from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.story_output import change_text
 from cronstream.core import naming
@@ -15,8 +16,7 @@ from cronstream.core.job_messages import Definitions
 from cronstream.core.records import Cause, Job, Run
 from cronstream.errors import BrokerError, NotFoundError
 from cronstream.history.fields import full_fields
-from cronstream.history.loading import follow
-from cronstream.history.scope import LogReader, Scope, read_topic
+from cronstream.history.scope import LogReader, Scope, read_topics
 from cronstream.history.story import RunState, RunStory
 from cronstream.topology.publish import Ack
 
@@ -34,7 +34,7 @@ def run_now(*, job: str, cluster: str | None, wait: bool, as_json: bool) -> None
 
     The new run's id is printed once it is on its cluster's log.
     """
-    succeeded = asyncio.run(_run_now(job, cluster, wait=wait, as_json=as_json))
+    succeeded = failures.run(_run_now(job, cluster, wait=wait, as_json=as_json))
     if not succeeded:
         click.get_current_context().exit(1)
 
@@ -45,12 +45,12 @@ async def _run_now(name: str, cluster: str | None, *, wait: bool, as_json: bool)
         run = run_of(job, cluster, clock.now())
         async with publishing() as publisher:
             [ack] = await publish_runs(publisher, reader, [run])
-        if not wait:
-            _print(run, as_json=as_json)
-            return True
-        if not as_json:
-            _print(run, as_json=False)
-        story = await _verdict(reader, run, ack)
+    if not wait:
+        _print(run, as_json=as_json)
+        return True
+    if not as_json:
+        _print(run, as_json=False)
+    story = await _verdict(run, ack)
     if as_json:
         emit_json(full_fields(story, clock.now()))
     return story.state is RunState.SUCCEEDED
@@ -63,13 +63,14 @@ def _print(run: Run, *, as_json: bool) -> None:
         emit(run.id)
 
 
-async def _verdict(reader: LogReader, run: Run, ack: Ack) -> RunStory:
+async def _verdict(run: Run, ack: Ack) -> RunStory:
     scope = Scope(since=ack.at - _MARGIN, clusters=frozenset({run.cluster}), job=run.job)
-    async for change in follow(reader, scope):
-        if change.story.id == run.id:
-            say(change_text(change))
-            if change.story.state.settled:
-                return change.story
+    async with aclosing(following.changes(scope)) as changes:
+        async for change in changes:
+            if change.story.id == run.id:
+                say(change_text(change))
+                if change.story.state.settled:
+                    return change.story
     raise BrokerError(f"the ledgers ended before run {run.id} had its verdict")
 
 
@@ -85,7 +86,7 @@ async def jobs_in_force(reader: LogReader) -> dict[str, Job]:
             "start one with 'cronstream up' or 'faust -A cronstream worker'"
         )
     definitions = Definitions()
-    async for message in read_topic(reader, naming.JOBS, Scope()):
+    async for message in read_topics(reader, [naming.JOBS], Scope()):
         definitions.take(message.offset, message.value)
     return {job.name: job for job in definitions.jobs}
 
@@ -98,8 +99,7 @@ def find_job(jobs: dict[str, Job], name: str) -> Job:
     """
     if name in jobs:
         return jobs[name]
-    near = get_close_matches(name, jobs, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"{len(jobs)} jobs are in force"
+    hint = nearest(name, jobs) or f"{len(jobs)} jobs are in force"
     raise NotFoundError(f"there is no job {name!r} in the crontab that is in force; {hint}")
 
 

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from aiokafka.structs import TopicPartition
+
 from cronstream.core import naming
 from cronstream.core.codec import decode, decode_entries
 from cronstream.core.records import Cause, Discarded, Run
 from cronstream.errors import MessageError
-from cronstream.history.scope import LogReader, Scope, clusters, read_between, read_topic
-from cronstream.topology.publish import partition_of
+from cronstream.history.scope import LogReader, Scope, clusters_of, places, read_spans
+from cronstream.topology.reading import LogMessage
 
 #: Without these bytes a message holds no run with this cause, and need not be decoded.
 _REPLAY_MARK = f'"{Cause.REPLAY.value}"'.encode()
@@ -47,35 +49,32 @@ async def discarded_runs(
     Raises:
         BrokerError: If the broker does not answer.
     """
+    layout = await reader.layout()
+    topics = {naming.discarded(name): name for name in clusters_of(layout) if scope.includes(name)}
     found: dict[str, DiscardedRun] = {}
-    for cluster in await clusters(reader):
-        if scope.includes(cluster):
-            for one in await _discarded_of(reader, cluster, scope):
-                if run_ids is None or one.run.id in run_ids:
-                    found.setdefault(one.run.id, one)
+    spans = await reader.spans(places(layout, topics, scope), scope.since)
+    async for message in read_spans(reader, spans):
+        one = _discarded_run(topics[message.topic], message)
+        if one is None or (scope.job is not None and one.run.job != scope.job):
+            continue
+        if run_ids is None or one.run.id in run_ids:
+            found.setdefault(one.run.id, one)
     return sorted(found.values(), key=lambda one: (one.discarded_at, one.run.id))
 
 
-async def _discarded_of(reader: LogReader, cluster: str, scope: Scope) -> list[DiscardedRun]:
-    topic = naming.discarded(cluster)
-    found = []
-    async for message in read_topic(reader, topic, scope):
-        try:
-            record = decode(message.value, Discarded)
-        except MessageError:
-            continue
-        if scope.job is None or record.run.job == scope.job:
-            found.append(
-                DiscardedRun(
-                    record.run,
-                    cluster,
-                    record.reason,
-                    record.discarded_at,
-                    message.partition,
-                    message.offset,
-                )
-            )
-    return found
+def _discarded_run(cluster: str, message: LogMessage) -> DiscardedRun | None:
+    try:
+        record = decode(message.value, Discarded)
+    except MessageError:
+        return None
+    return DiscardedRun(
+        record.run,
+        cluster,
+        record.reason,
+        record.discarded_at,
+        message.partition,
+        message.offset,
+    )
 
 
 async def with_replays(reader: LogReader, discarded: Iterable[DiscardedRun]) -> list[DiscardedRun]:
@@ -88,31 +87,26 @@ async def with_replays(reader: LogReader, discarded: Iterable[DiscardedRun]) -> 
         BrokerError: If the broker does not answer.
     """
     runs = list(discarded)
+    layout = await reader.layout()
+    wanted = set[TopicPartition]()
+    for one in runs:
+        scope = Scope(job=one.run.job)
+        wanted.update(places(layout, [naming.log(one.run.cluster)], scope))
+    first = min((one.discarded_at for one in runs), default=None)
     replays: dict[tuple[str, datetime], list[Run]] = {}
-    for cluster in sorted({one.run.cluster for one in runs}):
-        mine = [one for one in runs if one.run.cluster == cluster]
-        for replay in await _replays_on(reader, cluster, mine):
+    async for message in read_spans(reader, await reader.spans(sorted(wanted), first)):
+        for replay in _replays_in(message.value):
             replays.setdefault((replay.job, replay.scheduled_at), []).append(replay)
     return [_with(one, replays.get((one.run.job, one.run.scheduled_at), [])) for one in runs]
+
+
+def _replays_in(value: bytes | None) -> list[Run]:
+    if value is None or _REPLAY_MARK not in value:
+        return []
+    runs = [entry for entry in decode_entries(value)[0] if isinstance(entry, Run)]
+    return [run for run in runs if run.cause is Cause.REPLAY]
 
 
 def _with(one: DiscardedRun, replays: list[Run]) -> DiscardedRun:
     since = [run.id for run in replays if run.as_of is None or run.as_of >= one.discarded_at]
     return replace(one, replays=tuple(dict.fromkeys(since)))
-
-
-async def _replays_on(reader: LogReader, cluster: str, runs: list[DiscardedRun]) -> list[Run]:
-    topic = naming.log(cluster)
-    there = await reader.partitions(topic)
-    if not there:
-        return []
-    partitions = sorted({partition_of(one.run.job, len(there)) for one in runs})
-    ends = await reader.ends(topic, partitions)
-    first = min(one.discarded_at for one in runs)
-    start = await reader.offsets_at(topic, partitions, first)
-    found: list[Run] = []
-    async for message in read_between(reader, topic, start, ends):
-        if message.value is not None and _REPLAY_MARK in message.value:
-            runs_in_it = [e for e in decode_entries(message.value)[0] if isinstance(e, Run)]
-            found += [run for run in runs_in_it if run.cause is Cause.REPLAY]
-    return found

@@ -3,7 +3,7 @@
 No consumer group is involved: nobody is rebalanced because somebody looks.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 from aiokafka.structs import TopicPartition
@@ -11,9 +11,9 @@ from aiokafka.structs import TopicPartition
 from cronstream.core import naming
 from cronstream.core.codec import decode, decode_entries
 from cronstream.core.records import Discarded
-from cronstream.errors import MessageError
+from cronstream.errors import MessageError, TruncatedError
 from cronstream.history.part import Where
-from cronstream.history.scope import LogReader, Scope, clusters, read_topic, span
+from cronstream.history.scope import LogReader, Scope, clusters_of, places, read_spans
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import Change, LogKind, RunState, RunStory
 from cronstream.topology.reading import LogMessage
@@ -21,6 +21,13 @@ from cronstream.topology.reading import LogMessage
 #: Clusters that come into being while somebody follows are found within this many polls.
 _POLLS_BETWEEN_LOOKS = 20
 _POLL_S = 0.5
+#: After so many polls without a message it is asked whether the broker is still there.
+_SILENT_POLLS = 4
+_TELL_EVERY = 1_000
+
+
+#: What stands for a run's due time in ``job@latest``.
+LATEST = "latest"
 
 
 class History:
@@ -51,24 +58,28 @@ class History:
 
         Args:
             wanted: A run's id, the beginning of one, or ``job@latest``: the run of the job that
-                started last, or the last one if none has.
+                started last.
         """
         exact = self._stories.get(wanted)
         if exact is not None:
             return [exact]
         job, _, rest = wanted.partition("@")
-        if rest == "latest":
-            of_job = self.runs(job=job)
-            begun = [story for story in of_job if story.attempts] or of_job
-            return sorted(begun, key=_last_begun)[-1:]
+        if rest == LATEST:
+            begun = [story for story in self.runs(job=job) if _begun_at(story)]
+            return sorted(begun, key=lambda story: (_begun_at(story), story.id))[-1:]
         prefixed = [story for story in self.runs() if story.id.startswith(wanted)]
         return prefixed or [story for story in self.runs(job=job) if _covers(story, rest)]
 
+    def upcoming(self, job: str) -> RunStory | None:
+        """Return the first run of a job that waits to be started, if there is one."""
+        waiting = [story for story in self.runs(job=job) if not story.state.settled]
+        return next((story for story in waiting if not _begun_at(story)), None)
 
-def _last_begun(story: RunStory) -> tuple[datetime, str]:
-    last = story.last
-    begun = None if last is None else (last.started_at or last.claimed_at or last.ended_at)
-    return begun or story.scheduled_at, story.id
+
+def _begun_at(story: RunStory) -> datetime | None:
+    """Return when the last attempt that was begun was; a claim for later is none."""
+    begun = [attempt.started_at or attempt.ended_at for attempt in story.attempts]
+    return max((moment for moment in begun if moment is not None), default=None)
 
 
 def _covers(story: RunStory, text: str) -> bool:
@@ -84,59 +95,100 @@ def _covers(story: RunStory, text: str) -> bool:
     )
 
 
-async def load(reader: LogReader, scope: Scope) -> History:
+async def load(
+    reader: LogReader, scope: Scope, progress: Callable[[int, int], None] | None = None
+) -> History:
     """Read the ledgers up to their present ends.
+
+    Args:
+        reader: Connected.
+        scope: What is to be read.
+        progress: Is told now and then how many messages have been read, and how many there are.
 
     Raises:
         BrokerError: If the broker does not answer.
     """
     stories = Stories(job=scope.job, keep_output=scope.keep_output)
-    found = [name for name in await clusters(reader) if scope.includes(name)]
-    for log in _logs(found):
-        async for message in read_topic(reader, log.topic, scope):
-            _take(stories, log, message)
+    layout = await reader.layout()
+    found = [name for name in clusters_of(layout) if scope.includes(name)]
+    logs = {log.topic: log for log in _logs(found)}
+    spans = await reader.spans(places(layout, logs, scope), scope.since)
+    total, done = sum(max(0, end - start) for start, end in spans.values()), 0
+    async for message in read_spans(reader, spans):
+        _take(stories, logs[message.topic], message)
+        done += 1
+        if progress is not None and done % _TELL_EVERY == 0:
+            progress(done, total)
     return History(stories, found)
+
+
+class Following:
+    """Each change of a run's state, from a time on and then as it happens.
+
+    It knows how far it has come, so it goes on with another reader where one has failed: no change
+    is told twice, and none is left out. Clusters that come into being meanwhile are found too.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._changes: list[Change] = []
+        self._stories = Stories(
+            job=scope.job, keep_output=scope.keep_output, on_change=self._changes.append
+        )
+        self._logs: dict[str, Log] = {}
+        self._places: dict[TopicPartition, int] = {}
+
+    async def changes(self, reader: LogReader) -> AsyncIterator[Change]:
+        """Yield what changes, for as long as the reader can read.
+
+        Raises:
+            BrokerError: If the broker does not answer.
+            TruncatedError: If a log ends before what was read of it.
+        """
+        await self._check(reader)
+        polls = silent = 0
+        while True:
+            if polls % _POLLS_BETWEEN_LOOKS == 0 or silent >= _SILENT_POLLS:
+                await self._look(reader, again=polls == 0)
+                silent = 0
+            messages = await reader.poll(_POLL_S)
+            polls, silent = polls + 1, 0 if messages else silent + 1
+            for message in messages:
+                self._places[TopicPartition(message.topic, message.partition)] = message.offset + 1
+                _take(self._stories, self._logs[message.topic], message)
+            while self._changes:
+                yield self._changes.pop(0)
+
+    async def _check(self, reader: LogReader) -> None:
+        """See that the logs still have what was read of them."""
+        for place, (_, end) in (await reader.spans(self._places, None)).items():
+            if end < self._places[place]:
+                raise TruncatedError(
+                    f"{place.topic}/{place.partition} ends at {end}, but was read up to "
+                    f"{self._places[place]}: it was truncated, or created anew; begin anew too"
+                )
+
+    async def _look(self, reader: LogReader, *, again: bool) -> None:
+        """Follow the logs of clusters that were not there before; with a new reader, all."""
+        layout = await reader.layout()
+        names = [name for name in clusters_of(layout) if self._scope.includes(name)]
+        fresh = {log.topic: log for log in _logs(names) if log.topic not in self._logs}
+        # A broker may not have heard yet of a new topic's partitions: then it is looked up again.
+        found = await reader.spans(places(layout, fresh, self._scope), self._scope.since)
+        self._places.update({place: start for place, (start, _) in found.items()})
+        self._logs.update({place.topic: fresh[place.topic] for place in found})
+        if found or again:
+            reader.follow(self._places)
 
 
 async def follow(reader: LogReader, scope: Scope) -> AsyncIterator[Change]:
     """Yield each change of a run's state, from `scope.since` on and then as it happens, for ever.
 
-    Clusters that come into being meanwhile are found too.
-
     Raises:
         BrokerError: If the broker does not answer.
     """
-    changes: list[Change] = []
-    stories = Stories(job=scope.job, keep_output=scope.keep_output, on_change=changes.append)
-    logs: dict[str, Log] = {}
-    places: dict[TopicPartition, int] = {}
-    polls = 0
-    while True:
-        if polls % _POLLS_BETWEEN_LOOKS == 0:
-            await _look(reader, scope, logs, places)
-        polls += 1
-        for message in await reader.poll(_POLL_S):
-            places[TopicPartition(message.topic, message.partition)] = message.offset + 1
-            _take(stories, logs[message.topic], message)
-        for change in changes:
-            yield change
-        changes.clear()
-
-
-async def _look(
-    reader: LogReader, scope: Scope, logs: dict[str, Log], places: dict[TopicPartition, int]
-) -> None:
-    """Follow the logs of clusters that were not there before."""
-    names = [name for name in await clusters(reader) if scope.includes(name)]
-    fresh = [log for log in _logs(names) if log.topic not in logs]
-    for log in fresh:
-        start, _ = await span(reader, log.topic, scope)
-        if not start:
-            continue  # This broker has not heard of a new topic's partitions; look again.
-        logs[log.topic] = log
-        places.update({TopicPartition(log.topic, p): offset for p, offset in start.items()})
-    if fresh:
-        reader.follow(places)
+    async for change in Following(scope).changes(reader):
+        yield change
 
 
 def _logs(names: list[str]) -> list[Log]:

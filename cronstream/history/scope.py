@@ -8,8 +8,9 @@ from typing import Protocol
 from aiokafka.structs import TopicPartition
 
 from cronstream.core import naming
+from cronstream.core.job_messages import decode_jobs
 from cronstream.topology.publish import partition_of
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.reading import LogMessage, Spans
 
 
 class LogReader(Protocol):
@@ -20,6 +21,15 @@ class LogReader(Protocol):
 
     async def partitions(self, topic: str) -> list[int]:
         """Return the numbers of a topic's partitions, or none if there is no such topic."""
+
+    async def layout(self) -> dict[str, list[int]]:
+        """Return all topics that are there, with the numbers of their partitions."""
+
+    async def spans(self, places: Iterable[TopicPartition], since: datetime | None) -> Spans:
+        """Return from which offset on and up to which each partition is to be read."""
+
+    def read_all(self, spans: Spans) -> AsyncIterator[LogMessage]:
+        """Yield what is in each span, in order by partition."""
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Return for each partition the offset that its next message will have."""
@@ -67,45 +77,68 @@ class Scope:
 
 async def clusters(reader: LogReader) -> list[str]:
     """Return the names of the clusters that have their topics on the broker."""
+    return clusters_of(await reader.topics())
+
+
+def clusters_of(topics: Iterable[str]) -> list[str]:
+    """Return the names of the clusters whose topics are among these."""
     prefix, _, suffix = naming.retry_log("\0").partition("\0")
-    topics = await reader.topics()
-    names = {topic.removeprefix(prefix).removesuffix(suffix) for topic in topics}
-    return sorted(name for name in names if name and naming.retry_log(name) in topics)
+    there = frozenset(topics)
+    names = {topic.removeprefix(prefix).removesuffix(suffix) for topic in there}
+    return sorted(name for name in names if name and naming.retry_log(name) in there)
 
 
-async def span(
-    reader: LogReader, topic: str, scope: Scope
-) -> tuple[dict[int, int], dict[int, int]]:
-    """Return the offsets from which and up to which each partition is to be read.
+def places(
+    layout: dict[str, list[int]], topics: Iterable[str], scope: Scope
+) -> list[TopicPartition]:
+    """Return the partitions of some topics that are to be read; none of those that are missing.
 
-    With a job in the scope, that is its own partition only. There is none if the topic is missing.
+    With a job in the scope, that is its own partition only.
     """
-    partitions = await reader.partitions(topic)
-    if scope.job is not None and partitions:
-        partitions = [partition_of(scope.job, len(partitions))]
-    if not partitions:
-        return {}, {}
-    ends = await reader.ends(topic, partitions)
-    if scope.since is None:
-        return await reader.beginnings(topic, partitions), ends
-    return await reader.offsets_at(topic, partitions, scope.since), ends
+    found = []
+    for topic in topics:
+        partitions = layout.get(topic, [])
+        if scope.job is not None and partitions:
+            partitions = [partition_of(scope.job, len(partitions))]
+        found += [TopicPartition(topic, p) for p in partitions]
+    return found
 
 
-async def read_topic(reader: LogReader, topic: str, scope: Scope) -> AsyncIterator[LogMessage]:
-    """Yield what is on a topic within the scope, up to its present ends."""
-    start, end = await span(reader, topic, scope)
-    async for message in read_between(reader, topic, start, end):
+async def read_topics(
+    reader: LogReader, topics: Iterable[str], scope: Scope
+) -> AsyncIterator[LogMessage]:
+    """Yield what is on some topics within the scope, up to their present ends.
+
+    All are read at once: one after another they would take most of a second each.
+    """
+    wanted = places(await reader.layout(), topics, scope)
+    async for message in read_spans(reader, await reader.spans(wanted, scope.since)):
         yield message
+
+
+async def read_spans(reader: LogReader, spans: Spans) -> AsyncIterator[LogMessage]:
+    """Yield what is in the spans, and do not touch the reader if that is nothing.
+
+    A consumer whose assignment is emptied and that is stopped right after never ends: aiokafka's
+    fetcher loses the cancellation while it waits for its last requests (aiokafka 0.14).
+    """
+    if any(start < end for start, end in spans.values()):
+        async for message in reader.read_all(spans):
+            yield message
 
 
 async def read_between(
     reader: LogReader, topic: str, start: dict[int, int], end: dict[int, int]
 ) -> AsyncIterator[LogMessage]:
-    """Yield the messages from `start` up to `end`, and do not touch the reader if there are none.
-
-    A consumer whose assignment is emptied and that is stopped right after never ends: aiokafka's
-    fetcher loses the cancellation while it waits for its last requests (aiokafka 0.14).
-    """
+    """Yield the messages from `start` up to `end`; see `read_spans`."""
     if any(start[p] < end.get(p, 0) for p in start):
         async for message in reader.read(topic, start, end):
             yield message
+
+
+async def known_jobs(reader: LogReader) -> set[str]:
+    """Return the names of all jobs that were ever in a crontab, those that were removed too."""
+    found = set[str]()
+    async for message in read_topics(reader, [naming.JOBS], Scope()):
+        found.update(job.name for job in decode_jobs(message.value)[0])
+    return found

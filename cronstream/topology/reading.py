@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
@@ -15,11 +15,17 @@ from cronstream.core import naming
 from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
 
+#: From which offset on and up to which (not including it) each partition is to be read.
+Spans: TypeAlias = dict[TopicPartition, tuple[int, int]]
+
 #: A consumer that has not disconnected by then is left to its process's end.
 _STOP_WITHIN_S = 5.0
 #: Polls of a second, one after another without a message, before it is asked whether the end that
 #: is read up to is still there. A leader that has just taken over knows of it a moment later.
 _SILENT_POLLS = 20
+#: The same for somebody who waits in front of a screen, and for how long any one question is asked.
+_SILENT_POLLS_OF_A_PERSON = 3
+_ANSWER_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +46,16 @@ class LogMessage:
 
 
 class Reader:
-    """A plain consumer with no group: it commits nothing, and nobody rebalances because of it."""
+    """A plain consumer with no group: it commits nothing, and nobody rebalances because of it.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    Args:
+        settings: Where Kafka is.
+        gives_up: Whether a broker that goes away is an error within seconds, for who reads in front
+            of a screen; else it is waited for.
+    """
+
+    def __init__(self, settings: Settings, *, gives_up: bool = False) -> None:
+        self._settings, self._gives_up = settings, gives_up
         self._consumer: Any = None
         self._is_following = False
 
@@ -60,6 +72,7 @@ class Reader:
             auto_offset_reset="earliest",
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=4 * 1024 * 1024,
+            **({"request_timeout_ms": int(_ANSWER_WITHIN_S * 1000)} if self._gives_up else {}),
         )
         try:
             await consumer.start()
@@ -75,7 +88,7 @@ class Reader:
         if self._consumer is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STOP_WITHIN_S):
-                    await self._consumer.stop()
+                    await _close(self._consumer)
 
     async def __aenter__(self) -> Self:
         """Connect, and disconnect at the end of the block."""
@@ -95,7 +108,14 @@ class Reader:
         Somebody may have given it more than it was made with. As many are in use as are set, if
         that was said here, and as the least of its siblings has: one number holds for all of them.
         """
+        return self._in_use(topic, await self._metadata())
+
+    async def layout(self) -> dict[str, list[int]]:
+        """Return all topics that are there, with the partitions of each that are in use."""
         metadata = await self._metadata()
+        return {topic: self._in_use(topic, metadata) for topic in metadata.topics()}
+
+    def _in_use(self, topic: str, metadata: Any) -> list[int]:
         found = metadata.partitions_for_topic(topic) or ()
         counts = [len(metadata.partitions_for_topic(name) or ()) for name in naming.siblings(topic)]
         told = "shards" if topic in (naming.JOBS, naming.TICKS) else "partitions"
@@ -131,6 +151,27 @@ class Reader:
             for tp, at in found.items()
         }
 
+    async def spans(self, places: Iterable[TopicPartition], since: datetime | None) -> Spans:
+        """Return from which offset on and up to which each partition is to be read.
+
+        However many partitions, these are two questions for each broker.
+
+        Args:
+            places: The partitions.
+            since: From the first message on that was appended then; None: all that is retained.
+        """
+        wanted = list(places)
+        if not wanted:
+            return {}
+        ends = await self._consumer.end_offsets(wanted)
+        if since is None:
+            begins = await self._consumer.beginning_offsets(wanted)
+        else:
+            moments = dict.fromkeys(wanted, int(since.timestamp() * 1000))
+            found = await self._consumer.offsets_for_times(moments)
+            begins = {place: at.offset for place, at in found.items() if at is not None}
+        return {place: (begins.get(place, end), end) for place, end in ends.items()}
+
     async def read(
         self, topic: str, start: dict[int, int], end: dict[int, int]
     ) -> AsyncIterator[LogMessage]:
@@ -141,34 +182,50 @@ class Reader:
         Raises:
             TruncatedError: If a partition ends before `end`, and nothing more comes on it.
         """
-        left = {p for p in start if start[p] < end.get(p, 0)}
+        spans = {TopicPartition(topic, p): (start[p], end.get(p, 0)) for p in start}
+        async for message in self.read_all(spans):
+            yield message
+
+    async def read_all(self, spans: Spans) -> AsyncIterator[LogMessage]:
+        """Yield what is in each span, in order by partition; see `read`.
+
+        Raises:
+            TruncatedError: If a partition ends before its span does, and nothing more comes on it.
+            BrokerError: If no broker answers any more, and the reader is one that gives up.
+        """
+        left = {place: end for place, (start, end) in spans.items() if start < end}
         if not left:
             return
-        self.follow({TopicPartition(topic, p): start[p] for p in left})
+        self.follow({place: spans[place][0] for place in left})
+        patience = _SILENT_POLLS_OF_A_PERSON if self._gives_up else _SILENT_POLLS
         silent = 0
         while left:
             came = await self.poll(1.0)
             for message in came:
-                p = message.partition
-                if p in left and start[p] <= message.offset < end[p]:
+                place = TopicPartition(message.topic, message.partition)
+                if place in left and spans[place][0] <= message.offset < left[place]:
                     yield message
-            for p in list(left):
-                if await self._consumer.position(TopicPartition(topic, p)) >= end[p]:
-                    left.discard(p)
+            for place in list(left):
+                if await self._consumer.position(place) >= left[place]:
+                    del left[place]
             silent = 0 if came else silent + 1
-            if left and silent >= _SILENT_POLLS:
+            if left and silent >= patience:
                 silent = 0
-                await self._see_that_it_reaches(topic, {p: end[p] for p in left})
+                await self._see_that_they_reach(left)
 
-    async def _see_that_it_reaches(self, topic: str, wanted: dict[int, int]) -> None:
+    async def _see_that_they_reach(self, wanted: dict[TopicPartition, int]) -> None:
         found = wanted
-        with contextlib.suppress(KafkaError):  # A broker that is away may still have it all.
-            found = await self.ends(topic, wanted)
-        for p, end in sorted(wanted.items()):
-            if found[p] < end:
+        try:
+            found = await self._consumer.end_offsets(list(wanted))
+        except KafkaError as error:
+            if self._gives_up:
+                raise BrokerError(f"Kafka has stopped answering: {error}") from error
+            # A broker that is away may still have it all.
+        for place, end in sorted(wanted.items()):
+            if found[place] < end:
                 raise TruncatedError(
-                    f"{topic}/{p} ends at {found[p]}, but went up to {end}: it was truncated, or "
-                    "created anew"
+                    f"{place.topic}/{place.partition} ends at {found[place]}, but went up to "
+                    f"{end}: it was truncated, or created anew"
                 )
 
     def follow(self, places: dict[TopicPartition, int]) -> None:
@@ -190,6 +247,20 @@ class Reader:
             return []
         batches = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=5000)
         return [_message(raw) for batch in batches.values() for raw in batch]
+
+
+async def _close(consumer: Any) -> None:
+    """Stop a consumer.
+
+    Its fetcher cancels what it waits for, and takes the end of that for its own (aiokafka 0.14).
+    """
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        await consumer._client.close()  # noqa: SLF001 - what it has not come to
 
 
 def _message(raw: Any) -> LogMessage:

@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cronstream.cli.main import main
+from cronstream.core.records import Job
+from tests.builders import NOON
 from tests.cli.fake_broker import FakeBroker
 
 Command: TypeAlias = Callable[..., Result]
@@ -32,3 +34,16 @@ def json_lines(result: Result) -> list[dict[str, Any]]:
     """Return the objects that a command has printed."""
     assert result.exit_code == 0, result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def a_job(name: str = "backup", **fields: Any) -> Job:
+    values: dict[str, Any] = {
+        "name": name,
+        "cluster": "cluster-a",
+        "schedule": "@daily",
+        "timezone": "UTC",
+        "command": "true",
+        "effective_from": NOON,
+        **fields,
+    }
+    return Job(**values)

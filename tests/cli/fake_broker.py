@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime
+from functools import partial
 
 from aiokafka.structs import TopicPartition
 
@@ -13,7 +14,7 @@ from cronstream.core.codec import encode, encode_entries
 from cronstream.core.records import Discarded, Entry, Job, Message
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, partition_of
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.reading import LogMessage, Spans
 
 PARTITIONS = 3
 
@@ -24,6 +25,9 @@ class FakeBroker:
     Attributes:
         after_publish: Called with each record that a command has published; may append more.
         ack_times: Times that the next messages are appended at, in the place of now.
+        questions: How often it was asked for something.
+        before_poll: Called before each poll; may append messages, or raise as Kafka does.
+        before_probe: Called before each connection; may raise, too.
     """
 
     def __init__(self, *clusters: str) -> None:
@@ -31,6 +35,9 @@ class FakeBroker:
         self.published: list[Message] = []
         self.after_publish: Callable[[Message], None] = lambda _: None
         self.ack_times: list[datetime] = []
+        self.questions = 0
+        self.before_poll: Callable[[], None] = lambda: None
+        self.before_probe: Callable[[], None] = lambda: None
         self._beginnings: dict[tuple[str, int], int] = {}
         for cluster in clusters:
             for topic in (naming.log, naming.retry_log, naming.discarded):
@@ -71,7 +78,8 @@ class FakeBroker:
 
     @property
     def connections(self) -> Connections:
-        async def reachable(_: list[str]) -> None: ...
+        async def reachable(_: list[str]) -> None:
+            self.before_probe()
 
         return Connections(
             reader=lambda _: FakeReader(self),
@@ -92,10 +100,32 @@ class FakeReader:
     async def stop(self) -> None: ...
 
     async def topics(self) -> set[str]:
+        self._broker.questions += 1
         return set(self._broker.topics)
 
     async def partitions(self, topic: str) -> list[int]:
+        self._broker.questions += 1
         return list(range(len(self._broker.topics.get(topic, ()))))
+
+    async def layout(self) -> dict[str, list[int]]:
+        self._broker.questions += 1
+        return {topic: list(range(len(logs))) for topic, logs in self._broker.topics.items()}
+
+    async def spans(self, places: Iterable[TopicPartition], since: datetime | None) -> Spans:
+        self._broker.questions += 1
+        found = {}
+        for place in places:
+            topic, p = place.topic, place.partition
+            at = self.beginnings if since is None else partial(self.offsets_at, moment=since)
+            start, end = (await at(topic, [p]))[p], (await self.ends(topic, [p]))[p]
+            found[place] = (start, end)
+        return found
+
+    async def read_all(self, spans: Spans) -> AsyncIterator[LogMessage]:
+        self._broker.questions += 1
+        for place, (start, end) in spans.items():
+            for message in self._broker.topics[place.topic][place.partition][start:end]:
+                yield message
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         return {p: len(self._broker.topics[topic][p]) for p in partitions}
@@ -127,6 +157,7 @@ class FakeReader:
 
     async def poll(self, timeout_s: float) -> list[LogMessage]:
         assert timeout_s > 0
+        self._broker.before_poll()
         await asyncio.sleep(0)
         found = []
         for place, offset in self._places.items():

@@ -232,7 +232,7 @@ def test_a_window_that_ends_before_it_begins_is_wrong_usage(command: Command) ->
 def test_a_cluster_that_is_not_there_is_said(command: Command) -> None:
     result = command("audit", "--cluster", "cluster-b")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "did you mean 'cluster-a'?" in result.stderr
 
 
@@ -257,14 +257,14 @@ def test_people_are_shown_some_findings_of_a_kind_and_told_of_the_others(
 
 def test_a_broker_without_any_cluster_is_not_called_clean() -> None:
     result = CliRunner().invoke(main, ["audit"], obj=FakeBroker().connections)
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (3, "")
     assert "cronstream: nothing has run on this broker yet" in result.stderr
 
 
 def test_a_job_that_never_was_is_not_called_clean(broker: FakeBroker, command: Command) -> None:
     define(broker, "backup")
     result = command("audit", *SINCE, "--job", "bakcup")
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (3, "")
     assert "no job 'bakcup' was ever defined" in result.stderr
     assert "did you mean 'backup'?" in result.stderr
 

@@ -82,7 +82,7 @@ def test_an_unknown_run_among_those_named_stops_the_replay_of_all(
 ) -> None:
     discard(broker)
     result = command("replay", RUN, "backup@2026-01-01T13:00:00Z")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "backup@2026-01-01T13:00:00Z" in result.stderr
     assert broker.published == []
 

@@ -7,10 +7,9 @@ import time
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from cronstream.cli.main import SECTIONS, main
-from cronstream.errors import BrokerError, CrontabError
 
 HEAVY = ("faust", "aiokafka", "pydantic", "rich", "ruamel", "cronstream.core.records")
 
@@ -71,59 +70,6 @@ def test_an_option_that_is_not_given_leaves_its_variable_alone(
     monkeypatch.setenv("CRONSTREAM_BROKER", "before")
     CliRunner().invoke(main, ["completion", "fish"])
     assert os.environ["CRONSTREAM_BROKER"] == "before"
-
-
-def raising(error: BaseException) -> click.Command:
-    @click.command("raising")
-    def command() -> None:
-        raise error
-
-    return command
-
-
-def invoke_raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Result:
-    command = raising(error)
-    monkeypatch.setattr(type(main), "get_command", lambda *_: command)
-    return CliRunner().invoke(main, ["runs"])
-
-
-def test_an_error_of_cronstreams_own_is_one_line_and_status_1(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    result = invoke_raising(monkeypatch, BrokerError("no Kafka answers \x1b[31mred"))
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "cronstream: no Kafka answers \\x1b[31mred\n"
-
-
-def test_each_problem_of_a_crontab_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    error = CrontabError("crontab.yaml", ["3:5: no schedule", "9:1: name twice"])
-    result = invoke_raising(monkeypatch, error)
-    assert result.exit_code == 1
-    assert result.stderr.splitlines() == [
-        "cronstream: crontab.yaml: 3:5: no schedule",
-        "cronstream: crontab.yaml: 9:1: name twice",
-    ]
-
-
-def test_ctrl_c_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert invoke_raising(monkeypatch, KeyboardInterrupt()).exit_code == 130
-
-
-def test_an_error_that_nobody_meant_keeps_its_stack_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(invoke_raising(monkeypatch, ZeroDivisionError()).exception, ZeroDivisionError)
-
-
-def test_a_reader_that_goes_away_is_no_stack_trace() -> None:
-    script = "from cronstream.cli.main import main; main(['--help'], prog_name='cronstream')"
-    done = subprocess.run(
-        f'"{sys.executable}" -c "{script}" | true',
-        shell=True,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

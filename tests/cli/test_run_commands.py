@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from cronstream import clock
 from cronstream.cli.main import main
+from cronstream.core import naming
 from cronstream.core.records import (
     Claimed,
     Discarded,
@@ -29,7 +30,7 @@ from cronstream.history.scope import Scope
 from cronstream.history.story import RunState
 from cronstream.topology.reading import LogMessage
 from tests.builders import NOON, a_run, at
-from tests.cli.conftest import Command, json_lines
+from tests.cli.conftest import Command, a_job, json_lines
 from tests.cli.fake_broker import PARTITIONS, FakeBroker, FakeReader
 
 RUN = "backup@2026-01-01T12:00:00Z"
@@ -209,14 +210,14 @@ def test_a_run_on_a_broker_on_which_nothing_has_run_is_not_looked_for_further_ba
     words: tuple[str, ...],
 ) -> None:
     result = CliRunner().invoke(main, words, obj=FakeBroker().connections)
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (3, "")
     assert result.stderr.startswith("cronstream: nothing has run on this broker yet")
     assert len(result.stderr.splitlines()) == 1
 
 
 def test_a_cluster_that_is_not_there_is_an_error_with_the_nearest_name(command: Command) -> None:
     result = command("runs", "--cluster", "cluster-b")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "did you mean 'cluster-a'?" in result.stderr
 
 
@@ -338,25 +339,91 @@ def test_show_takes_the_beginning_of_an_id_if_there_is_one_such_run(
     make(broker, a_run(scheduled_at=at(3600)))
     assert RUN in command("show", "backup@2026-01-01T12").stdout
     several = command("show", "backup@2026-01-01")
-    assert several.exit_code == 1
+    assert several.exit_code == 2
     assert "may be any of 2 runs" in several.stderr
 
 
-def test_show_latest_is_the_run_of_the_job_that_began_last(
+def test_show_latest_is_the_run_of_the_job_that_started_last(
     broker: FakeBroker, command: Command
 ) -> None:
     announce(broker)
     make(broker, a_run())
     make(broker, a_run(scheduled_at=at(60)))
-    broker.log("backup", a_run(scheduled_at=at(120)), when=at(100))
+    ahead = a_run(scheduled_at=at(120))
+    version = broker.log("backup", ahead, when=at(90))
+    claim = Claimed(run=ahead.id, version=version, worker="w1.1", number=2)
+    broker.log("backup", claim, when=at(91))
     result = command("show", "backup@latest", *SINCE)
     assert "backup@2026-01-01T12:01:00Z" in result.stdout
+
+
+def test_show_latest_of_a_job_that_has_not_started_says_so_and_what_comes_next(
+    broker: FakeBroker, command: Command
+) -> None:
+    announce(broker)
+    broker.log("backup", a_run(), when=at(-20))
+    result = command("show", "backup@latest", *SINCE)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr == (
+        "cronstream: no run of job 'backup' has started since 2026-01-01T00:00:00Z; "
+        f"the next is {RUN}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("runs", "--job", "bakcup"),
+        ("show", "bakcup@latest"),
+        ("show", "bakcup@2026-01-01T12:00:00Z"),
+        ("show", "bakcup"),
+        ("discarded", "--job", "bakcup"),
+        ("replay", "--job", "bakcup"),
+    ],
+)
+def test_a_job_that_never_was_is_not_found_and_the_nearest_is_named(
+    broker: FakeBroker, command: Command, line: tuple[str, ...]
+) -> None:
+    broker.create(naming.JOBS, 1)
+    broker.job(a_job(), NOON)
+    announce(broker)
+    result = command(*line)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr == (
+        "cronstream: there is no job 'bakcup', nor was there ever one; did you mean 'backup'?\n"
+    )
+
+
+def test_a_job_that_has_had_no_runs_is_no_error(broker: FakeBroker, command: Command) -> None:
+    broker.create(naming.JOBS, 1)
+    broker.job(a_job(), NOON)
+    result = command("runs", "--job", "backup")
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("state", "hint"),
+    [("suceeded", "did you mean 'succeeded'?"), ("x", "there are: queued, claimed, running")],
+)
+def test_a_state_that_is_none_is_wrong_usage_with_the_nearest(
+    command: Command, state: str, hint: str
+) -> None:
+    result = command("runs", "--state", state)
+    assert result.exit_code == 2
+    assert f"there is no state '{state}'; {hint}" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00+14:00", "999999w", "1960-01-01"])
+def test_a_time_before_all_calendars_is_no_stack_trace(command: Command, since: str) -> None:
+    result = command("runs", "--since", since)
+    assert result.exit_code in (0, 2)
+    assert "fault" not in result.stderr
 
 
 def test_show_of_an_unknown_run_says_where_to_look(broker: FakeBroker, command: Command) -> None:
     announce(broker)
     result = command("show", "backup@2026-01-02T00:00:00Z")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "there is no run" in result.stderr
     assert "cronstream runs" in result.stderr
 
@@ -379,3 +446,17 @@ def test_a_message_that_cannot_be_read_does_not_hide_the_others(
     broker.put("cronstream.cluster-a.discarded", "backup", b"{}", NOON)
     make(broker, a_run())
     assert RUN in command("runs", *SINCE).stdout
+
+
+@pytest.mark.parametrize("line", [("runs", *SINCE), ("show", RUN), ("discarded", *SINCE)])
+def test_however_many_clusters_a_handful_of_questions_answers_a_command(
+    command: Command, broker: FakeBroker, line: tuple[str, ...]
+) -> None:
+    for name in ("cluster-b", "cluster-c"):
+        for topic in (naming.log, naming.retry_log, naming.discarded):
+            broker.create(topic(name), PARTITIONS)
+        announce(broker, cluster=name)
+    announce(broker)
+    make(broker, a_run())
+    assert command(*line).exit_code == 0
+    assert broker.questions <= 6, "each is a round trip, and one of each cluster's a second or more"

@@ -1,7 +1,5 @@
 """``run-now``: from the jobs in force to the verdict."""
 
-from typing import Any
-
 import pytest
 
 from cronstream import clock
@@ -13,7 +11,6 @@ from cronstream.core.records import (
     Claimed,
     Discarded,
     Finished,
-    Job,
     Message,
     Outcome,
     Run,
@@ -21,21 +18,8 @@ from cronstream.core.records import (
 )
 from cronstream.errors import BrokerError
 from tests.builders import NOON, at
-from tests.cli.conftest import Command, json_lines
+from tests.cli.conftest import Command, a_job, json_lines
 from tests.cli.fake_broker import FakeBroker
-
-
-def a_job(name: str = "backup", **fields: Any) -> Job:
-    values: dict[str, Any] = {
-        "name": name,
-        "cluster": "cluster-a",
-        "schedule": "@daily",
-        "timezone": "UTC",
-        "command": "true",
-        "effective_from": NOON,
-        **fields,
-    }
-    return Job(**values)
 
 
 @pytest.fixture
@@ -78,7 +62,7 @@ def test_another_cluster_can_be_chosen(broker: FakeBroker, command: Command) -> 
 def test_a_cluster_without_a_log_is_an_error(broker: FakeBroker, command: Command) -> None:
     broker.job(a_job(), NOON)
     result = command("run-now", "backup", "--cluster", "nowhere")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "no cluster 'nowhere'" in result.stderr
     assert broker.published == []
 
@@ -88,14 +72,14 @@ def test_an_unknown_job_is_an_error_with_the_nearest_name(
 ) -> None:
     broker.job(a_job(), NOON)
     result = command("run-now", "bakcup")
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (3, "")
     assert "did you mean 'backup'?" in result.stderr
 
 
 def test_a_job_that_was_removed_is_unknown(broker: FakeBroker, command: Command) -> None:
     broker.job(a_job(), NOON)
     broker.job(a_job(removed=True), at(1))
-    assert command("run-now", "backup").exit_code == 1
+    assert command("run-now", "backup").exit_code == 3
 
 
 def test_without_a_schedulers_jobs_it_says_what_to_start(
@@ -103,7 +87,7 @@ def test_without_a_schedulers_jobs_it_says_what_to_start(
 ) -> None:
     del broker.topics[naming.JOBS]
     result = command("run-now", "backup")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "no scheduler has published its jobs" in result.stderr
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-_MAIN = "from cronstream.cli.main import main; main(prog_name='cronstream')"
+MAIN = "from cronstream.cli.main import main; main(prog_name='cronstream')"
 _LIMIT_S = 60.0
 
 
@@ -12,7 +12,7 @@ async def run_command(broker: str, *arguments: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        _MAIN,
+        MAIN,
         "--broker",
         broker,
         *arguments,

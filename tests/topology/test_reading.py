@@ -1,5 +1,6 @@
 """Reading up to an end that may be gone."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from cronstream.errors import TruncatedError
+from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology.reading import LogMessage, Reader
 
@@ -98,6 +99,9 @@ class FakeCluster:
     async def fetch_all_metadata(self) -> "FakeCluster":
         return self
 
+    def topics(self) -> set[str]:
+        return set(self.counts)
+
     def partitions_for_topic(self, topic: str) -> set[int] | None:
         return set(range(self.counts[topic])) if topic in self.counts else None
 
@@ -121,6 +125,7 @@ async def test_partitions_that_somebody_has_added_are_not_in_use(
     reader._consumer = FakeCluster(counts)
 
     assert await reader.partitions(topic) == list(range(expected))
+    assert (await reader.layout()).get(topic, []) == list(range(expected))
 
 
 async def test_a_number_that_was_set_says_how_many_are_in_use() -> None:
@@ -129,3 +134,36 @@ async def test_a_number_that_was_set_says_how_many_are_in_use() -> None:
 
     assert len(await reader.partitions("cronstream.a")) == 12
     assert len(await reader.partitions("theirs")) == 24
+
+
+async def test_a_reader_for_a_person_gives_up_within_seconds_when_no_broker_answers() -> None:
+    consumer = FakeConsumer(3, KafkaTimeoutError())
+    reader = Reader(Settings(), gives_up=True)
+    reader._consumer = consumer
+    with pytest.raises(BrokerError, match="Kafka has stopped answering"):
+        [message async for message in reader.read("log", {0: 0}, {0: 5})]
+    assert consumer.polls == 1 + 3
+
+
+class EndingConsumer(FakeConsumer):
+    """Its fetcher takes the end of what it cancels for its own, as aiokafka's does."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.is_closed, self._client = False, self
+
+    async def stop(self) -> None:
+        raise asyncio.CancelledError
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+async def test_a_consumer_that_stumbles_over_its_own_tasks_is_stopped_all_the_same() -> None:
+    consumer = EndingConsumer()
+    reader = Reader(Settings())
+    reader._consumer = consumer
+
+    await reader.stop()
+
+    assert consumer.is_closed

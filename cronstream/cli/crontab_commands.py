@@ -9,7 +9,6 @@ import heapq
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,12 +16,12 @@ from zoneinfo import ZoneInfo
 import click
 
 from cronstream import clock
-from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, say
+from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, nearest, say
 from cronstream.core.advice import Advice, advise
 from cronstream.core.records import Job, format_time
 from cronstream.core.schedule import compile_schedule
 from cronstream.crontab_file import read_crontab
-from cronstream.errors import CrontabError
+from cronstream.errors import CrontabError, NotFoundError
 from cronstream.settings import settings
 
 _PLACED = re.compile(r"line (\d+), column (\d+): (.*)", re.DOTALL)
@@ -165,9 +164,8 @@ def _find(jobs: Sequence[Job], name: str) -> Job:
     by_name = {job.name: job for job in jobs}
     if name in by_name:
         return by_name[name]
-    near = get_close_matches(name, by_name, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else "See 'cronstream jobs'."
-    raise click.UsageError(f"No job {name!r} in the crontab. {hint}")
+    hint = nearest(name, by_name) or "list them with 'cronstream jobs'"
+    raise NotFoundError(f"there is no job {name!r} in the crontab; {hint}")
 
 
 def _emit_problem(source: str, problem: str, *, as_json: bool) -> None:

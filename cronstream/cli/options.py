@@ -1,14 +1,13 @@
 """Options that several commands share, and the types of their values."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import click
 
 from cronstream import clock
-from cronstream.cli.output import say
+from cronstream.cli.output import nearest, say
 from cronstream.errors import NotFoundError
 from cronstream.history.scope import LogReader, clusters, known_jobs
 from cronstream.history.story import RunState
@@ -68,12 +67,6 @@ class State(click.ParamType):
         except ValueError:
             hint = nearest(value, RunState) or f"there are: {', '.join(RunState)}"
             self.fail(f"there is no state {value!r}; {hint}", param, ctx)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the question whether the nearest of the known words was meant; empty if none is."""
-    found = get_close_matches(word, map(str, known), n=1)
-    return f"did you mean {found[0]!r}?" if found else ""
 
 
 job_option = click.option("--job", metavar="JOB", help="Only runs of this job.")

@@ -8,8 +8,7 @@ import click
 from cronstream import clock
 from cronstream.cli import failures, following
 from cronstream.cli.connection import publish_runs, publishing, reading
-from cronstream.cli.options import nearest
-from cronstream.cli.output import emit, emit_json, json_option, say
+from cronstream.cli.output import emit, emit_json, json_option, nearest, say
 from cronstream.cli.story_output import change_text
 from cronstream.core import naming
 from cronstream.core.job_messages import Definitions

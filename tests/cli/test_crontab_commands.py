@@ -214,8 +214,6 @@ def test_a_due_time_is_shown_in_utc_and_by_the_jobs_own_clock() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["hurly"], "No job 'hurly' in the crontab. Did you mean 'hourly'?"),
-        (["xyz"], "No job 'xyz' in the crontab. See 'cronstream jobs'."),
         (["--from", "tomorrow"], "'tomorrow' is no time; write it like 2026-03-29"),
         (["--from", "0001-01-01T00:00+14:00"], "is no time"),
         (["--count", "0"], "0 is not in the range"),
@@ -225,6 +223,18 @@ def test_wrong_usage_has_status_2_and_a_remedy(arguments: list[str], sentence: s
     result = run("next", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert sentence in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("hurly", "did you mean 'hourly'?"), ("xyz", "list them with 'cronstream jobs'")],
+)
+def test_a_job_that_is_not_there_is_not_found_and_the_nearest_is_named(
+    name: str, hint: str
+) -> None:
+    result = run("next", name)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr == f"cronstream: there is no job {name!r} in the crontab; {hint}\n"
 
 
 def test_of_a_job_that_is_due_once_more_only_that_is_shown() -> None:

@@ -403,7 +403,7 @@ def test_a_job_that_has_had_no_runs_is_no_error(broker: FakeBroker, command: Com
 
 @pytest.mark.parametrize(
     ("state", "hint"),
-    [("suceeded", "did you mean 'succeeded'?"), ("x", "there are: queued, claimed, running")],
+    [("succeede", "did you mean 'succeeded'?"), ("x", "there are: queued, claimed, running")],
 )
 def test_a_state_that_is_none_is_wrong_usage_with_the_nearest(
     command: Command, state: str, hint: str

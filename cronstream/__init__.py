@@ -4,7 +4,11 @@
 built when it is first asked for, so that whatever needs only the pure core imports no Faust app.
 """
 
+import sys
 from typing import Any
+
+from cronstream.errors import PlatformError
+from cronstream.system import need_linux
 
 __version__ = "0.1.0"
 
@@ -12,6 +16,10 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """Build the application when it is asked for (PEP 562)."""
     if name == "app":
+        try:
+            need_linux()
+        except PlatformError as error:
+            sys.exit(f"cronstream: {error}")
         from cronstream.application import app  # noqa: PLC0415 - only when it is asked for
 
         return app

@@ -29,7 +29,7 @@ from cronstream.legacy import LegacyMover
 from cronstream.logs import OWN_END, logging_config
 from cronstream.routing import JobRouter
 from cronstream.scheduler import Scheduler, seconds_to_middle
-from cronstream.settings import Settings, settings
+from cronstream.settings import Settings, make_data_folder, settings
 from cronstream.topology.bootstrap import Patience
 from cronstream.topology.changelog import Changelog
 from cronstream.topology.faust_settings import COMMON, configure
@@ -93,6 +93,14 @@ class Cronstream(faust.App):
     def move_from(self, topic: str, group: str | None) -> None:
         """Let the scheduler move a running installation from the old layout."""
         self._settings.legacy_topic, self._settings.legacy_group = topic, group
+
+    def make_data_folder(self) -> None:
+        """Make Faust's data folder, with those above it: Faust makes only the last one.
+
+        Raises:
+            SettingsError: If this user may not.
+        """
+        make_data_folder(Path(self.conf.datadir))
 
     def take_web_port(self, port: int | None) -> None:
         """Make sure of the web port that was asked for, here or in the settings, if one was.
@@ -181,7 +189,6 @@ class Cronstream(faust.App):
 
     async def on_first_start(self) -> None:
         """Before anything connects: wait for the broker, and see that the topics are right."""
-        _make_folder(self.conf.datadir)
         page = EarlyPage(self._health.report)
         if self.conf.web_enabled:
             await page.start(self.conf.web_bind, self.conf.web_port)
@@ -276,11 +283,6 @@ class Cronstream(faust.App):
             await self._publisher.stop()
         await self.changelog.stop()
         await self._health.stop()
-
-
-def _make_folder(path: Any) -> None:
-    """Make Faust's data folder with those above it: Faust makes only the last one."""
-    Path(path).mkdir(parents=True, exist_ok=True)
 
 
 mend_aiokafka()

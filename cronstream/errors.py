@@ -11,6 +11,7 @@ CronstreamError
 │   ├── TruncatedError    a topic has lost messages that it had, or was created anew
 │   └── TooLargeError     a record is larger than a message may be
 ├── LegacyError       the topic of the old layout cannot be moved from as it was asked
+├── PlatformError     this operating system cannot do what was asked
 ├── NotFoundError     there is no run, job or cluster of the name that a person gave
 └── LaunchError       a command could not be started at all
 """
@@ -103,6 +104,10 @@ class LaunchError(CronstreamError):
 
 class SettingsError(CronstreamError):
     """A ``CRONSTREAM_*`` variable has a value that cannot be used; the sentence names it."""
+
+
+class PlatformError(CronstreamError):
+    """This operating system cannot do what was asked; the sentence says what can be done."""
 
 
 class NotFoundError(CronstreamError):

@@ -4,6 +4,7 @@ This is the only module that reads the environment. Command-line options that se
 write the variable before the settings are first asked for, so that options win.
 """
 
+import errno
 import os
 import re
 import sys
@@ -38,7 +39,7 @@ def _home() -> Path:
     except RuntimeError as error:  # no HOME, and a user id that nobody has told this system of
         raise SettingsError(
             "there is no folder to keep data in, since this user has no home: name one with "
-            "--data-dir or CRONSTREAM_DATA_DIR"
+            "CRONSTREAM_DATA_DIR"
         ) from error
 
 
@@ -163,6 +164,25 @@ class Settings(BaseSettings):
     def bootstrap(self) -> list[str]:
         """``host:port`` of each broker, as Kafka clients want it."""
         return [part.split("://")[-1].strip("/") for part in self.broker.split(";") if part]
+
+
+def make_data_folder(path: Path) -> Path:
+    """Make a folder that processes keep data in, with those above it, and return it.
+
+    Raises:
+        SettingsError: If this user may not write there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "it may not be written to")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise SettingsError(
+            f"data cannot be kept in {path} ({reason}): name a folder that this user may write "
+            "to with CRONSTREAM_DATA_DIR"
+        ) from error
+    return path
 
 
 def child_environment(**changes: str) -> dict[str, str]:

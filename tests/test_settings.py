@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cronstream.errors import SettingsError
-from cronstream.settings import Settings, settings
+from cronstream.settings import Settings, make_data_folder, settings
 
 DOCS = Path(__file__).parents[1] / "docs" / "settings.md"
 
@@ -116,5 +116,14 @@ def test_a_user_without_a_home_is_told_to_name_a_folder_where_one_is_needed(
     monkeypatch.setattr(Path, "home", no_home)
 
     assert settings().slots
-    with pytest.raises(SettingsError, match="has no home: name one with --data-dir"):
+    with pytest.raises(SettingsError, match="has no home: name one with CRONSTREAM"):
         _ = settings().data_dir
+
+
+def test_a_folder_that_is_read_only_for_this_user_is_told_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+
+    with pytest.raises(SettingsError, match=r"cannot be kept in .*: name a folder .* CRONSTREAM_"):
+        make_data_folder(tmp_path / "new")

@@ -12,7 +12,7 @@ from cronstream.broker.guard import Guard
 from cronstream.broker.listeners import Address, Listener, pair, warnings
 from cronstream.broker.ports import free_port
 from cronstream.errors import BrokerError
-from cronstream.settings import settings
+from cronstream.settings import make_data_folder, settings
 from cronstream.supervisor import stop_signals
 
 DEFAULT_PORT = 9092
@@ -78,10 +78,11 @@ def broker(
         local = _local_port(port, further)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    folder = make_data_folder(data_dir or settings().data_dir)
     for line in warnings(further):
         _say(line)
     with closing(Guard()) as guard:
-        embedded = EmbeddedBroker(data_dir or settings().data_dir, local, guard=guard, say=_say)
+        embedded = EmbeddedBroker(folder, local, guard=guard, say=_say)
         embedded.further = further
         status = asyncio.run(_serve(embedded))
     raise SystemExit(status)

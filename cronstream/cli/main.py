@@ -10,12 +10,15 @@ import os
 import sys
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from cronstream.cli.failures import told
+from cronstream.errors import SettingsError
+from cronstream.system import need_linux
 
 #: What completion scripts set when they ask for proposals (click's own naming).
 _COMPLETE_VAR = "_CRONSTREAM_COMPLETE"
@@ -28,14 +31,25 @@ class Entry:
     name: str
     place: str
     summary: str
+    needs_linux: bool = False
 
 
 #: Every command, under the heading that the help gives it.
 SECTIONS: dict[str, tuple[Entry, ...]] = {
     "Run it": (
         Entry("init", "cronstream.cli.init_command:init", "Write an example crontab."),
-        Entry("up", "cronstream.cli.up:up", "Run everything, with a real Kafka, on this machine."),
-        Entry("broker", "cronstream.cli.broker_command:broker", "Run only the embedded Kafka."),
+        Entry(
+            "up",
+            "cronstream.cli.up:up",
+            "Run everything, with a real Kafka, on this machine.",
+            needs_linux=True,
+        ),
+        Entry(
+            "broker",
+            "cronstream.cli.broker_command:broker",
+            "Run only the embedded Kafka.",
+            needs_linux=True,
+        ),
     ),
     "The crontab": (
         Entry("check", "cronstream.cli.crontab_commands:check", "Find every problem in a crontab."),
@@ -67,6 +81,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
             "chaos",
             "cronstream.cli.chaos_command:chaos",
             "Break an installation on purpose, and judge.",
+            needs_linux=True,
         ),
     ),
     "Comfort": (
@@ -83,11 +98,13 @@ class LazyGroup(click.Group):
         """Return the names in the order of the help."""
         return list(_ENTRIES)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import a command."""
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; one that needs another system is refused before that."""
         entry = _ENTRIES.get(cmd_name)
         if entry is None:
             return None
+        if entry.needs_linux and not ctx.resilient_parsing:
+            need_linux()
         module, _, attribute = entry.place.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
@@ -161,6 +178,12 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 )
 def main(broker: str | None, crontab: str | None, data_dir: str | None, *, debug: bool) -> None:
     """Distributed cron on Kafka: as easy as crontab, as trustworthy as a ledger."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise SettingsError(
+            "the folder that this was started in is gone: cd to another one"
+        ) from error
     options = {"BROKER": broker, "CRONTAB": crontab, "DATA_DIR": data_dir}
     for name, value in options.items():
         if value is not None:

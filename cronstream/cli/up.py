@@ -17,7 +17,7 @@ from cronstream.broker.ports import free_port
 from cronstream.core.naming import Role, RoleKind
 from cronstream.crontab_file import read_crontab, watch_crontab
 from cronstream.errors import CrontabError
-from cronstream.settings import settings
+from cronstream.settings import make_data_folder, settings
 from cronstream.supervisor import (
     Command,
     Installation,
@@ -98,7 +98,7 @@ def run(wish: Wish) -> int:
 async def _supervise(wish: Wish, path: Path, roles: tuple[Role, ...], guard: Guard) -> int:
     stopping = asyncio.Event()
     screen = _screen(stopping)
-    data_dir = (wish.data_dir or settings().data_dir).absolute()
+    data_dir = make_data_folder((wish.data_dir or settings().data_dir).absolute())
     given = _broker_in_settings()
     broker = None if given else _embedded(wish, data_dir, guard, screen)
     url = given or (broker.url if broker else "")

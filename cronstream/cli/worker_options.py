@@ -9,6 +9,8 @@ before click parses counts: so this module is imported by the application.
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
@@ -150,6 +152,8 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
         **kwargs: Any,
     ) -> Any:
         """Return what is to run: the app, in its role."""
+        with _settings_told():
+            self.app.make_data_folder()
         if slots is not None:
             self.app.set_slots(slots)
         if legacy_topic is not None:
@@ -169,6 +173,9 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
         """Run the app; the exit status is 1 if it has decided itself to end."""
         try:
             super().run_using_worker(*args, **kwargs)
+        except click.ClickException as error:  # Faust would show where it was raised
+            error.show()
+            raise SystemExit(error.exit_code) from None
         except SystemExit:
             if self.app.has_failed:
                 raise SystemExit(1) from None
@@ -177,6 +184,15 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
     def _banner_data(self, worker: Any) -> Any:
         first, *others = super()._banner_data(worker)
         return [first, ("role", str(self.role)), *others]
+
+
+@contextmanager
+def _settings_told() -> Iterator[None]:
+    """Tell in one line, before anything has begun, what was set so that it cannot be used."""
+    try:
+        yield
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
 
 
 #: Faust's own word for a level, with logging's, which knows no other: it would end without a word.

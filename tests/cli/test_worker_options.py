@@ -29,11 +29,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def start(folder: Path, *words: str, **variables: str) -> subprocess.Popen[str]:
-    variables |= {
+    variables = {
         "CRONSTREAM_BROKER": f"kafka://127.0.0.1:{free_port()}",
         "CRONSTREAM_CRONTAB": str(folder / "crontab.yaml"),
         "CRONSTREAM_DATA_DIR": str(folder / "data"),
-    }
+    } | variables
     return subprocess.Popen(
         [sys.executable, "-m", "faust", "-A", "cronstream", *words],
         cwd=folder,
@@ -148,7 +148,15 @@ def test_a_web_port_that_is_in_use_is_one_line_and_status_1(folder: Path) -> Non
         status, text = answer(folder, "worker", "--web-port", str(port))
     assert status == 1
     assert f"web port {port} cannot be taken at 127.0.0.1 (address already in use)" in text
-    assert "Traceback" not in text
+    assert text.count("\n") == 1
+
+
+def test_a_data_folder_that_cannot_be_had_is_one_line_before_anything_begins(folder: Path) -> None:
+    (folder / "file").touch()
+    status, text = answer(folder, "worker", CRONSTREAM_DATA_DIR=str(folder / "file" / "below"))
+    assert status == 1
+    assert re.search(r"data cannot be kept in \S+ \(not a directory\): name a folder", text)
+    assert text.count("\n") == 1
 
 
 @pytest.mark.parametrize(

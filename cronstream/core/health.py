@@ -84,11 +84,13 @@ class Facts:
         broker_at: When a broker last answered a question that was asked for this purpose.
         thread_at: When the consumer's thread last turned.
         outside_since: Since when it is no member of its group; None if it is one.
+        outside_why: What Kafka has said to that; empty if nothing.
         rebalancing_since: Since when a rebalance, with the recovery of tables that belongs to it,
             has made no progress; None if none is under way.
         begun_at: When the first rebalance was over; None before.
         waiting_since: Since when the oldest message that was not acknowledged has been waiting.
         failures: How often in a row that message could not be sent.
+        failed_why: What it failed of last.
         unowned: For each partition of its topic that no member of its group owns, since when; only
             of a process that owns none itself.
         is_stopping: Whether it was told to stop.
@@ -98,10 +100,12 @@ class Facts:
     broker_at: float
     thread_at: float
     outside_since: float | None = None
+    outside_why: str = ""
     rebalancing_since: float | None = None
     begun_at: float | None = None
     waiting_since: float | None = None
     failures: int = 0
+    failed_why: str = ""
     unowned: Mapping[int, float] = field(default_factory=dict)
     is_stopping: bool = False
 
@@ -181,7 +185,8 @@ def _group_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
         yield _ending(f"the consumer's thread has not turned for {now - facts.thread_at:.0f} s")
     since = facts.outside_since
     if since is not None and now - since > limits.outside_s:
-        yield _ending(f"it has been outside its consumer group for {now - since:.0f} s")
+        why = f" ({facts.outside_why})" if facts.outside_why else ""
+        yield _ending(f"it has been outside its consumer group for {now - since:.0f} s{why}")
     since = facts.rebalancing_since
     if since is not None and now - since > limits.rebalance_s:
         yield _ending(f"a rebalance or recovery has made no progress for {now - since:.0f} s")
@@ -212,7 +217,8 @@ def _send_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
         return
     waited = f"{now - facts.waiting_since:.0f} s"
     if facts.failures >= _FAILURES:
-        yield _ending(f"its producer is broken: a message has failed for {waited}")
+        why = f" ({facts.failed_why})" if facts.failed_why else ""
+        yield _ending(f"its producer is broken: a message has failed for {waited}{why}")
     yield _lasting(f"the broker has not acknowledged a message for {waited}")
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import for_code
+from aiokafka.errors import GroupAuthorizationFailedError, for_code
 
 from cronstream import clock
 from cronstream.settings import Settings
@@ -29,6 +29,8 @@ class Group(Protocol):
     thread_at: float
     #: Since when the process is no member of its group; None if it is one.
     outside_since: float | None
+    #: What Kafka has said to that; empty if nothing.
+    outside_why: str
     #: Since when a rebalance or recovery has made no progress; None if none is under way.
     rebalancing_since: float | None
 
@@ -53,6 +55,7 @@ class FaustGroup:
         self._admin: Any = None
         self.thread_at = float("-inf")
         self.outside_since: float | None = None
+        self.outside_why = ""
         self.rebalancing_since: float | None = None
         self._progress: Any = None
 
@@ -65,6 +68,7 @@ class FaustGroup:
         thread = self._app.consumer._thread  # noqa: SLF001 - Faust has no public way
         with contextlib.suppress(RuntimeError):  # its loop is closed: it turns no more
             thread.thread_loop.call_soon_threadsafe(self._note_turn)
+        self.outside_why = _refusal(thread._consumer, self._app.conf.id)  # noqa: SLF001 - likewise
         if _is_member(thread._consumer):  # noqa: SLF001 - likewise
             self.outside_since = None
         elif self.outside_since is None:
@@ -116,6 +120,15 @@ def _is_member(consumer: Any) -> bool:
     if coordinator is None or coordinator._coordination_task.done():  # noqa: SLF001 - likewise
         return False
     return bool(coordinator.generation > 0)
+
+
+def _refusal(consumer: Any, group: str) -> str:
+    """Return what aiokafka has been told and keeps for whoever polls next: nobody does, outside."""
+    coordinator = getattr(consumer, "_coordinator", None)
+    error = getattr(coordinator, "_pending_exception", None)
+    if isinstance(error, GroupAuthorizationFailedError):
+        return f"Kafka gives this user no right to: grant Read on group {group}"
+    return "" if error is None else type(error).__name__
 
 
 def _owned_by_others(members: Iterable[dict[str, Any]], topic: str, me: str) -> set[int]:

@@ -155,10 +155,12 @@ class HealthWatch:
             broker_at=self._broker_at,
             thread_at=self._group.thread_at,
             outside_since=self._group.outside_since,
+            outside_why=self._group.outside_why,
             rebalancing_since=self._group.rebalancing_since,
             begun_at=self._begun_at,
             waiting_since=None if oldest is None else oldest.waiting_since,
             failures=0 if oldest is None else oldest.failures,
+            failed_why="" if oldest is None else oldest.failed_why,
             unowned={} if self._subject.owns else self._nobodys,
             is_stopping=self._is_stopping,
         )

@@ -117,8 +117,9 @@ class LogWriter:
         self._waiting: deque[Waiting] = deque()
         self._task: asyncio.Task[None] | None = None
         self._oldest: Waiting | None = None
-        #: How often in a row what is under way could not be sent.
+        #: How often in a row what is under way could not be sent, and why it could not last.
         self.failures = 0
+        self.failed_why = ""
 
     @property
     def waiting_since(self) -> float | None:
@@ -234,6 +235,7 @@ class LogWriter:
     async def _pause(self, why: str) -> None:
         """Count a failure, which the process's health judges, and wait before the next try."""
         self.failures += 1
+        self.failed_why = why
         place = f"{self._topic}/{self._partition}"
         logger.warning("%s: not acknowledged (%s); trying again", place, why)
         await asyncio.sleep(_RETRY_PAUSE_S)

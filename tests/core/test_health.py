@@ -67,11 +67,16 @@ def test_nothing_is_wrong_with(facts: Facts) -> None:
     [
         (replace(WORKER, thread_at=NOW - 16), "the consumer's thread has not turned for 16 s"),
         (replace(WORKER, outside_since=NOW - 16), "outside its consumer group for 16 s"),
+        (replace(WORKER, outside_since=NOW - 16, outside_why="no right"), "for 16 s (no right)"),
         (replace(WORKER, rebalancing_since=NOW - 31), "recovery has made no progress for 31 s"),
         (_worker(has_ended=True), "a task that never ends has ended"),
         (_worker(has_executor=False), "it has no executor"),
         (_worker(turned_at=NOW - 11), "it has not turned for 11 s"),
         (replace(WORKER, waiting_since=NOW - 16, failures=20), "its producer is broken"),
+        (
+            replace(WORKER, waiting_since=NOW - 16, failures=20, failed_why="NoRightError"),
+            "a message has failed for 16 s (NoRightError)",
+        ),
         (_scheduler(tick_at=NOW - 21), "none of its ticks has been acknowledged for 21 s"),
         (_scheduler(heard={0: NOW, 3: NOW - 9}), "ticks of shard 3 have not come back for 9 s"),
         (_scheduler(shards={0: NOW, 3: NOW - 31}), "shard 3 has not been published for 31 s"),

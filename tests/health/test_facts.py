@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import NotCoordinatorForGroupError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaTimeoutError,
+    NotCoordinatorForGroupError,
+)
 
 from cronstream.core.ledger.actions import Timing
 from cronstream.core.ledger.fold import Ledger
@@ -72,6 +76,24 @@ async def test_a_member_whose_coordinator_has_ended_is_a_zombie(
     group.look(6.0)
 
     assert group.outside_since == 6.0
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (None, ""),
+        (GroupAuthorizationFailedError("a"), "grant Read on group cronstream-a"),
+        (KafkaTimeoutError(), "KafkaTimeoutError"),
+    ],
+)
+async def test_what_keeps_it_out_of_its_group_is_told(
+    app: FakeApp, group: FaustGroup, error: Exception | None, why: str
+) -> None:
+    app.coordinator._pending_exception = error
+    group.look(5.0)
+
+    assert group.outside_why.endswith(why)
+    assert bool(group.outside_why) is (error is not None)
 
 
 async def test_a_consumer_that_does_not_yet_exist_is_no_member(

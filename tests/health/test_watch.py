@@ -41,6 +41,7 @@ class FakeSubject:
 class FakeGroup:
     thread_at = READY
     outside_since: float | None = None
+    outside_why = ""
     rebalancing_since: float | None = None
 
     def __init__(self) -> None:

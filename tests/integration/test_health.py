@@ -2,16 +2,12 @@
 
 import asyncio
 import itertools
-import json
 import os
 import signal
 import time
-import urllib.error
-import urllib.request
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -20,49 +16,11 @@ from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
 from cronstream.settings import settings
-from tests.integration.conftest import StartedWorker, StartWorker
+from tests.integration.conftest import StartWorker
 from tests.integration.truth import a_name
+from tests.integration.watched import start_watched
 
 pytestmark = pytest.mark.integration
-
-
-class Watched:
-    """A process with a web port of its own, and what it answers there."""
-
-    def __init__(self, worker: StartedWorker, port: int) -> None:
-        self.worker, self._url = worker, f"http://127.0.0.1:{port}/health"
-
-    async def ask(self) -> tuple[int, dict[str, Any]]:
-        """Return status and answer; 0 if nobody answers."""
-        return await asyncio.to_thread(self._ask)
-
-    def _ask(self) -> tuple[int, dict[str, Any]]:
-        try:
-            with urllib.request.urlopen(self._url, timeout=5) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
-        except OSError:
-            return 0, {}
-
-    async def becomes(self, status: int, within_s: float) -> dict[str, Any]:
-        """Wait until it answers with `status`, and return the answer."""
-        found, answer = await self.ask()
-        end = time.monotonic() + within_s
-        while time.monotonic() < end:
-            found, answer = await self.ask()
-            if found == status:
-                return answer
-            await asyncio.sleep(0.3)
-        pytest.fail(f"not {status} within {within_s:g} s, but {found} {answer}")
-
-
-async def _start(start: StartWorker, *options: str, **more: Any) -> Watched:
-    port = free_port()
-    variables = {"CRONSTREAM_WEB_PORT": str(port), **more.pop("variables", {})}
-    worker = await start(*options, variables=variables, **more)
-    return Watched(worker, port)
 
 
 def _crontab(cluster: str) -> str:
@@ -78,11 +36,11 @@ async def test_each_role_is_healthy_within_seconds_of_its_start(start_worker: St
     cluster = a_name("well")
     crontab = _crontab(cluster)
     started = await asyncio.gather(
-        _start(start_worker, crontab=crontab),
-        _start(start_worker, "--cluster", cluster, crontab=crontab),
-        _start(start_worker, "--cluster", cluster, "--retry", crontab=crontab),
+        start_watched(start_worker, crontab=crontab),
+        start_watched(start_worker, "--cluster", cluster, crontab=crontab),
+        start_watched(start_worker, "--cluster", cluster, "--retry", crontab=crontab),
     )
-    standby = await _start(start_worker, waits=False)
+    standby = await start_watched(start_worker, waits=False)
 
     scheduler, worker, retry = [await one.becomes(200, within_s=30) for one in started]
     beside = await standby.becomes(200, within_s=30)
@@ -108,7 +66,7 @@ async def test_a_worker_outlives_the_absence_of_its_broker_and_says_so(
         )
         await broker.start()
         try:
-            worker = await _start(
+            worker = await start_watched(
                 start_worker,
                 *("--cluster", cluster),
                 crontab=_crontab(cluster),
@@ -267,7 +225,7 @@ jobs:
 
 async def _a_worker_is_held_up(start: StartWorker, cluster: str) -> None:
     patience = {"CRONSTREAM_HEALTH_PATIENCE_S": "10"}
-    worker = await _start(start, "--cluster", cluster, variables=patience)
+    worker = await start_watched(start, "--cluster", cluster, variables=patience)
     await worker.becomes(200, within_s=30)
 
     os.kill(worker.worker.pid, signal.SIGSTOP)
@@ -290,7 +248,9 @@ def _one_partition(folder: Path) -> dict[str, str]:
 
 async def _a_worker_is_left_out(start: StartWorker, cluster: str, folder: Path) -> None:
     settings = _one_partition(folder)
-    forgotten = await _start(start, "--cluster", cluster, app="forgetful", variables=settings)
+    forgotten = await start_watched(
+        start, "--cluster", cluster, app="forgetful", variables=settings
+    )
 
     await forgotten.worker.said("this process ends", within_s=60)
 
@@ -301,7 +261,7 @@ async def _a_worker_is_left_out(start: StartWorker, cluster: str, folder: Path) 
 async def _are_one_too_many(start: StartWorker, cluster: str, folder: Path) -> None:
     settings = _one_partition(folder)
     both = await asyncio.gather(
-        *(_start(start, "--cluster", cluster, variables=settings) for _ in range(2))
+        *(start_watched(start, "--cluster", cluster, variables=settings) for _ in range(2))
     )
     crowded = [await one.becomes(200, within_s=30) for one in both]
     await asyncio.sleep(25)  # longer than a process may be left out, and its patience
@@ -317,7 +277,7 @@ async def _a_scheduler_is_deaf(start: StartWorker, cluster: str, folder: Path) -
     ahead = {"CRONSTREAM_LOOK_AHEAD_S": f"{_AHEAD_S}", "CRONSTREAM_HEALTH_PATIENCE_S": "2"}
     await start("--cluster", cluster, variables=ahead)
     deaf = await start(app="deaf", variables=ahead)
-    spare = await _start(start, variables=ahead, waits=False)
+    spare = await start_watched(start, variables=ahead, waits=False)
     await spare.becomes(200, within_s=30)
 
     (folder / "deaf").touch()

@@ -11,9 +11,11 @@ import orjson
 
 #: One record of any kind: a larger one is made smaller, or refused, before it is sent.
 MAX_RECORD_BYTES: Final = 1_000_000
-#: A job's definition. Its runs say more (times, numbers), and more with each attempt: there is
-#: room for 20 attempts with notes of `MAX_NOTE` characters, and a reason why it was discarded.
-MAX_JOB_BYTES: Final = 898_000
+#: A run as it begins, which says more with each attempt: there is room for 20 of them with notes of
+#: `MAX_NOTE` characters, and for a reason why it was discarded.
+MAX_RUN_BYTES: Final = 900_000
+#: A job's definition; its runs have times and numbers besides.
+MAX_JOB_BYTES: Final = MAX_RUN_BYTES - 2_000
 #: What is kept of the beginning of a command's output, and as much of its end, as JSON.
 MAX_OUTPUT_BYTES: Final = 440_000
 #: Characters of a sentence about an attempt, of which a run carries 20 along.

@@ -13,8 +13,8 @@ from aiokafka.structs import TopicPartition
 from cronstream import clock
 from cronstream.core.codec import encode
 from cronstream.core.fitting import fitted
-from cronstream.core.records import Discarded, Message, Tick
-from cronstream.core.sizes import MAX_RECORD_BYTES
+from cronstream.core.records import Discarded, Message, Run, Tick
+from cronstream.core.sizes import MAX_RECORD_BYTES, MAX_RUN_BYTES
 from cronstream.errors import BrokerError, TooLargeError
 
 logger = logging.getLogger(__name__)
@@ -67,13 +67,15 @@ class Waiting:
             TooLargeError: If it is too large even so.
         """
         value = encode(record)
-        if len(value) > MAX_RECORD_BYTES:
-            record = fitted(record)
+        begins = isinstance(record, Run) and record.attempt == 1
+        limit = MAX_RUN_BYTES if begins else MAX_RECORD_BYTES
+        if len(value) > limit:
+            record = fitted(record, limit)
             value = encode(record)
-        if len(value) > MAX_RECORD_BYTES:
+        if len(value) > limit:
             raise TooLargeError(
                 f"a {type(record).__name__} of {len(value):,} bytes is larger than a message may "
-                f"be ({MAX_RECORD_BYTES:,}): shorten its command or environment"
+                f"be ({limit:,}): shorten its command or environment"
             )
         alone = isinstance(record, Discarded | Tick)  # Their readers take one for each message.
         return cls(key, value, (), alone, done, record)

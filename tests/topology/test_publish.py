@@ -204,6 +204,16 @@ async def test_a_record_that_no_message_can_hold_is_refused_before_it_is_sent(
         publisher.put("log", 0, a_run(command="x" * 1_000_000))
 
 
+async def test_a_run_that_begins_leaves_room_for_what_it_says_of_its_attempts(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.open.set()
+    with pytest.raises(TooLargeError, match=r"larger than a message may be \(900,000\)"):
+        publisher.put("log", 0, a_run(command="x" * 900_000))
+
+    await publisher.append("log", 0, a_run(command="x" * 900_000, attempt=2))
+
+
 async def test_an_end_that_no_message_can_hold_is_sent_with_less_output(
     publisher: Publisher, producer: FakeProducer
 ) -> None:

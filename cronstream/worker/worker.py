@@ -63,7 +63,7 @@ class Worker:
         self._tasks: set[asyncio.Task[Any]] = set()
         #: Its loops, which go on until it stops; when it last turned, in monotonic seconds.
         self.loops: list[asyncio.Task[Any]] = []
-        self.turned_at = clock.monotonic()
+        self.turned_at, self._is_failing = clock.monotonic(), False
         self.late_watch = LateWatch(member, settings.slots)
         #: The level of the installation when this process started.
         self.level_found = 1
@@ -169,11 +169,12 @@ class Worker:
             self._turn()
 
     def _turn(self) -> None:
-        mono = self.turned_at = clock.monotonic()
+        mono = clock.monotonic()
         if self.executor is not None and not self.executor.is_alive:
+            self.turned_at = mono
             self._append_last()
             return
-        self.member.wake(clock.now(), mono)
+        self._wake(mono)
         actions, self.member.actions = self.member.actions, []
         orders = [order for action in actions if (order := self._try(action))]
         if orders and self.executor is not None:
@@ -182,6 +183,20 @@ class Worker:
             if owner.ready and not self.member.rebalancing:
                 self._snapshots.write_if_due(partition, owner.ledger, mono)
         self.late_watch.look(mono)
+
+    def _wake(self, mono: float) -> None:
+        """Decide; if that fails, what was decided is done all the same, and the next turn tries.
+
+        A worker in which it fails for long has not turned, and its health ends it.
+        """
+        try:
+            self.member.wake(clock.now(), mono)
+        except Exception:
+            if not self._is_failing:
+                logger.exception("what is due cannot be decided; trying again")
+            self._is_failing = True
+        else:
+            self.turned_at, self._is_failing = mono, False
 
     def _append_last(self) -> None:
         """Put what executors still report on the log, and begin nothing more: one has died.

@@ -203,3 +203,26 @@ async def test_a_worker_that_stops_is_not_late(monkeypatch: pytest.MonkeyPatch) 
     bench.member.drain()
     watch.look(clock.monotonic() + 1)
     assert watch.late is None
+
+
+async def test_a_turn_in_which_deciding_fails_does_what_was_decided_and_the_next_one_tries_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench, [key] = holders(due(20))
+    worker, publisher = a_worker(bench.member, is_alive=True)
+    worker.turned_at = 0.0
+
+    def fails(*_: Any) -> None:
+        raise ArithmeticError("a defect")
+
+    worker._reported([an_end(key)])
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.member, "wake", fails)
+        worker._turn()
+        worker._turn()
+
+    assert Finished in kinds(publisher)
+    assert worker.turned_at == 0.0
+    assert caplog.messages == ["what is due cannot be decided; trying again"]
+    worker._turn()
+    assert worker.turned_at > 0

@@ -15,6 +15,7 @@ from typing import Any
 
 import faust
 from faust.exceptions import AlreadyConfiguredWarning
+from yarl import URL
 
 from cronstream import clock
 from cronstream.assignment import Assignor
@@ -43,7 +44,7 @@ from cronstream.topology.topics import (
     installation_topics,
 )
 from cronstream.topology.waiting import until_answered, wait_for_topics
-from cronstream.web_port import free_web_port, take_web_port
+from cronstream.web_port import BoundWeb, bind_web
 from cronstream.worker import Worker
 from cronstream.worker.tables import RunsTable
 
@@ -69,6 +70,10 @@ class Cronstream(faust.App):
     _scheduler: Scheduler | None = None
     _legacy: LegacyMover | None = None
     _following: asyncio.Task[None] | None = None
+    #: Where its pages are going to be served; None before it is bound, and once they are.
+    web_socket: socket.socket | None = None
+    #: Their address, if nobody has asked for its port.
+    _chosen = ""
     #: Whether it has decided itself that this process ends; its status is 1 then.
     has_failed = False
     _health: HealthWatch
@@ -78,8 +83,7 @@ class Cronstream(faust.App):
         self.role, self._settings = role, settings()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AlreadyConfiguredWarning)
-            host, port = self._settings.web_bind, self._settings.web_port
-            configure(self.conf, role, self._settings, port or free_web_port(host, role))
+            configure(self.conf, role, self._settings)
         self.changelog = Changelog(self._settings)
         if role.cluster is None:
             self._be_scheduler(self._settings)
@@ -102,15 +106,26 @@ class Cronstream(faust.App):
         """
         make_data_folder(Path(self.conf.datadir))
 
-    def take_web_port(self, port: int | None) -> None:
-        """Make sure of the web port that was asked for, here or in the settings, if one was.
+    def open_web(self, port: int | None, host: str | None) -> None:
+        """Bind the web port: the one that is asked for, here or in the settings, or a free one.
+
+        Args:
+            port: As it was asked for on the command line.
+            host: The name by which other processes reach this one; likewise.
 
         Raises:
             SettingsError: If it is in use.
         """
-        wanted = port or self._settings.web_port
-        if wanted and self.conf.web_enabled:
-            take_web_port(self.conf.web_bind, wanted)
+        if not self.conf.web_enabled or self.conf.web_transport.scheme != "tcp":
+            return
+        bind, wanted = self.conf.web_bind, port or self._settings.web_port
+        self.web_socket = bind_web(bind, wanted, self.role or Role.of(None, retry=False))
+        self.conf.web_port = self.web_socket.getsockname()[1]
+        self.conf.canonical_url = URL(f"http://{host or bind}:{self.conf.web_port}")
+        self._chosen = "" if wanted else str(self.conf.canonical_url)
+
+    def _new_web(self) -> BoundWeb:
+        return BoundWeb(self)
 
     def log_to(self, level: str | int, logfile: str | None) -> None:
         """Say where log lines go, and from which level on."""
@@ -189,9 +204,11 @@ class Cronstream(faust.App):
 
     async def on_first_start(self) -> None:
         """Before anything connects: wait for the broker, and see that the topics are right."""
+        if self._chosen:
+            logger.info("its pages are at %s/table/", self._chosen)
         page = EarlyPage(self._health.report)
-        if self.conf.web_enabled:
-            await page.start(self.conf.web_bind, self.conf.web_port)
+        if self.web_socket is not None:
+            await page.start(self.web_socket)
         try:
             await self._prepare()
         except CronstreamError as error:

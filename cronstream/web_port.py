@@ -1,67 +1,81 @@
-"""A web port for each process: the one it was given, if that is free, or one that nobody has."""
+"""Where a process serves its pages: at a socket that it binds before anything else of it begins.
 
-import os
+A port that nobody asked for is chosen by binding it, at each start: what listens there is at once
+this process, so that two that start together never choose the same one. Faust would bind it only
+once Kafka is there, when it is too late for another choice.
+"""
+
+import errno
 import socket
-import sys
+from typing import Any
+
+from aiohttp.web import BaseSite, SockSite
+from faust.web.drivers.aiohttp import Web
 
 from cronstream.core.naming import Role
 from cronstream.errors import SettingsError
 
-_FIRST_WEB_PORT = 6066
-#: Held until this process ends.
-_reservations: dict[int, socket.socket] = {}
+#: Faust's own default, for the pages that people look at first; a worker's are at the next ones.
+_SCHEDULERS = 6066
+#: After so many ports that are taken, any is.
+_TRIES = 500
 
 
-def free_web_port(host: str, role: Role) -> int:
-    """Return a port nobody has: a scheduler's is 6066 by habit, a worker's tells its process."""
-    start = _FIRST_WEB_PORT + (1 + os.getpid() % 500 if role.cluster else 0)
-    for port in range(start, start + 500):
-        if _bind_fault(host, port) is None and _reserve(port):
-            return port
-    return 0
+class BoundWeb(Web):
+    """Faust's web server, at the socket that the app has bound, if it has bound one."""
+
+    app: Any
+
+    def _new_transport_tcp(self) -> BaseSite:
+        bound, self.app.web_socket = self.app.web_socket, None
+        if bound is None:
+            return super()._new_transport_tcp()
+        return SockSite(self._runner, bound, ssl_context=self.app.conf.web_ssl_context)
 
 
-def take_web_port(host: str, port: int) -> None:
-    """Reserve the port that was asked for, before anything of this process has begun.
+def bind_web(host: str, port: int | None, role: Role) -> socket.socket:
+    """Return a socket that listens at a port: the one that is asked for, or else one that is free.
+
+    Args:
+        host: The address.
+        port: The port; 0 or None for the first that is free, from 6066 on (a worker's from 6067).
+        role: Whose pages they are.
 
     Raises:
-        SettingsError: If it cannot be listened at, or another process has chosen it.
+        SettingsError: If the port that is asked for is in use, or the address is not ours.
     """
-    fault = _bind_fault(host, port)
-    if fault is None and _reserve(port):
-        return
-    raise SettingsError(
-        f"web port {port} cannot be taken at {host} ({fault or 'another process has it'}): give "
-        "another with --web-port or CRONSTREAM_WEB_PORT, or neither for a free one"
-    )
-
-
-def _bind_fault(host: str, port: int) -> str | None:
-    """Return why nothing can listen at a port now, or None; TIME_WAIT does not count."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen()
+        return _listen(host, port) if port else _listen_at_a_free_port(host, role)
     except OSError as error:
-        return (error.strerror or str(error)).lower()
-    return None
+        why = (error.strerror or str(error)).lower()
+        remedy = "--web-port or CRONSTREAM_WEB_PORT, or neither for a free one"
+        what = f"web port {port} cannot be taken at {host} ({why}): give another with {remedy}"
+        if not port:
+            what = f"no web port can be taken at {host} ({why}): see CRONSTREAM_WEB_BIND"
+        raise SettingsError(what) from error
 
 
-def _reserve(port: int) -> bool:
-    """Return whether no process that is starting just now has chosen this port before.
+def _listen_at_a_free_port(host: str, role: Role) -> socket.socket:
+    first = _SCHEDULERS + (1 if role.cluster else 0)
+    for port in range(first, first + _TRIES):
+        try:
+            return _listen(host, port)
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+    return _listen(host, 0)
 
-    It is listened at only seconds later. A name without a file (Linux) is one process's until it
-    ends; where there are no such names, nothing is reserved.
-    """
-    if port in _reservations or not sys.platform.startswith("linux"):
-        return True
-    reservation = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        reservation.bind(f"\0cronstream-web-{port}")
+        # As servers do, so that connections in TIME_WAIT do not count. Two may bind the same port
+        # so, but only one can listen at it.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
     except OSError:
-        reservation.close()
-        return False
-    _reservations[port] = reservation
-    return True
+        listener.close()
+        raise
+    return listener

@@ -1,18 +1,40 @@
 """Each process of an installation has a web port of its own, also if all start at once."""
 
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 
+import pytest
+
+from cronstream.core.naming import Role
+from cronstream.errors import SettingsError
+from cronstream.web_port import bind_web
+
+HERE = "127.0.0.1"
+SCHEDULER, WORKER = Role.of(None, retry=False), Role.of("a", retry=False)
 CHOOSE = """
 import sys
-from cronstream.web_port import free_web_port
+from cronstream.web_port import bind_web
 from cronstream.core.naming import Role
-print(free_web_port("127.0.0.1", Role.of(None, retry=False)), flush=True)
+bound = bind_web("127.0.0.1", None, Role.of(None, retry=False))
+print(bound.getsockname()[1], flush=True)
 sys.stdin.read()
 """
 
 
-def test_two_schedulers_that_start_together_choose_different_ports() -> None:
+@pytest.fixture
+def kept() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def port_of(bound: socket.socket) -> int:
+    return int(bound.getsockname()[1])
+
+
+def test_schedulers_that_start_together_choose_different_ports() -> None:
     started = [
         subprocess.Popen(
             [sys.executable, "-c", CHOOSE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -24,3 +46,28 @@ def test_two_schedulers_that_start_together_choose_different_ports() -> None:
         process.communicate()
     assert len(set(ports)) == 3
     assert all(int(port) > 0 for port in ports)
+
+
+def test_a_port_that_is_chosen_answers_at_once_and_is_free_again_at_the_end() -> None:
+    with closing(bind_web(HERE, None, WORKER)) as bound:
+        port = port_of(bound)
+        assert port > 6066
+        socket.create_connection((HERE, port), timeout=5).close()
+    bind_web(HERE, port, WORKER).close()
+
+
+def test_what_another_program_listens_at_is_passed_over(kept: ExitStack) -> None:
+    others = [kept.enter_context(closing(bind_web(HERE, None, SCHEDULER))) for _ in range(3)]
+    mine = kept.enter_context(closing(bind_web(HERE, None, SCHEDULER)))
+    assert port_of(mine) not in map(port_of, others)
+
+
+def test_a_port_that_is_asked_for_and_in_use_is_told_with_the_remedy(kept: ExitStack) -> None:
+    taken = kept.enter_context(closing(bind_web(HERE, None, WORKER)))
+    with pytest.raises(SettingsError, match=r"web port \d+ cannot be taken at 127.0.0.1 \(address"):
+        bind_web(HERE, port_of(taken), WORKER)
+
+
+def test_an_address_of_another_machine_is_told_for_what_it_is() -> None:
+    with pytest.raises(SettingsError, match=r"no web port .* 192.0.2.1 .*CRONSTREAM_WEB_BIND"):
+        bind_web("192.0.2.1", None, SCHEDULER)

@@ -163,10 +163,8 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
             # What Faust sets here, such as --web-port, replaces what the role had chosen.
             warnings.simplefilter("ignore", AlreadyConfiguredWarning)
             service = super().as_service(loop, *args, **kwargs)
-        try:
-            self.app.take_web_port(kwargs.get("web_port"))
-        except SettingsError as error:
-            raise click.ClickException(str(error)) from error
+            with _settings_told(_WRONG_USAGE):
+                self.app.open_web(kwargs.get("web_port"), kwargs.get("web_host"))
         return service
 
     def run_using_worker(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -187,14 +185,17 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
 
 
 @contextmanager
-def _settings_told() -> Iterator[None]:
+def _settings_told(status: int = 1) -> Iterator[None]:
     """Tell in one line, before anything has begun, what was set so that it cannot be used."""
     try:
         yield
     except SettingsError as error:
-        raise click.ClickException(str(error)) from error
+        told = click.ClickException(str(error))
+        told.exit_code = status
+        raise told from error
 
 
+_WRONG_USAGE = 2
 #: Faust's own word for a level, with logging's, which knows no other: it would end without a word.
 _LEVELS = {"CRIT": "CRITICAL"}
 #: What Faust says of its options where ours is another default.

@@ -4,13 +4,11 @@ Faust starts its own only once Kafka is there, and whoever looks at a process th
 is to hear so.
 """
 
-import logging
+import socket
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
-
-logger = logging.getLogger(__name__)
 
 #: A connection that is kept alive does not hold up the start.
 _CLOSE_WITHIN_S = 0.1
@@ -23,20 +21,17 @@ class EarlyPage:
         self._report = report
         self._runner: web.AppRunner | None = None
 
-    async def start(self, host: str, port: int) -> None:
-        """Serve; a port that is not free is Faust's to tell of."""
+    async def start(self, bound: socket.socket) -> None:
+        """Serve at a socket that listens, and that stays open when this ends."""
         app = web.Application()
         app.router.add_get("/health", self._health)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_WITHIN_S)
         await runner.setup()
         self._runner = runner
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            logger.debug("/health is not served yet (%s)", error)
+        await web.SockSite(runner, bound.dup()).start()
 
     async def stop(self) -> None:
-        """Serve no more, and free the port."""
+        """Serve no more; who comes now waits for Faust's server."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

@@ -28,12 +28,11 @@ COMMON: Mapping[str, Any] = MappingProxyType(
 )
 
 
-def configure(conf: Any, role: Role, settings: Settings, web_port: int) -> None:
+def configure(conf: Any, role: Role, settings: Settings) -> None:
     """Set what a role makes of the settings."""
     conf.id = role.group
     conf.broker = settings.broker
     conf.datadir = str(settings.data_dir / "processes" / role.group)
-    conf.web_bind, conf.web_port = settings.web_bind, web_port
-    conf.canonical_url = f"http://{settings.web_bind}:{web_port}"
+    conf.web_bind = settings.web_bind
     conf.topic_replication_factor = settings.replication_factor
     conf.topic_partitions = settings.partitions if role.cluster else settings.shards

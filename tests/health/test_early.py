@@ -1,24 +1,24 @@
 """``/health`` of a process that has not begun."""
 
+import socket
+from copy import copy
+from functools import partial
+
 from aiohttp import ClientSession
 
-from cronstream.broker.ports import free_port
 from cronstream.health import EarlyPage
 
 
-async def test_it_is_served_until_another_takes_the_port() -> None:
-    port = free_port()
-    reason = "waiting for Kafka: nobody is there"
-    pages = [EarlyPage(lambda: ({"reason": reason}, 503)) for _ in range(3)]
-
-    await pages[0].start("127.0.0.1", port)
-    await pages[1].start("127.0.0.1", port)  # it finds the port taken, and says nothing
-    async with (
-        ClientSession() as session,
-        session.get(f"http://127.0.0.1:{port}/health") as answer,
-    ):
-        assert (answer.status, await answer.json()) == (503, {"reason": reason})
-    await pages[0].stop()
-    await pages[1].stop()
-    await pages[2].start("127.0.0.1", port)
-    await pages[2].stop()
+async def test_it_is_served_at_a_socket_that_another_serves_at_afterwards() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        bound.listen()
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}/health"
+        for reason in ("waiting for Kafka: nobody is there", "another"):
+            told = ({"reason": reason}, 503)
+            page = EarlyPage(partial(copy, told))
+            await page.start(bound)
+            async with ClientSession() as session, session.get(url) as answer:
+                assert (answer.status, await answer.json()) == (503, {"reason": reason})
+            await page.stop()
+        assert bound.fileno() > 0

@@ -22,6 +22,11 @@ class Guard:
         self._child: subprocess.Popen[bytes] | None = None
         self._keeping: asyncio.Task[None] | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """Its process, if there is one."""
+        return None if self._child is None else self._child.pid
+
     def start(self) -> None:
         """Start it, and see from now on that it is there.
 

@@ -56,6 +56,7 @@ class ExecutorPool:
         #: Those that have one attempt only, by its key.
         self._alone: dict[str, ExecutorHandle] = {}
         self._to_be_alone: set[str] = set()
+        self._leaving: set[ExecutorHandle] = set()
         self._homes: Homes[ExecutorHandle] = Homes()
         self._leases: dict[str, Lease] = {}
         self._failures = 0
@@ -105,6 +106,13 @@ class ExecutorPool:
     def pids(self) -> list[int]:
         """The processes of those that are shared."""
         return [handle.pid for handle in self._handles]
+
+    @property
+    def children(self) -> set[int]:
+        """All processes that were started here and are waited for."""
+        handles = (*self._handles, *self._alone.values(), *self._leaving)
+        guard = () if self._guard.pid is None else (self._guard.pid,)
+        return {*(handle.pid for handle in handles), *guard}
 
     def send(self, *orders: Order) -> None:
         """Tell each what is for it; see `ExecutorHandle.send`."""
@@ -229,7 +237,9 @@ class ExecutorPool:
             handle.send(*self._leases.values(), *self._homes.settle(key, handle))
 
     async def _end(self, handle: ExecutorHandle) -> None:
+        self._leaving.add(handle)
         await handle.close()
+        self._leaving.discard(handle)
         self._guard.forget(handle.mark)
 
 

@@ -18,6 +18,7 @@ from cronstream.core.naming import Role
 from cronstream.core.records import Forwarded, Outcome, Owned, Run
 from cronstream.errors import BrokerError, LevelError, MessageError
 from cronstream.executor import protocol
+from cronstream.executor.orphans import Reaper
 from cronstream.executor.pool import ExecutorPool
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher
@@ -88,6 +89,7 @@ class Worker:
         loops = self._turn_for_ever(), self.folding.follow_for_ever()
         self.loops = [asyncio.create_task(loop) for loop in loops]
         self._tasks.update(self.loops)
+        self._spawn(Reaper(lambda: self.executor.children if self.executor else ()).reap_for_ever())
 
     async def drain(self) -> None:
         """Before the worker leaves its group: claim nothing more, release what has not started."""

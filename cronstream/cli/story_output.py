@@ -22,6 +22,8 @@ def state_text(story: RunStory, now: datetime | None = None) -> str:
     late_s = story.late_s(now) if now else None
     if late_s is not None:
         return f"{story.state} (late by {format_duration(late_s)}, waits for {story.waits_for})"
+    if story.state is RunState.SUCCEEDED and story.last is not None and story.last.note:
+        return f"succeeded ({story.last.note})"
     if story.state is not RunState.SKIPPED:
         return story.state.value
     count = f", {story.count} due times" if story.count > 1 else ""

@@ -102,18 +102,15 @@ def noise(run_id: str, attempt: int) -> float:
 
 
 def describe(attempt: Attempt) -> str:
-    """Return how an attempt ended, in the words of a log line."""
-    if attempt.outcome is Outcome.TIMED_OUT:
-        how = "timed out"
-    elif attempt.note and attempt.exit_status is None and attempt.signal is None:
-        how = f"{attempt.outcome.value} ({attempt.note})"
-    elif attempt.signal is not None:
-        how = f"{attempt.outcome.value} (signal {attempt.signal})"
-    elif attempt.exit_status is not None:
-        how = f"{attempt.outcome.value} (exit status {attempt.exit_status})"
-    else:
-        how = attempt.outcome.value
-    return f"attempt {attempt.attempt} {how}"
+    """Return how an attempt ended, in the words of a log line, with what people should know."""
+    facts = [attempt.note] if attempt.note else []
+    if attempt.outcome is not Outcome.TIMED_OUT:
+        if attempt.signal is not None:
+            facts.insert(0, f"signal {attempt.signal}")
+        elif attempt.exit_status is not None:
+            facts.insert(0, f"exit status {attempt.exit_status}")
+    details = f" ({'; '.join(facts)})" if facts else ""
+    return f"attempt {attempt.attempt} {attempt.outcome.value.replace('_', ' ')}{details}"
 
 
 def _is_retried(run: Run, attempt: Attempt) -> bool:

@@ -45,7 +45,8 @@ class Execution:
         told: The processes that have been sent TERM: each gets it once.
         sweeps: How often KILL has been sent.
         status: The main process's wait status; None while it runs.
-        ended_at: When the main process ended.
+        ended_at: When the main process ended, or the last one, if that is waited for.
+        has_left: Whether it has left processes in the background, which are ended.
         outcome: What it was ended as; None if it ended, or will, by itself.
         note: What people should know.
     """
@@ -62,6 +63,7 @@ class Execution:
     sweeps: int = 0
     status: int | None = None
     ended_at: float | None = None
+    has_left: bool = False
     outcome: Outcome | None = None
     note: str | None = None
 
@@ -78,6 +80,16 @@ class Execution:
             return None
         place = "its program" if self.hold.cwd is None else f"its directory {self.hold.cwd!r}"
         return f"{place} does not answer (a file system that hangs?)"
+
+    @property
+    def waits(self) -> bool:
+        """Whether it goes on for as long as it has processes in the background."""
+        return self.hold.background == "wait"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended by itself, whatever becomes of what it has left."""
+        return self.status is not None and not (self.waits and self.phase is Phase.RUNNING)
 
     def read(self) -> bool:
         """Take the output that is there, after a poll said so; say whether more may come."""
@@ -103,6 +115,8 @@ class Execution:
         kept, note = self.output.kept(), self.note
         if self.starter is not None and code == CANNOT_EXECUTE and kept.head.startswith(SAYS):
             kept, note = Kept("", "", 0), note or kept.head.removeprefix(SAYS).rstrip("\n")
+        if self.has_left:
+            note = note or _ended_in_background(max(len(self.told), 1))
         return Finished(
             key=self.key,
             outcome=self.outcome or ("succeeded" if code == 0 else "failed"),
@@ -115,6 +129,11 @@ class Execution:
             omitted=kept.omitted,
             note=note,
         )
+
+
+def _ended_in_background(number: int) -> str:
+    what = "1 process in the background was" if number == 1 else f"{number} processes"
+    return f"{what} ended" if number == 1 else f"{what} in the background were ended"
 
 
 def _bytes_in(pipe: int) -> int:

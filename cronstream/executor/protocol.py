@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 #: How an attempt ended, as far as an executor can see (``Outcome`` in the core has ``lost`` too).
 Outcome: TypeAlias = Literal["succeeded", "failed", "timed_out", "interrupted"]
+Background: TypeAlias = Literal["kill", "wait"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Hold:
         grace_s: Seconds from TERM to KILL whenever it has to be ended.
         ends_before_s: It is ended, as ``interrupted``, so many seconds before its partition's
             lease is over, and not started then; None for never.
+        background: What becomes of the processes that the command leaves when it ends: they are
+            ended, or the attempt goes on until they have.
         alone: Whether it is to be made in an executor that has nothing else.
     """
 
@@ -45,6 +48,7 @@ class Hold:
     timeout_s: float | None
     grace_s: float
     ends_before_s: float | None = None
+    background: Background = "kill"
     alone: bool = False
 
 
@@ -110,7 +114,7 @@ class Finished:
         key: The hold's.
         outcome: How it ended.
         started_at: None if it could not be started at all.
-        ended_at: When its main process ended.
+        ended_at: When its main process ended, or, with ``background: wait``, the last of all.
         exit_status: None if a signal ended it; 126 or 127 if it could not be started.
         signal: The number of the signal that ended it.
         head: The beginning of its output.

@@ -79,7 +79,7 @@ class Running:
 
     def end(self, execution: Execution, outcome: Outcome, note: str | None) -> None:
         """Begin to end an execution, unless it has ended by itself or is being ended."""
-        if execution.status is None and execution.outcome is None:
+        if not execution.is_over and execution.outcome is None:
             execution.outcome, execution.note = outcome, note
         if execution.phase is Phase.RUNNING:
             self._terminate([execution])
@@ -87,7 +87,7 @@ class Running:
     def end_all(self, grace_s: float, note: str) -> None:
         """End every execution as interrupted, with at most ``grace_s`` seconds before KILL."""
         for execution in self:
-            if execution.status is None and execution.outcome is None:
+            if not execution.is_over and execution.outcome is None:
                 execution.outcome, execution.note = "interrupted", note
         self._terminate([one for one in self if one.phase is Phase.RUNNING])
         latest = clock.monotonic() + grace_s
@@ -127,7 +127,7 @@ class Running:
         tree.kill_wherever(lambda _, process: process.parent == me, pause=pause)
 
     def _timed_out(self, execution: Execution) -> Execution:
-        if execution.status is None:
+        if not execution.is_over:
             execution.outcome = "timed_out"
             note = f"it ran longer than {execution.hold.timeout_s:g} s and was ended"
             hangs = execution.hangs()
@@ -143,8 +143,8 @@ class Running:
         for execution in list(self._lingering.values()):
             if not self._left_by(execution):
                 done.append(self._done(execution))
-            elif execution.phase is Phase.RUNNING:
-                execution.note = "it left processes running, which were ended"
+            elif execution.phase is Phase.RUNNING and not execution.waits:
+                execution.has_left = True
                 fresh.append(execution)
             elif execution.phase is Phase.TERMINATED:
                 told.append(execution)
@@ -154,6 +154,8 @@ class Running:
         return done
 
     def _done(self, execution: Execution) -> Execution:
+        if execution.waits:
+            execution.ended_at = clock.now().timestamp()
         if execution.pipe >= 0:
             execution.drain()
             self._close(execution)

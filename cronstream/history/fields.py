@@ -30,6 +30,7 @@ def run_fields(story: RunStory, now: datetime) -> dict[str, Any]:
         "outcome": None if last is None else last.outcome,
         "exit_status": None if last is None else last.exit_status,
         "signal": None if last is None else last.signal,
+        "note": None if last is None else last.note,
         "worker": None if last is None else last.worker,
         "published_at": story.published_at,
         "changed_at": story.changed_at,

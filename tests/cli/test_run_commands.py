@@ -101,6 +101,7 @@ def test_a_list_in_json_has_the_documented_fields(broker: FakeBroker, command: C
         "outcome": "succeeded",
         "exit_status": 0,
         "signal": None,
+        "note": None,
         "worker": "w1.1",
         "published_at": "2026-01-01T12:00:00Z",
         "changed_at": "2026-01-01T12:00:02Z",

@@ -3,7 +3,7 @@
 from cronstream.core.ledger.state import News
 from cronstream.core.records import Outcome, Settled, Verdict
 from tests.builders import a_run
-from tests.ledger_builders import Told
+from tests.ledger_builders import Told, finished
 
 
 def lines(told: Told) -> list[str]:
@@ -28,6 +28,14 @@ def test_a_run_that_succeeds_has_two_lines() -> None:
     told.tell(run)
     told.finish(run)
     assert lines(told) == ["attempt 1 started", "succeeded (attempt 1)"]
+
+
+def test_what_people_should_know_of_a_success_is_told_with_the_verdict() -> None:
+    told, run = Told(), a_run()
+    told.tell(run)
+    note = "1 process in the background was ended"
+    told.tell(finished(run, told.start(run), note=note))
+    assert lines(told)[-1] == f"succeeded (attempt 1; {note})"
 
 
 def test_an_attempt_that_is_not_the_last_has_two_lines_and_the_retry_log_the_rest() -> None:

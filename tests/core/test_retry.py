@@ -197,9 +197,10 @@ def test_a_run_carries_its_last_attempts_along() -> None:
 
 @pytest.mark.parametrize(("attempt", "words"), [
     (an_attempt(exit_status=3), "attempt 1 failed (exit status 3)"),
-    (an_attempt(signal=9, note="out of memory"), "attempt 1 failed (signal 9)"),
+    (an_attempt(signal=9, note="out of memory"), "attempt 1 failed (signal 9; out of memory)"),
     (an_attempt(note="no such directory"), "attempt 1 failed (no such directory)"),
     (an_attempt(Outcome.TIMED_OUT, signal=15), "attempt 1 timed out"),
+    (an_attempt(Outcome.TIMED_OUT, note="too slow"), "attempt 1 timed out (too slow)"),
     (an_attempt(Outcome.LOST), "attempt 1 lost"),
 ])  # fmt: skip
 def test_how_an_attempt_ended_in_the_words_of_a_log_line(attempt: Attempt, words: str) -> None:

@@ -79,7 +79,53 @@ async def test_what_a_command_leaves_running_is_ended(
     finished = await witness.run(a_hold(command.format(file=file)))
     assert not is_alive(int(file.read_text().split()[-1]))
     assert (finished.outcome, finished.exit_status) == ("succeeded", 0)
-    assert finished.note == "it left processes running, which were ended"
+    assert finished.note in (
+        "1 process in the background was ended",
+        "2 processes in the background were ended",
+    )
+
+
+async def test_how_many_were_ended_in_the_background_is_said(witness: Witness) -> None:
+    finished = await witness.run(a_hold("sleep 30 & sleep 30 & sleep 30 & exit 3"))
+    assert (finished.outcome, finished.exit_status) == ("failed", 3)
+    assert finished.note == "3 processes in the background were ended"
+
+
+@pytest.mark.parametrize("command", LEFTOVERS.values(), ids=LEFTOVERS.keys())
+async def test_what_is_waited_for_in_the_background_ends_by_itself(
+    witness: Witness, tmp_path: Path, command: str
+) -> None:
+    file = tmp_path / "pid"
+    text = command.format(file=file).replace("sleep 30", "sleep 0.7")
+    finished = await witness.run(a_hold(f"{text}; exit 4", background="wait"))
+    assert not is_alive(int(file.read_text().split()[-1]))
+    assert (finished.outcome, finished.exit_status, finished.note) == ("failed", 4, None)
+    assert finished.ended_at - (finished.started_at or 0) > 0.6
+
+
+async def test_output_from_the_background_is_kept_to_its_end(witness: Witness) -> None:
+    hold = a_hold("(sleep 0.3; echo done) & echo queued", background="wait")
+    assert (await witness.run(hold)).head == "queued\ndone\n"
+
+
+async def test_a_timeout_is_for_all_that_is_waited_for(witness: Witness, tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    deaf = "trap '' TERM; while :; do sleep 0.1; done"
+    command = f'sh -c "{deaf}" & echo $! > {file}; exit 0'
+    hold = a_hold(command, background="wait", timeout_s=0.3, grace_s=0.2)
+    finished = await witness.run(hold)
+    assert not is_alive(int(file.read_text()))
+    assert (finished.outcome, finished.exit_status) == ("timed_out", 0)
+    assert finished.note == "it ran longer than 0.3 s and was ended"
+
+
+async def test_what_is_waited_for_is_interrupted_when_it_is_told_to_end(witness: Witness) -> None:
+    hold = a_hold("sleep 30 & exit 0", background="wait")
+    await witness.started(hold)
+    await witness.run(a_hold())
+    witness.tell(End(hold.key, "interrupted", "told to"))
+    finished = await witness.the(Finished, hold.key)
+    assert (finished.outcome, finished.note) == ("interrupted", "told to")
 
 
 @pytest.mark.parametrize("command", LEFTOVERS.values(), ids=LEFTOVERS.keys())

@@ -199,7 +199,8 @@ class Ledger(Intake):
                     self.say(live.run, "finished", text, is_detail=True)
                     self._effect(live, Effect.SETTLE)
                 else:
-                    self._verdict(live, Verdict.SUCCEEDED, f"attempt {attempt.attempt}")
+                    note = f"; {attempt.note}" if attempt.note else ""
+                    self._verdict(live, Verdict.SUCCEEDED, f"attempt {attempt.attempt}{note}")
             case Retry(not_before=not_before):
                 live.not_before = not_before
                 count = f"{failures(live.run)} of {live.run.max_attempts} failures"

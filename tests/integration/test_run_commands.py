@@ -36,12 +36,15 @@ from cronstream.settings import Settings, settings
 from cronstream.topology.publish import Publisher, partition_of
 from cronstream.topology.reading import LogMessage, Reader
 from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
+from tests.cli.shown import shown_commands
 from tests.integration.command import MAIN, run_command
 from tests.integration.truth import a_name
 
 pytestmark = pytest.mark.integration
 
 _LIMIT_S = 60.0
+#: Where the docs say that Kafka is, and what does not end by itself.
+_OF_ANOTHER_KAFKA = ("--broker", "kafka://kafka-1.example.org:9092", "--follow")
 
 
 class Ledger:
@@ -154,6 +157,26 @@ async def test_a_discarded_run_is_listed_shown_and_replayed_once(ledger: Ledger)
     assert await lines(ledger, "replay", "--yes", *chosen) == []
     [again] = await lines(ledger, "runs", "--state", "queued", *chosen)
     assert (again["run"], again["cause"]) == (replayed["run"], "replay")
+
+
+async def test_what_the_docs_show_about_runs_answers_as_it_is_shown(ledger: Ledger) -> None:
+    # Any number of these may be on this Kafka: the last one is shown.
+    run = await announced(ledger, "heartbeat")
+    await ledger.make(naming.log(ledger.cluster), run, Outcome.SUCCEEDED, 0)
+    typed = {
+        tuple(word for word in shown.words[1:] if word not in _OF_ANOTHER_KAFKA)
+        for shown in shown_commands()
+        if shown.is_whole and shown.words[0] == "cronstream"
+    }
+    asking = sorted(words for words in typed if words[0] in ("runs", "show", "discarded", "audit"))
+    assert len(asking) > 4
+
+    answers = await asyncio.gather(*(command(ledger, *words) for words in asking))
+
+    for words, (status, _, err) in zip(asking, answers, strict=True):
+        # Not clean is what an audit may find: other tests have left their history here.
+        assert status in ((0, 1) if words[0] == "audit" else (0,)), (words, err)
+        assert "Traceback" not in err
 
 
 async def test_run_now_waits_for_the_verdict(ledger: Ledger) -> None:

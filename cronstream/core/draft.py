@@ -86,7 +86,10 @@ class Draft:
     def withdraw(self, revision: Revision, clusters: Iterable[str]) -> None:
         """Tell the logs of `clusters` from when a revision holds."""
         entry = Withdrawal(
-            job=revision.job.name, revision=revision.number, effective_from=revision.holds_from
+            job=revision.job.name,
+            revision=revision.number,
+            effective_from=revision.holds_from,
+            removed=revision.job.removed,
         )
         self._withdrawals += [(cluster, entry) for cluster in clusters]
 

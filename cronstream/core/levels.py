@@ -18,18 +18,34 @@ Writers use a higher level only for what needs it. The tables below say what tha
 
 from typing import Any, Final, TypeVar
 
-from cronstream.core.records import Record
+from cronstream.core.records import (
+    Cancelled,
+    Finished,
+    Record,
+    Settled,
+    Skip,
+    Skipped,
+    SkipReason,
+    Withdrawal,
+)
 
 RecordT = TypeVar("RecordT", bound=Record)
 
 #: The highest level that this version of cronstream knows.
-LEVEL: Final = 1
+LEVEL: Final = 2
 #: Kinds that are newer than level 1.
 KINDS: Final[dict[type[Record], int]] = {}
 #: Fields that are newer than level 1, by kind. Not of records within records, but for `Run`.
-FIELDS: Final[dict[type[Record], dict[str, int]]] = {}
+FIELDS: Final[dict[type[Record], dict[str, int]]] = {
+    Withdrawal: {"removed": 2},
+    Finished: {"executor_died": 2},
+    Cancelled: {"reason": 2, "by": 2},
+    Settled: {"reason": 2},
+}
 #: Values of an enumeration that are newer than level 1, by kind and field.
-VALUES: Final[dict[type[Record], dict[str, dict[str, int]]]] = {}
+VALUES: Final[dict[type[Record], dict[str, dict[str, int]]]] = {
+    kind: {"reason": {SkipReason.CANCELLED.value: 2}} for kind in (Skip, Skipped)
+}
 
 _NOTHING: Final[dict[str, Any]] = {}
 

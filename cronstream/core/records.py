@@ -112,6 +112,8 @@ class SkipReason(StrEnum):
     OVERLAP = "overlap"
     PAUSED = "paused"
     WITHDRAWN = "withdrawn"
+    #: By a person.
+    CANCELLED = "cancelled"
 
 
 class Cause(StrEnum):
@@ -282,6 +284,8 @@ class Withdrawal(Record, namespace="cronstream.Withdrawal"):
     job: str
     revision: int
     effective_from: datetime
+    #: The job was taken out: what has not begun goes, whenever it was due.
+    removed: bool = False
 
 
 class Owned(Record, namespace="cronstream.Owned"):
@@ -340,6 +344,8 @@ class Finished(Record, namespace="cronstream.Finished"):
     omitted: int = 0
     #: Why there was no process, or why it was ended.
     note: str | None = None
+    #: Its executor has died with it: with outcome `lost`, it may have started.
+    executor_died: bool = False
 
 
 class Skipped(Record, namespace="cronstream.Skipped"):
@@ -351,14 +357,19 @@ class Skipped(Record, namespace="cronstream.Skipped"):
 
 
 class Cancelled(Record, namespace="cronstream.Cancelled"):
-    """A run that has begun is to end as skipped, under the overlap policy of a later one.
+    """A run is to end as skipped: a later one takes its place, or a person wants it no more.
 
     From the owner of a cluster's log; for a run that is on the retry log it is published there.
+    With reason `cancelled` from a person's command, which asks whatever the run is doing.
     """
 
     run: str
-    #: The version that was judged; None on a retry log, where the cluster's has the word.
+    #: The version that was judged; None from a person, and on a retry log, where the cluster's
+    #: has the word.
     version: int | None = None
+    reason: SkipReason = SkipReason.OVERLAP
+    #: Who asked for it, if a person did.
+    by: str | None = None
 
 
 class Lost(Record, namespace="cronstream.Lost"):
@@ -389,6 +400,8 @@ class Settled(Record, namespace="cronstream.Settled"):
     run: str
     verdict: Verdict
     attempt: int
+    #: Why it was skipped; None for overlap.
+    reason: SkipReason | None = None
 
 
 class Discarded(Record, namespace="cronstream.Discarded"):

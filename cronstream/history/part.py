@@ -39,7 +39,7 @@ class Part:
     Attributes:
         state: None while this log has told nothing.
         blind: Whether the run was published before the window, so that the fold does not know it.
-        cancelled: Whether such a run was told to end, because a later one takes its place.
+        cancelled: Whether such a run was told to end, for the reason in `why`.
         claims: The claim of each attempt, as its worker names it.
     """
 
@@ -51,6 +51,7 @@ class Part:
     not_before: datetime | None = None
     blind: bool = False
     cancelled: bool = False
+    why: SkipReason = SkipReason.OVERLAP
     attempts: list[AttemptStory] = field(default_factory=list)
     claims: list[int] = field(default_factory=list)
 
@@ -92,12 +93,10 @@ class Part:
     def _end(self, step: Step) -> None:
         verdict = "skipped" if step.end == "withdrawn" else str(step.end)
         self.state, self.not_before = RunState(verdict), None
-        if isinstance(step.entry, Skipped):
-            self.reason = step.entry.reason.value
-        elif step.end == "withdrawn":
+        if step.end == "withdrawn":
             self.reason = "withdrawn"
         elif self.state is RunState.SKIPPED:
-            self.reason = SkipReason.OVERLAP.value  # It had begun, and a later one replaced it.
+            self.reason = step.reason
         elif step.before is not None:
             self.reason = step.before.reason or None
 
@@ -107,10 +106,12 @@ class Part:
         """Take an entry of a run that the fold does not know: as if each of them counted."""
         self.blind = True
         if isinstance(entry, Settled):
+            self.why = entry.reason or SkipReason.OVERLAP
             self._guess_verdict(RunState(entry.verdict.value))
         elif self.state is None or not self.state.settled:
             self._guess_attempt(entry, where)
-            self.cancelled |= isinstance(entry, Cancelled)
+            if isinstance(entry, Cancelled):
+                self.cancelled, self.why = True, entry.reason
             if self.cancelled and _is_end(entry):
                 self._guess_verdict(RunState.SKIPPED)
             else:
@@ -167,7 +168,7 @@ class Part:
 
     def _guess_verdict(self, state: RunState) -> None:
         self.state = state
-        self.reason = SkipReason.OVERLAP.value if state is RunState.SKIPPED else None
+        self.reason = self.why.value if state is RunState.SKIPPED else None
 
     def _guess_after(self, outcome: Outcome) -> RunState:
         if outcome in (Outcome.INTERRUPTED, Outcome.LOST):

@@ -75,7 +75,8 @@ class Step:
     Attributes:
         before: The run before it; None if it was not live.
         after: The run after it; None if it is no longer live, or was not known at all.
-        end: Why it is no longer live: a verdict, or ``withdrawn``.
+        end: What it is now that it is no longer live: a verdict, or ``withdrawn``.
+        reason: Why, as the fold says.
     """
 
     run_id: str
@@ -83,6 +84,7 @@ class Step:
     before: Glance | None
     after: Glance | None
     end: str | None = None
+    reason: str = ""
 
 
 class WatchedLedger(Ledger):
@@ -120,24 +122,26 @@ class WatchedLedger(Ledger):
             self.news.clear()
             take(entry)
             ends = {
-                news.run.id: news.action
+                news.run.id: (news.action, news.reason)
                 for news in self.news
                 if isinstance(news, News) and news.action in _ENDS
             }
             skips = [news for news in self.news if isinstance(news, SkipNews)]
             self.news.clear()
             for run_id, was in before.items():
-                self._tell(entry, run_id, was, ends.get(run_id))
+                self._tell(entry, run_id, was, *ends.get(run_id, (None, "")))
             for skip in skips:
                 self._see_skip(skip)
 
         return watched
 
-    def _tell(self, entry: Entry, run_id: str, was: Glance | None, end: str | None) -> None:
+    def _tell(
+        self, entry: Entry, run_id: str, was: Glance | None, end: str | None, reason: str
+    ) -> None:
         now = Glance.at(self.live.get(run_id))
         unknown = was is None and now is None and isinstance(entry, OF_ONE_RUN)
         if was != now or unknown or isinstance(entry, Finished):
-            self._see(Step(run_id, entry, was, now, end))
+            self._see(Step(run_id, entry, was, now, end, reason))
 
     def _touched(self, entry: Entry) -> list[str]:
         match entry:

@@ -16,10 +16,11 @@ from cronstream.core.records import (
     format_time,
 )
 from cronstream.core.timeline import Revision, spans
+from tests.simulation.checks_of_killers import faults_of_killers
 from tests.simulation.checks_of_losses import faults_of_losses
 from tests.simulation.checks_of_overlap import faults_of_cancelled, faults_of_overlap
 from tests.simulation.checks_of_starts import faults_of_starts
-from tests.simulation.folding import fold
+from tests.simulation.folding import Folded, fold
 from tests.simulation.world import World
 
 _VERDICTS = frozenset(verdict.value for verdict in Verdict)
@@ -61,6 +62,8 @@ def broken_promises(world: World) -> list[str]:
         *faults_of_losses(world, [*first, *later]),
         *_gave_way(world, set().union(*(folded.too_late for folded in (*first, *later)))),
         *faults_of_starts(world, {run for run, story in stories.items() if story.final}),
+        *faults_of_killers(world),
+        *_cancelled_by_people([*first, *later], stories),
         *faults_of_overlap(world, _skipped_for_overlap([folded.ledger for folded in first])),
         *(fault for one in (*first, *later) for fault in faults_of_cancelled(world, one.last)),
     ]
@@ -150,6 +153,14 @@ def _skipped_for_overlap(ledgers: list[Ledger]) -> set[str]:
     }
 
 
+def _cancelled_by_people(folds: list[Folded], stories: dict[str, Story]) -> Iterator[str]:
+    """What a person has cancelled is skipped, unless it was just about to succeed."""
+    for run in sorted(set().union(*(folded.cancelled for folded in folds))):
+        final = stories[run].final[:1]
+        if final not in (["skipped"], ["succeeded"]):
+            yield f"cancelled by a person, yet {final}: {run}"
+
+
 def _live(ledgers: list[Ledger]) -> Iterator[str]:
     for ledger in ledgers:
         for live in ledger.live.values():
@@ -164,7 +175,7 @@ def _other_folds(world: World, whole: list[Ledger]) -> Iterator[str]:
             expected = whole[partition + partitions * worker.retry]
             if owner.ledger.next_offset != expected.next_offset:
                 continue
-            for name in ("live", "marks", "recent", "beats", "now"):
+            for name in ("live", "marks", "recent", "beats", "now", "level"):
                 one, other = getattr(owner.ledger, name), getattr(expected, name)
                 if one != other:
                     yield f"two folds differ in {name}: {one} and {other}"

@@ -52,6 +52,10 @@ class SimExecutor:
         self.gone: dict[str, bool] = {}
         self._may_go: set[str] = set()
         self._leases: dict[int, float] = {}
+        #: Keys of all that was ever on its way to it.
+        self.handed: set[str] = set()
+        #: Ends that are on their way to the worker.
+        self._ends: dict[str, partial[None]] = {}
 
     def obey(self, orders: list[Order]) -> None:
         """Take orders, all of one turn at once."""
@@ -136,6 +140,23 @@ class SimExecutor:
         self.worker.step("started")
         if hand.ends_before_s is not None:
             self._fence(key, start, hand)
+        if self.world.spec(hand.run.job).is_killer(hand.run):
+            self.loop.at(self.loop.now + self.world.dice.choice((0.0, 0.0, 0.2)), self._be_killed)
+
+    def _be_killed(self) -> None:
+        """What it runs kills it, or its worker."""
+        if self.dead:
+            return
+        killer = next((s.run for s in self.running.values() if self._kills(s.run)), None)
+        if killer is None:
+            return
+        if self.world.spec(killer.job).kills == "executor":
+            self.worker.lose_executor(self)
+        else:
+            self.worker.crash(self.world.dice.uniform(0.1, 0.4))
+
+    def _kills(self, run: Run) -> bool:
+        return self.world.spec(run.job).is_killer(run)
 
     def _fence(self, key: str, start: Start, hand: Hand) -> None:
         """End a fenced command at its time, with its whole grace, or look again at the next."""
@@ -177,10 +198,25 @@ class SimExecutor:
             exit_status=0 if outcome is Outcome.SUCCEEDED else 1,
             note=note,
         )
-        self._report(partial(self.worker.member.finished, key, entry))
+        self._ends[key] = partial(self.worker.member.finished, key, entry)
+        self._report(partial(self._tell_end, key))
         self.worker.step("finished")
         self._start_due()
 
+    def _tell_end(self, key: str) -> None:
+        end = self._ends.pop(key, None)
+        if end is not None:
+            end()
+
+    def tell_ends(self) -> None:
+        """What it has said before it died arrives."""
+        for key in list(self._ends):
+            self._tell_end(key)
+
     def _report(self, report: "partial[None]") -> None:
         delay = 0.002 + 0.1 * self.world.dice.random() ** 4
-        self.worker.later(delay, partial(self.worker.reported, [report]))
+        self.worker.later(delay, partial(self._reported, report))
+
+    def _reported(self, report: "partial[None]") -> None:
+        if not self.dead:
+            self.worker.reported([report])

@@ -1,8 +1,14 @@
 """All planted faults: what the simulation must see if a rule is broken."""
 
-from tests.simulation import faults_around, faults_of_fold, faults_of_member, faults_of_overlap
+from tests.simulation import (
+    faults_around,
+    faults_of_fold,
+    faults_of_levels,
+    faults_of_member,
+    faults_of_overlap,
+)
 from tests.simulation.planting import FAULTS, planted
 
 #: Where they are planted from; to import them is to have them.
-SOURCES = (faults_of_fold, faults_of_member, faults_of_overlap, faults_around)
+SOURCES = (faults_of_fold, faults_of_levels, faults_of_member, faults_of_overlap, faults_around)
 __all__ = ["FAULTS", "SOURCES", "planted"]

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from cronstream.core.ledger.actions import key_of
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.state import Effect, SkipNews, State, starts_after_word
+from cronstream.core.ledger.state import Effect, LiveRun, SkipNews, State, starts_after_word
 from cronstream.core.records import (
     Cancelled,
     Entry,
     Finished,
     Lost,
     Released,
+    SkipReason,
     Started,
     Withdrawal,
 )
@@ -46,6 +47,7 @@ class Folded:
         too_late: Claims whose `Started`, which their start waits for, came when they were to
             give way.
         faults: A sentence for each broken rule.
+        cancelled: Ids of runs that are to end because a person said so.
         last: Of runs that were cancelled while attempts were made from here, the last attempt.
     """
 
@@ -54,7 +56,9 @@ class Folded:
     late: int = 0
     too_late: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
+    cancelled: set[str] = field(default_factory=set)
     last: dict[str, int] = field(default_factory=dict)
+    _removed: dict[str, int] = field(default_factory=dict)
     _taken_away: set[tuple[str, str]] = field(default_factory=set)
     _revisions: defaultdict[str, list[tuple[int, datetime]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -80,12 +84,21 @@ class Folded:
                 self._taken_away |= {(worker, key) for key in keys}
         if not ledger.retry:
             self._look_at_queue(said)
+            for job in {e.job for e in entries if isinstance(e, Withdrawal) and e.removed}:
+                self.faults += self._of_removed(job)
 
     def _note_last(self, entries: list[Entry]) -> None:
         for run in (entry.run for entry in entries if isinstance(entry, Cancelled)):
             live = self.ledger.live.get(run)
-            if live is not None and live.cancelled and live.effect is not Effect.CANCEL:
+            if live is not None and live.cancelled and not self._is_elsewhere(live):
                 self.last.setdefault(run, live.run.attempt)
+                if live.cancel is SkipReason.CANCELLED:
+                    self.cancelled.add(run)
+
+    def _is_elsewhere(self, live: LiveRun) -> bool:
+        """Whether its next attempt is on the retry log, or on its way there."""
+        on_its_way = live.effect is Effect.RETRY and not self.ledger.retry
+        return on_its_way or live.effect is Effect.CANCEL
 
     def _keys(self, worker: str) -> frozenset[str]:
         live = self.ledger.live
@@ -104,6 +117,8 @@ class Folded:
         """Rule 13: what says `Started` first does not start once it was asked to give way."""
         if isinstance(entry, Withdrawal):
             self._revisions[entry.job].append((entry.revision, entry.effective_from))
+            if entry.removed and self.ledger.level > 1:
+                self._removed[entry.job] = entry.revision
         if not isinstance(entry, Started):
             return
         live = self.ledger.live.get(entry.run)
@@ -113,6 +128,15 @@ class Folded:
             return
         if live.asked and (live.holder, live.claim) == (entry.worker, entry.claim):
             self.too_late.add(key_of(entry.run, entry.claim))
+
+    def _of_removed(self, job: str) -> list[str]:
+        """What has not begun of a job that was taken out is gone."""
+        below = self._removed.get(job, 0)
+        return [
+            f"queued, though its job was taken out: {live.run.id}"
+            for live in self.ledger.scheduled_runs(job)
+            if live.state is State.QUEUED and not live.begun and (live.run.revision or 0) < below
+        ]
 
     def _look_at_queue(self, said: int) -> None:
         """Rule 12: what waits for its first start is of the revision in force."""
@@ -124,6 +148,8 @@ class Folded:
                 continue
             run = live.run
             holding = [n for n, at in self._revisions[run.job] if at <= run.scheduled_at]
+            if self._removed:
+                self.faults += self._of_removed(run.job)
             if run.revision != max(holding, default=None):
                 self.faults.append(f"queued under revision {run.revision}, not in force: {run.id}")
 

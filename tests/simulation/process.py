@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from cronstream.core.levels import LEVEL
 from tests.simulation.log import Log
 from tests.simulation.loop import Call, moment
 
@@ -24,6 +25,8 @@ class Process:
         cut_until: Until then it reaches no broker.
         paused_until: Until then it does nothing at all (SIGSTOP).
         group: The consumer group that it belongs to; a client has none.
+        knows: The highest level that it knows.
+        upgraded_at: When it starts from then on, it knows them all.
         skew: Seconds that its wall clock is ahead; its monotonic clock has an origin of its own.
     """
 
@@ -33,7 +36,8 @@ class Process:
         self.world, self.name = world, name
         self.loop, self.dice = world.loop, world.dice
         self.boot, self.alive, self.draining = 0, False, False
-        self.cut_until = self.paused_until = 0.0
+        self.cut_until = self.paused_until = self.upgraded_at = 0.0
+        self.knows = LEVEL
         self.skew = self.dice.uniform(-world.skew, world.skew)
         self._origin = self.dice.uniform(0, 1000)
         self._senders: dict[tuple[str, int], Sender] = {}
@@ -67,7 +71,12 @@ class Process:
         return self.alive and now >= self.out_of_reach_until and now >= self.paused_until
 
     def start(self) -> None:
-        """Start, or start again."""
+        """Start, or start again; one that is too old for its installation does not join."""
+        self.knows = LEVEL if self.loop.now >= self.upgraded_at else 1
+        if self.world.level > self.knows:
+            self.world.count["too old to join"] += 1
+            self.loop.at(self.upgraded_at, self.start)
+            return
         self.boot, self.alive, self.draining = self.boot + 1, True, False
         self.cut_until = self.paused_until = 0.0
         self._senders = {}

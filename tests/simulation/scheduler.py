@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from cronstream.core.cursor import Cursor
 from cronstream.core.due import Plan, Shard
-from cronstream.core.records import Job
+from cronstream.core.levels import lowered
+from cronstream.core.records import Job, Level
 from tests.simulation.group import Group
 from tests.simulation.log import Log
 from tests.simulation.loop import START
@@ -54,6 +55,7 @@ class SimScheduler(Process):
         if not partitions:
             return
         self._shard, self._busy, self._read_to = Shard(LOOK_AHEAD_S), False, 0
+        self._announced = self.knows == 1
         self._file = {}
         rows = self.world.cursors
         self._cursor = rows[-1] if rows else Cursor(0, START)
@@ -69,6 +71,12 @@ class SimScheduler(Process):
 
     def _step(self, shard: Shard) -> None:
         if self._shard is not shard or self._busy:
+            return
+        if self.world.level > self.knows:
+            self.crash(0.5)
+            return
+        if not self._announced:
+            self._announce(shard)
             return
         for offset, (_, [job]) in enumerate(self.jobs.messages[self._read_to :], self._read_to):
             shard.learn(job, offset)
@@ -86,10 +94,22 @@ class SimScheduler(Process):
             self.step("noted")
         topics, cluster = self.world.topics, self.world.cluster_topic
         entries = [
-            (topics.log(cluster, topics.partition_of(entry.job)), entry)
+            (topics.log(cluster, topics.partition_of(entry.job)), lowered(entry, self.knows))
             for _, entry in plan.messages
         ]
         self._put_all(entries, partial(self._published, shard, plan))
+
+    def _announce(self, shard: Shard) -> None:
+        """Say what may stand on the logs from now on; ``jobs`` has been told before them."""
+        self.world.level = self.knows
+        logs = [log for retry in (False, True) for log in self.world.logs_of(retry=retry)]
+        level = Level(level=self.knows)
+        self._put_all([(log, level) for log in logs], partial(self._has_announced, shard))
+
+    def _has_announced(self, shard: Shard) -> None:
+        if self._shard is shard:
+            self._announced = True
+        self._free(shard)
 
     def _put_all(self, records: "list[tuple[Log, Any]]", done: Any) -> None:
         self._busy = True

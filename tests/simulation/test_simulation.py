@@ -25,6 +25,7 @@ _RARELY_SEEN = {
     "7: Lost is taken although a newer heartbeat came",
     "13: at_most_once: Started after a withdrawal is taken",
     "13: a Started that was refused counts as read back",
+    "17: a person's word is lost while a retry is on its way",
 }
 #: The seeds in which the others have been seen lie below this.
 _SEEDS_FOR_A_FAULT = 600
@@ -69,6 +70,8 @@ def test_a_world_sees_every_kind_of_trouble_and_verdict(seen_in_all: list[Seen])
     expected += ["succeeded", "discarded", "skipped", "lost workers", "rebalances"]
     expected += ["woke past its lease", "late entries refused"]
     expected += ["skipped for overlap", "replaced", "cancelled", "fenced"]
+    expected += ["cancel", "executors that died", "killed"]
+    expected += ["upgrade", "too old to join", "too old to go on"]
     assert [kind for kind in expected if not count[kind]] == []
     assert not count["no verdict"]
 

@@ -37,7 +37,8 @@ _KINDS = {
     "edits under a silent scheduler": 2,
     "edit at a start": 2,
     "outage after a rebalance": 1,
-    "executor dies": 1,
+    "executor dies": 2,
+    "cancel": 3,
 }
 #: The steps of a process at which it may be struck.
 STEPS = (
@@ -214,7 +215,34 @@ class Trouble:
 
     def _executor_dies(self) -> None:
         if holders := [w for w in self.world.workers if w.alive and w.member.holding]:
-            self.dice.choice(holders).lose_executor(self.dice.uniform(0.2, 3))
+            worker = self.dice.choice(holders)
+            worker.lose_executor(self.dice.choice(worker.executors))
+
+    def _cancel(self) -> None:
+        """A person cancels a run, in whatever state it is."""
+        ledgers = [x for w in self.world.workers if w.alive for x in w.member.ledgers.values()]
+        if runs := [live.run for ledger in ledgers for live in ledger.live.values()]:
+            self.world.cancel(self.dice.choice(runs))
+
+    def upgrade(self) -> None:
+        """Have some worlds begin with old processes, which are upgraded one by one."""
+        world, dice = self.world, self.dice
+        if dice.random() >= 0.25:
+            return
+        in_order = dice.random() < 0.5
+        for process in world.processes:
+            earliest = 3.0 if in_order and process in world.schedulers else 0.5
+            process.upgraded_at = dice.uniform(earliest, 3.0 if earliest < 1 else 5.5)
+            self.loop.at(process.upgraded_at, partial(self._upgrade, process))
+
+    def _upgrade(self, process: Process) -> None:
+        if not process.alive or process.draining:
+            return
+        self.world.count["upgrade"] += 1
+        if isinstance(process, SimWorker) and self.dice.random() < 0.7:
+            process.drain(self.dice.choice((0.0, 1.0)), 0.1)
+        else:
+            process.crash(0.1)
 
     def _run_now(self) -> None:
         self.world.run_now(self.dice.choice(list(self.world.file)))

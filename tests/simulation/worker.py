@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cronstream.core.ledger.actions import Action, Append, Publish
+from cronstream.core.ledger.actions import Action, Append, Hand, Lease, Publish
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.rows import from_row, to_row
 from cronstream.core.records import Forwarded, Outcome, Run
+from cronstream.errors import LevelError
 from tests.simulation.executor import SimExecutor
 from tests.simulation.group import Group
 from tests.simulation.loop import seconds
@@ -32,7 +33,9 @@ class SimWorker(Process):
     """One process of a cluster's worker or retry worker."""
 
     member: Member
+    #: The one that attempts are handed to; and those of attempts that have one for themselves.
     executor: SimExecutor
+    apart: dict[str, SimExecutor]
 
     def __init__(self, world: "World", name: str, group: Group, *, retry: bool) -> None:
         super().__init__(world, name)
@@ -46,7 +49,8 @@ class SimWorker(Process):
     def started(self) -> None:
         """Begin with nothing in memory."""
         self.member = Member(self.id, self.world.cluster, self.world.timing)
-        self.executor = SimExecutor(self)
+        self.executor, self.apart = SimExecutor(self), {}
+        self._too_old = False
         self._reading: set[int] = set()
         self._to_read: set[int] = set()
         self._turning, self._timer_at = False, float("inf")
@@ -55,17 +59,33 @@ class SimWorker(Process):
     def crash(self, down_s: float) -> None:
         """Its executor ends what runs; the group finds out later."""
         if self.alive:
-            self.executor.die()
+            for executor in self.executors:
+                executor.die()
             self.group.silent(self)
         super().crash(down_s)
 
-    def lose_executor(self, down_s: float) -> None:
-        """Its executor is killed, so it ends itself, but not at once."""
-        self.world.silences.append((self.id, self.loop.now, float("inf")))
-        self.executor.die()
-        self.member.abandon()
+    @property
+    def executors(self) -> list[SimExecutor]:
+        """All of its executors."""
+        return [self.executor, *self.apart.values()]
+
+    def executor_of(self, key: str) -> SimExecutor:
+        """Return the executor that has an attempt, or would be told of it."""
+        return self.apart.get(key, self.executor)
+
+    def lose_executor(self, executor: SimExecutor) -> None:
+        """An executor is killed, with what it runs; another takes its place."""
+        if executor.dead:
+            return
+        self.world.count["executors that died"] += 1
+        executor.die()
+        executor.tell_ends()
+        keys = sorted(executor.handed & self.member.holding.keys())
+        if executor is self.executor:
+            self.executor = SimExecutor(self)
+            self.executor.paused_until = executor.paused_until
+        self.member.executor_died(keys, self.wall())
         self._soon()
-        self.later(self.dice.uniform(0.01, 1.0), partial(self.crash, down_s))
 
     def drain(self, patience_s: float, down_s: float) -> None:
         """Stop in good order."""
@@ -92,7 +112,8 @@ class SimWorker(Process):
         if self.loop.now < limit and not (nothing_held and self.idle):
             self.later(0.2, partial(self._stop_when_done, down_s, limit))
             return
-        self.executor.die()
+        for executor in self.executors:
+            executor.die()
         super().crash(down_s)
 
     # -- membership -----------------------------------------------------------------------
@@ -111,10 +132,14 @@ class SimWorker(Process):
     def _load(self, partition: int) -> Ledger:
         """Return the last snapshot, or now and then an older one (a zombie's late write)."""
         rows = self.world.rows[self.retry, partition]
+        fresh = Ledger(retry=self.retry, known=self.knows)
         if not rows:
-            return Ledger(retry=self.retry)
+            return fresh
         old = self.dice.random() < 0.15
-        return from_row(orjson.loads(self.dice.choice(rows) if old else rows[-1]))
+        try:
+            return from_row(orjson.loads(self.dice.choice(rows) if old else rows[-1]), self.knows)
+        except LevelError:
+            return fresh
 
     # -- reading --------------------------------------------------------------------------
 
@@ -129,7 +154,7 @@ class SimWorker(Process):
     def _read_now(self, partition: int) -> None:
         self._to_read.discard(partition)
         ledger = self.member.ledgers.get(partition)
-        if ledger is None or partition not in self._reading:
+        if ledger is None or partition not in self._reading or self._too_old:
             return
         messages, mono = self.logs[partition].messages, self.mono()
         place = ledger.next_offset
@@ -137,13 +162,24 @@ class SimWorker(Process):
             place = max(0, place - self.dice.choice((1, 3, 15)))
         while place < len(messages):
             at, entries = messages[place]
-            self.member.read(partition, place, at, entries, mono)
+            try:
+                self.member.read(partition, place, at, entries, mono)
+            except LevelError:
+                self._end_as_too_old()
+                return
             place += 1
             self.step("read", entries[0])
             if self.dice.random() < 0.02:
                 self._notice(partition)
                 break
         self._soon()
+
+    def _end_as_too_old(self) -> None:
+        """It folds no further, and ends in good order."""
+        self._too_old = True
+        self.world.count["too old to go on"] += 1
+        if not self.draining:
+            self.drain(1.0, 0.1)
 
     def _read_all(self) -> None:
         """Read what is there of what is assigned or followed; what comes later is noticed."""
@@ -214,8 +250,23 @@ class SimWorker(Process):
             else:
                 orders.append(action)
         if orders:
-            self.loop.at(self.loop.now + 0.001, partial(self.executor.obey, orders))
+            self._order(orders)
             self.step("handed over")
+
+    def _order(self, orders: list[Any]) -> None:
+        """Tell each executor what is for it: leases are for all, all else for one."""
+        for order in orders:
+            if isinstance(order, Hand) and order.alone and order.key not in self.apart:
+                self.apart[order.key] = SimExecutor(self)
+        for executor in self.executors:
+            own = [
+                order
+                for order in orders
+                if isinstance(order, Lease) or self.executor_of(order.key) is executor
+            ]
+            if own:
+                executor.handed |= {order.key for order in own if isinstance(order, Hand)}
+                self.loop.at(self.loop.now + 0.001, partial(executor.obey, own))
 
     def _publish(self, action: Publish) -> None:
         """Publish what was decided; once all is acknowledged, say so in the log."""

@@ -37,10 +37,16 @@ class Spec:
 
     Attributes:
         fails: Share of the attempts that fail.
+        kills: What each attempt at some of its runs ends: its executor, or its worker.
     """
 
     lasts_s: float
     fails: float
+    kills: str | None = None
+
+    def is_killer(self, run: Run) -> bool:
+        """Whether each attempt at this run kills."""
+        return self.kills is not None and Random(f"{run.id} kills").random() < 0.4
 
 
 class World:
@@ -57,6 +63,7 @@ class World:
             `struck_kind`.
         stopped: Process id, from and to, of each time in which an executor was stopped too.
         outages: From and to of each time in which nobody reaches the broker.
+        level: What the installation was raised to, as the ``jobs`` topic says.
         slowest_s: The longest that a message takes when nothing is wrong.
     """
 
@@ -64,7 +71,7 @@ class World:
         self.dice = dice = Random(seed)
         self.loop = Loop()
         self.cluster, self.timing = CLUSTER, TIMING
-        self.in_trouble, self.outage_until = True, 0.0
+        self.in_trouble, self.outage_until, self.level = True, 0.0, 1
         self.ill_timed = 0.0
         self.struck_at: str | None = None
         self.struck_kind: type[Any] = Run
@@ -104,13 +111,15 @@ class World:
         self.processes: list[Process] = [*self.schedulers, *self.workers]
         self.client = Client(self, "client")
         self.client.start()
+        self.trouble.upgrade()
         for process in self.processes:
             process.group.members.append(process)
             process.start()
 
     def _job(self, name: str) -> Job:
         dice = self.dice
-        self.specs[name] = Spec(dice.choice((0.1, 0.5, 1.5, 4.5)), dice.choice((0, 0.3, 1.0)))
+        lasts_s, fails = dice.choice((0.1, 0.5, 1.5, 4.5)), dice.choice((0, 0.3, 1.0))
+        self.specs[name] = Spec(lasts_s, fails, dice.choice((*(None,) * 12, "executor", "worker")))
         once = dice.random() < 0.35
         return Job(
             name=name,
@@ -205,6 +214,10 @@ class World:
         )
         self.manual.append(run)
         self.client.publish(run)
+
+    def cancel(self, run: Run) -> None:
+        """A person wants a run no more."""
+        self.client.cancel(run)
 
     # -- time -----------------------------------------------------------------------------
 

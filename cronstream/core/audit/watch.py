@@ -137,7 +137,7 @@ class WatchedLog(Ledger):
         elif verdict is not None:
             track.settle(verdict, self.now)
             if verdict is Verdict.SKIPPED:
-                track.reason = news.text.removeprefix("skipped (").removesuffix(")")
+                track.reason = news.reason
         return news.action
 
     def _see_later_attempt(self, run: Run) -> None:

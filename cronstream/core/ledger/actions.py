@@ -75,6 +75,8 @@ class Hand:
     go: bool
     #: It is ended so many seconds before the partition's `Lease` is over; None for never.
     ends_before_s: float | None = None
+    #: Whether it has an executor for itself: one has died with it.
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,6 +195,8 @@ class Book:
                 break
             del self.beats[worker]
 
-    def say(self, run: Run, action: str, text: str, *, is_detail: bool = False) -> None:
+    def say(
+        self, run: Run, action: str, text: str, reason: str = "", *, is_detail: bool = False
+    ) -> None:
         """Tell a change of a run's state."""
-        self.news.append(News(run, action, text, is_detail))
+        self.news.append(News(run, action, text, reason, is_detail))

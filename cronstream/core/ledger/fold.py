@@ -10,13 +10,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, assert_never
 
-from cronstream.core.ledger.intake import Intake
-from cronstream.core.ledger.overlap import may_be_cancelled
+from cronstream.core.ledger.repeating import Repeating
 from cronstream.core.ledger.state import (
-    MAX_LOSSES,
     Effect,
     LiveRun,
-    SkipNews,
     State,
     starts_after_word,
 )
@@ -25,7 +22,6 @@ from cronstream.core.records import (
     Attempt,
     Cancelled,
     Claimed,
-    Delivery,
     Entry,
     Finished,
     Forwarded,
@@ -47,7 +43,7 @@ from cronstream.core.records import (
 from cronstream.core.retry import Complete, Discard, Retry, decide, describe, failures, with_attempt
 
 
-class Ledger(Intake):
+class Ledger(Repeating):
     """The state of one partition of a cluster's log, or of its retry log, and what changes it."""
 
     def __init__(self, *, retry: bool, known: int = LEVEL) -> None:
@@ -135,25 +131,6 @@ class Ledger(Intake):
             live.begun = live.begun_before
             self._reopen(live)
 
-    def _reopen(self, live: LiveRun) -> None:
-        """The attempt never started: it is queued again, or gives way if it was asked to."""
-        if live.cancelled:
-            self._give_up(live)
-            return
-        if not live.asked:
-            self.queue(live)
-            return
-        successor = live.successor
-        self._withdraw(live)
-        mark = self.mark(live.run.job)
-        if isinstance(successor, Run) and mark.in_force(successor.revision, successor.scheduled_at):
-            mark.raise_to(successor.scheduled_at)
-            self.enter(successor)
-        elif isinstance(successor, Skip) and mark.in_force(successor.revision, successor.from_at):
-            due = live.run.scheduled_at
-            mark.settle(due, Verdict.SKIPPED)
-            self.news.append(SkipNews(live.run.job, successor.reason, due, due, 1))
-
     def _started(self, entry: Started) -> None:
         """Rule 13: what has started stands; what is not yet to start is refused, if withdrawn."""
         live = self._standing(entry)
@@ -185,7 +162,7 @@ class Ledger(Intake):
         )
         cancelled = live.cancelled and entry.outcome is not Outcome.SUCCEEDED
         if cancelled or entry.outcome in (Outcome.INTERRUPTED, Outcome.LOST):
-            self._again(live, attempt)
+            self._again(live, attempt, with_executor=entry.executor_died)
         else:
             self._decide(live, attempt)
 
@@ -213,54 +190,6 @@ class Ledger(Intake):
             case _ as never:
                 assert_never(never)
 
-    def _again(self, live: LiveRun, attempt: Attempt) -> None:
-        """Rule 9: an attempt that was lost or interrupted costs none of the attempts left.
-
-        Rule 17: what was cancelled is not made again, however its attempt has ended.
-        """
-        run = live.run
-        if live.cancelled:
-            live.run = with_attempt(run, attempt)
-            self._give_up(live)
-            return
-        if not live.begun and starts_after_word(run, retry=self.retry):
-            self._reopen(live)
-            return
-        if run.delivery is Delivery.AT_MOST_ONCE:
-            live.run = with_attempt(run, attempt)
-            self._effect(live, Effect.DISCARD, f"{describe(attempt)}, and it is at_most_once")
-            return
-        if attempt.outcome is Outcome.LOST and live.state is State.RUNNING:
-            live.losses += 1
-        following = live.successor if live.asked else run
-        live.run = with_attempt(run, attempt)
-        if live.losses > MAX_LOSSES or not isinstance(following, Run):
-            why = "while its job was changed" if live.asked else f"for time {live.losses}"
-            self._effect(live, Effect.DISCARD, f"{describe(attempt)} {why}")
-            return
-        self.say(live.run, attempt.outcome.value, f"{describe(attempt)}; it is made again")
-        live.run = following.derive(attempt=run.attempt + 1, attempts=live.run.attempts)
-        # Its command may have run, so no later word can take that back: `Started` may come first.
-        live.begun = live.begun_before = True
-        live.asked, live.successor = False, None
-        self.queue(live)
-
-    def _lost(self, entry: Lost) -> None:
-        """Rule 7: it names the heartbeat that was judged, and a newer one makes it void."""
-        beat = self.beats.get(entry.worker)
-        if beat is None or beat.number != entry.number:
-            self.refused["lost"] += 1
-            return
-        for run_id in sorted(self.held.get(entry.worker, ())):
-            live = self.live[run_id]
-            attempt = Attempt(
-                attempt=live.run.attempt,
-                outcome=Outcome.LOST,
-                ended_at=self.now,
-                worker=entry.worker,
-            )
-            self._again(live, attempt)
-
     def _skipped(self, entry: Skipped) -> None:
         """Rule 17: what has begun is never skipped, but for what was cancelled."""
         live = self.live.get(entry.run)
@@ -269,29 +198,3 @@ class Ledger(Intake):
             self.refused["skipped"] += 1
         else:
             self._verdict(live, Verdict.SKIPPED, entry.reason.value)
-
-    def _cancelled(self, entry: Cancelled) -> None:
-        """Rule 17: what has begun gives way to a later run.
-
-        What is queued does so at once, what is held when its holder has ended it, and what is on
-        the retry log when that log, which has to be told, has settled it.
-        """
-        live = self.live.get(entry.run)
-        if live is None or not self._heeds(live, entry):
-            self.refused["cancelled"] += 1
-            return
-        live.cancelled = True
-        if live.state is State.QUEUED:
-            self._give_up(live)
-        elif live.state is State.RETRYABLE:
-            self._effect(live, Effect.CANCEL)
-
-    def _heeds(self, live: LiveRun, entry: Cancelled) -> bool:
-        """Whether a run is to end; a retry log does as the cluster's log has judged.
-
-        There a decision to try again stands: the attempt that follows is skipped as it enters.
-        """
-        if self.retry:
-            is_over = live.state is State.DECIDING and live.effect is not Effect.RETRY
-            return not (is_over or live.cancelled)
-        return entry.version == live.version and may_be_cancelled(live)

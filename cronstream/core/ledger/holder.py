@@ -1,5 +1,6 @@
 """What a worker's executor has been handed, what it reports, and what it is told to end."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,9 +15,22 @@ from cronstream.core.ledger.actions import (
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import LiveRun, State
 from cronstream.core.levels import lowered
-from cronstream.core.records import Entry, Finished, Outcome, Released, Run, Started
+from cronstream.core.records import (
+    Entry,
+    Finished,
+    Outcome,
+    Released,
+    Run,
+    SkipReason,
+    Started,
+)
 
 _REPLACED = "a later run has taken its place"
+
+
+def _why(live: LiveRun) -> str:
+    by = live.cancelled_by
+    return _REPLACED if live.cancel is SkipReason.OVERLAP else f"cancelled by {by or 'a person'}"
 
 
 @dataclass(slots=True)
@@ -30,6 +44,9 @@ class Holding:
         started: Whether the executor has started it.
         started_at: When that was, as far as it said (UTC).
         giving_up: Whether the executor was told to drop or end it.
+        orphaned: Whether its executor has died. It is held until the last word about it is read
+            back: a claim that comes doubled before would be handed to another executor, which
+            does not know that it is over.
     """
 
     partition: int
@@ -39,6 +56,7 @@ class Holding:
     started: bool = False
     started_at: datetime | None = None
     giving_up: bool = False
+    orphaned: bool = False
 
 
 class Holder:
@@ -73,11 +91,12 @@ class Holder:
 
     def end_all(self, outcome: Outcome, note: str) -> None:
         """End every command that still runs."""
-        self.actions.extend(End(key, outcome, note) for key in self.holding)
+        left = (key for key, held in self.holding.items() if not held.orphaned)
+        self.actions.extend(End(key, outcome, note) for key in left)
 
     def _cancel_unstarted(self, partitions: set[int]) -> None:
         for key, held in self.holding.items():
-            if held.partition in partitions and not held.started:
+            if held.partition in partitions and not (held.started or held.orphaned):
                 self.actions.append(Cancel(key))
         for key, partition in self.claiming.items():
             if partition in partitions:
@@ -115,7 +134,7 @@ class Holder:
                 self.actions.append(End(key, Outcome.LOST, "its worker was taken for lost"))
             elif live.cancelled and held.started:
                 held.giving_up = True
-                self.actions.append(End(key, Outcome.INTERRUPTED, _REPLACED))
+                self.actions.append(End(key, Outcome.INTERRUPTED, _why(live)))
             elif (live.asked or live.cancelled) and not held.started:
                 held.giving_up = True
                 self.actions.append(Cancel(key))
@@ -125,7 +144,7 @@ class Holder:
     def started(self, key: str, at: datetime, pid: int) -> None:
         """A command has been started."""
         held = self.holding.get(key)
-        if held is None:
+        if held is None or held.orphaned:
             return
         held.started, held.started_at = True, at
         if held.go and not held.told:
@@ -135,22 +154,58 @@ class Holder:
 
     def finished(self, key: str, entry: Finished) -> None:
         """An attempt has ended; its entry goes to the log, and the fold decides."""
-        held = self.holding.pop(key, None)
-        if held is not None:
+        held = self.holding.get(key)
+        if held is not None and not held.orphaned:
+            del self.holding[key]
             self._append(held.partition, entry)
 
     def cancelled(self, key: str) -> None:
         """The executor's word that an attempt never started and never will."""
-        held = self.holding.pop(key, None)
+        held = self.holding.get(key)
+        if held is not None and held.orphaned:
+            return
         partition = self.claiming.pop(key, None) if held is None else held.partition
+        self.holding.pop(key, None)
         if partition is not None:
-            run_id, claim = run_and_claim(key)
-            self._append(partition, Released(run=run_id, claim=claim, worker=self.me))
+            self._append(partition, self._release(key))
+
+    def _release(self, key: str, _: datetime | None = None) -> Released:
+        run_id, claim = run_and_claim(key)
+        return Released(run=run_id, claim=claim, worker=self.me)
+
+    def executor_died(self, keys: Iterable[str], now: datetime) -> None:
+        """An executor has died with what it had: that is lost, unless it cannot have started.
+
+        Args:
+            keys: What it had been handed, and had not reported the end of.
+            now: The time by this worker's clock (UTC), once it was dead.
+        """
+        for key in keys:
+            held = self.holding.get(key)
+            if held is None or held.orphaned:
+                continue
+            held.orphaned = held.giving_up = True
+            may_have_started = held.go and (held.started or held.run.not_before <= now)
+            word = self._lost_with_it if may_have_started else self._release
+            self._append(held.partition, word(key, now))
+
+    def _lost_with_it(self, key: str, now: datetime) -> Finished:
+        run_id, claim = run_and_claim(key)
+        return Finished(
+            run=run_id,
+            claim=claim,
+            worker=self.me,
+            outcome=Outcome.LOST,
+            started_at=None,
+            ended_at=now,
+            note="its executor died",
+            executor_died=True,
+        )
 
     def kept(self, key: str) -> None:
         """The executor's word that it was too late to cancel: the attempt started, or has ended."""
         held = self.holding.get(key)
-        if held is not None:
+        if held is not None and not held.orphaned:
             held.started, held.giving_up = True, False
             self._unsettled.add(held.partition)
 

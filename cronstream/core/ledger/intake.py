@@ -2,7 +2,7 @@
 
 from cronstream.core.ledger.settling import Settling
 from cronstream.core.ledger.state import STALE, LiveRun, SkipNews, State
-from cronstream.core.records import Run, Skip, Withdrawal
+from cronstream.core.records import Run, Skip, SkipReason, Verdict, Withdrawal
 
 
 class Intake(Settling):
@@ -18,13 +18,17 @@ class Intake(Settling):
             self.refused["revision"] += 1
             return
         live = self.live.get(run.id)
-        if live is not None:
+        if live is not None and mark.is_gone(run.revision, run.scheduled_at):
+            self.refused["revision"] += 1
+        elif live is not None:
             self._succeed(live, run)
         elif mark.knows(run.scheduled_at):
             self.refused["duplicate"] += 1
         else:
             mark.raise_to(run.scheduled_at)
             self.enter(run)
+            if mark.is_gone(run.revision, run.scheduled_at):
+                self._withdraw(self.live[run.id])
 
     def _with_cause(self, run: Run) -> None:
         if run.id in self.live or run.id in self.recent:
@@ -48,7 +52,9 @@ class Intake(Settling):
         else:
             self.enter(run)
             if live is not None and live.cancelled:
-                self._give_up(self.live[run.id])
+                following = self.live[run.id]
+                following.cancel, following.cancelled_by = live.cancel, live.cancelled_by
+                self._give_up(following)
 
     def _is_stale(self, run: Run) -> bool:
         return run.as_of is not None and self.now - run.as_of > STALE
@@ -85,12 +91,15 @@ class Intake(Settling):
             return
         mark.revisions.append((entry.revision, entry.effective_from))
         mark.lower_to(entry.effective_from)
+        if entry.removed:
+            mark.removed = entry.revision
         for live in self.scheduled_runs(entry.job):
             self._give_way(live, entry)
 
     def _give_way(self, live: LiveRun, entry: Withdrawal) -> None:
         run = live.run
-        if run.scheduled_at < entry.effective_from or (run.revision or 0) >= entry.revision:
+        holds = run.scheduled_at < entry.effective_from and not entry.removed
+        if holds or (run.revision or 0) >= entry.revision:
             return
         live.successor = None
         if live.begun_for_good:
@@ -101,6 +110,10 @@ class Intake(Settling):
             live.asked = True
 
     def _withdraw(self, live: LiveRun) -> None:
-        """End it provisionally: a run of a newer revision for that due time may enter."""
-        self.remove(live.run.id)
-        self.say(live.run, "withdrawn", "withdrawn: the crontab has changed")
+        """End it; provisionally, where a run of a newer revision for that due time may enter."""
+        run = live.run
+        if self.mark(run.job).is_gone(run.revision, run.scheduled_at):
+            self._verdict(live, Verdict.SKIPPED, SkipReason.WITHDRAWN.value)
+            return
+        self.remove(run.id)
+        self.say(run, "withdrawn", "withdrawn: the crontab has changed")

@@ -179,10 +179,11 @@ class Member(Holder):
         if begins and not is_new:
             return
         told = begins or owner.ledger.is_judged(live)
-        go = begins or not (told or live.run.delivery is Delivery.AT_MOST_ONCE)
+        waits = told or live.unsure or live.run.delivery is Delivery.AT_MOST_ONCE
+        go = begins or not waits
         self.holding[key] = Holding(partition, live.run, go, told=told)
         fence = self.timing.fence_of(live.run) if live.run.fence else None
-        self.actions.append(Hand(key, partition, live.run, go, fence))
+        self.actions.append(Hand(key, partition, live.run, go, fence, live.alone))
         if not (go or told):
             heapq.heappush(self._unstarted, (live.run.not_before, key))
         if live.asked or live.cancelled:

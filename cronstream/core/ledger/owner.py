@@ -14,7 +14,7 @@ from cronstream.core.ledger.actions import Publish, Timing
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.overlap import Lines
 from cronstream.core.ledger.state import Effect, LiveRun, State
-from cronstream.core.records import Cancelled, Discarded, Lost, Run, Settled, Verdict
+from cronstream.core.records import Cancelled, Discarded, Lost, Run, Settled, SkipReason, Verdict
 from cronstream.core.retry import next_attempt
 
 #: A holder has at least this much of its lease left when a new owner starts to judge.
@@ -157,10 +157,13 @@ class Owner:
             gone = Discarded(run=run, reason=live.reason, discarded_at=live.decided_at or as_of)
             messages.append((naming.discarded(self.cluster), gone))
         elif live.effect is Effect.CANCEL:
-            messages.append((naming.retry_log(self.cluster), Cancelled(run=run.id)))
+            gone_for = Cancelled(run=run.id, reason=live.cancel, by=live.cancelled_by)
+            messages.append((naming.retry_log(self.cluster), gone_for))
         verdict = _VERDICTS.get(live.effect) if self.ledger.retry and live.effect else None
         if verdict is not None:
-            settled = Settled(run=run.id, verdict=verdict, attempt=run.attempt)
+            settled = Settled(
+                run=run.id, verdict=verdict, attempt=run.attempt, reason=_reason(live)
+            )
             messages.append((naming.log(self.cluster), settled))
         follows_itself = self.ledger.retry and live.effect is Effect.RETRY
         return Publish(
@@ -212,3 +215,9 @@ class Owner:
         if beat is None or self.owned_at is None:
             return most
         return max(0.0, min((self.owned_at - beat.at).total_seconds(), most))
+
+
+def _reason(live: LiveRun) -> SkipReason | None:
+    """Return why a retry log's run was skipped, unless it was for overlap."""
+    is_told = live.effect is Effect.SKIP and live.cancel is not SkipReason.OVERLAP
+    return live.cancel if is_told else None

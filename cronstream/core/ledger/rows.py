@@ -7,13 +7,13 @@ fold of the whole gives.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from cronstream.core.codec import build, from_json, to_json
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import Beat, Effect, LiveRun, Mark, State
 from cronstream.core.levels import LEVEL
-from cronstream.core.records import Run, Skip, Verdict, format_time
+from cronstream.core.records import Run, Skip, SkipReason, Verdict, format_time
 from cronstream.errors import LevelError, MessageError
 
 #: The format of a row at level 1; one of a higher level has a format that is as much higher, so a
@@ -80,7 +80,7 @@ def _read(row: dict[str, Any], level: int, known: int) -> Ledger:
 
 
 def _live_row(live: LiveRun) -> dict[str, Any]:
-    return {
+    row: dict[str, Any] = {
         "run": to_json(live.run),
         "version": live.version,
         "state": live.state,
@@ -97,6 +97,20 @@ def _live_row(live: LiveRun) -> dict[str, Any]:
         "not_before": None if live.not_before is None else format_time(live.not_before),
         "decided_at": None if live.decided_at is None else format_time(live.decided_at),
     }
+    for name, default in _SINCE_LEVEL_2.items():
+        if getattr(live, name) != default:
+            row[name] = getattr(live, name)
+    return row
+
+
+#: What only a log of level 2 or above can give a live run, with its default.
+_SINCE_LEVEL_2: Final[dict[str, Any]] = {
+    "cancel": SkipReason.OVERLAP,
+    "cancelled_by": None,
+    "unsure": False,
+    "alone": False,
+    "deaths": 0,
+}
 
 
 def _read_live(row: dict[str, Any]) -> LiveRun:
@@ -112,7 +126,12 @@ def _read_live(row: dict[str, Any]) -> LiveRun:
         asked=row["asked"],
         successor=None if successor is None else from_json(successor, _SUCCESSORS),
         cancelled=row.get("cancelled", False),
+        cancel=SkipReason(row.get("cancel", SkipReason.OVERLAP)),
+        cancelled_by=row.get("cancelled_by"),
         losses=row["losses"],
+        unsure=row.get("unsure", False),
+        alone=row.get("alone", False),
+        deaths=row.get("deaths", 0),
         effect=None if effect is None else Effect(effect),
         reason=row["reason"],
         not_before=None if row["not_before"] is None else _time(row["not_before"]),
@@ -121,23 +140,25 @@ def _read_live(row: dict[str, Any]) -> LiveRun:
 
 
 def _mark_row(mark: Mark) -> list[Any]:
-    return [
+    row: list[Any] = [
         format_time(mark.high),
         format_time(mark.floor),
         [[revision, format_time(at)] for revision, at in mark.revisions],
         [[format_time(due), verdict] for due, verdict in mark.settled.items()],
         [[format_time(start), format_time(end)] for start, end in mark.skipped],
     ]
+    return row if mark.removed < 0 else [*row, mark.removed]
 
 
 def _read_mark(row: list[Any]) -> Mark:
-    high, floor, revisions, settled, skipped = row
+    high, floor, revisions, settled, skipped, *removed = row
     return Mark(
         high=_time(high),
         floor=_time(floor),
         revisions=[(revision, _time(at)) for revision, at in revisions],
         settled={_time(due): Verdict(verdict) for due, verdict in settled},
         skipped=[(_time(start), _time(end)) for start, end in skipped],
+        removed=removed[0] if removed else -1,
     )
 
 

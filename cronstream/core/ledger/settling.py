@@ -1,8 +1,9 @@
-"""How a run ends: effects that have to be published first, and the verdict."""
+"""How a run ends: effects that have to be published first, the verdict; and by being cancelled."""
 
 from cronstream.core.ledger.book import Book
+from cronstream.core.ledger.overlap import may_be_cancelled
 from cronstream.core.ledger.state import Effect, LiveRun, State
-from cronstream.core.records import Forwarded, Settled, SkipReason, Verdict
+from cronstream.core.records import Cancelled, Forwarded, Settled, SkipReason, Verdict
 
 #: What a cluster's log decides about a run whose later attempts are on the retry log.
 _ABOUT_RETRIES = (Effect.RETRY, Effect.CANCEL)
@@ -30,6 +31,8 @@ class Settling(Book):
             self._verdict(live, Verdict.SUCCEEDED, f"attempt {live.run.attempt}")
         elif live.effect is Effect.SKIP:
             self._verdict(live, Verdict.SKIPPED, live.reason)
+        elif not self.retry and live.cancelled and live.effect is Effect.RETRY:
+            self._effect(live, Effect.CANCEL)  # By a person, while its retry was on its way.
         elif not self.retry:
             self.unindex(live.run.id)
             live.state, live.version = State.RETRYABLE, self.offset
@@ -44,18 +47,46 @@ class Settling(Book):
             or (live.state is State.DECIDING and live.effect in _ABOUT_RETRIES)
         ):
             is_skipped = entry.verdict is Verdict.SKIPPED
-            reason = SkipReason.OVERLAP.value if is_skipped else live.reason or "after retries"
+            skipped = (entry.reason or SkipReason.OVERLAP).value
+            reason = skipped if is_skipped else live.reason or "after retries"
             # The retry log's worker tells it with its reason.
             self._verdict(live, entry.verdict, reason, is_detail=True)
         else:
             self.refused["settled"] += 1
 
+    def _cancelled(self, entry: Cancelled) -> None:
+        """Rule 17: a run gives way to a later one, or to a person's word.
+
+        What is queued does so at once, what is held when its holder has ended it, and what is on
+        the retry log when that log, which has to be told, has settled it.
+        """
+        live = self.live.get(entry.run)
+        if live is None or not self._heeds(live, entry):
+            self.refused["cancelled"] += 1
+            return
+        live.cancelled, live.cancel, live.cancelled_by = True, entry.reason, entry.by
+        if live.state is State.QUEUED:
+            self._give_up(live)
+        elif live.state is State.RETRYABLE:
+            self._effect(live, Effect.CANCEL)
+
+    def _heeds(self, live: LiveRun, entry: Cancelled) -> bool:
+        """Whether a run is to end; a retry log does as the cluster's log has judged.
+
+        A decision to try again stands, and the attempt that follows is skipped as it enters; any
+        other that is under way ends the run by itself.
+        """
+        if self.retry or entry.reason is SkipReason.CANCELLED:
+            is_over = live.state is State.DECIDING and live.effect is not Effect.RETRY
+            return not (is_over or live.cancelled)
+        return entry.version == live.version and may_be_cancelled(live)
+
     def _give_up(self, live: LiveRun) -> None:
         """Rule 17: what was cancelled ends as skipped, and is not made again."""
         if self.retry:
-            self._effect(live, Effect.SKIP, SkipReason.OVERLAP.value)
+            self._effect(live, Effect.SKIP, live.cancel.value)
         else:
-            self._verdict(live, Verdict.SKIPPED, SkipReason.OVERLAP.value)
+            self._verdict(live, Verdict.SKIPPED, live.cancel.value)
 
     def _verdict(
         self, live: LiveRun, verdict: Verdict, reason: str, *, is_detail: bool = False
@@ -67,5 +98,7 @@ class Settling(Book):
         else:
             self.recent.pop(run.id, None)
             self.recent[run.id] = (run.attempt, verdict, self.now)
-        self.say(run, verdict.value, f"{verdict.value} ({reason})", is_detail=is_detail)
+        by = live.cancelled_by if verdict is Verdict.SKIPPED else None
+        text = f"{verdict.value} ({reason} by {by})" if by else f"{verdict.value} ({reason})"
+        self.say(run, verdict.value, text, reason, is_detail=is_detail)
         self.forget()

@@ -18,6 +18,8 @@ KEEP: Final = timedelta(hours=1)
 STALE: Final = timedelta(minutes=10)
 #: At one more loss after a start, the run is discarded (rule 9).
 MAX_LOSSES: Final = 5
+#: What has ended so many executors that it had for itself is discarded (rule 9).
+MAX_DEATHS: Final = 2
 #: Before every due time.
 LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -59,8 +61,13 @@ class LiveRun:
         begun_before: The same, before the standing claim.
         asked: Whether the holder was asked to give way to a newer revision (rule 13).
         successor: What takes its place then.
-        cancelled: Whether it is to end as skipped, because a later run takes its place (rule 17).
+        cancelled: Whether it is to end as skipped (rule 17), for the reason in `cancel`.
+        cancelled_by: The person who asked for that, if one did.
         losses: Attempts lost after their start.
+        unsure: Whether an attempt was lost of which nobody knows whether it had started: from then
+            on it starts only once its `Started` has been read back (rule 9).
+        alone: Whether its executor has died with it: it has one for itself from then on.
+        deaths: Executors that have died with it while they were its own.
         not_before: With effect RETRY, when the next attempt may start.
         decided_at: When the attempt ended, by the log's clock.
     """
@@ -75,7 +82,12 @@ class LiveRun:
     asked: bool = False
     successor: Run | Skip | None = None
     cancelled: bool = False
+    cancel: SkipReason = SkipReason.OVERLAP
+    cancelled_by: str | None = None
     losses: int = 0
+    unsure: bool = False
+    alone: bool = False
+    deaths: int = 0
     effect: Effect | None = None
     reason: str = ""
     not_before: datetime | None = None
@@ -115,6 +127,7 @@ class Mark:
         revisions: Revision and ``effective_from`` of each that still matters, oldest first.
         settled: Verdicts by due time, as far back as `WINDOW` behind the mark.
         skipped: Spans of due times that were skipped, as far back as that.
+        removed: The last revision by which the job was taken out; -1 if it never was.
     """
 
     high: datetime = LONG_AGO
@@ -122,11 +135,21 @@ class Mark:
     revisions: list[tuple[int, datetime]] = field(default_factory=list)
     settled: dict[datetime, Verdict] = field(default_factory=dict)
     skipped: list[tuple[datetime, datetime]] = field(default_factory=list)
+    removed: int = -1
 
     def in_force(self, revision: int | None, due: datetime) -> bool:
         """Whether `revision` is the one that holds for `due` (rule 12)."""
         holding = [known for known, effective in self.revisions if effective <= due]
         return bool(holding) and max(holding) == revision
+
+    def is_gone(self, revision: int | None, due: datetime) -> bool:
+        """Whether the job was taken out after `revision`, and `due` is before that holds.
+
+        What has not begun goes then, and nothing comes in its place.
+        """
+        if (revision or 0) >= self.removed:
+            return False
+        return all(known < self.removed for known, effective in self.revisions if effective <= due)
 
     def knows(self, due: datetime) -> bool:
         """Whether `due` is published, settled or skipped already (rule 11)."""
@@ -184,12 +207,14 @@ class News:
     Attributes:
         action: ``queued``, ``claimed``, ``running``, … or a verdict.
         text: The rest of the sentence that begins with the run's id.
+        reason: With a verdict, why: of `SkipReason` for what was skipped.
         is_detail: Whether only who asks for details is told: another line says as much.
     """
 
     run: Run
     action: str
     text: str
+    reason: str = ""
     is_detail: bool = False
 
 

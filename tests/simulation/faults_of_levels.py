@@ -1,0 +1,99 @@
+"""What if levels, removals, cancellations and deaths of executors were taken lightly? Planted."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from cronstream.core.ledger import holder
+from cronstream.core.ledger.book import Book
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.holder import Holder
+from cronstream.core.ledger.state import LiveRun, Mark, State
+from cronstream.core.records import Forwarded, Withdrawal
+from tests.simulation.planting import fault
+from tests.simulation.scheduler import SimScheduler
+
+_FOLDS_ON = "levels: who does not know a level folds on"
+
+
+@fault(_FOLDS_ON, Book, "heed_levels")
+def _not_heeded(_book: Book, _entries: Any) -> None:
+    return None
+
+
+@fault(_FOLDS_ON, Book, "raise_level")
+def _raised_as_far_as_known(book: Book, level: int) -> None:
+    book.level = max(book.level, min(level, book.known))
+
+
+@fault("levels: a worker writes what its log was not raised to", holder, "lowered")
+def _not_lowered(entry: Any, _level: int) -> Any:
+    return entry
+
+
+@fault("levels: a scheduler does not announce its own", SimScheduler, "_announce")
+def _not_announced(scheduler: SimScheduler, shard: Any) -> None:
+    scheduler.world.level = scheduler.knows
+    scheduler._has_announced(shard)
+
+
+@fault("9: a loss that nobody is sure of never counts", Ledger, "_count_loss")
+def _unsure_for_ever(ledger: Ledger, live: LiveRun, with_executor: bool) -> str:
+    text = _count_loss(ledger, live, with_executor)
+    live.unsure = False
+    return text
+
+
+@fault("9: an executor's death never counts", Ledger, "_count_loss")
+def _deaths_do_not_count(ledger: Ledger, live: LiveRun, with_executor: bool) -> str:
+    return "" if with_executor else _count_loss(ledger, live, with_executor)
+
+
+@fault("9: neighbours pay for an executor's death", Ledger, "_count_loss")
+def _neighbours_pay(ledger: Ledger, live: LiveRun, with_executor: bool) -> str:
+    live.alone = True
+    return _count_loss(ledger, live, with_executor)
+
+
+_count_loss = Ledger._count_loss
+
+
+@fault("9: what a dead executor may have started is given back", Holder, "_lost_with_it")
+def _given_back(member: Holder, key: str, now: datetime) -> Any:
+    return member._release(key, now)
+
+
+@fault("4: what a dead executor had is handed over again", Holder, "executor_died")
+def _handed_over_again(member: Holder, keys: Iterable[str], now: datetime) -> None:
+    before = list(keys)
+    _executor_died(member, before, now)
+    for key in before:
+        member.holding.pop(key, None)
+
+
+_executor_died = Holder.executor_died
+
+
+@fault("12: a removal leaves what was due before it", Mark, "is_gone")
+def _nothing_is_gone(_mark: Mark, _revision: Any, _due: Any) -> bool:
+    return False
+
+
+@fault("12: a removal leaves what was due before it", Ledger, "_give_way")
+def _only_what_is_due_later(ledger: Ledger, live: LiveRun, entry: Withdrawal) -> None:
+    if live.run.scheduled_at >= entry.effective_from:
+        _give_way(ledger, live, entry)
+
+
+_give_way = Ledger._give_way
+
+
+@fault("17: a person's word is lost while a retry is on its way", Ledger, "_forwarded")
+def _word_lost(ledger: Ledger, entry: Forwarded) -> None:
+    live = ledger.live.get(entry.run)
+    if live is not None and live.version == entry.version and live.state is State.DECIDING:
+        live.cancelled = False
+    _forwarded(ledger, entry)
+
+
+_forwarded = Ledger._forwarded

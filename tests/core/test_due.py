@@ -267,7 +267,8 @@ def test_a_removal_is_a_withdrawal_and_no_run() -> None:
     _, cursor = publish(shard, fresh(), START)
     shard.learn(a_job(removed=True, effective_from=at(4)), 1)
     plan, cursor = publish(shard, cursor, at(5))
-    assert plan.messages == [("a", Withdrawal(job="backup", revision=1, effective_from=at(4)))]
+    gone = Withdrawal(job="backup", revision=1, effective_from=at(4), removed=True)
+    assert plan.messages == [("a", gone)]
     assert publish(shard, cursor, at(500))[0].messages == []
     assert shard.jobs == 0
 

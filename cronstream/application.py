@@ -225,7 +225,8 @@ class Cronstream(faust.App):
         tables = {name: table.partitions or 1 for name, table in self.tables.items()}
         specs += group_topics(self.conf.id, tables)
         self.known_partitions = {spec.name: spec.partitions for spec in specs}
-        await wait_for_topics(specs, self._settings, self._health.waits_for)
+        waits_for = self._health.waits_for
+        self._health.notes += await wait_for_topics(specs, self._settings, waits_for)
         Patience.lasts = True
         await self.changelog.start()
         level = await until_answered(read_level, self._settings)

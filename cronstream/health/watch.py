@@ -56,6 +56,8 @@ class HealthWatch:
         self._begun_at: float | None = None
         self._is_stopping = self._was_ok = False
         self._waits_for = "it is starting"
+        #: What people should know that was found at the start, and does no harm.
+        self.notes: list[str] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -110,7 +112,7 @@ class HealthWatch:
         """Return what ``/health`` answers: a JSON object, and the HTTP status."""
         if not self._tasks:
             told = {"status": "unhealthy", "reason": self._waits_for, "ends_if_it_lasts": False}
-            return {**told, "facts": {}}, 503
+            return {**told, "warnings": [], "facts": {}}, 503
         now = self._monotonic()
         facts = self._facts(now)
         health = judge(facts, now)
@@ -118,7 +120,7 @@ class HealthWatch:
             "status": "healthy" if health.ok else "unhealthy",
             "reason": health.reason,
             "ends_if_it_lasts": health.ends and self._settings.health_patience_s > 0,
-            "warnings": warn(facts),
+            "warnings": [*self.notes, *warn(facts)],
             "facts": describe(facts, now),
         }
         return told, 200 if health.ok else 503

@@ -92,11 +92,11 @@ def group_topics(group: str, tables: dict[str, int]) -> list[TopicSpec]:
     return [*changelogs, TopicSpec(f"{group}-__assignor-__leader", 1, -1)]
 
 
-async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> dict[str, int]:
+async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> list[str]:
     """Create the topics that are missing, and check those that are there.
 
     Returns:
-        How many partitions each topic has that has more than are set; that does no harm.
+        A sentence for each topic that has more partitions than are set, which does no harm.
 
     Raises:
         TopologyError: If waiting does not mend what is wrong: a topic with fewer partitions or
@@ -116,7 +116,7 @@ async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> dict[
             await _create(admin, missing, settings)
             await _wait_until_seen(admin, missing)
         present = [spec for name, spec in wanted.items() if name in there]
-        return await _check(admin, present) if present else {}
+        return await _check(admin, present) if present else []
     finally:
         await admin.close()
 
@@ -168,16 +168,15 @@ def _has_leaders(topic: dict[str, Any], partitions: int) -> bool:
     return topic["error_code"] == 0 and len(led) >= partitions
 
 
-async def _check(admin: Any, specs: list[TopicSpec]) -> dict[str, int]:
+async def _check(admin: Any, specs: list[TopicSpec]) -> list[str]:
     wanted = {spec.name: spec.partitions for spec in specs}
-    more = {}
+    more = []
     for found in await _describe(admin, specs):
         name, there = found["topic"], len(found["partitions"])
         if found["error_code"] == 0 and there < wanted[name]:
             raise TopologyError(_too_few(name, there, wanted[name]))
         if there > wanted[name]:
-            more[name] = there
-            _tell_of_more(name, there, wanted[name])
+            more.append(_too_many(name, there, wanted[name]))
     resources = [ConfigResource(ConfigResourceType.TOPIC, spec.name) for spec in specs]
     for answer in await admin.describe_configs(resources):
         for code, message, _, name, entries in answer.resources:
@@ -201,17 +200,16 @@ def _too_few(name: str, there: int, wanted: int) -> str:
     )
 
 
-def _tell_of_more(name: str, there: int, wanted: int) -> None:
-    """Say, once, that somebody has added partitions: nothing is put there, and nobody reads it."""
+def _too_many(name: str, there: int, wanted: int) -> str:
+    """Say, once in the log, that somebody has added partitions: nobody uses them."""
+    text = (
+        f"topic {name} has {there} partitions where {wanted} are set: those that somebody has "
+        "added stay empty, and nothing has to be done; leave the settings as they are"
+    )
     if name not in _told:
         _told.add(name)
-        logger.warning(
-            "topic %s has %d partitions where %d are set: those that somebody has added stay "
-            "empty, and nothing has to be done; leave the settings as they are",
-            name,
-            there,
-            wanted,
-        )
+        logger.warning("%s", text)
+    return text
 
 
 def _check_timestamps(name: str, config: dict[str, str]) -> None:

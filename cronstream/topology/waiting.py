@@ -28,7 +28,7 @@ _REACHED_WITHIN_S = 6.0
 
 async def wait_for_topics(
     specs: Iterable[TopicSpec], settings: Settings, tell: Callable[[str], None]
-) -> dict[str, int]:
+) -> list[str]:
     """Wait until all topics are there as they are needed; see `ensure_topics`.
 
     Args:

@@ -234,6 +234,18 @@ async def test_a_process_that_has_not_begun_says_what_it_waits_for(bench: Bench)
     assert told["ends_if_it_lasts"] is False
 
 
+async def test_what_was_found_at_the_start_is_a_warning_and_no_fault(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "Reader", lambda _: FakeReader())
+    bench.watch.start()
+    bench.watch.notes += ["a topic has grown"]
+    told, status = bench.watch.report()
+    await bench.watch.stop()
+
+    assert (told["warnings"], status) == (["a topic has grown"], 200)
+
+
 def test_it_ends_a_process_that_was_left_out_while_partitions_have_no_owner(bench: Bench) -> None:
     bench.subject.owns = False
     for _ in range(22):

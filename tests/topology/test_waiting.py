@@ -23,16 +23,16 @@ class Kafka:
         self.mono, self.step_s = 100.0, 1.0
         self.told: list[str] = []
 
-    async def ensure(self, _specs: Any, _settings: Any) -> dict[str, int]:
+    async def ensure(self, _specs: Any, _settings: Any) -> list[str]:
         self.mono += self.step_s
         for fault in self.faults:
             raise fault
-        return {"log": 15}
+        return ["grown"]
 
     def monotonic(self) -> float:
         return self.mono
 
-    async def wait(self) -> dict[str, int]:
+    async def wait(self) -> list[str]:
         return await wait_for_topics([], Settings(broker="kafka://127.0.0.1:1"), self.told.append)
 
 
@@ -55,7 +55,7 @@ async def test_what_is_waited_for_is_said_when_it_changes_and_from_time_to_time(
     kafka.faults = iter([BrokerError("a"), BrokerError("b"), *[BrokerError("c")] * 65])
 
     with caplog.at_level(logging.WARNING):
-        assert await kafka.wait() == {"log": 15}
+        assert await kafka.wait() == ["grown"]
 
     assert _lines(caplog) == [f"{text}; waiting for it" for text in ("a", "b", "c", "c", "c")]
     assert kafka.told[:2] == ["waiting for Kafka: a", "waiting for Kafka: b"]
@@ -75,7 +75,7 @@ async def test_a_kafka_that_lacks_something_is_waited_for_as_long_as_it_may_be_s
     kafka.faults = iter(
         [*[SetupError("x")] * shortly, BrokerError("away"), *[SetupError("x")] * shortly]
     )
-    assert await kafka.wait() == {"log": 15}
+    assert await kafka.wait() == ["grown"]
 
     kafka.faults = iter([SetupError("too few brokers")] * int(GIVE_UP_S + 2))
     with pytest.raises(TopologyError, match="too few brokers"):

@@ -11,7 +11,8 @@ from typing import Any
 from cronstream.core import naming
 from cronstream.core.codec import encode
 from cronstream.core.crontab import Crontab
-from cronstream.core.records import Job, Message, Tick
+from cronstream.core.levels import LEVEL
+from cronstream.core.records import Job, Level, Message, Tick
 from cronstream.errors import BrokerError, CrontabError
 from cronstream.scheduler import Scheduler
 from cronstream.scheduler.ports import Ports
@@ -86,6 +87,10 @@ class FakeBroker:
         self._waiting.clear()
 
     def on(self, topic: str) -> list[Message]:
+        """What a topic has, but for the level that is announced there."""
+        return [record for record in self.all_on(topic) if not isinstance(record, Level)]
+
+    def all_on(self, topic: str) -> list[Message]:
         return [record for name, record in self.records if name == topic]
 
 
@@ -162,9 +167,11 @@ class Bench:
     def another(self) -> Scheduler:
         """Return one more scheduler of the installation, in a process of its own."""
         ports = Ports(self._reader, self._declare, self._watch, self.clock)
-        return Scheduler(
+        scheduler = Scheduler(
             self.settings, self.broker, self.quarantine, self.cursors, self.jobs, ports
         )
+        scheduler.announcer.found = LEVEL  # So `jobs` says it already.
+        return scheduler
 
     def define(self, *jobs: Job) -> None:
         for job in jobs:

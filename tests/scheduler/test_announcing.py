@@ -43,7 +43,7 @@ async def test_it_is_said_once_a_day_and_to_each_new_cluster() -> None:
     await announcer.announce(["cluster-a"])
 
     assert len(broker.records) == said + 8
-    assert len(broker.on(naming.JOBS)) == 3
+    assert len(broker.all_on(naming.JOBS)) == 3
 
 
 async def test_jobs_is_not_told_what_it_says_already() -> None:
@@ -51,7 +51,7 @@ async def test_jobs_is_not_told_what_it_says_already() -> None:
     announcer.found = 2
     await announcer.announce(["cluster-a"])
 
-    assert broker.on(naming.JOBS) == []
+    assert broker.all_on(naming.JOBS) == []
 
 
 async def test_nobody_has_to_be_told_of_level_1() -> None:
@@ -72,7 +72,7 @@ async def test_a_broker_that_does_not_take_it_keeps_all_else_back(
     broker.release()
     await announcer.announce(["cluster-a"])
 
-    assert len(broker.on(LOGS[1])) == 2
+    assert len(broker.all_on(LOGS[1])) == 2
 
 
 async def test_a_scheduler_announces_before_it_publishes() -> None:
@@ -82,7 +82,7 @@ async def test_a_scheduler_announces_before_it_publishes() -> None:
     bench.scheduler.announcer._level = 2
     bench.define(a_job(cluster="cluster-a"))
     await bench.tick()
-    kinds = [type(record) for record in bench.broker.on(LOGS[0])]
+    kinds = [type(record) for record in bench.broker.all_on(LOGS[0])]
 
     assert kinds[:12] == [Level] * 12
     assert Run in kinds[12:]
@@ -100,6 +100,6 @@ async def test_a_scheduler_that_is_too_old_fires_nothing_more_and_ends() -> None
 
     [reason] = reasons
     assert "raised to level 99 by cronstream 9.9" in reason
-    assert bench.broker.on(LOGS[0]) == []
+    assert bench.broker.all_on(LOGS[0]) == []
     await bench.scheduler.note_jobs(FakeStream(bench.broker.topics[naming.JOBS, 0][level.offset]))
     assert len(reasons) == 2

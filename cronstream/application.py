@@ -160,7 +160,7 @@ class Cronstream(faust.App):
             fence_s=config.fence_s,
         )
         member = Member(name, role.cluster or "", timing)
-        ledgers = self._table("ledgers", config.partitions, "The fold of each partition.")
+        ledgers = self._table(naming.LEDGERS, config.partitions, "The fold of each partition.")
         self._worker = Worker(config, role, member, ledgers, self._fail)
         runs = RunsTable(
             self,

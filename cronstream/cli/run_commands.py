@@ -154,7 +154,7 @@ def show(run: str, since: datetime | None, *, as_json: bool) -> None:
     RUN is a run's id, the beginning of one if it is the only one, or JOB@latest: the run of the
     job that started last.
     """
-    scope = Scope(since=since or _since_of(run), job=run.partition("@")[0] if "@" in run else None)
+    scope = Scope(since=since or since_of(run), job=run.partition("@")[0] if "@" in run else None)
     story = failures.run(_find(run, scope))
     if as_json:
         emit_json(full_fields(story, clock.now()))
@@ -162,7 +162,7 @@ def show(run: str, since: datetime | None, *, as_json: bool) -> None:
         emit_story(story)
 
 
-def _since_of(run: str) -> datetime:
+def since_of(run: str) -> datetime:
     """Return from when on the log can tell of the runs that `run` may mean."""
     due = run.partition("@")[2].partition("!")[0].partition("..")[0]
     for text in (due, due[:10]):

@@ -10,6 +10,8 @@ TICKS = f"{PREFIX}.ticks"
 QUARANTINE = f"{PREFIX}.quarantine"
 #: The table that says how far each shard's runs are published.
 CURSORS = "cursors"
+#: The table of each group of workers that has the fold of each partition.
+LEDGERS = "ledgers"
 _TABLES_OF_SCHEDULERS = (CURSORS, "jobs")
 _TABLES_OF_WORKERS = ("ledgers", "runs")
 

@@ -1,0 +1,115 @@
+"""Which runs have no verdict at this moment, as the owner of their partition knows it.
+
+The owner writes a snapshot of its fold to Faust's table every half minute; from there to the end of
+the log is little, however long the log is, and a run that hangs since last week is in it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiokafka.structs import TopicPartition
+
+from cronstream.core import naming
+from cronstream.core.codec import decode_entries
+from cronstream.core.ledger.admission import Place
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.rows import from_row
+from cronstream.core.ledger.state import LiveRun, News
+from cronstream.core.naming import Role
+from cronstream.errors import MessageError
+from cronstream.history.scope import LogReader, read_between
+from cronstream.topology.publish import partition_of
+from cronstream.topology.reading import LogMessage
+
+#: How many of the last rows are looked at, until one is found that can be used.
+_LOOKS = (1, 50)
+
+
+@dataclass(slots=True)
+class LiveLedger:
+    """The fold of one partition of a cluster's log.
+
+    Attributes:
+        partitions: How many there are of that log.
+        has_been_heard: Whether a worker has written to it since it was read to its end.
+    """
+
+    cluster: str
+    partition: int
+    partitions: int
+    ledger: Ledger
+    has_been_heard: bool = False
+
+    @classmethod
+    async def of_job(cls, reader: LogReader, cluster: str, job: str) -> "LiveLedger | None":
+        """Return the partition of a job as it stands now; None if the cluster has no log.
+
+        Raises:
+            BrokerError: If the broker does not answer.
+            LevelError: If the log was raised to a level that is not known here.
+        """
+        partitions = len(await reader.partitions(naming.log(cluster)))
+        if not partitions:
+            return None
+        partition = partition_of(job, partitions)
+        found = cls(cluster, partition, partitions, await _snapshot(reader, cluster, partition))
+        log, start = naming.log(cluster), found.ledger.next_offset
+        beginning = await reader.beginnings(log, [partition])
+        ends = await reader.ends(log, [partition])
+        begin = {partition: max(start, beginning[partition])}
+        async for message in read_between(reader, log, begin, ends):
+            found.take(message)
+        found.has_been_heard = False
+        return found
+
+    @property
+    def place(self) -> TopicPartition:
+        """Where it is on the broker."""
+        return TopicPartition(naming.log(self.cluster), self.partition)
+
+    def runs(self, job: str) -> list[LiveRun]:
+        """Return the runs of a job that have no verdict, by due time."""
+        found = [live for live in self.ledger.live.values() if live.run.job == job]
+        return sorted(found, key=lambda live: (live.run.scheduled_at, live.run.id))
+
+    def take(self, message: LogMessage) -> list[News]:
+        """Fold one message of the log, as a worker does; return what has changed of runs.
+
+        Raises:
+            LevelError: If the log is raised to a level that is not known here.
+        """
+        place = Place(self.cluster, False, self.partition, self._partition_of)
+        entries = [e for e in decode_entries(message.value)[0] if place.problem(e) is None]
+        self.ledger.take(message.offset, message.at, entries)
+        self.has_been_heard |= any(hasattr(entry, "worker") for entry in entries)
+        news = [each for each in self.ledger.news if isinstance(each, News)]
+        self.ledger.news.clear()
+        return news
+
+    def _partition_of(self, job: str) -> int:
+        return partition_of(job, self.partitions)
+
+
+async def _snapshot(reader: LogReader, cluster: str, partition: int) -> Ledger:
+    """Return the last snapshot of a partition, or an empty ledger: then all is folded."""
+    topic = naming.changelog(Role.of(cluster, retry=False).group, naming.LEDGERS)
+    if partition in await reader.partitions(topic):
+        beginning = (await reader.beginnings(topic, [partition]))[partition]
+        end = (await reader.ends(topic, [partition]))[partition]
+        for count in _LOOKS:
+            start = {partition: max(beginning, end - count)}
+            rows = [m.value async for m in read_between(reader, topic, start, {partition: end})]
+            for row in reversed(rows):
+                found = _read(row)
+                if found is not None:
+                    return found
+    return Ledger(retry=False)
+
+
+def _read(row: bytes | None) -> Ledger | None:
+    try:
+        parsed: Any = None if row is None else orjson.loads(row)
+        return None if parsed is None else from_row(parsed)
+    except (AttributeError, MessageError, orjson.JSONDecodeError):
+        return None

@@ -32,6 +32,7 @@ EXAMPLES = {
     "TIME": "2026-01-01T00:00Z",
     "HOST:PORT": "192.0.2.7:9092",
     "COMMAND": "jobs",
+    "NAME": "cluster-a",
     "kafka-1.example.org:9092": "192.0.2.7:9092",
 }
 #: What chooses a role, as the options do.
@@ -137,6 +138,18 @@ def test_every_link_between_the_pages_leads_somewhere() -> None:
     assert lost == []
 
 
+def test_what_the_page_on_troubles_quotes_is_what_is_said() -> None:
+    text = (ROOT / "docs" / "troubleshooting.md").read_text()
+    said = " ".join(path.read_text() for path in (ROOT / "cronstream").rglob("*.py"))
+    said = re.sub(r'"\s*f?"', "", said)  # a sentence that goes on in the next line
+    seen = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")]
+    quoted = [span for cell in seen for span in re.findall(r"`([^`]*[a-z] [a-z][^`]*)`", cell)]
+    parts = [part.strip() for span in quoted for part in re.split(r"…|[\d.:]+\d", span)]
+
+    assert len(quoted) > 15
+    assert [part for part in parts if part not in said] == []
+
+
 def _leads_somewhere(page: Path, target: str, anchor: str) -> bool:
     """Whether there is the file, and in it the heading, as GitHub makes anchors of these."""
     file = page.parent / target if target else page
@@ -177,7 +190,10 @@ def _docker(words: Sequence[str]) -> None:
     elif "cronstream:latest" in words:
         given = words[words.index("cronstream:latest") + 1 :]
     else:
-        assert words[:2] == ["compose", "up"] or words[0] in ("run", "build", "compose")
+        assert words[:2] in (["compose", "up"], ["compose", "logs"]) or words[0] in (
+            "run",
+            "inspect",
+        )
         return
     if given and given[0] in FAUST:
         _faust(["-A", "cronstream", *given])

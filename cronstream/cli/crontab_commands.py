@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from cronstream import clock
+from cronstream.cli import proposals
 from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, nearest, say
 from cronstream.core.advice import Advice, advise
 from cronstream.core.records import Job, format_time
@@ -104,7 +105,7 @@ def jobs(file: Path | None, as_json: bool) -> None:
 
 
 @click.command("next")
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=proposals.jobs)
 @click.option(
     "--count",
     type=click.IntRange(1, 10_000),

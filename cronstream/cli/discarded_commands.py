@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cronstream import clock
-from cronstream.cli import failures
+from cronstream.cli import failures, proposals
 from cronstream.cli.connection import publish_runs, publishing, reading
 from cronstream.cli.options import (
     Moment,
@@ -93,7 +93,7 @@ class Wanted:
 
 
 @click.command
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=proposals.discarded)
 @job_option
 @cluster_option
 @click.option("--since", type=Moment(), metavar="WHEN", help="Discarded from then on.")

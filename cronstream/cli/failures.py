@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
@@ -38,14 +38,14 @@ ValueT = TypeVar("ValueT")
 
 
 @contextmanager
-def told(*, with_trace: bool) -> Iterator[None]:
+def told(*, with_trace: Callable[[], bool]) -> Iterator[None]:
     """Have any error leave the block as an exit status, once a line has said what it is."""
     try:
         yield
     except (click.ClickException, click.exceptions.Exit):
         raise  # click tells these: they are about how the command was typed
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a process boundary
-        raise SystemExit(_tell(error, with_trace=with_trace)) from None
+        raise SystemExit(_tell(error, with_trace=with_trace())) from None
 
 
 def _tell(error: BaseException, *, with_trace: bool) -> int:

@@ -6,7 +6,6 @@ Nothing here imports Faust, aiokafka or pydantic, so that ``--help`` and complet
 
 import importlib
 import logging
-import os
 import sys
 from dataclasses import dataclass
 from importlib import metadata
@@ -16,12 +15,17 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from cronstream.cli.examples import epilog
 from cronstream.cli.failures import told
+from cronstream.cli.given import hand_on
+from cronstream.cli.shells import offer
 from cronstream.errors import SettingsError
 from cronstream.system import need_linux
 
 #: What completion scripts set when they ask for proposals (click's own naming).
 _COMPLETE_VAR = "_CRONSTREAM_COMPLETE"
+#: Whether stack traces are wanted, as the contexts of one command line know it.
+_TRACES = "cronstream.traces"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,38 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     ),
     "Comfort": (
         Entry("completion", "cronstream.cli.main:completion", "Print a shell's completion script."),
+        Entry("help", "cronstream.cli.main:help_", "Show what there is, or one command's help."),
     ),
 }
+offer()
 _ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
+
+
+def _dressed(command: click.Command, name: str) -> click.Command:
+    """Give a command what all have: ``--debug``, and examples in its help."""
+    if not any("--debug" in parameter.opts for parameter in command.params):
+        command.epilog = epilog(name)
+        command.params.append(
+            click.Option(
+                ["--debug"],
+                is_flag=True,
+                expose_value=False,
+                callback=_debug,
+                help="Show stack traces, and what libraries log.",
+            )
+        )
+    return command
+
+
+def _debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Remember that stack traces are wanted, wherever that was said."""
+    if wanted:
+        ctx.meta[_TRACES] = True
+        logging.basicConfig(level=logging.INFO)
+    # Kafka's client logs each failed connection; a command says it once, in one line of its own.
+    elif _TRACES not in ctx.meta:
+        for library in ("aiokafka", "kafka"):
+            logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 class LazyGroup(click.Group):
@@ -108,7 +141,7 @@ class LazyGroup(click.Group):
             need_linux()
         module, _, attribute = entry.place.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
+        return _dressed(command, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the commands under their headings, from the table alone."""
@@ -141,12 +174,12 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error ends it with a line and an exit status."""
-        with told(with_trace=ctx.params["debug"]):
+        with told(with_trace=lambda: _TRACES in ctx.meta):
             return super().invoke(ctx)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Read the command line and run the command; nothing leaves it as a stack trace."""
-        with told(with_trace=False):
+        with told(with_trace=lambda: False):
             return super().main(*args, **kwargs)
 
 
@@ -165,10 +198,31 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option("--broker", metavar="URL", help="Where Kafka is (CRONSTREAM_BROKER).")
-@click.option("--crontab", metavar="FILE", help="The crontab file (CRONSTREAM_CRONTAB).")
-@click.option("--data-dir", metavar="DIR", help="Where data is kept (CRONSTREAM_DATA_DIR).")
-@click.option("-v", "--debug", is_flag=True, help="Show stack traces, and what libraries log.")
+@click.option(
+    "--broker",
+    envvar="CRONSTREAM_BROKER",
+    metavar="URL",
+    help="Where Kafka is (CRONSTREAM_BROKER).",
+)
+@click.option(
+    "--crontab",
+    envvar="CRONSTREAM_CRONTAB",
+    metavar="FILE",
+    help="The crontab file (CRONSTREAM_CRONTAB).",
+)
+@click.option(
+    "--data-dir",
+    envvar="CRONSTREAM_DATA_DIR",
+    metavar="DIR",
+    help="Where data is kept (CRONSTREAM_DATA_DIR).",
+)
+@click.option(
+    *("-v", "--debug"),
+    is_flag=True,
+    expose_value=False,
+    callback=_debug,
+    help="Show stack traces, and what libraries log.",
+)
 @click.option(
     "--version",
     is_flag=True,
@@ -177,7 +231,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     callback=_print_version,
     help="Print the version.",
 )
-def main(broker: str | None, crontab: str | None, data_dir: str | None, *, debug: bool) -> None:
+def main(broker: str | None, crontab: str | None, data_dir: str | None) -> None:
     """Distributed cron on Kafka: as easy as crontab, as trustworthy as a ledger."""
     try:
         Path.cwd()
@@ -185,15 +239,7 @@ def main(broker: str | None, crontab: str | None, data_dir: str | None, *, debug
         raise SettingsError(
             "the folder that this was started in is gone: cd to another one"
         ) from error
-    options = {"BROKER": broker, "CRONTAB": crontab, "DATA_DIR": data_dir}
-    for name, value in options.items():
-        if value is not None:
-            os.environ[f"CRONSTREAM_{name}"] = value
-    if debug:
-        logging.basicConfig(level=logging.DEBUG)
-    # Kafka's client logs each failed connection; a command says it once, in one line of its own.
-    for library in ("aiokafka", "kafka"):
-        logging.getLogger(library).setLevel(logging.INFO if debug else logging.CRITICAL)
+    hand_on({"broker": broker, "crontab": crontab, "data_dir": data_dir})
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -212,3 +258,21 @@ def completion(shell: str) -> None:
     if complete is None:
         raise click.UsageError(f"no completion is known for {shell}")
     click.echo(complete(main, {}, "cronstream", _COMPLETE_VAR).source())
+
+
+@click.command("help")
+@click.argument(
+    "command",
+    required=False,
+    shell_complete=lambda ctx, _, typed: main.shell_complete(ctx, typed),
+)
+@click.pass_context
+def help_(ctx: click.Context, command: str | None) -> None:
+    """Show what there is, or the help of COMMAND."""
+    root = ctx.find_root()
+    if command is None:
+        click.echo(root.get_help())
+        return
+    name, found, _ = main.resolve_command(root, [command])
+    if found is not None:
+        click.echo(found.get_help(click.Context(found, info_name=name, parent=root)))

@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from cronstream import clock
 from cronstream.cli.output import nearest, say
+from cronstream.cli.proposals import clusters, jobs
 from cronstream.errors import NotFoundError
-from cronstream.history.scope import LogReader, clusters, known_jobs
+from cronstream.history.scope import LogReader, known_jobs
+from cronstream.history.scope import clusters as clusters_of
 from cronstream.history.story import RunState
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -69,8 +72,24 @@ class State(click.ParamType):
             self.fail(f"there is no state {value!r}; {hint}", param, ctx)
 
 
-job_option = click.option("--job", metavar="JOB", help="Only runs of this job.")
-cluster_option = click.option("--cluster", metavar="CLUSTER", help="Only runs of this cluster.")
+def states(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Propose the states of runs."""
+    return [CompletionItem(state.value) for state in RunState if state.startswith(incomplete)]
+
+
+job_option = click.option(
+    "--job", metavar="JOB", shell_complete=jobs, help="Only runs of this job."
+)
+cluster_option = click.option(
+    "--cluster", metavar="CLUSTER", shell_complete=clusters, help="Only runs of this cluster."
+)
+state_option = click.option(
+    "--state",
+    type=State(),
+    metavar="STATE",
+    shell_complete=states,
+    help=f"Only in this state: {', '.join(RunState)}.",
+)
 
 
 _NOTHING_YET = (
@@ -93,7 +112,7 @@ async def chosen_clusters(
         NotFoundError: If the broker has no such cluster, but others, or none at all and one is
             needed.
     """
-    there = await clusters(reader)
+    there = await clusters_of(reader)
     if not there and is_needed:
         raise NotFoundError(_NOTHING_YET)
     if not there:

@@ -8,15 +8,15 @@ from typing import Any
 import click
 
 from cronstream import clock
-from cronstream.cli import failures, following
+from cronstream.cli import failures, following, proposals
 from cronstream.cli.connection import reading
 from cronstream.cli.options import (
     Moment,
-    State,
     check_job,
     chosen_clusters,
     cluster_option,
     job_option,
+    state_option,
 )
 from cronstream.cli.output import (
     Column,
@@ -65,9 +65,7 @@ class View:
 @click.command
 @job_option
 @cluster_option
-@click.option(
-    "--state", type=State(), metavar="STATE", help=f"Only in this state: {', '.join(RunState)}."
-)
+@state_option
 @click.option(
     "--since",
     type=Moment(),
@@ -140,7 +138,7 @@ def _whole(moment: datetime) -> str:
 
 
 @click.command
-@click.argument("run")
+@click.argument("run", shell_complete=proposals.runs)
 @click.option(
     "--since",
     type=Moment(),

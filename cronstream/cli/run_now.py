@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import click
 
 from cronstream import clock
-from cronstream.cli import failures, following
+from cronstream.cli import failures, following, proposals
 from cronstream.cli.connection import publish_runs, publishing, reading
 from cronstream.cli.output import emit, emit_json, json_option, nearest, say
 from cronstream.cli.story_output import change_text
@@ -24,8 +24,13 @@ _MARGIN = timedelta(seconds=1)
 
 
 @click.command("run-now")
-@click.argument("job")
-@click.option("--cluster", metavar="CLUSTER", help="Run it there, not on the job's own cluster.")
+@click.argument("job", shell_complete=proposals.jobs)
+@click.option(
+    "--cluster",
+    metavar="CLUSTER",
+    shell_complete=proposals.clusters,
+    help="Run it there, not on the job's own cluster.",
+)
 @click.option("--wait", is_flag=True, help="Wait for its verdict; exit with 0 if it succeeded.")
 @json_option
 def run_now(*, job: str, cluster: str | None, wait: bool, as_json: bool) -> None:

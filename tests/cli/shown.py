@@ -77,7 +77,7 @@ def _lines(text: str) -> Iterator[tuple[int, str, str | None]]:
 def _simple_commands(line: str) -> Iterator[tuple[str, ...]]:
     """Yield the words of each command in a line that is one of our programs'."""
     typed = re.split(r"\s{2,}", line.removeprefix("$ "), maxsplit=1)[0]
-    for part in re.split(r"&&|;|\|", typed):
+    for part in re.split(r"&&|;|\|", re.sub(r" >>? ?\S+", "", typed)):
         first = part.strip().split(" ", 1)[0]
         if first.endswith("/") or not (_VARIABLE.fullmatch(first) or Path(first).name in PROGRAMS):
             continue

@@ -131,6 +131,7 @@ def run_of(job: Job, cluster: str | None, now: datetime) -> Run:
         overlap=job.overlap,
         max_queue=job.max_queue,
         fence=job.fence,
+        background=job.background,
         cause=Cause.RUN_NOW,
         number=int(now.timestamp() * 1000),
         as_of=now,

@@ -6,7 +6,7 @@ watches the file; the format is described in ``docs/crontab.md``.
 
 from collections import abc
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from cronstream.core.crontab_clusters import Cluster, ClusterReader
 from cronstream.core.crontab_faults import Fault, faults_of, mend_keys, unknown_key
@@ -14,7 +14,7 @@ from cronstream.core.crontab_model import DefaultsModel, JobModel
 from cronstream.core.crontab_pairs import DEFAULT_LEASE_S, pair_faults
 from cronstream.core.crontab_sizes import size_fault
 from cronstream.core.problems import Place, Problems
-from cronstream.core.records import Delivery, Job, Overlap
+from cronstream.core.records import Background, Delivery, Job, Overlap
 from cronstream.core.schedule import compile_schedule, find_zone
 from cronstream.core.yaml_nodes import (
     Mapping,
@@ -261,6 +261,10 @@ class _Reader:
             self._problems.add(fault.place_in(node), fault.sentence, label)
 
 
+#: Settings that are one of a few words.
+_CHOICES: Final = {"background": Background, "delivery": Delivery, "overlap": Overlap}
+
+
 def _job(settings: dict[str, Any]) -> Job:
     """Return the job as it is published, from checked settings under the file's names."""
     renamed = {"timeout": "timeout_s", "grace": "grace_s", "missed_grace": "missed_grace_s"}
@@ -271,8 +275,7 @@ def _job(settings: dict[str, Any]) -> Job:
     for name in ("backoff", "retry_on"):
         if name in fields:
             fields[name] = fields[name].record()
-    if "delivery" in fields:
-        fields["delivery"] = Delivery(fields["delivery"])
-    if "overlap" in fields:
-        fields["overlap"] = Overlap(fields["overlap"])
+    for name, kind in _CHOICES.items():
+        if name in fields:
+            fields[name] = kind(fields[name])
     return Job(**{"cluster": "", "timezone": "UTC", **fields})

@@ -25,6 +25,7 @@ _FIELDS: Final = {
     "overlap": "overlap",
     "max_queue": "max_queue",
     "fence": "fence",
+    "background": "background",
     "missed_grace_s": "missed_grace",
     "description": "description",
 }

@@ -167,6 +167,7 @@ class DefaultsModel(_Closed):
     overlap: Literal["allow", "skip", "queue", "replace"] = "allow"
     max_queue: Annotated[int, Field(ge=1, le=10_000)] = 100
     fence: bool = False
+    background: Literal["kill", "wait"] = "kill"
     missed_grace: Duration = 300.0
     description: Annotated[str, Field(max_length=4096)] | None = None
 

@@ -33,6 +33,7 @@ def run_of(job: Job, revision: int, scheduled_at: datetime) -> Run:
         overlap=job.overlap,
         max_queue=job.max_queue,
         fence=job.fence,
+        background=job.background,
     )
 
 

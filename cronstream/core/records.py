@@ -137,6 +137,15 @@ class Overlap(StrEnum):
     REPLACE = "replace"
 
 
+class Background(StrEnum):
+    """What becomes of the processes that a command has left when it ends."""
+
+    #: They are ended with it.
+    KILL = "kill"
+    #: The attempt goes on until all of them have ended.
+    WAIT = "wait"
+
+
 class Backoff(Record, namespace="cronstream.Backoff"):
     """How long to wait before a later attempt; the arithmetic is in `cronstream.core.retry`."""
 
@@ -205,6 +214,7 @@ class Job(Record, namespace="cronstream.Job"):
     max_queue: int = 100
     #: Whether a command is ended before its worker's lease can be over.
     fence: bool = False
+    background: Background = Background.KILL
     #: A due time that is this many seconds past when it is first seen is skipped as missed.
     missed_grace_s: float = 300.0
     description: str | None = None
@@ -240,6 +250,7 @@ class Run(Record, namespace="cronstream.Run"):
     overlap: Overlap = Overlap.ALLOW
     max_queue: int = 100
     fence: bool = False
+    background: Background = Background.KILL
     #: Why there is this run; None for one that the schedule asked for.
     cause: Cause | None = None
     #: Tells runs with the same due time and cause apart.

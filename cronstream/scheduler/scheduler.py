@@ -201,6 +201,7 @@ def row_of(job: Job, shard: int, revision: int) -> dict[str, Any]:
         "overlap": job.overlap.value,
         "max_queue": job.max_queue,
         "fence": job.fence,
+        "background": job.background.value,
         "missed_grace_s": job.missed_grace_s,
         "description": job.description,
         "revision": revision,

@@ -37,6 +37,7 @@ def to_hold(action: Hand) -> protocol.Hold:
         timeout_s=run.timeout_s,
         grace_s=run.grace_s,
         ends_before_s=action.ends_before_s,
+        background=run.background.value,
     )
 
 

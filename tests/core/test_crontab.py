@@ -7,7 +7,7 @@ import pytest
 
 from cronstream.core.crontab import MAX_BYTES, Crontab, parse_crontab
 from cronstream.core.crontab_clusters import Cluster
-from cronstream.core.records import Backoff, Delivery, Job, Overlap, RetryOn
+from cronstream.core.records import Background, Backoff, Delivery, Job, Overlap, RetryOn
 from cronstream.errors import CrontabError
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +106,7 @@ jobs:
     overlap: queue
     max_queue: 7
     fence: true
+    background: wait
     env: {KEY: value, EMPTY: ""}
     cwd: /srv
     delivery: at_most_once
@@ -126,6 +127,7 @@ jobs:
         overlap=Overlap.QUEUE,
         max_queue=7,
         fence=True,
+        background=Background.WAIT,
         env={"TZ": "Europe/Berlin", "KEY": "value", "EMPTY": ""},
         cwd="/srv",
         delivery=Delivery.AT_MOST_ONCE,

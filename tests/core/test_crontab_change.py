@@ -6,7 +6,7 @@ import pytest
 
 from cronstream.core.codec import decode, encode
 from cronstream.core.crontab_change import Change, compare, describe
-from cronstream.core.records import Backoff, Delivery, Job, Overlap, RetryOn
+from cronstream.core.records import Background, Backoff, Delivery, Job, Overlap, RetryOn
 from tests.builders import NOON
 
 
@@ -53,6 +53,7 @@ def test_a_job_that_was_removed_before_is_added_when_it_comes_back() -> None:
         ({}, {"schedule": "*/5 * * * *"}, "schedule '@hourly' → '*/5 * * * *'"),
         ({}, {"max_attempts": 3, "cwd": "/srv"}, "max_attempts 1 → 3, cwd none → '/srv'"),
         ({"timeout_s": 90.0}, {}, "timeout 1m30s → none"),
+        ({}, {"background": Background.WAIT}, "background 'kill' → 'wait'"),
         ({}, {"grace_s": 3600.0}, "grace 10s → 1h"),
         (
             {},

@@ -137,8 +137,7 @@ class Part:
             self._child.kill_now()
 
     def kill_executor(self) -> None:
-        """Kill its executor; a worker without one ends by itself."""
-        self._expect_the_end()
+        """Kill its executors; a worker starts others."""
         for executor in self._executors():
             with suppress(psutil.NoSuchProcess):
                 executor.kill()

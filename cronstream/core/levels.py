@@ -22,6 +22,7 @@ from cronstream.core.records import (
     Cancelled,
     Finished,
     Record,
+    Run,
     Settled,
     Skip,
     Skipped,
@@ -37,6 +38,7 @@ LEVEL: Final = 2
 KINDS: Final[dict[type[Record], int]] = {}
 #: Fields that are newer than level 1, by kind. Not of records within records, but for `Run`.
 FIELDS: Final[dict[type[Record], dict[str, int]]] = {
+    Run: {"background": 2},
     Withdrawal: {"removed": 2},
     Finished: {"executor_died": 2},
     Cancelled: {"reason": 2, "by": 2},

@@ -215,7 +215,7 @@ class ExecutorPool:
             except LaunchError as error:
                 logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
                 self._failures += 1
-        self._on_death("no executor can be started", [])
+        self._on_death("no executor can be started any more", [])
         return None
 
     async def _replace(self, dead: ExecutorHandle) -> None:

@@ -38,6 +38,7 @@ def to_hold(action: Hand) -> protocol.Hold:
         grace_s=run.grace_s,
         ends_before_s=action.ends_before_s,
         background=run.background.value,
+        alone=action.alone,
     )
 
 

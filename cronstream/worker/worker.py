@@ -296,6 +296,11 @@ class Worker:
                 logger.warning("run %s: %s", run, note, extra={"action": "hanging", "run": run})
 
     def _executor_died(self, reason: str, keys: list[str]) -> None:
-        """Without its executor a worker is none: it ends, and its runs are made elsewhere."""
-        self.member.abandon()
-        self._on_fatal(f"the executor has died ({reason}), with {len(keys)} attempts")
+        """Have what it had made again; without any executor a worker is none, and ends."""
+        if self.executor is not None and self.executor.is_alive:
+            logger.error("%s: another takes its place; it had %d attempts", reason, len(keys))
+            self.member.executor_died(keys, clock.now())
+            self._woken.set()
+        else:
+            self.member.abandon()
+            self._on_fatal(reason)

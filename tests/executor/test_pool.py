@@ -233,7 +233,7 @@ async def test_a_pool_without_executors_is_given_up_after_some_tries(
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     os.kill(pool.pool.pids[0], signal.SIGKILL)
     await pool.until_so(lambda: len(pool.deaths) == 2)
-    assert pool.deaths[1] == "no executor can be started"
+    assert pool.deaths[1] == "no executor can be started any more"
     assert not pool.pool.is_alive
 
 

@@ -1,7 +1,7 @@
 """What the executor is told, and what its reports become."""
 
 from cronstream.core.ledger.actions import Cancel, End, Go, Hand, Lease
-from cronstream.core.records import Outcome
+from cronstream.core.records import Background, Outcome
 from cronstream.core.sizes import MAX_NOTE
 from cronstream.executor import protocol
 from cronstream.worker.commands import to_command, to_finished
@@ -29,6 +29,15 @@ def test_an_attempt_is_handed_over_with_its_time_and_its_names() -> None:
         "CRONSTREAM_MAX_ATTEMPTS": "3",
         "CRONSTREAM_SCHEDULED_AT": "2026-01-01T12:00:00Z",
     }
+
+
+def test_an_attempt_is_made_alone_and_waits_for_its_background_if_it_is_to() -> None:
+    run = a_run(background=Background.WAIT)
+
+    hold = to_command(Hand(f"{run.id}#7", 3, run, go=True, alone=True))
+
+    assert isinstance(hold, protocol.Hold)
+    assert (hold.background, hold.alone) == ("wait", True)
 
 
 def test_a_job_cannot_pass_itself_off_as_another_run() -> None:

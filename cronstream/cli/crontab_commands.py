@@ -17,6 +17,7 @@ import click
 
 from cronstream import clock
 from cronstream.cli import proposals
+from cronstream.cli.crontab_words import job_words, problem_words
 from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, nearest, say
 from cronstream.core.advice import Advice, advise
 from cronstream.core.records import Job, format_time
@@ -91,7 +92,7 @@ def jobs(file: Path | None, as_json: bool) -> None:
     ]
     if as_json:
         for job, due in listed:
-            emit_json({**_job_fields(job), "next": due})
+            emit_json({**job_words(job), "next": due})
         return
     emit_table(
         [*map(Column, ("job", "cluster", "schedule", "zone")), _ATTEMPTS, Column("next due")],
@@ -174,7 +175,7 @@ def _emit_problem(source: str, problem: str, *, as_json: bool) -> None:
     line, column, sentence = match.groups() if match else (None, None, problem)
     if as_json:
         place = {"line": int(line), "column": int(column)} if line and column else {}
-        emit_json({"file": source, **place, "problem": sentence})
+        emit_json({"file": source, **place, **problem_words(sentence), "problem": sentence})
     else:
         emit(":".join([source, *(part for part in (line, column) if part), f" {sentence}"]))
 
@@ -187,13 +188,6 @@ def _emit_advice(path: Path, piece: Advice, *, as_json: bool) -> None:
     else:
         where = ":".join(map(str, (path, *(place or {}).values())))
         emit(f"{where}: advice: {piece.sentence}")
-
-
-def _job_fields(job: Job) -> dict[str, object]:
-    """Return a job for ``--json``, without what only the topic knows."""
-    fields = job.asdict()
-    del fields["effective_from"], fields["removed"]
-    return {**fields, "backoff": job.backoff.asdict(), "retry_on": job.retry_on.asdict()}
 
 
 def _utc(due: datetime | None) -> str:

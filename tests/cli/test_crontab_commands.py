@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cronstream import clock
+from cronstream.cli.crontab_words import problem_words
 from cronstream.cli.main import main
+from cronstream.crontab_file import read_crontab
 from cronstream.settings import settings
 from tests.builders import NOON
 
@@ -73,6 +75,25 @@ def test_every_problem_is_an_object_for_programs(path: Path) -> None:
     first, second = objects(result)
     assert (first["file"], first["line"], first["column"]) == (str(path), 4, 50)
     assert second["problem"].startswith("job 'berlin': cluster 'cluster-c' is not known")
+    assert (first["job"], first["key"]) == ("hourly", "schedule")
+    assert (second["job"], second["key"]) == ("berlin", "cluster")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "words"),
+    [
+        ("job 'a': key 'comand' is not known", {"job": "a", "key": "comand"}),
+        ("job 'a': key 'backoff.frist' is not known", {"job": "a", "key": "backoff.frist"}),
+        ("job 'a': retry_on.exit_statuses must", {"job": "a", "key": "retry_on.exit_statuses"}),
+        ("defaults: grace 'zz' is no length of time", {"key": "defaults.grace"}),
+        ("job 'a': the name is there twice", {"job": "a"}),
+        ("the crontab is empty", {}),
+    ],
+)
+def test_a_problem_for_programs_names_job_and_key_as_the_file_has_them(
+    sentence: str, words: dict[str, str]
+) -> None:
+    assert problem_words(sentence) == words
 
 
 def test_advice_is_given_when_it_is_asked_for_and_is_no_problem(path: Path) -> None:
@@ -142,12 +163,32 @@ def test_jobs_are_listed_with_when_each_is_due_next() -> None:
 def test_jobs_as_json_have_every_setting_with_its_default() -> None:
     hourly, berlin = objects(run("jobs", "--json"))
     assert hourly["next"] == "2026-01-01T13:00:00Z"
-    assert hourly["backoff"] == {"first_s": 15.0, "factor": 2.0, "ceiling_s": 3600.0, "jitter": 0.1}
-    assert hourly["retry_on"] == {"statuses": None, "timeouts": True}
+    assert hourly["backoff"] == {"first": "15s", "factor": 2.0, "ceiling": "1h", "jitter": 0.1}
+    assert hourly["retry_on"] == {"exit_statuses": "all", "timeouts": True}
+    assert (hourly["timeout"], hourly["grace"], hourly["missed_grace"]) == (None, "10s", "5m")
     assert berlin["command"] == ["echo", "a\tb"]
     assert berlin["env"] == {"TZ": "Europe/Berlin", "KEY": "value"}
-    assert (berlin["overlap"], berlin["max_queue"], berlin["fence"]) == ("allow", 100, False)
+    assert (berlin["overlap"], berlin["max_queue"], berlin["fence"]) == ("allow", None, False)
     assert not {"effective_from", "removed"} & hourly.keys()
+
+
+def test_jobs_as_json_can_be_written_into_a_crontab_again(path: Path) -> None:
+    settings = (
+        "timeout: 2h, grace: 1m30s, env: {A: b}, cwd: /tmp, delivery: at_most_once, overlap: queue,"
+        "max_queue: 7, missed_grace: 0.5s, description: x, timezone: Europe/Berlin,"
+        "backoff: {first: 2s, factor: 3, ceiling: 1d, jitter: 0.5},"
+        "retry_on: {exit_statuses: [75], timeouts: false}"
+    )
+    path.write_text(GOOD.replace("max_attempts: 3", f"max_attempts: 3, {settings}"))
+    before = read_crontab(path).jobs
+    written = [
+        {key: value for key, value in job.items() if key != "next" and value is not None}
+        for job in objects(run("jobs", "--json"))
+    ]
+    clusters = {"cluster-a": None, "cluster-b": None}
+    path.write_text(json.dumps({"version": 1, "clusters": clusters, "jobs": written}))
+
+    assert read_crontab(path).jobs == before
 
 
 def test_a_crontab_without_jobs_lists_nothing_and_says_so(path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from cronstream import clock
-from cronstream.cli import failures
+from cronstream.cli import failures, proposals
 from cronstream.cli.connection import RunPublisher, publishing, reading
 from cronstream.cli.options import check_job, chosen_clusters
 from cronstream.cli.output import emit, emit_json, json_option, say
@@ -92,9 +92,16 @@ def somebody() -> str:
 
 
 @click.command
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
-@click.option("--job", metavar="JOB", help="All runs of this job that have no verdict.")
-@click.option("--cluster", metavar="CLUSTER", help="Only on this cluster.")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=proposals.live)
+@click.option(
+    "--job",
+    metavar="JOB",
+    shell_complete=proposals.jobs,
+    help="All runs of this job that have no verdict.",
+)
+@click.option(
+    "--cluster", metavar="CLUSTER", shell_complete=proposals.clusters, help="Only on this cluster."
+)
 @click.option("--by", metavar="WHO", help="Who wants it, for the log.  [default: user@host]")
 @click.option(
     "--within",

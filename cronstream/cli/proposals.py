@@ -42,6 +42,12 @@ def runs(ctx: click.Context, _: click.Parameter, incomplete: str) -> Proposals:
     return _starting(incomplete, [latest, *_soon(ctx, "runs_of", job)])
 
 
+def live(ctx: click.Context, _: click.Parameter, incomplete: str) -> Proposals:
+    """Propose the runs that have no verdict, the newest first."""
+    job = incomplete.partition("@")[0] if "@" in incomplete else None
+    return _starting(incomplete, _soon(ctx, "live_of", job))
+
+
 def discarded(ctx: click.Context, _: click.Parameter, incomplete: str) -> Proposals:
     """Propose the runs that were discarded in the last week, the newest first."""
     job = incomplete.partition("@")[0] if "@" in incomplete else None

@@ -22,6 +22,14 @@ async def runs_of(job: str) -> list[str]:
     return [story.id for story in reversed(found)]
 
 
+async def live_of(job: str | None) -> list[str]:
+    """Return the ids of the runs of the last day that have no verdict, the newest first."""
+    scope = Scope(since=clock.now() - _SINCE, job=job, keep_output=False)
+    async with reading() as reader:
+        found = (await load(reader, scope)).runs()
+    return [story.id for story in reversed(found) if not story.state.settled][:_SHOWN]
+
+
 async def discarded_of(job: str | None) -> list[str]:
     """Return the ids of what was discarded in the last week, the newest first."""
     scope = Scope(since=clock.now() - _DISCARDED_SINCE, job=job)

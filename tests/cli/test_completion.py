@@ -87,6 +87,9 @@ def test_the_runs_of_a_job_come_from_the_ledgers_the_newest_first(
         "backup@2026-01-01T12:00:00Z",
     ]
     assert proposed("replay", "", obj=broker.connections) == ["backup@2026-01-01T12:00:00Z"]
+    alive = ["backup@2026-01-01T12:01:00Z!run-now-0", "backup@2026-01-01T12:00:00Z!run-now-0"]
+    assert proposed("cancel", "", obj=broker.connections) == alive
+    assert proposed("cancel", "backup@2026-01-01T12:01", obj=broker.connections) == alive[:1]
 
 
 def test_without_a_broker_no_runs_are_proposed_and_nothing_is_said(

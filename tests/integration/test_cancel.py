@@ -13,7 +13,7 @@ from tests.integration.truth import Truth, a_name
 
 pytestmark = pytest.mark.integration
 
-SLOTS = 4
+SLOTS = 2
 
 
 class Installation:
@@ -24,7 +24,7 @@ class Installation:
 
     def crontab(self, *names: str) -> str:
         jobs = {
-            "hung": "{name: hung, schedule: '@every 2s', command: sleep infinity}",
+            "hung": "{name: hung, schedule: '@every 1s', command: sleep infinity}",
             "other": f"{{name: other, schedule: '@every 2s', command: '{self.truth.command}'}}",
             "broken": "{name: broken, schedule: '@every 5s', command: exit 3, max_attempts: 2}",
         }
@@ -79,7 +79,7 @@ async def test_hung_jobs_that_fill_the_slots_are_told_and_cancelled(
 
     # While it lasts it is told: in the log, and run by run.
     late = await worker.said("runs are late, the oldest by")
-    assert "all 4 slots are taken, by hung (4, the longest for " in late
+    assert "all 2 slots are taken, by hung (2, the longest for " in late
     assert any(run["waits_for"] == "a slot" for run in await there.runs("other", "claimed"))
 
     # What has not begun goes with its job, and what has begun stays.

@@ -34,8 +34,8 @@ clusters: {{{cluster}: }}
 defaults: {{cluster: {cluster}}}
 jobs:
   - {{name: normal, schedule: "@every 1s", command: '{truth.command}'}}
-  - {{name: random, schedule: "@every 2s", command: head -c 600000 /dev/urandom}}
-  - {{name: control, schedule: "@every 2s", command: {control}}}
+  - {{name: random, schedule: "@every 1s", command: head -c 600000 /dev/urandom}}
+  - {{name: control, schedule: "@every 1s", command: {control}}}
 """
     kept = {"CRONSTREAM_OUTPUT_BYTES": str(KEPT)}
     options: list[list[str]] = [[], ["--cluster", cluster]]

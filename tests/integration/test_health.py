@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import os
 import signal
+import sys
 import time
 from contextlib import closing
 from datetime import datetime
@@ -16,12 +17,14 @@ import pytest
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
-from cronstream.settings import settings
+from cronstream.settings import child_environment, settings
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import a_name
 from tests.integration.watched import start_watched
 
 pytestmark = pytest.mark.integration
+
+_IMAGE_CHECK = Path(__file__).parents[2] / "ops" / "image" / "health.py"
 
 
 def _crontab(cluster: str) -> str:
@@ -51,6 +54,15 @@ async def test_each_role_is_healthy_within_seconds_of_its_start(start_worker: St
     assert worker["facts"]["has_executor"]
     assert retry["facts"]["has_executor"]
     assert all(answer["facts"]["in_group"] for answer in (scheduler, worker, retry, beside))
+    looks = await asyncio.gather(*(_looked_at(one.port) for one in (*started, standby)))
+    assert looks == [0, 0, 0, 0]
+
+
+async def _looked_at(port: int) -> int:
+    """Return the exit status of the image's own check, as Docker has it run beside a process."""
+    where = child_environment(CRONSTREAM_WEB_PORT=str(port))
+    check = await asyncio.create_subprocess_exec(sys.executable, _IMAGE_CHECK, env=where)
+    return await check.wait()
 
 
 class Bootstrap:

@@ -17,7 +17,7 @@ class Watched:
     """A process with a web port of its own, and what it answers there."""
 
     def __init__(self, worker: StartedWorker, port: int) -> None:
-        self.worker, self._url = worker, f"http://127.0.0.1:{port}/health"
+        self.worker, self.port, self._url = worker, port, f"http://127.0.0.1:{port}/health"
 
     async def ask(self) -> tuple[int, dict[str, Any]]:
         """Return status and answer; 0 if nobody answers."""

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from cronstream.cli.main import SECTIONS, main
 from cronstream.errors import PlatformError
+from cronstream.settings import child_environment
 from cronstream.system import need_linux
 
 NEED_LINUX = {"up", "broker", "chaos"}
@@ -47,9 +48,10 @@ def test_a_command_that_starts_jobs_says_so_in_one_line_before_anything_else(
     assert result.stderr.count("\n") == 1
 
 
-def elsewhere(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def elsewhere(program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", ELSEWHERE + program, *arguments],
+        env=child_environment(**variables),
         capture_output=True,
         text=True,
         timeout=120,
@@ -74,7 +76,8 @@ def test_every_other_command_works_there(tmp_path: Path) -> None:
         "from cronstream.cli.main import main\n"
         f"main(['init', {str(tmp_path)!r}], standalone_mode=False)\n"
         f"main(['check', {str(tmp_path / 'crontab.yaml')!r}], standalone_mode=False)\n"
-        "main(['--broker', 'kafka://127.0.0.1:1', 'runs'])"
+        "main(['runs'])",
+        CRONSTREAM_BROKER="kafka://127.0.0.1:1",
     )
 
     assert answer.returncode == 1

@@ -1,13 +1,12 @@
 """``cronstream cancel``: ends runs that are under way, and drops those that wait."""
 
 import asyncio
-import os
-import pwd
 import socket
 from dataclasses import dataclass
 from typing import Any
 
 import click
+import psutil
 
 from cronstream import clock
 from cronstream.cli import failures, proposals
@@ -84,11 +83,7 @@ class Wanted:
 
 def somebody() -> str:
     """Return who runs this command, as ``user@host``."""
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    return f"{psutil.Process().username()}@{socket.gethostname()}"
 
 
 @click.command

@@ -16,6 +16,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "broker": (
         ("cronstream broker", "at 127.0.0.1:9092, until Ctrl-C"),
         ("cronstream broker --port 9192 --data-dir /srv/kafka", "elsewhere"),
+        ("cronstream broker --listen 192.0.2.1:9093", "for other machines too"),
     ),
     "check": (
         ("cronstream check", "the crontab that the scheduler reads"),

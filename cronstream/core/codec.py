@@ -8,8 +8,8 @@ and passed on; unknown kinds are refused, and the reader puts them aside.
 """
 
 import types
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -18,13 +18,18 @@ import orjson
 
 from cronstream.core.levels import FIELDS, KINDS, LEVEL, VALUES, needed_level
 from cronstream.core.records import ENTRIES, Entry, Message, Record, format_time
+from cronstream.core.values import (
+    PLAIN,
+    Reader,
+    list_reader,
+    older,
+    read_text_map,
+    short,
+    union_reader,
+)
 from cronstream.errors import MessageError
 
 RecordT = TypeVar("RecordT", bound=Record)
-Reader: TypeAlias = Callable[[Any], Any]
-
-#: Whole numbers beyond this are no offset, attempt or count that anybody made.
-MAX_INT = 2**53
 
 
 def encode(message: Message) -> bytes:
@@ -121,14 +126,14 @@ def from_json(item: Any, kinds: dict[str, type[Record]], known: int = LEVEL) -> 
             of its type or range.
     """
     if not isinstance(item, dict):
-        raise MessageError(f"{_short(item)} where an object belongs")
+        raise MessageError(f"{short(item)} where an object belongs")
     meta = item.get("__faust")
     name = meta.get("ns") if isinstance(meta, dict) else None
     if not isinstance(name, str):
         raise MessageError("no __faust.ns, so it cannot be told what this message is")
     kind, level = kinds.get(name.removeprefix("cronstream.")), item.get("v", 1)
     if kind is None or (level == 1 and kind in KINDS):
-        raise MessageError(f"kind {_short(name)} does not belong here")
+        raise MessageError(f"kind {short(name)} does not belong here")
     return build(kind, item, known)
 
 
@@ -161,7 +166,7 @@ def build(kind: type[RecordT], item: dict[str, Any], known: int = LEVEL) -> Reco
 
 def _check_level(kind: type[Record], level: Any, known: int) -> None:
     if type(level) is not int or level < KINDS.get(kind, 1):
-        raise MessageError(f"{kind.__name__} of level {_short(level)}")
+        raise MessageError(f"{kind.__name__} of level {short(level)}")
     if level > known:
         raise MessageError(f"{kind.__name__} of level {level}, which was not announced here")
 
@@ -211,7 +216,7 @@ def _compile_fields(kind: type[Record], level: int) -> tuple[_Field, ...]:
     return tuple(
         (
             name,
-            _older(_reader(hints[name]), values.get(name, {}), level),
+            older(_reader(hints[name]), values.get(name, {}), level),
             options.defaults.get(name),
             name not in options.defaults,
         )
@@ -220,131 +225,27 @@ def _compile_fields(kind: type[Record], level: int) -> tuple[_Field, ...]:
     )
 
 
-def _older(read: Reader, since: dict[str, int], level: int) -> Reader:
-    """Return a reader that knows none of the values that are above a level."""
-    if all(first <= level for first in since.values()):
-        return read
-
-    def read_older(value: Any) -> Any:
-        if isinstance(value, str) and since.get(value, 1) > level:
-            raise ValueError(f"{_short(value)} is not known at level {level}")
-        return read(value)
-
-    return read_older
-
-
 def _reader(hint: Any) -> Reader:
     """Return what reads a JSON value of a type hint; it raises TypeError or ValueError."""
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return _union_reader([_reader(arg) for arg in args if arg is not type(None)], args)
+        return union_reader([_reader(arg) for arg in args if arg is not type(None)], args)
     if origin is list:
-        return _list_reader(_reader(args[0]))
+        return list_reader(_reader(args[0]))
     if origin is dict:
-        return _read_text_map
+        return read_text_map
     if issubclass(hint, Record):
         return _record_reader(hint)
     if issubclass(hint, StrEnum):
         choices: Reader = hint
         return choices
-    return _PLAIN[hint]
-
-
-def _union_reader(readers: Iterable[Reader], args: tuple[Any, ...]) -> Reader:
-    choices, optional = tuple(readers), type(None) in args
-
-    def read(value: Any) -> Any:
-        if value is None and optional:
-            return None
-        for choice in choices[:-1]:
-            try:
-                return choice(value)
-            except (TypeError, ValueError):
-                continue
-        return choices[-1](value)
-
-    return read
-
-
-def _list_reader(read_item: Reader) -> Reader:
-    def read(value: Any) -> list[Any]:
-        if not isinstance(value, list):
-            raise TypeError(f"{_short(value)} is no list")
-        return [read_item(item) for item in value]
-
-    return read
+    return PLAIN[hint]
 
 
 def _record_reader(kind: type[Record]) -> Reader:
     def read(value: Any) -> Record:
         if not isinstance(value, dict):
-            raise TypeError(f"{_short(value)} is no object")
+            raise TypeError(f"{short(value)} is no object")
         return build(kind, value)
 
     return read
-
-
-def _read_text_map(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise TypeError(f"{_short(value)} is no object")
-    for key, text in value.items():
-        _read_text(text)
-        if not key or "=" in key or "\0" in key:
-            raise ValueError(f"{_short(key)} is no name for a variable")
-    return value
-
-
-def _read_text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{_short(value)} is no text")
-    if "\0" in value:
-        raise ValueError("there is a NUL in it")
-    return value
-
-
-def _read_int(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{_short(value)} is no whole number")
-    if not -MAX_INT <= value <= MAX_INT:
-        raise ValueError(f"{value} is out of range")
-    return value
-
-
-def _read_float(value: Any) -> float:
-    if type(value) not in (int, float):
-        raise TypeError(f"{_short(value)} is no number")
-    number = float(value)
-    if not 0 <= number <= MAX_INT:
-        raise ValueError(f"{value} is out of range")
-    return number
-
-
-def _read_bool(value: Any) -> bool:
-    if type(value) is not bool:
-        raise TypeError(f"{_short(value)} is neither true nor false")
-    return value
-
-
-def _read_time(value: Any) -> datetime:
-    if not isinstance(value, str):
-        raise TypeError(f"{_short(value)} is no time")
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is UTC:
-        return moment
-    if moment.tzinfo is None:
-        raise ValueError(f"{value} has no time zone")
-    return moment.astimezone(UTC)
-
-
-_PLAIN: dict[Any, Reader] = {
-    str: _read_text,
-    int: _read_int,
-    float: _read_float,
-    bool: _read_bool,
-    datetime: _read_time,
-}
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

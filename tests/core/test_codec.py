@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cronstream.core.codec import (
-    MAX_INT,
     decode,
     decode_entries,
     encode,
@@ -40,6 +39,7 @@ from cronstream.core.records import (
     Verdict,
     Withdrawal,
 )
+from cronstream.core.values import MAX_INT
 from cronstream.errors import MessageError
 from tests.builders import NOON, a_run, at
 

@@ -94,6 +94,10 @@ class Cronstream(faust.App):
         """Let the worker run this many commands at a time."""
         self._settings.slots = slots
 
+    def adopt(self) -> None:
+        """Let the scheduler's crontab replace what is in force, whoever's it is."""
+        self._settings.adopt = True
+
     def move_from(self, topic: str, group: str | None) -> None:
         """Let the scheduler move a running installation from the old layout."""
         self._settings.legacy_topic, self._settings.legacy_group = topic, group

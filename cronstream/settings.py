@@ -100,6 +100,8 @@ class Settings(BaseSettings):
     #: Bytes of a command's output that are kept from its beginning, and as many from its end.
     output_bytes: Annotated[int, Field(ge=0, le=262_144)] = 4096
 
+    #: Whether a scheduler's crontab may take the place of jobs that it has nothing to do with.
+    adopt: bool = False
     #: A topic in the old layout whose messages are to be made into runs; see docs/migration.md.
     legacy_topic: str | None = None
     #: The consumer group of the old workers: what it has not yet read is moved.

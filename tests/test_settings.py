@@ -47,6 +47,7 @@ def test_every_setting_is_in_the_docs_with_its_range_and_its_default(name: str) 
     assert allowed == _range(name)
     if value is not None:
         shown = f"{value:g}" if isinstance(value, float) else str(value)
+        shown = shown.lower() if isinstance(value, bool) else shown
         assert default == (f"`{shown}`" if shown else "none")
 
 

@@ -130,12 +130,20 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
             show_envvar=True,
             help="Commands that run at a time (default 64).",
         ),
+        option(
+            "--adopt",
+            is_flag=True,
+            envvar="CRONSTREAM_ADOPT",
+            show_envvar=True,
+            help="Replace the jobs that are in force, though the crontab has none of them; for a "
+            "scheduler.",
+        ),
         *LEGACY_OPTIONS,
         *worker_module.worker.options,
     ]
 
     def __init__(self, ctx: click.Context, *args: Any, **kwargs: Any) -> None:
-        _check_legacy(ctx)
+        _check_scheduler_options(ctx)
         super().__init__(ctx, *args, **kwargs)
         if not _is_given(ctx, "loglevel"):
             self._loglevel = "INFO"  # one line for each state change; Faust's own default is WARN
@@ -147,6 +155,7 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
         loop: Any,
         *args: Any,
         slots: int | None = None,
+        adopt: bool = False,
         legacy_topic: str | None = None,
         legacy_group: str | None = None,
         **kwargs: Any,
@@ -156,6 +165,8 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
             self.app.make_data_folder()
         if slots is not None:
             self.app.set_slots(slots)
+        if adopt:
+            self.app.adopt()
         if legacy_topic is not None:
             self.app.move_from(legacy_topic, legacy_group)
         self.app.log_to(self.loglevel, self.logfile)
@@ -225,9 +236,9 @@ def _is_given(ctx: click.Context, name: str) -> bool:
     )
 
 
-def _check_legacy(ctx: click.Context) -> None:
+def _check_scheduler_options(ctx: click.Context) -> None:
     """Refuse what moves an installation where it means nothing; a worker's environment may."""
-    for name in ("legacy_topic", "legacy_group"):
+    for name in ("adopt", "legacy_topic", "legacy_group"):
         is_given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
         if is_given and ctx.params.get("cluster"):
             raise click.UsageError(f"--{name.replace('_', '-')} is for a scheduler", ctx)

@@ -44,12 +44,14 @@ class SchedulerFacts:
             assigned; now, while it is at one.
         shards: For each shard that it owns, when that last came forward, or was assigned.
         clock_is_refused: Whether its clock was measured and is too far ahead.
+        foreign: Why its crontab is not put in force, if it belongs to another installation.
     """
 
     tick_at: float
     heard: Mapping[int, float] = field(default_factory=dict)
     shards: Mapping[int, float] = field(default_factory=dict)
     clock_is_refused: bool = False
+    foreign: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,12 @@ def judge(facts: Facts, now_mono: float, limits: Limits | None = None) -> Health
 
 def warn(facts: Facts) -> list[str]:
     """Return what people should see to, though the process does what it is there for."""
-    late = facts.role.late if isinstance(facts.role, WorkerFacts) else None
-    return [late.sentence] if late is not None and late.is_told else []
+    match facts.role:
+        case WorkerFacts(late=late) if late is not None and late.is_told:
+            return [late.sentence]
+        case SchedulerFacts(foreign=foreign) if foreign:
+            return [foreign]
+    return []
 
 
 def _faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:

@@ -1,7 +1,7 @@
 """Messages of the ``jobs`` topic, and the definitions that they add up to.
 
 A message holds one job or a list of several; a job's revision is the offset of its message, and
-no job is twice in a message. `Level` may stand between them.
+no job is twice in a message. `Level` and `Installation` may stand between them.
 """
 
 import contextlib
@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cronstream.core.codec import from_json
+from cronstream.core.codec import decode, from_json
 from cronstream.core.levels import LEVEL
-from cronstream.core.records import Job, Level
+from cronstream.core.records import Installation, Job, Level
 from cronstream.errors import LevelError, MessageError
 
-_KINDS = {"Job": Job, "Level": Level}
+_KINDS = {"Job": Job, "Level": Level, "Installation": Installation}
 
 
 class Definition(NamedTuple):
@@ -46,19 +46,17 @@ def decode_jobs(raw: bytes | None, known: int = LEVEL) -> tuple[list[Job], list[
     refused: list[str] = []
     for item in parsed if isinstance(parsed, list) else [parsed]:
         try:
-            job: Job | Level = from_json(item, _KINDS, known)
+            job: Job | Level | Installation = from_json(item, _KINDS, known)
         except MessageError as error:
             refused.append(str(error))
             continue
-        if isinstance(job, Level):
-            if job.level > known:
-                raise LevelError(job.level, known, job.version)
-            continue
-        problem = _problem(job)
-        if problem is None:
+        if isinstance(job, Level) and job.level > known:
+            raise LevelError(job.level, known, job.version)
+        problem = _problem(job) if isinstance(job, Job) else None
+        if problem is not None:
+            refused.append(problem)
+        elif isinstance(job, Job):
             jobs.append(job)
-        else:
-            refused.append(f"job {job.name!r} {problem}")
     return jobs, refused
 
 
@@ -92,22 +90,41 @@ def _level(item: Any) -> Level:
     return Level(level=1)
 
 
+def decode_installation(raw: bytes | None) -> str | None:
+    """Return the id of the installation if a message has it."""
+    if raw is None or _INSTALLATION_MARK not in raw:
+        return None
+    try:
+        return decode(raw, Installation).id
+    except MessageError:
+        return None
+
+
+_INSTALLATION_MARK = b"cronstream.Installation"
+
+
 def _problem(job: Job) -> str | None:
     if job.effective_from is None:
-        return "does not say from when it holds (effective_from)"
+        return f"job {job.name!r} does not say from when it holds (effective_from)"
     if job.max_attempts < 1:
-        return f"has max_attempts {job.max_attempts}, and no run can have that"
+        return f"job {job.name!r} has max_attempts {job.max_attempts}, and no run can have that"
     return None
 
 
 class Definitions:
-    """What the ``jobs`` topic says of each job, for those who need only the last word."""
+    """What the ``jobs`` topic says of each job, for those who need only the last word.
+
+    Attributes:
+        installation: The id of the installation; None until its topic has said so.
+    """
 
     def __init__(self) -> None:
         self._last: dict[str, Definition] = {}
+        self.installation: str | None = None
 
     def take(self, revision: int, raw: bytes | None) -> None:
         """Take one message; what cannot be read is passed over (the scheduler puts it aside)."""
+        self.installation = self.installation or decode_installation(raw)
         for job in decode_jobs(raw)[0]:
             self._last[job.name] = Definition(job, revision)
 

@@ -5,6 +5,7 @@ of the message, so it is spelled out: moving a class must not change what is on 
 What a worker or a scheduler puts on a cluster's log is an entry; the union of them is `Entry`.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -440,6 +441,21 @@ class Level(Record, namespace="cronstream.Level"):
             raise MessageError(f"level {self.level}, where 1 is the lowest")
 
 
+class Installation(Record, namespace="cronstream.Installation"):
+    """Which installation the ``jobs`` topic is of; the first one on its partition 0 counts.
+
+    From the scheduler that first puts a crontab in force, which remembers it.
+    """
+
+    #: Made at random, once: 32 hexadecimal digits.
+    id: str
+
+    def __post_init__(self) -> None:
+        """Refuse what no scheduler has made: it becomes the name of a file."""
+        if not re.fullmatch("[0-9a-f]{32}", self.id):
+            raise MessageError(f"installation {self.id!r}, which is no id")
+
+
 class Tick(Record, namespace="cronstream.Tick"):
     """Time to look for due runs; decides nothing, and may be late or doubled."""
 
@@ -465,7 +481,7 @@ Entry: TypeAlias = (
     | Settled
     | Level
 )
-Message: TypeAlias = Entry | Job | Discarded | Tick
+Message: TypeAlias = Entry | Job | Installation | Discarded | Tick
 
 #: Every kind of entry, by the name that stands in the message.
 ENTRIES: tuple[type[Record], ...] = (

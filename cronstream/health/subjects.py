@@ -128,6 +128,7 @@ class SchedulerSubject:
             heard={s: now_mono if is_at_one else scheduler.heard[s] for s in firing.shards},
             shards={shard: firing.moved[shard] for shard in firing.shards},
             clock_is_refused=scheduler.clock_check.is_refused,
+            foreign=scheduler.foreign,
         )
 
     def note_ends(self, ends: dict[int, int], now_mono: float) -> None:

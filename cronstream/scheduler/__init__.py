@@ -5,6 +5,8 @@
 ``telling``      what people are told of a plan
 ``announcing``   says on the logs which level their entries may have
 ``following``    puts the crontab's changes on the ``jobs`` topic
+``belonging``    whether the crontab here is one of the installation whose jobs are in force
+``memory``       what is remembered of that in the data folder
 ``clock_check``  refuses a clock that is ahead of the log's
 ``phase``        places ticks between whole seconds
 ``ports``        what it reaches the world through

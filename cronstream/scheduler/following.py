@@ -14,6 +14,7 @@ from cronstream.core.job_messages import Definitions
 from cronstream.core.records import Job
 from cronstream.errors import CronstreamError, CrontabError
 from cronstream.scheduler.announcing import Announcer
+from cronstream.scheduler.belonging import Belonging
 from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack
@@ -47,6 +48,7 @@ class CrontabFollower:
         self._may_apply = may_apply
         self._reader: JobsReader = ports.reader()
         self._definitions = Definitions()
+        self.belonging = Belonging(settings, publisher, ports.memory, self._definitions)
         self._positions: dict[int, int] = dict.fromkeys(range(settings.shards), 0)
         self._crontab: Crontab | None = None
         #: How often it was asked to apply the crontab, and up to which time it has.
@@ -114,6 +116,7 @@ class CrontabFollower:
         try:
             await self._read_on()
             change = await asyncio.to_thread(compare, self._definitions.jobs, crontab.jobs)
+            await self.belonging.compared(crontab)
         except (CronstreamError, KafkaError, OSError, TimeoutError):
             return  # It is no scheduler's turn to say that the broker is away, least of all this.
         except Exception:  # Its turn to apply may come, so the loop goes on, whatever it was.
@@ -122,11 +125,15 @@ class CrontabFollower:
         before, self._differing = self._differing, _counts(change)
         if self._differing and self._differing == before != self._told:
             self._told = before
+            remedy = "give all schedulers the same file"
+            if not self.belonging.is_akin(crontab):
+                remedy += "; this one has none of its jobs, and does not take over without --adopt"
             logger.warning(
                 "%s differs from the crontab in force (%s), which the scheduler that has shard 0 "
-                "has put there: give all schedulers the same file",
+                "has put there: %s",
                 Path(self._settings.crontab).name,
                 before,
+                remedy,
             )
 
     async def _try(self, crontab: Crontab) -> bool:
@@ -142,7 +149,10 @@ class CrontabFollower:
         return True
 
     async def _apply(self, crontab: Crontab) -> None:
-        """Publish how the crontab differs from what the topic says."""
+        """Publish how the crontab differs from what the topic says, if it belongs there."""
+        await self._read_on()
+        if not await self.belonging.may_apply(crontab):
+            return
         specs = [
             spec
             for cluster in crontab.clusters
@@ -150,9 +160,9 @@ class CrontabFollower:
         ]
         await self._ports.declare(specs)
         await self._announcer.announce([cluster.name for cluster in crontab.clusters])
-        await self._read_on()
         change = await asyncio.to_thread(compare, self._definitions.jobs, crontab.jobs)
         await self._publish(change)
+        await self.belonging.settle()
         name = Path(self._settings.crontab).name
         for line in _lines(name, change, len(crontab.jobs)):
             logger.info("%s", line)

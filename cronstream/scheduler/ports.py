@@ -11,6 +11,7 @@ from cronstream.core.crontab import Crontab
 from cronstream.core.records import Message
 from cronstream.crontab_file import watch_crontab
 from cronstream.errors import CrontabError
+from cronstream.scheduler.memory import DataFolder
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack
 from cronstream.topology.reading import LogMessage, Reader
@@ -69,14 +70,25 @@ class Aside(Protocol):
         """Put a refused message aside."""
 
 
+class Memory(Protocol):
+    """What is needed of `cronstream.scheduler.memory.DataFolder`."""
+
+    def knows(self, installation: str) -> bool:
+        """Whether the crontab of this process has been in force in an installation."""
+
+    def remember(self, installation: str) -> None:
+        """Note that the crontab of this process belongs to an installation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """How a scheduler reads, declares topics, watches the crontab, and tells the time."""
+    """How a scheduler reads, declares topics, watches the crontab, tells the time, remembers."""
 
     reader: Callable[[], JobsReader]
     declare: Callable[[list[TopicSpec]], Awaitable[None]]
     watch: Callable[[Path, "asyncio.Event"], AsyncIterator[Crontab | CrontabError]]
     clock: Clock
+    memory: Memory
 
 
 def real_ports(settings: Settings) -> Ports:
@@ -85,4 +97,4 @@ def real_ports(settings: Settings) -> Ports:
     async def declare(specs: list[TopicSpec]) -> None:
         await ensure_topics(specs, settings)
 
-    return Ports(lambda: Reader(settings), declare, watch_crontab, clock)
+    return Ports(lambda: Reader(settings), declare, watch_crontab, clock, DataFolder(settings))

@@ -156,6 +156,12 @@ class Scheduler:
         finally:
             self._follower = None
 
+    @property
+    def foreign(self) -> str:
+        """Why the crontab is not put in force though it is our turn; empty if nothing is wrong."""
+        is_ours = self._follower is not None and 0 in self.firing.shards
+        return self._follower.belonging.foreign if is_ours and self._follower else ""
+
     def _end(self, error: LevelError) -> None:
         """Nothing more is fired from here: others know what this process does not."""
         self.firing.keep(frozenset())

@@ -164,6 +164,11 @@ def test_runs_that_are_late_are_a_warning_and_no_fault(late_s: float, warnings: 
     assert (describe(facts, NOW)["late_runs"], describe(facts, NOW)["latest_s"]) == (2, late_s)
 
 
+def test_a_crontab_that_belongs_elsewhere_is_a_warning_and_no_fault() -> None:
+    role = SchedulerFacts(tick_at=NOW, foreign="it is not put in force")
+    assert warn(replace(SCHEDULER, role=role)) == ["it is not put in force"]
+
+
 def test_nothing_is_late_with_a_scheduler_or_a_worker_that_keeps_up() -> None:
     assert warn(SCHEDULER) == warn(WORKER) == []
     assert describe(WORKER, NOW)["late_runs"] == 0

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from cronstream.core.codec import encode
 from cronstream.core.job_messages import Definitions, decode_jobs
-from cronstream.core.records import Job
+from cronstream.core.records import Installation, Job
+from cronstream.errors import MessageError
 from tests.builders import NOON
 
 
@@ -50,3 +53,24 @@ def test_the_last_word_on_a_job_counts() -> None:
     assert (found.job.command, found.revision) == ("new", 1)
     assert definitions.find("gone") is None
     assert definitions.find("never") is None
+
+
+def test_the_first_installation_on_the_topic_counts_and_is_no_job() -> None:
+    definitions = Definitions()
+    assert Definitions().installation is None
+    for offset, raw in enumerate((
+        encode(a_job()),
+        None,
+        encode(Installation(id="a" * 32)).replace(b"a" * 32, b"../../../etc/cron.d"),
+        encode(Installation(id="b" * 32)),
+        encode(Installation(id="c" * 32)),
+    )):  # fmt: skip
+        definitions.take(offset, raw)
+    assert definitions.installation == "b" * 32
+    assert [job.name for job in definitions.jobs] == ["backup"]
+    assert decode_jobs(encode(Installation(id="b" * 32))) == ([], [])
+
+
+def test_an_installations_id_is_what_a_scheduler_makes() -> None:
+    with pytest.raises(MessageError, match="is no id"):
+        Installation(id="../x")

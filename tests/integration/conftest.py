@@ -144,6 +144,8 @@ def _worker_command(
         "CRONSTREAM_BROKER": f"kafka://{broker}",
         "CRONSTREAM_CRONTAB": str(folder / "crontab.yaml"),
         "CRONSTREAM_DATA_DIR": str(folder / "data"),
+        # Tests share a broker, and each puts its own jobs there.
+        "CRONSTREAM_ADOPT": "1",
         "CRONSTREAM_CLUSTER": "",
         "CRONSTREAM_RETRY": "",
         "PYTHONUNBUFFERED": "1",

@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
+from cronstream.broker.ports import free_port
 from tests.integration.conftest import StartedWorker, StartWorker
 from tests.integration.truth import Truth, a_name
 
@@ -85,3 +87,32 @@ async def test_a_broken_file_changes_nothing_and_says_why(
     await scheduler.said("stays in force")
     seen = len(truth.lines())
     await truth.wait(seen + 3, within_s=30)
+
+
+async def test_a_second_installation_on_the_same_kafka_takes_no_jobs_out(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    """Its scheduler is alone in the end, and fires what is in force; its own file only if told."""
+    cluster, truth = a_name("prod"), Truth(tmp_path)
+    other = tmp_path / "other.yaml"
+    other.write_text(_crontab(a_name("other"), truth.command, "1"))
+    soon = {"CRONSTREAM_LOOK_AHEAD_S": "7", "CRONSTREAM_ADOPT": ""}
+    elsewhere = {"CRONSTREAM_CRONTAB": str(other), "CRONSTREAM_DATA_DIR": str(tmp_path / "else")}
+    prod, _ = await asyncio.gather(
+        start_worker("--adopt", crontab=_crontab(cluster, truth.command, "1"), variables=soon),
+        start_worker("--cluster", cluster, variables={"WORKER": "w"}),
+    )
+    await truth.wait(1, f"{cluster}-1")
+    port = free_port()
+    stranger = await start_worker("--web-port", str(port), variables=elsewhere | soon)
+    await prod.stop()
+    said = await stranger.said("other.yaml is not put in force")
+    assert "--adopt" in said
+    assert not [line for line in stranger.lines if "removed" in line]
+    async with ClientSession() as web, web.get(f"http://127.0.0.1:{port}/health/") as answer:
+        [warning] = (await answer.json())["warnings"]
+    assert "other.yaml is not put in force" in warning
+    await truth.wait(len(truth.lines(f"{cluster}-1")) + 10, f"{cluster}-1", within_s=90)
+    await stranger.stop()
+    adopting = await start_worker("--adopt", variables=elsewhere | soon)
+    await adopting.said(f"job {cluster}-1 removed", within_s=60)

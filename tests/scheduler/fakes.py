@@ -149,6 +149,19 @@ class FakeStream:
             yield Event(message)
 
 
+@dataclass
+class FakeMemory:
+    """The data folder of one scheduler."""
+
+    known: set[str] = field(default_factory=set)
+
+    def knows(self, installation: str) -> bool:
+        return installation in self.known
+
+    def remember(self, installation: str) -> None:
+        self.known.add(installation)
+
+
 class Bench:
     """A scheduler with everything around it fake; `declared` are the topics it asked for."""
 
@@ -162,11 +175,13 @@ class Bench:
         self.readers: list[FakeReader] = []
         self.declared: list[str] = []
         self.files: asyncio.Queue[Crontab | CrontabError | None] = asyncio.Queue()
-        self.scheduler = self.another()
+        self.memory = FakeMemory()
+        self.scheduler = self.another(self.memory)
 
-    def another(self) -> Scheduler:
+    def another(self, memory: FakeMemory | None = None) -> Scheduler:
         """Return one more scheduler of the installation, in a process of its own."""
-        ports = Ports(self._reader, self._declare, self._watch, self.clock)
+        memory = memory or FakeMemory()
+        ports = Ports(self._reader, self._declare, self._watch, self.clock, memory)
         scheduler = Scheduler(
             self.settings, self.broker, self.quarantine, self.cursors, self.jobs, ports
         )

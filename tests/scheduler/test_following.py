@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError
 from cronstream.core import naming
 from cronstream.core.crontab import Crontab
 from cronstream.core.crontab_clusters import Cluster
-from cronstream.core.records import Job
+from cronstream.core.records import Installation, Job
 from cronstream.errors import BrokerError, CrontabError
 from cronstream.scheduler import Scheduler, following
 from tests.builders import at
@@ -248,3 +248,103 @@ async def test_whatever_happens_to_a_scheduler_that_stands_by_it_applies_when_it
         await _look_around(bench, 3)
         bench.scheduler.assigned({0})
         await until(lambda: published(bench))
+
+
+# -- two installations on one Kafka ---------------------------------------------------------------
+
+
+def ids(bench: Bench) -> list[str]:
+    return [m.id for m in bench.broker.on(naming.JOBS) if isinstance(m, Installation)]
+
+
+async def test_the_first_scheduler_gives_the_installation_an_id_and_remembers_it(
+    bench: Bench,
+) -> None:
+    async with followed(bench):
+        bench.files.put_nowait(a_crontab(a_job()))
+        await until(lambda: bench.memory.known)
+    assert bench.memory.known == set(ids(bench))
+    other = bench.another()
+    async with followed(bench, other):
+        bench.files.put_nowait(a_crontab(a_job(schedule="@every 9s")))
+        await until(lambda: len(published(bench)) == 2)
+    assert len(ids(bench)) == 1
+
+
+async def test_a_crontab_without_any_of_the_jobs_in_force_leaves_them_and_says_so(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job("in-force"), a_job("too"))
+    async with followed(bench):
+        for _ in range(2):
+            bench.files.put_nowait(a_crontab(a_job("elsewhere", cluster="b")))
+            await until(lambda: bench.scheduler.foreign)
+        assert "--adopt" in bench.scheduler.foreign
+        assert "none of the 2 jobs that are in force" in bench.scheduler.foreign
+        bench.scheduler.assigned(set())
+        assert bench.scheduler.foreign == ""
+    assert published(bench) == []
+    assert ids(bench) == []
+    assert bench.declared == []
+    errors = [r for r in caplog.records if r.levelname == "ERROR"]
+    assert len(errors) == 1
+    assert bench.scheduler.foreign == "", "nothing is followed any more"
+
+
+async def test_a_crontab_that_was_refused_is_put_in_force_once_it_shares_a_job(
+    bench: Bench,
+) -> None:
+    bench.define(a_job("in-force"))
+    async with followed(bench):
+        bench.files.put_nowait(a_crontab(a_job("elsewhere")))
+        await until(lambda: bench.scheduler.foreign)
+        bench.files.put_nowait(a_crontab(a_job("elsewhere"), a_job("in-force")))
+        await until(lambda: published(bench))
+        assert bench.scheduler.foreign == ""
+
+
+async def test_who_is_told_to_adopt_replaces_what_is_in_force(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(following, "RETRY_S", 0.0)
+    bench = Bench(adopt=True)
+    bench.define(a_job("in-force"))
+    async with followed(bench):
+        bench.files.put_nowait(a_crontab(a_job("elsewhere")))
+        await until(lambda: len(published(bench)) == 2)
+    assert {job.name: job.removed for job in published(bench)} == {
+        "elsewhere": False,
+        "in-force": True,
+    }
+
+
+async def test_a_scheduler_replaces_all_jobs_of_its_own_installation(bench: Bench) -> None:
+    async with followed(bench):
+        bench.files.put_nowait(a_crontab(a_job("first")))
+        await until(lambda: bench.memory.known)
+        bench.files.put_nowait(a_crontab(a_job("second")))
+        await until(lambda: len(published(bench)) == 3)
+    again = bench.another(bench.memory)
+    async with followed(bench, again):
+        bench.files.put_nowait(a_crontab(a_job("third")))
+        await until(lambda: len(published(bench)) == 5)
+    stranger = bench.another()
+    async with followed(bench, stranger):
+        bench.files.put_nowait(a_crontab(a_job("fourth")))
+        await until(lambda: stranger.foreign)
+    assert len(published(bench)) == 5
+
+
+async def test_a_scheduler_that_stands_by_with_the_same_jobs_belongs_to_them(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job("in-force"))
+    async with followed(bench):
+        bench.scheduler.assigned(set())
+        bench.files.put_nowait(a_crontab(a_job("in-force")))
+        await _look_around(bench, 3)
+        bench.files.put_nowait(a_crontab(a_job("all-new")))
+        await _look_around(bench, 3)
+        bench.scheduler.assigned({0})
+        await until(lambda: len(published(bench)) == 2)
+    assert "does not take over without --adopt" in caplog.text

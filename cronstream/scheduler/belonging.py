@@ -1,0 +1,99 @@
+"""Whether the crontab of this scheduler is one of the installation whose jobs are in force.
+
+Two installations that were given one Kafka by mistake would take each other's jobs out, each time
+the shard changes its owner. So a crontab that has nothing to do with what is in force is not put in
+force: not without ``--adopt``.
+"""
+
+import asyncio
+import logging
+import secrets
+from pathlib import Path
+
+from cronstream.core import naming
+from cronstream.core.crontab import Crontab
+from cronstream.core.job_messages import Definitions
+from cronstream.core.levels import KINDS, LEVEL
+from cronstream.core.records import Installation
+from cronstream.scheduler.ports import Memory, RunPublisher
+from cronstream.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Belonging:
+    """Judges a crontab by what is in force, by what this process has done, and by its memory.
+
+    Attributes:
+        foreign: Why the crontab is not put in force; empty if it may be.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: RunPublisher,
+        memory: Memory,
+        definitions: Definitions,
+    ) -> None:
+        self.foreign = ""
+        self._settings, self._publisher, self._memory = settings, publisher, memory
+        self._definitions = definitions
+        self._is_ours = settings.adopt
+        self._remembered: str | None = None
+
+    async def may_apply(self, crontab: Crontab) -> bool:
+        """Return whether a crontab may take the place of what is in force; say why not, once."""
+        if await self._belongs(crontab):
+            self.foreign = ""
+            return True
+        count = len(self._definitions.jobs)
+        which = self._definitions.installation
+        before = self.foreign
+        self.foreign = (
+            f"{Path(self._settings.crontab).name} is not put in force: it has none of the {count} "
+            f"jobs that are in force on this Kafka, which belong to another installation"
+            f"{f' ({which})' if which else ''} and go on as they are. Start this scheduler with "
+            "--adopt if it is to replace them; else give it another Kafka (CRONSTREAM_BROKER), or "
+            "the right file (CRONSTREAM_CRONTAB)"
+        )
+        if self.foreign != before:
+            logger.error("%s", self.foreign)
+        return False
+
+    async def _belongs(self, crontab: Crontab) -> bool:
+        in_force = {job.name for job in self._definitions.jobs}
+        if self._is_ours or not in_force or self.is_akin(crontab):
+            return True
+        which = self._definitions.installation
+        return which is not None and await asyncio.to_thread(self._memory.knows, which)
+
+    def is_akin(self, crontab: Crontab) -> bool:
+        """Whether a crontab has any of the jobs that are in force."""
+        names = {job.name for job in crontab.jobs}
+        return any(job.name in names for job in self._definitions.jobs)
+
+    async def compared(self, crontab: Crontab) -> None:
+        """Take a crontab that stands by: one that has jobs which are in force belongs to them."""
+        if self.is_akin(crontab):
+            self._is_ours = True
+            await self._remember(self._definitions.installation)
+
+    async def settle(self) -> None:
+        """Note that the crontab here is one of the installation; give that its id if it has none.
+
+        From now on an edit of it may replace all that is in force.
+
+        Raises:
+            BrokerError: If the broker does not take it.
+        """
+        self._is_ours = True
+        which = self._definitions.installation
+        if which is None and KINDS[Installation] <= LEVEL:
+            which = secrets.token_hex(16)
+            await self._publisher.append(naming.JOBS, 0, Installation(id=which))
+        await self._remember(which)
+
+    async def _remember(self, which: str | None) -> None:
+        if which is not None and which != self._remembered:
+            await asyncio.to_thread(self._memory.remember, which)
+            self._remembered = which

@@ -76,9 +76,11 @@ class PlainReport:
             self._emit_kind(kind)
         for line in _lines(window, tally.summary()):
             emit(line)
+        for limit in tally.limits:
+            emit(f"not known   {limit}")
         emit("")
         color = "green" if tally.is_clean(faults) else "red"
-        click.secho(_conclusion(self._count, faults), fg=color)
+        click.secho(_conclusion(self._count, faults, tally.limits), fg=color)
 
     def _emit_kind(self, kind: Kind) -> None:
         if not self._count[kind]:
@@ -117,8 +119,10 @@ def _delays(found: dict[str, float | None]) -> str:
     return ", ".join(f"{name} {format_duration(seconds)}" for name, seconds in found.items())
 
 
-def _conclusion(count: Counter[Kind], faults: frozenset[Kind]) -> str:
+def _conclusion(count: Counter[Kind], faults: frozenset[Kind], limits: list[str]) -> str:
     broken = [kind for kind in Kind if count[kind] and kind in faults]
+    if not broken and limits:
+        return "Clean, as far as the topics can tell; what they cannot is said above."
     if not broken:
         return "Clean: every due time is accounted for, and no attempt was started twice."
     return f"Not clean: {', '.join(f'{count[kind]:,} {kind.value}' for kind in broken)}."

@@ -14,12 +14,14 @@ from cronstream import clock
 from cronstream.core import naming
 from cronstream.core.audit.definitions import Definitions, JobHistory
 from cronstream.core.audit.finding import Report, Window
+from cronstream.core.audit.known import Known, Offsets
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
 from cronstream.core.codec import decode, decode_entries
 from cronstream.core.ledger.admission import Place
 from cronstream.core.records import Discarded, format_clock
 from cronstream.errors import MessageError, NotFoundError
+from cronstream.history.limits import Limits
 from cronstream.history.scope import LogReader, clusters, read_between
 from cronstream.history.story import LogKind
 from cronstream.topology.publish import partition_of
@@ -86,6 +88,7 @@ async def audit(reader: LogReader, window: Window, watch: Watch) -> Tally:
     await auditor.look()
     for partition in auditor.partitions:
         await auditor.go_through(partition)
+    await auditor.tell_limits()
     if window.job is not None and not auditor.tally.due:
         auditor.check_that_there_is(window.job)
     return auditor.tally
@@ -104,6 +107,7 @@ class _Auditor:
         self._now = clock.now()
         self._done = self._total = 0
         self._partition_of: Callable[[str], int] = lambda _: 0
+        self._limits = Limits()
 
     def check_that_there_is(self, job: str) -> None:
         """See that a job is defined, or has been: nothing can be said of one that is not."""
@@ -141,6 +145,7 @@ class _Auditor:
             return
         start = await self._reader.beginnings(naming.JOBS, there)
         end = await self._reader.ends(naming.JOBS, there)
+        self._limits.jobs = {shard: Offsets(start[shard], end[shard]) for shard in there}
         async for message in read_between(self._reader, naming.JOBS, start, end):
             self._definitions.take(message.offset, message.value)
 
@@ -163,26 +168,47 @@ class _Auditor:
 
     async def _begin(self, partition: int, logs: list[_Log]) -> PartitionAudit:
         window = self._window
-        firsts = [log for log in logs if log.kind is LogKind.FIRST]
-        since = max([window.since, *[await self._known_from(log, partition) for log in firsts]])
+        known = await self._known(partition, logs)
         histories = self._histories(partition)
+        since = max([window.since, *await self._known_from(partition, logs)])
         if since > window.since and histories:
+            self._limits.left_out.append(since)
             self._watch.say(
                 f"partition {partition}: due times before {format_clock(since)} of {since:%F} are "
                 "left out, since a log has been deleted up to then"
             )
         one = PartitionAudit(
-            histories,
-            replace(window, since=since),
-            self.tally,
-            self._watch.report,
-            read_from=self._read_from,
+            histories, replace(window, since=since), self.tally, self._watch.report, known
         )
         for log in logs:
             if log.kind is not LogKind.DISCARDED:
                 retry = log.kind is LogKind.RETRY
                 one.begin(log.cluster, retry=retry, from_middle=log.starts[partition] > 0)
         return one
+
+    async def _known(self, partition: int, logs: list[_Log]) -> Known:
+        gone: dict[LogKind, dict[str, datetime]] = {kind: {} for kind in LogKind}
+        for log in logs:
+            until = await self._gone_until(log, partition)
+            if until is not None:
+                gone[log.kind][log.cluster] = until
+                self._limits.gone[log.topic] = until
+        return Known(
+            self._read_from, self._limits.offsets, gone[LogKind.RETRY], gone[LogKind.DISCARDED]
+        )
+
+    async def _known_from(self, partition: int, logs: list[_Log]) -> list[datetime]:
+        """Return from which due times on each cluster's log can tell of them."""
+        firsts = [log for log in logs if log.kind is LogKind.FIRST]
+        gone = [await self._gone_until(log, partition) for log in firsts]
+        return [min(until + BEFORE_DUE, self._now) for until in gone if until is not None]
+
+    async def tell_limits(self) -> None:
+        """Say why not all could be known."""
+        surplus = await self._reader.surplus()
+        topics = {naming.JOBS, naming.TICKS, *(log.topic for log in self._logs)}
+        self._limits.surplus = {t: counts for t, counts in surplus.items() if t in topics}
+        self.tally.limits = list(self._limits.sentences(self.tally))
 
     def _histories(self, partition: int) -> dict[str, JobHistory]:
         return {
@@ -191,16 +217,16 @@ class _Auditor:
             if self._window.job in (None, name) and self._partition_of(name) == partition
         }
 
-    async def _known_from(self, log: _Log, partition: int) -> datetime:
-        """Return from which due times on a log can tell of them: what it had may be deleted."""
+    async def _gone_until(self, log: _Log, partition: int) -> datetime | None:
+        """Return up to when a topic has been deleted, if that matters: now, if nothing is left."""
         start, end = log.starts[partition], log.ends[partition]
         if start == 0 or start > log.beginnings[partition]:
-            return self._read_from
+            return None
         read = read_between(
             self._reader, log.topic, {partition: start}, {partition: min(start + 1, end)}
         )
         firsts = [message.at async for message in read]
-        return firsts[0] + BEFORE_DUE if firsts else self._now
+        return firsts[0] if firsts else self._now
 
     async def _cut(
         self, logs: list[_Log], partition: int, since: datetime, begun: dict[str, int], all_: _Piece

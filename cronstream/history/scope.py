@@ -25,6 +25,9 @@ class LogReader(Protocol):
     async def layout(self) -> dict[str, list[int]]:
         """Return all topics that are there, with the numbers of their partitions."""
 
+    async def surplus(self) -> dict[str, tuple[int, int]]:
+        """Return the topics that were given partitions: how many each has, and are in use."""
+
     async def spans(self, places: Iterable[TopicPartition], since: datetime | None) -> Spans:
         """Return from which offset on and up to which each partition is to be read."""
 

@@ -115,6 +115,13 @@ class Reader:
         metadata = await self._metadata()
         return {topic: self._in_use(topic, metadata) for topic in metadata.topics()}
 
+    async def surplus(self) -> dict[str, tuple[int, int]]:
+        """Return the topics that were given partitions: how many each has, and are in use."""
+        metadata = await self._metadata()
+        counts = {topic: len(metadata.partitions_for_topic(topic)) for topic in metadata.topics()}
+        used = {topic: len(self._in_use(topic, metadata)) for topic in counts}
+        return {topic: (n, used[topic]) for topic, n in sorted(counts.items()) if n > used[topic]}
+
     def _in_use(self, topic: str, metadata: Any) -> list[int]:
         found = metadata.partitions_for_topic(topic) or ()
         counts = [len(metadata.partitions_for_topic(name) or ()) for name in naming.siblings(topic)]

@@ -25,6 +25,7 @@ class FakeBroker:
     Attributes:
         after_publish: Called with each record that a command has published; may append more.
         ack_times: Times that the next messages are appended at, in the place of now.
+        surplus: Topics that somebody has given partitions: how many they have, and are in use.
         questions: How often it was asked for something.
         before_poll: Called before each poll; may append messages, or raise as Kafka does.
         before_probe: Called before each connection; may raise, too.
@@ -35,6 +36,7 @@ class FakeBroker:
         self.published: list[Message] = []
         self.after_publish: Callable[[Message], None] = lambda _: None
         self.ack_times: list[datetime] = []
+        self.surplus: dict[str, tuple[int, int]] = {}
         self.questions = 0
         self.before_poll: Callable[[], None] = lambda: None
         self.before_probe: Callable[[], None] = lambda: None
@@ -110,6 +112,9 @@ class FakeReader:
     async def layout(self) -> dict[str, list[int]]:
         self._broker.questions += 1
         return {topic: list(range(len(logs))) for topic, logs in self._broker.topics.items()}
+
+    async def surplus(self) -> dict[str, tuple[int, int]]:
+        return self._broker.surplus
 
     async def spans(self, places: Iterable[TopicPartition], since: datetime | None) -> Spans:
         self._broker.questions += 1

@@ -15,9 +15,12 @@ from cronstream.core.records import (
     Claimed,
     Discarded,
     Finished,
+    Forwarded,
     Outcome,
     Run,
+    Settled,
     Started,
+    Verdict,
     Withdrawal,
 )
 from cronstream.history import auditing
@@ -29,11 +32,13 @@ from tests.core.audit.books import a_job
 SINCE = ("--since", "2026-01-01T12:00:00", "--until", "2026-01-01T12:05:00")
 
 
-def define(broker: FakeBroker, *names: str, cluster: str = "cluster-a") -> None:
+def define(
+    broker: FakeBroker, *names: str, cluster: str = "cluster-a", max_attempts: int = 1
+) -> None:
     if naming.JOBS not in broker.topics:
         broker.create(naming.JOBS, 1)
     for name in names:
-        job = a_job(name=name, cluster=cluster)
+        job = a_job(name=name, cluster=cluster, max_attempts=max_attempts)
         revision = len(broker.topics[naming.JOBS][0])
         broker.job(job, at(-3600))
         entry = Withdrawal(job=name, revision=revision, effective_from=at(0))
@@ -312,3 +317,83 @@ def test_elsewhere_it_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     progress.end()
 
     assert capsys.readouterr().err == ""
+
+
+# -- what cannot be known -------------------------------------------------------------------------
+
+
+def test_a_jobs_topic_that_was_deleted_is_named_and_no_fault_of_the_runs(
+    broker: FakeBroker, command: Command
+) -> None:
+    define(broker, "backup")
+    for minute in range(6):
+        make(broker, "backup", 60 * minute)
+    broker.delete_before(naming.JOBS, 0, 1)
+    [summary] = lines(command("audit", "--json", *SINCE))
+    assert (summary["clean"], summary["due"]) == (True, 6)
+    [limit] = summary["limits"]
+    assert limit == (
+        "cronstream.jobs has been deleted in part: what was defined before is not audited, and "
+        "6 runs of such definitions are not held against them"
+    )
+    told = command("audit", *SINCE).stdout
+    assert "not known   cronstream.jobs has been deleted in part" in told
+    assert "Clean, as far as the topics can tell" in told
+
+
+def test_a_jobs_topic_that_was_made_anew_is_named(broker: FakeBroker, command: Command) -> None:
+    define(broker, "other")
+    held = Withdrawal(job="backup", revision=5, effective_from=at(0))
+    broker.log("backup", held, when=at(-60))
+    make(broker, "backup", 60, revision=5)
+    broker.topics[naming.JOBS][0].clear()
+    [summary] = lines(command("audit", "--json", *SINCE))
+    assert summary["clean"]
+    assert "cronstream.jobs was made anew" in summary["limits"][0]
+
+
+def test_partitions_that_somebody_has_added_are_named(broker: FakeBroker, command: Command) -> None:
+    define(broker, "backup")
+    for minute in range(6):
+        make(broker, "backup", 60 * minute)
+    broker.surplus = {"theirs": (9, 1), naming.log("cluster-a"): (24, 3)}
+    [summary] = lines(command("audit", "--json", *SINCE))
+    assert summary["limits"] == [
+        "cronstream.cluster-a was given partitions: it has 24, and only 3 are in use and audited"
+    ]
+
+
+def test_retries_and_discards_that_were_deleted_are_named(
+    broker: FakeBroker, command: Command
+) -> None:
+    define(broker, "backup", max_attempts=2)
+    run = a_run(job="backup", scheduled_at=at(0), revision=0, max_attempts=2, attempts_left=2)
+    version = broker.log("backup", run, when=at(-30))
+    named: dict[str, Any] = {"run": run.id, "worker": "w1", "claim": version}
+    broker.log("backup", Claimed(run=run.id, worker="w1", version=version, number=1), when=at(-9))
+    failed = Finished(outcome=Outcome.FAILED, started_at=at(0), ended_at=at(1), **named)
+    decided = broker.log("backup", failed, when=at(1))
+    broker.log("backup", Forwarded(run=run.id, version=decided), when=at(2))
+    settled = Settled(run=run.id, verdict=Verdict.DISCARDED, attempt=2)
+    broker.log("backup", settled, when=at(20))
+    broker.retry("backup", settled, when=at(20))
+    broker.discard(Discarded(run=run, reason="none", discarded_at=at(21)))
+    for topic in (naming.retry_log("cluster-a"), naming.discarded("cluster-a")):
+        partition = next(p for p in broker.topics[topic] if p)[0].partition
+        broker.delete_before(topic, partition, 1)
+    window = ("--since", "2026-01-01T12:00:00", "--until", "2026-01-01T12:00:30")
+    [summary] = lines(command("audit", "--json", *window))
+    assert summary["clean"]
+    assert [limit.partition(": ")[0] for limit in summary["limits"]] == [
+        "the retries of 1 runs cannot be judged",
+        "the discard of 1 runs cannot be judged",
+    ]
+
+
+def test_what_is_left_out_is_in_the_summary_too(broker: FakeBroker, command: Command) -> None:
+    define(broker, "backup")
+    log = naming.log("cluster-a")
+    partition = next(p for p in broker.topics[log] if p)
+    broker.delete_before(log, partition[0].partition, len(partition))
+    [summary] = lines(command("audit", "--since", "2h", "--json"))
+    assert "are left out in 1 partitions, whose logs have been deleted" in summary["limits"][0]

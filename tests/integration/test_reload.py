@@ -96,7 +96,7 @@ async def test_a_second_installation_on_the_same_kafka_takes_no_jobs_out(
     cluster, truth = a_name("prod"), Truth(tmp_path)
     other = tmp_path / "other.yaml"
     other.write_text(_crontab(a_name("other"), truth.command, "1"))
-    soon = {"CRONSTREAM_LOOK_AHEAD_S": "7", "CRONSTREAM_ADOPT": ""}
+    soon = {"CRONSTREAM_LOOK_AHEAD_S": "7", "CRONSTREAM_ADOPT": "0"}
     elsewhere = {"CRONSTREAM_CRONTAB": str(other), "CRONSTREAM_DATA_DIR": str(tmp_path / "else")}
     prod, _ = await asyncio.gather(
         start_worker("--adopt", crontab=_crontab(cluster, truth.command, "1"), variables=soon),
@@ -104,7 +104,8 @@ async def test_a_second_installation_on_the_same_kafka_takes_no_jobs_out(
     )
     await truth.wait(1, f"{cluster}-1")
     port = free_port()
-    stranger = await start_worker("--web-port", str(port), variables=elsewhere | soon)
+    stranger = await start_worker("--web-port", str(port), variables=elsewhere | soon, waits=False)
+    await stranger.said("healthy")
     await prod.stop()
     said = await stranger.said("other.yaml is not put in force")
     assert "--adopt" in said

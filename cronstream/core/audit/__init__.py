@@ -2,6 +2,7 @@
 
 ``finding``      the values: what was found, of which kind, and whether it breaks a promise
 ``tally``        what is counted, and how late starts were
+``known``        what the topics no longer have, which is no fault of a run
 ``definitions``  each job's definitions over time, and the due times that follow from them
 ``claims``       the attempts at one run, as claims, starts and ends tell of them
 ``track``        one run, from its publication to its verdict, and what is wrong with it

@@ -12,6 +12,7 @@ from typing import Final
 
 from cronstream.core.audit.definitions import JobHistory
 from cronstream.core.audit.finding import Finding, Kind, Report, Window
+from cronstream.core.audit.known import Known, Unknown
 from cronstream.core.audit.standing import PATIENCE, waiting
 from cronstream.core.audit.tally import Tally
 from cronstream.core.audit.track import Track, lateness, losses, problems
@@ -32,7 +33,7 @@ class PartitionAudit:
         window: What is audited.
         tally: Counts what is settled.
         report: Is told of each finding.
-        read_from: From when on the logs are read.
+        known: From when on the topics tell of them.
     """
 
     def __init__(
@@ -41,12 +42,11 @@ class PartitionAudit:
         window: Window,
         tally: Tally,
         report: Report,
-        *,
-        read_from: datetime,
+        known: Known,
     ) -> None:
         self._histories, self._window = histories, window
         self._tally, self._report = tally, report
-        self._read_from = read_from
+        self._known = known
         self._logs: dict[tuple[str, bool], WatchedLog] = {}
         self._views: dict[str, _View] = {}
         self.tracks: dict[tuple[str, str], Track] = {}
@@ -106,8 +106,13 @@ class PartitionAudit:
     def _check_asked(self, track: Track, run: Run) -> None:
         history = self._histories.get(run.job)
         problem = history.problem(run) if history else "its job is not on the jobs topic"
-        if problem is not None:
-            track.faults.append((Kind.UNASKED, f"{problem}, and no person has asked for it"))
+        if problem is None:
+            return
+        is_defined = history is not None and history.find(run.revision) is not None
+        if not is_defined and self._known.has_lost(run.job, run.revision):
+            self._tally.unknown[Unknown.DEFINITION] += 1
+            return
+        track.faults.append((Kind.UNASKED, f"{problem}, and no person has asked for it"))
 
     def name_unknown(self, cluster: str, run_id: str, what: str) -> None:
         """Note what is said of a scheduled run in the window that was never published."""
@@ -148,7 +153,7 @@ class PartitionAudit:
         by_job = self._tracks_by_job()
         for history in self._histories.values():
             tracks = by_job.get(history.name, [])
-            unheard = history.unheard_from(self._read_from)
+            unheard = history.unheard_from(self._known.read_from)
             until = horizon
             if unheard is not None and now - unheard <= PATIENCE:
                 until = min(horizon, unheard - TICK)
@@ -238,6 +243,7 @@ class PartitionAudit:
     def _close(self, track: Track, now: datetime) -> None:
         """Count a run, tell what is wrong with it, and forget it."""
         del self.tracks[track.cluster, track.run_id]
+        self._tally.unknown.update(self._known.look(track))
         if not track.withdrawn:
             self._count(track, now)
         for finding in (*problems(track, now), *losses(track)):
@@ -261,7 +267,7 @@ class PartitionAudit:
         tally.open += 1
         first, later = (self._logs.get((track.cluster, retry)) for retry in (False, True))
         text = waiting(first, later, track.run_id, now)
-        if text is not None:
+        if text is not None and not track.has_lost_retries:
             self._tell(
                 track.finding(Kind.WAITING, text, past_due_s=(now - track.due).total_seconds())
             )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cronstream.core.audit.finding import FAULTS, Kind
+from cronstream.core.audit.known import Unknown
 
 #: Each bucket of delays is this much wider than the one before: a percentile is true to 1 %.
 _GROWTH: Final = math.log(1.02)
@@ -56,6 +57,8 @@ class Tally:
         open: How many have none yet; those that are found to be waiting are among them.
         found: Findings, by kind.
         late: Late starts, by what came late.
+        unknown: Of how many runs something can no longer be known, by what.
+        limits: Why not all can be known: a sentence each.
         delays: Of first attempts, by cluster.
     """
 
@@ -66,6 +69,8 @@ class Tally:
     skipped: Counter[str] = field(default_factory=Counter)
     found: Counter[Kind] = field(default_factory=Counter)
     late: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[Unknown] = field(default_factory=Counter)
+    limits: list[str] = field(default_factory=list)
     all_delays: Delays = field(default_factory=Delays)
     delays: defaultdict[str, Delays] = field(default_factory=lambda: defaultdict(Delays))
 
@@ -95,6 +100,7 @@ class Tally:
             "open": self.open,
             **{kind.value: self.found[kind] for kind in Kind},
             "late_by": dict(self.late),
+            "limits": self.limits,
             "start_delay_s": self.all_delays.summary(),
             "clusters": {name: self.delays[name].summary() for name in sorted(self.delays)},
         }

@@ -38,6 +38,9 @@ class Track:
         reason: Why it was skipped.
         settled_at: When the first verdict came, by the log's clock.
         forwarded: Whether a later attempt has come on the retry log.
+        retried_at: When its later attempts were handed to the retry log, by the log's clock.
+        has_lost_retries: Whether what the retry log had of it has been deleted.
+        has_lost_discard: Whether it may have been on the discarded topic, which was deleted.
         retry_verdict: What the retry log says became of it.
         discards: Whether it is on the discarded topic.
         faults: What was found while its logs were read.
@@ -56,6 +59,9 @@ class Track:
     reason: str = ""
     settled_at: datetime | None = None
     forwarded: bool = False
+    retried_at: datetime | None = None
+    has_lost_retries: bool = False
+    has_lost_discard: bool = False
     retry_verdict: Verdict | None = None
     discards: bool = False
     claims: Claims = field(default_factory=Claims)
@@ -116,7 +122,7 @@ def problems(track: Track, end: datetime) -> Iterator[Finding]:
     """
     for kind, text in dict.fromkeys(track.faults):
         yield track.finding(kind, text)
-    for text in dict.fromkeys(track.claims.faults):
+    for text in dict.fromkeys(() if track.has_lost_retries else track.claims.faults):
         yield track.finding(Kind.DOUBLED, text)
     if track.published_at is None:
         yield track.finding(Kind.UNASKED, "a later attempt of a run that was never published")
@@ -124,7 +130,8 @@ def problems(track: Track, end: datetime) -> Iterator[Finding]:
         both = " and ".join(track.verdicts)
         yield track.finding(Kind.DOUBLED, f"it has {len(track.verdicts)} verdicts: {both}")
     yield from _starts(track)
-    yield from _numbers(track, end)
+    if not track.has_lost_retries:
+        yield from _numbers(track, end)
     yield from _contradictions(track, end)
 
 
@@ -188,9 +195,10 @@ def _contradictions(track: Track, end: datetime) -> Iterator[Finding]:
         yield track.finding(Kind.CONTRADICTION, text)
     if track.settled_at > end - ON_ITS_WAY:
         return
-    if verdict is Verdict.DISCARDED and not track.discards:
+    if verdict is Verdict.DISCARDED and not (track.discards or track.has_lost_discard):
         yield track.finding(Kind.CONTRADICTION, "discarded, but it is not on the discarded topic")
-    if verdict is Verdict.SUCCEEDED and not _has_succeeded(track):
+    is_known = not track.has_lost_retries
+    if verdict is Verdict.SUCCEEDED and is_known and not _has_succeeded(track):
         yield track.finding(Kind.CONTRADICTION, "succeeded, but no attempt has")
 
 

@@ -80,7 +80,7 @@ class WatchedLog(Ledger):
         stood, held = self._stands(entry), self._held_by(entry)
         self.news.clear()
         self._takers[type(entry)](entry)
-        actions = [self._hear(news) for news in self.news]
+        actions = [self._hear(news, is_run=isinstance(entry, Run)) for news in self.news]
         match entry:
             case Withdrawal():
                 self._watcher.hold(entry, self.now)
@@ -118,27 +118,33 @@ class WatchedLog(Ledger):
     def _held_by(self, entry: Entry) -> list[str]:
         return sorted(self.held.get(entry.worker, ())) if isinstance(entry, Lost) else []
 
-    def _hear(self, news: News | SkipNews) -> str:
-        """Take what the fold says of a run; return what it was."""
+    def _hear(self, news: News | SkipNews, *, is_run: bool) -> str:
+        """Take what the fold says of a run, whether that is what was read; return what it was."""
         if isinstance(news, SkipNews):
             self._watcher.skipped(news)
             return "skipped"
-        if news.action == "queued":
-            self._watcher.enter(news.run, self.now, retry=self.retry)
-            return news.action
         track = self._watcher.track(news.run.id)
-        if track is None:
-            return news.action
+        if news.action != "queued":
+            if track is not None:
+                self._tell(track, news)
+        elif track is not None or news.run.cause is None or is_run:
+            # One that a person asked for counts from when it was published: what is queued again,
+            # and was published before the audit begins, has a past that is not known.
+            self._watcher.enter(news.run, self.now, retry=self.retry)
+        return news.action
+
+    def _tell(self, track: Track, news: News) -> None:
         verdict = _VERDICTS.get(news.action)
         if news.action == "withdrawn":
             track.withdrawn = True
+        elif news.action == "retryable":
+            track.retried_at = self.now
         elif verdict is not None and self.retry:
             track.retry_verdict = verdict
         elif verdict is not None:
             track.settle(verdict, self.now)
             if verdict is Verdict.SKIPPED:
                 track.reason = news.reason
-        return news.action
 
     def _see_later_attempt(self, run: Run) -> None:
         """A later attempt carries those before it, the last of which has failed."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from cronstream.core.audit.definitions import JobHistory
 from cronstream.core.audit.finding import FAULTS, Finding, Kind, Window
+from cronstream.core.audit.known import Known
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
 from cronstream.core.records import (
@@ -50,6 +51,8 @@ class Books:
         self._definitions: list[tuple[int, Job]] = []
         self._messages: dict[tuple[str, bool], list[tuple[datetime, Entry]]] = {}
         self._gone: list[Discarded] = []
+        #: What the topics still have; all of it if None.
+        self.known: Known | None = None
         if fields.pop("job", True):
             self.define(0, **fields)
 
@@ -151,7 +154,11 @@ class Books:
         tally, findings = Tally(), list[Finding]()
         window = Window(at(since), at(until), **fields)
         one = PartitionAudit(
-            self._histories(), window, tally, findings.append, read_from=at(since) - _MARGIN
+            self._histories(),
+            window,
+            tally,
+            findings.append,
+            self.known or Known(at(since) - _MARGIN),
         )
         clusters = {cluster for cluster, _ in self._messages}
         for cluster in sorted(clusters):

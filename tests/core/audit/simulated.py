@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from cronstream.core.audit.definitions import JobHistory
 from cronstream.core.audit.finding import Finding, Window
+from cronstream.core.audit.known import Known
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
 from cronstream.core.records import Discarded
@@ -27,7 +28,7 @@ def audit_world(world: World, *, in_pieces: bool) -> tuple[list[Finding], Tally]
             Window(START - timedelta(hours=1), end),
             tally,
             findings.append,
-            read_from=START - timedelta(hours=1),
+            Known(START - timedelta(hours=1)),
         )
         logs = [world.logs_of(retry=retry)[partition] for retry in (False, True)]
         discarded = world.topics.of(f"{world.cluster_topic}.discarded")[partition]

@@ -1,0 +1,79 @@
+"""What the topics no longer have: what an audit cannot know is no fault of anybody's runs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from cronstream.core.audit.track import Track
+from cronstream.core.records import Verdict
+
+
+class Unknown(StrEnum):
+    """What a topic no longer says of a run."""
+
+    #: The definition that it follows.
+    DEFINITION = "definition"
+    #: Its later attempts.
+    RETRIES = "retries"
+    #: Whether it was put on the discarded topic.
+    DISCARD = "discard"
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """What is left of one partition of the ``jobs`` topic; a definition's revision is its offset.
+
+    Attributes:
+        first: The first offset that it still has.
+        end: The offset that its next message will have.
+    """
+
+    first: int = 0
+    end: int = 0
+
+    def has_lost(self, revision: int | None) -> bool:
+        """Whether a definition was there, and is no more: deleted, or the topic was made anew."""
+        return revision is not None and not self.first <= revision < self.end
+
+
+_ALL: Final = Offsets(0, 2**63)
+
+
+def _all(_: str) -> Offsets:
+    return _ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """From when on the topics tell of one partition's runs.
+
+    Attributes:
+        read_from: From when on the logs are read (UTC).
+        jobs: What is left of the ``jobs`` topic, by job.
+        retries: For each cluster whose retry log has been deleted up to a time, that time.
+        discards: The same of its discarded topic.
+    """
+
+    read_from: datetime
+    jobs: Callable[[str], Offsets] = _all
+    retries: Mapping[str, datetime] = field(default_factory=dict)
+    discards: Mapping[str, datetime] = field(default_factory=dict)
+
+    def has_lost(self, job: str, revision: int | None) -> bool:
+        """Whether a definition of a job was on the ``jobs`` topic, and is no more."""
+        return self.jobs(job).has_lost(revision)
+
+    def look(self, track: Track) -> Iterator[Unknown]:
+        """See what the other topics had of a run and have no more; mark it, and yield what."""
+        retries = self.retries.get(track.cluster)
+        if retries is not None and track.retried_at is not None and track.retried_at < retries:
+            track.has_lost_retries = True
+            yield Unknown.RETRIES
+        discards = self.discards.get(track.cluster)
+        if discards is None or track.settled_at is None or track.discards:
+            return
+        if track.verdict is Verdict.DISCARDED and track.settled_at < discards:
+            track.has_lost_discard = True
+            yield Unknown.DISCARD

@@ -24,6 +24,7 @@ from watchfiles import awatch
 
 from cronstream import clock
 from cronstream.core.crontab import MAX_BYTES, Crontab, parse_crontab
+from cronstream.core.crontab_change import missing
 from cronstream.errors import CrontabError
 from cronstream.settings import settings
 
@@ -37,8 +38,6 @@ _RELISTEN_S = 1.0
 _SETTLE_S = 0.1
 #: How long nobody may have written to a file in place before jobs that it lacks are removed.
 _STILL_S = 5.0
-#: So many of the jobs that are missing are named.
-_NAMED = 3
 #: A file that is written to without end is read as it stands after this many looks.
 _MAX_SETTLING = 5
 
@@ -74,7 +73,16 @@ def read_crontab(path: Path) -> Crontab:
     Raises:
         CrontabError: If it cannot be read or is not valid, with every problem.
     """
-    return _parse(path, _look(path))
+    return _parse(str(path), _look(path))
+
+
+def crontab_of(raw: bytes, source: str) -> Crontab:
+    """Return what a text says that is in no file; `source` is what errors call it.
+
+    Raises:
+        CrontabError: If it is not valid, with every problem.
+    """
+    return _parse(source, _Content(raw))
 
 
 async def watch_crontab(path: Path, stop: asyncio.Event) -> AsyncIterator[Crontab | CrontabError]:
@@ -156,19 +164,14 @@ class _Patience:
         return found
 
     def _doubt(self, content: _Content, found: Crontab | CrontabError) -> str | None:
-        """Return what makes it look like half a file, or None if nothing does.
-
-        One that had gone and is there again is written where it stands, too.
-        """
+        """Return what makes it look like half a file: also one that had gone and is back."""
         if self._last is None or not isinstance(found, Crontab):
             return None
         if self._file not in (None, content.file):
             return None
-        names = {job.name for job in found.jobs}
-        lacking = [job.name for job in self._last.jobs if job.name not in names]
+        lacking = missing(self._last.jobs, found.jobs)
         if lacking:
-            more = ", …" if len(lacking) > _NAMED else ""
-            return f"without {len(lacking)} of its jobs ({', '.join(lacking[:_NAMED])}{more})"
+            return f"without {lacking}"
         if self._ended_a_line and not content.raw.endswith(b"\n"):
             return "and ends within a line"
         return None
@@ -277,19 +280,19 @@ def _look(path: Path) -> _Content:
 
 def _try(path: Path, content: _Content) -> Crontab | CrontabError:
     try:
-        return _parse(path, content)
+        return _parse(str(path), content)
     except CrontabError as error:
         return error
 
 
-def _parse(path: Path, content: _Content) -> Crontab:
+def _parse(source: str, content: _Content) -> Crontab:
     if content.problem is not None:
-        raise CrontabError(str(path), [content.problem])
+        raise CrontabError(source, [content.problem])
     try:
         text = content.raw.decode()
     except UnicodeDecodeError as error:
         lines = content.raw[: error.start].decode().split("\n")
         place = f"line {len(lines)}, column {len(lines[-1]) + 1}"
         problem = f"{place}: no UTF-8 from here on; save the file as UTF-8"
-        raise CrontabError(str(path), [problem]) from error
-    return parse_crontab(text, str(path), lease_s=settings().lease_s)
+        raise CrontabError(source, [problem]) from error
+    return parse_crontab(text, source, lease_s=settings().lease_s)

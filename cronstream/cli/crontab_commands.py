@@ -20,9 +20,10 @@ from cronstream.cli import proposals
 from cronstream.cli.crontab_words import job_words, problem_words
 from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, nearest, say
 from cronstream.core.advice import Advice, advise
+from cronstream.core.crontab import MAX_BYTES, Crontab
 from cronstream.core.records import Job, format_time
 from cronstream.core.schedule import compile_schedule
-from cronstream.crontab_file import read_crontab
+from cronstream.crontab_file import crontab_of, read_crontab
 from cronstream.errors import CrontabError, NotFoundError
 from cronstream.settings import settings
 
@@ -60,12 +61,12 @@ class _Time(click.ParamType):
 def check(ctx: click.Context, file: Path | None, advice: bool, as_json: bool) -> None:
     """Find every problem in a crontab.
 
-    FILE is the one that the scheduler reads (CRONSTREAM_CRONTAB) unless another is named. Exit
-    status 1 says that there are problems; advice is none.
+    FILE is the one that the scheduler reads (CRONSTREAM_CRONTAB) unless another is named; - is
+    standard input. Exit status 1 says that there are problems; advice is none.
     """
-    path = file or settings().crontab
+    path = _shown(file)
     try:
-        crontab = read_crontab(path)
+        crontab = _read(file)
     except CrontabError as error:
         for problem in error.problems:
             _emit_problem(error.source, problem, as_json=as_json)
@@ -84,11 +85,11 @@ def check(ctx: click.Context, file: Path | None, advice: bool, as_json: bool) ->
 @json_option
 def jobs(file: Path | None, as_json: bool) -> None:
     """List the jobs of a crontab, with the time each is due next (UTC)."""
-    path = file or settings().crontab
+    path = _shown(file)
     now = clock.now()
     listed = [
         (job, compile_schedule(job.schedule, job.timezone).next_after(now))
-        for job in read_crontab(path).jobs
+        for job in _read(file).jobs
     ]
     if as_json:
         for job, due in listed:
@@ -143,6 +144,19 @@ def next_(job: str | None, count: int, start: datetime | None, as_json: bool) ->
         say(f"{path}: nothing is due")
 
 
+def _read(file: Path | None) -> Crontab:
+    """Return the crontab that was named: a file, standard input as ``-``, or the scheduler's."""
+    if file == _STANDARD_INPUT:
+        # One byte more than may be shows that there is more.
+        return crontab_of(click.get_binary_stream("stdin").read(MAX_BYTES + 1), str(_shown(file)))
+    return read_crontab(_shown(file))
+
+
+def _shown(file: Path | None) -> Path:
+    return Path("<stdin>") if file == _STANDARD_INPUT else file or settings().crontab
+
+
+_STANDARD_INPUT = Path("-")
 _ATTEMPTS = Column("attempts", justify="right")
 
 

@@ -84,5 +84,71 @@ def timeouts(crontab: Crontab) -> Iterator[Advice]:
     return of_jobs(crontab, "timeout", [job for job in crontab.jobs if job.timeout_s is None], say)
 
 
+def either_day(crontab: Crontab) -> Iterator[Advice]:
+    """Both day fields are restricted, and either is enough: not the first Monday of a month."""
+    for job in crontab.jobs:
+        fields = _fields(job)
+        if fields and not fields[3].startswith("*") and not fields[5].startswith("*"):
+
+            def say(name: str, job: Job = job, days: str = fields[3], week: str = fields[5]) -> str:
+                return (
+                    f"{name}, schedule {job.schedule!r}, is due on days {days} of the month and on "
+                    f"{week} besides: either is enough, as in cron(8). If both are meant, write "
+                    "'*' for the day of week, and let the command look at the day itself"
+                )
+
+            yield from of_jobs(crontab, "either-day", [job], say)
+
+
+def each_second(crontab: Crontab) -> Iterator[Advice]:
+    """Six fields begin with the second; who wrote a star there may have meant the minute."""
+    for job in crontab.jobs:
+        fields = _fields(job)
+        if fields and fields[0] in {"*", "*/1", "0-59"}:
+
+            def say(name: str, job: Job = job) -> str:
+                rest = job.schedule.split(maxsplit=1)[1]
+                return (
+                    f"{name}, schedule {job.schedule!r}, is due in every second of the minutes "
+                    f"that it names: of six fields the first is the second. Write {rest!r}, or "
+                    f"{f'0 {rest}'!r}, for once in each"
+                )
+
+            yield from of_jobs(crontab, "each-second", [job], say)
+
+
+def uneven_steps(crontab: Crontab) -> Iterator[Advice]:
+    """Steps begin anew with each minute, hour or day: every 45 minutes is not what comes of it."""
+    for job in crontab.jobs:
+        for field, (whole, name, unit) in zip(_fields(job), _WHOLES, strict=False):
+            step = field.removeprefix("*/")
+            if step == field or not step.isdecimal() or whole % int(step) == 0:
+                continue
+
+            def say(
+                who: str, job: Job = job, what: tuple[str, str, str] = (step, unit, name)
+            ) -> str:
+                return (
+                    f"{who}, schedule {job.schedule!r}: steps of {what[0]} begin anew with each "
+                    f"{what[2]}, so the last span is shorter; for even spans write "
+                    f"'@every {what[0]}{what[1]}'"
+                )
+
+            yield from of_jobs(crontab, "uneven-steps", [job], say)
+
+
+#: How many seconds, minutes and hours there are, in what, and how lengths of time are written.
+_WHOLES: Final = ((60, "minute", "s"), (60, "hour", "m"), (24, "day", "h"))
+
+
+def _fields(job: Job) -> list[str]:
+    """Return the six fields of a schedule, the second first; none if it has a name instead."""
+    fields = job.schedule.split()
+    if fields[0].startswith("@"):
+        return []
+    return fields if len(fields) > _FIELDS else ["0", *fields]
+
+
+_FIELDS: Final = 5
 #: All that is looked for.
-PIECES: Final[tuple[Piece, ...]] = (timeouts,)
+PIECES: Final[tuple[Piece, ...]] = (timeouts, either_day, each_second, uneven_steps)

@@ -32,6 +32,8 @@ _FIELDS: Final = {
 _definition = attrgetter(*_FIELDS)
 #: No value is told at greater length.
 _MAX_SHOWN = 60
+#: No more jobs are named.
+_MAX_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,14 @@ def compare(old: Iterable[Job], new: Iterable[Job]) -> Change:
         changed=tuple(job for _, job in both),
         before=tuple(job for job, _ in both),
     )
+
+
+def missing(old: Iterable[Job], new: Iterable[Job]) -> str:
+    """Return which jobs are no longer there, as ``2 of its jobs (a, b)``; empty if all are."""
+    removed = compare(old, new).removed
+    names = ", ".join(job.name for job in removed[:_MAX_NAMED])
+    more = ", …" if len(removed) > _MAX_NAMED else ""
+    return f"{len(removed)} of its jobs ({names}{more})" if removed else ""
 
 
 def describe(change: Change) -> list[str]:

@@ -96,6 +96,21 @@ def test_a_problem_for_programs_names_job_and_key_as_the_file_has_them(
     assert problem_words(sentence) == words
 
 
+def test_a_dash_is_standard_input() -> None:
+    result = CliRunner().invoke(main, ["check", "-"], input=BAD)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("<stdin>:4:50: job 'hourly': schedule '61 * * * *'")
+    assert result.stderr == "<stdin>: 2 problems\n"
+    result = CliRunner().invoke(main, ["check", "--advice", "-"], input=GOOD)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("<stdin>:4:12: advice: ")
+    assert result.stderr.startswith("<stdin>: 2 jobs in 2 clusters, no problems")
+    result = CliRunner().invoke(main, ["check", "-"], input=b"\xff")
+    assert "<stdin>:1:1: no UTF-8 from here on" in result.stdout
+    listed = CliRunner().invoke(main, ["jobs", "-", "--json"], input=GOOD)
+    assert [job["name"] for job in objects(listed)] == ["hourly", "berlin"]
+
+
 def test_advice_is_given_when_it_is_asked_for_and_is_no_problem(path: Path) -> None:
     result = run("check", "--advice")
     assert result.exit_code == 0

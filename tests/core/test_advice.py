@@ -1,5 +1,7 @@
 """What a crontab is advised of."""
 
+import pytest
+
 from cronstream.core.advice import Advice, advise
 from cronstream.core.crontab import parse_crontab
 from cronstream.core.problems import Place
@@ -39,3 +41,38 @@ def test_a_timeout_for_all_jobs_needs_no_advice_unless_a_job_does_without_it() -
 
 def test_nothing_is_advised_of_a_crontab_without_jobs() -> None:
     assert advice("jobs: []\n") == []
+
+
+def of_schedule(schedule: str) -> list[Advice]:
+    job = f"  - {{name: it, cluster: a, schedule: '{schedule}', command: x, timeout: 1h}}\n"
+    return advice(f"jobs:\n{job}")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "kind", "said"),
+    [
+        ("0 9 1-7 * mon", "either-day", "is due on days 1-7 of the month and on mon besides"),
+        ("0 0 9 1 * 1", "either-day", "is due on days 1 of the month and on 1 besides"),
+        ("* 0 3 * * *", "each-second", "Write '0 3 * * *', or '0 0 3 * * *', for once in each"),
+        ("* * * * * *", "each-second", "is due in every second of the minutes that it names"),
+        ("*/45 * * * *", "uneven-steps", "steps of 45 begin anew with each hour, so the last"),
+        ("0 */7 * * *", "uneven-steps", "for even spans write '@every 7h'"),
+        ("*/7 * * * * *", "uneven-steps", "for even spans write '@every 7s'"),
+    ],
+)
+def test_a_schedule_that_may_not_be_what_was_meant_is_told(
+    schedule: str, kind: str, said: str
+) -> None:
+    [piece] = of_schedule(schedule)
+    assert (piece.kind, piece.jobs) == (kind, ("it",))
+    assert piece.sentence.startswith(f"job 'it', schedule '{schedule}'")
+    assert said in piece.sentence
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["@daily", "@every 45m", "*/15 * * * *", "0 */6 * * *", "0 9 1-7 * *", "0 9 * * mon",
+     "0 9 */2 * mon", "0 9 1 * */2", "0 * * * * *", "*/10 * * * * *", "10-50/7 * * * *"],
+)  # fmt: skip
+def test_an_ordinary_schedule_needs_no_advice(schedule: str) -> None:
+    assert of_schedule(schedule) == []

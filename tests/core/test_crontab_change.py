@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cronstream.core.codec import decode, encode
-from cronstream.core.crontab_change import Change, compare, describe
+from cronstream.core.crontab_change import Change, compare, describe, missing
 from cronstream.core.records import Background, Backoff, Delivery, Job, Overlap, RetryOn
 from tests.builders import NOON
 
@@ -110,3 +110,10 @@ def test_added_and_removed_jobs_have_a_line_each() -> None:
         "job b added (cluster-a, @hourly)",
         "job a removed",
     ]
+
+
+def test_jobs_that_are_missing_are_counted_and_some_are_named() -> None:
+    old = [a_job(name=name) for name in "abcde"]
+    assert missing(old, old) == ""
+    assert missing(old[:2], []) == "2 of its jobs (a, b)"
+    assert missing(old, old[:1]) == "4 of its jobs (b, c, d, …)"

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: How long what is followed is waited for, before it is seen whether that is still what to follow.
 _FOLLOW_S = 0.1
+#: Before what could not be read is tried again.
+_AGAIN_S = 0.5
 #: How long the stream has to bring a worker's own `Owned`, before it is read without the stream.
 _OWNED_WITHIN_S = 0.5
 
@@ -91,7 +93,13 @@ class Folding:
                 places = {p: self._member.ledgers[p].next_offset for p in wanted}
                 self._follower.follow({TopicPartition(self._log, p): o for p, o in places.items()})
                 following = wanted
-            for message in await self._follower.poll(_FOLLOW_S):
+            try:
+                came = await self._follower.poll(_FOLLOW_S)
+            except (KafkaError, OSError) as error:
+                logger.debug("%s: nothing could be followed (%s)", self._log, error)
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            for message in came:
                 await self._take(message)
 
     async def _take(self, message: LogMessage) -> None:
@@ -104,6 +112,11 @@ class Folding:
             except TruncatedError as error:
                 self._end(str(error))
                 return  # Not folded: what was before it is lost.
+            except (BrokerError, KafkaError, OSError) as error:
+                # Its reader, the stream or the loop above, would end by it, and the worker too.
+                logger.debug("partition %d: a gap is not read yet (%s)", message.partition, error)
+                await asyncio.sleep(_AGAIN_S)
+                continue
             before, ledger = ledger, self._member.ledgers.get(message.partition)
         self._fold(message)
         self._on_read()

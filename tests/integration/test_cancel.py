@@ -37,9 +37,8 @@ jobs: [{", ".join(jobs[name] for name in names)}]
 
     async def runs(self, job: str, *states: str) -> list[dict[str, Any]]:
         """Return the runs of a job that are in one of these states."""
-        status, out, err = await run_command(
-            self.broker, "runs", "--job", job, "--cluster", self.cluster, "--json"
-        )
+        chosen = "--job", job, "--cluster", self.cluster, "--limit", "1000"
+        status, out, err = await run_command(self.broker, "runs", *chosen, "--json")
         assert status == 0, err
         found = [json.loads(line) for line in out.splitlines()]
         return [run for run in found if run["state"] in states]

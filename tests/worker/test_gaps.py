@@ -30,9 +30,20 @@ def a_message(offset: int) -> LogMessage:
     return LogMessage("cronstream.a", 0, offset, NOON, None, value)
 
 
+class Failing:
+    """Something that goes wrong so many times."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+
+    def __call__(self) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+
+
 @dataclass
 class FakeGaps:
-    """A log of heartbeats; something may happen before its message at an offset comes."""
+    """A log of heartbeats; something may happen each time that a message at an offset comes."""
 
     before: dict[int, Callable[[], None]] = field(default_factory=dict)
 
@@ -40,7 +51,7 @@ class FakeGaps:
         self, _log: str, start: dict[int, int], end: dict[int, int]
     ) -> AsyncIterator[LogMessage]:
         for offset in range(start[0], end[0]):
-            self.before.pop(offset, lambda: None)()
+            self.before.get(offset, lambda: None)()
             yield a_message(offset)
 
 
@@ -126,6 +137,38 @@ async def test_the_barrier_is_read_though_reading_fails_at_first(
         await folding.see_that_it_is_read(acknowledged(0), 0, owner.number)
 
     assert owner.ready
+
+
+async def test_a_gap_that_cannot_be_read_at_first_is_read_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(folding_module, "_AGAIN_S", 0)
+    folding = a_folding(FakeGaps({2: Failing(KafkaConnectionError(), OSError("away"))}), 2)
+    await folding._take(a_message(4))
+    assert list(folding._member.ledgers[0].beats) == ["w2", "w3", "w4"]
+
+
+async def test_a_follower_that_fails_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding_module, "_AGAIN_S", 0)
+    folding = a_folding(FakeGaps(), 2)
+    answers: list[Any] = [KafkaConnectionError(), [a_message(2)]]
+
+    class Follower:
+        async def poll(self, _: float) -> list[LogMessage]:
+            if not answers:
+                raise asyncio.CancelledError
+            answer = answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return list(answer)
+
+    follower: Any = Follower()
+    folding._follower = follower
+
+    with pytest.raises(asyncio.CancelledError):
+        await folding.follow_for_ever()
+
+    assert list(folding._member.ledgers[0].beats) == ["w2"]
 
 
 async def test_a_message_on_which_the_fold_fails_is_put_aside_and_the_next_is_folded(

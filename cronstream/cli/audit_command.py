@@ -18,7 +18,7 @@ from cronstream.cli.options import (
     job_option,
     since_option,
 )
-from cronstream.cli.output import json_option, say
+from cronstream.cli.output import is_terminal, json_option, say
 from cronstream.core.audit.finding import FAULTS, Kind, Window
 from cronstream.core.audit.tally import Tally
 from cronstream.core.duration import parse_duration
@@ -101,7 +101,7 @@ def _faults(late_after: timedelta | None, *, strict: bool) -> frozenset[Kind]:
 
 
 async def _audit(window: Window, cluster: str | None, report: ReportWriter) -> Tally:
-    progress = Progress(sys.stderr.isatty())
+    progress = Progress(is_terminal(sys.stderr))
     watch = Watch(report=report.add, progress=progress.tell, say=say)
     async with reading() as reader:
         chosen = await chosen_clusters(reader, cluster, is_needed=True)

@@ -18,7 +18,8 @@ from cronstream.cli.options import (
     job_option,
     since_option,
 )
-from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, say
+from cronstream.cli.output import Column, emit, emit_json, emit_table, is_terminal, json_option, say
+from cronstream.cli.progress import READING, progress
 from cronstream.core.records import Cause, Run, format_time
 from cronstream.errors import NotFoundError
 from cronstream.history.discards import DiscardedRun, discarded_runs, with_replays
@@ -50,7 +51,7 @@ def discarded(*, job: str | None, cluster: str | None, since: datetime, as_json:
 
 
 async def _discarded(scope: Scope, cluster: str | None) -> list[DiscardedRun]:
-    async with reading() as reader:
+    async with progress(READING), reading() as reader:
         scope = replace(scope, clusters=await chosen_clusters(reader, cluster))
         found = await discarded_runs(reader, scope)
         if not found:
@@ -169,7 +170,7 @@ async def _named(reader: LogReader, run_ids: tuple[str, ...]) -> list[DiscardedR
 def _confirm(chosen: list[DiscardedRun]) -> None:
     jobs = sorted({one.run.job for one in chosen})
     names = ", ".join(jobs[:5]) + (f" and {len(jobs) - 5} more" if len(jobs) > 5 else "")
-    if not sys.stdin.isatty():
+    if not is_terminal(sys.stdin):
         raise click.UsageError(f"{len(chosen)} runs would be replayed ({names}): say so with --yes")
     click.confirm(f"Replay {len(chosen)} runs of {names}?", abort=True, err=True)
 

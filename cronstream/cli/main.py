@@ -18,6 +18,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 from cronstream.cli.examples import epilog
 from cronstream.cli.failures import told
 from cronstream.cli.given import hand_on
+from cronstream.cli.lean import load_records
 from cronstream.cli.shells import offer
 from cronstream.errors import SettingsError
 from cronstream.system import need_linux
@@ -95,6 +96,8 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     ),
 }
 offer()
+#: Commands that read the ledgers, and need Faust's records for that.
+_READERS = (*SECTIONS["What became of runs"], *SECTIONS["By hand"])
 _ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
 
 
@@ -139,6 +142,8 @@ class LazyGroup(click.Group):
             return None
         if entry.needs_linux and not ctx.resilient_parsing:
             need_linux()
+        if entry in _READERS:
+            load_records()
         module, _, attribute = entry.place.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return _dressed(command, cmd_name)

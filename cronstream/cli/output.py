@@ -84,6 +84,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {found[0]!r}?" if found else ""
 
 
+def is_terminal(stream: Any) -> bool:
+    """Whether a stream is a terminal; a process that was started without it has None."""
+    return stream is not None and not stream.closed and bool(stream.isatty())
+
+
 def emit(text: str) -> None:
     """Print one line of data as it is meant for people."""
     click.echo(safe(text))
@@ -105,7 +110,7 @@ def emit_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None
     clean = [[safe(cell) for cell in row] for row in rows]
     if not clean:
         return
-    if sys.stdout.isatty():
+    if is_terminal(sys.stdout):
         _emit_rich_table(columns, clean)
     else:
         _emit_plain_table(columns, clean)

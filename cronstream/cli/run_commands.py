@@ -27,6 +27,7 @@ from cronstream.cli.output import (
     json_option,
     say,
 )
+from cronstream.cli.progress import READING, progress
 from cronstream.cli.story_output import change_text, emit_story, exit_text, state_text
 from cronstream.core.records import format_time
 from cronstream.errors import NotFoundError
@@ -90,9 +91,9 @@ def runs(*, since: datetime | None, follows: bool, **chosen: Any) -> None:
 
 
 async def _list(scope: Scope, view: View) -> None:
-    async with reading() as reader:
+    async with progress(READING) as tell, reading() as reader:
         scope = replace(scope, clusters=await chosen_clusters(reader, view.cluster))
-        history = await load(reader, scope)
+        history = await load(reader, scope, tell)
         if not history.runs():
             await check_job(reader, view.job)
     found = history.runs(state=view.state, limit=view.limit)
@@ -173,9 +174,9 @@ def since_of(run: str) -> datetime:
 
 
 async def _find(run: str, scope: Scope) -> RunStory:
-    async with reading() as reader:
+    async with progress(READING) as tell, reading() as reader:
         await chosen_clusters(reader, is_needed=True)
-        history = await load(reader, scope)
+        history = await load(reader, scope, tell)
         found = history.find(run)
         if not found:
             await check_job(reader, run.partition("@")[0])

@@ -107,6 +107,7 @@ class Rig:
             "CRONSTREAM_BROKER": self.broker.url,
             "CRONSTREAM_CRONTAB": str(self.crontab),
             "CRONSTREAM_DATA_DIR": str(self.folder / "data" / f"{name}-{len(self.parts)}"),
+            "CRONSTREAM_ADOPT": "1",
             "CRONSTREAM_CLUSTER": "",
             "CRONSTREAM_RETRY": "",
             "PYTHONUNBUFFERED": "1",

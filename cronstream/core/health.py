@@ -1,9 +1,8 @@
 """Whether a process does what it is there for, from facts about it; what ends it if it does not.
 
-A process that is alive may be outside its consumer group, hang in a recovery, or no longer turn.
-Each reason says whether ending the process may help (`Health.ends`): a broker that is away, a
-clock that is wrong, or a broker that does not take messages is not mended by a restart, which
-would only interrupt what runs.
+A process that is alive may be outside its consumer group, hang in a recovery, or turn no longer.
+Each reason says whether ending the process may help (`Health.ends`): a restart mends no broker that
+is away or takes nothing, and no clock; it would only interrupt what runs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -85,6 +84,7 @@ class Facts:
     Attributes:
         broker_at: When a broker last answered a question that was asked for this purpose.
         thread_at: When the consumer's thread last turned.
+        back_at: When a broker last answered again after an outage; what that broke mends then.
         outside_since: Since when it is no member of its group; None if it is one.
         outside_why: What Kafka has said to that; empty if nothing.
         rebalancing_since: Since when a rebalance, with the recovery of tables that belongs to it,
@@ -101,6 +101,7 @@ class Facts:
     role: SchedulerFacts | WorkerFacts
     broker_at: float
     thread_at: float
+    back_at: float = float("-inf")
     outside_since: float | None = None
     outside_why: str = ""
     rebalancing_since: float | None = None
@@ -136,7 +137,7 @@ def judge(facts: Facts, now_mono: float, limits: Limits | None = None) -> Health
 
     Args:
         facts: About the process.
-        now_mono: Now, in monotonic seconds.
+        now_mono: In monotonic seconds.
         limits: How long what may pause.
     """
     if facts.is_stopping:
@@ -189,13 +190,18 @@ def _faults_once_begun(
 def _group_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
     if now - facts.thread_at > limits.thread_s:
         yield _ending(f"the consumer's thread has not turned for {now - facts.thread_at:.0f} s")
-    since = facts.outside_since
-    if since is not None and now - since > limits.outside_s:
+    outside_s = _lasted(facts.outside_since, facts, now)
+    if outside_s > limits.outside_s:
         why = f" ({facts.outside_why})" if facts.outside_why else ""
-        yield _ending(f"it has been outside its consumer group for {now - since:.0f} s{why}")
-    since = facts.rebalancing_since
-    if since is not None and now - since > limits.rebalance_s:
-        yield _ending(f"a rebalance or recovery has made no progress for {now - since:.0f} s")
+        yield _ending(f"it has been outside its consumer group for {outside_s:.0f} s{why}")
+    rebalancing_s = _lasted(facts.rebalancing_since, facts, now)
+    if rebalancing_s > limits.rebalance_s:
+        yield _ending(f"a rebalance or recovery has made no progress for {rebalancing_s:.0f} s")
+
+
+def _lasted(since: float | None, facts: Facts, now: float) -> float:
+    """Return for how long something has been so, with brokers that answer."""
+    return 0.0 if since is None else now - max(since, facts.back_at)
 
 
 def _owner_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:

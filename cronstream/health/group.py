@@ -115,11 +115,11 @@ class FaustGroup:
 
 
 def _is_member(consumer: Any) -> bool:
-    """Whether the coordinator knows the member, and still works: an error ends its task."""
+    """Whether it knows its coordinator, which knows it, and still works: an error ends its task."""
     coordinator = getattr(consumer, "_coordinator", None)
     if coordinator is None or coordinator._coordination_task.done():  # noqa: SLF001 - likewise
         return False
-    return bool(coordinator.generation > 0)
+    return bool(coordinator.generation > 0) and coordinator.coordinator_id is not None
 
 
 def _refusal(consumer: Any, group: str) -> str:

@@ -20,6 +20,8 @@ _LOOK_S = 1.0
 #: Between two questions to the broker, and how long an answer may take.
 _ASK_S = 2.0
 _ANSWER_S = 5.0
+#: Without an answer for so long, there was none to be had.
+_SILENT_S = 10.0
 #: Without an answer for so long, the next question is put by another client.
 _ANOTHER_CLIENT_S = 30.0
 #: Without a turn of the event loop for so long, the process ends.
@@ -52,7 +54,7 @@ class HealthWatch:
         self._dog = dog or Watchdog(_STUCK_S)
         self._reader: Reader | None = None
         self._unowned, self._nobodys = Standstill(), dict[int, float]()
-        self._broker_at = monotonic()
+        self._broker_at, self._back_at = monotonic(), float("-inf")
         self._begun_at: float | None = None
         self._is_stopping = self._was_ok = False
         self._waits_for = "it is starting"
@@ -141,7 +143,9 @@ class HealthWatch:
 
     def answered(self, ends: dict[int, int]) -> None:
         """The broker has said how far each partition of the subject's topic goes."""
-        self._broker_at = self._monotonic()
+        before, self._broker_at = self._broker_at, self._monotonic()
+        if self._broker_at - before > _SILENT_S:
+            self._back_at = self._broker_at
         self._subject.note_ends(ends, self._broker_at)
 
     def found_unowned(self, partitions: set[int]) -> None:
@@ -156,6 +160,7 @@ class HealthWatch:
             role=self._subject.facts(now),
             broker_at=self._broker_at,
             thread_at=self._group.thread_at,
+            back_at=self._back_at,
             outside_since=self._group.outside_since,
             outside_why=self._group.outside_why,
             rebalancing_since=self._group.rebalancing_since,

@@ -135,6 +135,15 @@ def test_without_a_broker_nothing_that_follows_from_it_is_blamed() -> None:
     assert not judge(all_at_once, NOW).ends
 
 
+@pytest.mark.parametrize("what", ["outside_since", "rebalancing_since"])
+def test_what_an_outage_has_broken_has_from_its_end_on_to_mend(what: str) -> None:
+    since: Any = {what: NOW - 500}
+    broken = replace(WORKER, **since)
+
+    assert judge(replace(broken, back_at=NOW - 14), NOW) == HEALTHY
+    assert judge(replace(broken, back_at=NOW - 40), NOW).ends
+
+
 def test_during_a_rebalance_no_partition_is_expected_to_be_read() -> None:
     facts = replace(_worker(unready={1: 0.0}, unread={1: 0.0}), rebalancing_since=NOW - 5)
 

@@ -32,7 +32,7 @@ class FakeApp:
         loop = asyncio.get_running_loop()
         self.routine: asyncio.Future[None] = loop.create_future()
         self.coordinator = SimpleNamespace(
-            generation=3, _coordination_task=self.routine, member_id="me"
+            generation=3, _coordination_task=self.routine, member_id="me", coordinator_id=1
         )
         self.conf = SimpleNamespace(id="cronstream-a")
         self.thread = SimpleNamespace(
@@ -73,6 +73,16 @@ async def test_a_member_whose_coordinator_has_ended_is_a_zombie(
 ) -> None:
     group.look(5.0)
     app.routine.set_result(None)
+    group.look(6.0)
+
+    assert group.outside_since == 6.0
+
+
+async def test_a_member_that_does_not_find_its_coordinator_is_outside(
+    app: FakeApp, group: FaustGroup
+) -> None:
+    group.look(5.0)
+    app.coordinator.coordinator_id = None
     group.look(6.0)
 
     assert group.outside_since == 6.0

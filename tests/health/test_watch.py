@@ -134,6 +134,16 @@ def test_it_is_healthy_again_when_the_broker_is_back(bench: Bench) -> None:
     assert bench.seconds(2) == [True, True]
 
 
+def test_a_process_that_does_not_come_back_after_an_outage_ends(bench: Bench) -> None:
+    bench.group.outside_since = READY
+    bench.seconds(60, answers=False)
+
+    assert bench.seconds(15) == [True] * 15
+    bench.seconds(8)
+
+    assert bench.fatal == ["unhealthy: it has been outside its consumer group for 21 s"]
+
+
 def test_it_never_ends_a_process_without_patience() -> None:
     bench = Bench(patience_s=0)
     bench.subject.has_ended = True

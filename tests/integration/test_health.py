@@ -17,7 +17,10 @@ import pytest
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
-from cronstream.settings import child_environment, settings
+from cronstream.core import naming
+from cronstream.settings import Settings, child_environment, settings
+from cronstream.topology.publish import Publisher
+from tests.builders import a_run
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import a_name
 from tests.integration.watched import start_watched
@@ -121,6 +124,12 @@ async def test_a_worker_outlives_the_absence_of_its_broker_which_comes_back_else
             broker = a_broker()
             await broker.start()
             await worker.becomes(200, within_s=60)
+            publisher = Publisher(Settings(broker=broker.address))
+            await publisher.start()
+            run = a_run(cluster=cluster, revision=None)
+            await publisher.publish(naming.log(cluster), run.job, run)
+            await publisher.stop()
+            await worker.worker.said("succeeded", within_s=20)
             await worker.worker.stop()
         finally:
             server.close()

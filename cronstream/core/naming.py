@@ -96,6 +96,11 @@ def changelog(group: str, table: str) -> str:
     return f"{group}-{table}-changelog"
 
 
+def is_changelog(topic: str) -> bool:
+    """Return whether a topic keeps a table of Faust's."""
+    return topic.startswith(f"{PREFIX}-") and topic.endswith("-changelog")
+
+
 def siblings(topic: str) -> list[str]:
     """Return the topics that have as many partitions as this one when they are made, with it."""
     if topic in (JOBS, TICKS):

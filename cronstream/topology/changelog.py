@@ -8,7 +8,12 @@ import asyncio
 import logging
 from typing import Any
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
 
 from cronstream import clock
 from cronstream.settings import Settings
@@ -17,8 +22,11 @@ from cronstream.topology.topics import MAX_ROW_BYTES
 
 logger = logging.getLogger(__name__)
 
-#: Before rows that were not acknowledged are tried again.
+#: Before rows that were not acknowledged are tried again; and those that Kafka does not take, as
+#: when they are larger than the topic's messages may be: a newer one may be smaller.
 _RETRY_PAUSE_S = 0.5
+_REFUSED_PAUSE_S = 30.0
+_REFUSED = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
 #: While a changelog takes nothing, this is said so often.
 _TELL_EVERY_S = 60.0
 
@@ -40,7 +48,7 @@ class Changelog:
         Raises:
             BrokerError: If no broker answers.
         """
-        self._producer = await start_producer(self._settings, MAX_ROW_BYTES)
+        self._producer = await start_producer(self._settings, MAX_ROW_BYTES, counts_messages=False)
 
     async def stop(self, timeout_s: float = 3.0) -> None:
         """Wait a little for what is under way, give up the rest, and disconnect."""
@@ -70,19 +78,18 @@ class Changelog:
             if not failed:
                 continue
             self._rows[place] = failed | self._rows.get(place, {})
-            why = next(error for error in errors if error)
+            error = next(error for error in errors if error)
             if told_at is None or clock.monotonic() - told_at > _TELL_EVERY_S:
                 told_at = clock.monotonic()
+                why = type(error).__name__ if isinstance(error, KafkaError) else repr(error)
                 logger.warning("%s/%d: not acknowledged (%s); trying again", *place, why)
-            await asyncio.sleep(_RETRY_PAUSE_S)
+            await asyncio.sleep(_REFUSED_PAUSE_S if isinstance(error, _REFUSED) else _RETRY_PAUSE_S)
 
-    async def _send(self, place: _Place, key: bytes, row: bytes | None) -> str:
-        """Return why it was not acknowledged; empty if it was."""
+    async def _send(self, place: _Place, key: bytes, row: bytes | None) -> Exception | None:
+        """Return why it was not acknowledged; None if it was."""
         topic, partition = place
         try:
             await self._producer.send_and_wait(topic, row, key=key, partition=partition)
-        except KafkaError as error:
-            return type(error).__name__
-        except Exception as error:  # noqa: BLE001 - aiokafka's own, as where it lacks the partition
-            return f"{type(error).__name__}: {error}"
-        return ""
+        except Exception as error:  # noqa: BLE001 - Kafka's, or aiokafka's own: it is tried again
+            return error
+        return None

@@ -16,8 +16,16 @@ from cronstream.settings import Settings
 _STOP_WITHIN_S = 3.0
 
 
-async def start_producer(settings: Settings, max_bytes: int) -> Any:
-    """Return a producer that is connected, for messages of up to `max_bytes`.
+async def start_producer(
+    settings: Settings, max_bytes: int, *, counts_messages: bool = True
+) -> Any:
+    """Return a producer that is connected.
+
+    Args:
+        settings: Where Kafka is.
+        max_bytes: How large a message may be.
+        counts_messages: Whether Kafka is to drop what comes twice; a message that it does not take
+            at all leaves a gap then, and it takes nothing more on that partition.
 
     Raises:
         BrokerError: If no broker answers.
@@ -25,7 +33,7 @@ async def start_producer(settings: Settings, max_bytes: int) -> Any:
     producer: Any = AIOKafkaProducer(
         bootstrap_servers=settings.bootstrap,
         acks="all",
-        enable_idempotence=True,
+        enable_idempotence=counts_messages,
         request_timeout_ms=300_000,
         max_request_size=max_bytes,
         linger_ms=0,

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 #: A row of a table may be this large: a ledger's snapshot is one row.
 MAX_ROW_BYTES = 32 * 1024 * 1024
+#: A message may be this large: a record, and what Kafka puts around it.
+_MESSAGE_BYTES = 1_000_000
 #: How long the first answer may take.
 _ANSWERED_WITHIN_S = 20.0
 #: How long a broker may take from creating topics to telling of them.
@@ -30,7 +32,7 @@ _DAY_MS = 24 * _HOUR_MS
 
 #: How the changelogs of a scheduler's tables begin.
 _OF_SCHEDULERS = Role.of(None, retry=False).group
-#: Topics with more partitions than are set, of which this process has told.
+#: What is not as it should be, but does no harm, as far as this process has told of it.
 _told: set[str] = set()
 
 #: The fold's only clock is the log's, so that every fold of a log says the same (rule 1).
@@ -96,7 +98,7 @@ async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> list[
     """Create the topics that are missing, and check those that are there.
 
     Returns:
-        A sentence for each topic that has more partitions than are set, which does no harm.
+        A sentence for each topic that is not quite as it should be, which does no harm.
 
     Raises:
         TopologyError: If waiting does not mend what is wrong: a topic with fewer partitions or
@@ -115,8 +117,9 @@ async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> list[
         if missing:
             await _create(admin, missing, settings)
             await _wait_until_seen(admin, missing)
-        present = [spec for name, spec in wanted.items() if name in there]
-        return await _check(admin, present) if present else []
+        notes = await _check(admin, list(wanted.values()))
+        _tell_once(notes)
+        return notes
     finally:
         await admin.close()
 
@@ -186,8 +189,10 @@ async def _check(admin: Any, specs: list[TopicSpec]) -> list[str]:
             if code:
                 reason = message or for_code(code).__name__
                 raise BrokerError(f"topic {name} cannot be checked: {reason}")
-            _check_timestamps(name, {entry[0]: entry[1] for entry in entries})
-    return more
+            found = {entry[0]: entry[1] for entry in entries}
+            _check_timestamps(name, found)
+            more.append(_check_size(name, int(found.get("max.message.bytes") or MAX_ROW_BYTES)))
+    return [note for note in more if note]
 
 
 def _too_few(name: str, there: int, wanted: int) -> str:
@@ -201,15 +206,17 @@ def _too_few(name: str, there: int, wanted: int) -> str:
 
 
 def _too_many(name: str, there: int, wanted: int) -> str:
-    """Say, once in the log, that somebody has added partitions: nobody uses them."""
-    text = (
+    return (
         f"topic {name} has {there} partitions where {wanted} are set: those that somebody has "
         "added stay empty, and nothing has to be done; leave the settings as they are"
     )
-    if name not in _told:
-        _told.add(name)
-        logger.warning("%s", text)
-    return text
+
+
+def _tell_once(notes: list[str]) -> None:
+    for note in notes:
+        if note not in _told:
+            _told.add(note)
+            logger.warning("%s", note)
 
 
 def _check_timestamps(name: str, config: dict[str, str]) -> None:
@@ -220,3 +227,21 @@ def _check_timestamps(name: str, config: dict[str, str]) -> None:
             f"broker's: kafka-configs --alter --entity-type topics --entity-name {name} "
             "--add-config message.timestamp.type=LogAppendTime"
         )
+
+
+def _check_size(name: str, limit: int) -> str:
+    """See that a topic takes messages that are as large as ours may be; return what it does not."""
+    change = f"kafka-configs --alter --entity-type topics --entity-name {name} --add-config"
+    if naming.is_changelog(name):
+        return (
+            f"topic {name} takes messages of up to {limit:,} bytes: larger rows are not kept, and "
+            f"who takes over then reads more of the log; {change} max.message.bytes={MAX_ROW_BYTES}"
+            if limit < MAX_ROW_BYTES
+            else ""
+        )
+    if limit < _MESSAGE_BYTES:
+        raise TopologyError(
+            f"topic {name} takes messages of up to {limit:,} bytes, where {_MESSAGE_BYTES:,} are "
+            f"needed: {change} max.message.bytes={_MESSAGE_BYTES}"
+        )
+    return ""

@@ -47,6 +47,11 @@ def test_any_other_topic_stands_alone(topic: str) -> None:
     assert naming.siblings(topic) == [topic]
 
 
+def test_a_changelog_is_told_by_its_name() -> None:
+    assert naming.is_changelog(naming.changelog("cronstream-a", "ledgers"))
+    assert not naming.is_changelog(naming.log("a"))
+
+
 def test_a_scheduler_folds_no_log() -> None:
     with pytest.raises(ValueError, match="folds no log"):
         _ = Role.of(None, retry=False).log

@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
 from cronstream.settings import Settings
 from cronstream.topology import changelog, producing
@@ -40,7 +40,8 @@ async def producer() -> FakeProducer:
 
 @pytest.fixture
 async def rows(producer: FakeProducer, monkeypatch: pytest.MonkeyPatch) -> Changelog:
-    async def start(*_: Any) -> FakeProducer:
+    async def start(*_: Any, counts_messages: bool) -> FakeProducer:
+        assert not counts_messages
         return producer
 
     monkeypatch.setattr(changelog, "start_producer", start)
@@ -81,8 +82,20 @@ async def test_a_row_is_tried_until_it_is_through_whatever_has_refused_it(
 
     assert producer.taken == [(3, b"a", b"1")]
     assert [record.getMessage() for record in caplog.records] == [
-        "log/3: not acknowledged (AssertionError: Unrecognized partition); trying again"
+        "log/3: not acknowledged (AssertionError('Unrecognized partition')); trying again"
     ]
+
+
+async def test_a_row_that_kafka_does_not_take_is_not_sent_again_all_the_time(
+    rows: Changelog, producer: FakeProducer
+) -> None:
+    producer.open.set()
+    producer.refusals = [MessageSizeTooLargeError()]
+    rows.put("log", 3, b"a", b"1")
+    await asyncio.sleep(0.05)
+
+    assert producer.taken == []
+    await rows.stop(timeout_s=0)
 
 
 async def test_a_row_that_failed_makes_way_for_a_newer_one(

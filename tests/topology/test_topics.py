@@ -27,6 +27,7 @@ class FakeAdmin:
     error: int = 0
     #: Codes with which it refuses to tell of a topic, and of its configuration.
     unseen: int = 0
+    max_bytes: int = 1_048_588
     unread: int = 0
     created: list[str] = field(default_factory=list)
 
@@ -55,7 +56,10 @@ class FakeAdmin:
         ]
 
     async def describe_configs(self, resources: list[Any]) -> list[Answer]:
-        config = [("message.timestamp.type", self.timestamps)]
+        config = [
+            ("message.timestamp.type", self.timestamps),
+            ("max.message.bytes", str(self.max_bytes)),
+        ]
         return [
             Answer(resources=[(self.unread, "", 2, r.name, config * (not self.unread))])
             for r in resources
@@ -184,6 +188,27 @@ async def test_a_configuration_that_may_not_be_read_is_no_reason_to_delete_anyth
         await ensure_topics(SPECS, Settings())
 
     assert "delete" not in str(refused.value)
+
+
+async def test_a_log_that_takes_only_small_messages_is_refused_with_the_remedy(
+    admin: FakeAdmin,
+) -> None:
+    admin.there, admin.max_bytes = {"log": 12, "retry": 12}, 262_144
+
+    with pytest.raises(TopologyError, match=r"--add-config max.message.bytes=1000000"):
+        await ensure_topics(SPECS, Settings())
+
+
+async def test_a_changelog_that_takes_no_large_rows_is_told_and_does_no_harm(
+    admin: FakeAdmin,
+) -> None:
+    [changelog, _] = group_topics("cronstream-a", {"ledgers": 12})
+
+    [told] = await ensure_topics([changelog], Settings())
+    admin.max_bytes = 33_554_432
+
+    assert "larger rows are not kept" in told
+    assert await ensure_topics([changelog], Settings()) == []
 
 
 async def test_a_configuration_that_is_not_told_for_the_moment_is_asked_again(

@@ -33,16 +33,12 @@ from cronstream.scheduler import Scheduler, seconds_to_middle
 from cronstream.settings import Settings, make_data_folder, settings
 from cronstream.topology.bootstrap import Patience
 from cronstream.topology.changelog import Changelog
-from cronstream.topology.faust_settings import COMMON, configure
+from cronstream.topology.faust_settings import COMMON, Boot, configure
 from cronstream.topology.installation_level import read_level
 from cronstream.topology.mends import mend_aiokafka
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
-from cronstream.topology.topics import (
-    cluster_topics,
-    group_topics,
-    installation_topics,
-)
+from cronstream.topology.topics import topics_of
 from cronstream.topology.waiting import until_answered, wait_for_topics
 from cronstream.web_port import BoundWeb, bind_web
 from cronstream.worker import Worker
@@ -52,16 +48,10 @@ from cronstream.worker.tables import RunsTable
 logger = logging.getLogger("cronstream.app")
 
 
-class _Boot(faust.app.BootStrategy):
-    """Which services Faust starts: no producer of its own, for the tables have `Changelog`."""
-
-    enable_kafka_producer = False
-
-
 class Cronstream(faust.App):
     """The application, which takes one role in each process."""
 
-    BootStrategy = _Boot
+    BootStrategy = Boot
     #: What this process does; None until an option or a variable has said so.
     role: Role | None = None
     #: How many partitions each topic has that this role needs, by its name.
@@ -223,11 +213,8 @@ class Cronstream(faust.App):
         await super().on_first_start()
 
     async def _prepare(self) -> None:
-        specs = installation_topics(self._settings)
-        if self.role and self.role.cluster:
-            specs += cluster_topics(self.role.cluster, self._settings)
         tables = {name: table.partitions or 1 for name, table in self.tables.items()}
-        specs += group_topics(self.conf.id, tables)
+        specs = topics_of(self.role, self._settings, tables) if self.role else []
         self.known_partitions = {spec.name: spec.partitions for spec in specs}
         waits_for = self._health.waits_for
         self._health.notes += await wait_for_topics(specs, self._settings, waits_for)

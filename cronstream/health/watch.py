@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from cronstream import clock
-from cronstream.core.health import Facts, Health, describe, judge, warn
+from cronstream.core.health import Facts, Health, judge, warn
+from cronstream.core.health_facts import describe
 from cronstream.core.patience import Patience, Standstill
 from cronstream.health.group import Group
 from cronstream.health.subjects import Subject

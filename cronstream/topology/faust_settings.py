@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import faust
+
 from cronstream.core.naming import Role
 from cronstream.settings import Settings
 from cronstream.topology.tables import KeptTable, PatientTables
@@ -26,6 +28,12 @@ COMMON: Mapping[str, Any] = MappingProxyType(
         "web_bind": "127.0.0.1",
     }
 )
+
+
+class Boot(faust.app.BootStrategy):
+    """Which services Faust starts: no producer of its own, for the tables have `Changelog`."""
+
+    enable_kafka_producer = False
 
 
 def configure(conf: Any, role: Role, settings: Settings) -> None:

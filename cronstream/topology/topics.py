@@ -94,6 +94,14 @@ def group_topics(group: str, tables: dict[str, int]) -> list[TopicSpec]:
     return [*changelogs, TopicSpec(f"{group}-__assignor-__leader", 1, -1)]
 
 
+def topics_of(role: Role, settings: Settings, tables: dict[str, int]) -> list[TopicSpec]:
+    """Return all topics that a process of a role needs, Faust's for its tables among them."""
+    specs = installation_topics(settings)
+    if role.cluster:
+        specs += cluster_topics(role.cluster, settings)
+    return specs + group_topics(role.group, tables)
+
+
 async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> list[str]:
     """Create the topics that are missing, and check those that are there.
 

@@ -10,10 +10,10 @@ from cronstream.core.health import (
     Facts,
     SchedulerFacts,
     WorkerFacts,
-    describe,
     judge,
     warn,
 )
+from cronstream.core.health_facts import describe
 from cronstream.core.lateness import Holders, Late
 
 NOW = 1000.0

@@ -5,10 +5,17 @@ from typing import Any
 
 import pytest
 
+from cronstream.core.naming import Role
 from cronstream.errors import BrokerError, SetupError, TopologyError
 from cronstream.settings import Settings
 from cronstream.topology import topics
-from cronstream.topology.topics import TopicSpec, cluster_topics, ensure_topics, group_topics
+from cronstream.topology.topics import (
+    TopicSpec,
+    cluster_topics,
+    ensure_topics,
+    group_topics,
+    topics_of,
+)
 
 
 @dataclass
@@ -240,3 +247,11 @@ def test_what_faust_keeps_for_a_group_is_compacted() -> None:
 
     assert specs["cronstream-a-ledgers-changelog"].config["cleanup.policy"] == "compact"
     assert specs["cronstream-a-__assignor-__leader"].partitions == 1
+
+
+def test_a_worker_needs_its_cluster_s_topics_and_a_scheduler_only_the_installation_s() -> None:
+    worker = {s.name for s in topics_of(Role.of("a", retry=True), Settings(), {"ledgers": 12})}
+    scheduler = {s.name for s in topics_of(Role.of(None, retry=False), Settings(), {})}
+
+    assert {"cronstream.a", "cronstream-a-retry-ledgers-changelog"} <= worker - scheduler
+    assert "cronstream.jobs" in scheduler & worker

@@ -22,9 +22,10 @@ _CHATTY = (
     # It counts the changes in a folder, whatever they are.
     "watchfiles",
 )
-#: aiokafka logs some hundred ERROR lines a second while a broker is away; we say it once. What it
-#: did not expect itself, it tells with a traceback.
-_NOISY = ("aiokafka",)
+#: aiokafka logs some hundred ERROR lines a second while a broker is away, and Faust's driver of it
+#: a line for each partition after it; we say it once. What they did not expect themselves, they
+#: tell with a traceback.
+_NOISY = ("aiokafka", "faust.transport.drivers.aiokafka")
 #: What a record says of itself when this process ends by its own decision.
 OWN_END = "own-end"
 #: The packages whose services go down with a process that ends itself.

@@ -69,8 +69,11 @@ def test_a_broker_that_is_away_is_no_news_but_what_nobody_expected_is(lines: Pat
     fetcher = logging.getLogger("aiokafka.consumer.fetcher")
     fetcher.error("Failed fetch messages from 3: NodeNotReadyError")
     fetcher.error("Unexpected error in fetcher routine", exc_info=KeyError(3))
+    driver = logging.getLogger("faust.transport.drivers.aiokafka")
+    driver.error("Aiokafka has not sent fetch request for TP('log', 3) since start")
     told = lines.read_text()
     assert "Failed fetch" not in told
+    assert "has not sent fetch request" not in told
     assert "ERROR: Unexpected error in fetcher routine\nKeyError: 3" in told
 
 

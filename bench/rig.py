@@ -144,7 +144,7 @@ async def rig(folder: Path, **variables: str) -> AsyncIterator[Rig]:
     """Start a Kafka; at the end everything that was started is stopped."""
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     with closing(Guard()) as guard:
-        cache = settings().jar_cache or settings().data_dir / "jars"
+        cache = settings().jars
         broker = EmbeddedBroker(folder, free_port(), guard=guard, say=say, jar_cache=cache)
         await broker.start()
         installation = Rig(folder, broker, guard, variables)

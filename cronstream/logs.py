@@ -19,6 +19,7 @@ _CHATTY = (
     "cronstream.application",
     "cronstream.worker.tables",
     "cronstream.topology.tables",
+    "cronstream.web_port",
     # It counts the changes in a folder, whatever they are.
     "watchfiles",
 )
@@ -35,6 +36,7 @@ _SERVICES = (
     "cronstream.application",
     "cronstream.worker.tables",
     "cronstream.topology.tables",
+    "cronstream.web_port",
 )
 
 

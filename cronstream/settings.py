@@ -5,9 +5,11 @@ write the variable before the settings are first asked for, so that options win.
 """
 
 import errno
+import hashlib
 import os
 import re
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
@@ -17,6 +19,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cronstream.errors import SettingsError
+from cronstream.running import running_broker
 
 #: ``HOST:PORT``, with the scheme that Faust needs or without; an IPv6 host in brackets.
 _BROKER = re.compile(r"(kafka://|aiokafka://)?([\w.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})/?")
@@ -27,10 +30,17 @@ _BROKER = re.compile(r"(kafka://|aiokafka://)?([\w.-]+|\[[0-9A-Fa-f:.]+\]):(?P<p
 _BEAT_S = 1.0
 
 
-def _user_data_folder() -> Path:
+def user_data_folder() -> Path:
+    """Return where this user's programs keep data, as the system has it (XDG)."""
     if sys.platform == "darwin":
         return _home() / "Library" / "Application Support" / "cronstream"
     return Path(os.environ.get("XDG_DATA_HOME") or _home() / ".local" / "share") / "cronstream"
+
+
+def _user_cache_folder() -> Path:
+    if sys.platform == "darwin":
+        return _home() / "Library" / "Caches" / "cronstream"
+    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "cronstream"
 
 
 def _home() -> Path:
@@ -68,7 +78,7 @@ class Settings(BaseSettings):
     #: Where processes keep what they need between starts, if it was said; see `data_dir`.
     given_data_dir: Path | None = Field(default=None, validation_alias="CRONSTREAM_DATA_DIR")
 
-    #: Where Kafka's jars are kept once they are downloaded; ``jars`` in the data folder if not set.
+    #: Where Kafka's jars are kept once they are downloaded, if it was said; see `jars`.
     jar_cache: Path | None = None
     #: The Java to prefer for the embedded Kafka, as every Java tool takes it.
     java_home: Path | None = Field(default=None, validation_alias="JAVA_HOME")
@@ -150,12 +160,31 @@ class Settings(BaseSettings):
 
     @property
     def data_dir(self) -> Path:
-        """Where processes of this user keep what they need between starts.
+        """Where the installation of this crontab keeps what it needs between starts.
+
+        If it was not said, each crontab has a folder of its own among the user's data: two
+        installations of one user share nothing.
 
         Raises:
             SettingsError: If it was not said, and the user has no home.
         """
-        return self.given_data_dir or _user_data_folder()
+        return self.given_data_dir or user_data_folder() / self._installation
+
+    @property
+    def _installation(self) -> str:
+        crontab = self.crontab.absolute()
+        place = crontab.parent.resolve() / crontab.name
+        fingerprint = hashlib.sha256(os.fsencode(place)).hexdigest()[:8]
+        return f"{place.parent.name or 'root'}-{fingerprint}"
+
+    @property
+    def jars(self) -> Path:
+        """Where Kafka's jars are kept: once for all installations of this user.
+
+        Raises:
+            SettingsError: If it was not said, and the user has no home.
+        """
+        return self.jar_cache or _user_cache_folder() / "jars"
 
     @property
     def executor_processes(self) -> int:
@@ -199,6 +228,25 @@ def settings() -> Settings:
     Raises:
         SettingsError: If a variable's value cannot be used; the sentence names each.
     """
+    found = _read()
+    if "broker" not in found.model_fields_set:
+        # What runs with this folder's crontab is meant, wherever its Kafka found a port.
+        with suppress(SettingsError):
+            found.broker = running_broker(found.data_dir) or found.broker
+    return found
+
+
+def given_broker() -> str | None:
+    """Return where Kafka is if that was said; neither the default counts nor what runs here.
+
+    Raises:
+        SettingsError: As `settings`.
+    """
+    found = _read()
+    return found.broker if "broker" in found.model_fields_set else None
+
+
+def _read() -> Settings:
     try:
         return Settings()
     except ValidationError as error:

@@ -128,3 +128,23 @@ def test_a_folder_that_is_read_only_for_this_user_is_told_with_the_remedy(
 
     with pytest.raises(SettingsError, match=r"cannot be kept in .*: name a folder .* CRONSTREAM_"):
         make_data_folder(tmp_path / "new")
+
+
+def test_each_crontab_has_data_of_its_own_and_all_share_the_jars(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("CRONSTREAM_DATA_DIR", "CRONSTREAM_JAR_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    monkeypatch.chdir(tmp_path)
+    one, same, other = (
+        Settings(crontab=Path(text))
+        for text in ("crontab.yaml", str(tmp_path / "crontab.yaml"), "/srv/jobs/crontab.yaml")
+    )
+    assert one.data_dir == same.data_dir != other.data_dir
+    assert other.data_dir.parent == Path("/data/cronstream")
+    assert other.data_dir.name.startswith("jobs-")
+    assert one.jars == other.jars == Path("/cache/cronstream/jars")
+    monkeypatch.setenv("CRONSTREAM_DATA_DIR", "/given")
+    assert Settings().data_dir == Path("/given")

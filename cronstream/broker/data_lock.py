@@ -12,6 +12,7 @@ import psutil
 
 from cronstream.broker.ports import HOST
 from cronstream.errors import BrokerError
+from cronstream.settings import make_data_folder, settings, user_data_folder
 
 _POLL_S = 0.1
 #: A Kafka whose owner has died gets a TERM and 5 s from the guard; this is longer.
@@ -28,6 +29,13 @@ class DataLock:
     def fileno(self) -> int:
         """The descriptor to pass on to the JVM."""
         return self.file.fileno()
+
+    def note(self, port: int) -> None:
+        """Say for others which port is in use."""
+        self.file.seek(0)
+        self.file.truncate()
+        json.dump({"pid": os.getpid(), "port": port}, self.file)
+        self.file.flush()
 
     def release(self) -> None:
         """Let go of it; a JVM that still runs keeps it."""
@@ -52,11 +60,35 @@ async def lock_data(path: Path, port: int) -> DataLock:
             raise BrokerError(_in_use(path, holder))
         await asyncio.sleep(_POLL_S)
         waited_s += _POLL_S
-    file.seek(0)
-    file.truncate()
-    json.dump({"pid": os.getpid(), "port": port}, file)
-    file.flush()
-    return DataLock(file)
+    lock = DataLock(file)
+    lock.note(port)
+    return lock
+
+
+def data_folder() -> Path:
+    """Return the folder of this crontab's data; what was kept before it had its own is in it.
+
+    Raises:
+        SettingsError: If this user may not write there.
+    """
+    folder = settings().data_dir.absolute()
+    if settings().given_data_dir is None:
+        # All installations of a user had one Kafka once: the first that is started has its data.
+        take_over(user_data_folder() / "kafka", folder / "kafka")
+    return make_data_folder(folder)
+
+
+def take_over(former: Path, folder: Path) -> bool:
+    """Move the data of a Kafka from where it was kept before, if nobody uses it; return whether."""
+    lock = former / "lock"
+    if folder.exists() or not lock.exists():
+        return False
+    with lock.open("a+") as file:
+        if not _try_lock(file):
+            return False
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        former.rename(folder)
+    return True
 
 
 def _try_lock(file: IO[str]) -> bool:

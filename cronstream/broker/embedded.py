@@ -28,11 +28,14 @@ from cronstream.broker.layout import (
 )
 from cronstream.broker.listeners import Listener, check_free
 from cronstream.broker.ports import HOST, free_port, is_free
-from cronstream.broker.probe import answers
+from cronstream.broker.probe import answers, answers_as
 from cronstream.clock import monotonic
 from cronstream.errors import BrokerError
 from cronstream.settings import settings
 
+#: What the JVM says of a port that is in use, and lines of the trace around it.
+_TAKEN, _STACK_TRACE = "Address already in use", 100
+_TRIES = 5
 _FORMAT = "kafka.tools.StorageTool"
 _SERVE = "kafka.Kafka"
 _PROBE_S = 0.03
@@ -41,6 +44,10 @@ _SECONDS_BETWEEN_LINES = 5.0
 _READY_WITHIN_S = 180.0
 #: Less than a second is usual; the first time, the class archive is written too.
 _STOP_WITHIN_S = 20.0
+
+
+class _PortTakenError(BrokerError):
+    """Somebody took one of its ports between the look and the bind."""
 
 
 class EmbeddedBroker:
@@ -53,9 +60,12 @@ class EmbeddedBroker:
     Attributes:
         port: Where it listens.
         further: Where else it listens; to be set before it is started.
+        is_port_asked_for: Whether it takes no other port if somebody has this one when it is
+            first started; likewise.
     """
 
     further: Sequence[Listener] = ()
+    is_port_asked_for = True
 
     def __init__(
         self,
@@ -67,7 +77,7 @@ class EmbeddedBroker:
         jar_cache: Path | None = None,
         membership: Membership | None = None,
     ) -> None:
-        cache = jar_cache or settings().jar_cache or data_dir / "jars"
+        cache = jar_cache or settings().jars
         self.port = port
         self._membership = membership
         self._layout = Layout((data_dir / "kafka").absolute(), cache.absolute())
@@ -127,7 +137,7 @@ class EmbeddedBroker:
             BrokerError: If the port is in use, or the program cannot be started.
         """
         await self.prepare()
-        if not is_free(self.port):
+        if not is_free(self.port) and not self._take_another_port():
             is_kafka = await answers(self.port)
             self._unlock()
             raise BrokerError(_port_in_use(self.port, is_kafka))
@@ -150,15 +160,33 @@ class EmbeddedBroker:
         Raises:
             BrokerError: If it does not come to that; nothing is left running then.
         """
-        await self.prepare()
-        self._say(f"starting Kafka {KAFKA_VERSION} at {self.address} ...")
-        await self.launch()
-        try:
-            await self._ready()
-        except BaseException:
-            await self.kill()
-            raise
-        self._say(f"Kafka is ready in {monotonic() - self._launched_at:.1f} s")
+        for tries_left in reversed(range(_TRIES)):
+            await self.prepare()
+            self._say(f"starting Kafka {KAFKA_VERSION} ...")
+            await self.launch()
+            try:
+                await self._ready()
+                break
+            except _PortTakenError:
+                await self.kill()
+                if not tries_left or (not is_free(self.port) and not self._take_another_port()):
+                    raise
+            except BaseException:
+                await self.kill()
+                raise
+        # Whoever uses it by now is to find it there again.
+        self.is_port_asked_for = True
+        took_s = monotonic() - self._launched_at
+        self._say(f"Kafka is ready at {self.address}, in {took_s:.1f} s")
+
+    def _take_another_port(self) -> bool:
+        """Take a port that is free now, if nobody has asked for this one; return whether."""
+        if not self.is_port_asked_for:
+            taken, self.port = self.port, free_port()
+            self._say(f"port {taken} is in use: Kafka takes {self.port}")
+            if self._lock is not None:
+                self._lock.note(self.port)
+        return not self.is_port_asked_for
 
     async def wait(self) -> int:
         """Wait until the JVM has ended and return its exit status, negative for a signal."""
@@ -269,8 +297,11 @@ class EmbeddedBroker:
         if self._process is None:
             raise BrokerError("Kafka was not started")
         said_at = self._launched_at
-        while not await answers(self.port):
+        cluster_id = self._cluster_id()
+        while not await answers_as(self.port, cluster_id):
             if self._process.returncode is not None:
+                if any(_TAKEN in line for line in self.last_lines(_STACK_TRACE)):
+                    raise _PortTakenError(self._failure("found one of its ports in use"))
                 raise BrokerError(self._failure(f"ended with status {self._process.returncode}"))
             waited_s = monotonic() - self._launched_at
             if waited_s > _READY_WITHIN_S:
@@ -279,6 +310,11 @@ class EmbeddedBroker:
                 said_at = monotonic()
                 self._say(f"waiting for Kafka ({waited_s:.0f} s) ...")
             await asyncio.sleep(_PROBE_S)
+
+    def _cluster_id(self) -> str:
+        """Return what tells our Kafka from another that was quicker to take the port."""
+        lines = (self._layout.data / "meta.properties").read_text().splitlines()
+        return next(line.partition("=")[2] for line in lines if line.startswith("cluster.id="))
 
     def _failure(self, what: str) -> str:
         lines = self.last_lines(3)

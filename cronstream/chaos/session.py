@@ -83,7 +83,7 @@ class Session:
             wish.brokers,
             guard=guard,
             say=say,
-            jar_cache=settings().jar_cache or settings().data_dir / "jars",
+            jar_cache=settings().jars,
         )
         self._fleet = Fleet(self._installation(), self._files, self._variables(), folder, guard)
         self._booted_at = datetime.fromtimestamp(

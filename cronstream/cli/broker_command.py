@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
+from cronstream.broker.data_lock import data_folder
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.listeners import Address, Listener, pair, warnings
 from cronstream.broker.ports import free_port
 from cronstream.errors import BrokerError
-from cronstream.settings import make_data_folder, settings
+from cronstream.running import RunningNote
+from cronstream.settings import make_data_folder
 from cronstream.supervisor import stop_signals
 
 DEFAULT_PORT = 9092
@@ -78,12 +80,14 @@ def broker(
         local = _local_port(port, further)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    folder = make_data_folder(data_dir or settings().data_dir)
+    folder = make_data_folder(data_dir) if data_dir else data_folder()
     for line in warnings(further):
         _say(line)
-    with closing(Guard()) as guard:
+    with closing(Guard()) as guard, closing(RunningNote(folder)) as note:
         embedded = EmbeddedBroker(folder, local, guard=guard, say=_say)
         embedded.further = further
+        note.write(embedded.url)
+        _say(f"data is kept in {folder}")
         status = asyncio.run(_serve(embedded))
     raise SystemExit(status)
 

@@ -2,22 +2,28 @@
 
 import asyncio
 import os
+import shlex
+import shutil
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from typing import Any
 
 import click
 
+from cronstream.broker.data_lock import data_folder
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
-from cronstream.broker.ports import free_port
+from cronstream.broker.ports import HOST, free_port, is_free
+from cronstream.cli.connection import probe
+from cronstream.clock import monotonic
 from cronstream.core.naming import Role, RoleKind
 from cronstream.crontab_file import read_crontab, watch_crontab
-from cronstream.errors import CrontabError
-from cronstream.settings import make_data_folder, settings
+from cronstream.errors import BrokerError, CrontabError
+from cronstream.running import RunningNote
+from cronstream.settings import given_broker, settings
 from cronstream.supervisor import (
     Command,
     Installation,
@@ -26,14 +32,15 @@ from cronstream.supervisor import (
     parts,
     stamped,
     stop_signals,
+    unless,
     worker_command,
 )
 
 KAFKA_PORT = 9092
-#: Faust's own default, for the page that people look at; other parts take what is free.
-WEB_PORT = 6066
 #: Seconds that a worker may take to stop besides the time its commands have to end.
 _MARGIN_S = 10.0
+#: How often a broker that is not there is looked for, and how often that is said.
+_LOOK_AGAIN_S, _SAY_AGAIN_S = 0.5, 10.0
 _US = "cronstream"
 
 
@@ -44,9 +51,27 @@ class Wish:
     crontab: Path | None
     broker: str | None
     port: int | None
+    web_port: int | None
     data_dir: Path | None
     slots: int | None
     is_verbose: bool = False
+
+
+class PortInUse(click.ClickException):
+    """A port that was asked for and is not to be had: one line, and the status of wrong usage."""
+
+    exit_code = 2
+
+
+class OwnBroker(EmbeddedBroker):
+    """The embedded Kafka, which says each time that it is ready where it is."""
+
+    on_ready: Callable[[str], None] = staticmethod(lambda _: None)
+
+    async def start(self) -> None:
+        """Start it, wait until it serves, and say so."""
+        await super().start()
+        self.on_ready(self.url)
 
 
 @click.command("up")
@@ -56,8 +81,13 @@ class Wish:
 @click.option("--broker", metavar="URL", help="A Kafka that is there: kafka://HOST:PORT.")
 @click.option(
     "--port",
-    type=click.IntRange(1, 65_535),
-    help=f"The port of the embedded Kafka; {KAFKA_PORT} if that is free.",
+    type=click.IntRange(0, 65_535),
+    help=f"The port of the embedded Kafka; {KAFKA_PORT} if that is free. 0: any that is free.",
+)
+@click.option(
+    "--web-port",
+    type=click.IntRange(0, 65_535),
+    help="The port of the scheduler's pages; 6066 or the next that is free.",
 )
 @click.option(
     "--data-dir",
@@ -66,18 +96,15 @@ class Wish:
 )
 @click.option("--slots", type=click.IntRange(1, 10_000), help="Commands that one worker runs.")
 @click.option(
-    "-v", "--verbose", is_flag=True, help="Tell each step of a run, and not only what it comes to."
+    "-v",
+    "--verbose",
+    "is_verbose",
+    is_flag=True,
+    help="Tell each step of a run, and not only what it comes to.",
 )
-def up(
-    crontab: Path | None,
-    broker: str | None,
-    port: int | None,
-    data_dir: Path | None,
-    slots: int | None,
-    verbose: bool,
-) -> None:
+def up(**wishes: Any) -> None:
     """Run everything on this machine: Kafka, a scheduler, and every cluster's workers."""
-    raise SystemExit(run(Wish(crontab, broker, port, data_dir, slots, verbose)))
+    raise SystemExit(run(Wish(**wishes)))
 
 
 def run(wish: Wish) -> int:
@@ -85,46 +112,86 @@ def run(wish: Wish) -> int:
 
     Raises:
         CrontabError: If the crontab cannot be used at all; it has every problem.
+        PortInUse: If a port that was asked for is another's.
     """
-    if wish.broker is not None:
-        os.environ["CRONSTREAM_BROKER"] = wish.broker  # so that it is checked like any other
-        settings.cache_clear()
-    path = (wish.crontab or settings().crontab).absolute()
+    options = {"BROKER": wish.broker, "CRONTAB": wish.crontab, "DATA_DIR": wish.data_dir}
+    for name, value in options.items():
+        if value is not None:
+            os.environ[f"CRONSTREAM_{name}"] = str(value)  # so that it is checked like any other
+    settings.cache_clear()
+    path = settings().crontab.absolute()
     roles = parts(cluster.name for cluster in read_crontab(path).clusters)
-    with closing(Guard()) as guard:
-        return asyncio.run(_supervise(wish, path, roles, guard))
+    for port, option in ((wish.port, "--port"), (wish.web_port, "--web-port")):
+        if port and not is_free(port):
+            raise PortInUse(f"port {port} of {HOST} is in use: choose another one with {option}")
+    data_dir = data_folder()
+    with closing(Guard()) as guard, closing(RunningNote(data_dir)) as note:
+        return asyncio.run(_supervise(wish, Plan(path, data_dir, roles), guard, note))
 
 
-async def _supervise(wish: Wish, path: Path, roles: tuple[Role, ...], guard: Guard) -> int:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is started, and where."""
+
+    crontab: Path
+    data_dir: Path
+    roles: tuple[Role, ...]
+
+
+async def _supervise(wish: Wish, plan: Plan, guard: Guard, note: RunningNote) -> int:
     stopping = asyncio.Event()
     screen = _screen(stopping)
-    data_dir = make_data_folder((wish.data_dir or settings().data_dir).absolute())
-    given = _broker_in_settings()
-    broker = None if given else _embedded(wish, data_dir, guard, screen)
-    url = given or (broker.url if broker else "")
-    web_port = cache(_web_port)
+    given = given_broker()
+    broker = None if given else _embedded(wish, plan.data_dir, guard, screen)
 
     def command(role: Role) -> Command:
-        return worker_command(
-            Installation(url, path, data_dir, wish.slots, wish.is_verbose),
-            role,
-            web_port(role.kind, role.cluster),
-        )
+        url = given or (broker.url if broker else "")
+        here = Installation(url, plan.crontab, plan.data_dir, wish.slots, wish.is_verbose)
+        web_port = wish.web_port or settings().web_port
+        return worker_command(here, role, web_port if role.kind is RoleKind.SCHEDULER else 0)
+
+    def on_ready(url: str) -> None:
+        note.write(url)
+        for line in directions(url):
+            screen.say(_US, line)
 
     supervisor = Supervisor(
         command, screen.say, guard, patience_s=settings().drain_s + _MARGIN_S, stopping=stopping
     )
-    scheduler_port = web_port(RoleKind.SCHEDULER, None)
-    for line in greeting(url, path, data_dir, roles, scheduler_port):
+    for line in greeting(plan, given):
         screen.say(_US, line)
     with stop_signals(supervisor.stop, supervisor.kill):
         try:
-            async with aclosing(_roles(path)) as changes:
-                status = await supervisor.run(roles, changes, broker)
+            if broker is not None:
+                # It is there soon; a command that is quicker is not to ask another Kafka.
+                note.write(broker.url)
+                broker.on_ready = on_ready
+            else:
+                await unless(stopping, _until_it_answers(screen))
+                on_ready(settings().broker)
+            async with aclosing(_roles(plan.crontab)) as changes:
+                status = await supervisor.run(plan.roles, changes, broker)
             screen.say(_US, stamped("everything has ended"))
         finally:
             screen.close()
     return status
+
+
+async def _until_it_answers(screen: Screen) -> None:
+    """Wait for a Kafka that somebody else runs, and go on saying so."""
+    began, said_at = monotonic(), -_SAY_AGAIN_S
+    while True:
+        try:
+            await probe(settings().bootstrap)
+        except BrokerError as error:
+            waited_s = monotonic() - began
+            if waited_s - said_at >= _SAY_AGAIN_S:
+                said_at = waited_s
+                why = str(error).partition("; start one")[0]
+                screen.say(_US, stamped(f"{why}; waiting for it ({waited_s:.0f} s), Ctrl-C ends"))
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        else:
+            return
 
 
 def _screen(stopping: asyncio.Event) -> Screen:
@@ -138,24 +205,16 @@ def _screen(stopping: asyncio.Event) -> Screen:
     return Screen(sys.stdout, is_coloured=is_coloured, on_closed=on_closed)
 
 
-def _broker_in_settings() -> str | None:
-    """Return where Kafka is if a variable or an option says so; the default does not count."""
-    return settings().broker if "broker" in settings().model_fields_set else None
-
-
-def _embedded(wish: Wish, data_dir: Path, guard: Guard, screen: Screen) -> EmbeddedBroker:
+def _embedded(wish: Wish, data_dir: Path, guard: Guard, screen: Screen) -> OwnBroker:
     """Return the embedded Kafka, at the port asked for or the usual one, if that is free."""
-    port = wish.port or free_port(KAFKA_PORT)
+    port = free_port() if wish.port == 0 else wish.port or free_port(KAFKA_PORT)
     if wish.port is None and port != KAFKA_PORT:
         screen.say(_US, f"port {KAFKA_PORT} is in use: Kafka takes {port}")
-    return EmbeddedBroker(
+    broker = OwnBroker(
         data_dir, port, guard=guard, say=lambda line: screen.say("kafka", stamped(line))
     )
-
-
-def _web_port(kind: RoleKind, _cluster: str | None) -> int:
-    """Return a port for a part's pages; it keeps it when it is started again."""
-    return free_port(WEB_PORT) if kind is RoleKind.SCHEDULER else free_port()
+    broker.is_port_asked_for = bool(wish.port)
+    return broker
 
 
 async def _roles(path: Path) -> AsyncGenerator[tuple[Role, ...], None]:
@@ -166,15 +225,30 @@ async def _roles(path: Path) -> AsyncGenerator[tuple[Role, ...], None]:
             yield parts(cluster.name for cluster in crontab.clusters)
 
 
-def greeting(
-    url: str, crontab: Path, data_dir: Path, roles: tuple[Role, ...], web_port: int
-) -> list[str]:
+def greeting(plan: Plan, broker: str | None) -> list[str]:
     """Return what a person is told first: what is started, where it is, and how it ends."""
-    names = ", ".join(str(role) for role in roles)
+    names = ", ".join(str(role) for role in plan.roles)
     return [
-        f"starting {names}, on {url}",
-        f"data is kept in {data_dir}",
-        f"tables are shown at http://127.0.0.1:{web_port}/table/",
-        f"edit {crontab}: it is reloaded",
+        f"starting {names}, {f'on {broker}' if broker else 'and a Kafka for them'}",
+        f"data is kept in {plan.data_dir}",
+        f"edit {plan.crontab}: it is reloaded",
         "Ctrl-C ends it",
     ]
+
+
+def directions(broker: str) -> list[str]:
+    """Return how other commands get at what runs here, once Kafka is there."""
+    return [
+        f"to see what becomes of runs, in this folder: {_our_name()} runs --follow",
+        f"commands elsewhere need: export CRONSTREAM_BROKER={shlex.quote(broker)}",
+    ]
+
+
+def _our_name() -> str:
+    """Return how a shell here gets at this program: it may not be on the path."""
+    program = Path(sys.executable).parent / "cronstream"
+    found = shutil.which("cronstream")
+    if not program.exists() or (found is not None and Path(found).samefile(program)):
+        return "cronstream"
+    here = Path.cwd()
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)

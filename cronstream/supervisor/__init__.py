@@ -1,6 +1,7 @@
 """All parts of an installation as child processes of one: what ``cronstream up`` does."""
 
 from cronstream.supervisor.command import Command, Installation, worker_command
+from cronstream.supervisor.keeper import unless
 from cronstream.supervisor.plan import parts
 from cronstream.supervisor.screen import Screen, stamped
 from cronstream.supervisor.signals import stop_signals
@@ -14,5 +15,6 @@ __all__ = [
     "parts",
     "stamped",
     "stop_signals",
+    "unless",
     "worker_command",
 ]

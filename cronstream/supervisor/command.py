@@ -42,8 +42,14 @@ class Installation:
     is_verbose: bool = False
 
 
-def worker_command(installation: Installation, role: Role, web_port: int) -> Command:
-    """Return the command that a person would type for this role, with what it has to know."""
+def worker_command(installation: Installation, role: Role, web_port: int = 0) -> Command:
+    """Return the command that a person would type for this role, with what it has to know.
+
+    Args:
+        installation: What all parts have in common.
+        role: What it is to be.
+        web_port: Where it serves its pages; 0 for a port that it chooses itself.
+    """
     options = [] if role.cluster is None else ["--cluster", role.cluster]
     if role.retry:
         options.append("--retry")

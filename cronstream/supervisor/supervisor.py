@@ -60,6 +60,7 @@ class Supervisor:
         #: All that have not ended, those too that were told to.
         self._running: dict[Keeper, asyncio.Task[None]] = {}
         self._broker: Keeper | None = None
+        self._broker_serves = asyncio.Event()
         self._status = 0
 
     def stop(self) -> None:
@@ -119,7 +120,11 @@ class Supervisor:
                 self._begin(self._broker, last_to_end)
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    self._adapt(roles, tasks, is_first=True)
+                    if self._broker is not None:
+                        # It may have to take another port than it was to have.
+                        await unless(self._stopping, self._broker_serves.wait())
+                    if not self._stopping.is_set():
+                        self._adapt(roles, tasks, is_first=True)
                     following = tasks.create_task(self._follow(changes, tasks))
                     await self._stopping.wait()
                     following.cancel()
@@ -197,6 +202,7 @@ class Supervisor:
     def _broker_keeper(self, broker: Broker) -> Keeper:
         async def launch() -> Child:
             await broker.start()
+            self._broker_serves.set()
             return broker
 
         return Keeper("kafka", launch, partial(self._tell, "kafka"), self._backoff)

@@ -23,7 +23,7 @@ PROGRAM = "from cronstream.cli.broker_command import broker; broker()"
 
 @contextmanager
 def a_broker(data_dir: Path, port: int, *more: str) -> Iterator[subprocess.Popen[str]]:
-    jars = settings().jar_cache or settings().data_dir / "jars"
+    jars = settings().jars
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "--port", str(port), "--data-dir", str(data_dir), *more],
         stdout=subprocess.PIPE,

@@ -8,7 +8,7 @@ from typing import IO
 
 import pytest
 
-from cronstream.broker.data_lock import lock_data
+from cronstream.broker.data_lock import lock_data, take_over
 from cronstream.errors import BrokerError
 
 #: Locks a file with a note that names a dead process, and lets go when its stdin ends.
@@ -71,3 +71,26 @@ async def test_a_kafka_whose_owner_has_died_is_waited_for(tmp_path: Path) -> Non
     with a_lock_whose_owner_is_dead(tmp_path / "lock") as orphan:
         asyncio.get_running_loop().call_later(0.05, orphan.close)
         (await lock_data(tmp_path / "lock", 2)).release()
+
+
+async def test_data_that_was_kept_elsewhere_before_is_taken_over_if_nobody_uses_it(
+    tmp_path: Path,
+) -> None:
+    former, folder = tmp_path / "kafka", tmp_path / "jobs" / "kafka"
+    assert not take_over(former, folder)
+    former.mkdir()
+    held = await lock_data(former / "lock", 1)
+    assert not take_over(former, folder)
+    held.release()
+    assert take_over(former, folder)
+    assert (folder / "lock").exists()
+    assert not former.exists()
+
+
+async def test_data_of_its_own_is_never_replaced(tmp_path: Path) -> None:
+    former, folder = tmp_path / "kafka", tmp_path / "jobs" / "kafka"
+    folder.mkdir(parents=True)
+    former.mkdir()
+    (await lock_data(former / "lock", 1)).release()
+    assert not take_over(former, folder)
+    assert former.exists()

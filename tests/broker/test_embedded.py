@@ -17,6 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port, is_free
+from cronstream.broker.probe import answers_as
 from cronstream.errors import BrokerError
 from cronstream.settings import settings
 
@@ -39,7 +40,7 @@ asyncio.run(main())
 
 
 def jar_cache() -> Path:
-    return settings().jar_cache or settings().data_dir / "jars"
+    return settings().jars
 
 
 @pytest.fixture
@@ -188,3 +189,19 @@ async def test_the_jvm_ends_with_an_owner_that_is_killed(tmp_path: Path, guard: 
     # Started at once, it waits for the end of the one that has lost its owner.
     async with running(a_broker(tmp_path, guard, port)):
         assert not jvm.is_running() or jvm.status() == "zombie"
+
+
+async def test_a_port_that_nobody_asked_for_and_that_is_taken_is_changed_for_another(
+    tmp_path: Path, guard: Guard
+) -> None:
+    first, second = a_broker(tmp_path / "a", guard), a_broker(tmp_path / "b", guard)
+    second.port = first.port
+    first.is_port_asked_for = second.is_port_asked_for = False
+    try:
+        # Both find it free, and whoever is quicker has it.
+        await asyncio.gather(first.start(), second.start())
+        assert first.port != second.port
+        assert await answers_as(first.port, first._cluster_id())
+        assert await answers_as(second.port, second._cluster_id())
+    finally:
+        await asyncio.gather(first.kill(), second.kill())

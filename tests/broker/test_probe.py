@@ -4,7 +4,7 @@ import struct
 import pytest
 
 from cronstream.broker.ports import HOST, free_port
-from cronstream.broker.probe import answers
+from cronstream.broker.probe import answers, answers_as
 
 
 async def ask(answer: bytes) -> bool:
@@ -38,3 +38,25 @@ async def test_only_a_broker_that_knows_itself_counts_as_one_that_serves(
 
 async def test_a_port_where_nothing_listens_does_not_answer() -> None:
     assert not await answers(free_port())
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_ours"),
+    [
+        (struct.pack(">ii", 1, 1) + b"host OURS", True),
+        (struct.pack(">ii", 1, 1) + b"host THEIRS", False),
+        (struct.pack(">ii", 1, 0) + b"host OURS", False),  # it knows of no broker yet
+        (struct.pack(">ii", 9, 1) + b"host OURS", False),
+        (b"OURS", False),
+    ],
+)
+async def test_a_broker_of_another_cluster_is_not_ours_though_it_has_the_port(
+    answer: bytes, is_ours: bool
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(18)
+        writer.write(struct.pack(">i", len(answer)) + answer)
+        writer.close()
+
+    async with await asyncio.start_server(serve, HOST, 0) as server:
+        assert await answers_as(server.sockets[0].getsockname()[1], "OURS") is is_ours

@@ -32,7 +32,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             guard=guard,
             say=_say,
             # Downloaded once for all sessions, not once for each temporary folder.
-            jar_cache=settings().jar_cache or settings().data_dir / "jars",
+            jar_cache=settings().jars,
         )
         runner.run(embedded.start())
         try:

@@ -100,7 +100,7 @@ async def test_a_worker_outlives_the_absence_of_its_broker_which_comes_back_else
 
         def a_broker() -> EmbeddedBroker:
             bootstrap.target = free_port()
-            cache = settings().jar_cache or settings().data_dir / "jars"
+            cache = settings().jars
             folder = tmp_path / "kafka"
             return EmbeddedBroker(folder, bootstrap.target, guard=guard, say=print, jar_cache=cache)
 

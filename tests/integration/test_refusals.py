@@ -50,7 +50,7 @@ async def strict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
             free_port(),
             guard=guard,
             say=print,
-            jar_cache=settings().jar_cache or settings().data_dir / "jars",
+            jar_cache=settings().jars,
         )
         await broker.start()
         try:

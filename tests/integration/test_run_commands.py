@@ -235,7 +235,7 @@ async def test_a_broker_that_is_not_there_is_one_line_within_seconds(ledger: Led
 async def own_broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
     """A Kafka that a test may stop; it is stopped in any case."""
     with closing(Guard()) as guard:
-        jars = settings().jar_cache or settings().data_dir / "jars"
+        jars = settings().jars
         broker = EmbeddedBroker(tmp_path, free_port(), guard=guard, say=print, jar_cache=jars)
         await broker.start()
         try:

@@ -1,17 +1,20 @@
 """``cronstream up`` as a person starts it: a real Kafka, a real scheduler, real workers."""
 
+import json
+import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from cronstream.broker.ports import free_port
-from cronstream.cli.up import greeting
+from cronstream.cli.up import Plan, directions, greeting
 from cronstream.settings import child_environment, settings
 from cronstream.supervisor.plan import parts
 
@@ -22,29 +25,41 @@ clusters:
   cluster-a: {}
 jobs:
   - name: heartbeat
-    schedule: "* * * * *"
+    schedule: "@every 2s"
     cluster: cluster-a
     command: "true"
 """
 
 
+def jars() -> Path:
+    return settings().jars
+
+
 @contextmanager
-def up(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    jars = settings().jar_cache or settings().data_dir / "jars"
-    port = str(free_port())
+def a_process(
+    folder: Path, variables: dict[str, str], *words: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Run ``cronstream`` with `variables` besides ours; it is killed at the end."""
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "up", "--port", port, "--data-dir", "state", *options],
+        [sys.executable, "-c", PROGRAM, *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         cwd=folder,
-        env=child_environment(CRONSTREAM_JAR_CACHE=str(jars)),
+        env=child_environment(**variables),
     ) as process:
         try:
             yield process
         finally:
             process.kill()
+
+
+@contextmanager
+def up(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    words = ("up", "--port", "0", "--data-dir", "state", *options)
+    with a_process(folder, {"CRONSTREAM_JAR_CACHE": str(jars())}, *words) as process:
+        yield process
 
 
 def read_until(process: subprocess.Popen[str], is_last: Callable[[list[str]], bool]) -> list[str]:
@@ -74,14 +89,47 @@ def those_left(family: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def test_a_person_is_told_what_runs_where_it_is_and_how_it_ends() -> None:
-    roles = parts(["cluster-a"])
-    lines = greeting("kafka://127.0.0.1:9092", Path("/etc/c.yaml"), Path("/data"), roles, 6066)
-    text = "\n".join(lines)
+    plan = Plan(Path("/etc/c.yaml"), Path("/data"), parts(["cluster-a"]))
+    text = "\n".join(greeting(plan, "kafka://127.0.0.1:9092"))
     assert "starting scheduler, cluster-a, cluster-a retry, on kafka://127.0.0.1:9092" in text
     assert "/data" in text
-    assert "http://127.0.0.1:6066/table/" in text
     assert "edit /etc/c.yaml" in text
     assert "Ctrl-C" in text
+
+
+def test_a_person_is_told_how_commands_are_called_and_find_the_broker() -> None:
+    text = "\n".join(directions("kafka://127.0.0.1:9093"))
+    assert "cronstream runs --follow" in text
+    assert "export CRONSTREAM_BROKER=kafka://127.0.0.1:9093" in text
+
+
+@pytest.mark.parametrize("option", ["--port", "--web-port"])
+def test_a_port_that_is_asked_for_and_in_use_is_one_line_and_status_2(
+    tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "crontab.yaml").write_text(CRONTAB)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with up(tmp_path, option, port) as process:
+            said, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert said.splitlines() == [
+        f"Error: port {port} of 127.0.0.1 is in use: choose another one with {option}"
+    ]
+
+
+def test_a_broker_that_is_not_there_is_told_at_once_and_ctrl_c_ends_the_wait(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "crontab.yaml").write_text(CRONTAB)
+    address = f"127.0.0.1:{free_port()}"
+    with up(tmp_path, "--broker", f"kafka://{address}") as process:
+        lines = read_until(process, lambda lines: "waiting for it" in "".join(lines))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert f"no Kafka answers ({address}:" in lines[-1]
+    assert "(0 s)" in lines[-1]
 
 
 @pytest.mark.integration
@@ -90,7 +138,7 @@ def test_everything_starts_with_one_command_and_ends_with_one_ctrl_c(tmp_path: P
     with up(tmp_path) as process:
         lines = read_until(process, all_are_ready)
         family = family_of(process)
-        assert any("Kafka is ready in" in line for line in lines)
+        assert any("Kafka is ready at" in line for line in lines)
         assert all(" | " in line or line.endswith(" |") for line in lines), lines
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=60)
@@ -98,6 +146,51 @@ def test_everything_starts_with_one_command_and_ends_with_one_ctrl_c(tmp_path: P
         assert "everything has ended" in rest
         assert those_left(family) == []
     assert {path.name for path in tmp_path.iterdir()} == {"crontab.yaml", "state"}
+
+
+@pytest.mark.integration
+def test_two_side_by_side_have_a_kafka_and_pages_each_and_their_commands_find_them(
+    tmp_path: Path,
+) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(_anything_at(9092))
+        stack.enter_context(_anything_at(6066))
+        processes, folders = [], [tmp_path / "one", tmp_path / "two"]
+        home = {"XDG_DATA_HOME": str(tmp_path / "home"), "CRONSTREAM_JAR_CACHE": str(jars())}
+        for folder in folders:
+            folder.mkdir()
+            (folder / "crontab.yaml").write_text(CRONTAB.replace("heartbeat", folder.name))
+            processes.append(stack.enter_context(a_process(folder, home, "up")))
+        said = [
+            "\n".join(read_until(process, lambda lines: "succeeded" in "".join(lines)))
+            for process in processes
+        ]
+        runs = [_jobs_that_ran(folder, home) for folder in folders]
+        for process in processes:
+            process.send_signal(signal.SIGINT)
+        for process in processes:
+            process.communicate(timeout=90)
+    assert runs == [{"one"}, {"two"}]
+    assert not any("Traceback" in text for text in said), said
+    brokers = [re.findall(r"CRONSTREAM_BROKER=(\S+)", text) for text in said]
+    assert brokers[0] != brokers[1]
+    assert len(set(re.findall(r"pages are at (\S+)", "".join(said)))) == 6
+
+
+@contextmanager
+def _anything_at(port: int) -> Iterator[None]:
+    """Let something listen at a port, unless another program of this machine does."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        yield
+
+
+def _jobs_that_ran(folder: Path, home: dict[str, str]) -> set[str]:
+    with a_process(folder, home, "runs", "--json") as process:
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    return {json.loads(line)["job"] for line in said.splitlines() if line.startswith("{")}
 
 
 @pytest.mark.integration
@@ -113,7 +206,7 @@ def test_nothing_is_left_when_it_is_killed(tmp_path: Path) -> None:
 
 @pytest.mark.integration
 def test_every_problem_of_a_crontab_is_told_and_nothing_started(tmp_path: Path) -> None:
-    broken = CRONTAB.replace("* * * * *", "61 * * * *").replace("cluster: cluster-a", "cluster: b")
+    broken = CRONTAB.replace("@every 2s", "61 * * * *").replace("cluster: cluster-a", "cluster: b")
     (tmp_path / "crontab.yaml").write_text(broken)
     with up(tmp_path) as process:
         said, _ = process.communicate(timeout=30)

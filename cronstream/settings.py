@@ -184,7 +184,12 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: If it was not said, and the user has no home.
         """
-        return self.jar_cache or _user_cache_folder() / "jars"
+        if self.jar_cache is not None:
+            return self.jar_cache
+        try:
+            return _user_cache_folder() / "jars"
+        except SettingsError:  # without a home, what was said of data will do
+            return self.data_dir / "jars"
 
     @property
     def executor_processes(self) -> int:

@@ -148,3 +148,16 @@ def test_each_crontab_has_data_of_its_own_and_all_share_the_jars(
     assert one.jars == other.jars == Path("/cache/cronstream/jars")
     monkeypatch.setenv("CRONSTREAM_DATA_DIR", "/given")
     assert Settings().data_dir == Path("/given")
+
+
+def test_a_user_without_a_home_keeps_jars_with_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("CRONSTREAM_JAR_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+
+    assert Settings(given_data_dir=tmp_path).jars == tmp_path / "jars"

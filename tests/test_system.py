@@ -21,7 +21,7 @@ import asyncio, multiprocessing, subprocess, sys, tempfile, urllib.request
 import aiohttp, aiokafka.admin, faust.cli.faust, psutil, pydantic_settings, watchfiles
 for name in ("fcntl", "termios", "resource", "pwd", "grp"):
     sys.modules[name] = None
-sys.platform = "darwin"
+sys.platform = "win32"
 """
 
 

@@ -21,6 +21,7 @@ from tests.simulation.checks_of_losses import faults_of_losses
 from tests.simulation.checks_of_overlap import faults_of_cancelled, faults_of_overlap
 from tests.simulation.checks_of_starts import faults_of_starts
 from tests.simulation.folding import Folded, fold
+from tests.simulation.loop import moment
 from tests.simulation.world import World
 
 _VERDICTS = frozenset(verdict.value for verdict in Verdict)
@@ -71,7 +72,7 @@ def broken_promises(world: World) -> list[str]:
 
 def due_times(world: World) -> set[tuple[str, datetime]]:
     """Return each job's due times, by the ``jobs`` topic and from when each revision held."""
-    held_from = _held_from(world)
+    held_from, now = _held_from(world), moment(world.loop.now)
     revisions: dict[str, list[Revision]] = defaultdict(list)
     for number, (_, records) in enumerate(world.jobs.messages):
         for job in records:
@@ -83,7 +84,7 @@ def due_times(world: World) -> set[tuple[str, datetime]]:
         for job, known in revisions.items()
         for revision, end in spans(known)
         if not revision.job.removed
-        for due in _multiples(revision.job, revision.holds_from, end)
+        for due in _multiples(revision.job, revision.holds_from, min(end, now))
     }
 
 

@@ -108,6 +108,6 @@ def _started_after_withdrawal(ledger: Ledger, entry: Started) -> None:
 
 
 @fault("9: at_most_once is made again after a loss", Ledger, "_again")
-def _made_again(ledger: Ledger, live: LiveRun, _attempt: Any) -> None:
+def _made_again(ledger: Ledger, live: LiveRun, _attempt: Any, **_: bool) -> None:
     live.run = live.run.derive(attempt=live.run.attempt + 1)
     ledger.queue(live)

@@ -60,10 +60,12 @@ def _judged_again(ledger: Ledger, live: LiveRun) -> bool:
 
 
 @fault("17: what was cancelled is made again after its end", Ledger, "_again")
-def _cancelled_and_made_again(ledger: Ledger, live: LiveRun, attempt: Attempt) -> None:
+def _cancelled_and_made_again(
+    ledger: Ledger, live: LiveRun, attempt: Attempt, **more: bool
+) -> None:
     if attempt.outcome in {Outcome.INTERRUPTED, Outcome.LOST}:
         live.cancelled = False
-    _again(ledger, live, attempt)
+    _again(ledger, live, attempt, **more)
 
 
 _again = Ledger._again

@@ -106,8 +106,7 @@ class Trouble:
         """Begin nothing new, and let nothing be due any more; what is under way runs out."""
         world = self.world
         world.in_trouble = False
-        for job in world.file:
-            world.edit(job, None)
+        world.let_rest()
 
     def _any(self) -> Process | None:
         """Return a process that is alive; rather one that holds something."""

@@ -27,6 +27,8 @@ TIMING = Timing(
     look_ahead=timedelta(seconds=4), lease_s=3.0, fence_s=2.2, beat_s=0.7, max_claims=50
 )
 TROUBLE_S = 6.0
+#: A schedule by which nothing more is due: at midnight only.
+_NEVER_S = 86_400
 #: After the trouble, everything must have its verdict within this time.
 QUIET_S = 400.0
 
@@ -184,9 +186,16 @@ class World:
         ]
 
     def edit(self, name: str, every_s: int | None) -> None:
-        """Change a job in the file, or take it out (None); after the trouble only that."""
-        if every_s is not None and not self.in_trouble:
-            return
+        """Change a job in the file, or take it out (None); after the trouble it is left alone."""
+        if self.in_trouble:
+            self._edit(name, every_s)
+
+    def let_rest(self) -> None:
+        """Let nothing be due any more: take jobs out with what waits, or let that be served."""
+        for name in self.file:
+            self._edit(name, self.dice.choice((None, _NEVER_S, _NEVER_S)))
+
+    def _edit(self, name: str, every_s: int | None) -> None:
         old = self.file[name]
         schedule = old.schedule if every_s is None else f"@every {every_s}s"
         self.file[name] = old.derive(schedule=schedule, removed=every_s is None)
@@ -251,8 +260,8 @@ class World:
         if not self.cursors or self.cursors[-1].taken < len(self.jobs.messages):
             return True
         last = self.cursors[-1]
-        removed_at = [job.effective_from for job in _last_of_each(self.jobs).values()]
-        return last.noted is not None or any(last.at < at for at in removed_at if at is not None)
+        held_from = [job.effective_from for job in _last_of_each(self.jobs).values()]
+        return last.noted is not None or any(last.at < at for at in held_from if at is not None)
 
     def _is_settled(self, worker: SimWorker) -> bool:
         if worker.group.rebalancing or worker.draining:

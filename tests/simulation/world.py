@@ -135,7 +135,7 @@ class World:
             missed_grace_s=dice.choice((2.0, 300.0)),
             overlap=dice.choice((Overlap.ALLOW, *Overlap)),
             max_queue=dice.choice((1, 3, 100)),
-            fence=dice.random() < 0.3,
+            fence=dice.random() < 0.5,
             grace_s=dice.choice((0.0, 0.5, 0.9)),
         )
 

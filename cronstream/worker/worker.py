@@ -149,7 +149,7 @@ class Worker:
         try:
             ledger = self._snapshots.load(partition, retry=self._role.retry)
         except LevelError as error:
-            # Not written over either: what is not folded up to its own `Owned` is not kept.
+            ledger.closed = error  # Nor written over: nothing is folded, and nothing kept.
             self._on_fatal(f"partition {partition}: {error}")
         except MessageError as error:
             logger.warning("partition %d: %s; its log is folded from the start", partition, error)
@@ -172,10 +172,8 @@ class Worker:
 
     def _turn(self) -> None:
         mono = clock.monotonic()
-        if self.executor is not None and not self.executor.is_alive:
-            self.turned_at = mono
-            self._append_last()
-            return
+        if self.executor is not None and not (self.executor.is_alive or self.member.draining):
+            self.member.drain()  # Nothing can be started here any more.
         self._wake(mono)
         actions, self.member.actions = self.member.actions, []
         orders = [order for action in actions if (order := self._try(action))]
@@ -199,18 +197,6 @@ class Worker:
             self._is_failing = True
         else:
             self.turned_at, self._is_failing = mono, False
-
-    def _append_last(self) -> None:
-        """Put what executors still report on the log, and begin nothing more: one has died.
-
-        The others end what they run, which takes some seconds. A claim made meanwhile would wait
-        for its lease to run out; and a start that is announced and never comes (at_most_once)
-        could not be made by anybody.
-        """
-        actions, self.member.actions = self.member.actions, []
-        for action in actions:
-            if isinstance(action, Append):
-                self._try(action)
 
     def _try(self, action: Action) -> protocol.Order | None:
         """Do it; what goes wrong with one run ends that run, and not the turn."""
@@ -297,10 +283,9 @@ class Worker:
 
     def _executor_died(self, reason: str, keys: list[str]) -> None:
         """Have what it had made again; without any executor a worker is none, and ends."""
-        if self.executor is not None and self.executor.is_alive:
-            logger.error("%s: another takes its place; it had %d attempts", reason, len(keys))
-            self.member.executor_died(keys, clock.now())
-            self._woken.set()
-        else:
-            self.member.abandon()
+        self.member.executor_died(keys, clock.now())
+        self._woken.set()
+        if self.executor is None or self.executor.is_alive:
+            logger.error("%s; attempts that it had, and that are made again: %d", reason, len(keys))
+        elif self.executor is not None:
             self._on_fatal(reason)

@@ -179,6 +179,9 @@ def test_who_does_not_know_what_is_announced_folds_nothing_of_that_message() -> 
         ledger.take(1, at(1), [beat("w1", 2), NEWS])
 
     assert (ledger.next_offset, ledger.beats["w1"].number, ledger.now) == (1, 1, NOON)
+    with pytest.raises(LevelError, match="upgrade it"):
+        ledger.take(2, at(2), [beat("w1", 3)])
+    assert ledger.next_offset == 1
 
 
 def test_a_log_whose_beginning_is_gone_is_of_the_level_that_its_installation_has() -> None:

@@ -507,21 +507,6 @@ def test_a_barrier_that_is_passed_while_draining_forgets_no_claim() -> None:
     assert worker.appended(Released)
 
 
-def test_a_worker_without_its_executor_holds_nothing_and_says_nothing_of_it() -> None:
-    worker = owner(due(0), due(20), due(21, delivery=ONCE))
-    worker.settle()
-    report_started(worker, worker.keys(Hand)[0])
-    worker.log(due(22))
-    worker.wake()
-    worker.member.abandon()
-    worker.flush()
-    worker.wake(30)
-
-    assert not worker.member.holding
-    assert not worker.member.claiming
-    assert not worker.appended(Released, Finished, Claimed)
-
-
 def test_what_is_left_after_draining_is_ended_as_interrupted() -> None:
     worker, key = holder(a_run())
     worker.member.end_all(Outcome.INTERRUPTED, "told to stop")

@@ -50,7 +50,6 @@ class SimWorker(Process):
         """Begin with nothing in memory."""
         self.member = Member(self.id, self.world.cluster, self.world.timing)
         self.executor, self.apart = SimExecutor(self), {}
-        self._too_old = False
         self._reading: set[int] = set()
         self._to_read: set[int] = set()
         self._turning, self._timer_at = False, float("inf")
@@ -154,7 +153,7 @@ class SimWorker(Process):
     def _read_now(self, partition: int) -> None:
         self._to_read.discard(partition)
         ledger = self.member.ledgers.get(partition)
-        if ledger is None or partition not in self._reading or self._too_old:
+        if ledger is None or partition not in self._reading:
             return
         messages, mono = self.logs[partition].messages, self.mono()
         place = ledger.next_offset
@@ -165,8 +164,7 @@ class SimWorker(Process):
             try:
                 self.member.read(partition, place, at, entries, mono)
             except LevelError:
-                self._end_as_too_old()
-                return
+                self._end_as_too_old()  # What comes behind it is read, and not folded.
             place += 1
             self.step("read", entries[0])
             if self.dice.random() < 0.02:
@@ -176,7 +174,6 @@ class SimWorker(Process):
 
     def _end_as_too_old(self) -> None:
         """It folds no further, and ends in good order."""
-        self._too_old = True
         self.world.count["too old to go on"] += 1
         if not self.draining:
             self.drain(1.0, 0.1)

@@ -21,6 +21,7 @@ class Book:
         known: The highest level that this process knows.
         level: The highest that was announced on the log, if this process knows it.
         assumed: What is taken as announced if the log's beginning is gone.
+        closed: Why nothing more is folded: the log was raised above what is known.
         aside: Why entries of the message that was folded last were put aside, above `level`.
         offset: Of the message that is being folded, or was last.
         next_offset: Everything before this offset has been folded.
@@ -41,6 +42,7 @@ class Book:
     def __init__(self, *, retry: bool, known: int = LEVEL) -> None:
         self.retry, self.known = retry, known
         self.level = self.assumed = 1
+        self.closed: LevelError | None = None
         self.aside: list[str] = []
         self.offset = -1
         self.next_offset = 0
@@ -62,11 +64,13 @@ class Book:
         """See that a message, of which nothing is folded yet, raises the log no higher than known.
 
         Raises:
-            LevelError: If it does.
+            LevelError: If it does, or a message before it has done so.
         """
         for entry in entries:
             if isinstance(entry, Level) and entry.level > self.known:
-                raise LevelError(entry.level, self.known, entry.version)
+                self.closed = self.closed or LevelError(entry.level, self.known, entry.version)
+        if self.closed is not None:
+            raise self.closed
 
     def raise_level(self, level: int) -> None:
         """From here on entries of a level count."""

@@ -79,16 +79,6 @@ class Holder:
         self.draining = False
         self._unsettled: set[int] = set()
 
-    def abandon(self) -> None:
-        """The executor is gone: nothing that it had is held any more.
-
-        No entry says so. Without heartbeats the leases run out, and the owner's `Lost` has the
-        attempts made again: what had started, and what had not, cannot be told from here.
-        """
-        self.draining = True
-        self.holding.clear()
-        self.claiming.clear()
-
     def end_all(self, outcome: Outcome, note: str) -> None:
         """End every command that still runs."""
         left = (key for key, held in self.holding.items() if not held.orphaned)

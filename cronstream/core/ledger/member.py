@@ -272,6 +272,8 @@ class Member(Holder):
 
     def _start_at_most_once(self, now: datetime) -> None:
         """Rule 9: `Started` is read back before the command is started."""
+        if self.draining:
+            return  # What has not started is given back: nobody could make what was announced.
         while self._unstarted and self._unstarted[0][0] <= now:
             key = self._unstarted[0][1]
             held = self.holding.get(key)

@@ -25,7 +25,9 @@ def main() -> None:
     parser.add_argument("--socket", type=int, required=True, help="inherited descriptor")
     parser.add_argument("--id", required=True, help="marks whatever it starts")
     parser.add_argument("--slots", required=True, help="inherited descriptors of their pipe")
-    parser.add_argument("--taken", type=int, required=True, help="inherited descriptor of a count")
+    parser.add_argument(
+        "--taken", type=int, help="inherited descriptor of a count; if it is shared"
+    )
     parser.add_argument("--output-bytes", type=int, required=True)
     options = parser.parse_args()
 
@@ -33,7 +35,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     reading, writing = map(int, options.slots.split(","))
-    for descriptor in (options.socket, options.taken, reading, writing):
+    taken = Taken.make() if options.taken is None else Taken(options.taken)
+    for descriptor in (options.socket, taken.descriptor, reading, writing):
         os.set_inheritable(descriptor, False)
     tree.become_subreaper()
     # The executor is what hands its environment on, so here it may be read (see settings.py).
@@ -41,7 +44,7 @@ def main() -> None:
     executor = Executor(
         Link(socket.socket(fileno=options.socket)),
         Spawner(environment, Mounts().may_hang),
-        CountedSlots(Slots(reading, writing), Taken(options.taken)),
+        CountedSlots(Slots(reading, writing), taken),
         most=_most_pipes(),
         output_bytes=options.output_bytes,
     )

@@ -122,6 +122,11 @@ class ExecutorHandle:
         return handle
 
     @property
+    def has_taken(self) -> bool:
+        """Whether it has a slot now."""
+        return self.is_alive and self._taken.number > 0
+
+    @property
     def is_alive(self) -> bool:
         """Whether it can still be told something."""
         return not self._gone.is_set()

@@ -6,6 +6,7 @@ dies, or does not turn, is replaced; an attempt that may be to blame is made in 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Self
@@ -34,10 +35,15 @@ logger = logging.getLogger(__name__)
 #: Gets the reason, and the keys of what the executor had and has not reported as finished.
 OnDeath = Callable[[str, list[str]], None]
 
-#: Executors that may die one after another without having turned once, or not be started at all.
+#: Executors that may die one after another without having turned once, or not be started at all,
+#: while there is no other; with one that lives it is tried for ever.
 _MOST_FAILURES = 5
-#: Seconds before the second such is followed by another; twice as many for each more.
+#: Seconds before the second such is followed by another; twice as many for each more, up to most.
 _BACK_OFF_S = 0.25
+_LONGEST_BACK_OFF_S = 30.0
+#: Between two looks for a free slot, for an attempt that is to be alone; and how long it may take.
+_LOOK_S = 0.05
+_LOOKS_FOR_ITS_SLOT = 20
 
 
 class ExecutorPool:
@@ -62,6 +68,11 @@ class ExecutorPool:
         self._failures = 0
         self._is_closing = False
         self._launching = asyncio.Lock()
+        #: The one that was started last; once it has turned, failures are forgotten.
+        self._latest: ExecutorHandle | None = None
+        self._has_given_up = False
+        #: Of those that are to be alone, one after another looks for a slot.
+        self._looking = asyncio.Lock()
         #: Those that are being started, and those that are being ended.
         self._starts: set[asyncio.Task[None]] = set()
         self._ends: set[asyncio.Task[None]] = set()
@@ -100,7 +111,8 @@ class ExecutorPool:
     @property
     def is_alive(self) -> bool:
         """Whether there are executors, or others follow them."""
-        return not self._is_closing and self._failures <= _MOST_FAILURES
+        has_others = any(handle.is_alive for handle in self._handles)
+        return not self._is_closing and (has_others or self._failures <= _MOST_FAILURES)
 
     @property
     def pids(self) -> list[int]:
@@ -130,8 +142,10 @@ class ExecutorPool:
     async def close(self) -> None:
         """Have every command ended, and wait until all executors are gone. May be called twice."""
         was_closing, self._is_closing = self._is_closing, True
-        for task in list(self._starts):
+        starts = list(self._starts)
+        for task in starts:
             task.cancel()
+        await asyncio.gather(*starts, return_exceptions=True)
         handles = (*self._handles, *self._alone.values())
         await asyncio.gather(*map(self._end, handles), *self._ends)
         if not was_closing:
@@ -142,6 +156,9 @@ class ExecutorPool:
 
     def _hold(self, hold: Hold) -> None:
         if hold.key in self._homes:
+            return
+        if not self.is_alive:
+            self._answer(Cancelled(hold.key))
             return
         handle = None if hold.alone else self._shared(hold.key)
         if handle is not None:
@@ -154,16 +171,20 @@ class ExecutorPool:
             _keep(self._starts, self._settle_alone(hold.key))
 
     def _pass_on(self, order: Go | Cancel | End) -> None:
-        key = order.key
-        if self._homes.is_waiting(key):
-            self._homes.wait(key, order)
-            return
-        started = self._homes.has_started(key)
-        handle = self._homes.of(key) or (None if started is not None else self._shared(key))
+        key, handle = order.key, self._homes.of(order.key)
         if handle is not None:
             handle.send(order)
         elif isinstance(order, Cancel | End):
-            self._answer(Kept(key) if started else Cancelled(key))
+            # No executor has it, so none has to be asked: one that dies would not answer.
+            has_started = self._homes.has_started(key) or False
+            self._forget(key, has_started=has_started)
+            self._answer(Kept(key) if has_started else Cancelled(key))
+        elif self._homes.is_waiting(key):
+            self._homes.wait(key, order)
+
+    def _forget(self, key: str, *, has_started: bool) -> None:
+        self._homes.ended(key, has_started=has_started)
+        self._to_be_alone.discard(key)
 
     def _answer(self, report: Report) -> None:
         """Report what no executor is needed for, as if it came from one."""
@@ -198,25 +219,42 @@ class ExecutorPool:
     # -- starting -----------------------------------------------------------------------------
 
     async def _launch(self) -> ExecutorHandle:
-        handle = await ExecutorHandle.launch(
-            self._slots, self._output_bytes, self._take, self._died
+        launching = asyncio.ensure_future(
+            ExecutorHandle.launch(self._slots, self._output_bytes, self._take, self._died)
         )
+        try:
+            handle = await asyncio.shield(launching)
+        except asyncio.CancelledError:
+            _keep(self._ends, self._end_started(launching))
+            raise
         self._guard.watch(handle.pid, handle.mark)
+        self._latest = handle
         return handle
 
     async def _launch_whatever_it_takes(self) -> ExecutorHandle | None:
         """Start one; again if that fails, each time a little later; None if it is given up."""
         while self.is_alive:
-            if self._failures:
-                await asyncio.sleep(_BACK_OFF_S * 2**self._failures)
-            try:
-                async with self._launching:
+            async with self._launching:
+                if self._latest is not None and self._latest.has_turned:
+                    self._failures = 0
+                if self._failures:
+                    await asyncio.sleep(_back_off_s(self._failures))
+                try:
                     return await self._launch()
-            except LaunchError as error:
-                logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
-                self._failures += 1
-        self._on_death("no executor can be started any more", [])
+                except LaunchError as error:
+                    logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
+                    self._failures, self._latest = self._failures + 1, None
+        self._give_up()
         return None
+
+    def _give_up(self) -> None:
+        if self._has_given_up or self._is_closing:
+            return
+        self._has_given_up = True
+        for key in self._homes.waiting():
+            self._forget(key, has_started=False)
+            self._answer(Cancelled(key))
+        self._on_death("no executor can be started any more", [])
 
     async def _replace(self, dead: ExecutorHandle) -> None:
         handle = await self._launch_whatever_it_takes()
@@ -230,17 +268,37 @@ class ExecutorPool:
                 handle.send(*self._homes.settle(key, handle))
 
     async def _settle_alone(self, key: str) -> None:
-        handle = await self._launch_whatever_it_takes()
-        self._to_be_alone.discard(key)
-        if handle is not None:
+        """Start an executor for one attempt, once there is a slot: there may be many of them."""
+        async with self._looking:
+            while key in self._to_be_alone and not self._slots.are_left:  # noqa: ASYNC110 - tokens in a pipe
+                await asyncio.sleep(_LOOK_S)
+            handle = await self._launch_whatever_it_takes() if key in self._to_be_alone else None
+            if handle is None:
+                return
+            if key not in self._to_be_alone:  # It was cancelled meanwhile.
+                _keep(self._ends, self._end(handle))
+                return
+            self._to_be_alone.discard(key)
             self._alone[key] = handle
             handle.send(*self._leases.values(), *self._homes.settle(key, handle))
+            for _ in range(_LOOKS_FOR_ITS_SLOT):
+                if handle.has_taken or self._alone.get(key) is not handle:
+                    return
+                await asyncio.sleep(_LOOK_S)
+
+    async def _end_started(self, launching: asyncio.Future[ExecutorHandle]) -> None:
+        with contextlib.suppress(LaunchError):
+            await self._end(await launching)
 
     async def _end(self, handle: ExecutorHandle) -> None:
         self._leaving.add(handle)
         await handle.close()
         self._leaving.discard(handle)
         self._guard.forget(handle.mark)
+
+
+def _back_off_s(failures: int) -> float:
+    return min(_BACK_OFF_S * 2.0 ** min(failures, 10), _LONGEST_BACK_OFF_S)
 
 
 def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:

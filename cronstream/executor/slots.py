@@ -8,6 +8,7 @@ it counts where its worker sees it, so that no slot is lost with an executor tha
 
 import mmap
 import os
+import select
 import struct
 from typing import Self
 
@@ -43,6 +44,13 @@ class Slots:
             return bool(os.read(self.descriptors[0], 1))
         except BlockingIOError:
             return False
+
+    @property
+    def are_left(self) -> bool:
+        """Whether there is one left now."""
+        poll = select.poll()
+        poll.register(self.descriptors[0], select.POLLIN)
+        return bool(poll.poll(0))
 
     def give(self, number: int = 1) -> None:
         """Give so many back."""

@@ -231,10 +231,45 @@ async def test_a_pool_without_executors_is_given_up_after_some_tries(
 ) -> None:
     monkeypatch.setattr(pool_module, "_BACK_OFF_S", 0.001)
     monkeypatch.setattr(sys, "executable", "/no/such/python")
-    os.kill(pool.pool.pids[0], signal.SIGKILL)
-    await pool.until_so(lambda: len(pool.deaths) == 2)
-    assert pool.deaths[1] == "no executor can be started any more"
-    assert not pool.pool.is_alive
+    first, *others = pool.pool.pids
+    os.kill(first, signal.SIGKILL)
+    await pool.until_so(lambda: pool.pool._failures > 6)
+    assert pool.pool.is_alive, "another lives"
+
+    for pid in others:
+        os.kill(pid, signal.SIGKILL)
+    await pool.until_so(lambda: not pool.pool.is_alive)
+    await pool.until_so(lambda: "no executor can be started any more" in pool.deaths)
+    hold = a_hold()
+    pool.pool.send(hold)
+    await pool.until(Cancelled, 1)
+    assert pool.deaths.count("no executor can be started any more") == 1
+
+
+async def test_many_that_are_to_be_alone_start_no_more_executors_than_there_are_slots(
+    pool: Pool,
+) -> None:
+    holds = [a_hold("sleep 0.4", alone=True) for _ in range(12)]
+    pool.pool.send(*holds)
+    most = 0
+    async with asyncio.timeout(60):
+        while sum(isinstance(one, Finished) for one in pool.reports) < len(holds):
+            most = max(most, len(pool.pool._alone))
+            await asyncio.sleep(0.02)
+    assert most <= 4 + 1
+
+
+async def test_a_cancel_of_what_was_never_told_needs_no_executor(pool: Pool) -> None:
+    for pid in pool.pool.pids:
+        os.kill(pid, signal.SIGSTOP)
+    hold = a_hold()
+    pool.pool.send(Cancel(hold.key))
+    await pool.until(Cancelled, 1)
+    pool.pool.send(hold)
+    for pid in pool.pool.pids:
+        os.kill(pid, signal.SIGCONT)
+    await asyncio.sleep(0.3)
+    assert not any(isinstance(one, Finished) for one in pool.reports)
 
 
 async def test_nothing_is_left_of_a_dead_worker_whose_executor_is_no_help(tmp_path: Path) -> None:

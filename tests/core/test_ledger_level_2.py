@@ -437,3 +437,26 @@ def test_rows_of_level_1_have_nothing_of_level_2() -> None:
     assert (low["format"], high["format"]) == (2, 3)
     assert set(low["live"][0]) == set(high["live"][0])
     assert isinstance(from_row(low), Ledger)
+
+
+@pytest.mark.parametrize("seconds", [10, 40])
+def test_a_claim_on_a_removed_job_that_is_lost_with_its_worker_is_withdrawn(seconds: float) -> None:
+    told = told_at_level_2()
+    told.tell(due(seconds))
+    told.claim(due(seconds))
+    told.tell(gone(5 if seconds == 40 else 30), seconds=20)
+    told.lose()
+
+    assert told.verdicts in (["skipped"], ["withdrawn"])
+    assert not told.ledger.live
+
+
+def test_what_gave_way_to_an_edit_and_was_lost_before_its_time_has_its_successor() -> None:
+    told = told_at_level_2()
+    told.tell(due(50))
+    told.claim(due(50))
+    told.edit(2, 5)
+    told.tell(due(50, revision=2))
+    told.lose()
+
+    assert (told.live.run.revision, told.live.run.attempt, told.live.state) == (2, 1, State.QUEUED)

@@ -1,5 +1,6 @@
 """What becomes of an attempt that was given back, interrupted or lost: it is made again, or not."""
 
+from datetime import timedelta
 from typing import Final
 
 from cronstream.core.ledger.intake import Intake
@@ -17,6 +18,8 @@ from cronstream.core.retry import describe, with_attempt
 
 #: From this level on, a loss of what may have started makes the next start wait for its word.
 _SURE_SINCE: Final = 2
+#: By so much a worker's clock may be ahead of the log's, at most, where nothing starts early.
+_CLOCKS_DIFFER: Final = timedelta(seconds=2)
 
 
 class Repeating(Intake):
@@ -58,6 +61,9 @@ class Repeating(Intake):
         if not live.begun and starts_after_word(run, retry=self.retry):
             self._reopen(live)
             return
+        if attempt.outcome is Outcome.LOST and self._gives_way_unstarted(live):
+            self._reopen(live)
+            return
         if run.delivery is Delivery.AT_MOST_ONCE:
             live.run = with_attempt(run, attempt)
             self._effect(live, Effect.DISCARD, f"{describe(attempt)}, and it is at_most_once")
@@ -75,6 +81,17 @@ class Repeating(Intake):
         live.begun = live.begun_before = True
         live.asked, live.successor = False, None
         self.queue(live)
+
+    def _gives_way_unstarted(self, live: LiveRun) -> bool:
+        """Whether what was asked to give way was lost before its time, or its job is gone.
+
+        It has not started, or the log has no word of it: it gives way as if it had been released.
+        """
+        if not live.asked or live.begun or self.level < _SURE_SINCE:
+            return False
+        run = live.run
+        is_gone = self.mark(run.job).is_gone(run.revision, run.scheduled_at)
+        return is_gone or run.not_before > self.now + _CLOCKS_DIFFER
 
     def _count_loss(self, live: LiveRun, with_executor: bool) -> str:
         """Rule 9: count a loss against a run; return why it is not made again, if it is not.

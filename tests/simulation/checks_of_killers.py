@@ -20,7 +20,10 @@ def faults_of_killers(world: World) -> Iterator[str]:
     for log in world.topics.of(f"{world.cluster_topic}.discarded"):
         for _, [discarded] in log.messages:
             run = discarded.run
-            if _OF_ITS_OWN in discarded.reason and not world.spec(run.job).is_killer(run):
+            is_to_blame = world.spec(run.job).is_killer(run)
+            if world.struck_alone[run.id] >= MAX_DEATHS:
+                continue  # Nobody can tell that from a killer.
+            if _OF_ITS_OWN in discarded.reason and not is_to_blame:
                 yield f"discarded for what another has done: {run.id}"
     killed = Counter(
         (start.run.id, start.retry, start.run.attempts_left)

@@ -48,8 +48,8 @@ class SimExecutor:
         self.dead = False
         self.holds: dict[str, Hand] = {}
         self.running: dict[str, Start] = {}
-        #: Keys that are over, and whether they had started.
-        self.gone: dict[str, bool] = {}
+        #: Keys that are over, in any executor of the worker, and whether they had started.
+        self.gone = worker.gone
         self._may_go: set[str] = set()
         self._leases: dict[int, float] = {}
         #: Keys of all that was ever on its way to it.

@@ -10,6 +10,7 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.holder import Holder
 from cronstream.core.ledger.state import LiveRun, Mark, State
 from cronstream.core.records import Forwarded, Withdrawal
+from tests.simulation.executor import SimExecutor
 from tests.simulation.planting import fault
 from tests.simulation.scheduler import SimScheduler
 
@@ -63,7 +64,15 @@ def _given_back(member: Holder, key: str, now: datetime) -> Any:
     return member._release(key, now)
 
 
-@fault("4: what a dead executor had is handed over again", Holder, "executor_died")
+_HANDED_OVER = "4: what a dead executor had is handed over again"
+
+
+@fault(_HANDED_OVER, SimExecutor, "takes")
+def _taken_again(executor: SimExecutor, key: str) -> bool:
+    return key not in executor.holds and key not in executor.running
+
+
+@fault(_HANDED_OVER, Holder, "executor_died")
 def _handed_over_again(member: Holder, keys: Iterable[str], now: datetime) -> None:
     before = list(keys)
     _executor_died(member, before, now)

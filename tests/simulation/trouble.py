@@ -215,7 +215,10 @@ class Trouble:
     def _executor_dies(self) -> None:
         if holders := [w for w in self.world.workers if w.alive and w.member.holding]:
             worker = self.dice.choice(holders)
-            worker.lose_executor(self.dice.choice(worker.executors))
+            executor = self.dice.choice(worker.executors)
+            runs = [key.partition("#")[0] for key, one in worker.apart.items() if one is executor]
+            self.world.struck_alone.update([] if executor.dead else runs)
+            worker.lose_executor(executor)
 
     def _cancel(self) -> None:
         """A person cancels a run, in whatever state it is."""

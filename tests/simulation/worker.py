@@ -36,6 +36,8 @@ class SimWorker(Process):
     #: The one that attempts are handed to; and those of attempts that have one for themselves.
     executor: SimExecutor
     apart: dict[str, SimExecutor]
+    #: What all of them together know to be over: one that dies takes no memory along.
+    gone: dict[str, bool]
 
     def __init__(self, world: "World", name: str, group: Group, *, retry: bool) -> None:
         super().__init__(world, name)
@@ -49,6 +51,7 @@ class SimWorker(Process):
     def started(self) -> None:
         """Begin with nothing in memory."""
         self.member = Member(self.id, self.world.cluster, self.world.timing)
+        self.gone = {}
         self.executor, self.apart = SimExecutor(self), {}
         self._reading: set[int] = set()
         self._to_read: set[int] = set()
@@ -80,6 +83,7 @@ class SimWorker(Process):
         executor.die()
         executor.tell_ends()
         keys = sorted(executor.handed & self.member.holding.keys())
+        self.gone.update(dict.fromkeys(keys, True))
         if executor is self.executor:
             self.executor = SimExecutor(self)
             self.executor.paused_until = executor.paused_until

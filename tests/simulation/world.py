@@ -63,6 +63,7 @@ class World:
         ill_timed: Share of the steps of a process at which it is struck.
         struck_at: A step at which it is struck more often; when it concerns a record, at one of
             `struck_kind`.
+        struck_alone: How often an executor that a run had for itself was killed, by run.
         stopped: Process id, from and to, of each time in which an executor was stopped too.
         outages: From and to of each time in which nobody reaches the broker.
         level: What the installation was raised to, as the ``jobs`` topic says.
@@ -82,6 +83,7 @@ class World:
         self.slots = dice.choice((3, 6, 50))
         self.on_the_wire = dice.random() < 0.03
         self.count: Counter[str] = Counter()
+        self.struck_alone: Counter[str] = Counter()
         self.starts: list[Start] = []
         self.silences: list[tuple[str, float, float]] = []
         self.stopped: list[tuple[str, float, float]] = []

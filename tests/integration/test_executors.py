@@ -54,7 +54,7 @@ jobs:
             worker.said("timed out (it ran longer than 3 s and was ended: its directory"),
             worker.said("timed out (it ran longer than 3 s and was ended: its program does not"),
             worker.said("with executor 2 of its own", within_s=120),
-            worker.said("has died (signal 9): another takes its place"),
+            worker.said("has died (signal 9); attempts that it had"),
             worker.said("succeeded (attempt 1; 2 processes in the background were ended)"),
             truth.wait(25, f"{cluster}-fine"),
         )

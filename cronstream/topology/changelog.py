@@ -67,9 +67,14 @@ class Changelog:
         if place not in self._sending:
             task = asyncio.get_running_loop().create_task(self._send_all(place))
             self._sending[place] = task
-            task.add_done_callback(lambda _: self._sending.pop(place, None))
 
     async def _send_all(self, place: _Place) -> None:
+        try:
+            await self._send_until_none_is_left(place)
+        finally:  # In the step in which there was none: what is put after it begins anew.
+            self._sending.pop(place, None)
+
+    async def _send_until_none_is_left(self, place: _Place) -> None:
         told_at: float | None = None
         while rows := self._rows.pop(place, {}):
             sent = [self._send(place, key, row) for key, row in rows.items()]

@@ -9,7 +9,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from cronstream import clock
-from cronstream.errors import BrokerError, SetupError, TopologyError
+from cronstream.errors import BrokerError, SetupError, TopologyError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology.topics import TopicSpec, ensure_topics
 
@@ -20,6 +20,8 @@ T = TypeVar("T")
 _AGAIN_S = 0.5
 #: What is waited for is said when it changes, and so often.
 _TELL_EVERY_S = 30.0
+#: What is asked again and again is nothing to speak of before.
+_SAID_AFTER_S = 5.0
 #: How long a Kafka that answers may lack brokers: it may be starting just now.
 GIVE_UP_S = 30.0
 #: How long all brokers together may take to answer at the addresses they name.
@@ -54,14 +56,23 @@ async def wait_for_topics(
 
 
 async def until_answered(ask: Callable[..., Awaitable[T]], *args: Any) -> T:
-    """Ask Kafka again and again until it answers, and return the answer."""
+    """Ask Kafka again and again until it answers, and return the answer.
+
+    What lasts is said as in `wait_for_topics`.
+
+    Raises:
+        TruncatedError: If a topic ends before what it had reached.
+    """
+    wait, began = _Wait(), clock.monotonic()
     while True:
         try:
             return await ask(*args)
-        except IllegalStateError:
-            raise  # It is about partitions that are no longer its own.
+        except (IllegalStateError, TruncatedError):
+            raise  # It is about partitions that are no longer its own, or not what they were.
         except (BrokerError, KafkaError, OSError) as error:
             logger.debug("asking Kafka again (%s)", type(error).__name__)
+            if clock.monotonic() - began > _SAID_AFTER_S:
+                wait.note(BrokerError(f"Kafka has not answered yet ({_brief(error)})"))
             await asyncio.sleep(_AGAIN_S)
 
 

@@ -121,3 +121,16 @@ async def test_what_kafka_does_not_take_does_not_hold_up_the_end(
         await rows.stop(timeout_s=0)
 
     assert producer.taken == []
+
+
+async def test_a_row_that_is_put_just_when_the_last_was_acknowledged_is_sent(
+    rows: Changelog, producer: FakeProducer
+) -> None:
+    producer.open.set()
+    for turns in range(16):
+        rows.put("log", 0, b"a", b"1")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        rows.put("log", 0, b"b", str(turns).encode())
+        await _settle()
+        assert producer.taken[-1] == (0, b"b", str(turns).encode())

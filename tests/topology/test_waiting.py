@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from cronstream.errors import BrokerError, SetupError, TopologyError
+from cronstream.errors import BrokerError, SetupError, TopologyError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology import waiting
 from cronstream.topology.waiting import GIVE_UP_S, wait_for_topics
@@ -129,3 +129,31 @@ async def test_an_advertised_address_that_nobody_reaches_is_named(
     assert "Kafka answers at 127.0.0.1:1, but names 127.0.0.1:1 as the address" in advertised
     assert "advertised.listeners" in advertised
     assert starting.startswith("Kafka at 127.0.0.1:1 is not ready yet")
+
+
+async def test_what_is_asked_is_said_when_it_lasts_and_asked_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(waiting, "_AGAIN_S", 0.0)
+    monkeypatch.setattr(waiting, "_SAID_AFTER_S", -1.0)
+    answers: list[Exception | int] = [KafkaError(), OSError("away"), OSError("away"), 7]
+
+    async def ask() -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert await waiting.until_answered(ask) == 7
+    assert caplog.messages == [
+        "Kafka has not answered yet (KafkaError); waiting for it",
+        "Kafka has not answered yet (away); waiting for it",
+    ]
+
+
+async def test_a_topic_that_was_truncated_is_not_asked_again() -> None:
+    async def ask() -> int:
+        raise TruncatedError("jobs/0 ends at 3, but went up to 7")
+
+    with pytest.raises(TruncatedError):
+        await waiting.until_answered(ask)

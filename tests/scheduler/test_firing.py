@@ -1,5 +1,6 @@
 """What a scheduler does at a tick, and what it leaves when something goes wrong."""
 
+import asyncio
 import logging
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from cronstream.core.records import Message, Run, Skip, Withdrawal
 from cronstream.scheduler import firing
 from cronstream.topology.reading import LogMessage
 from tests.builders import at
-from tests.scheduler.fakes import Bench, FakeStream, a_job
+from tests.scheduler.fakes import Bench, FakeStream, a_job, turns
 
 LOG = naming.log("a")
 
@@ -117,6 +118,74 @@ async def test_when_acknowledgements_come_late_the_cursor_goes_on_from_there(
     await bench.tick()
     assert bench.cursors["0"]["at"] == "2026-01-01T12:00:44Z"
     assert due_seconds(bench.broker.on(LOG)) == [0, 10, 20, 30, 40]
+
+
+async def _wait_for_what_is_out(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, for_s: float
+) -> None:
+    """Take a tick that waits as long for the plan of an earlier one."""
+    bench.define(a_job())
+    await bench.tick()
+    with monkeypatch.context() as patched:
+        patched.setattr(firing, "LIMIT_S", 0.0)
+        bench.broker.held = True
+        bench.clock.passed += 10
+        await bench.tick()
+    ticking = asyncio.create_task(bench.tick())
+    await turns()
+    bench.clock.passed += for_s
+    bench.broker.release()
+    async with asyncio.timeout(10):
+        await ticking
+
+
+async def test_a_tick_that_has_long_waited_leaves_what_is_due_now_to_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await _wait_for_what_is_out(bench, monkeypatch, firing.GO_ON_S + 1)
+
+    assert due_seconds(bench.broker.on(LOG)) == [0, 10, 20, 30, 40]
+    assert bench.cursors["0"]["at"] == "2026-01-01T12:00:42Z"
+    assert not any("given up" in message for message in caplog.messages)
+    await bench.tick()
+    assert bench.cursors["0"]["at"] == "2026-01-01T12:00:49Z"
+
+
+async def test_a_tick_that_has_waited_reads_the_jobs_in_what_is_left_of_its_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ends = bench.readers[0].ends
+
+    async def silent_at_last(topic: str, partitions: list[int]) -> dict[int, int]:
+        if bench.clock.passed > 100:
+            await asyncio.Event().wait()
+        return await ends(topic, partitions)
+
+    monkeypatch.setattr(firing, "LIMIT_S", 1000.0)
+    monkeypatch.setattr(firing, "GO_ON_S", 1000.0)
+    monkeypatch.setattr(bench.readers[0], "ends", silent_at_last)
+    await _wait_for_what_is_out(bench, monkeypatch, 999.99)
+
+    assert any("tick given up (TimeoutError" in message for message in caplog.messages)
+
+
+async def test_what_is_announced_has_what_is_left_of_the_tick_s_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    async def announce(_clusters: object, within_s: float = 8.0) -> None:
+        given.append(within_s)
+
+    async def slow(_topic: str, _partitions: object) -> dict[int, int]:
+        bench.clock.passed += 2.5
+        return {0: 0}
+
+    monkeypatch.setattr(bench.scheduler.announcer, "announce", announce)
+    monkeypatch.setattr(bench.readers[0], "ends", slow)
+    await bench.tick()
+
+    assert given == [firing.LIMIT_S - 5.0]
 
 
 async def test_a_successor_publishes_again_what_was_sent_without_an_acknowledgement(

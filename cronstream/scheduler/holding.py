@@ -1,0 +1,90 @@
+"""What this process knows of the shards that it fires: jobs, cursor, and what is out of each."""
+
+import asyncio
+import logging
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from cronstream.core.cursor import Cursor
+from cronstream.core.due import Plan, Shard
+from cronstream.errors import MessageError
+from cronstream.scheduler.ports import Clock
+from cronstream.settings import Settings
+from cronstream.topology.publish import Ack
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Out:
+    """A plan that has been sent, with what the broker has not yet acknowledged of it."""
+
+    plan: Plan
+    waiting: set[asyncio.Future[Ack]]
+
+
+@dataclass(slots=True)
+class Held:
+    """One shard that this process fires.
+
+    Attributes:
+        row: The row of its cursor that this process read or wrote last; if another stands in
+            the table, somebody else has fired the shard meanwhile, and it is loaded again.
+        position: Offset up to which its ``jobs`` partition has been read.
+        fired_at: When it was last planned, by the monotonic clock.
+    """
+
+    shard: Shard
+    cursor: Cursor
+    row: dict[str, Any] | None
+    position: int = 0
+    taken_over: bool = False
+    fired_at: float = float("-inf")
+    out: Out | None = None
+
+
+class Holdings:
+    """The shards that are held, and the table of their cursors."""
+
+    def __init__(
+        self, settings: Settings, cursors: MutableMapping[str, dict[str, Any]], clock: Clock
+    ) -> None:
+        self._settings, self._cursors, self._clock = settings, cursors, clock
+        self._held: dict[int, Held] = {}
+
+    def hold(self, number: int) -> Held:
+        """Return the shard, begun anew if its cursor is not what this process left."""
+        row, held = self._cursors.get(str(number)), self._held.get(number)
+        if held is None or held.row != row:
+            held = Held(Shard(self._settings.look_ahead_s), self._cursor(number, row), row)
+            self._held[number] = held
+        return held
+
+    def write(self, number: int, held: Held, cursor: Cursor) -> None:
+        """Put a cursor in the table: it is what this process leaves."""
+        held.row = self._cursors[str(number)] = cursor.to_row()
+
+    def forget(self, number: int) -> None:
+        """Have the shard loaded again when it is next held."""
+        self._held.pop(number, None)
+
+    def forget_others(self, shards: frozenset[int]) -> list[int]:
+        """Forget all shards but these, and return which were held."""
+        others = sorted(set(self._held) - shards)
+        for number in others:
+            del self._held[number]
+        return others
+
+    def is_settled(self, number: int) -> bool:
+        """Whether the shard is held, and nothing of it is out."""
+        return number in self._held and self._held[number].out is None
+
+    def _cursor(self, number: int, row: dict[str, Any] | None) -> Cursor:
+        if row is not None:
+            try:
+                return Cursor.from_row(row)
+            except MessageError as error:
+                reason = error
+            logger.error("shard %d: %s; it begins anew, an hour ago", number, reason)
+        return Cursor(number, self._clock.now())

@@ -12,7 +12,7 @@ from cronstream.executor.environment import for_commands
 from cronstream.executor.link import Link
 from cronstream.executor.loop import Executor
 from cronstream.executor.mounts import Mounts
-from cronstream.executor.slots import CountedSlots, Slots, Taken
+from cronstream.executor.slots import CountedSlots, Slots
 from cronstream.executor.spawn import EXECUTOR_MARK, Spawner
 
 #: Descriptors that are left for other things than the pipes of commands.
@@ -25,18 +25,15 @@ def main() -> None:
     parser.add_argument("--socket", type=int, required=True, help="inherited descriptor")
     parser.add_argument("--id", required=True, help="marks whatever it starts")
     parser.add_argument("--slots", required=True, help="inherited descriptors of their pipe")
-    parser.add_argument(
-        "--taken", type=int, help="inherited descriptor of a count; if it is shared"
-    )
+    parser.add_argument("--taken", required=True, help="those of the pipe of what it has taken")
     parser.add_argument("--output-bytes", type=int, required=True)
     options = parser.parse_args()
 
     # Ctrl-C and a service manager's TERM reach the whole group; what follows is the worker's word.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    reading, writing = map(int, options.slots.split(","))
-    taken = Taken.make() if options.taken is None else Taken(options.taken)
-    for descriptor in (options.socket, taken.descriptor, reading, writing):
+    slots, taken = (Slots(*map(int, pipe.split(","))) for pipe in (options.slots, options.taken))
+    for descriptor in (options.socket, *slots.descriptors, *taken.descriptors):
         os.set_inheritable(descriptor, False)
     tree.become_subreaper()
     # The executor is what hands its environment on, so here it may be read (see settings.py).
@@ -44,7 +41,7 @@ def main() -> None:
     executor = Executor(
         Link(socket.socket(fileno=options.socket)),
         Spawner(environment, Mounts().may_hang),
-        CountedSlots(Slots(reading, writing), taken),
+        CountedSlots(slots, taken),
         most=_most_pipes(),
         output_bytes=options.output_bytes,
     )

@@ -25,7 +25,7 @@ from cronstream.executor.protocol import (
     decode_report,
     encode,
 )
-from cronstream.executor.slots import Slots, Taken
+from cronstream.executor.slots import Slots
 from cronstream.executor.spawn import EXECUTOR_MARK
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class ExecutorHandle:
         child: subprocess.Popen[bytes],
         mark: str,
         slots: Slots,
-        taken: Taken,
+        taken: Slots,
         on_reports: OnReports,
     ) -> None:
         self.pid = child.pid
@@ -103,16 +103,10 @@ class ExecutorHandle:
             LaunchError: If the process cannot be started.
         """
         mark = secrets.token_hex(16)
-        ours, theirs = socket.socketpair()
-        taken = Taken.make()
         try:
-            child = _start(theirs.fileno(), mark, slots, taken, output_bytes)
+            child, ours, taken = _begin(mark, slots, output_bytes)
         except OSError as error:
-            ours.close()
-            taken.close()
             raise LaunchError(f"the executor cannot be started: {error}") from error
-        finally:
-            theirs.close()
         handle = cls(child, mark, slots, taken, on_reports)
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_connection(lambda: _Ear(handle, ours), sock=ours)
@@ -278,8 +272,27 @@ class _Ear(asyncio.Protocol):
                 self.data_received(data)
 
 
+def _begin(
+    mark: str, slots: Slots, output_bytes: int
+) -> tuple[subprocess.Popen[bytes], socket.socket, Slots]:
+    """Start the process; return it, our end of its socket, and what it takes.
+
+    Raises:
+        OSError: If anything of it is not to be had; nothing is left behind then.
+    """
+    with contextlib.ExitStack() as undo:
+        ours, theirs = socket.socketpair()
+        undo.callback(ours.close)
+        with theirs:
+            taken = Slots.make(0)
+            undo.callback(taken.close)
+            child = _start(theirs.fileno(), mark, slots, taken, output_bytes)
+        undo.pop_all()
+        return child, ours, taken
+
+
 def _start(
-    descriptor: int, mark: str, slots: Slots, taken: Taken, output_bytes: int
+    descriptor: int, mark: str, slots: Slots, taken: Slots, output_bytes: int
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
@@ -289,12 +302,12 @@ def _start(
             f"--socket={descriptor}",
             f"--id={mark}",
             "--slots={},{}".format(*slots.descriptors),
-            f"--taken={taken.descriptor}",
+            "--taken={},{}".format(*taken.descriptors),
             f"--output-bytes={output_bytes}",
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        pass_fds=(descriptor, *slots.descriptors, taken.descriptor),
+        pass_fds=(descriptor, *slots.descriptors, *taken.descriptors),
         start_new_session=True,
     )
 

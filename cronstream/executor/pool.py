@@ -243,7 +243,10 @@ class ExecutorPool:
                     return await self._launch()
                 except LaunchError as error:
                     logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
-                    self._failures, self._latest = self._failures + 1, None
+                except Exception:
+                    # Without it the place would stay empty: whatever it is, it is tried again.
+                    logger.exception("an executor could not be started")
+                self._failures, self._latest = self._failures + 1, None
         self._give_up()
         return None
 
@@ -270,7 +273,7 @@ class ExecutorPool:
     async def _settle_alone(self, key: str) -> None:
         """Start an executor for one attempt, once there is a slot: there may be many of them."""
         async with self._looking:
-            while key in self._to_be_alone and not self._slots.are_left:  # noqa: ASYNC110 - tokens in a pipe
+            while key in self._to_be_alone and not self._slots.number:  # noqa: ASYNC110 - tokens in a pipe
                 await asyncio.sleep(_LOOK_S)
             handle = await self._launch_whatever_it_takes() if key in self._to_be_alone else None
             if handle is None:

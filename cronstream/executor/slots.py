@@ -6,18 +6,17 @@ long as fewer run than the worker may have, in all its executors together. What 
 it counts where its worker sees it, so that no slot is lost with an executor that dies.
 """
 
-import mmap
+import array
+import fcntl
 import os
-import select
-import struct
+import termios
 from typing import Self
 
 _TOKEN = b"+"
-_COUNT = struct.Struct("q")
 
 
 class Slots:
-    """The tokens that are left: both ends of their pipe.
+    """The tokens that are there: both ends of their pipe, which no limit of files or disk touches.
 
     Attributes:
         descriptors: What a child has to inherit to share them.
@@ -46,11 +45,11 @@ class Slots:
             return False
 
     @property
-    def are_left(self) -> bool:
-        """Whether there is one left now."""
-        poll = select.poll()
-        poll.register(self.descriptors[0], select.POLLIN)
-        return bool(poll.poll(0))
+    def number(self) -> int:
+        """How many there are now (FIONREAD, pipe(7))."""
+        count = array.array("i", [0])
+        fcntl.ioctl(self.descriptors[0], termios.FIONREAD, count)
+        return count[0]
 
     def give(self, number: int = 1) -> None:
         """Give so many back."""
@@ -63,48 +62,14 @@ class Slots:
             os.close(descriptor)
 
 
-class Taken:
-    """How many an executor has taken, in memory that it shares with its worker.
-
-    Attributes:
-        descriptor: What the executor has to inherit.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self._memory = mmap.mmap(descriptor, _COUNT.size)
-
-    @classmethod
-    def make(cls) -> Self:
-        """Return none, for an executor that is to be started."""
-        descriptor = os.memfd_create("cronstream-slots")
-        os.truncate(descriptor, _COUNT.size)
-        return cls(descriptor)
-
-    @property
-    def number(self) -> int:
-        """How many there are."""
-        count: int = _COUNT.unpack_from(self._memory)[0]
-        return count
-
-    def add(self, number: int) -> None:
-        """Count so many more, or fewer."""
-        _COUNT.pack_into(self._memory, 0, self.number + number)
-
-    def close(self) -> None:
-        """Let go of the memory, here."""
-        self._memory.close()
-        os.close(self.descriptor)
-
-
 class CountedSlots:
-    """An executor's slots: those of its worker, and the count of those that it has taken.
+    """An executor's slots: those of its worker, and a token beside for each that it has taken.
 
     What is not taken yet is counted before, and what is given back until it is: an executor that
     dies in the midst of it leaves one too many rather than one too few.
     """
 
-    def __init__(self, slots: Slots, taken: Taken) -> None:
+    def __init__(self, slots: Slots, taken: Slots) -> None:
         self._slots, self._taken = slots, taken
 
     def fileno(self) -> int:
@@ -113,13 +78,13 @@ class CountedSlots:
 
     def take(self) -> bool:
         """Take one if there is one left; never waits."""
-        self._taken.add(1)
+        self._taken.give()
         if self._slots.take():
             return True
-        self._taken.add(-1)
+        self._taken.take()
         return False
 
     def give(self) -> None:
         """Give one back."""
         self._slots.give()
-        self._taken.add(-1)
+        self._taken.take()

@@ -194,14 +194,16 @@ async def test_a_stopped_worker_holds_up_no_command_and_gets_every_report(tmp_pa
     await witness.handle.close()
 
 
-async def test_an_executor_with_few_descriptors_uses_fewer_slots() -> None:
+async def test_an_executor_with_few_descriptors_uses_fewer_slots(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    few = tmp_path / "python"
+    few.write_text(f'#!/bin/sh\nulimit -n 44\nexec "{sys.executable}" "$@"\n')
+    few.chmod(0o755)
     witness = Witness()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (44, hard))
-    try:
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", str(few))
         await witness.launch(slots=64)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     witness.lease()
     holds = [a_hold("sleep 0.1") for _ in range(20)]
     witness.tell(*holds)

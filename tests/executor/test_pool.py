@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -167,6 +169,38 @@ async def test_one_that_dies_is_replaced_and_says_what_it_had(pool: Pool) -> Non
     pool.pool.send(*last)
     await pool.until_so(lambda: {hold.key for hold in last} <= pool.over())
     assert pool.most_at_a_time() == 4
+
+
+async def test_a_place_is_filled_however_the_start_of_another_failed(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = iter([OSError(27, "File too large"), RuntimeError("whatever")])
+    really = handle_module.ExecutorHandle.launch
+
+    async def launch(*args: Any) -> handle_module.ExecutorHandle:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        return await really(*args)
+
+    monkeypatch.setattr(handle_module.ExecutorHandle, "launch", launch)
+    before = pool.pool.pids
+    os.kill(before[0], signal.SIGKILL)
+    await pool.until_so(lambda: pool.pool.pids[0] != before[0])
+
+    assert caplog.text.count("an executor could not be started") == 2
+    pool.pool.send(*(a_hold() for _ in range(12)))
+    await pool.until(Finished, 12)
+
+
+async def test_one_dies_and_is_replaced_where_no_file_may_be_written(pool: Pool) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = pool.pool.pids
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        os.kill(before[0], signal.SIGKILL)
+        await pool.until_so(lambda: pool.pool.pids[0] != before[0])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def test_one_that_does_not_turn_is_killed_with_what_it_had_and_replaced(

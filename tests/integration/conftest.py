@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +21,9 @@ READY = ("owns ", "taken over")
 _DRAIN_S = 15.0
 
 
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """``host:port`` of a real Kafka, the same for all tests; without one they fail."""
-    folder = tmp_path_factory.mktemp("kafka")
+@contextmanager
+def a_broker(folder: Path) -> Iterator[str]:
+    """Run a real Kafka of one's own; yield its ``host:port``."""
     with closing(Guard()) as guard, asyncio.Runner() as runner:
         embedded = EmbeddedBroker(
             folder,
@@ -39,6 +38,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield embedded.address
         finally:
             runner.run(embedded.stop())
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """``host:port`` of a real Kafka, the same for all tests; without one they fail."""
+    with a_broker(tmp_path_factory.mktemp("kafka")) as address:
+        yield address
 
 
 class StartedWorker:

@@ -1,6 +1,7 @@
 """Somebody gives topics more partitions than are set: while all runs, and before a start."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,18 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from cronstream import clock
 from cronstream.core import naming
 from tests.integration.command import run_command
-from tests.integration.conftest import StartWorker
+from tests.integration.conftest import StartWorker, a_broker
 from tests.integration.truth import Line, Truth, a_name
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Kafka of its own: topics that all tests share would keep what is done to them here."""
+    with a_broker(tmp_path_factory.mktemp("kafka")) as address:
+        yield address
+
 
 #: So that a process hears of new partitions while the test waits, not five minutes later.
 _SOON = {"CRONSTREAM_FAUST_CONSUMER_METADATA_MAX_AGE_MS": "1000", "WORKER": "w"}

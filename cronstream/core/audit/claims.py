@@ -27,6 +27,7 @@ class Claim:
         retry: Whether it stood on the retry log.
         number: What its holder's entries name it by, with the holder.
         not_before: When the attempt was to start (UTC).
+        foretold: Whether its start is on the log before its command is started.
         claimed_at: By the log's clock (UTC).
         told_at: The time of its start, as the entry that told of it first has it.
         started_at: By the holder's clock (UTC); None if it is not known to have started.
@@ -40,6 +41,7 @@ class Claim:
     worker: str
     attempt: int
     not_before: datetime
+    foretold: bool
     claimed_at: datetime
     told_at: datetime | None = None
     started_at: datetime | None = None
@@ -87,7 +89,7 @@ class Claims:
         """
         claim = self.find(retry=retry, worker=entry.worker, number=entry.claim)
         if claim is None:
-            if not self._is_foretold(retry=retry):
+            if not self.foretells(retry=retry):
                 self.faults.append(f"{entry.worker} started it without a claim that stood")
             return
         if claim.told_at not in (None, entry.started_at):
@@ -97,7 +99,7 @@ class Claims:
             pass  # The same message a second time.
         elif counted:
             claim.started_at = entry.started_at
-        elif self._is_foretold(retry=retry):
+        elif claim.foretold:
             pass  # It never was.
         elif claim.end is End.RELEASED:
             self.faults.append(
@@ -138,7 +140,7 @@ class Claims:
         if claim is None:
             return
         claim.end = End.RELEASED
-        if self._is_foretold(retry=retry):
+        if claim.foretold:
             claim.started_at = None
 
     def lose(self, worker: str, *, retry: bool, at: datetime) -> None:
@@ -147,7 +149,8 @@ class Claims:
             if claim.worker == worker and claim.retry == retry and claim.end is None:
                 claim.end, claim.ended_at = End.LOST, at
 
-    def _is_foretold(self, *, retry: bool) -> bool:
+    def foretells(self, *, retry: bool) -> bool:
+        """Whether each start of it is on the log before its command is started."""
         return self.once or (self.apart and not retry)
 
     @property

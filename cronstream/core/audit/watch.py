@@ -174,6 +174,8 @@ class WatchedLog(Ledger):
                     worker=entry.worker,
                     attempt=run.attempt,
                     not_before=run.not_before,
+                    # An attempt of which nobody knows whether it had started may be one before it.
+                    foretold=live.unsure or track.claims.foretells(retry=self.retry),
                     claimed_at=self.now,
                 )
             )

@@ -10,7 +10,13 @@ RUN = "backup@2026-01-01T12:00:00Z"
 def claims(*, once: bool = False) -> Claims:
     """The claims of a run on which w1's, number 7, stands."""
     claim = Claim(
-        retry=False, number=7, worker="w1", attempt=1, not_before=at(0), claimed_at=at(-20)
+        retry=False,
+        number=7,
+        worker="w1",
+        attempt=1,
+        not_before=at(0),
+        foretold=once,
+        claimed_at=at(-20),
     )
     return Claims(once=once, of=[claim])
 

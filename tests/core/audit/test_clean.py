@@ -14,8 +14,10 @@ from cronstream.core.records import (
     Delivery,
     Finished,
     Heartbeat,
+    Level,
     Outcome,
     Overlap,
+    Released,
     Skip,
     Skipped,
     SkipReason,
@@ -138,6 +140,20 @@ def a_start_that_was_foretold_with_a_claim_that_did_not_stand() -> Books:
     return books
 
 
+def a_start_that_was_foretold_after_a_loss_without_one() -> Books:
+    books = Books()
+    books.put(Level(level=2, version="1"), -60)
+    books.succeed(0)
+    run = due_at(60)
+    _, version = books.lose(run)
+    books.put(Claimed(run=run.id, version=version, worker="w2", number=1), 68)
+    books.put(Started(run=run.id, claim=version, worker="w2", started_at=at(68)), 68)
+    given_back = books.put(Released(run=run.id, claim=version, worker="w2"), 69)
+    books.attempt(run, given_back, worker="w3", start=70, claimed=70)
+    books.succeed(120, 180)
+    return books
+
+
 def runs_by_hand() -> Books:
     books = Books()
     books.succeed(0, 60)
@@ -172,6 +188,7 @@ CLEAN = [
     an_interruption,
     an_at_most_once_start_that_was_foretold,
     a_start_that_was_foretold_with_a_claim_that_did_not_stand,
+    a_start_that_was_foretold_after_a_loss_without_one,
     runs_by_hand,
     messages_that_came_twice,
 ]

@@ -17,8 +17,13 @@ RESOLUTION = timedelta(milliseconds=10)
 
 
 def write_note(script: Path, truth: Path) -> str:
-    """Write the file that defines ``note``, and return the shell text that reads it."""
+    """Write the file that defines ``note``, and return the shell text that reads it.
+
+    The disk of what tells the truth is never full, though its executor's worker may have one that
+    is, and limits go to children.
+    """
     script.write_text(
+        "ulimit -S -f unlimited\n"
         "note() { read -r up _ </proc/uptime; "
         f'echo "$CRONSTREAM_RUN_ID $CRONSTREAM_ATTEMPT $1 $up $$ ${PROCESS}" >>"{truth}"; }}\n'
     )

@@ -8,7 +8,6 @@ import importlib
 import logging
 import sys
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 from cronstream.cli.examples import epilog
 from cronstream.cli.failures import told
 from cronstream.cli.given import hand_on
-from cronstream.cli.lean import load_records
+from cronstream.cli.lean import load
 from cronstream.cli.shells import offer
 from cronstream.errors import SettingsError
 from cronstream.system import need_linux
@@ -96,8 +95,12 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     ),
 }
 offer()
-#: Commands that read the ledgers, and need Faust's records for that.
-_READERS = (*SECTIONS["What became of runs"], *SECTIONS["By hand"])
+#: Commands that need the records, and no more of Faust.
+_READERS = tuple(
+    entry
+    for heading in ("The crontab", "What became of runs", "By hand")
+    for entry in SECTIONS[heading]
+)
 _ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
 
 
@@ -142,10 +145,8 @@ class LazyGroup(click.Group):
             return None
         if entry.needs_linux and not ctx.resilient_parsing:
             need_linux()
-        if entry in _READERS:
-            load_records()
         module, _, attribute = entry.place.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        command: click.Command = getattr(load(module, is_reader=entry in _READERS), attribute)
         return _dressed(command, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -191,6 +192,8 @@ class LazyGroup(click.Group):
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
+    # Only this option pays for the import.
+    metadata = importlib.import_module("importlib.metadata")
     try:
         version = metadata.version("cronstream")
     except metadata.PackageNotFoundError:

@@ -1,8 +1,7 @@
-"""What is going on is told on a terminal, once it takes a while; and commands start lean."""
+"""What is going on is told on a terminal, once it takes a while."""
 
 import asyncio
 import io
-import subprocess
 import sys
 
 import pytest
@@ -42,20 +41,3 @@ async def test_elsewhere_than_on_a_terminal_nothing_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert await shown_on(io.StringIO(), monkeypatch, 0) == ""
-
-
-@pytest.mark.parametrize("name", ["runs", "show", "discarded", "run-now"])
-def test_a_command_starts_without_the_http_client_and_leaves_the_real_one_to_others(
-    name: str,
-) -> None:
-    script = (
-        "import sys; from cronstream.cli.main import main\n"
-        f"main([{name!r}, '--help'], standalone_mode=False)\n"
-        "assert not [m for m in sys.modules if m.startswith('aiohttp')], 'it costs a fifth'\n"
-        "import aiohttp, aiohttp.client; assert aiohttp.client.ClientSession.get\n"
-        "import cronstream.application"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -93,6 +94,17 @@ async def ledger(broker: str) -> AsyncIterator[Ledger]:
         yield Ledger(settings, publisher, cluster)
     finally:
         await publisher.stop()
+
+
+async def test_who_leads_many_topics_is_asked_once_and_nothing_waits_for_it(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "aiokafka.consumer.fetcher")
+    topics = [topic(ledger.cluster) for topic in (naming.log, naming.retry_log, naming.discarded)]
+    async with Reader(ledger.settings) as reader:
+        spans = await reader.spans([TopicPartition(topic, 0) for topic in topics], None)
+    assert spans == {TopicPartition(topic, 0): (0, 0) for topic in topics}
+    assert not [line for line in caplog.messages if "wait for metadata refresh" in line]
 
 
 async def command(ledger: Ledger, *arguments: str) -> tuple[int, str, str]:

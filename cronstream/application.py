@@ -13,7 +13,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import faust
 from faust.exceptions import AlreadyConfiguredWarning
 from yarl import URL
 
@@ -33,6 +32,7 @@ from cronstream.scheduler import Scheduler, seconds_to_middle
 from cronstream.settings import Settings, make_data_folder, settings
 from cronstream.topology.bootstrap import Patience
 from cronstream.topology.changelog import Changelog
+from cronstream.topology.consuming import App
 from cronstream.topology.faust_settings import COMMON, Boot, configure
 from cronstream.topology.installation_level import read_level
 from cronstream.topology.mends import mend_aiokafka
@@ -48,7 +48,7 @@ from cronstream.worker.tables import RunsTable
 logger = logging.getLogger("cronstream.app")
 
 
-class Cronstream(faust.App):
+class Cronstream(App):
     """The application, which takes one role in each process."""
 
     BootStrategy = Boot
@@ -132,7 +132,7 @@ class Cronstream(faust.App):
         )
         jobs = self._table("jobs", config.shards, "The jobs in force, by name.")
         scheduler = Scheduler(config, publisher, Quarantine(publisher), cursors, jobs)
-        scheduler.on_fatal = self._fail
+        scheduler.on_fatal = self.fail
         self._scheduler, self._publisher, self._stopping = scheduler, publisher, asyncio.Event()
         ticks = self._log_topic(naming.TICKS, config.shards)
         definitions = self._log_topic(naming.JOBS, config.shards)
@@ -143,7 +143,7 @@ class Cronstream(faust.App):
 
     def _watch(self, subject: WorkerSubject | SchedulerSubject) -> None:
         group = FaustGroup(self, self._settings)
-        self._health = HealthWatch(self._settings, subject, group, self._fail)
+        self._health = HealthWatch(self._settings, subject, group, self.fail)
         self.page("/health")(self._health.page())
 
     def _be_worker(self, role: Role, config: Settings) -> None:
@@ -155,7 +155,7 @@ class Cronstream(faust.App):
         )
         member = Member(name, role.cluster or "", timing)
         ledgers = self._table(naming.LEDGERS, config.partitions, "The fold of each partition.")
-        self._worker = Worker(config, role, member, ledgers, self._fail)
+        self._worker = Worker(config, role, member, ledgers, self.fail)
         runs = RunsTable(
             self,
             name="runs",
@@ -182,7 +182,7 @@ class Cronstream(faust.App):
     def _table(self, name: str, partitions: int, text: str) -> Any:
         return self.Table(name, key_type=str, partitions=partitions, help=text)
 
-    def _fail(self, reason: str) -> None:
+    def fail(self, reason: str) -> None:
         """End this process in good order: it can no longer do what it is there for.
 
         As whoever supervises it would. Faust's own way, `crash`, ends all parts at once: now and
@@ -206,7 +206,7 @@ class Cronstream(faust.App):
         try:
             await self._prepare()
         except CronstreamError as error:
-            self._fail(str(error))
+            self.fail(str(error))
             await asyncio.Event().wait()  # Until that has ended this start.
         finally:
             await page.stop()
@@ -232,7 +232,7 @@ class Cronstream(faust.App):
             await self._scheduler.start()
             self._following = self.loop.create_task(self._follow_crontab(self._scheduler))
             aside = Quarantine(self._publisher)
-            self._legacy = LegacyMover(self._settings, self._publisher, aside, self._fail)
+            self._legacy = LegacyMover(self._settings, self._publisher, aside, self.fail)
             await self._legacy.start()
         self._health.start()
         # What is loaded by now stays; and a look for cycles at every 700 objects, as is Python's
@@ -247,7 +247,7 @@ class Cronstream(faust.App):
             await scheduler.follow_crontab(self._stopping)
         except Exception as error:
             logger.exception("the crontab can no longer be followed")
-            self._fail(f"the crontab can no longer be followed ({error})")
+            self.fail(f"the crontab can no longer be followed ({error})")
 
     async def _tick(self) -> None:
         if self._scheduler is not None:

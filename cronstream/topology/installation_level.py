@@ -4,13 +4,10 @@ A process that is too old for it must not come as far as that: it would end at t
 that it reads, be started again by its supervisor, and rebalance the others each time.
 """
 
-from aiokafka.errors import TopicAuthorizationFailedError
-
 from cronstream.core import naming
 from cronstream.core.job_messages import decode_level
 from cronstream.settings import Settings
 from cronstream.topology.reading import Reader
-from cronstream.topology.refusals import no_right
 
 
 async def read_level(settings: Settings) -> int:
@@ -19,15 +16,7 @@ async def read_level(settings: Settings) -> int:
     Raises:
         BrokerError: If no broker answers.
         LevelError: If it is above what this process knows.
-        TopologyError: If Kafka gives this process no right to read the topic.
     """
-    try:
-        return await _read(settings)
-    except TopicAuthorizationFailedError as error:
-        raise no_right(naming.JOBS, "Read", "cannot be read") from error
-
-
-async def _read(settings: Settings) -> int:
     level = 1
     async with Reader(settings) as reader:
         start = await reader.beginnings(naming.JOBS, [0])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
     InvalidConfigurationError,
     InvalidReplicationFactorError,
     KafkaError,
@@ -27,6 +28,32 @@ def no_right(topic: str, operation: str, what: str) -> TopologyError:
         f"topic {topic} {what}: Kafka gives this user no right to; grant it with kafka-acls --add "
         f"--allow-principal User:NAME --operation {operation} --topic {topic}"
     )
+
+
+def missing_right(error: Exception) -> TopologyError | None:
+    """Return what right is missing, if that is what Kafka has answered; else None."""
+    if isinstance(error, TopicAuthorizationFailedError):
+        return no_right(_name_in(error) or "TOPIC", "Read", "cannot be read")
+    if isinstance(error, GroupAuthorizationFailedError):
+        where = f"--operation Read --group {_name_in(error) or 'GROUP'}"
+        return TopologyError(
+            "the consumer group cannot be used: Kafka gives this user no right to; grant it with "
+            f"kafka-acls --add --allow-principal User:NAME {where}"
+        )
+    if isinstance(error, ClusterAuthorizationFailedError):
+        return TopologyError(
+            "Kafka gives this user no right to what was asked of the cluster; grant it with "
+            "kafka-acls --add --allow-principal User:NAME --operation Describe --operation "
+            "IdempotentWrite --cluster"
+        )
+    return None
+
+
+def _name_in(error: KafkaError) -> str:
+    """Return the topic or group that an error of aiokafka's is about, or the first of several."""
+    about = error.args[0] if error.args else ""
+    about = getattr(about, "topic", about)  # It may be a partition.
+    return about if isinstance(about, str) else min(map(str, about), default="")
 
 
 def not_created(

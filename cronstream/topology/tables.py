@@ -8,9 +8,12 @@ rows go on their changelogs by `Changelog`.
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.tables.manager import TableManager
-from faust.tables.recovery import Recovery
+from faust.tables.recovery import Recovery, ServiceStopped
 
+from cronstream.errors import CronstreamError
+from cronstream.topology.refusals import missing_right
 from cronstream.topology.waiting import until_answered
 
 
@@ -54,11 +57,20 @@ class PatientRecovery(Recovery):
     """Faust's recovery of tables, which waits for an answer as long as it takes.
 
     Faust's own goes on without one after 90 seconds, with tables that are empty or old, and never
-    ends then; and an error of the broker's ends the process. A rebalance still begins it anew.
+    ends then; and an error of the broker's ends the process. A rebalance still begins it anew. What
+    waiting does not mend ends the process with its sentence.
     """
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ARG002, ASYNC109 - Faust's
-        await super()._wait(coro)
+        try:
+            await super()._wait(coro)
+        except (CronstreamError, KafkaError) as error:
+            fault = error if isinstance(error, CronstreamError) else missing_right(error)
+            if not fault:
+                raise
+            app: Any = self.app
+            app.fail(str(fault))
+            raise ServiceStopped from error
 
     async def _build_highwaters(self, *args: Any) -> None:
         await until_answered(super()._build_highwaters, *args)

@@ -11,6 +11,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from cronstream import clock
 from cronstream.errors import BrokerError, SetupError, TopologyError, TruncatedError
 from cronstream.settings import Settings
+from cronstream.topology.refusals import missing_right
 from cronstream.topology.topics import TopicSpec, ensure_topics
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ async def wait_for_topics(
         except BrokerError as error:
             fault = error
         except (KafkaError, OSError) as error:
+            if missing := missing_right(error):
+                raise missing from error
             fault = await _explain(error, settings)
         wait.note(fault)
         tell(f"waiting for Kafka: {fault}")
@@ -61,6 +64,7 @@ async def until_answered(ask: Callable[..., Awaitable[T]], *args: Any) -> T:
     What lasts is said as in `wait_for_topics`.
 
     Raises:
+        TopologyError: If Kafka answers that this user may not.
         TruncatedError: If a topic ends before what it had reached.
     """
     wait, began = _Wait(), clock.monotonic()
@@ -70,6 +74,8 @@ async def until_answered(ask: Callable[..., Awaitable[T]], *args: Any) -> T:
         except (IllegalStateError, TruncatedError):
             raise  # It is about partitions that are no longer its own, or not what they were.
         except (BrokerError, KafkaError, OSError) as error:
+            if missing := missing_right(error):
+                raise missing from error
             logger.debug("asking Kafka again (%s)", type(error).__name__)
             if clock.monotonic() - began > _SAID_AFTER_S:
                 wait.note(BrokerError(f"Kafka has not answered yet ({_brief(error)})"))

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.admin import CreateAclsRequest
 
@@ -14,8 +15,10 @@ from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.layout import server_properties
 from cronstream.broker.ports import free_port
+from cronstream.core import naming
+from cronstream.core.naming import Role
 from cronstream.settings import Settings, settings
-from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
+from cronstream.topology.topics import ensure_topics, topics_of
 from tests.integration.conftest import StartWorker
 from tests.integration.watched import start_watched
 
@@ -26,7 +29,7 @@ authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=true
 """
 _TOPIC, _CLUSTER = 2, 4
-_ALL, _CREATE, _DESCRIBE, _DESCRIBE_CONFIGS = 2, 5, 8, 10
+_ALL, _READ, _CREATE, _DESCRIBE, _DESCRIBE_CONFIGS = 2, 3, 5, 8, 10
 _DENY, _ALLOW = 2, 3
 _LITERAL = 3
 
@@ -34,6 +37,13 @@ _LITERAL = 3
 REFUSED = {
     "uncreated": (_TOPIC, "cronstream.uncreated", _CREATE, "--operation Create --topic"),
     "unseen": (_TOPIC, "cronstream.unseen", _DESCRIBE, "--operation Describe --topic"),
+    "unfolded": (_TOPIC, "cronstream.unfolded", _READ, "--operation Read --topic"),
+    "unrecovered": (
+        _TOPIC,
+        naming.changelog(Role.of("unrecovered", retry=False).group, naming.LEDGERS),
+        _READ,
+        "--operation Read --topic cronstream-unrecovered-ledgers-changelog",
+    ),
     "unread": (_TOPIC, "cronstream.unread", _DESCRIBE_CONFIGS, "--operation DescribeConfigs"),
 }
 
@@ -62,10 +72,12 @@ async def strict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 async def _deny(address: str) -> None:
     config = Settings(broker=address)
-    for cluster in REFUSED:
-        if cluster != "uncreated":
-            specs = installation_topics(config) + cluster_topics(cluster, config)
-            await ensure_topics(specs, config)
+    tables = {naming.LEDGERS: config.partitions}
+    roles = [Role.of(name, retry=False) for name in REFUSED if name != "uncreated"]
+    await ensure_topics(
+        [spec for role in roles for spec in topics_of(role, config, tables)], config
+    )
+    await _write_a_row(address)
     client = AIOKafkaClient(bootstrap_servers=address)
     await client.bootstrap()
     rules = [(kind, name, operation) for kind, name, operation, _ in REFUSED.values()]
@@ -75,6 +87,12 @@ async def _deny(address: str) -> None:
             answer = await client.send(client.get_random_node(), rule)
             assert answer.creation_responses[0][0] == 0
     await client.close()
+
+
+async def _write_a_row(address: str) -> None:
+    """A changelog has to have something, or nobody reads it."""
+    async with AIOKafkaProducer(bootstrap_servers=address) as producer:
+        await producer.send_and_wait(REFUSED["unrecovered"][1], b"{}", key=b'"0"', partition=0)
 
 
 async def test_what_kafka_refuses_ends_a_process_with_a_sentence_of_its_own(
@@ -102,7 +120,7 @@ async def _see_end(
 
     assert sentence in line
     assert status == 1
-    assert not any("Traceback" in x for x in worker.lines)
+    assert not any("Traceback" in x or "Consumer]" in x for x in worker.lines)
 
 
 async def _see_wait(start: StartWorker, variables: dict[str, str]) -> None:

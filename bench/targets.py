@@ -74,6 +74,9 @@ def _starts(results: Results) -> Iterator[Target]:
     if row := _rows(results, "cold"):
         first = row["again"].get("first_run_s", 99.0)
         yield _most("`cronstream --help`, s", row["help_s"], 0.3)
+        for name in ("runs", "show"):
+            if f"{name}_s" in row["again"]:
+                yield _most(f"`cronstream {name}`, s", row["again"][f"{name}_s"], 1)
         yield _most("`cronstream up` to its first run, warm, s", first, 10)
     if "worker_ready_s" in results:
         yield _most("a worker to ready, s", results["worker_ready_s"], 3)

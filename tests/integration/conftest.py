@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -97,10 +97,25 @@ class StartedWorker:
 
 
 StartWorker = Callable[..., Awaitable[StartedWorker]]
+_STARTED = pytest.StashKey[list[StartedWorker]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the processes of a test that failed have said, not only the one it waited for."""
+    report = yield
+    if report.failed:
+        for worker in item.stash.get(_STARTED, []):
+            report.sections.append((f"process {worker.pid}", "\n".join(worker.lines)))
+    return report
 
 
 @pytest.fixture
-async def start_worker(broker: str, tmp_path: Path) -> AsyncIterator[StartWorker]:
+async def start_worker(
+    broker: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[StartWorker]:
     """Start ``faust -A cronstream worker`` with options, and wait until it is ready.
 
     Keyword arguments: `crontab`, the text of ``crontab.yaml``; `variables` of its environment;
@@ -109,6 +124,7 @@ async def start_worker(broker: str, tmp_path: Path) -> AsyncIterator[StartWorker
     `tmp_path`.
     """
     workers: list[StartedWorker] = []
+    request.node.stash[_STARTED] = workers
     with closing(Guard()) as guard:
 
         async def start(

@@ -65,6 +65,7 @@ class WorkerFacts:
         unread: For each partition it owns whose log has more than it has folded, the same.
         truncated: For each partition it owns whose log has less than it has folded, since when.
         late: Runs that are due and have not started.
+        refused: What was refused lately that nobody will make: sentences.
     """
 
     turned_at: float
@@ -74,6 +75,7 @@ class WorkerFacts:
     unread: Mapping[int, float] = field(default_factory=dict)
     truncated: Mapping[int, float] = field(default_factory=dict)
     late: Late | None = None
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +149,9 @@ def judge(facts: Facts, now_mono: float, limits: Limits | None = None) -> Health
 def warn(facts: Facts) -> list[str]:
     """Return what people should see to, though the process does what it is there for."""
     match facts.role:
-        case WorkerFacts(late=late) if late is not None and late.is_told:
-            return [late.sentence]
+        case WorkerFacts(late=late, refused=refused):
+            told = [late.sentence] if late is not None and late.is_told else []
+            return [*told, *refused]
         case SchedulerFacts(foreign=foreign) if foreign:
             return [foreign]
     return []

@@ -75,6 +75,7 @@ class WorkerSubject:
             unread={p: at for p, at in self._unread.items() if p in member.owners},
             truncated={p: at for p, at in self._truncated.items() if p in member.owners},
             late=worker.late_watch.late,
+            refused=worker.folding.refusals.sentences(now_mono),
         )
 
     def _has_ended(self) -> bool:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.middle import assume_revision
 from cronstream.core.ledger.state import LiveRun, News, SkipNews, State
 from cronstream.core.records import (
     Cancelled,
@@ -106,7 +105,8 @@ class WatchedLedger(Ledger):
         see_skip: Callable[[SkipNews], None],
     ) -> None:
         super().__init__(retry=retry)
-        self.from_middle, self.assumed = from_middle, self.known
+        self.from_middle = self.learns = from_middle
+        self.assumed = self.known
         self._see, self._see_skip = see, see_skip
         # Heartbeats are most of what is on a log, and change no run.
         self._takers = {
@@ -116,8 +116,6 @@ class WatchedLedger(Ledger):
 
     def _watch(self, take: Callable[[Any], None]) -> Callable[[Any], None]:
         def watched(entry: Any) -> None:
-            if self.from_middle:
-                assume_revision(self, entry)
             before = {run_id: Glance.at(self.live.get(run_id)) for run_id in self._touched(entry)}
             self.news.clear()
             take(entry)

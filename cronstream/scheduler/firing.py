@@ -126,10 +126,15 @@ class Firing:
         held.fired_at = self._ports.clock.monotonic() if plan.complete else float("-inf")
 
     async def _read_on(self, number: int, held: Held) -> None:
-        """Learn what has come on the shard's ``jobs`` partition."""
+        """Learn what has come on the shard's ``jobs`` partition.
+
+        Raises:
+            CronstreamError: If the topic ends before what was taken from it.
+        """
         if held.row is None and not held.taken_over:
             await self._see_that_it_is_new(number)
         end = (await self._reader.ends(naming.JOBS, [number]))[number]
+        _see_that_it_goes_on(number, max(held.position, held.cursor.taken), end)
         if held.position < end:
             start = {number: held.position}
             async for message in self._reader.read(naming.JOBS, start, {number: end}):
@@ -242,6 +247,17 @@ class Firing:
     def _recover(self, number: int) -> None:
         if self._failing.pop(number, None) is not None:
             logger.info("shard %d: published again, nothing is left out", number)
+
+
+def _see_that_it_goes_on(number: int, taken: int, end: int) -> None:
+    """Raise an error if ``jobs`` ends before what was taken from it: revisions are its offsets."""
+    if taken > end:
+        place = f"{naming.JOBS}/{number}"
+        raise CronstreamError(
+            f"{place} ends at {end}, though revisions below {taken} were taken from it: it was "
+            "deleted and created anew, or has lost messages; nothing is published, for the "
+            "ledgers would refuse it (see 'Topics that are gone' in docs/troubleshooting.md)"
+        )
 
 
 def _learn(shard: Shard, offset: int, value: bytes | None) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cronstream.core.cursor import Cursor
 from cronstream.core.due import Plan, Shard
-from cronstream.errors import MessageError
+from cronstream.errors import CronstreamError, MessageError
 from cronstream.scheduler.ports import Clock
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack
@@ -52,9 +52,14 @@ class Holdings:
     ) -> None:
         self._settings, self._cursors, self._clock = settings, cursors, clock
         self._held: dict[int, Held] = {}
+        self._numbers = {"shards": settings.shards, "partitions": settings.partitions}
 
     def hold(self, number: int) -> Held:
-        """Return the shard, begun anew if its cursor is not what this process left."""
+        """Return the shard, begun anew if its cursor is not what this process left.
+
+        Raises:
+            CronstreamError: If it was written with other numbers of shards or partitions.
+        """
         row, held = self._cursors.get(str(number)), self._held.get(number)
         if held is None or held.row != row:
             held = Held(Shard(self._settings.look_ahead_s), self._cursor(number, row), row)
@@ -63,7 +68,8 @@ class Holdings:
 
     def write(self, number: int, held: Held, cursor: Cursor) -> None:
         """Put a cursor in the table: it is what this process leaves."""
-        held.row = self._cursors[str(number)] = cursor.to_row()
+        row = {**cursor.to_row(), **self._numbers}
+        held.row = self._cursors[str(number)] = row
 
     def forget(self, number: int) -> None:
         """Have the shard loaded again when it is next held."""
@@ -82,9 +88,24 @@ class Holdings:
 
     def _cursor(self, number: int, row: dict[str, Any] | None) -> Cursor:
         if row is not None:
+            self._see_that_nothing_has_moved(row)
             try:
                 return Cursor.from_row(row)
             except MessageError as error:
                 reason = error
             logger.error("shard %d: %s; it begins anew, an hour ago", number, reason)
         return Cursor(number, self._clock.now())
+
+    def _see_that_nothing_has_moved(self, row: dict[str, Any]) -> None:
+        """Refuse a row that was written with other numbers: a job's messages would go elsewhere.
+
+        There nobody would know what became of it before, nor of an edit.
+        """
+        for name, mine in self._numbers.items():
+            was = row.get(name, mine)
+            if was != mine:
+                setting = f"CRONSTREAM_{name.upper()}"
+                raise CronstreamError(
+                    f"this installation was begun with {was} {name}, and {setting} is {mine}: "
+                    f"set {setting} to {was} for every process; nothing is published until then"
+                )

@@ -27,6 +27,7 @@ from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, partition_of
 from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.reading import LogMessage, Reader
+from cronstream.worker.refusals import RefusalWatch
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Folding:
         self._log = role.log
         self._quarantine, self._on_read, self._on_fatal = quarantine, on_read, on_fatal
         self._gaps, self._follower = Reader(settings), Reader(settings)
+        self.refusals = RefusalWatch()
         self._catching_up = asyncio.Lock()
         self._has_ended = False
 
@@ -207,6 +209,8 @@ class Folding:
             logger.exception("%s: cannot be folded; it is passed over", where)
             self._put_aside(message, [f"cannot be folded: {error!r}"])
         self._put_aside(message, ledger.aside)
+        if ledger.turned_away:
+            self.refusals.note(ledger.turned_away, clock.monotonic())
         self._tell(partition, ledger)
 
     def _put_aside(self, message: LogMessage, reasons: list[str]) -> None:

@@ -178,6 +178,13 @@ def test_a_crontab_that_belongs_elsewhere_is_a_warning_and_no_fault() -> None:
     assert warn(replace(SCHEDULER, role=role)) == ["it is not put in force"]
 
 
+def test_runs_that_were_refused_are_a_warning_and_no_fault() -> None:
+    facts = replace(WORKER, role=WorkerFacts(turned_at=NOW, refused=("3 runs were refused",)))
+
+    assert judge(facts, NOW).ok
+    assert warn(facts) == ["3 runs were refused"]
+
+
 def test_nothing_is_late_with_a_scheduler_or_a_worker_that_keeps_up() -> None:
     assert warn(SCHEDULER) == warn(WORKER) == []
     assert describe(WORKER, NOW)["late_runs"] == 0

@@ -19,6 +19,7 @@ from cronstream.core.naming import Role
 from cronstream.health import FaustGroup, SchedulerSubject, WorkerSubject
 from cronstream.settings import Settings
 from cronstream.worker.late_watch import LateWatch
+from cronstream.worker.refusals import RefusalWatch
 from tests.builders import NOON
 from tests.scheduler.fakes import Bench, a_job, until
 
@@ -205,6 +206,7 @@ class FakeWorker:
         self.publisher, self.executor = object(), SimpleNamespace(is_alive=True)
         self.turned_at = 1.0
         self.late_watch = LateWatch(self.member, 4)
+        self.folding = SimpleNamespace(refusals=RefusalWatch())
         self.loops = [asyncio.get_running_loop().create_future()]
         self.made_up: list[tuple[int, int]] = []
 

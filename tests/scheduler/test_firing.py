@@ -8,6 +8,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from cronstream.core import naming
+from cronstream.core.cursor import Cursor
 from cronstream.core.records import Message, Run, Skip, Withdrawal
 from cronstream.scheduler import firing
 from cronstream.topology.reading import LogMessage
@@ -472,3 +473,42 @@ async def test_a_tick_that_cannot_be_sent_leaves_the_timer_alive(
     bench.broker.append = broken  # type: ignore[assignment,method-assign]  # a fault in the middle
     await bench.scheduler.tick()
     assert any("a tick could not be sent" in message for message in caplog.messages)
+
+
+async def test_a_jobs_topic_that_was_created_anew_is_an_error_with_its_remedy(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job(), a_job("report"), a_job("other"))
+    await bench.tick()
+    bench.broker.records.clear()
+    bench.broker.topics[naming.JOBS, 0].clear()
+    bench.define(a_job())
+    row, other = bench.cursors["0"], bench.another()
+    other.assigned({0})
+    await bench.tick(other)
+    await bench.tick()
+
+    assert bench.cursors["0"] == row
+    assert not bench.broker.on(LOG)
+    said = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(said) == 2, said
+    for text in said:
+        assert "jobs/0 ends at 1, though revisions below 3 were taken from it" in text
+        assert "docs/troubleshooting.md" in text
+
+
+@pytest.mark.parametrize(("name", "number"), [("shards", 3), ("partitions", 24)])
+async def test_other_numbers_than_the_installation_was_begun_with_are_refused(
+    name: str, number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(**{name: number})
+    bench.define(a_job())
+    bench.cursors["0"] = {**Cursor(0, at(0), taken=0).to_row(), "shards": 1, "partitions": 12}
+    await bench.scheduler.start()
+    bench.scheduler.assigned({0})
+    await bench.tick()
+
+    assert not bench.broker.on(LOG)
+    was = {"shards": 1, "partitions": 12}[name]
+    wanted = f"was begun with {was} {name}, and CRONSTREAM_{name.upper()} is {number}: set"
+    assert wanted in caplog.text

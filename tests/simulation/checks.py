@@ -54,7 +54,7 @@ def broken_promises(world: World) -> list[str]:
     stories = _stories([folded.ledger for folded in first], due)
     return [
         *_live(ledgers),
-        *_other_folds(world, ledgers),
+        *_other_folds(world, [*first, *later]),
         *_verdicts(world, due, stories),
         *_discards(world, stories),
         *_attempts(stories, [folded.ledger for folded in later]),
@@ -168,9 +168,10 @@ def _live(ledgers: list[Ledger]) -> Iterator[str]:
             yield f"still {live.state}: {live.run.id}"
 
 
-def _other_folds(world: World, whole: list[Ledger]) -> Iterator[str]:
-    """Compare each owner's fold, which may have begun from a row, with one of the whole log."""
+def _other_folds(world: World, folds: list[Folded]) -> Iterator[str]:
+    """Compare each owner's fold, which may have begun from a row, with one of all that is left."""
     partitions = world.topics.partitions
+    whole = [folded.from_start or folded.ledger for folded in folds]
     for worker in world.workers:
         for partition, owner in worker.member.owners.items():
             expected = whole[partition + partitions * worker.retry]

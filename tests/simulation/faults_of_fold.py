@@ -111,3 +111,8 @@ def _started_after_withdrawal(ledger: Ledger, entry: Started) -> None:
 def _made_again(ledger: Ledger, live: LiveRun, _attempt: Any, **_: bool) -> None:
     live.run = live.run.derive(attempt=live.run.attempt + 1)
     ledger.queue(live)
+
+
+@fault("12: a revision is not learnt where its word was deleted", Mark, "may_learn")
+def _nothing_is_learnt(_mark: Mark, _revision: int, _due: Any) -> bool:
+    return False

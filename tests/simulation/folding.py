@@ -7,6 +7,7 @@ from datetime import datetime
 from cronstream.core.ledger.actions import key_of
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import Effect, LiveRun, SkipNews, State, starts_after_word
+from cronstream.core.levels import LEVEL
 from cronstream.core.records import (
     Cancelled,
     Entry,
@@ -47,6 +48,7 @@ class Folded:
         too_late: Claims whose `Started`, which their start waits for, came when they were to
             give way.
         faults: A sentence for each broken rule.
+        from_start: The same of what is left of it, where its beginning was deleted.
         cancelled: Ids of runs that are to end because a person said so.
         last: Of runs that were cancelled while attempts were made from here, the last attempt.
     """
@@ -58,6 +60,7 @@ class Folded:
     faults: list[str] = field(default_factory=list)
     cancelled: set[str] = field(default_factory=set)
     last: dict[str, int] = field(default_factory=dict)
+    from_start: Ledger | None = None
     _removed: dict[str, int] = field(default_factory=dict)
     _taken_away: set[tuple[str, str]] = field(default_factory=set)
     _revisions: defaultdict[str, list[tuple[int, datetime]]] = field(
@@ -157,6 +160,11 @@ class Folded:
 def fold(log: Log, *, retry: bool) -> Folded:
     """Fold a log, and note what is seen on the way."""
     folded = Folded(Ledger(retry=retry))
+    if log.start:
+        folded.from_start = Ledger(retry=retry)
+        folded.from_start.assumed = LEVEL
     for offset, (at, entries) in enumerate(log.messages):
         folded.take(offset, at, entries)
+        if folded.from_start is not None and offset >= log.start:
+            folded.from_start.take(offset, at, entries)
     return folded

@@ -14,6 +14,7 @@ class Log:
 
     Attributes:
         messages: Append time and records of each; its index is its offset.
+        start: The first that has not been deleted; the others are kept for the checks.
         listeners: Told that there is something new.
         batches: Whether a message may carry several records.
     """
@@ -23,6 +24,7 @@ class Log:
     batches: bool = True
     messages: list[tuple[datetime, list[Any]]] = field(default_factory=list)
     listeners: list[Callable[[int], None]] = field(default_factory=list)
+    start: int = 0
 
     def append(self, now: float, records: list[Any]) -> tuple[int, datetime]:
         """Add a message; return its offset and its append time."""

@@ -71,6 +71,7 @@ def test_a_world_sees_every_kind_of_trouble_and_verdict(seen_in_all: list[Seen])
     expected += ["woke past its lease", "late entries refused"]
     expected += ["skipped for overlap", "replaced", "cancelled", "fenced"]
     expected += ["cancel", "executors that died", "killed"]
+    expected += ["logs that lost their beginning"]
     expected += ["upgrade", "too old to join", "too old to go on"]
     assert [kind for kind in expected if not count[kind]] == []
     assert not count["no verdict"]

@@ -1,5 +1,6 @@
 """What goes wrong, drawn from the seed before time begins."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -107,6 +108,10 @@ class Trouble:
         world = self.world
         world.in_trouble = False
         world.let_rest()
+
+    def of_second_life(self) -> list[Callable[[], None]]:
+        """Return what may go wrong once the logs have lost their beginning."""
+        return [self._crash, self._rebalance, self._edit, self._edit, self._run_now, self._drain]
 
     def _any(self) -> Process | None:
         """Return a process that is alive; rather one that holds something."""

@@ -136,6 +136,7 @@ class SimWorker(Process):
         """Return the last snapshot, or now and then an older one (a zombie's late write)."""
         rows = self.world.rows[self.retry, partition]
         fresh = Ledger(retry=self.retry, known=self.knows)
+        fresh.assumed = self.world.level
         if not rows:
             return fresh
         old = self.dice.random() < 0.15
@@ -163,6 +164,7 @@ class SimWorker(Process):
         place = ledger.next_offset
         if self.dice.random() < 0.05:
             place = max(0, place - self.dice.choice((1, 3, 15)))
+        place = max(place, self.logs[partition].start)
         while place < len(messages):
             at, entries = messages[place]
             try:

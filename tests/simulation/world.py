@@ -17,6 +17,7 @@ from tests.simulation.group import Group
 from tests.simulation.log import Log, Topics
 from tests.simulation.loop import Loop, moment
 from tests.simulation.process import Process
+from tests.simulation.retention import EVERY_S, forgets, lose_beginnings
 from tests.simulation.scheduler import SimScheduler
 from tests.simulation.trouble import AIMED, Trouble
 from tests.simulation.worker import SimWorker
@@ -65,6 +66,7 @@ class World:
             `struck_kind`.
         struck_alone: How often an executor that a run had for itself was killed, by run.
         stopped: Process id, from and to, of each time in which an executor was stopped too.
+        lives_on: Whether its logs are going to lose their beginning once it is at rest.
         outages: From and to of each time in which nobody reaches the broker.
         level: What the installation was raised to, as the ``jobs`` topic says.
         slowest_s: The longest that a message takes when nothing is wrong.
@@ -75,6 +77,7 @@ class World:
         self.loop = Loop()
         self.cluster, self.timing = CLUSTER, TIMING
         self.in_trouble, self.outage_until, self.level = True, 0.0, 1
+        self.lives_on = forgets(seed)
         self.ill_timed = 0.0
         self.struck_at: str | None = None
         self.struck_kind: type[Any] = Run
@@ -195,7 +198,8 @@ class World:
     def let_rest(self) -> None:
         """Let nothing be due any more: take jobs out with what waits, or let that be served."""
         for name in self.file:
-            self._edit(name, self.dice.choice((None, _NEVER_S, _NEVER_S)))
+            every_s = self.dice.choice((None, _NEVER_S, _NEVER_S))
+            self._edit(name, EVERY_S if every_s and self.lives_on else every_s)
 
     def _edit(self, name: str, every_s: int | None) -> None:
         old = self.file[name]
@@ -234,9 +238,15 @@ class World:
 
     def run(self) -> None:
         """Let time pass until all is quiet, or should have been long ago."""
-        until = TROUBLE_S + 1
+        self._come_to_rest(TROUBLE_S)
+        if self.lives_on and self.is_quiet():
+            self.lives_on = False
+            self._come_to_rest(lose_beginnings(self))
+
+    def _come_to_rest(self, trouble_until: float) -> None:
+        until = trouble_until + 1
         self.loop.run(until)
-        while until < TROUBLE_S + QUIET_S and not self.is_quiet():
+        while until < trouble_until + QUIET_S and not self.is_quiet():
             until += 0.5
             self.loop.run(until)
 

@@ -12,6 +12,8 @@ class Kind(StrEnum):
 
     #: A due time that has no verdict, and nothing on the logs says why.
     UNEXPLAINED = "unexplained"
+    #: A due time of which the run was published, and refused: no worker will ever make it.
+    REFUSED = "refused"
     #: An attempt that two have started, a command without a claim, or a second verdict.
     DOUBLED = "doubled"
     #: A run that neither the job's schedule nor a person asked for.

@@ -13,11 +13,13 @@ from typing import Final
 from cronstream.core.audit.definitions import JobHistory
 from cronstream.core.audit.finding import Finding, Kind, Report, Window
 from cronstream.core.audit.known import Known, Unknown
+from cronstream.core.audit.refusals import Refusals
 from cronstream.core.audit.standing import PATIENCE, waiting
 from cronstream.core.audit.tally import Tally
 from cronstream.core.audit.track import Track, lateness, losses, problems
+from cronstream.core.audit.view import View
 from cronstream.core.audit.watch import WatchedLog
-from cronstream.core.ledger.state import LONG_AGO, SkipNews
+from cronstream.core.ledger.state import LONG_AGO, Refusal, SkipNews
 from cronstream.core.records import Discarded, Entry, Run, Verdict, Withdrawal, format_time
 from cronstream.core.timeline import TICK, Revision
 
@@ -48,9 +50,10 @@ class PartitionAudit:
         self._tally, self._report = tally, report
         self._known = known
         self._logs: dict[tuple[str, bool], WatchedLog] = {}
-        self._views: dict[str, _View] = {}
+        self._views: dict[str, View] = {}
         self.tracks: dict[tuple[str, str], Track] = {}
         self.skips: defaultdict[str, list[tuple[str, SkipNews]]] = defaultdict(list)
+        self._refusals = Refusals()
         #: What is said of runs that nobody has published, by cluster and run.
         self._strays: dict[tuple[str, str], str] = {}
 
@@ -58,7 +61,7 @@ class PartitionAudit:
 
     def begin(self, cluster: str, *, retry: bool, from_middle: bool) -> None:
         """Say how a log is going to be read, before its first message is taken."""
-        view = self._views.setdefault(cluster, _View(self, cluster))
+        view = self._views.setdefault(cluster, View(self, cluster))
         self._logs[cluster, retry] = WatchedLog(retry=retry, from_middle=from_middle, watcher=view)
 
     def take(
@@ -129,6 +132,11 @@ class PartitionAudit:
         history = self._histories.get(entry.job)
         if history is not None:
             history.hold(entry, at)
+
+    def turn_away(self, cluster: str, refusal: Refusal, at: datetime) -> None:
+        """Take what the fold of a log has refused."""
+        if self._is_audited(refusal.job, refusal.to_at):
+            self._refusals.add(cluster, refusal, at)
 
     # -- what is settled ------------------------------------------------------------------------
 
@@ -208,6 +216,7 @@ class PartitionAudit:
         if history.name in self.skips:
             kept = [one for one in self.skips[history.name] if one[1].to_at > until]
             self.skips[history.name] = kept
+        self._refusals.forget(history.name, until)
 
     def _check_place(self, tracks: list[Track], revision: Revision) -> None:
         clusters = sorted(track.cluster for track in tracks)
@@ -226,8 +235,13 @@ class PartitionAudit:
                 self._tally.skip(skip.reason.value)
                 return
         self._tally.due += 1
-        withdrawn = self.tracks.get((cluster, f"{job}@{format_time(due)}"))
+        run_id = f"{job}@{format_time(due)}"
+        withdrawn = self.tracks.get((cluster, run_id))
         published_beyond = due <= self._high(job)
+        refused = self._refusals.why(cluster, revision, due)
+        if refused is not None:
+            self._tell(Finding(Kind.REFUSED, run_id, job, cluster, refused))
+            return
         if end is not None and not published_beyond and end - due <= PATIENCE:
             self._tally.open += 1  # A scheduler may still be on its way to it.
             return
@@ -237,7 +251,6 @@ class PartitionAudit:
             text = "never published, though later due times were"
         else:
             text = "never published"
-        run_id = f"{job}@{format_time(due)}"
         self._tell(Finding(Kind.UNEXPLAINED, run_id, job, cluster, text))
 
     def _close(self, track: Track, now: datetime) -> None:
@@ -275,25 +288,3 @@ class PartitionAudit:
     def _tell(self, finding: Finding) -> None:
         self._tally.found[finding.kind] += 1
         self._report(finding)
-
-
-class _View:
-    """One cluster's logs, as they see the partition's runs."""
-
-    def __init__(self, audit: PartitionAudit, cluster: str) -> None:
-        self._audit, self._cluster = audit, cluster
-
-    def enter(self, run: Run, at: datetime, *, retry: bool) -> Track | None:
-        return self._audit.enter(self._cluster, run, at, retry=retry)
-
-    def track(self, run_id: str) -> Track | None:
-        return self._audit.tracks.get((self._cluster, run_id))
-
-    def unknown(self, run_id: str, what: str) -> None:
-        self._audit.name_unknown(self._cluster, run_id, what)
-
-    def skipped(self, skip: SkipNews) -> None:
-        self._audit.skips[skip.job].append((self._cluster, skip))
-
-    def hold(self, entry: Withdrawal, at: datetime) -> None:
-        self._audit.hold(entry, at)

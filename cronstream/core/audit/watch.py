@@ -11,8 +11,7 @@ from cronstream.core.audit.claims import Claim
 from cronstream.core.audit.finding import Kind
 from cronstream.core.audit.track import EARLY_ON_LOG, Track
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.middle import assume_revision
-from cronstream.core.ledger.state import News, SkipNews
+from cronstream.core.ledger.state import News, Refusal, SkipNews
 from cronstream.core.records import (
     Claimed,
     Entry,
@@ -25,6 +24,7 @@ from cronstream.core.records import (
     Released,
     Run,
     Settled,
+    Skip,
     Started,
     Verdict,
     Withdrawal,
@@ -50,6 +50,9 @@ class Watcher(Protocol):
     def skipped(self, skip: SkipNews) -> None:
         """Take a span of due times that was skipped."""
 
+    def turned_away(self, refusal: Refusal, at: datetime) -> None:
+        """Take what the fold has refused, and when."""
+
     def hold(self, entry: Withdrawal, at: datetime) -> None:
         """Take from when a revision holds."""
 
@@ -65,7 +68,7 @@ class WatchedLog(Ledger):
 
     def __init__(self, *, retry: bool, from_middle: bool, watcher: Watcher) -> None:
         super().__init__(retry=retry)
-        self._from_middle, self._watcher = from_middle, watcher
+        self.learns, self._watcher = from_middle, watcher
         self.assumed = self.known
 
     def _fold(self, entry: Entry) -> None:
@@ -75,12 +78,12 @@ class WatchedLog(Ledger):
             self._watch(entry)
 
     def _watch(self, entry: Entry) -> None:
-        if self._from_middle:
-            assume_revision(self, entry)
         stood, held = self._stands(entry), self._held_by(entry)
         self.news.clear()
         self._takers[type(entry)](entry)
         actions = [self._hear(news, is_run=isinstance(entry, Run)) for news in self.news]
+        if self.turned_away and isinstance(entry, Run | Skip):
+            self._watcher.turned_away(self.turned_away[-1], self.now)
         match entry:
             case Withdrawal():
                 self._watcher.hold(entry, self.now)

@@ -4,7 +4,6 @@
 ``fold``     `Ledger`: takes the entries of one partition in order; built up from ``book`` (the
              state with its indexes), ``settling`` (effects and verdicts) and ``intake`` (runs,
              skips and withdrawals)
-``middle``   a log that is read from its middle
 ``rows``     a ledger as a JSON row, and back
 ``owner``    what the owner of a partition does: claims, effects, leases
 ``overlap``  which due runs of a job begin, wait, are skipped or give way

@@ -4,7 +4,17 @@ import heapq
 from collections import Counter
 from datetime import datetime
 
-from cronstream.core.ledger.state import KEEP, LONG_AGO, Beat, LiveRun, Mark, News, SkipNews, State
+from cronstream.core.ledger.state import (
+    KEEP,
+    LONG_AGO,
+    Beat,
+    LiveRun,
+    Mark,
+    News,
+    Refusal,
+    SkipNews,
+    State,
+)
 from cronstream.core.levels import LEVEL, needed_level
 from cronstream.core.records import Entry, Level, Overlap, Run, Verdict, format_clock
 from cronstream.errors import LevelError
@@ -21,6 +31,8 @@ class Book:
         known: The highest level that this process knows.
         level: The highest that was announced on the log, if this process knows it.
         assumed: What is taken as announced if the log's beginning is gone.
+        learns: Whether revisions are learnt from runs at any level, since what came before the
+            first message is not known here.
         closed: Why nothing more is folded: the log was raised above what is known.
         aside: Why entries of the message that was folded last were put aside, above `level`.
         offset: Of the message that is being folded, or was last.
@@ -36,12 +48,14 @@ class Book:
         lines: Ids of the queued runs that have not begun and may not overlap, by job (rule 17).
         stirred: Jobs with such runs of which something has changed; the owner empties it.
         refused: How many entries changed nothing, by kind or reason.
+        turned_away: What was refused of the message that was folded last.
         news: What changed since somebody last emptied it.
     """
 
     def __init__(self, *, retry: bool, known: int = LEVEL) -> None:
         self.retry, self.known = retry, known
         self.level = self.assumed = 1
+        self.learns = False
         self.closed: LevelError | None = None
         self.aside: list[str] = []
         self.offset = -1
@@ -57,6 +71,7 @@ class Book:
         self.lines: dict[str, set[str]] = {}
         self.stirred: set[str] = set()
         self.refused: Counter[str] = Counter()
+        self.turned_away: list[Refusal] = []
         self.news: list[News | SkipNews] = []
         self._of_job: dict[str, set[str]] = {}
 

@@ -86,6 +86,7 @@ class Ledger(Repeating):
         self.now = max(self.now, at)
         self.offset, self.next_offset = offset, offset + 1
         self.aside.clear()
+        self.turned_away.clear()
         for entry in entries:
             if needed_level(entry) <= self.level:
                 self._fold(entry)

@@ -1,8 +1,21 @@
 """What comes on a log from outside: runs, skips and withdrawals, and which of them count."""
 
+from datetime import datetime
+from typing import Final
+
 from cronstream.core.ledger.settling import Settling
-from cronstream.core.ledger.state import STALE, LiveRun, SkipNews, State
+from cronstream.core.ledger.state import (
+    STALE,
+    TOO_OLD,
+    LiveRun,
+    Refusal,
+    SkipNews,
+    State,
+)
 from cronstream.core.records import Run, Skip, SkipReason, Verdict, Withdrawal
+
+#: From this level on, a revision of which the log has lost the word is learnt from its runs.
+_LEARNS_SINCE: Final = 2
 
 
 class Intake(Settling):
@@ -13,9 +26,10 @@ class Intake(Settling):
         if run.cause is not None:
             self._with_cause(run)
             return
+        self._learn(run, run.scheduled_at)
         mark = self.mark(run.job)
         if not mark.in_force(run.revision, run.scheduled_at):
-            self.refused["revision"] += 1
+            self._refuse_revision(run, run.scheduled_at, run.scheduled_at)
             return
         live = self.live.get(run.id)
         if live is not None and mark.is_gone(run.revision, run.scheduled_at):
@@ -35,6 +49,7 @@ class Intake(Settling):
             self.refused["duplicate"] += 1
         elif self._is_stale(run):
             self.refused["stale"] += 1
+            self._turn_away(run, TOO_OLD, run.scheduled_at, run.scheduled_at)
         else:
             self.enter(run)
 
@@ -49,6 +64,7 @@ class Intake(Settling):
             self.refused["duplicate"] += 1
         elif self._is_stale(run):
             self.refused["stale"] += 1
+            self._turn_away(run, TOO_OLD, run.scheduled_at, run.scheduled_at)
         else:
             self.enter(run)
             if live is not None and live.cancelled:
@@ -58,6 +74,32 @@ class Intake(Settling):
 
     def _is_stale(self, run: Run) -> bool:
         return run.as_of is not None and self.now - run.as_of > STALE
+
+    def _learn(self, entry: Run | Skip, due: datetime) -> None:
+        """Rule 12: take a revision as in force whose word was on the part of the log that is gone.
+
+        A scheduler says it before any run of it. So a run of a revision that nothing is known of,
+        where no word has said what holds, is of one that was announced before the beginning; and
+        if it is newer than one that was learnt so, the runs of that give way as they would have.
+        """
+        mark, revision = self.mark(entry.job), entry.revision
+        if revision is None or not (self.learns or self.level >= _LEARNS_SINCE):
+            return
+        if not mark.may_learn(revision, due):
+            return
+        since = mark.learn(revision, due)
+        mark.lower_to(since)
+        self._give_way_all(Withdrawal(job=entry.job, revision=revision, effective_from=since))
+
+    def _refuse_revision(self, entry: Run | Skip, from_at: datetime, to_at: datetime) -> None:
+        self.refused["revision"] += 1
+        why = self.mark(entry.job).why_not(entry.revision, from_at)
+        self._turn_away(entry, why, from_at, to_at)
+
+    def _turn_away(self, entry: Run | Skip, why: str, from_at: datetime, to_at: datetime) -> None:
+        name = entry.id if isinstance(entry, Run) else entry.job
+        refusal = Refusal(entry.job, name, entry.revision, why, from_at, to_at)
+        self.turned_away.append(refusal)
 
     def _succeed(self, live: LiveRun, newer: Run | Skip) -> None:
         """Rule 13: a newer revision's run waits for the holder that was asked to give way."""
@@ -69,9 +111,10 @@ class Intake(Settling):
 
     def _skip(self, skip: Skip) -> None:
         """Rule 16: of run and skip the first stands; a span is skipped in one entry."""
+        self._learn(skip, skip.from_at)
         mark = self.mark(skip.job)
         if not mark.in_force(skip.revision, skip.from_at):
-            self.refused["revision"] += 1
+            self._refuse_revision(skip, skip.from_at, skip.to_at)
             return
         for live in self.scheduled_runs(skip.job):
             if skip.from_at <= live.run.scheduled_at <= skip.to_at:
@@ -93,6 +136,9 @@ class Intake(Settling):
         mark.lower_to(entry.effective_from)
         if entry.removed:
             mark.removed = entry.revision
+        self._give_way_all(entry)
+
+    def _give_way_all(self, entry: Withdrawal) -> None:
         for live in self.scheduled_runs(entry.job):
             self._give_way(live, entry)
 

@@ -147,18 +147,21 @@ def _mark_row(mark: Mark) -> list[Any]:
         [[format_time(due), verdict] for due, verdict in mark.settled.items()],
         [[format_time(start), format_time(end)] for start, end in mark.skipped],
     ]
+    if mark.learnt >= 0:
+        return [*row, mark.removed, mark.learnt]
     return row if mark.removed < 0 else [*row, mark.removed]
 
 
 def _read_mark(row: list[Any]) -> Mark:
-    high, floor, revisions, settled, skipped, *removed = row
+    high, floor, revisions, settled, skipped, *more = row
     return Mark(
         high=_time(high),
         floor=_time(floor),
         revisions=[(revision, _time(at)) for revision, at in revisions],
         settled={_time(due): Verdict(verdict) for due, verdict in settled},
         skipped=[(_time(start), _time(end)) for start, end in skipped],
-        removed=removed[0] if removed else -1,
+        removed=more[0] if more else -1,
+        learnt=more[1] if len(more) > 1 else -1,
     )
 
 

@@ -20,6 +20,13 @@ STALE: Final = timedelta(minutes=10)
 MAX_LOSSES: Final = 5
 #: What has ended so many executors that it had for itself is discarded (rule 9).
 MAX_DEATHS: Final = 2
+#: Why a run was refused: no word has put its revision in force, as far as this fold has read; a
+#: newer one holds, or has held for so long that no scheduler should still publish the older one;
+#: its sender judged it too long ago.
+UNKNOWN: Final = "unknown"
+SUPERSEDED: Final = "superseded"
+OUTDATED: Final = "outdated"
+TOO_OLD: Final = "stale"
 #: Before every due time.
 LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -128,6 +135,8 @@ class Mark:
         settled: Verdicts by due time, as far back as `WINDOW` behind the mark.
         skipped: Spans of due times that were skipped, as far back as that.
         removed: The last revision by which the job was taken out; -1 if it never was.
+        learnt: The last revision that is known from its runs alone, since the log has lost the
+            word that put it in force; -1 if there is none.
     """
 
     high: datetime = LONG_AGO
@@ -136,11 +145,38 @@ class Mark:
     settled: dict[datetime, Verdict] = field(default_factory=dict)
     skipped: list[tuple[datetime, datetime]] = field(default_factory=list)
     removed: int = -1
+    learnt: int = -1
 
     def in_force(self, revision: int | None, due: datetime) -> bool:
         """Whether `revision` is the one that holds for `due` (rule 12)."""
         holding = [known for known, effective in self.revisions if effective <= due]
         return bool(holding) and max(holding) == revision
+
+    def why_not(self, revision: int | None, due: datetime) -> str:
+        """Return why a revision that is not in force for `due` is not."""
+        holding = [one for one in self.revisions if one[1] <= due and one[0] > (revision or 0)]
+        if not holding:
+            return UNKNOWN
+        return OUTDATED if due - max(holding)[1] > WINDOW else SUPERSEDED
+
+    def may_learn(self, revision: int, due: datetime) -> bool:
+        """Whether the word that put `revision` in force was before all that is known.
+
+        Nothing that a word has put in force may hold for `due`, and no newer revision may.
+        """
+        holding = max((known for known, since in self.revisions if since <= due), default=-1)
+        if holding > self.learnt or revision <= holding:
+            return False
+        return all(revision < known for known, _ in self.revisions if known > self.learnt)
+
+    def learn(self, revision: int, due: datetime) -> datetime:
+        """Take a revision as in force, and return from when: as early as nothing else held."""
+        known = dict(self.revisions)
+        held = any(since <= due for since in known.values())
+        known[revision] = since = due if held else LONG_AGO
+        self.revisions = sorted(known.items())
+        self.learnt = max(self.learnt, revision)
+        return since
 
     def is_gone(self, revision: int | None, due: datetime) -> bool:
         """Whether the job was taken out after `revision`, and `due` is before that holds.
@@ -216,6 +252,30 @@ class News:
     text: str
     reason: str = ""
     is_detail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A run, or a span of due times, that has not entered.
+
+    Attributes:
+        run: The run's id, or the job's name where it is a span.
+        revision: That it names.
+        why: `UNKNOWN`, `SUPERSEDED`, `OUTDATED`, or `TOO_OLD`.
+        from_at: The first of the due times; `to_at` is the last.
+    """
+
+    job: str
+    run: str
+    revision: int | None
+    why: str
+    from_at: datetime
+    to_at: datetime
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether it was to be expected: runs of a newer revision stand for it."""
+        return self.why == SUPERSEDED
 
 
 @dataclass(frozen=True, slots=True)

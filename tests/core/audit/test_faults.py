@@ -16,6 +16,8 @@ from cronstream.core.records import (
     Heartbeat,
     Outcome,
     Settled,
+    Skip,
+    SkipReason,
     Started,
     Verdict,
     Withdrawal,
@@ -67,6 +69,28 @@ def it_was_never_published(_: Books) -> None:
 def an_edit_took_it_away_and_put_nothing_in_its_place(books: Books) -> None:
     books.publish(due_at(60))
     books.define(1, 40, effective_from=at(40))
+
+
+# -- refused --------------------------------------------------------------------------------------
+
+
+def it_was_refused_for_its_revision(books: Books) -> None:
+    books.write_down(5, effective_from=at(45))
+    books.publish(due_at(60, revision=5), 46)
+
+
+def its_skip_was_refused_for_its_revision(books: Books) -> None:
+    books.write_down(5, effective_from=at(45))
+    span: dict[str, Any] = {"from_at": at(60), "to_at": at(60)}
+    books.put(Skip(job="backup", revision=5, reason=SkipReason.MISSED, **span), 66)
+
+
+def its_revision_is_older_than_the_one_that_the_log_knows(books: Books) -> None:
+    """The jobs topic was created anew, and its offsets begin again."""
+    edit = Withdrawal(job="backup", revision=57, effective_from=at(45 - 3600))
+    books.put(edit, 45)
+    books.write_down(5, effective_from=at(45))
+    books.publish(due_at(60, revision=5), 46)
 
 
 # -- doubled --------------------------------------------------------------------------------------
@@ -251,6 +275,11 @@ BROKEN: dict[Kind, tuple[Broken, ...]] = {
     Kind.UNEXPLAINED: (
         it_was_never_published,
         an_edit_took_it_away_and_put_nothing_in_its_place,
+    ),
+    Kind.REFUSED: (
+        it_was_refused_for_its_revision,
+        its_skip_was_refused_for_its_revision,
+        its_revision_is_older_than_the_one_that_the_log_knows,
     ),
     Kind.DOUBLED: (
         somebody_started_it_without_a_claim,

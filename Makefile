@@ -40,9 +40,9 @@ unit: $(STAMP) ## Run the tests that need no Kafka, and see what they cover
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --include='cronstream/core/*' --precision=2 --fail-under=99.9
 
-# Three at a time, each with a Kafka of its own: they wait more than they work.
+# Two at a time, each with a Kafka of its own: they wait more than they work.
 integration: $(STAMP) ## Run the tests on a real Kafka
-	$(BIN)/pytest -m integration -n 3 --dist worksteal
+	$(BIN)/pytest -m integration -n 2 --dist worksteal
 
 lint: $(STAMP) ## Check form, types, imports and spelling
 	$(BIN)/ruff check

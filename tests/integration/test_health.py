@@ -325,15 +325,17 @@ async def _a_scheduler_is_deaf(start: StartWorker, cluster: str, folder: Path) -
     """It makes way, and no run is late, for what it has published ahead lasts until then."""
     ahead = {"CRONSTREAM_LOOK_AHEAD_S": f"{_AHEAD_S}", "CRONSTREAM_HEALTH_PATIENCE_S": "2"}
     await start("--cluster", cluster, variables=ahead)
-    deaf = await start(app="deaf", variables=ahead)
+    deaf = await start_watched(start, app="deaf", variables=ahead)
     spare = await start_watched(start, variables=ahead, waits=False)
-    await spare.becomes(200, within_s=30)
+    # Who is deaf in the midst of a rebalance does not come back from it, which is another case.
+    await spare.settles(within_s=60)
+    await deaf.settles(within_s=60)
 
     (folder / "deaf").touch()
     until = time.time() + _AHEAD_S + 3
-    await deaf.said("ticks of shard 0 have not come back", within_s=40)
+    await deaf.worker.said("ticks of shard 0 have not come back", within_s=40)
     async with asyncio.timeout(30):
-        status = await deaf.child.wait()
+        status = await deaf.worker.child.wait()
     await spare.worker.said("taken over")
     while not (lines := _starts(folder / "truth")) or lines[-1][0] < until:
         assert time.time() < until + 30, "no more runs are made"

@@ -45,6 +45,19 @@ class Watched:
         pytest.fail(f"not {status} within {within_s:g} s, but {found} {answer}")
 
 
+    async def settles(self, within_s: float) -> None:
+        """Wait until it is a member of its group, and no rebalance is under way."""
+        answer: dict[str, Any] = {}
+        end = time.monotonic() + within_s
+        while time.monotonic() < end:
+            _, answer = await self.ask()
+            facts = answer.get("facts", {})
+            if facts.get("in_group") and facts["rebalancing_s"] is None:
+                return
+            await asyncio.sleep(0.3)
+        pytest.fail(f"not settled within {within_s:g} s, but {answer}")
+
+
 async def start_watched(start: StartWorker, *options: str, **more: Any) -> Watched:
     """Start a process with a web port that is known."""
     port = free_port()

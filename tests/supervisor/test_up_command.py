@@ -174,7 +174,8 @@ def test_two_side_by_side_have_a_kafka_and_pages_each_and_their_commands_find_th
     assert not any("Traceback" in text for text in said), said
     brokers = [re.findall(r"CRONSTREAM_BROKER=(\S+)", text) for text in said]
     assert brokers[0] != brokers[1]
-    assert len(set(re.findall(r"pages are at (\S+)", "".join(said)))) == 6
+    # One that had to be started again may have found another port.
+    assert len(set(re.findall(r"pages are at (\S+)", "".join(said)))) >= 6
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from cronstream.health import EarlyPage, FaustGroup, HealthWatch, SchedulerSubje
 from cronstream.legacy import LegacyMover
 from cronstream.logs import OWN_END, logging_config
 from cronstream.routing import JobRouter
-from cronstream.scheduler import Scheduler, seconds_to_middle
+from cronstream.scheduler import JobsView, Scheduler, seconds_to_middle
 from cronstream.settings import Settings, make_data_folder, settings
 from cronstream.topology.bootstrap import Patience
 from cronstream.topology.changelog import Changelog
@@ -38,11 +38,12 @@ from cronstream.topology.installation_level import read_level
 from cronstream.topology.mends import mend_aiokafka
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
+from cronstream.topology.tables import ViewTable
 from cronstream.topology.topics import topics_of
 from cronstream.topology.waiting import until_answered, wait_for_topics
 from cronstream.web_port import BoundWeb, bind_web
 from cronstream.worker import Worker
-from cronstream.worker.tables import RunsTable
+from cronstream.worker.tables import RunsView
 
 #: Not this module's name: Faust logs the life of an app under that of its class.
 logger = logging.getLogger("cronstream.app")
@@ -130,8 +131,9 @@ class Cronstream(App):
         cursors = self._table(
             naming.CURSORS, config.shards, "How far each shard's runs are published."
         )
-        jobs = self._table("jobs", config.shards, "The jobs in force, by name.")
-        scheduler = Scheduler(config, publisher, Quarantine(publisher), cursors, jobs)
+        scheduler = Scheduler(config, publisher, Quarantine(publisher), cursors)
+        jobs = JobsView(scheduler.firing.held)
+        self._view("jobs", config.shards, "The jobs that this scheduler fires, by name.", jobs)
         scheduler.on_fatal = self.fail
         self._scheduler, self._publisher, self._stopping = scheduler, publisher, asyncio.Event()
         ticks = self._log_topic(naming.TICKS, config.shards)
@@ -156,15 +158,9 @@ class Cronstream(App):
         member = Member(name, role.cluster or "", timing)
         ledgers = self._table(naming.LEDGERS, config.partitions, "The fold of each partition.")
         self._worker = Worker(config, role, member, ledgers, self.fail)
-        runs = RunsTable(
-            self,
-            name="runs",
-            partitions=config.partitions,
-            key_type=str,
-            help="The runs that this worker's partitions know, by run id.",
-        )
-        runs.ledgers = member.ledgers
-        self.tables.add(runs)
+        runs = RunsView(member.ledgers)
+        text = "The runs that this worker's partitions know, by run id."
+        self._view("runs", config.partitions, text, runs)
         topic = self._log_topic(role.log, config.partitions)
         self.agent(topic, name=role.log)(self._worker.folding.fold)
         self._watch(WorkerSubject(self._worker, role, config))
@@ -181,6 +177,11 @@ class Cronstream(App):
 
     def _table(self, name: str, partitions: int, text: str) -> Any:
         return self.Table(name, key_type=str, partitions=partitions, help=text)
+
+    def _view(self, name: str, partitions: int, text: str, view: dict[str, Any]) -> None:
+        table = ViewTable(self, name=name, partitions=partitions, key_type=str, help=text)
+        table.view = view
+        self.tables.add(table)
 
     def fail(self, reason: str) -> None:
         """End this process in good order: it can no longer do what it is there for.

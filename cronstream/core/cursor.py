@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from cronstream.core.records import format_time
@@ -50,6 +50,19 @@ class Cursor:
             "plan": noted and {"until": format_time(noted.until), "now": format_time(noted.now)},
             "moved": {job: format_time(at) for job, at in self.moved.items()},
         }
+
+    def says_more(self, kept: "Cursor", after: timedelta) -> bool:
+        """Return whether its row is worth writing, after which nothing has been published.
+
+        Nothing is due between the cursor that was kept and this one, so whoever begins from there
+        finds the same; only it must not look like an outage.
+
+        Args:
+            kept: Whose row was written last.
+            after: How far behind that may be.
+        """
+        others = self.taken, self.noted, self.moved
+        return others != (kept.taken, kept.noted, kept.moved) or self.at - kept.at >= after
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Cursor":

@@ -74,6 +74,16 @@ class Shard:
         """How many jobs there are that have not been removed."""
         return sum(not timeline.revisions[-1].job.removed for timeline in self._timelines)
 
+    def names(self) -> list[str]:
+        """Return the names of the jobs that have not been removed."""
+        last = (timeline.revisions[-1].job for timeline in self._timelines)
+        return [job.name for job in last if not job.removed]
+
+    def latest(self, name: str) -> Revision | None:
+        """Return what was learnt last of a job, which may be its removal."""
+        timeline = self._by_name.get(name)
+        return None if timeline is None else timeline.revisions[-1]
+
     def learn(self, job: Job, revision: int) -> None:
         """Take one job of the shard's ``jobs`` partition, in the order of offsets.
 

@@ -4,10 +4,10 @@ The owner writes a snapshot of its fold to Faust's table every half minute; from
 the log is little, however long the log is, and a run that hangs since last week is in it.
 """
 
+import contextlib
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-import orjson
 from aiokafka.structs import TopicPartition
 
 from cronstream.core import naming
@@ -18,12 +18,10 @@ from cronstream.core.ledger.rows import from_row
 from cronstream.core.ledger.state import LiveRun, News
 from cronstream.core.naming import Role
 from cronstream.errors import MessageError
-from cronstream.history.scope import LogReader, read_between
+from cronstream.history.scope import LogReader, read_between, read_spans
+from cronstream.topology.last_rows import last_rows
 from cronstream.topology.publish import partition_of
 from cronstream.topology.reading import LogMessage
-
-#: How many of the last rows are looked at, until one is found that can be used.
-_LOOKS = (1, 50)
 
 
 @dataclass(slots=True)
@@ -95,21 +93,10 @@ async def _snapshot(reader: LogReader, cluster: str, partition: int) -> Ledger:
     """Return the last snapshot of a partition, or an empty ledger: then all is folded."""
     topic = naming.changelog(Role.of(cluster, retry=False).group, naming.LEDGERS)
     if partition in await reader.partitions(topic):
-        beginning = (await reader.beginnings(topic, [partition]))[partition]
-        end = (await reader.ends(topic, [partition]))[partition]
-        for count in _LOOKS:
-            start = {partition: max(beginning, end - count)}
-            rows = [m.value async for m in read_between(reader, topic, start, {partition: end})]
-            for row in reversed(rows):
-                found = _read(row)
-                if found is not None:
-                    return found
+        place = TopicPartition(topic, partition)
+        spans = await reader.spans([place], None)
+        rows = await last_rows(partial(read_spans, reader), spans)
+        if place in rows and (row := rows[place].row) is not None:
+            with contextlib.suppress(MessageError):
+                return from_row(row)
     return Ledger(retry=False)
-
-
-def _read(row: bytes | None) -> Ledger | None:
-    try:
-        parsed: Any = None if row is None else orjson.loads(row)
-        return None if parsed is None else from_row(parsed)
-    except (AttributeError, MessageError, orjson.JSONDecodeError):
-        return None

@@ -8,11 +8,13 @@
 ``belonging``    whether the crontab here is one of the installation whose jobs are in force
 ``memory``       what is remembered of that in the data folder
 ``clock_check``  refuses a clock that is ahead of the log's
+``jobs_view``    shows the jobs that are fired here
 ``phase``        places ticks between whole seconds
 ``ports``        what it reaches the world through
 """
 
+from cronstream.scheduler.jobs_view import JobsView
 from cronstream.scheduler.phase import seconds_to_middle
 from cronstream.scheduler.scheduler import Scheduler
 
-__all__ = ["Scheduler", "seconds_to_middle"]
+__all__ = ["JobsView", "Scheduler", "seconds_to_middle"]

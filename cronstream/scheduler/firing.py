@@ -77,6 +77,10 @@ class Firing:
         """Disconnect."""
         await self._reader.stop()
 
+    def held(self) -> dict[int, Shard]:
+        """Return what is known of the jobs of each shard that this process has."""
+        return self._holdings.shards
+
     def keep(self, shards: frozenset[int]) -> None:
         """From now on these shards are this process's; forget the others."""
         for number in self._holdings.forget_others(shards):
@@ -220,10 +224,8 @@ class Firing:
         if number not in self.shards:
             return False
         held.out = None
-        if out.plan.cursor != held.cursor:
-            self._holdings.write(number, held, out.plan.cursor)
+        self._holdings.move(number, held, out.plan)
         held.shard.accept(out.plan)
-        held.cursor = out.plan.cursor
         self._note_move(number)
         tell(number, out.plan)
         return True

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import MutableMapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from cronstream.core.cursor import Cursor
@@ -31,6 +32,7 @@ class Held:
     Attributes:
         row: The row of its cursor that this process read or wrote last; if another stands in
             the table, somebody else has fired the shard meanwhile, and it is loaded again.
+        kept: The cursor of that row; None if there is none that can be read.
         position: Offset up to which its ``jobs`` partition has been read.
         fired_at: When it was last planned, by the monotonic clock.
     """
@@ -38,6 +40,7 @@ class Held:
     shard: Shard
     cursor: Cursor
     row: dict[str, Any] | None
+    kept: Cursor | None
     position: int = 0
     taken_over: bool = False
     fired_at: float = float("-inf")
@@ -53,6 +56,7 @@ class Holdings:
         self._settings, self._cursors, self._clock = settings, cursors, clock
         self._held: dict[int, Held] = {}
         self._numbers = {"shards": settings.shards, "partitions": settings.partitions}
+        self._rest = timedelta(seconds=settings.look_ahead_s / 3)
 
     def hold(self, number: int) -> Held:
         """Return the shard, begun anew if its cursor is not what this process left.
@@ -62,7 +66,9 @@ class Holdings:
         """
         row, held = self._cursors.get(str(number)), self._held.get(number)
         if held is None or held.row != row:
-            held = Held(Shard(self._settings.look_ahead_s), self._cursor(number, row), row)
+            kept = self._kept(number, row)
+            cursor = kept or Cursor(number, self._clock.now())
+            held = Held(Shard(self._settings.look_ahead_s), cursor, row, kept)
             self._held[number] = held
         return held
 
@@ -70,6 +76,19 @@ class Holdings:
         """Put a cursor in the table: it is what this process leaves."""
         row = {**cursor.to_row(), **self._numbers}
         held.row = self._cursors[str(number)] = row
+        held.kept = cursor
+
+    def move(self, number: int, held: Held, plan: Plan) -> None:
+        """Take the cursor of a plan that has been published; write it if something was.
+
+        While nothing is due it is written now and then: well within the look-ahead, so that who
+        takes over is not behind.
+        """
+        cursor = plan.cursor
+        is_more = held.kept is None or cursor.says_more(held.kept, self._rest)
+        if cursor != held.cursor and (plan.messages or is_more):
+            self.write(number, held, cursor)
+        held.cursor = cursor
 
     def forget(self, number: int) -> None:
         """Have the shard loaded again when it is next held."""
@@ -82,11 +101,16 @@ class Holdings:
             del self._held[number]
         return others
 
+    @property
+    def shards(self) -> dict[int, Shard]:
+        """The shards that are held, by number."""
+        return {number: held.shard for number, held in self._held.items()}
+
     def is_settled(self, number: int) -> bool:
         """Whether the shard is held, and nothing of it is out."""
         return number in self._held and self._held[number].out is None
 
-    def _cursor(self, number: int, row: dict[str, Any] | None) -> Cursor:
+    def _kept(self, number: int, row: dict[str, Any] | None) -> Cursor | None:
         if row is not None:
             self._see_that_nothing_has_moved(row)
             try:
@@ -94,7 +118,7 @@ class Holdings:
             except MessageError as error:
                 reason = error
             logger.error("shard %d: %s; it begins anew, an hour ago", number, reason)
-        return Cursor(number, self._clock.now())
+        return None
 
     def _see_that_nothing_has_moved(self, row: dict[str, Any]) -> None:
         """Refuse a row that was written with other numbers: a job's messages would go elsewhere.

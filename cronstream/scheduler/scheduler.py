@@ -1,7 +1,6 @@
-"""The scheduler's role in the application: ticks, runs, and the table of jobs."""
+"""The scheduler's role in the application: ticks, runs, and the crontab in force."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, MutableMapping
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import Any
 from cronstream.core import naming
 from cronstream.core.codec import decode
 from cronstream.core.job_messages import decode_jobs
-from cronstream.core.records import Job, Tick, format_time
+from cronstream.core.records import Tick
 from cronstream.errors import LevelError, MessageError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.clock_check import ClockCheck
@@ -27,7 +26,7 @@ logger = logging.getLogger(__name__)
 class Scheduler:
     """Fires the shards whose ``ticks`` partition this process has been assigned.
 
-    `fire` and `note_jobs` are the bodies of agents on raw bytes; they alone write the tables,
+    `fire` and `note_jobs` are the bodies of agents on raw bytes; `fire` alone writes the cursors,
     since Faust lets tables be written only in the iteration of a stream.
     """
 
@@ -37,11 +36,9 @@ class Scheduler:
         publisher: RunPublisher,
         quarantine: Aside,
         cursors: MutableMapping[str, dict[str, Any]],
-        jobs_table: MutableMapping[str, dict[str, Any]],
         ports: Ports | None = None,
     ) -> None:
         self._settings, self._publisher, self._quarantine = settings, publisher, quarantine
-        self._jobs_table = jobs_table
         self._ports = real_ports(settings) if ports is None else ports
         #: Is given the reason when this process can fire nothing more.
         self.on_fatal: Callable[[str], None] = logger.error
@@ -123,7 +120,7 @@ class Scheduler:
             self.heard[shard] = self._ports.clock.monotonic()
 
     async def note_jobs(self, stream: Any) -> None:
-        """Keep the table of jobs as the ``jobs`` topic says, for people to look at.
+        """Put aside what cannot be read of the ``jobs`` topic.
 
         Args:
             stream: Faust's stream of the ``jobs`` topic, as raw bytes.
@@ -131,14 +128,12 @@ class Scheduler:
         async for event in stream.events():
             message = event.message
             try:
-                jobs, refused = decode_jobs(message.value)
+                _, refused = decode_jobs(message.value)
             except LevelError as error:
                 self._end(error)
                 continue
             for reason in refused:
                 self._refuse(message, reason)
-            for job in jobs:
-                self._note(job, message.partition, message.offset)
 
     async def follow_crontab(self, stop: asyncio.Event) -> None:
         """Put the crontab in force, and each change of it, until `stop` is set.
@@ -177,40 +172,7 @@ class Scheduler:
         self.tick_at = self._ports.clock.monotonic()
         self.clock_check.measure(sent_at, ack.at, self._ports.clock.now())
 
-    def _note(self, job: Job, shard: int, revision: int) -> None:
-        known = self._jobs_table.get(job.name)
-        if known is not None and known.get("revision", -1) > revision:
-            return  # The stream is read again from before what the table already says.
-        if job.removed:
-            with contextlib.suppress(KeyError):
-                del self._jobs_table[job.name]
-        else:
-            self._jobs_table[job.name] = row_of(job, shard, revision)
-
     def _refuse(self, message: Any, reason: str) -> None:
         self._quarantine.put(
             message.topic, message.partition, message.offset, message.value, reason
         )
-
-
-def row_of(job: Job, shard: int, revision: int) -> dict[str, Any]:
-    """Return a job as people see it in the table; its environment may hold secrets, and is not."""
-    since = job.effective_from
-    return {
-        "cluster": job.cluster,
-        "schedule": job.schedule,
-        "timezone": job.timezone,
-        "command": job.command,
-        "max_attempts": job.max_attempts,
-        "timeout_s": job.timeout_s,
-        "delivery": job.delivery.value,
-        "overlap": job.overlap.value,
-        "max_queue": job.max_queue,
-        "fence": job.fence,
-        "background": job.background.value,
-        "missed_grace_s": job.missed_grace_s,
-        "description": job.description,
-        "revision": revision,
-        "effective_from": None if since is None else format_time(since),
-        "shard": shard,
-    }

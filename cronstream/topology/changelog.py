@@ -1,11 +1,13 @@
 """Keeps the rows of Faust's tables on their changelogs, whatever Kafka is up to meanwhile.
 
 A row is put here and tried until it is through. Of several rows of a key that wait, only the newest
-is sent: it says all that those before it said, so an outage of hours costs no memory.
+is sent: it says all that those before it said, so an outage of hours costs no memory. A large one
+goes in pieces (see `cronstream.core.pieces`), whose sets take turns once all of one are through.
 """
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from aiokafka.errors import (
@@ -14,11 +16,15 @@ from aiokafka.errors import (
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
 )
+from aiokafka.structs import TopicPartition
 
 from cronstream import clock
+from cronstream.core.pieces import WHOLE_BYTES, cut
 from cronstream.settings import Settings
+from cronstream.topology.last_rows import last_rows
 from cronstream.topology.producing import start_producer, stop_producer
-from cronstream.topology.topics import MAX_ROW_BYTES
+from cronstream.topology.reading import Reader
+from cronstream.topology.topics import MESSAGE_BYTES
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +47,8 @@ class Changelog:
         self._producer: Any = None
         self._rows: dict[_Place, dict[bytes, bytes | None]] = {}
         self._sending: dict[_Place, asyncio.Task[None]] = {}
+        #: Which set of keys the pieces of the next large row have.
+        self._turns: dict[_Place, int] = {}
 
     async def start(self) -> None:
         """Connect.
@@ -48,7 +56,7 @@ class Changelog:
         Raises:
             BrokerError: If no broker answers.
         """
-        self._producer = await start_producer(self._settings, MAX_ROW_BYTES, counts_messages=False)
+        self._producer = await start_producer(self._settings, MESSAGE_BYTES, counts_messages=False)
 
     async def stop(self, timeout_s: float = 3.0) -> None:
         """Wait a little for what is under way, give up the rest, and disconnect."""
@@ -67,6 +75,20 @@ class Changelog:
         if place not in self._sending:
             task = asyncio.get_running_loop().create_task(self._send_all(place))
             self._sending[place] = task
+
+    async def read(self, topic: str, partitions: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """Return the row of each partition that has one, as JSON values.
+
+        Raises:
+            BrokerError: If no broker answers; or it is a KafkaError.
+        """
+        async with Reader(self._settings) as reader:
+            places = [TopicPartition(topic, partition) for partition in partitions]
+            found = await last_rows(reader.read_all, await reader.spans(places, None))
+        for place, last in found.items():
+            # Not over it: until the next is whole, it is all there is.
+            self._turns[place] = 0 if last.turn is None else last.turn + 1
+        return {place.partition: last.row for place, last in found.items() if last.row is not None}
 
     async def _send_all(self, place: _Place) -> None:
         try:
@@ -92,9 +114,22 @@ class Changelog:
 
     async def _send(self, place: _Place, key: bytes, row: bytes | None) -> Exception | None:
         """Return why it was not acknowledged; None if it was."""
+        if row is None or len(row) <= WHOLE_BYTES:
+            return await self._send_message(place, key, row)
+        turn = self._turns.setdefault(place, 0)
+        pieces = await asyncio.to_thread(cut, key, row, turn)
+        sent = [self._send_message(place, key, piece) for key, piece in pieces.items()]
+        error = next((error for error in await asyncio.gather(*sent) if error), None)
+        if error is None:
+            self._turns[place] = turn + 1
+        return error
+
+    async def _send_message(
+        self, place: _Place, key: bytes, value: bytes | None
+    ) -> Exception | None:
         topic, partition = place
         try:
-            await self._producer.send_and_wait(topic, row, key=key, partition=partition)
+            await self._producer.send_and_wait(topic, value, key=key, partition=partition)
         except Exception as error:  # noqa: BLE001 - Kafka's, or aiokafka's own: it is tried again
             return error
         return None

@@ -56,6 +56,11 @@ def _name_in(error: KafkaError) -> str:
     return about if isinstance(about, str) else min(map(str, about), default="")
 
 
+def is_policy(code: int) -> bool:
+    """Return whether Kafka does not take a setting, by a rule of its own or of its owner's."""
+    return issubclass(for_code(code), _POLICIES)
+
+
 def not_created(
     topic: str, code: int, message: str, config: Mapping[str, str], size: tuple[int, int]
 ) -> BrokerError | TopologyError:
@@ -74,7 +79,7 @@ def not_created(
     if issubclass(kind, _RIGHTS):
         fault = no_right(topic, "Create", "cannot be created")
         return TopologyError(f"{fault}, or have it created: {by_hand}")
-    if issubclass(kind, _POLICIES):
+    if is_policy(code):
         return TopologyError(
             f"topic {topic} cannot be created, for a rule of this Kafka's does not take its "
             f"settings ({said}); change the rule, or have the topic created with what the rule "

@@ -3,12 +3,17 @@
 Faust sends a row with a producer of its own, and a row that waits there for five minutes ends the
 process, with all that it runs (``ProducerBuffer._handle_pending``). That producer is never started:
 rows go on their changelogs by `Changelog`.
+
+And Faust recovers a table by reading its changelog from the beginning, which takes the longer the
+older the installation is. A table here has one row on each partition, and the last is enough.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import faust
 from aiokafka.errors import KafkaError
+from faust.stores import memory
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery, ServiceStopped
 
@@ -18,10 +23,22 @@ from cronstream.topology.waiting import until_answered
 
 
 class KeptTable(faust.Table[Any, Any]):
-    """A Faust table whose rows go on its changelog by the app's `Changelog`.
+    """A Faust table of one row for each partition, which is kept by the app's `Changelog`.
 
-    It has as many partitions as are set, however many somebody has given its topics besides.
+    The key is the partition's number. It has as many partitions as are set, however many somebody
+    has given its topics besides.
     """
+
+    async def restore(self, partitions: Iterable[int]) -> None:
+        """Have the rows of these partitions, and of no others, as their changelog has them.
+
+        Raises:
+            BrokerError: If no broker answers; or it is a KafkaError.
+        """
+        app: Any = self.app
+        rows = await app.changelog.read(self.changelog_topic_name, partitions)
+        self.data.clear()
+        self.data.update({str(partition): row for partition, row in rows.items()})
 
     def partition_for_key(self, key: Any) -> int | None:  # noqa: ARG002 - Faust's
         """Return the partition of the message that is at work: rows go with it."""
@@ -53,12 +70,39 @@ class KeptTable(faust.Table[Any, Any]):
         return sent
 
 
-class PatientRecovery(Recovery):
-    """Faust's recovery of tables, which waits for an answer as long as it takes.
+class ViewTable(faust.Table[str, dict[str, Any]]):
+    """A Faust table that shows what is in memory; it is never written, and nothing is kept."""
 
-    Faust's own goes on without one after 90 seconds, with tables that are empty or old, and never
-    ends then; and an error of the broker's ends the process. A rebalance still begins it anew. What
-    waiting does not mend ends the process with its sentence.
+    #: What it shows.
+    view: dict[str, Any]
+
+    def _new_store(self) -> "_ViewStore":
+        return _ViewStore(
+            "memory://",
+            self.app,
+            self,
+            table_name=self.name,
+            key_type=self.key_type,
+            value_type=self.value_type,
+            key_serializer=self.key_serializer,
+            value_serializer=self.value_serializer,
+            options=self.options,
+            view=self.view,
+        )
+
+
+class _ViewStore(memory.Store[str, dict[str, Any]]):
+    def __init__(self, *args: Any, view: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.data = view
+
+
+class PatientRecovery(Recovery):
+    """Faust's recovery of tables, which reads only last rows, and waits as long as it takes.
+
+    Faust's own goes on without an answer after 90 seconds, with tables that are empty or old, and
+    never ends then; and an error of the broker's ends the process. A rebalance still begins it
+    anew. What waiting does not mend ends the process with its sentence.
     """
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ARG002, ASYNC109 - Faust's
@@ -75,8 +119,16 @@ class PatientRecovery(Recovery):
     async def _build_highwaters(self, *args: Any) -> None:
         await until_answered(super()._build_highwaters, *args)
 
-    async def _build_offsets(self, *args: Any) -> None:
-        await until_answered(super()._build_offsets, *args)
+    async def _build_offsets(self, _: Any, tps: Any, destination: Any, title: str) -> None:
+        """Restore the tables: after that nothing is left that Faust would have to read."""
+        if title != "active":
+            return  # There are no standbys.
+        for table in self.tables.values():
+            if isinstance(table, KeptTable):
+                places = self.actives_for_table[table]
+                await until_answered(table.restore, {place.partition for place in places})
+        for place in tps:
+            destination[place] = self.active_highwaters[place]
 
     async def _seek_offsets(self, *args: Any) -> None:
         await until_answered(super()._seek_offsets, *args)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -15,13 +15,12 @@ from cronstream.core.naming import Role
 from cronstream.errors import BrokerError, TopologyError
 from cronstream.settings import Settings
 from cronstream.topology import refusals
+from cronstream.topology.tidying import tidy_up, untidy
 
 logger = logging.getLogger(__name__)
 
-#: A row of a table may be this large: a ledger's snapshot is one row.
-MAX_ROW_BYTES = 32 * 1024 * 1024
-#: A message may be this large: a record, and what Kafka puts around it.
-_MESSAGE_BYTES = 1_000_000
+#: A message may be this large: a record or a piece of a row, and what Kafka puts around it.
+MESSAGE_BYTES = 1_000_000
 #: How long the first answer may take.
 _ANSWERED_WITHIN_S = 20.0
 #: How long a broker may take from creating topics to telling of them.
@@ -29,6 +28,16 @@ _SEEN_WITHIN_S = 15.0
 _LOOK_AGAIN_S = 0.05
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
+
+#: Kafka compacts no segment that is still written to, so those of a changelog are small: it takes
+#: disk for hours of rows, not for weeks. These are about the least that managed Kafkas allow. Who
+#: takes over reads only its end, however much there is.
+_TIDY = {
+    "segment.ms": str(4 * _HOUR_MS),
+    "segment.bytes": str(50 * 1024 * 1024),
+    "min.cleanable.dirty.ratio": "0.1",
+    "max.compaction.lag.ms": str(6 * _HOUR_MS),
+}
 
 #: How the changelogs of a scheduler's tables begin.
 _OF_SCHEDULERS = Role.of(None, retry=False).group
@@ -47,6 +56,8 @@ class TopicSpec:
     partitions: int
     retention_ms: int
     config: dict[str, str] = field(default_factory=dict)
+    #: What is as well, but is not needed: Kafka may not allow it.
+    tidy: dict[str, str] = field(default_factory=dict)
 
     def full_config(self, settings: Settings) -> dict[str, str]:
         """Return the topic's configuration, in Kafka's words."""
@@ -55,6 +66,7 @@ class TopicSpec:
             "retention.ms": str(self.retention_ms),
             "min.insync.replicas": str(settings.min_insync_replicas),
             **self.config,
+            **self.tidy,
         }
 
 
@@ -86,9 +98,9 @@ def group_topics(group: str, tables: dict[str, int]) -> list[TopicSpec]:
         group: The consumer group, which is the app's id.
         tables: Partitions of each table, by its name.
     """
-    compact = {"cleanup.policy": "compact", "max.message.bytes": str(MAX_ROW_BYTES)}
+    compact = {"cleanup.policy": "compact"}
     changelogs = [
-        TopicSpec(naming.changelog(group, name), partitions, -1, compact)
+        TopicSpec(naming.changelog(group, name), partitions, -1, compact, _TIDY)
         for name, partitions in tables.items()
     ]
     return [*changelogs, TopicSpec(f"{group}-__assignor-__leader", 1, -1)]
@@ -140,11 +152,16 @@ async def _create(admin: Any, specs: list[TopicSpec], settings: Settings) -> Non
     ]
     answer = await admin.create_topics(topics)
     wanted = {spec.name: spec for spec in specs}
+    plainer = []
     for name, code, *message in answer.topic_errors:
-        if code and for_code(code) is not TopicAlreadyExistsError:
-            spec, said = wanted[name], message[0] if message and message[0] else ""
+        spec, said = wanted[name], message[0] if message and message[0] else ""
+        if spec.tidy and refusals.is_policy(code):
+            plainer.append(replace(spec, tidy={}))
+        elif code and for_code(code) is not TopicAlreadyExistsError:
             size = spec.partitions, copies
             raise refusals.not_created(name, code, said, spec.full_config(settings), size)
+    if plainer:
+        await _create(admin, plainer, settings)
 
 
 async def _wait_until_seen(admin: Any, specs: list[TopicSpec]) -> None:
@@ -180,15 +197,27 @@ def _has_leaders(topic: dict[str, Any], partitions: int) -> bool:
 
 
 async def _check(admin: Any, specs: list[TopicSpec]) -> list[str]:
-    wanted = {spec.name: spec.partitions for spec in specs}
-    more = []
+    wanted = {spec.name: spec for spec in specs}
+    notes = []
     for found in await _describe(admin, specs):
         name, there = found["topic"], len(found["partitions"])
-        if found["error_code"] == 0 and there < wanted[name]:
-            raise TopologyError(_too_few(name, there, wanted[name]))
-        if there > wanted[name]:
-            more.append(_too_many(name, there, wanted[name]))
+        if found["error_code"] == 0 and there < wanted[name].partitions:
+            raise TopologyError(_too_few(name, there, wanted[name].partitions))
+        if there > wanted[name].partitions:
+            notes.append(_too_many(name, there, wanted[name].partitions))
+    changes = {}
+    for name, config in (await _configs(admin, specs)).items():
+        _check_timestamps(name, config)
+        notes.append(_check_size(name, int(config.get("max.message.bytes") or MESSAGE_BYTES)))
+        if change := untidy(wanted[name].tidy, config):
+            changes[name] = change
+    notes += await tidy_up(admin, changes)
+    return [note for note in notes if note]
+
+
+async def _configs(admin: Any, specs: list[TopicSpec]) -> dict[str, dict[str, str]]:
     resources = [ConfigResource(ConfigResourceType.TOPIC, spec.name) for spec in specs]
+    configs = {}
     for answer in await admin.describe_configs(resources):
         for code, message, _, name, entries in answer.resources:
             if for_code(code) is TopicAuthorizationFailedError:
@@ -197,10 +226,8 @@ async def _check(admin: Any, specs: list[TopicSpec]) -> list[str]:
             if code:
                 reason = message or for_code(code).__name__
                 raise BrokerError(f"topic {name} cannot be checked: {reason}")
-            found = {entry[0]: entry[1] for entry in entries}
-            _check_timestamps(name, found)
-            more.append(_check_size(name, int(found.get("max.message.bytes") or MAX_ROW_BYTES)))
-    return [note for note in more if note]
+            configs[name] = {entry[0]: entry[1] for entry in entries}
+    return configs
 
 
 def _too_few(name: str, there: int, wanted: int) -> str:
@@ -239,17 +266,13 @@ def _check_timestamps(name: str, config: dict[str, str]) -> None:
 
 def _check_size(name: str, limit: int) -> str:
     """See that a topic takes messages that are as large as ours may be; return what it does not."""
-    change = f"kafka-configs --alter --entity-type topics --entity-name {name} --add-config"
+    if limit >= MESSAGE_BYTES:
+        return ""
+    fault = (
+        f"topic {name} takes messages of up to {limit:,} bytes, where {MESSAGE_BYTES:,} are "
+        f"needed: kafka-configs --alter --entity-type topics --entity-name {name} --add-config "
+        f"max.message.bytes={MESSAGE_BYTES}"
+    )
     if naming.is_changelog(name):
-        return (
-            f"topic {name} takes messages of up to {limit:,} bytes: larger rows are not kept, and "
-            f"who takes over then reads more of the log; {change} max.message.bytes={MAX_ROW_BYTES}"
-            if limit < MAX_ROW_BYTES
-            else ""
-        )
-    if limit < _MESSAGE_BYTES:
-        raise TopologyError(
-            f"topic {name} takes messages of up to {limit:,} bytes, where {_MESSAGE_BYTES:,} are "
-            f"needed: {change} max.message.bytes={_MESSAGE_BYTES}"
-        )
-    return ""
+        return f"{fault}; until then large rows are not kept, and who takes over reads more"
+    raise TopologyError(fault)

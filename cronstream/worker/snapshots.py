@@ -9,12 +9,8 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_row, to_row
-from cronstream.errors import TooLargeError
-from cronstream.topology.topics import MAX_ROW_BYTES
 
 logger = logging.getLogger(__name__)
 
@@ -67,14 +63,9 @@ class Snapshots:
         """
         self._written[partition] = _Written(ledger.next_offset, mono)
         try:
-            self._send(partition, to_row(ledger, partition))
+            row = to_row(ledger, partition)
+            self._table.data[str(partition)] = row
+            self._table.send_changelog(partition, str(partition), row)
         except Exception:
             what = "its snapshot cannot be written, and the one before it stays"
             logger.exception("partition %d: %s (%d live runs)", partition, what, len(ledger.live))
-
-    def _send(self, partition: int, row: dict[str, Any]) -> None:
-        size = len(orjson.dumps(row))
-        if size > MAX_ROW_BYTES:  # Faust's producer would not get over it.
-            raise TooLargeError(f"{size:,} bytes, and a row may have {MAX_ROW_BYTES:,}")
-        self._table.data[str(partition)] = row
-        self._table.send_changelog(partition, str(partition), row)

@@ -1,27 +1,11 @@
-"""The Faust tables of a worker: its ledgers, kept; and its runs, to look at.
-
-``ledgers`` has one row for each partition: the fold of the log up to an offset. It is what the
-next owner starts from. ``runs`` has nothing of its own: it shows the runs that the ledgers in this
-process's memory know, for Faust's ``/table/runs/<run id>/``.
-"""
+"""The runs that the ledgers in a worker's memory know, for Faust's ``/table/runs/<run id>/``."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import faust
-from faust.stores import memory
-
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import LiveRun
 from cronstream.core.records import format_time
-
-
-class RunsStore(memory.Store[str, dict[str, Any]]):
-    """A store that reads through to ledgers; nothing is ever written to it."""
-
-    def __init__(self, *args: Any, ledgers: Mapping[int, Ledger], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.data = RunsView(ledgers)
 
 
 class RunsView(dict[str, Any]):
@@ -54,27 +38,6 @@ class RunsView(dict[str, Any]):
             return self[run_id]
         except KeyError:
             return default
-
-
-class RunsTable(faust.Table[str, dict[str, Any]]):
-    """Faust's table of runs, on a `RunsStore`."""
-
-    #: Of the worker in this process, by partition.
-    ledgers: Mapping[int, Ledger]
-
-    def _new_store(self) -> RunsStore:
-        return RunsStore(
-            "memory://",
-            self.app,
-            self,
-            table_name=self.name,
-            key_type=self.key_type,
-            value_type=self.value_type,
-            key_serializer=self.key_serializer,
-            value_serializer=self.value_serializer,
-            options=self.options,
-            ledgers=self.ledgers,
-        )
 
 
 def _row(ledger: Ledger, run_id: str) -> dict[str, Any] | None:

@@ -278,9 +278,10 @@ def test_a_run_that_has_left_the_log_is_found_in_its_owners_snapshot(
     ledger = Ledger(retry=False)
     for message in log:
         ledger.take(message.offset, message.at, decode_entries(message.value)[0])
-    rows = [b"{", orjson.dumps(to_row(ledger, partition)), b"[]", None]
-    broker.topics["cronstream-cluster-a-ledgers-changelog"] = [
-        [LogMessage("t", p, n, NOON, b"", row) for n, row in enumerate(rows)]
+    rows = [None, b"{", orjson.dumps(to_row(ledger, partition)), b"[]"]
+    topic = "cronstream-cluster-a-ledgers-changelog"
+    broker.topics[topic] = [
+        [LogMessage(topic, p, n, NOON, b"", row) for n, row in enumerate(rows)]
         for p in range(PARTITIONS)
     ]
     broker.delete_before(naming.log("cluster-a"), partition, len(log))

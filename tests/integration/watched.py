@@ -44,7 +44,6 @@ class Watched:
             await asyncio.sleep(0.3)
         pytest.fail(f"not {status} within {within_s:g} s, but {found} {answer}")
 
-
     async def settles(self, within_s: float) -> None:
         """Wait until it is a member of its group, and no rebalance is under way."""
         answer: dict[str, Any] = {}

@@ -174,7 +174,6 @@ class Bench:
         self.broker = FakeBroker(self.clock)
         self.quarantine = FakeQuarantine()
         self.cursors: dict[str, dict[str, Any]] = {}
-        self.jobs: dict[str, dict[str, Any]] = {}
         self.readers: list[FakeReader] = []
         self.declared: list[str] = []
         self.files: asyncio.Queue[Crontab | CrontabError | None] = asyncio.Queue()
@@ -185,9 +184,7 @@ class Bench:
         """Return one more scheduler of the installation, in a process of its own."""
         memory = memory or FakeMemory()
         ports = Ports(self._reader, self._declare, self._watch, self.clock, memory)
-        scheduler = Scheduler(
-            self.settings, self.broker, self.quarantine, self.cursors, self.jobs, ports
-        )
+        scheduler = Scheduler(self.settings, self.broker, self.quarantine, self.cursors, ports)
         scheduler.announcer.found = LEVEL  # So `jobs` says it already.
         return scheduler
 

@@ -1,5 +1,6 @@
 """A scheduler: a real `Shard`, with its ticks, its file and its table modelled."""
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 LOOK_AHEAD_S = 5.0
+_REST = timedelta(seconds=LOOK_AHEAD_S / 3)
 _TICK_S = 0.7
 
 
@@ -135,8 +137,10 @@ class SimScheduler(Process):
         """Set the cursor; one that has lost the shard meanwhile may write it all the same."""
         mine = self._shard is shard
         if mine or self.dice.random() < 0.5:
-            self.world.cursors.append(plan.cursor)
-            self.step("cursor set")
+            rows = self.world.cursors
+            if not rows or plan.messages or plan.cursor.says_more(rows[-1], _REST):
+                rows.append(plan.cursor)
+                self.step("cursor set")
         if mine:
             shard.accept(plan)
             self._cursor, self._busy = plan.cursor, False

@@ -2,14 +2,19 @@
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, Self
 
+import orjson
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
+from aiokafka.structs import TopicPartition
 
+from cronstream.core.pieces import LastRow, RowSearch
 from cronstream.settings import Settings
 from cronstream.topology import changelog, producing
 from cronstream.topology.changelog import Changelog
+from tests.scheduler.fakes import until
 
 
 class FakeProducer:
@@ -134,3 +139,62 @@ async def test_a_row_that_is_put_just_when_the_last_was_acknowledged_is_sent(
         rows.put("log", 0, b"b", str(turns).encode())
         await _settle()
         assert producer.taken[-1] == (0, b"b", str(turns).encode())
+
+
+LARGE = [orjson.dumps({"text": str(n) * 100_000}) for n in range(3)]
+
+
+def _keys(producer: FakeProducer) -> list[bytes]:
+    return [key for _, key, _ in producer.taken]
+
+
+async def test_the_sets_of_pieces_take_turns_once_all_of_one_are_through(
+    rows: Changelog, producer: FakeProducer
+) -> None:
+    producer.open.set()
+    producer.refusals = [KafkaTimeoutError()]
+    for count, row in enumerate(LARGE, 1):
+        rows.put("log", 3, b'"3"', row)
+        await until(lambda count=count: len(producer.taken) == count)  # type: ignore[misc]
+        await _settle()
+
+    assert _keys(producer) == [b'"3/0/0"', b'"3/1/0"', b'"3/0/0"']
+    search = RowSearch()
+    for offset, (_, key, value) in enumerate(producer.taken):
+        search.take(offset, key, value)
+    assert search.found == LastRow(orjson.loads(LARGE[-1]), turn=0)
+
+
+class FakeReader:
+    """A reader of which only its life is needed."""
+
+    def __init__(self, _: Settings) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def spans(self, places: list[TopicPartition], _: None) -> list[TopicPartition]:
+        return places
+
+    def read_all(self, _: Any) -> AsyncIterator[Any]:
+        raise NotImplementedError
+
+
+async def test_a_large_row_is_not_written_over_the_last_that_was_read(
+    rows: Changelog, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def found(_: Any, places: list[TopicPartition]) -> dict[TopicPartition, LastRow]:
+        last = LastRow({"a": 1}, turn=0), LastRow({"a": 2}), LastRow(None)
+        return dict(zip(places, last, strict=True))
+
+    monkeypatch.setattr(changelog, "Reader", FakeReader)
+    monkeypatch.setattr(changelog, "last_rows", found)
+    producer.open.set()
+
+    assert await rows.read("log", [3, 4, 5]) == {3: {"a": 1}, 4: {"a": 2}}
+    rows.put("log", 3, b'"3"', LARGE[0])
+    await until(lambda: producer.taken)
+
+    assert _keys(producer) == [b'"3/1/0"']

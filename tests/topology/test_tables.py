@@ -18,7 +18,7 @@ from faust.types import TP
 
 from cronstream.topology import waiting
 from cronstream.topology.consuming import App
-from cronstream.topology.tables import KeptTable, PatientRecovery, PatientTables
+from cronstream.topology.tables import KeptTable, PatientRecovery, PatientTables, ViewTable
 
 
 class Consumer:
@@ -123,6 +123,36 @@ async def test_a_consumer_that_may_not_read_ends_the_process_with_a_sentence() -
 
     [reason] = reasons
     assert "topic log cannot be read" in reason
+
+
+async def test_a_recovery_restores_last_rows_and_leaves_nothing_for_faust_to_read() -> None:
+    app, asked = _app(), list[Any]()
+
+    async def read(topic: str, partitions: set[int]) -> dict[int, dict[str, Any]]:
+        asked.append((topic, partitions))
+        if len(asked) == 1:
+            raise KafkaTimeoutError
+        return {3: {"a": 1}}
+
+    app.changelog = SimpleNamespace(read=read)
+    ledgers: Any = app.Table("ledgers", key_type=str, partitions=12)
+    ledgers.data.update({"3": {"a": 0}, "4": {"of": "another"}})
+    runs = ViewTable(app, name="runs", partitions=12)
+    runs.view = {"run": {}}
+    app.tables.add(runs)
+    recovery, name = app.tables.recovery, ledgers.changelog_topic_name
+    place, shown = TP(name, 3), TP(runs.changelog_topic_name, 3)
+    recovery.add_active(ledgers, place)
+    recovery.add_active(runs, shown)
+    recovery.active_highwaters.update({place: 500_000, shown: 70})
+
+    for title in ("active", "standby"):
+        await recovery._build_offsets(None, {place, shown}, recovery.active_offsets, title)
+
+    assert asked == [(name, {3})] * 2
+    assert dict(ledgers.data.items()) == {"3": {"a": 1}}
+    assert runs["run"] == {}
+    assert not recovery.need_recovery()
 
 
 async def test_a_row_goes_on_the_changelog_by_our_producer_and_not_by_faust_s() -> None:

@@ -1,6 +1,7 @@
 """Topics are created once, waited for, and refused in another shape."""
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,7 +37,15 @@ class FakeAdmin:
     unseen: int = 0
     max_bytes: int = 1_048_588
     unread: int = 0
+    #: What each topic is set to besides; and what it answers to who would change that.
+    config: dict[str, str] = field(default_factory=dict)
+    unaltered: int = 0
+    altered: list[Any] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
+    asked: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: Its error for a topic with small segments.
+    untidy: int = 0
+    versions: dict[int, tuple[int, int]] = field(default_factory=lambda: {44: (0, 1)})
 
     async def start(self) -> None: ...
     async def close(self) -> None: ...
@@ -47,8 +56,18 @@ class FakeAdmin:
     async def create_topics(self, new: list[Any]) -> Answer:
         for topic in new:
             self.created.append(topic.name)
+            self.asked[topic.name] = topic.topic_configs
             self.there[topic.name] = topic.num_partitions
-        return Answer([(topic.name, self.error, "no room") for topic in new])
+        return Answer([(topic.name, self._error(topic), "no room") for topic in new])
+
+    def _error(self, topic: Any) -> int:
+        return self.error or (self.untidy if "segment.ms" in topic.topic_configs else 0)
+
+    async def _send_request(self, request: Any) -> Any:
+        built = request.prepare(self.versions)
+        self.altered += built.resources
+        answers = [(self.unaltered, None, 2, name) for _, name, _ in built.resources]
+        return SimpleNamespace(responses=answers)
 
     async def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
         self.hidden -= 1
@@ -66,6 +85,7 @@ class FakeAdmin:
         config = [
             ("message.timestamp.type", self.timestamps),
             ("max.message.bytes", str(self.max_bytes)),
+            *self.config.items(),
         ]
         return [
             Answer(resources=[(self.unread, "", 2, r.name, config * (not self.unread))])
@@ -206,16 +226,69 @@ async def test_a_log_that_takes_only_small_messages_is_refused_with_the_remedy(
         await ensure_topics(SPECS, Settings())
 
 
-async def test_a_changelog_that_takes_no_large_rows_is_told_and_does_no_harm(
+[CHANGELOG, _] = group_topics("cronstream-a", {"ledgers": 12})
+
+
+async def test_a_changelog_that_takes_only_small_messages_is_told_and_does_no_harm(
     admin: FakeAdmin,
 ) -> None:
-    [changelog, _] = group_topics("cronstream-a", {"ledgers": 12})
+    admin.max_bytes = 262_144
+    [told] = await ensure_topics([CHANGELOG], Settings())
+    admin.max_bytes = 1_000_000
 
-    [told] = await ensure_topics([changelog], Settings())
-    admin.max_bytes = 33_554_432
+    assert "--add-config max.message.bytes=1000000; until then large rows are not kept" in told
+    assert await ensure_topics([CHANGELOG], Settings()) == []
 
-    assert "larger rows are not kept" in told
-    assert await ensure_topics([changelog], Settings()) == []
+
+def test_no_topic_asks_for_messages_that_a_managed_kafka_does_not_take() -> None:
+    asked = CHANGELOG.full_config(Settings())
+
+    assert "max.message.bytes" not in asked
+    assert (asked["segment.ms"], asked["max.compaction.lag.ms"]) == ("14400000", "21600000")
+
+
+async def test_a_kafka_that_does_not_allow_small_segments_gets_the_changelog_without(
+    admin: FakeAdmin,
+) -> None:
+    admin.untidy = 44
+
+    await ensure_topics([*SPECS, CHANGELOG], Settings())
+
+    assert admin.created == ["log", "retry", CHANGELOG.name, CHANGELOG.name]
+    assert admin.asked[CHANGELOG.name]["cleanup.policy"] == "compact"
+    assert "segment.ms" not in admin.asked[CHANGELOG.name]
+
+
+async def test_a_changelog_that_is_there_is_compacted_as_soon_as_a_new_one(
+    admin: FakeAdmin,
+) -> None:
+    admin.config = {"segment.ms": "604800000", "segment.bytes": "1048576"}
+    admin.there = {"log": 12, "retry": 12, CHANGELOG.name: 12}
+
+    assert await ensure_topics([*SPECS, CHANGELOG], Settings()) == []
+
+    assert admin.altered == [(2, CHANGELOG.name, [("segment.ms", 0, "14400000")])]
+
+
+@pytest.mark.parametrize(
+    ("code", "versions", "why"),
+    [
+        (29, {44: (0, 1)}, "TopicAuthorizationFailedError"),
+        (44, {44: (0, 1)}, "PolicyViolationError"),
+        (0, {}, "IncompatibleBrokerVersion"),
+        (0, {44: (1, 1)}, "NotImplementedError"),
+    ],
+)
+async def test_who_may_not_change_a_changelog_is_told_what_to_run_and_goes_on(
+    admin: FakeAdmin, code: int, versions: dict[int, tuple[int, int]], why: str
+) -> None:
+    admin.config = {"segment.ms": "604800000", "max.compaction.lag.ms": "9223372036854775807"}
+    admin.unaltered, admin.versions = code, versions
+
+    [told] = await ensure_topics([CHANGELOG], Settings())
+
+    assert f"takes disk and no more, and that could not be changed ({why})" in told
+    assert "--add-config segment.ms=14400000,max.compaction.lag.ms=21600000" in told
 
 
 async def test_a_configuration_that_is_not_told_for_the_moment_is_asked_again(

@@ -69,13 +69,16 @@ def test_many_messages_are_written_at_once() -> None:
     assert snapshots.write_if_due(0, ledger, 10.1)
 
 
-def test_a_snapshot_that_is_too_large_is_told_and_not_sent(
+def test_a_snapshot_that_cannot_be_written_is_told_and_ends_nobody(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("no row")
+
     table, ledger = FakeTable(), _folded(3)
     snapshots = Snapshots(table)
     snapshots.write_if_due(4, ledger, 10.0)
-    monkeypatch.setattr(snapshots_module, "MAX_ROW_BYTES", 10)
+    monkeypatch.setattr(snapshots_module, "to_row", fails)
     ledger.take(3, at(3), [])
 
     assert snapshots.write_if_due(4, ledger, 40.0)

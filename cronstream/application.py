@@ -3,12 +3,10 @@
 import asyncio
 import gc
 import logging
-import secrets
 import signal
 import socket
 import warnings
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,11 +18,16 @@ from cronstream import clock
 from cronstream.assignment import Assignor
 from cronstream.cli import worker_options  # noqa: F401 - imported for what it replaces in Faust
 from cronstream.core import naming
-from cronstream.core.ledger.actions import Timing
-from cronstream.core.ledger.member import Member
 from cronstream.core.naming import Role
 from cronstream.errors import CronstreamError
-from cronstream.health import EarlyPage, FaustGroup, HealthWatch, SchedulerSubject, WorkerSubject
+from cronstream.health import (
+    EarlyPage,
+    FaustGroup,
+    HealthWatch,
+    PresenceWatch,
+    SchedulerSubject,
+    WorkerSubject,
+)
 from cronstream.legacy import LegacyMover
 from cronstream.logs import OWN_END, logging_config
 from cronstream.routing import JobRouter
@@ -42,7 +45,7 @@ from cronstream.topology.tables import ViewTable
 from cronstream.topology.topics import topics_of
 from cronstream.topology.waiting import until_answered, wait_for_topics
 from cronstream.web_port import BoundWeb, bind_web
-from cronstream.worker import Worker
+from cronstream.worker import Worker, new_member
 from cronstream.worker.tables import RunsView
 
 #: Not this module's name: Faust logs the life of an app under that of its class.
@@ -68,6 +71,7 @@ class Cronstream(App):
     #: Whether it has decided itself that this process ends; its status is 1 then.
     has_failed = False
     _health: HealthWatch
+    _presence: PresenceWatch
 
     def take_role(self, role: Role) -> None:
         """Declare what the role needs; nothing is declared before, since it fixes the app's id."""
@@ -141,21 +145,16 @@ class Cronstream(App):
         self.agent(ticks, name="cronstream.ticks")(scheduler.fire)
         self.agent(definitions, name="cronstream.jobs")(scheduler.note_jobs)
         self.timer(1.0, name="cronstream.tick")(self._tick)
-        self._watch(SchedulerSubject(scheduler, publisher, config))
+        self._watch(SchedulerSubject(scheduler, publisher, config), scheduler)
 
-    def _watch(self, subject: WorkerSubject | SchedulerSubject) -> None:
+    def _watch(self, subject: WorkerSubject | SchedulerSubject, of: Worker | Scheduler) -> None:
         group = FaustGroup(self, self._settings)
         self._health = HealthWatch(self._settings, subject, group, self.fail)
+        self._presence = PresenceWatch(self._settings, self.role or Role.of(None, retry=False), of)
         self.page("/health")(self._health.page())
 
     def _be_worker(self, role: Role, config: Settings) -> None:
-        name = f"{socket.gethostname()}.{secrets.token_hex(4)}"
-        timing = Timing(
-            look_ahead=timedelta(seconds=config.look_ahead_s),
-            lease_s=config.lease_s,
-            fence_s=config.fence_s,
-        )
-        member = Member(name, role.cluster or "", timing)
+        member = new_member(config, role)
         ledgers = self._table(naming.LEDGERS, config.partitions, "The fold of each partition.")
         self._worker = Worker(config, role, member, ledgers, self.fail)
         runs = RunsView(member.ledgers)
@@ -163,7 +162,7 @@ class Cronstream(App):
         self._view("runs", config.partitions, text, runs)
         topic = self._log_topic(role.log, config.partitions)
         self.agent(topic, name=role.log)(self._worker.folding.fold)
-        self._watch(WorkerSubject(self._worker, role, config))
+        self._watch(WorkerSubject(self._worker, role, config), self._worker)
 
     def _log_topic(self, name: str, partitions: int) -> Any:
         return self.topic(
@@ -222,6 +221,8 @@ class Cronstream(App):
         Patience.lasts = True
         await self.changelog.start()
         level = await until_answered(read_level, self._settings)
+        await self._presence.join(waits_for)
+        self._health.compared = self._presence
         self.on_partitions_revoked.connect(self._revoked, weak=False)
         self.on_rebalance_complete.connect(self._assigned, weak=False)
         if self._worker is not None:
@@ -291,7 +292,7 @@ class Cronstream(App):
                 await asyncio.wait([self._following], timeout=5)
             await self._scheduler.stop()
             await self._publisher.stop()
-        await self.changelog.stop()
+        await asyncio.gather(self._presence.stop(), self.changelog.stop())
         await self._health.stop()
 
 

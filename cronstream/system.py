@@ -1,6 +1,9 @@
-"""What this operating system can do for us, and what it is told if it cannot."""
+"""What this system can do for us, what it is told if it cannot, and of what version it is."""
 
 import sys
+import zoneinfo
+from importlib import import_module, metadata
+from pathlib import Path
 
 from cronstream.errors import PlatformError
 
@@ -20,3 +23,31 @@ def need_linux() -> None:
             "(docker compose up --build, see docs/images.md); init, check, jobs, next, and with "
             "--broker runs, show, discarded, replay, run-now and audit work here too"
         )
+
+
+def version() -> str:
+    """Return the version of cronstream; empty if it is not installed, but run from its source."""
+    try:
+        return metadata.version("cronstream")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def tzdata_version() -> str:
+    """Return the version of the time zones that schedules are read with; empty if none says so.
+
+    Zones come from the first folder of `zoneinfo.TZPATH` that has them, else from the package.
+    """
+    for folder in map(Path, zoneinfo.TZPATH):
+        for name, prefix in (("tzdata.zi", "# version "), ("+VERSION", "")):
+            try:
+                with (folder / name).open(encoding="utf-8") as file:
+                    return file.readline().strip().removeprefix(prefix)[:64]
+            except OSError:
+                continue
+        if (folder / "UTC").exists():
+            return ""
+    try:
+        return str(import_module("tzdata").IANA_VERSION)
+    except ImportError:
+        return ""

@@ -55,6 +55,10 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("cronstream audit", "the last day"),
         ("cronstream audit --job backup --since 7d --strict", "one job, and nothing may be late"),
     ),
+    "workers": (
+        ("cronstream workers", "who is there, and in what they differ"),
+        ("cronstream workers --cluster cluster-a --json", "of one cluster, for a program"),
+    ),
     "run-now": (
         ("cronstream run-now backup", "and go on"),
         ("cronstream run-now backup --wait", "until it has succeeded or not"),

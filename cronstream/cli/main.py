@@ -77,6 +77,13 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
             "Prove that every due time became what was promised.",
         ),
     ),
+    "Who is there": (
+        Entry(
+            "workers",
+            "cronstream.cli.workers_command:workers",
+            "List the processes that are there, and in what they differ.",
+        ),
+    ),
     "By hand": (
         Entry("run-now", "cronstream.cli.run_now:run_now", "Run a job now, whatever its schedule."),
         Entry("cancel", "cronstream.cli.cancel:cancel", "End runs, and drop those that wait."),
@@ -98,7 +105,7 @@ offer()
 #: Commands that need the records, and no more of Faust.
 _READERS = tuple(
     entry
-    for heading in ("The crontab", "What became of runs", "By hand")
+    for heading in ("The crontab", "What became of runs", "Who is there", "By hand")
     for entry in SECTIONS[heading]
 )
 _ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}

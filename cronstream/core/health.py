@@ -97,6 +97,8 @@ class Facts:
         unowned: For each partition of its topic that no member of its group owns, since when; only
             of a process that owns none itself.
         is_stopping: Whether it was told to stop.
+        clock_fault: Why the clock of a worker is not trusted; empty if it is.
+        compared: What people are to know of how it compares with other processes.
     """
 
     role: SchedulerFacts | WorkerFacts
@@ -112,6 +114,8 @@ class Facts:
     failed_why: str = ""
     unowned: Mapping[int, float] = field(default_factory=dict)
     is_stopping: bool = False
+    clock_fault: str = ""
+    compared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +155,10 @@ def warn(facts: Facts) -> list[str]:
     match facts.role:
         case WorkerFacts(late=late, refused=refused):
             told = [late.sentence] if late is not None and late.is_told else []
-            return [*told, *refused]
+            return [*told, *refused, *facts.compared]
         case SchedulerFacts(foreign=foreign) if foreign:
-            return [foreign]
-    return []
+            return [foreign, *facts.compared]
+    return [*facts.compared]
 
 
 def _faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
@@ -165,6 +169,8 @@ def _faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
         case SchedulerFacts(clock_is_refused=True):
             yield _lasting("this machine's clock is too far ahead of the broker's")
         case WorkerFacts() as worker:
+            if facts.clock_fault:  # Its end gives its partitions to workers that may claim.
+                yield _ending(facts.clock_fault)
             yield from _turn_faults(worker, now, limits)
         case _:
             pass

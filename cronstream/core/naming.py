@@ -8,6 +8,8 @@ PREFIX = "cronstream"
 JOBS = f"{PREFIX}.jobs"
 TICKS = f"{PREFIX}.ticks"
 QUARANTINE = f"{PREFIX}.quarantine"
+#: Where every process, whatever its role, tells of itself.
+WORKERS = f"{PREFIX}.installation.workers"
 #: The table that says how far each shard's runs are published.
 CURSORS = "cursors"
 #: The table of each group of workers that has the fold of each partition.
@@ -16,7 +18,9 @@ _TABLES_OF_SCHEDULERS = (CURSORS, "jobs")
 _TABLES_OF_WORKERS = ("ledgers", "runs")
 
 #: What no cluster may be called, since the installation's own topics have these names.
-RESERVED = frozenset({"jobs", "ticks", "quarantine"})
+RESERVED = frozenset({"jobs", "ticks", "quarantine", "installation"})
+#: Roles beside a cluster's own that have consumer groups; see `Role.group` and `LEGACY_GROUP`.
+_GROUPS = frozenset({"scheduler", "legacy"})
 _CLUSTER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -127,6 +131,6 @@ def cluster_problem(name: str) -> str | None:
             f"cluster name {name!r} must be lower-case letters, digits and hyphens, "
             "at most 63, and not begin with a hyphen"
         )
-    if name.endswith("-retry") or name == "scheduler":
+    if name.endswith("-retry") or name in _GROUPS:
         return f"cluster name {name!r} would share a consumer group with another role"
     return None

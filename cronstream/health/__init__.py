@@ -7,12 +7,21 @@ about each is in docs/health.md.
 ``subjects``  the facts of a worker and of a scheduler
 ``group``     the facts of the consumer group, from Faust and aiokafka
 ``early``     ``/health`` of a process that waits for Kafka
+``presence``  what it tells other processes of itself, and how it compares with them
 ``watchdog``  a thread that ends the process when its event loop is stuck
 """
 
 from cronstream.health.early import EarlyPage
 from cronstream.health.group import FaustGroup
+from cronstream.health.presence import PresenceWatch
 from cronstream.health.subjects import SchedulerSubject, WorkerSubject
 from cronstream.health.watch import HealthWatch
 
-__all__ = ["EarlyPage", "FaustGroup", "HealthWatch", "SchedulerSubject", "WorkerSubject"]
+__all__ = [
+    "EarlyPage",
+    "FaustGroup",
+    "HealthWatch",
+    "PresenceWatch",
+    "SchedulerSubject",
+    "WorkerSubject",
+]

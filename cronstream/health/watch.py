@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from cronstream import clock
 from cronstream.core.health import Facts, Health, judge, warn
@@ -29,6 +29,15 @@ _ANOTHER_CLIENT_S = 30.0
 _STUCK_S = 30.0
 #: Beyond the drain time, how long a process that stops may take over it.
 _END_S = 45.0
+
+
+class Compared(Protocol):
+    """What is asked of `PresenceWatch`."""
+
+    clock_fault: str
+
+    def warnings(self) -> list[str]:
+        """Return what people should see to."""
 
 
 class HealthWatch:
@@ -61,6 +70,8 @@ class HealthWatch:
         self._waits_for = "it is starting"
         #: What people should know that was found at the start, and does no harm.
         self.notes: list[str] = []
+        #: How the process compares with the others; None before it has joined them.
+        self.compared: Compared | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -171,6 +182,8 @@ class HealthWatch:
             failed_why="" if oldest is None else oldest.failed_why,
             unowned={} if self._subject.owns else self._nobodys,
             is_stopping=self._is_stopping,
+            clock_fault="" if self.compared is None else self.compared.clock_fault,
+            compared=() if self.compared is None else tuple(self.compared.warnings()),
         )
 
     async def _look_for_ever(self) -> None:

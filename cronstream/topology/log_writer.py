@@ -232,7 +232,7 @@ class LogWriter:
                     raise _CannotBeSentError(reason) from error
                 await self._pause(what)
             else:
-                return Ack(self._partition, meta.offset, _moment(meta.timestamp))
+                return Ack(self._partition, meta.offset, moment_of(meta.timestamp))
 
     async def _pause(self, why: str) -> None:
         """Count a failure, which the process's health judges, and wait before the next try."""
@@ -243,5 +243,6 @@ class LogWriter:
         await asyncio.sleep(_RETRY_PAUSE_S)
 
 
-def _moment(timestamp_ms: int | None) -> datetime:
+def moment_of(timestamp_ms: int | None) -> datetime:
+    """Return what Kafka calls a timestamp (milliseconds) as a time (UTC)."""
     return datetime.fromtimestamp((timestamp_ms or 0) / 1000, UTC)

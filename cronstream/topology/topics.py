@@ -46,6 +46,8 @@ _told: set[str] = set()
 
 #: The fold's only clock is the log's, so that every fold of a log says the same (rule 1).
 _TIMESTAMPS = {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "delete"}
+#: Only what each process told last matters, and of one that is gone nothing, in the end.
+_OF_WORKERS = {"cleanup.policy": "compact,delete", "segment.bytes": str(1024 * 1024)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def installation_topics(settings: Settings) -> list[TopicSpec]:
         TopicSpec(naming.JOBS, settings.shards, -1),
         TopicSpec(naming.TICKS, settings.shards, _HOUR_MS),
         TopicSpec(naming.QUARANTINE, 1, 90 * _DAY_MS),
+        TopicSpec(naming.WORKERS, 1, _DAY_MS, _OF_WORKERS),
     ]
 
 

@@ -69,6 +69,7 @@ def test_nothing_is_wrong_with(facts: Facts) -> None:
         (replace(WORKER, outside_since=NOW - 16), "outside its consumer group for 16 s"),
         (replace(WORKER, outside_since=NOW - 16, outside_why="no right"), "for 16 s (no right)"),
         (replace(WORKER, rebalancing_since=NOW - 31), "recovery has made no progress for 31 s"),
+        (replace(WORKER, clock_fault="its clock is off"), "its clock is off"),
         (_worker(has_ended=True), "a task that never ends has ended"),
         (_worker(has_executor=False), "it has no executor"),
         (_worker(turned_at=NOW - 11), "it has not turned for 11 s"),
@@ -188,3 +189,13 @@ def test_runs_that_were_refused_are_a_warning_and_no_fault() -> None:
 def test_nothing_is_late_with_a_scheduler_or_a_worker_that_keeps_up() -> None:
     assert warn(SCHEDULER) == warn(WORKER) == []
     assert describe(WORKER, NOW)["late_runs"] == 0
+
+
+def test_how_it_compares_with_others_is_a_warning_beside_its_own() -> None:
+    compared = ("the lease differs",)
+    late = Late(1, "a@x", 11.0, (Holders("a", 1, 5.0),), 0, 1)
+
+    assert warn(replace(WORKER, compared=compared)) == ["the lease differs"]
+    assert warn(replace(_worker(late=late), compared=compared)) == [late.sentence, *compared]
+    assert warn(replace(_scheduler(foreign="whose?"), compared=compared)) == ["whose?", *compared]
+    assert judge(replace(WORKER, compared=compared), NOW) == HEALTHY

@@ -3,6 +3,7 @@
 import pytest
 
 from cronstream.core import naming
+from cronstream.core.legacy import LEGACY_GROUP
 from cronstream.core.naming import Role, RoleKind, cluster_problem
 
 
@@ -74,6 +75,8 @@ def test_a_good_name_for_a_cluster_has_no_problem(name: str) -> None:
     ("a" * 64, "at most 63"),
     ("a-retry", "share a consumer group"),
     ("scheduler", "share a consumer group"),
+    ("legacy", "share a consumer group"),
+    ("installation", "taken by a topic"),
 ])  # fmt: skip
 def test_a_name_that_would_meet_another_is_refused_with_the_reason(name: str, problem: str) -> None:
     found = cluster_problem(name)
@@ -81,6 +84,13 @@ def test_a_name_that_would_meet_another_is_refused_with_the_reason(name: str, pr
     assert found is not None
     assert problem in found
     assert repr(name) in found
+
+
+def test_the_mover_s_group_is_no_cluster_s() -> None:
+    cluster = LEGACY_GROUP.removeprefix(f"{naming.PREFIX}-")
+
+    assert cluster_problem(cluster) is not None
+    assert Role.of(cluster, retry=False).group == LEGACY_GROUP
 
 
 def test_no_two_roles_share_a_group_or_a_log() -> None:

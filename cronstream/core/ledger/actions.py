@@ -17,6 +17,8 @@ class Timing:
         fence_s: How long a heartbeat that was read back lets attempts start; less than the lease.
         beat_s: Between two heartbeats.
         max_claims: Attempts that one worker claims ahead, at most.
+        least_lease_s: The shortest lease that anybody judges by, while they differ
+            (`core.presence`); None if nobody's is shorter.
     """
 
     look_ahead: timedelta = timedelta(seconds=30)
@@ -24,11 +26,16 @@ class Timing:
     fence_s: float = 4.5
     beat_s: float = 1.0
     max_claims: int = 5000
+    least_lease_s: float | None = None
 
     @property
     def longest_fenced_grace_s(self) -> float:
         """The longest grace with `fence`: two heartbeats may go wrong, and KILL is in time."""
-        return self.lease_s - 3 * self.beat_s
+        return self._fenced_lease_s - 3 * self.beat_s
+
+    @property
+    def _fenced_lease_s(self) -> float:
+        return self.lease_s if self.least_lease_s is None else self.least_lease_s
 
     def fence_of(self, run: Run) -> float:
         """Return how long before starts are over, in its partition, a fenced command is ended.
@@ -37,7 +44,7 @@ class Timing:
         fence, if that is less (rule 8).
         """
         grace_s = min(run.grace_s, max(0.0, self.longest_fenced_grace_s))
-        return max(0.0, self.fence_s - (self.lease_s - grace_s - self.beat_s))
+        return max(0.0, self.fence_s - (self._fenced_lease_s - grace_s - self.beat_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class Member(Holder):
         self.cluster = cluster
         self.owners: dict[int, Owner] = {}
         self.rebalancing = False
+        #: Whether it drains only until its clock is right again.
+        self.resting = False
         self.pulse = Pulse(timing)
         self._unstarted: list[tuple[datetime, str]] = []
 
@@ -90,8 +92,29 @@ class Member(Holder):
 
     def drain(self) -> None:
         """The worker is to stop: claim nothing more, and give back what has not started."""
-        self.draining = True
+        self.draining, self.resting = True, False
         self._cancel_unstarted(set(self.ledgers))
+
+    def rest(self) -> None:
+        """Its clock cannot be trusted: claim nothing, as if it were to stop, until `resume`."""
+        if not self.draining:
+            self.drain()
+            self.resting = True
+
+    def resume(self) -> None:
+        """Its clock is right again: go on, unless it is to stop."""
+        if not self.resting:
+            return
+        self.resting = self.draining = False
+        for partition, owner in self.owners.items():
+            if owner.ready:
+                self._take_over_all(partition)
+
+    def keep_to(self, timing: Timing) -> None:
+        """Keep to other spans of time from now on, since others have other settings."""
+        self.timing = self.pulse.timing = timing
+        for owner in self.owners.values():
+            owner.timing = timing
 
     def to_follow(self) -> set[int]:
         """Return the partitions that have to be read though no stream brings them.

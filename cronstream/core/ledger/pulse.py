@@ -14,7 +14,7 @@ class Pulse:
     """Numbers that go up from entry to entry, when they were sent, and what came back."""
 
     def __init__(self, timing: Timing) -> None:
-        self._timing = timing
+        self.timing = timing
         self._number = 0
         self._sent: dict[int, deque[tuple[int, float]]] = {}
         self._beat_at: dict[int, float] = {}
@@ -33,7 +33,7 @@ class Pulse:
 
     def due(self, partitions: Iterable[int], mono: float) -> set[int]:
         """Return those of the partitions for which it is time for the next heartbeat."""
-        before = mono - self._timing.beat_s
+        before = mono - self.timing.beat_s
         return {p for p in partitions if self._beat_at.get(p, _NEVER) <= before}
 
     def read_back(self, partition: int, number: int) -> float:
@@ -46,7 +46,7 @@ class Pulse:
         while sent and sent[0][0] <= number:
             at = sent.popleft()[1]
         if at > _NEVER:
-            self._leases[partition] = at + self._timing.fence_s
+            self._leases[partition] = at + self.timing.fence_s
         return at
 
     def renewed(self) -> Iterator[Lease]:

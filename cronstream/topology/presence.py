@@ -1,0 +1,239 @@
+"""Tells of a process on the workers' topic, and follows what all others tell there.
+
+Without that topic a process goes on: what it cannot write or read it says in its log, and as a
+warning on ``/health``. So its producer is its own: what fails here breaks nothing else.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from cronstream import clock
+from cronstream.core import clocks, naming
+from cronstream.core.presence import REMEMBERED, Presence, Roll, often
+from cronstream.errors import BrokerError, CronstreamError
+from cronstream.settings import Settings
+from cronstream.topology.log_writer import moment_of
+from cronstream.topology.producing import start_producer, stop_producer
+from cronstream.topology.reading import LogMessage, Reader
+
+logger = logging.getLogger(__name__)
+
+_PLACE = TopicPartition(naming.WORKERS, 0)
+#: How long one answer may take; without it, it is asked again later.
+_ANSWER_S = 5.0
+#: How long a poll waits, and before what failed is tried again.
+_POLL_S = 0.5
+_AGAIN_S = 3.0
+#: Between two looks whether there is something new to tell, and after telling something new.
+_LOOK_S = 0.5
+_MAX_BYTES = 100_000
+_TOLD_AFTER = 2
+
+
+@dataclass(slots=True)
+class _Fault:
+    """What has failed some times in a row; a broker that is elected anew is nothing to tell of."""
+
+    times: int = 0
+    sentence: str = ""
+
+    @property
+    def is_told(self) -> bool:
+        return self.times >= _TOLD_AFTER
+
+    def happened(self, sentence: str) -> bool:
+        """Note that it has failed once more; return whether that is to be told now."""
+        self.times += 1
+        self.sentence = sentence
+        return self.times == _TOLD_AFTER
+
+
+class WorkersTopic:
+    """One process's end of the workers' topic.
+
+    Args:
+        settings: Where Kafka is.
+        describe: Returns what there is to tell now; with the clock's difference, and how often.
+
+    Attributes:
+        roll: All that are there, as far as it was read.
+        on_news: Is called whenever there may be something new.
+    """
+
+    def __init__(
+        self, settings: Settings, describe: Callable[[float | None, float], Presence]
+    ) -> None:
+        self._settings, self._describe = settings, describe
+        self.roll = Roll()
+        self.on_news: Callable[[], None] = lambda: None
+        self._measured: tuple[float, float] | None = None
+        self._faults: dict[str, _Fault] = {}
+        self._reader: Reader | None = None
+        self._next_offset = 0
+        self._producer: Any = None
+        self._sending: asyncio.Future[Any] | None = None
+        self._told: Presence | None = None
+        self._told_at = float("-inf")
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def clock_s(self) -> float | None:
+        """How far this machine's clock is ahead of the broker's; None before it is known.
+
+        If it steps, that is known at once: the other clock, which never steps, shows it.
+        """
+        if self._measured is None:
+            return None
+        found, offset = self._measured
+        return round(found + _offset() - offset, 3)
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot tell of itself, or hear of others; empty if it can do both."""
+        return "; ".join(fault.sentence for fault in self._faults.values() if fault.is_told)
+
+    async def join(self) -> int | None:
+        """Tell of this process, then read who was there before it.
+
+        Returns:
+            The offset of what it told; None if it could not: then it is not known who was before.
+        """
+        place = await self._tell()
+        if place is not None and self._measured is None:
+            await self._tell()  # The first took long, for it had to find out who leads the topic.
+        offset, at = (-1, clock.now()) if place is None else place
+        await self._try("hear of others", self._read_from(at - REMEMBERED))
+        if place is None or self._reader is None:
+            return None
+        return offset if await self._try("hear of others", self._read_past(offset)) else None
+
+    async def _read_past(self, offset: int) -> None:
+        while self._next_offset <= offset:
+            await self._poll()
+
+    def follow(self) -> None:
+        """From now on tell of this process, and follow the others, until it stops."""
+        loop = asyncio.get_running_loop()
+        work = self._tell_for_ever(), self._follow_for_ever()
+        self._tasks = [loop.create_task(task) for task in work]
+
+    async def stop(self) -> None:
+        """Follow no more; and say that this process ends, having ended all that it ran."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._told is not None:
+            await self._try("tell of its end", self._send(self._told.name, None))
+        await stop_producer(self._producer)
+        if self._reader is not None:
+            await self._reader.stop()
+        self._producer = self._reader = self._told = None
+
+    # -- telling --------------------------------------------------------------------------------
+
+    async def _tell_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            every_s = often(len(self.roll.present()))
+            silent_s = clock.monotonic() - self._told_at
+            if silent_s >= every_s or (silent_s >= every_s / 3 and self._has_news(every_s)):
+                await self._tell()
+
+    def _has_news(self, every_s: float) -> bool:
+        """Whether something has changed that does not change with every run."""
+        now, told = self._describe(self.clock_s, every_s), self._told
+        if told is None or (now.owns, now.slots) != (told.owns, told.slots):
+            return True
+        return abs((now.clock_s or 0.0) - (told.clock_s or 0.0)) > clocks.TOLD_S
+
+    async def _tell(self) -> tuple[int, datetime] | None:
+        """Tell of this process; return where and when that was appended, or None."""
+        self._told_at = clock.monotonic()
+        who = self._describe(self.clock_s, often(len(self.roll.present())))
+        place: list[tuple[int, datetime]] = []
+        if await self._try("tell of itself", self._send(who.name, who.encode(), place)):
+            self._told = who
+        return place[0] if place else None
+
+    async def _send(
+        self, name: str, value: bytes | None, place: list[tuple[int, datetime]] | None = None
+    ) -> None:
+        if self._producer is None:
+            self._producer = await start_producer(self._settings, _MAX_BYTES, counts_messages=False)
+        if self._sending is not None:  # While Kafka is away nothing more is put behind it.
+            await asyncio.shield(self._sending)
+        sent_at = clock.now()
+        self._sending = await self._producer.send(
+            naming.WORKERS, value, key=name.encode(), partition=0
+        )
+        self._sending.add_done_callback(self._sent)
+        meta = await asyncio.shield(self._sending)
+        appended_at = moment_of(meta.timestamp)
+        found = clocks.difference_s(sent_at, appended_at, clock.now())
+        if found is not None:
+            self._measured = found, _offset()
+        if place is not None:
+            place.append((meta.offset, appended_at))
+
+    def _sent(self, done: asyncio.Future[Any]) -> None:
+        self._sending = None
+        if not done.cancelled():
+            done.exception()  # It is told to who waits; or, if nobody does any more, to nobody.
+
+    # -- following ------------------------------------------------------------------------------
+
+    async def _follow_for_ever(self) -> None:
+        while True:
+            if self._reader is None:
+                since = self.roll.now or clock.now()
+                await self._try("hear of others", self._read_from(since - REMEMBERED))
+            if self._reader is None or not await self._try("hear of others", self._poll()):
+                await asyncio.sleep(_AGAIN_S)
+
+    async def _read_from(self, since: datetime) -> None:
+        reader = Reader(self._settings)
+        try:
+            await reader.start()
+            start = await reader.offsets_at(naming.WORKERS, [0], since)
+        except BaseException:
+            await reader.stop()
+            raise
+        reader.follow({_PLACE: start[0]})
+        self._reader, self._next_offset = reader, start[0]
+
+    async def _poll(self) -> None:
+        if self._reader is not None:
+            for message in await self._reader.poll(_POLL_S):
+                self._take(message)
+            self.on_news()
+
+    def _take(self, message: LogMessage) -> None:
+        self._next_offset = message.offset + 1
+        self.roll.take(message.offset, message.at, message.key, message.value)
+
+    async def _try(self, what: str, work: Any) -> bool:
+        """Do it, and say if it fails, once; return whether it was done."""
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await work
+        except (KafkaError, CronstreamError, OSError, TimeoutError, AssertionError) as error:
+            why = str(error) if isinstance(error, BrokerError) else type(error).__name__
+            fault = self._faults.setdefault(what, _Fault())
+            if fault.happened(f"this process cannot {what} on {naming.WORKERS} ({why})"):
+                logger.warning("%s; it goes on, but nothing is compared", fault.sentence)
+            return False
+        fault = self._faults.pop(what, _Fault())
+        if fault.is_told:
+            logger.info("this process can %s on %s again", what, naming.WORKERS)
+        return True
+
+
+def _offset() -> float:
+    return clock.now().timestamp() - clock.monotonic()

@@ -1,0 +1,25 @@
+"""Makes the member of a worker, as the settings have it."""
+
+import secrets
+import socket
+from datetime import timedelta
+
+from cronstream.core.ledger.actions import Timing
+from cronstream.core.ledger.member import Member
+from cronstream.core.naming import Role
+from cronstream.settings import Settings
+
+
+def new_name() -> str:
+    """Return a name for this process, another one after each start."""
+    return f"{socket.gethostname()}.{secrets.token_hex(4)}"
+
+
+def new_member(settings: Settings, role: Role) -> Member:
+    """Return a worker as the protocol sees it, which owns and holds nothing yet."""
+    timing = Timing(
+        look_ahead=timedelta(seconds=settings.look_ahead_s),
+        lease_s=settings.lease_s,
+        fence_s=settings.fence_s,
+    )
+    return Member(new_name(), role.cluster or "", timing)

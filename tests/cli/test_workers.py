@@ -1,0 +1,121 @@
+"""``cronstream workers``, over a broker of lists."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cronstream import clock
+from cronstream.cli.main import main
+from cronstream.core import naming
+from cronstream.core.presence import Presence
+from tests.cli.fake_broker import FakeBroker
+from tests.core.test_presence import a_process, a_scheduler
+
+
+class Installation(FakeBroker):
+    def __init__(self) -> None:
+        super().__init__("cluster-a")
+        self.create(naming.WORKERS, 1)
+
+    def told(self, who: Presence, ago_s: float = 0.0, value: bytes | None = b"") -> None:
+        when = clock.now() - timedelta(seconds=ago_s)
+        offset = len(self.topics[naming.WORKERS][0])
+        self.put(naming.WORKERS, who.name, who.encode(), when)
+        if value is None:
+            message = self.topics[naming.WORKERS][0][offset]
+            self.topics[naming.WORKERS][0][offset] = type(message)(
+                message.topic, 0, offset, when, who.name.encode(), None
+            )
+
+    def ask(self, *arguments: str) -> Result:
+        return CliRunner().invoke(main, ["workers", *arguments], obj=self.connections)
+
+
+@pytest.fixture
+def installation() -> Installation:
+    return Installation()
+
+
+def test_each_process_is_a_line_with_what_it_does(installation: Installation) -> None:
+    installation.told(a_scheduler(owns="0"))
+    installation.told(a_process(slots=64, running=3, waiting=2, owns="0-11", clock_s=0.3))
+
+    answer = installation.ask()
+
+    assert answer.exit_code == 0
+    header, worker, scheduler = answer.stdout.splitlines()
+    assert header.split()[:4] == ["PROCESS", "ROLE", "STATE", "VERSION"]
+    assert worker.split()[:4] == ["node1.a", "cluster-a", "here", "0.1.0"]
+    assert worker.split()[4:7] == ["3/64", "2", "0-11"]
+    assert worker.endswith("+0.3 s")
+    assert scheduler.split()[:3] == ["node1.s", "scheduler", "here"]
+    assert scheduler.endswith("unknown")
+    assert answer.stderr == ""
+
+
+def test_those_that_were_killed_or_have_stopped_are_shown_as_gone(
+    installation: Installation,
+) -> None:
+    installation.told(a_process("node1.forgotten"), 700)
+    installation.told(a_process("node1.killed", owns="0"), 60)
+    installation.told(a_process("node1.left"), 30)
+    installation.told(a_process("node1.left"), 20, value=None)
+    installation.told(a_process("node1.here", clock_s=0.01))
+
+    answer = installation.ask("--json")
+
+    states = {x["name"]: x["state"] for x in map(json.loads, answer.stdout.splitlines())}
+    assert states == {"node1.killed": "gone", "node1.left": "stopped", "node1.here": "here"}
+    assert "0-11" not in installation.ask().stdout
+    assert "  right\n" in installation.ask().stdout
+
+
+def test_what_differs_is_said_beside_the_list(installation: Installation) -> None:
+    installation.told(a_process("node1.a"))
+    installation.told(a_process("node2.b", lease_s=20.0, clock_s=600.0))
+
+    answer = installation.ask("--json")
+
+    assert "CRONSTREAM_LEASE_S is not the same everywhere: 20 in node2.b" in answer.stderr
+    assert "the clock of node2 is 600.0 s ahead" in answer.stderr
+    assert len(answer.stdout.splitlines()) == 2
+
+
+def test_only_a_cluster_is_shown_and_one_that_has_nobody_is_not_found(
+    installation: Installation,
+) -> None:
+    installation.told(a_process("node1.a"))
+    installation.told(a_scheduler())
+
+    assert [
+        x["name"]
+        for x in map(
+            json.loads, installation.ask("--cluster", "cluster-a", "--json").stdout.splitlines()
+        )
+    ] == ["node1.a"]
+    answer = installation.ask("--cluster", "cluster-b")
+    assert answer.exit_code == 3
+    assert "no process of cluster 'cluster-b' is there, or was lately" in answer.stderr
+    assert "cluster-a" in answer.stderr
+
+
+def test_a_broker_on_which_nobody_has_told_is_an_empty_list() -> None:
+    answer = CliRunner().invoke(main, ["workers"], obj=FakeBroker("cluster-a").connections)
+
+    assert (answer.exit_code, answer.stdout) == (0, "")
+    assert "no process is there" in answer.stderr
+
+
+def test_a_clock_here_that_is_not_the_brokers_takes_nobody_for_gone(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is waited for somebody to tell of itself, which says what time it is."""
+    installation.told(a_process(), 600.0)
+
+    async def meanwhile(_: float) -> None:
+        installation.told(a_process(), 597.0)
+
+    monkeypatch.setattr("cronstream.cli.workers_command.asyncio.sleep", meanwhile)
+    assert json.loads(installation.ask("--json").stdout)["state"] == "here"

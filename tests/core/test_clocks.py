@@ -1,0 +1,82 @@
+"""Which clocks are off, and by how much."""
+
+import pytest
+
+from cronstream.core.clocks import difference_s, fault, right_s, warnings
+from cronstream.core.presence import Presence
+from tests.builders import at
+from tests.core.test_presence import a_process
+
+
+def machines(*clocks: float | None) -> list[Presence]:
+    return [a_process(f"node{i}.a", clock_s=clock_s) for i, clock_s in enumerate(clocks)]
+
+
+@pytest.mark.parametrize(
+    ("appended", "found"),
+    [(0.5, 0.0), (-600.0, 600.0), (1200.0, -1199.0), (0.0, 0.0), (1.0, 0.0)],
+)
+def test_a_clock_is_off_by_what_cannot_be_the_way_of_the_message(
+    appended: float, found: float
+) -> None:
+    assert difference_s(at(0), at(appended), at(1)) == found
+
+
+def test_a_message_that_took_long_and_a_clock_that_stepped_meanwhile_say_nothing() -> None:
+    assert difference_s(at(0), at(500), at(1.1)) is None
+    assert difference_s(at(0), at(0), at(-1)) is None
+
+
+@pytest.mark.parametrize(
+    ("clocks", "right"),
+    [
+        ([], 0.0),
+        ([None], 0.0),
+        ([600.0], 0.0),
+        ([0.0, 600.0], 0.0),
+        ([0.0, 600.0, 600.0], 0.0),
+        ([-600.0, -600.1], -600.0),
+        ([0.1, -0.1, -1200.0], 0.0),
+    ],
+)
+def test_the_right_time_is_what_most_clocks_say(clocks: list[float | None], right: float) -> None:
+    assert right_s(machines(*clocks)) == right
+
+
+def test_a_machine_counts_once_however_many_processes_it_has() -> None:
+    many = [a_process(f"node1.{i}", clock_s=600.0) for i in range(9)]
+
+    assert right_s(many) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("clock_s", "right", "said"),
+    [
+        (None, 0.0, ""),
+        (5.0, 0.0, ""),
+        (-600.0, -600.0, ""),
+        (600.0, 0.0, "clock is 600.0 s ahead"),
+        (-1200.0, 0.0, "clock is 1200.0 s behind"),
+        (0.0, -600.0, "clock is 600.0 s ahead"),
+    ],
+)
+def test_a_worker_claims_nothing_by_a_clock_that_is_off(
+    clock_s: float | None, right: float, said: str
+) -> None:
+    found = fault(clock_s, right)
+
+    assert said in found
+    assert bool(found) == bool(said)
+
+
+def test_each_clock_that_is_off_is_told_once() -> None:
+    there = [*machines(0.0, 0.2, 600.0, None), a_process("node2.b", clock_s=600.1)]
+
+    assert warnings(there) == ["the clock of node2 is 600.1 s ahead: set it by NTP"]
+    assert warnings(machines(0.0, 0.9)) == []
+
+
+def test_a_broker_whose_clock_is_off_is_told_and_nobody_else() -> None:
+    [line] = warnings(machines(-600.0, -600.2))
+
+    assert line.startswith("the clock of Kafka is 600.0 s ahead")

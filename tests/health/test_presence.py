@@ -1,0 +1,197 @@
+"""What a process does about what the others tell, with a topic that a test writes by hand."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from cronstream.core.ledger.actions import Timing
+from cronstream.core.ledger.member import Member
+from cronstream.core.naming import Role
+from cronstream.core.presence import Presence, Roll
+from cronstream.errors import SettingsError
+from cronstream.health import presence as presence_module
+from cronstream.health.presence import PresenceWatch
+from cronstream.settings import Settings
+from cronstream.worker import Worker
+from tests.builders import NOON
+from tests.core.test_presence import a_process
+
+WORKER = Role.of("cluster-a", retry=False)
+
+
+@dataclass
+class FakeTopic:
+    """The topic as one process sees it: it tells at once, and reads when a test says so."""
+
+    describe: Callable[[float | None, float], Presence]
+    roll: Roll = field(default_factory=Roll)
+    on_news: Callable[[], None] = lambda: None
+    clock_s: float | None = 0.0
+    trouble: str = ""
+    offset: int = 0
+    can_tell: bool = True
+    follows: bool = False
+    has_stopped: bool = False
+
+    def told(self, who: Presence, seconds: float = 0.0) -> int:
+        at = NOON + timedelta(seconds=seconds)
+        self.roll.take(self.offset, at, who.name.encode(), who.encode())
+        self.offset += 1
+        return self.offset - 1
+
+    def tell(self, seconds: float = 0.0) -> int:
+        return self.told(self.describe(self.clock_s, 3.0), seconds)
+
+    async def join(self) -> int | None:
+        return self.tell() if self.can_tell else None
+
+    def follow(self) -> None:
+        self.follows = True
+
+    async def stop(self) -> None:
+        self.has_stopped = True
+
+
+class Bench:
+    """A worker's watch; the worker is a member, and nothing else."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+        monkeypatch.setattr(
+            presence_module, "WorkersTopic", lambda _, describe: FakeTopic(describe)
+        )
+        monkeypatch.setattr("cronstream.health.presence.asyncio.sleep", self._sleep)
+        chosen = Settings(**settings)
+        timing = Timing(lease_s=chosen.lease_s, fence_s=chosen.fence_s)
+        self.worker = cast("Any", Worker.__new__(Worker))
+        self.worker.member = Member("node9.me", "cluster-a", timing)
+        self.worker.late_watch = SimpleNamespace(late=None)
+        self.watch = PresenceWatch(chosen, WORKER, self.worker)
+        self.topic: Any = self.watch.topic
+        self.waited: list[str] = []
+        self.while_asleep: list[Callable[[], object]] = []
+
+    @property
+    def member(self) -> Member:
+        member: Member = self.worker.member
+        return member
+
+    async def _sleep(self, _: float) -> None:
+        self.while_asleep.pop(0)()
+
+    async def join(self) -> None:
+        await self.watch.join(self.waited.append)
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(monkeypatch)
+
+
+async def test_a_process_joins_those_that_have_its_settings(bench: Bench) -> None:
+    bench.topic.told(a_process(version="0.1.0"))
+
+    await bench.join()
+
+    assert (bench.topic.follows, bench.waited, bench.watch.clock_fault) == (True, [], "")
+    assert bench.member.timing.lease_s == 6.0
+
+
+async def test_one_with_other_partitions_ends_with_who_has_what(bench: Bench) -> None:
+    bench.topic.told(a_process(partitions=6))
+    bench.while_asleep = [lambda: bench.topic.told(a_process(partitions=6), 3)]
+
+    with pytest.raises(SettingsError, match=r"CRONSTREAM_PARTITIONS is 12 here, and 6 in node1.a"):
+        await bench.join()
+
+    assert bench.topic.has_stopped
+
+
+async def test_one_that_was_killed_is_waited_for_and_refuses_nobody(bench: Bench) -> None:
+    bench.topic.told(a_process(partitions=6))
+    bench.while_asleep = [partial(bench.topic.tell, s) for s in (3, 6, 9.1)]
+
+    await bench.join()
+
+    assert len(bench.waited) == 3
+    assert not bench.topic.has_stopped
+
+
+async def test_who_comes_later_with_other_partitions_does_not_end_who_was_there(
+    bench: Bench,
+) -> None:
+    await bench.join()
+    bench.topic.told(a_process(partitions=6))
+    bench.watch.look()
+
+    assert any("CRONSTREAM_PARTITIONS" in line for line in bench.watch.warnings())
+    assert not bench.topic.has_stopped
+
+
+async def test_a_process_that_cannot_tell_goes_on_and_says_so(bench: Bench) -> None:
+    bench.topic.told(a_process(partitions=6))
+    bench.topic.can_tell, bench.topic.trouble = False, "this process cannot tell of itself"
+
+    await bench.join()
+
+    assert "this process cannot tell of itself" in bench.watch.warnings()
+
+
+async def test_the_longest_lease_and_shortest_fence_hold_before_it_joins_and_until_all_agree(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.topic.told(a_process(lease_s=20.0, fence_s=15.0))
+
+    await bench.join()
+
+    timing = bench.member.timing
+    assert (timing.lease_s, timing.fence_s, timing.least_lease_s) == (20.0, 4.5, 6.0)
+    assert bench.member.pulse.timing == timing
+    bench.topic.roll.take(9, NOON, b"node1.a", None)
+    bench.watch.look()
+    bench.watch.look()
+    assert (bench.member.timing.lease_s, bench.member.timing.fence_s) == (6.0, 4.5)
+    assert caplog.text.count("hold from now on") == 2
+
+
+async def test_a_worker_whose_clock_is_off_does_not_join_before_it_is_right(bench: Bench) -> None:
+    bench.topic.clock_s = 600.0
+
+    def set_right() -> None:
+        bench.topic.clock_s = 0.0
+        bench.watch.look()
+
+    bench.while_asleep = [lambda: None, set_right]
+    await bench.join()
+
+    assert len(bench.waited) == 2
+    assert "600.0 s ahead" in bench.waited[0]
+    assert not bench.member.draining
+
+
+async def test_a_worker_whose_clock_steps_claims_nothing_until_it_is_right(bench: Bench) -> None:
+    await bench.join()
+
+    bench.topic.clock_s = -1200.0
+    bench.watch.look()
+    assert "1200.0 s behind" in bench.watch.clock_fault
+    assert bench.member.draining
+
+    bench.topic.clock_s = 0.1
+    bench.watch.look()
+    assert bench.watch.clock_fault == ""
+    assert not bench.member.draining
+
+
+async def test_without_the_topic_nobody_knows_and_the_worker_goes_on(bench: Bench) -> None:
+    bench.topic.clock_s = 600.0
+    bench.topic.trouble = "this process cannot tell of itself"
+
+    await asyncio.wait_for(bench.join(), 5)
+
+    assert not bench.member.draining

@@ -1,6 +1,6 @@
 """What differs between two crontabs, and how people are told."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
@@ -71,6 +71,18 @@ def compare(old: Iterable[Job], new: Iterable[Job]) -> Change:
         removed=tuple(job for name, job in former.items() if name not in now),
         changed=tuple(job for _, job in both),
         before=tuple(job for job, _ in both),
+    )
+
+
+def without(change: Change, clusters: Collection[str]) -> Change:
+    """Return the change without what it would put in force on some clusters."""
+    both = zip(change.before, change.changed, strict=True)
+    kept = [(before, job) for before, job in both if job.cluster not in clusters]
+    return Change(
+        added=tuple(job for job in change.added if job.cluster not in clusters),
+        removed=change.removed,
+        changed=tuple(job for _, job in kept),
+        before=tuple(before for before, _ in kept),
     )
 
 

@@ -21,9 +21,36 @@ class Noted(NamedTuple):
     now: datetime
 
 
+class Place(NamedTuple):
+    """One partition of a cluster's log."""
+
+    cluster: str
+    partition: int
+
+    def __str__(self) -> str:
+        """``cluster/partition``, as a row has it; neither has a slash in its name."""
+        return f"{self.cluster}/{self.partition}"
+
+
+class Lag(NamedTuple):
+    """How far one partition of a log is that takes nothing for now: less far than its shard.
+
+    Attributes:
+        at: Everything due there up to and including this has been published (UTC).
+        taken: Revisions below this have been told there.
+        noted: What is going to be published there when it takes something again; likewise.
+    """
+
+    at: datetime
+    taken: int
+    noted: Noted | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """Where a shard stands: due times and revisions up to here have been published.
+
+    But for what is `behind`: that was set aside, so that all else goes on.
 
     Attributes:
         shard: Number of the shard.
@@ -32,6 +59,9 @@ class Cursor:
         noted: A catch-up that may be partly published: a repeat picks the same runs.
         moved: For jobs that have changed cluster lately, the cursor at that time: due times up to
             it are on the former cluster's log (rule 15).
+        behind: The partitions that have not taken all that the shard has published.
+        holds: From when revisions hold, where that is not what they say, by number: as far as those
+            partitions have not been told.
     """
 
     shard: int
@@ -39,17 +69,21 @@ class Cursor:
     taken: int = 0
     noted: Noted | None = None
     moved: Mapping[str, datetime] = field(default_factory=dict)
+    behind: Mapping[Place, Lag] = field(default_factory=dict)
+    holds: Mapping[int, datetime] = field(default_factory=dict)
 
     def to_row(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        noted = self.noted
-        return {
+        """Return it as JSON values; what hardly any cursor has is left out of the others."""
+        row = {
             "shard": self.shard,
-            "at": format_time(self.at),
-            "taken": self.taken,
-            "plan": noted and {"until": format_time(noted.until), "now": format_time(noted.now)},
+            **_to_row(self),
             "moved": {job: format_time(at) for job, at in self.moved.items()},
         }
+        if self.behind:
+            row["behind"] = {str(place): _to_row(lag) for place, lag in self.behind.items()}
+        if self.holds:
+            row["holds"] = {str(number): format_time(at) for number, at in self.holds.items()}
+        return row
 
     def says_more(self, kept: "Cursor", after: timedelta) -> bool:
         """Return whether its row is worth writing, after which nothing has been published.
@@ -72,16 +106,38 @@ class Cursor:
             MessageError: If it is damaged; the sentence says how.
         """
         try:
-            noted = row.get("plan")
             return cls(
-                shard=int(row["shard"]),
-                at=_time(row["at"]),
-                taken=int(row["taken"]),
-                noted=noted and Noted(_time(noted["until"]), _time(noted["now"])),
+                int(row["shard"]),
+                *_lag(row),
                 moved={str(job): _time(at) for job, at in row.get("moved", {}).items()},
+                behind={_place(name): _lag(lag) for name, lag in row.get("behind", {}).items()},
+                holds={int(number): _time(at) for number, at in row.get("holds", {}).items()},
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise MessageError(f"a damaged cursor row {row!r}: {error!r}") from error
+
+
+def _to_row(lag: Lag | Cursor) -> dict[str, Any]:
+    noted = lag.noted
+    return {
+        "at": format_time(lag.at),
+        "taken": lag.taken,
+        "plan": noted and {"until": format_time(noted.until), "now": format_time(noted.now)},
+    }
+
+
+def _lag(row: Mapping[str, Any]) -> Lag:
+    noted = row.get("plan")
+    return Lag(
+        at=_time(row["at"]),
+        taken=int(row["taken"]),
+        noted=noted and Noted(_time(noted["until"]), _time(noted["now"])),
+    )
+
+
+def _place(name: str) -> Place:
+    cluster, _, partition = name.rpartition("/")
+    return Place(cluster, int(partition))
 
 
 def _time(text: str) -> datetime:

@@ -6,14 +6,15 @@ ids. It costs as much as is due: a heap holds the next due time of each job, and
 schedule share the arithmetic.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from cronstream.core.agenda import Agenda
-from cronstream.core.cursor import Cursor, Noted
-from cronstream.core.draft import Draft
-from cronstream.core.records import Job, Run, Skip, Withdrawal
+from cronstream.core.cursor import Cursor, Lag, Noted
+from cronstream.core.draft import Draft, Planned
+from cronstream.core.records import Job
 from cronstream.core.schedule import compile_schedule
 from cronstream.core.timeline import TICK, Revision, Timeline
 from cronstream.errors import MessageError, ScheduleError
@@ -38,12 +39,32 @@ class Plan:
         cursor: To be set when every message has been acknowledged.
         noted: To be set before anything is published, if this is a catch-up not yet noted.
         complete: Whether it reaches as far ahead as it should; if not, plan on at once.
+        base: How far all has been published before it; where it is tried again from.
+        holds: From when the revisions hold that it takes into force, by number, where that is not
+            what they say.
     """
 
-    messages: list[tuple[str, Run | Skip | Withdrawal]]
+    messages: list[Planned]
     cursor: Cursor
+    base: Lag
     noted: Cursor | None = None
     complete: bool = True
+    holds: Mapping[int, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """What is to be published on partitions that are behind their shard.
+
+    Attributes:
+        messages: Cluster and entry, in the order in which they go to each log.
+        reached: How far they are once every message has been acknowledged.
+        noted: To be set before anything is published, if that is not so yet.
+    """
+
+    messages: list[Planned]
+    reached: Lag
+    noted: Lag | None
 
 
 class Shard:
@@ -51,11 +72,13 @@ class Shard:
 
     Args:
         look_ahead_s: Seconds before its due time that a run is published.
+        holds: From when revisions hold, where it is noted.
     """
 
-    def __init__(self, look_ahead_s: float) -> None:
+    def __init__(self, look_ahead_s: float, holds: Mapping[int, datetime] | None = None) -> None:
         self._look_ahead = timedelta(seconds=look_ahead_s)
         self._reach = self._look_ahead + REACH
+        self._holds = holds or {}
         self._by_name: dict[str, Timeline] = {}
         self._timelines: list[Timeline] = []
         #: What was learnt since the plan that was accepted last.
@@ -84,6 +107,12 @@ class Shard:
         timeline = self._by_name.get(name)
         return None if timeline is None else timeline.revisions[-1]
 
+    @property
+    def clusters(self) -> set[str]:
+        """The clusters of those jobs."""
+        last = [timeline.revisions[-1].job for timeline in self._timelines]
+        return {job.cluster for job in last if not job.removed}
+
     def learn(self, job: Job, revision: int) -> None:
         """Take one job of the shard's ``jobs`` partition, in the order of offsets.
 
@@ -103,6 +132,7 @@ class Shard:
         elif timeline.revisions[-1].number >= revision:
             return
         learnt = Revision(revision, job, None, job.effective_from)
+        learnt.holds_from = self._holds.get(revision, learnt.holds_from)
         timeline.revisions.append(learnt)
         if len(timeline.revisions) > 1:
             self._several.add(timeline)
@@ -126,13 +156,13 @@ class Shard:
         if accepted and (cursor.at < accepted.at or cursor.taken < accepted.taken):
             raise ValueError(f"cursor {cursor.to_row()} is before {accepted.to_row()}")
         if not self._timelines:
-            return Plan([], cursor)
+            return Plan([], cursor, Lag(cursor.at, cursor.taken))
         if cursor.noted is not None:
             now = cursor.noted.now
         draft, new = Draft(now), cursor.taken == 0
         if new:
             cursor = self._first(cursor, now)
-        moved = self._take(cursor, draft, new=new)
+        moved, holds = self._take(cursor, draft, new=new)
         self._stand_at(cursor.at, draft)
         until = self._fill(cursor, draft)
         noted = replace(cursor, noted=Noted(until, now)) if cursor.at < now else None
@@ -146,15 +176,62 @@ class Shard:
         return Plan(
             messages=draft.messages(),
             cursor=reached,
+            base=Lag(cursor.at, cursor.taken, (noted or cursor).noted),
             noted=noted if cursor.noted is None else None,
             complete=until >= now + self._look_ahead,
+            holds=holds,
         )
 
-    def accept(self, plan: Plan) -> None:
-        """Take the plan that was made last as published."""
+    def catch_up(
+        self, lag: Lag, cursor: Cursor, now: datetime, is_behind: Callable[[str, str], bool]
+    ) -> CatchUp:
+        """Return what partitions have not had that are behind the shard; a step of it at most.
+
+        Args:
+            lag: How far they are.
+            cursor: How far the shard is, and what was accepted last.
+            now: By which it is judged what has been missed, if that is not noted.
+            is_behind: Whether what a cluster gets of a job goes to one of them.
+        """
+        draft = Draft(now if lag.noted is None else lag.noted.now)
+        timelines = [
+            timeline
+            for timeline in self._timelines
+            if any(is_behind(r.job.cluster, r.job.name) for r in timeline.revisions)
+        ]
+        for timeline in timelines:
+            _tell_again(timeline, lag, draft)
+        agenda = Agenda()
+        agenda.rebuild(timelines, lag.at, draft.next_after)
+        is_late = lag.noted is None and lag.at < now
+        limit, step = (cursor.at, STEP) if lag.noted is None else (lag.noted.until, None)
+        if lag.noted is None:
+            limit = self._bounded(agenda, lag.at, limit, draft)
+        until = agenda.fill(
+            draft,
+            self._timelines,
+            limit=limit,
+            all_missed=draft.now - self._max_grace,
+            step=step,
+        )
+        return CatchUp(
+            [(cluster, m) for cluster, m in draft.messages() if is_behind(cluster, m.job)],
+            reached=Lag(until, cursor.taken),
+            noted=lag._replace(noted=Noted(until, now)) if is_late else None,
+        )
+
+    def accept(self, plan: Plan, behind: Collection[Lag] = ()) -> None:
+        """Take the plan that was made last as published.
+
+        Args:
+            plan: The plan.
+            behind: How far the partitions are that are behind: so far back nothing is forgotten.
+        """
         del self._learnt[: self._planned]
+        at = min([plan.cursor.at, *(lag.at for lag in behind)])
+        taken = min([plan.cursor.taken, *(lag.taken for lag in behind)])
         for timeline in list(self._several):
-            timeline.settle(plan.cursor.at, plan.cursor.taken)
+            timeline.settle(at, taken)
             if len(timeline.revisions) == 1:
                 self._several.discard(timeline)
         self._agenda_at, self._accepted = plan.cursor.at, plan.cursor
@@ -164,8 +241,13 @@ class Shard:
         earliest = min((learnt.stated_from for _, learnt in self._learnt), default=now)
         return replace(cursor, at=min(now, max(earliest, now - FIRST_REACH)) - TICK)
 
-    def _take(self, cursor: Cursor, draft: Draft, *, new: bool) -> dict[str, datetime]:
-        """Take the revisions from the cursor's on into force; return which jobs have moved.
+    def _take(
+        self, cursor: Cursor, draft: Draft, *, new: bool
+    ) -> tuple[dict[str, datetime], dict[int, datetime]]:
+        """Take the revisions from the cursor's on into force.
+
+        Returns:
+            Which jobs have moved, and from when revisions hold that say otherwise.
 
         What they ask for up to the cursor is published again, since it was published ahead
         under the revision before, or not at all (rule 14).
@@ -174,10 +256,9 @@ class Shard:
         self._planned = len(self._learnt)
         untaken = [(t, r) for t, r in self._learnt if r.number >= cursor.taken]
         for timeline, revision in untaken:
-            former, clusters = timeline.before(revision.number), [revision.job.cluster]
-            if former is not None and former.job.cluster != revision.job.cluster:
+            clusters = timeline.clusters_at(revision)
+            if len(clusters) > 1:
                 moved[revision.job.name] = cursor.at
-                clusters.insert(0, former.job.cluster)
             revision.holds_from = revision.stated_from
             if not new:
                 revision.holds_from = max(revision.holds_from, cursor.at - self._reach)
@@ -188,7 +269,8 @@ class Shard:
             for timeline in dict.fromkeys(timeline for timeline, _ in untaken):
                 for due, revision in timeline.due_again(cursor.taken, cursor.at, draft.next_after):
                     draft.add(timeline.order, revision, due)
-        return moved
+        holds = {r.number: r.holds_from for _, r in untaken if r.holds_from != r.stated_from}
+        return moved, holds
 
     def _stand_at(self, at: datetime, draft: Draft) -> None:
         """Bring the agenda to the cursor."""
@@ -207,12 +289,27 @@ class Shard:
             limit, step = cursor.noted.until, None
         else:
             limit = max(cursor.at, draft.now + self._look_ahead)
-            if cursor.at < all_missed - TICK:
-                # Beyond what has been missed it goes on in the same step: time goes on too, so
-                # a catch-up that stopped there would find a bit missed again, without an end.
-                missed_to = min(limit, all_missed - TICK)
-                leap_to = self._agenda.leap_limit(cursor.at, missed_to)
-                limit = leap_to if leap_to < missed_to else limit
+            limit = self._bounded(self._agenda, cursor.at, limit, draft)
         return self._agenda.fill(
             draft, self._timelines, limit=limit, all_missed=all_missed, step=step
         )
+
+    def _bounded(self, agenda: Agenda, at: datetime, limit: datetime, draft: Draft) -> datetime:
+        """Return how far a step may go from `at` on, so that counting what is missed is bounded."""
+        missed_to = min(limit, draft.now - self._max_grace - TICK)
+        if at >= missed_to:
+            return limit
+        # Beyond what has been missed it goes on in the same step: time goes on too, so a catch-up
+        # that stopped there would find a bit missed again, without an end.
+        leap_to = agenda.leap_limit(at, missed_to)
+        return leap_to if leap_to < missed_to else limit
+
+
+def _tell_again(timeline: Timeline, lag: Lag, draft: Draft) -> None:
+    """Put into the draft what the job's revisions asked for that came since: see `Shard._take`."""
+    for revision in timeline.revisions:
+        if revision.number >= lag.taken:
+            draft.withdraw(revision, timeline.clusters_at(revision))
+    if lag.taken:
+        for due, revision in timeline.due_again(lag.taken, lag.at, draft.next_after):
+            draft.add(timeline.order, revision, due)

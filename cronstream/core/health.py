@@ -5,7 +5,7 @@ Each reason says whether ending the process may help (`Health.ends`): a restart 
 is away or takes nothing, and no clock; it would only interrupt what runs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cronstream.core.lateness import Late
@@ -43,6 +43,7 @@ class SchedulerFacts:
         shards: For each shard that it owns, when that last came forward, or was assigned.
         clock_is_refused: Whether its clock was measured and is too far ahead.
         foreign: Why its crontab is not put in force, if it belongs to another installation.
+        set_aside: What is held up by topics that take nothing, while all else goes on.
     """
 
     tick_at: float
@@ -50,6 +51,7 @@ class SchedulerFacts:
     shards: Mapping[int, float] = field(default_factory=dict)
     clock_is_refused: bool = False
     foreign: str = ""
+    set_aside: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +158,9 @@ def warn(facts: Facts) -> list[str]:
         case WorkerFacts(late=late, refused=refused):
             told = [late.sentence] if late is not None and late.is_told else []
             return [*told, *refused, *facts.compared]
-        case SchedulerFacts(foreign=foreign) if foreign:
-            return [foreign, *facts.compared]
-    return [*facts.compared]
+        case SchedulerFacts(foreign=foreign, set_aside=set_aside):
+            told = [foreign] if foreign else []
+            return [*told, *set_aside, *facts.compared]
 
 
 def _faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:

@@ -130,6 +130,7 @@ class SchedulerSubject:
             shards={shard: firing.moved[shard] for shard in firing.shards},
             clock_is_refused=scheduler.clock_check.is_refused,
             foreign=scheduler.foreign,
+            set_aside=scheduler.set_aside,
         )
 
     def note_ends(self, ends: dict[int, int], now_mono: float) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 
 from cronstream.core import naming
+from cronstream.core.cursor import Place
 from cronstream.core.levels import LEVEL
 from cronstream.core.records import Level
 from cronstream.errors import BrokerError
@@ -17,7 +18,8 @@ REPEAT_S = 24 * 3600.0
 #: How long the broker has to take it.
 LIMIT_S = 8.0
 
-_Place = tuple[str, int]
+#: A topic, and the number of a partition of it.
+_Key = tuple[str, int]
 
 
 class Announcer:
@@ -36,51 +38,84 @@ class Announcer:
         self.found = 1
         self._settings, self._publisher, self._clock = settings, publisher, clock
         self._level = level
-        self._said_at: dict[str, float] = {}
+        self._said_at: dict[Place, float] = {}
+        self._jobs = {(naming.JOBS, shard) for shard in range(settings.shards)}
         #: What was put on each partition of the topics that are not through, and when.
-        self._out: dict[_Place, tuple[float, asyncio.Future[Ack]]] = {}
+        self._out: dict[_Key, tuple[float, asyncio.Future[Ack]]] = {}
 
-    async def announce(self, clusters: Iterable[str], within_s: float = LIMIT_S) -> None:
-        """Announce the level to clusters, where that was not done within the last day.
+    async def announce(self, places: Iterable[Place], within_s: float = LIMIT_S) -> set[Place]:
+        """Announce the level to the logs of clusters, where that was not done within the last day.
 
         What the broker has not acknowledged in time is not put there again: the next call waits
         for it first.
 
         Args:
-            clusters: Their names.
-            within_s: How long the broker has to take all of it.
+            places: Where something is to be published: only these are waited for.
+            within_s: How long the broker has to take it.
+
+        Returns:
+            Which of them have never been told yet: nothing may be put there.
 
         Raises:
-            BrokerError: If the broker does not take it in time.
+            BrokerError: If the broker does not take it in time on ``jobs``.
         """
+        asked = set(places)
         if self._level == 1:
-            return  # Where every log begins.
+            return set()  # Where every log begins.
         now = self._clock.monotonic()
-        due = {name for name in clusters if now - self._said_at.get(name, -REPEAT_S) >= REPEAT_S}
+        due = [place for place in self._all(asked) if self._is_due(place, now)]
         if not due:
-            return
+            return set()
         if self.found < self._level:
-            await self._say([naming.JOBS], self._settings.shards, now + within_s)
+            await self._say_on_jobs(now + within_s)
             self.found = self._level
-        logs = [log(name) for name in sorted(due) for log in (naming.log, naming.retry_log)]
-        await self._say(logs, self._settings.partitions, now + within_s)
-        self._said_at.update(dict.fromkeys(due, now))
+        sent = {place: [self._put(key) for key in _logs(place)] for place in due}
+        new = [f for place in asked & sent.keys() - self._said_at.keys() for f in sent[place]]
+        if new:
+            await asyncio.wait(new, timeout=max(0.0, now + within_s - self._clock.monotonic()))
+        for place, futures in sent.items():
+            if all(future.done() and not _has_failed(future) for future in futures):
+                self._said_at[place] = now
+                for key in _logs(place):
+                    self._out.pop(key, None)
+        return asked - self._said_at.keys()
 
-    async def _say(self, topics: list[str], partitions: int, until: float) -> None:
-        places = [(topic, partition) for topic in topics for partition in range(partitions)]
-        sent = {place: self._put(place) for place in places}
-        left = max(0.0, until - self._clock.monotonic())
-        await asyncio.wait(sent.values(), timeout=left)
-        for (topic, _), future in sent.items():
-            if not future.done() or future.cancelled():
-                what = f"level {self._level} is not announced yet"
-                raise BrokerError(f"{what}: the broker has not acknowledged it on {topic}")
-        for future in sent.values():
+    def untold(self, places: set[Place]) -> set[Place]:
+        """Return those that this process has not told yet."""
+        return set() if self._level == 1 else places - self._said_at.keys()
+
+    @property
+    def out(self) -> set[_Key]:
+        """Topic and partition of what logs have not acknowledged."""
+        return {key for key, (_, out) in self._out.items() if not out.done()} - self._jobs
+
+    def forget(self, place: Place) -> None:
+        """Announce it anew: the log is not there any more, and another may take its place."""
+        self._said_at.pop(place, None)
+        for key in _logs(place):
+            self._out.pop(key, None)
+
+    def _all(self, asked: set[Place]) -> list[Place]:
+        """Return all partitions of the clusters that some are asked of: a person may use them."""
+        clusters = sorted({place.cluster for place in asked})
+        return [Place(name, n) for name in clusters for n in range(self._settings.partitions)]
+
+    def _is_due(self, place: Place, now: float) -> bool:
+        return now - self._said_at.get(place, -REPEAT_S) >= REPEAT_S
+
+    async def _say_on_jobs(self, until: float) -> None:
+        keys = sorted(self._jobs)
+        sent = [self._put(key) for key in keys]
+        await asyncio.wait(sent, timeout=max(0.0, until - self._clock.monotonic()))
+        if not all(future.done() and not future.cancelled() for future in sent):
+            what = f"level {self._level} is not announced yet"
+            raise BrokerError(f"{what}: the broker has not acknowledged it on {naming.JOBS}")
+        for future in sent:
             future.result()
-        for place in places:
-            self._out.pop(place, None)
+        for key in keys:
+            self._out.pop(key, None)
 
-    def _put(self, place: _Place) -> asyncio.Future[Ack]:
+    def _put(self, place: _Key) -> asyncio.Future[Ack]:
         """Put the level on a partition, unless that is out, or was acknowledged meanwhile."""
         now = self._clock.monotonic()
         put_at, out = self._out.get(place, (now, None))
@@ -93,3 +128,8 @@ class Announcer:
 
 def _has_failed(future: asyncio.Future[Ack]) -> bool:
     return future.cancelled() or future.exception() is not None
+
+
+def _logs(place: Place) -> list[_Key]:
+    """Return both logs of a cluster: what is on the one leads to something on the other."""
+    return [(log(place.cluster), place.partition) for log in (naming.log, naming.retry_log)]

@@ -12,19 +12,14 @@ from cronstream.core import naming
 from cronstream.core.due import Plan, Shard
 from cronstream.core.job_messages import decode_jobs
 from cronstream.core.naming import Role
-from cronstream.core.records import Run, Skip, SkipReason, Withdrawal
-from cronstream.errors import (
-    BrokerError,
-    CronstreamError,
-    LevelError,
-    ScheduleError,
-)
+from cronstream.errors import CronstreamError, LevelError, ScheduleError
 from cronstream.scheduler.announcing import Announcer
-from cronstream.scheduler.holding import Held, Holdings, Out
+from cronstream.scheduler.holding import Held, Holdings, Out, Rows
+from cronstream.scheduler.lagging import Lagging
 from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
+from cronstream.scheduler.sending import Sender
 from cronstream.scheduler.telling import second, tell
 from cronstream.settings import Settings
-from cronstream.topology.publish import Ack
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +31,8 @@ LIMIT_S = 8.0
 GO_ON_S = 4.0
 #: A tick that comes sooner than this after the one before has nothing to add.
 PAUSE_S = 0.5
-#: Every so many messages, others get their turn.
-_TURN = 500
+#: What is due on a partition that has not acknowledged it after so long is set aside.
+PATIENCE_S = 6.0
 
 
 class Firing:
@@ -60,10 +55,17 @@ class Firing:
         self.announcer = announcer
         self.shards: frozenset[int] = frozenset()
         self.moved: dict[int, float] = {}
-        self._publisher, self._ports = publisher, ports
-        self._holdings = Holdings(settings, cursors, ports.clock)
-        self._failing: dict[int, str] = {}
+        self._ports = ports
         self._reader: JobsReader = ports.reader()
+        self._sender = Sender(publisher, settings.partitions)
+        self._lagging = Lagging(self._sender, publisher, announcer, self._reader, ports.clock)
+        self._holdings = Holdings(settings, Rows(cursors, settings), self._sender, ports.clock)
+        self._failing: dict[int, str] = {}
+
+    @property
+    def set_aside(self) -> list[str]:
+        """What people should know of partitions that take nothing."""
+        return [sentence for told in self._lagging.told.values() for sentence in told]
 
     async def start(self) -> None:
         """Connect.
@@ -85,6 +87,7 @@ class Firing:
         """From now on these shards are this process's; forget the others."""
         for number in self._holdings.forget_others(shards):
             self._failing.pop(number, None)
+            self._lagging.forget(number)
             logger.info("shard %d: another scheduler has it now", number)
         self.shards = shards
         self.moved = dict.fromkeys(shards, self._ports.clock.monotonic())
@@ -128,6 +131,10 @@ class Firing:
             if plan.complete or self._since(began) > GO_ON_S:
                 break
         held.fired_at = self._ports.clock.monotonic() if plan.complete else float("-inf")
+        if self._since(began) > GO_ON_S:
+            return
+        async with asyncio.timeout(self._left(began)):
+            await self._lagging.tend(number, held, self._left(began))
 
     async def _read_on(self, number: int, held: Held) -> None:
         """Learn what has come on the shard's ``jobs`` partition.
@@ -183,49 +190,25 @@ class Firing:
         return plan
 
     async def _publish(self, number: int, held: Held, plan: Plan, began: float) -> bool:
-        """Put a plan on the logs and wait; return whether all of it was acknowledged in time."""
+        """Put a plan on the logs and wait; return whether the cursor has moved."""
         if plan.noted is not None and plan.messages:
-            self._holdings.write(number, held, plan.noted)
-        clusters = {cluster for cluster, _ in plan.messages}
-        await self.announcer.announce(clusters, self._left(began))
-        out = Out(plan, set())
-        for count, (cluster, entry) in enumerate(plan.messages, 1):
-            out.waiting.add(self._send(cluster, entry))
-            if count % _TURN == 0:
-                await asyncio.sleep(0)
-        held.out = out
-        return await self._wait(number, held, out, began)
-
-    def _send(self, cluster: str, entry: Run | Skip | Withdrawal) -> asyncio.Future[Ack]:
-        log = naming.log(cluster)
-        try:
-            return self._publisher.publish(log, entry.job, entry)
-        except BrokerError as error:
-            if not isinstance(entry, Run):
-                raise
-            reason = error
-        # It would be too large at every tick, and hold up all other jobs of the shard.
-        logger.error("run %s: skipped, %s", entry.id, reason)
-        return self._publisher.publish(log, entry.job, _skip_of(entry))
+            held.write(plan.noted)
+        place_of = self._sender.place_of
+        messages = [(place_of(cluster, m.job), (cluster, m)) for cluster, m in plan.messages]
+        places = {place for place, _ in messages} - held.stragglers.keys()
+        silent = await self._lagging.silent(places, self._left(began))
+        sent = await self._sender.send(m for place, m in messages if place in places - silent)
+        held.out = Out(plan, sent, self._ports.clock.monotonic(), silent)
+        return await self._wait(number, held, held.out, began)
 
     async def _wait(self, number: int, held: Held, out: Out, began: float) -> bool:
-        if out.waiting:
-            done, out.waiting = await asyncio.wait(out.waiting, timeout=self._left(began))
-            if any(future.cancelled() for future in done):
-                raise CronstreamError("the publisher was stopped")
-        if out.waiting:
-            total = len(out.plan.messages)
-            self._fail(
-                number,
-                f"the broker has not acknowledged all of {total} messages within {LIMIT_S:g} s; "
-                f"the cursor stays at {second(held.cursor.at)} until it has",
-            )
+        patience = max(0.0, PATIENCE_S - self._since(out.at))
+        await self._sender.wait(out.sent, min(patience, self._left(began)))
+        if out.sent.waiting and self._since(out.at) < PATIENCE_S:
             return False
         if number not in self.shards:
             return False
-        held.out = None
-        self._holdings.move(number, held, out.plan)
-        held.shard.accept(out.plan)
+        held.accept(out)
         self._note_move(number)
         tell(number, out.plan)
         return True
@@ -272,13 +255,3 @@ def _learn(shard: Shard, offset: int, value: bytes | None) -> list[str]:
         except ScheduleError as error:
             problems.append(str(error))
     return problems
-
-
-def _skip_of(run: Run) -> Skip:
-    return Skip(
-        job=run.job,
-        revision=run.revision or 0,
-        reason=SkipReason.MISSED,
-        from_at=run.scheduled_at,
-        to_at=run.scheduled_at,
-    )

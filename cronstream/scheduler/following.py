@@ -1,7 +1,9 @@
 """Puts the crontab's changes on the ``jobs`` topic, from the scheduler that has shard 0."""
 
 import asyncio
+import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +11,11 @@ from aiokafka.errors import KafkaError
 
 from cronstream.core import naming
 from cronstream.core.crontab import Crontab
-from cronstream.core.crontab_change import Change, compare, describe
+from cronstream.core.crontab_change import Change, compare, describe, without
+from cronstream.core.cursor import Place
 from cronstream.core.job_messages import Definitions
 from cronstream.core.records import Job
-from cronstream.errors import CronstreamError, CrontabError
+from cronstream.errors import BrokerError, CronstreamError, CrontabError, TopologyError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.belonging import Belonging
 from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
@@ -24,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 #: How long to wait before a crontab that could not be applied is tried again.
 RETRY_S = 0.5
+#: The same, where it was the topics of some clusters, and all else is in force.
+HELD_UP_S = 5.0
+#: How long the logs have to take the level; whoever publishes there sees to it again.
+_ANNOUNCED_S = 3.0
 #: A file that differs from what is in force for this long was not only edited a moment sooner.
 STANDBY_LOOK_S = 5.0
 
@@ -55,6 +62,8 @@ class CrontabFollower:
         self._asked = self._applied = 0
         self._wake = asyncio.Event()
         self._failing = ""
+        #: Why the jobs of some clusters are not in force as the file has them.
+        self.held_up: list[str] = []
         #: How the file of a scheduler that stands by differs, when it was last looked, and told.
         self._differing = self._told = ""
         self._looked_at = ports.clock.monotonic()
@@ -93,16 +102,23 @@ class CrontabFollower:
     async def _apply_each(self) -> None:
         while True:
             await self._wake.wait()
-            self._wake.clear()
             while self._applied < self._asked and self._crontab is not None:
+                self._wake.clear()
                 asked = self._asked
                 may_apply = self._may_apply()
-                if may_apply and await self._try(self._crontab):
-                    self._applied, self._told = asked, ""
-                    continue
                 if not may_apply:
                     await self._stand_by(self._crontab)
+                elif await self._try(self._crontab):
+                    self._told = ""
+                    if not self.held_up:
+                        self._applied = asked
+                        continue
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(HELD_UP_S):
+                            await self._wake.wait()
+                    continue
                 await asyncio.sleep(RETRY_S)
+            self._wake.clear()
 
     async def _stand_by(self, crontab: Crontab) -> None:
         """Say so, once, if the file here is not the one that is in force."""
@@ -153,19 +169,50 @@ class CrontabFollower:
         await self._read_on()
         if not await self.belonging.may_apply(crontab):
             return
-        specs = [
-            spec
-            for cluster in crontab.clusters
-            for spec in cluster_topics(cluster.name, self._settings)
-        ]
-        await self._ports.declare(specs)
-        await self._announcer.announce([cluster.name for cluster in crontab.clusters])
-        change = await asyncio.to_thread(compare, self._definitions.jobs, crontab.jobs)
+        faults = await self._declare([cluster.name for cluster in crontab.clusters])
+        names = [cluster.name for cluster in crontab.clusters if cluster.name not in faults]
+        partitions = range(self._settings.partitions)
+        places = [Place(name, partition) for name in names for partition in partitions]
+        await self._announcer.announce(places, _ANNOUNCED_S)
+        whole = await asyncio.to_thread(compare, self._definitions.jobs, crontab.jobs)
+        change = without(whole, faults)
         await self._publish(change)
         await self.belonging.settle()
         name = Path(self._settings.crontab).name
-        for line in _lines(name, change, len(crontab.jobs)):
-            logger.info("%s", line)
+        if change or not faults:
+            for line in _lines(name, change, len(crontab.jobs)):
+                logger.info("%s", line)
+        self._hold_up(name, faults, whole)
+
+    async def _declare(self, clusters: list[str]) -> dict[str, str]:
+        """Declare the topics of clusters; return what is wrong with those of some."""
+        specs = {name: cluster_topics(name, self._settings) for name in clusters}
+        try:
+            await self._ports.declare([spec for name in clusters for spec in specs[name]])
+        except (TopologyError, BrokerError):
+            pass  # It stands in the way of one of them, and it is not known of which.
+        else:
+            return {}
+        faults = {}
+        for name in clusters:
+            try:
+                await self._ports.declare(specs[name])
+            except (TopologyError, BrokerError) as error:
+                faults[name] = str(error)
+        return faults
+
+    def _hold_up(self, name: str, faults: dict[str, str], whole: Change) -> None:
+        """Note, and say once, which jobs wait until the topics of their cluster are right."""
+        waiting = Counter(job.cluster for job in [*whole.added, *whole.changed])
+        before = self.held_up
+        self.held_up = [
+            f"{name}: cluster {cluster} is held up, and {waiting[cluster]} edits of its jobs with "
+            f"it; all else is in force ({fault})"
+            for cluster, fault in faults.items()
+        ]
+        for sentence in self.held_up:
+            if sentence not in before:
+                logger.error("%s", sentence)
 
     async def _read_on(self) -> None:
         """Take in all of the topic, whoever wrote it."""

@@ -1,31 +1,59 @@
 """What this process knows of the shards that it fires: jobs, cursor, and what is out of each."""
 
-import asyncio
 import logging
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from cronstream.core.cursor import Cursor
-from cronstream.core.due import Plan, Shard
+from cronstream.core.cursor import Cursor, Lag, Place
+from cronstream.core.due import CatchUp, Plan, Shard
 from cronstream.errors import CronstreamError, MessageError
+from cronstream.scheduler.lagging import Straggler
 from cronstream.scheduler.ports import Clock
+from cronstream.scheduler.sending import Sender, Sent
 from cronstream.settings import Settings
-from cronstream.topology.publish import Ack
 
 logger = logging.getLogger(__name__)
+
+_Row = dict[str, Any]
+
+
+class Rows:
+    """The table of cursors; each row says for which numbers of shards and partitions it holds.
+
+    Attributes:
+        numbers: How many shards and partitions there are.
+        rest: While nothing is due a row may be this far behind: well within the look-ahead, so that
+            who takes over is not.
+    """
+
+    def __init__(self, table: MutableMapping[str, _Row], settings: Settings) -> None:
+        self._table = table
+        self.rest = timedelta(seconds=settings.look_ahead_s / 3)
+        self.numbers = {"shards": settings.shards, "partitions": settings.partitions}
+
+    def get(self, shard: int) -> _Row | None:
+        """Return the row of a shard, if it has one."""
+        return self._table.get(str(shard))
+
+    def put(self, cursor: Cursor) -> _Row:
+        """Put a cursor in the table, and return its row."""
+        row = {**cursor.to_row(), **self.numbers}
+        self._table[str(cursor.shard)] = row
+        return row
 
 
 @dataclass(slots=True)
 class Out:
-    """A plan that has been sent, with what the broker has not yet acknowledged of it."""
+    """A plan that has been sent, when, and where it could not be sent to."""
 
     plan: Plan
-    waiting: set[asyncio.Future[Ack]]
+    sent: Sent
+    at: float
+    silent: set[Place]
 
 
-@dataclass(slots=True)
 class Held:
     """One shard that this process fires.
 
@@ -33,30 +61,85 @@ class Held:
         row: The row of its cursor that this process read or wrote last; if another stands in
             the table, somebody else has fired the shard meanwhile, and it is loaded again.
         kept: The cursor of that row; None if there is none that can be read.
+        stragglers: The partitions that are behind its cursor.
         position: Offset up to which its ``jobs`` partition has been read.
         fired_at: When it was last planned, by the monotonic clock.
     """
 
-    shard: Shard
-    cursor: Cursor
-    row: dict[str, Any] | None
-    kept: Cursor | None
-    position: int = 0
-    taken_over: bool = False
-    fired_at: float = float("-inf")
-    out: Out | None = None
+    def __init__(
+        self,
+        number: int,
+        kept: Cursor | None,
+        shard: Shard,
+        rows: Rows,
+        sender: Sender,
+        clock: Clock,
+    ) -> None:
+        cursor = kept or Cursor(number, clock.now())
+        self.shard, self.cursor, self.kept = shard, cursor, kept
+        self._rows, self._sender, self._clock = rows, sender, clock
+        self.row = rows.get(cursor.shard)
+        self.stragglers = {place: Straggler(lag) for place, lag in cursor.behind.items()}
+        self.position = 0
+        self.taken_over = False
+        self.fired_at = float("-inf")
+        self.out: Out | None = None
+
+    def write(self, cursor: Cursor) -> None:
+        """Put a cursor in the table: it is what this process leaves."""
+        behind = {place: straggler.lag for place, straggler in self.stragglers.items()}
+        noted = replace(cursor, behind=behind, holds=cursor.holds if behind else {})
+        self.row, self.kept = self._rows.put(noted), noted
+
+    def accept(self, out: Out) -> None:
+        """Take a plan as published, but for where it was not taken: that is set aside."""
+        plan, reached = out.plan, Lag(out.plan.cursor.at, out.plan.cursor.taken)
+        for place in self._sender.behind(out.sent):
+            self.stragglers[place] = Straggler(plan.base, out.sent, reached)
+        for place in out.silent | out.sent.refused:
+            self.stragglers[place] = Straggler(plan.base)
+        cursor = replace(plan.cursor, holds={**plan.cursor.holds, **plan.holds})
+        if plan.cursor != self.cursor and (plan.messages or self._says_more(cursor)):
+            self.write(cursor)
+        self.shard.accept(plan, [straggler.lag for straggler in self.stragglers.values()])
+        self.cursor, self.out = cursor if self.stragglers else replace(cursor, holds={}), None
+
+    def _says_more(self, cursor: Cursor) -> bool:
+        """Whether a cursor is worth a row, though nothing has been published before it."""
+        kept = self.kept
+        if kept is None or kept.behind or self.stragglers:
+            return True
+        return cursor.says_more(kept, self._rows.rest)
+
+    def catch_up(self, lag: Lag, places: set[Place]) -> CatchUp:
+        """Return what partitions lack that are equally far."""
+        place_of = self._sender.place_of
+        return self.shard.catch_up(
+            lag,
+            self.cursor,
+            self._clock.now(),
+            lambda cluster, job: place_of(cluster, job) in places,
+        )
+
+    def note(self) -> None:
+        """Write down how far the stragglers are."""
+        self.write(self.cursor)
+
+    def has_reached(self, lag: Lag) -> bool:
+        """Whether the shard itself is no further."""
+        return lag.at >= self.cursor.at and lag.taken >= self.cursor.taken
+
+    def clusters(self) -> set[str]:
+        """Return the clusters of the jobs in force."""
+        return self.shard.clusters
 
 
 class Holdings:
     """The shards that are held, and the table of their cursors."""
 
-    def __init__(
-        self, settings: Settings, cursors: MutableMapping[str, dict[str, Any]], clock: Clock
-    ) -> None:
-        self._settings, self._cursors, self._clock = settings, cursors, clock
+    def __init__(self, settings: Settings, rows: Rows, sender: Sender, clock: Clock) -> None:
+        self._settings, self._rows, self._sender, self._clock = settings, rows, sender, clock
         self._held: dict[int, Held] = {}
-        self._numbers = {"shards": settings.shards, "partitions": settings.partitions}
-        self._rest = timedelta(seconds=settings.look_ahead_s / 3)
 
     def hold(self, number: int) -> Held:
         """Return the shard, begun anew if its cursor is not what this process left.
@@ -64,31 +147,13 @@ class Holdings:
         Raises:
             CronstreamError: If it was written with other numbers of shards or partitions.
         """
-        row, held = self._cursors.get(str(number)), self._held.get(number)
+        row, held = self._rows.get(number), self._held.get(number)
         if held is None or held.row != row:
             kept = self._kept(number, row)
-            cursor = kept or Cursor(number, self._clock.now())
-            held = Held(Shard(self._settings.look_ahead_s), cursor, row, kept)
+            shard = Shard(self._settings.look_ahead_s, kept.holds if kept else None)
+            held = Held(number, kept, shard, self._rows, self._sender, self._clock)
             self._held[number] = held
         return held
-
-    def write(self, number: int, held: Held, cursor: Cursor) -> None:
-        """Put a cursor in the table: it is what this process leaves."""
-        row = {**cursor.to_row(), **self._numbers}
-        held.row = self._cursors[str(number)] = row
-        held.kept = cursor
-
-    def move(self, number: int, held: Held, plan: Plan) -> None:
-        """Take the cursor of a plan that has been published; write it if something was.
-
-        While nothing is due it is written now and then: well within the look-ahead, so that who
-        takes over is not behind.
-        """
-        cursor = plan.cursor
-        is_more = held.kept is None or cursor.says_more(held.kept, self._rest)
-        if cursor != held.cursor and (plan.messages or is_more):
-            self.write(number, held, cursor)
-        held.cursor = cursor
 
     def forget(self, number: int) -> None:
         """Have the shard loaded again when it is next held."""
@@ -125,7 +190,7 @@ class Holdings:
 
         There nobody would know what became of it before, nor of an edit.
         """
-        for name, mine in self._numbers.items():
+        for name, mine in self._rows.numbers.items():
             was = row.get(name, mine)
             if was != mine:
                 setting = f"CRONSTREAM_{name.upper()}"

@@ -48,6 +48,9 @@ class JobsReader(Protocol):
     ) -> AsyncIterator[LogMessage]:
         """Yield the messages from `start` up to `end`."""
 
+    async def unled(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bool]:
+        """Return which partitions take nothing, and whether there is such a topic at all."""
+
 
 class RunPublisher(Protocol):
     """What is needed of `cronstream.topology.publish.Publisher`."""
@@ -59,6 +62,12 @@ class RunPublisher(Protocol):
         self, topic: str, key: str, record: Message, *, partitions: int | None = None
     ) -> "asyncio.Future[Ack]":
         """Put a record on the partition of its key."""
+
+    def bear_with(self, places: set[tuple[str, int]]) -> None:
+        """Say nothing of what waits for these partitions."""
+
+    def give_up_on(self, topic: str) -> None:
+        """Give up what waits for a topic."""
 
 
 class Aside(Protocol):

@@ -157,6 +157,13 @@ class Scheduler:
         is_ours = self._follower is not None and 0 in self.firing.shards
         return self._follower.belonging.foreign if is_ours and self._follower else ""
 
+    @property
+    def set_aside(self) -> list[str]:
+        """What is held up, by topics that are not as they should be, while all else goes on."""
+        is_ours = self._follower is not None and 0 in self.firing.shards
+        held_up = self._follower.held_up if is_ours and self._follower else []
+        return [*held_up, *self.firing.set_aside]
+
     def _end(self, error: LevelError) -> None:
         """Nothing more is fired from here: others know what this process does not."""
         self.firing.keep(frozenset())

@@ -33,6 +33,7 @@ class Publisher:
         self._settings = settings
         self._producer: Any = None
         self._writers: dict[tuple[str, int], LogWriter] = {}
+        self._borne: set[tuple[str, int]] = set()
 
     async def start(self) -> None:
         """Connect.
@@ -55,9 +56,25 @@ class Publisher:
 
     @property
     def oldest(self) -> LogWriter | None:
-        """Who has waited longest for the broker; None if everything has been acknowledged."""
-        waiting = [writer for writer in self._writers.values() if writer.waiting_since is not None]
+        """Who has waited longest for the broker; None if everything has been acknowledged.
+
+        Those partitions aside that are known to take nothing (`bear_with`).
+        """
+        waiting = [
+            writer
+            for place, writer in self._writers.items()
+            if writer.waiting_since is not None and place not in self._borne
+        ]
         return min(waiting, key=lambda writer: writer.waiting_since or 0.0, default=None)
+
+    def bear_with(self, places: set[tuple[str, int]]) -> None:
+        """From now on these partitions are known to take nothing, and no others are."""
+        self._borne = places
+
+    def give_up_on(self, topic: str) -> None:
+        """Give up what has not been acknowledged on a topic."""
+        for place in [place for place in self._writers if place[0] == topic]:
+            self._writers.pop(place).cancel()
 
     async def flush(self, timeout_s: float) -> bool:
         """Wait until everything has been acknowledged; return whether it was, in time."""

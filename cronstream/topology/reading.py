@@ -150,6 +150,17 @@ class Reader:
         found = await self._consumer.end_offsets([TopicPartition(topic, p) for p in partitions])
         return {tp.partition: offset for tp, offset in found.items()}
 
+    async def unled(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bool]:
+        """Return which partitions take nothing, and whether there is such a topic at all."""
+        metadata = await self._metadata()
+        found = {}
+        for topic, partition in places:
+            if partition not in (metadata.partitions_for_topic(topic) or ()):
+                found[topic, partition] = False
+            elif metadata.leader_for_partition(TopicPartition(topic, partition)) in (None, -1):
+                found[topic, partition] = True
+        return found
+
     async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Return for each partition the first offset that it still has."""
         tps = [TopicPartition(topic, p) for p in partitions]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cronstream.core.codec import decode, encode
-from cronstream.core.crontab_change import Change, compare, describe, missing
+from cronstream.core.crontab_change import Change, compare, describe, missing, without
 from cronstream.core.records import Background, Backoff, Delivery, Job, Overlap, RetryOn
 from tests.builders import NOON
 
@@ -117,3 +117,15 @@ def test_jobs_that_are_missing_are_counted_and_some_are_named() -> None:
     assert missing(old, old) == ""
     assert missing(old[:2], []) == "2 of its jobs (a, b)"
     assert missing(old, old[:1]) == "4 of its jobs (b, c, d, …)"
+
+
+def test_what_is_put_in_force_on_a_cluster_can_be_left_out_but_not_what_leaves_it() -> None:
+    old = [a_job("gone"), a_job("edited"), a_job("leaves"), a_job("b", cluster="b")]
+    new = [
+        a_job("edited", command="false"),
+        a_job("new"),
+        a_job("leaves", cluster="b"),
+        a_job("b", cluster="b", command="false"),
+    ]
+    change = without(compare(old, new), {"cluster-a"})
+    assert change == Change(removed=(old[0],), changed=(new[2], new[3]), before=(old[2], old[3]))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cronstream.core import agenda, due
-from cronstream.core.cursor import Cursor, Noted
+from cronstream.core.cursor import Cursor, Lag, Noted, Place
 from cronstream.core.draft import run_of
 from cronstream.core.due import Plan, Shard
 from cronstream.core.records import Job, Run, Skip, SkipReason, Withdrawal
@@ -192,11 +193,22 @@ def test_a_cursor_that_was_passed_is_refused_because_its_revisions_are_forgotten
 def test_a_cursor_goes_through_its_row_unchanged() -> None:
     cursor = Cursor(3, at(1), 7, Noted(at(2), at(3)), {"backup": at(0)})
     assert Cursor.from_row(cursor.to_row()) == cursor
+    behind = {Place("a-1", 3): Lag(at(0), 2, Noted(at(1), at(5))), Place("b", 0): Lag(at(1), 7)}
+    aside = replace(cursor, behind=behind, holds={6: at(4)})
+    assert Cursor.from_row(aside.to_row()) == aside
     assert Cursor.from_row(fresh().to_row()) == fresh()
 
 
 @pytest.mark.parametrize(
-    "damage", [{"at": "2026-01-01T00:00:00"}, {"at": "soon"}, {"taken": None}, {"plan": {"now": 1}}]
+    "damage",
+    [
+        {"at": "2026-01-01T00:00:00"},
+        {"at": "soon"},
+        {"taken": None},
+        {"plan": {"now": 1}},
+        {"behind": {"a": {}}},
+        {"holds": []},
+    ],
 )
 def test_a_damaged_row_is_refused(damage: dict[str, object]) -> None:
     with pytest.raises(MessageError, match="damaged cursor row"):
@@ -386,6 +398,49 @@ def test_where_a_job_was_before_is_remembered_for_an_hour_only() -> None:
 
 
 # -- after an outage -----------------------------------------------------------------------------
+
+
+# -- what a log has not taken ----------------------------------------------------------------------
+
+
+def test_a_log_that_was_away_for_long_gets_what_was_missed_as_a_skip_and_the_rest_as_runs() -> None:
+    shard = a_shard(a_job(missed_grace_s=60.0), a_job("other", cluster="b"))
+    plan, cursor = publish(shard, fresh(), START)
+    lag = plan.base._replace(noted=None)
+    for now in range(1, 100_000, 2_000):
+        while not (plan := shard.plan(cursor, at(now))).complete:
+            shard.accept(plan, [lag])
+            cursor = plan.cursor
+        shard.accept(plan, [lag])
+        cursor = plan.cursor
+    step = shard.catch_up(lag, cursor, at(now), lambda cluster, _: cluster == "a")
+    assert step.noted is not None
+    assert step.noted.noted == Noted(step.reached.at, at(now))
+    again = shard.catch_up(step.noted, cursor, at(now + 500), lambda cluster, _: cluster == "a")
+    assert (again.messages, again.reached, again.noted) == (step.messages, step.reached, None)
+    assert step.reached == Lag(cursor.at, cursor.taken)
+    [(_, withdrawal), (_, skip), *due] = step.messages
+    assert isinstance(withdrawal, Withdrawal)
+    assert isinstance(skip, Skip)
+    assert (skip.from_at, skip.to_at) == (at(0), at(now - 61 - (now - 61) % 10))
+    assert [m.scheduled_at for _, m in due if isinstance(m, Run)][-1] == cursor.at.replace(
+        second=cursor.at.second // 10 * 10, microsecond=0
+    )
+
+
+def test_a_log_that_was_away_for_a_moment_needs_no_note() -> None:
+    shard = a_shard(a_job())
+    _, cursor = publish(shard, fresh(), START)
+    plan = shard.plan(cursor, at(15))
+    shard.accept(plan, [plan.base])
+    step = shard.catch_up(plan.base, plan.cursor, at(16), lambda *_: True)
+    assert step.noted is None
+    assert step.messages == plan.messages
+
+
+def test_the_clusters_of_a_shard_are_those_of_its_jobs_in_force() -> None:
+    shard = a_shard(a_job(), a_job("gone", cluster="b", removed=True), a_job("c", cluster="c"))
+    assert shard.clusters == {"a", "c"}
 
 
 def test_what_has_been_missed_for_longer_than_its_grace_is_one_skip() -> None:

@@ -186,6 +186,12 @@ def test_runs_that_were_refused_are_a_warning_and_no_fault() -> None:
     assert warn(facts) == ["3 runs were refused"]
 
 
+def test_what_is_set_aside_is_a_warning_and_no_fault() -> None:
+    role = SchedulerFacts(tick_at=NOW, set_aside=["one log takes nothing", "another neither"])
+    assert judge(replace(SCHEDULER, role=role), NOW) == HEALTHY
+    assert warn(replace(SCHEDULER, role=role)) == ["one log takes nothing", "another neither"]
+
+
 def test_nothing_is_late_with_a_scheduler_or_a_worker_that_keeps_up() -> None:
     assert warn(SCHEDULER) == warn(WORKER) == []
     assert describe(WORKER, NOW)["late_runs"] == 0

@@ -48,8 +48,13 @@ class FakeBroker:
         self.topics: dict[tuple[str, int], list[LogMessage]] = defaultdict(list)
         self.records: list[tuple[str, Message]] = []
         self.held = False
+        #: Topics that take nothing, and whether there is such a topic at all.
+        self.silent: dict[str, bool] = {}
+        self.borne: set[tuple[str, int]] = set()
+        self.given_up: list[str] = []
         self.too_large: set[str] = set()
         self._waiting: list[tuple[asyncio.Future[Ack], Ack]] = []
+        self._unsent: list[tuple[asyncio.Future[Ack], str, int, Message]] = []
 
     def put(self, topic: str, partition: int, value: bytes | None) -> Ack:
         log = self.topics[topic, partition]
@@ -59,6 +64,9 @@ class FakeBroker:
 
     def append(self, topic: str, partition: int, record: Message) -> asyncio.Future[Ack]:
         done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        if topic in self.silent:
+            self._unsent.append((done, topic, partition, record))
+            return done
         ack = self.put(topic, partition, encode(record))
         self.records.append((topic, record))
         if self.held:
@@ -74,6 +82,21 @@ class FakeBroker:
         if name in self.too_large:
             raise BrokerError(f"a {name} is larger than a message may be")
         return self.append(topic, partition_of(key, partitions or 12), record)
+
+    def bear_with(self, places: set[tuple[str, int]]) -> None:
+        self.borne = places
+
+    def give_up_on(self, topic: str) -> None:
+        self.given_up.append(topic)
+
+    def speak(self, topic: str) -> None:
+        """A topic takes again what it is sent, what is on its way first."""
+        del self.silent[topic]
+        for item in [item for item in self._unsent if item[1] == topic]:
+            self._unsent.remove(item)
+            done, _, partition, record = item
+            done.set_result(self.put(topic, partition, encode(record)))
+            self.records.append((topic, record))
 
     def release(self) -> None:
         self.held = False
@@ -116,6 +139,9 @@ class FakeReader:
         if self.failing:
             raise self.failing.pop(0)
         return {p: len(self.broker.topics[topic, p]) for p in partitions}
+
+    async def unled(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bool]:
+        return {key: self.broker.silent[key[0]] for key in places if key[0] in self.broker.silent}
 
     async def read(
         self, topic: str, start: dict[int, int], end: dict[int, int]
@@ -176,6 +202,8 @@ class Bench:
         self.cursors: dict[str, dict[str, Any]] = {}
         self.readers: list[FakeReader] = []
         self.declared: list[str] = []
+        #: What is wrong with a topic that is declared.
+        self.wrong: dict[str, Exception] = {}
         self.files: asyncio.Queue[Crontab | CrontabError | None] = asyncio.Queue()
         self.memory = FakeMemory()
         self.scheduler = self.another(self.memory)
@@ -211,6 +239,9 @@ class Bench:
         return self.readers[-1]
 
     async def _declare(self, specs: list[TopicSpec]) -> None:
+        for spec in specs:
+            if spec.name in self.wrong:
+                raise self.wrong[spec.name]
         self.declared += [spec.name for spec in specs]
 
     async def _watch(

@@ -7,6 +7,7 @@ from aiokafka.errors import KafkaError
 
 from cronstream.core import naming
 from cronstream.core.codec import encode
+from cronstream.core.cursor import Place
 from cronstream.core.records import Level, Message, Run
 from cronstream.errors import BrokerError
 from cronstream.scheduler.announcing import REPEAT_S, Announcer
@@ -14,6 +15,7 @@ from cronstream.settings import Settings
 from cronstream.topology.publish import Ack
 from tests.scheduler.fakes import Bench, FakeBroker, FakeClock, FakeStream, a_job, turns
 
+BOTH = [Place("cluster-a", 0), Place("cluster-a", 1)]
 LOGS = [naming.log("cluster-a"), naming.retry_log("cluster-a")]
 
 
@@ -26,24 +28,22 @@ def an_announcer(level: int) -> tuple[Announcer, FakeBroker, FakeClock]:
 
 async def test_each_partition_of_each_log_is_told_and_jobs_before_them() -> None:
     announcer, broker, _ = an_announcer(2)
-    await announcer.announce(["cluster-a"])
+    await announcer.announce(BOTH)
 
-    assert [topic for topic, _ in broker.records] == [naming.JOBS] * 3 + [
-        log for log in LOGS for _ in range(2)
-    ]
+    assert [topic for topic, _ in broker.records] == [naming.JOBS] * 3 + LOGS * 2
     assert {record.level for _, record in broker.records if isinstance(record, Level)} == {2}
 
 
 async def test_it_is_said_once_a_day_and_to_each_new_cluster() -> None:
     announcer, broker, clock = an_announcer(2)
-    await announcer.announce(["cluster-a"])
+    await announcer.announce(BOTH)
     said = len(broker.records)
-    await announcer.announce(["cluster-a"])
+    await announcer.announce(BOTH)
     assert len(broker.records) == said
-    await announcer.announce(["cluster-a", "cluster-b"])
+    await announcer.announce([*BOTH, Place("cluster-b", 1)])
     assert len(broker.records) == said + 4
     clock.passed += REPEAT_S
-    await announcer.announce(["cluster-a"])
+    await announcer.announce(BOTH)
 
     assert len(broker.records) == said + 8
     assert len(broker.all_on(naming.JOBS)) == 3
@@ -52,25 +52,25 @@ async def test_it_is_said_once_a_day_and_to_each_new_cluster() -> None:
 async def test_jobs_is_not_told_what_it_says_already() -> None:
     announcer, broker, _ = an_announcer(2)
     announcer.found = 2
-    await announcer.announce(["cluster-a"])
+    await announcer.announce(BOTH)
 
     assert broker.all_on(naming.JOBS) == []
 
 
 async def test_nobody_has_to_be_told_of_level_1() -> None:
     announcer, broker, _ = an_announcer(1)
-    await announcer.announce(["cluster-a"])
+    await announcer.announce(BOTH)
 
     assert broker.records == []
 
 
-async def test_a_broker_that_does_not_take_it_keeps_all_else_back() -> None:
+async def test_a_broker_that_does_not_take_it_on_jobs_keeps_all_else_back() -> None:
     announcer, broker, _ = an_announcer(2)
     broker.held = True
     with pytest.raises(BrokerError, match=r"level 2 is not announced yet: .* on cronstream\.jobs"):
-        await announcer.announce(["cluster-a"], 0.0)
+        await announcer.announce(BOTH, 0.0)
     broker.release()
-    await announcer.announce(["cluster-a"])
+    await announcer.announce(BOTH)
 
     assert len(broker.all_on(LOGS[1])) == 2
 
@@ -80,15 +80,14 @@ async def test_what_is_out_is_waited_for_and_not_put_there_again() -> None:
     for _ in range(3):
         broker.held = True
         with pytest.raises(BrokerError, match="not announced yet"):
-            await announcer.announce(["cluster-a"], 0.0)
+            await announcer.announce(BOTH, 0.0)
     assert len(broker.records) == 3
     broker.release()
     broker.held = True
     for _ in range(3):
-        with pytest.raises(BrokerError, match=LOGS[0]):
-            await announcer.announce(["cluster-a"], 0.0)
+        assert await announcer.announce(BOTH, 0.0) == set(BOTH)
     broker.release()
-    await announcer.announce(["cluster-a"], 0.0)
+    assert await announcer.announce(BOTH, 0.0) == set()
 
     assert len(broker.records) == 3 + 4
 
@@ -105,37 +104,48 @@ async def test_only_what_failed_is_put_there_anew(error: Exception | None) -> No
 
     broker.append = hold_retries  # type: ignore[method-assign]  # a fault in the middle
     for _ in range(2):
-        with pytest.raises(BrokerError, match=LOGS[1]):
-            await announcer.announce(["cluster-a"], 0.0)
+        assert await announcer.announce(BOTH, 0.0) == set(BOTH)
     broker.give_up(error)
     broker.append = append  # type: ignore[method-assign]
     broker.held = False
-    await announcer.announce(["cluster-a"])
+    await announcer.announce(BOTH)
 
     assert (len(broker.all_on(LOGS[0])), len(broker.all_on(LOGS[1]))) == (2, 4)
+
+
+async def test_only_partitions_that_were_never_told_are_kept_back() -> None:
+    announcer, broker, clock = an_announcer(2)
+    announcer.found = 2
+    assert await announcer.announce(BOTH[:1]) == set()
+    clock.passed += REPEAT_S
+    broker.silent = {LOGS[0]: True}
+    assert await announcer.announce(BOTH, 0.0) == set()
+    announcer.forget(BOTH[1])
+    assert await announcer.announce(BOTH, 0.0) == {BOTH[1]}
+    broker.speak(LOGS[0])
+
+    assert await announcer.announce(BOTH) == set()
 
 
 async def test_jobs_and_logs_have_one_limit_together() -> None:
     announcer, broker, clock = an_announcer(2)
     broker.held = True
-    announcing = asyncio.create_task(announcer.announce(["cluster-a"], 1000.0))
+    announcing = asyncio.create_task(announcer.announce(BOTH, 1000.0))
     await turns()
     clock.passed += 999.99
     broker.release()
     broker.held = True
     async with asyncio.timeout(10):
-        with pytest.raises(BrokerError, match=LOGS[0]):
-            await announcing
+        assert await announcing == set(BOTH)
 
 
 async def test_what_was_acknowledged_a_day_ago_is_said_again_though_it_was_late() -> None:
     announcer, broker, clock = an_announcer(2)
     announcer.found, broker.held = 2, True
-    with pytest.raises(BrokerError):
-        await announcer.announce(["cluster-a"], 0.0)
+    assert await announcer.announce(BOTH, 0.0) == set(BOTH)
     broker.release()
     clock.passed += REPEAT_S
-    await announcer.announce(["cluster-a"])
+    await announcer.announce(BOTH)
 
     assert len(broker.records) == 8
 

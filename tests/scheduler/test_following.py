@@ -14,7 +14,7 @@ from cronstream.core import naming
 from cronstream.core.crontab import Crontab
 from cronstream.core.crontab_clusters import Cluster
 from cronstream.core.records import Installation, Job
-from cronstream.errors import BrokerError, CrontabError
+from cronstream.errors import BrokerError, CrontabError, TopologyError
 from cronstream.scheduler import Scheduler, following
 from tests.builders import at
 from tests.scheduler.fakes import Bench, FakeReader, a_job, turns, until
@@ -167,6 +167,46 @@ async def test_a_broker_that_fails_is_told_once_and_tried_again(
         bench.files.put_nowait(a_crontab(a_job()))
         await until(lambda: published(bench))
     assert len([m for m in caplog.messages if "is not in force yet" in m]) == 1
+
+
+async def test_topics_that_are_wrong_hold_up_the_jobs_of_their_cluster_only(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(following, "HELD_UP_S", 0.0)
+    bench.define(a_job("edited"), a_job("same", cluster="b"))
+    bench.wrong["cronstream.a"] = TopologyError("topic cronstream.a takes too little: give it more")
+    async with followed(bench):
+        edits = a_job("edited", "@every 5s"), a_job("new"), a_job("other", cluster="b")
+        bench.files.put_nowait(a_crontab(*edits, a_job("same", cluster="b")))
+        await until(lambda: bench.scheduler.set_aside)
+        held_up = [job.name for job in published(bench)]
+        [sentence] = bench.scheduler.set_aside
+        del bench.wrong["cronstream.a"]
+        await until(lambda: len(published(bench)) == 3)
+        await until(lambda: not bench.scheduler.set_aside)
+
+    assert held_up == ["other"]
+    assert sentence == (
+        "crontab.yaml: cluster a is held up, and 2 edits of its jobs with it; all else is in force "
+        "(topic cronstream.a takes too little: give it more)"
+    )
+    assert caplog.messages.count(sentence) == 1
+    assert {job.name for job in published(bench)} == {"other", "edited", "new"}
+
+
+async def test_an_edit_is_taken_at_once_while_a_cluster_is_held_up(bench: Bench) -> None:
+    bench.wrong["cronstream.a"] = BrokerError("topic cronstream.a cannot be created")
+    async with followed(bench):
+        bench.files.put_nowait(a_crontab(a_job(), a_job("one", cluster="b")))
+        await until(lambda: published(bench))
+        await turns()
+        bench.files.put_nowait(a_crontab(a_job(), a_job("two", cluster="b")))
+        await until(lambda: len(published(bench)) == 3)
+
+    assert [(job.name, job.removed) for job in published(bench)[1:]] == [
+        ("two", False),
+        ("one", True),
+    ]
 
 
 async def test_jobs_go_to_the_partition_of_their_name() -> None:

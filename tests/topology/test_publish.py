@@ -349,6 +349,25 @@ async def test_what_was_not_taken_is_given_up_at_the_end(publisher: Publisher) -
     assert waiting.cancelled()
 
 
+async def test_what_waits_for_a_partition_that_takes_nothing_says_nothing_of_the_process(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    publisher.put("log", 0, _beat(0))
+    gone = publisher.append("log", 1, _beat(1))
+    publisher.bear_with({("log", 0), ("log", 1)})
+    all_borne = publisher.oldest
+    publisher.bear_with({("log", 1)})
+    one_borne = publisher.oldest
+    publisher.give_up_on("log")
+    await asyncio.sleep(0)
+    producer.open.set()
+    await publisher.append("log", 1, _beat(2))
+    assert all_borne is None
+    assert one_borne is not None
+    assert gone.cancelled()
+    assert [_numbers(item["value"]) for item in producer.taken] == [[2]]
+
+
 async def test_the_oldest_message_that_waits_is_known_and_how_often_it_failed(
     publisher: Publisher, producer: FakeProducer
 ) -> None:

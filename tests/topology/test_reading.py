@@ -91,10 +91,13 @@ async def read_until_it_is_refused(consumer: FakeConsumer, start: int, end: int)
 
 
 class FakeCluster:
-    """What a broker says of its topics: how many partitions each has."""
+    """What a broker says of its topics: how many partitions each has, and how many are led."""
 
-    def __init__(self, counts: dict[str, int]) -> None:
-        self.counts, self._client = counts, self
+    def __init__(self, counts: dict[str, int], led: int = 99) -> None:
+        self.counts, self._client, self._led = counts, self, led
+
+    def leader_for_partition(self, place: TopicPartition) -> int:
+        return 1 if place.partition < self._led else -1
 
     async def fetch_all_metadata(self) -> "FakeCluster":
         return self
@@ -126,6 +129,17 @@ async def test_partitions_that_somebody_has_added_are_not_in_use(
 
     assert await reader.partitions(topic) == list(range(expected))
     assert (await reader.layout()).get(topic, []) == list(range(expected))
+
+
+async def test_partitions_without_a_leader_are_told_from_topics_that_are_not_there() -> None:
+    reader = Reader(Settings())
+    reader._consumer = FakeCluster({"a": 3}, led=2)
+
+    assert await reader.unled([("a", 1), ("a", 2), ("a", 3), ("b", 0)]) == {
+        ("a", 2): True,
+        ("a", 3): False,
+        ("b", 0): False,
+    }
 
 
 async def test_a_number_that_was_set_says_how_many_are_in_use() -> None:

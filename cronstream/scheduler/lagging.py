@@ -1,0 +1,242 @@
+"""The partitions that take nothing for now: what is due there is set aside, and all else goes on.
+
+A partition that has no leader, or a log that was deleted, would hold up all jobs of the shard if
+its cursor waited for it. So the shard's row notes how far such a partition is, and when it takes
+something again, what it lacks is worked out anew from there: nothing has to be kept meanwhile.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from cronstream.core import naming
+from cronstream.core.cursor import Lag, Place
+from cronstream.core.due import CatchUp
+from cronstream.core.records import format_time
+from cronstream.scheduler.announcing import Announcer
+from cronstream.scheduler.ports import Clock, JobsReader, RunPublisher
+from cronstream.scheduler.sending import Sender, Sent
+
+logger = logging.getLogger(__name__)
+
+#: It is asked so often which partitions take nothing, and why.
+LOOK_S = 2.0
+#: What is published late may hold a tick for so long.
+_WAIT_S = 1.0
+#: A log that has been away for so long, with no job that is in force, is gone for good.
+GONE_S = 60.0
+
+_SILENT = "it has not acknowledged what was sent"
+
+
+@dataclass(slots=True)
+class Straggler:
+    """A partition that is behind its shard.
+
+    Attributes:
+        lag: How far it is.
+        sent: What is on its way there.
+        reached: How far it is once that was acknowledged.
+        why: Why it takes nothing, as far as that is known; empty if nothing is in its way.
+        missing_since: Since when there is no such topic, in monotonic seconds.
+    """
+
+    lag: Lag
+    sent: Sent | None = None
+    reached: Lag | None = None
+    why: str = _SILENT
+    missing_since: float | None = None
+
+
+Stragglers = dict[Place, Straggler]
+
+
+class Behind(Protocol):
+    """What is needed of a shard that is fired: see `cronstream.scheduler.holding.Held`."""
+
+    stragglers: Stragglers
+
+    def catch_up(self, lag: Lag, places: set[Place]) -> CatchUp:
+        """Return what partitions lack that are equally far."""
+
+    def note(self) -> None:
+        """Write down how far the stragglers are."""
+
+    def has_reached(self, lag: Lag) -> bool:
+        """Whether the shard itself is no further."""
+
+    def clusters(self) -> set[str]:
+        """Return the clusters of the jobs in force."""
+
+
+class Lagging:
+    """Looks after the stragglers of all shards of this process.
+
+    Attributes:
+        told: For each shard what people should know of them.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        publisher: RunPublisher,
+        announcer: Announcer,
+        reader: JobsReader,
+        clock: Clock,
+    ) -> None:
+        self.told: dict[int, list[str]] = {}
+        self._sender, self._publisher, self._announcer = sender, publisher, announcer
+        self._reader, self._clock = reader, clock
+        self._looked_at: dict[int, float] = {}
+        self._borne: dict[int, set[tuple[str, int]]] = {}
+
+    async def silent(self, places: set[Place], within_s: float) -> set[Place]:
+        """Return the partitions to which nothing may be sent; see that the others know the level.
+
+        Where nothing was sent yet, it is asked first whether that makes sense.
+        """
+        untold = self._announcer.untold(places)
+        unled = set()
+        if untold:
+            keys = {(naming.log(p.cluster), p.partition): p for p in untold}
+            unled = {keys[key] for key in await self._reader.unled(keys)}
+        return unled | await self._announcer.announce(places - unled, within_s)
+
+    async def tend(self, number: int, shard: Behind, within_s: float) -> None:
+        """Publish what stragglers lack that take something again, and let go of who is there."""
+        if shard.stragglers:
+            await self._advance(shard)
+            await self._look(number, shard)
+            await self._publish(shard, min(within_s, _WAIT_S))
+            await self._advance(shard)
+            for place in [p for p, s in shard.stragglers.items() if shard.has_reached(s.lag)]:
+                del shard.stragglers[place]
+        self._tell(number, shard)
+
+    def forget(self, number: int) -> None:
+        """The shard is another's."""
+        self.told.pop(number, None)
+        self._bear_with(number, ())
+
+    async def _advance(self, shard: Behind) -> None:
+        """Take what has been acknowledged meanwhile."""
+        out = {id(s.sent): s.sent for s in shard.stragglers.values() if s.sent is not None}
+        for each in out.values():
+            await self._sender.wait(each, 0.0)
+        for place, straggler in shard.stragglers.items():
+            sent = straggler.sent
+            if sent is not None and place not in self._sender.behind(sent):
+                if place not in sent.refused and straggler.reached is not None:
+                    straggler.lag = straggler.reached
+                straggler.sent = straggler.reached = None
+
+    async def _look(self, number: int, shard: Behind) -> None:
+        """Ask which of them take nothing, and why."""
+        now = self._clock.monotonic()
+        if now - self._looked_at.get(number, -LOOK_S) < LOOK_S:
+            return
+        self._looked_at[number] = now
+        places = {(naming.log(p.cluster), p.partition): p for p in shard.stragglers}
+        unled = await self._reader.unled(places)
+        for key, place in places.items():
+            straggler = shard.stragglers[place]
+            if key not in unled:
+                straggler.why = "" if straggler.sent is None else _SILENT
+                straggler.missing_since = None
+            elif unled[key]:
+                straggler.why, straggler.missing_since = "it has no leader", None
+            elif straggler.missing_since is None:
+                straggler.why, straggler.missing_since = "there is no such topic", now
+                self._announcer.forget(place)  # A log that is made anew knows of no level.
+        self._drop_gone(number, shard, now)
+
+    def _drop_gone(self, number: int, shard: Behind, now: float) -> None:
+        missing = {
+            place: straggler
+            for place, straggler in shard.stragglers.items()
+            if straggler.missing_since is not None and now - straggler.missing_since >= GONE_S
+        }
+        if not missing:
+            return
+        in_force = shard.clusters()
+        gone = {p: s for p, s in missing.items() if p.cluster not in in_force}
+        for cluster in sorted({place.cluster for place in gone}):
+            log = naming.log(cluster)
+            since = min(s.lag.at for p, s in gone.items() if p.cluster == cluster)
+            logger.warning(
+                "shard %d: %s is gone, and no job is left there; what was due there since %s is "
+                "not run",
+                number,
+                log,
+                format_time(since.replace(microsecond=0)),
+            )
+            self._publisher.give_up_on(log)
+        for place in gone:
+            del shard.stragglers[place]
+
+    async def _publish(self, shard: Behind, within_s: float) -> None:
+        """Send to those with nothing on the way and nothing in it."""
+        free = {p: s for p, s in shard.stragglers.items() if s.sent is None and not s.why}
+        for place in await self._announcer.announce(free, within_s):
+            free.pop(place).why = _SILENT
+        groups: dict[Lag, set[Place]] = defaultdict(set)
+        for place, straggler in free.items():
+            if not shard.has_reached(straggler.lag):
+                groups[straggler.lag].add(place)
+        for lag, places in groups.items():
+            step = await asyncio.to_thread(shard.catch_up, lag, places)
+            if step.noted is not None:
+                for place in places:
+                    shard.stragglers[place].lag = step.noted
+                shard.note()
+            sent = await self._sender.send(step.messages)
+            for place in places:
+                shard.stragglers[place].sent = sent
+                shard.stragglers[place].reached = step.reached
+            await self._sender.wait(sent, within_s)
+
+    def _tell(self, number: int, shard: Behind) -> None:
+        before, now = self.told.get(number, []), _sentences(shard.stragglers)
+        self.told[number] = now
+        for sentence in now:
+            if sentence not in before:
+                logger.error("shard %d: %s", number, sentence)
+        if before and not now:
+            logger.info("shard %d: all that was set aside has been published", number)
+        self._bear_with(number, shard.stragglers)
+
+    def _bear_with(self, number: int, places: Iterable[Place]) -> None:
+        """Whoever waits for these is waited for: that says nothing of this process."""
+        self._borne[number] = {
+            (log(place.cluster), place.partition)
+            for place in places
+            for log in (naming.log, naming.retry_log)
+        }
+        self._publisher.bear_with(self._announcer.out.union(*self._borne.values()))
+
+
+def _sentences(stragglers: Mapping[Place, Straggler]) -> list[str]:
+    """Return what people should know: each log with each reason, and the remedy."""
+    found: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, straggler in sorted(stragglers.items()):
+        if straggler.why:
+            found[place.cluster, straggler.why].append(place.partition)
+    return [_sentence(cluster, why, parts) for (cluster, why), parts in found.items()]
+
+
+def _sentence(cluster: str, why: str, partitions: list[int]) -> str:
+    log = naming.log(cluster)
+    which = ", ".join(map(str, partitions))
+    remedy = "see to the brokers of this partition"
+    if why == "there is no such topic":
+        remedy = (
+            f"start a worker of cluster {cluster}, which creates it, or take the jobs of that "
+            "cluster out of the crontab"
+        )
+    return (
+        f"{log} takes nothing on partition {which} ({why}): what is due there is set aside until "
+        f"it does, and all else goes on; {remedy}"
+    )

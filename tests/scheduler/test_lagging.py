@@ -1,0 +1,170 @@
+"""Logs that take nothing, or are not there any more, hold up nobody else."""
+
+import logging
+from datetime import datetime
+
+import pytest
+
+from cronstream.core import naming
+from cronstream.core.records import Level, Message, Run, Skip, Withdrawal
+from cronstream.errors import BrokerError, TooLargeError
+from cronstream.scheduler import firing, lagging
+from tests.builders import at
+from tests.scheduler.fakes import Bench, a_job
+
+A, B = naming.log("a"), naming.log("b")
+
+
+@pytest.fixture
+async def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(firing, "PATIENCE_S", 0.0)
+    bench = Bench()
+    await bench.scheduler.start()
+    bench.scheduler.assigned({0})
+    bench.define(a_job(), a_job("report", cluster="b"))
+    return bench
+
+
+def due(messages: list[Message]) -> list[datetime]:
+    return [message.scheduled_at for message in messages if isinstance(message, Run)]
+
+
+async def ticks(bench: Bench, count: int) -> None:
+    for _ in range(count):
+        await bench.tick()
+
+
+async def test_a_log_that_takes_nothing_holds_up_no_other_and_gets_all_of_it_later(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await bench.tick()
+    bench.broker.silent[A] = True
+    await ticks(bench, 40)
+
+    assert due(bench.broker.on(A)) == [at(s) for s in (0, 10, 20, 30)]
+    assert due(bench.broker.on(B)) == [at(s) for s in range(0, 80, 10)]
+    [sentence] = bench.scheduler.set_aside
+    assert f"{A} takes nothing on partition 6 (it has no leader)" in sentence
+    assert bench.broker.borne == {(A, 6), (naming.retry_log("a"), 6)}
+    assert bench.cursors["0"]["behind"]["a/6"]["at"] == "2026-01-01T12:00:39Z"
+    bench.broker.speak(A)
+    await ticks(bench, 3)
+
+    assert due(bench.broker.on(A)) == due(bench.broker.on(B))
+    assert bench.scheduler.set_aside == []
+    assert bench.broker.borne == set()
+    assert "behind" not in bench.cursors["0"]
+    assert "shard 0: all that was set aside has been published" in caplog.messages
+    assert len([m for m in caplog.messages if "takes nothing" in m]) == 1
+
+
+async def test_what_was_set_aside_for_longer_than_its_grace_is_skipped(bench: Bench) -> None:
+    bench.define(a_job(missed_grace_s=20.0, effective_from=at(0)))
+    await bench.tick()
+    bench.broker.silent[A] = True
+    await ticks(bench, 100)
+    bench.broker.speak(A)
+    await ticks(bench, 3)
+
+    [skip] = [m for m in bench.broker.on(A) if isinstance(m, Skip)]
+    assert (skip.from_at, skip.to_at) == (at(50), at(80))
+    assert due(bench.broker.on(A))[-1] == at(130)
+
+
+async def test_a_successor_publishes_what_was_set_aside_and_waits_for_nobody(bench: Bench) -> None:
+    await bench.tick()
+    bench.broker.silent[A] = True
+    await ticks(bench, 20)
+    bench.define(a_job(schedule="@every 5s", effective_from=at(21)))
+    bench.scheduler.assigned(set())
+    successor = bench.another()
+    await successor.start()
+    successor.assigned({0})
+    await bench.tick(successor)
+    seen = due(bench.broker.on(B))
+    del bench.broker.silent[A]
+    bench.clock.passed += lagging.LOOK_S
+    for _ in range(3):
+        await bench.tick(successor)
+
+    assert seen == [at(s) for s in (0, 10, 20, 30, 40, 50)]
+    after = bench.broker.on(A)
+    assert Withdrawal(job="backup", revision=2, effective_from=at(21)) in after
+    assert set(due(after)) >= {at(s) for s in (25, 30, 35, 40, 45, 50)}
+
+
+async def test_a_shard_that_begins_with_a_log_that_is_not_there_fires_the_others(
+    bench: Bench,
+) -> None:
+    bench.scheduler.announcer._level = 2
+    bench.broker.silent = {A: False, naming.retry_log("a"): False}
+    await ticks(bench, 3)
+
+    assert due(bench.broker.on(B)) == [at(s) for s in (0, 10, 20, 30)]
+    [sentence] = bench.scheduler.set_aside
+    assert "there is no such topic" in sentence
+    assert "start a worker of cluster a" in sentence
+    for topic in (naming.retry_log("a"), A):
+        bench.broker.speak(topic)
+    bench.clock.passed += lagging.LOOK_S
+    await ticks(bench, 3)
+
+    assert isinstance(bench.broker.all_on(A)[0], Level)
+    assert set(due(bench.broker.on(A))) == {at(s) for s in (0, 10, 20, 30)}
+
+
+async def test_a_log_that_is_gone_with_all_its_jobs_is_let_go_of(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    await bench.tick()
+    bench.define(a_job(cluster="b", effective_from=at(1)))
+    bench.broker.silent[A] = False
+    await ticks(bench, 3)
+    assert "a/6" in bench.cursors["0"]["behind"]
+    await ticks(bench, int(lagging.GONE_S) + 3)
+
+    assert "behind" not in bench.cursors["0"]
+    assert bench.broker.given_up == [A]
+    assert any(f"{A} is gone, and no job is left there" in m for m in caplog.messages)
+    assert bench.scheduler.set_aside == []
+    assert at(90) in due(bench.broker.on(B))
+
+
+async def test_a_log_that_is_gone_though_it_has_jobs_is_waited_for(bench: Bench) -> None:
+    await bench.tick()
+    bench.broker.silent[A] = False
+    await ticks(bench, int(lagging.GONE_S) + 15)
+
+    assert bench.cursors["0"]["behind"]["a/6"]["at"] == "2026-01-01T12:00:39Z"
+
+
+async def test_a_run_that_the_log_finds_too_large_is_skipped_and_another_fault_tried_again(
+    bench: Bench,
+) -> None:
+    append, errors = bench.broker.append, [BrokerError("broken"), TooLargeError("too large")]
+
+    def refuse(topic: str, partition: int, record: Message) -> object:
+        done = append(topic, partition, record)
+        if isinstance(record, Run) and topic == A and record.scheduled_at == at(20) and errors:
+            bench.broker.records.pop()
+            done = type(done)()
+            done.set_exception(errors.pop(0))
+        return done
+
+    bench.broker.append = refuse  # type: ignore[method-assign,assignment]  # a fault in the middle
+    await ticks(bench, 4)
+
+    assert [m.from_at for m in bench.broker.on(A) if isinstance(m, Skip)] == [at(20)]
+    assert "behind" not in bench.cursors["0"]
+    assert set(due(bench.broker.on(A))) == {at(0), at(10), at(30)}
+
+
+async def test_a_shard_that_is_another_s_is_no_longer_spoken_of(bench: Bench) -> None:
+    await bench.tick()
+    bench.broker.silent[A] = True
+    await ticks(bench, 12)
+    bench.scheduler.assigned(set())
+
+    assert bench.scheduler.set_aside == []
+    assert bench.broker.borne == set()

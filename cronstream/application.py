@@ -233,7 +233,7 @@ class Cronstream(App):
             await self._publisher.start()
             await self._scheduler.start()
             self._following = self.loop.create_task(self._follow_crontab(self._scheduler))
-            aside = Quarantine(self._publisher)
+            aside = Quarantine(self._publisher, keeps_all=True)
             self._legacy = LegacyMover(self._settings, self._publisher, aside, self.fail)
             await self._legacy.start()
         self._health.start()

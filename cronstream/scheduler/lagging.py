@@ -10,6 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from cronstream.core import naming
@@ -49,6 +50,11 @@ class Straggler:
     reached: Lag | None = None
     why: str = _SILENT
     missing_since: float | None = None
+
+    def begin_anew(self, now: datetime) -> None:
+        """Its log is gone: one that takes its place knows no revision, nor what was ahead."""
+        self.lag = Lag(min(self.lag.at, now), 0)
+        self.sent = self.reached = None
 
 
 Stragglers = dict[Place, Straggler]
@@ -149,8 +155,9 @@ class Lagging:
             elif unled[key]:
                 straggler.why, straggler.missing_since = "it has no leader", None
             elif straggler.missing_since is None:
+                straggler.begin_anew(self._clock.now())
                 straggler.why, straggler.missing_since = "there is no such topic", now
-                self._announcer.forget(place)  # A log that is made anew knows of no level.
+                self._announcer.forget(place)
         self._drop_gone(number, shard, now)
 
     def _drop_gone(self, number: int, shard: Behind, now: float) -> None:

@@ -119,14 +119,20 @@ class LogWriter:
         self._waiting: deque[Waiting] = deque()
         self._task: asyncio.Task[None] | None = None
         self._oldest: Waiting | None = None
+        self._moved_at = float("-inf")
         #: How often in a row what is under way could not be sent, and why it could not last.
         self.failures = 0
         self.failed_why = ""
 
     @property
     def waiting_since(self) -> float | None:
-        """When the oldest message that is not acknowledged was put here (monotonic seconds)."""
-        return None if self.idle or self._oldest is None else self._oldest.since
+        """Since when no message was acknowledged, of those that wait (monotonic seconds).
+
+        A queue that is long, but moves on, says nothing of the broker.
+        """
+        if self.idle or self._oldest is None:
+            return None
+        return max(self._oldest.since, self._moved_at)
 
     @property
     def sending(self) -> asyncio.Task[None] | None:
@@ -169,6 +175,7 @@ class LogWriter:
                 for item in batch:
                     item.refuse(error)
                 continue
+            self._moved_at = clock.monotonic()
             for item in batch:
                 item.acknowledge(ack)
 

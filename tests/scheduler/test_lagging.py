@@ -136,7 +136,17 @@ async def test_a_log_that_is_gone_though_it_has_jobs_is_waited_for(bench: Bench)
     bench.broker.silent[A] = False
     await ticks(bench, int(lagging.GONE_S) + 15)
 
-    assert bench.cursors["0"]["behind"]["a/6"]["at"] == "2026-01-01T12:00:39Z"
+    assert bench.cursors["0"]["behind"]["a/6"]["at"] == "2026-01-01T12:00:10Z"
+    bench.broker.records.clear()
+    bench.broker.speak(A)
+    bench.clock.passed += lagging.LOOK_S
+    await ticks(bench, 3)
+
+    # It knows nothing: neither the revision, nor what was published ahead on the one before.
+    on_a = bench.broker.on(A)[1:]  # But for what was on its way.
+    assert on_a[0] == Withdrawal(job="backup", revision=0, effective_from=at(0))
+    assert due(on_a)[0] == at(20)
+    assert due(on_a) == sorted(set(due(on_a)))
 
 
 async def test_a_run_that_the_log_finds_too_large_is_skipped_and_another_fault_tried_again(

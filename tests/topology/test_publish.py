@@ -394,6 +394,32 @@ async def test_the_oldest_message_that_waits_is_known_and_how_often_it_failed(
     assert publisher.oldest is None
 
 
+async def test_a_long_queue_that_moves_on_says_nothing_of_the_broker(
+    publisher: Publisher, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, turns = producer.send_and_wait, asyncio.Semaphore(0)
+
+    async def in_turn(*given: Any, **more: Any) -> Sent:
+        await turns.acquire()
+        return await send(*given, **more)
+
+    monkeypatch.setattr(producer, "send_and_wait", in_turn)
+    producer.open.set()
+    first, second = (publisher.put_raw("log", 0, b"x", {}) for _ in range(2))
+    writer = publisher.oldest
+    assert writer is not None
+    put_at = writer.waiting_since
+    turns.release()
+    await first
+    moved_at = writer.waiting_since
+    turns.release()
+    await second
+
+    assert put_at is not None
+    assert moved_at is not None
+    assert moved_at > put_at
+
+
 def test_a_key_has_the_partition_that_kafkas_own_clients_give_it() -> None:
     # From Kafka's UtilsTest: murmur2("foobar") = -790332482, murmur2("21") = -973932308.
     assert partition_of("foobar", 1 << 31) == (-790332482) & 0x7FFFFFFF

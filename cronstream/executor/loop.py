@@ -22,6 +22,7 @@ from cronstream.executor.protocol import (
     Lease,
     Ping,
     Pong,
+    Ready,
     Started,
 )
 from cronstream.executor.running import Running
@@ -77,6 +78,8 @@ class Executor:
         self._fenced: dict[str, Execution] = {}
         #: What was started by way of a shell, with when it is looked at, in the order of that.
         self._starting: deque[tuple[float, Execution]] = deque()
+        #: Whether something has a slot, and waits for the word that it may start.
+        self._asks = False
         self._is_ending = False
         self._flushed_at = clock.monotonic()
 
@@ -110,8 +113,9 @@ class Executor:
     def _tell(self) -> None:
         """Write what has gathered, unless starts come first."""
         now = clock.monotonic()
-        if not self._is_behind() or now - self._flushed_at >= _LONGEST_SILENCE_S:
-            self._flushed_at = now
+        silent_s = now - self._flushed_at
+        if self._asks or not self._is_behind() or silent_s >= _LONGEST_SILENCE_S:
+            self._flushed_at, self._asks = now, False
             self._link.flush()
 
     def _is_behind(self) -> bool:
@@ -186,15 +190,20 @@ class Executor:
                     self._cancel(key)
 
     def _cancel(self, key: str) -> None:
+        had_slot = self._waiting.has_slot(key)
         never_started = self._waiting.cancel(key, monotonic=clock.monotonic())
+        if had_slot:
+            self._slots.give()
         self._link.report(Cancelled(key) if never_started else Kept(key))
 
     def _start_due(self) -> None:
         self._is_full = awaits_slot = False
+        for granted in self._waiting.granted(monotonic=clock.monotonic()):
+            self._start(granted)
         for _ in range(_STARTS_PER_TURN):
             if not self._is_behind():
                 break
-            self._is_full = len(self._running) >= self._most
+            self._is_full = len(self._running) + self._waiting.slots >= self._most
             awaits_slot = not self._is_full and not self._slots.take()
             if self._is_full or awaits_slot:
                 break
@@ -203,7 +212,11 @@ class Executor:
             if hold is None:
                 self._slots.give()
                 break
-            self._start(hold)
+            if self._waiting.waits_for_go(hold.key):
+                self._asks = True
+                self._link.report(Ready(hold.key))
+            else:
+                self._start(hold)
         self._await_slot(awaits_slot)
 
     def _await_slot(self, awaits_slot: bool) -> None:

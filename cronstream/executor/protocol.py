@@ -25,7 +25,7 @@ class Hold:
         key: ``<run id>#<claim>``; each is taken once, however often it is told.
         partition: Whose lease the start needs.
         at: When to start.
-        go: False to wait for ``Go`` as well.
+        go: False to wait for ``Go`` as well: once it is due and has a slot, ``Ready`` asks for it.
         command: Text for ``/bin/sh -c``, or a program with its arguments.
         env: Added to the executor's own environment.
         cwd: Where to start it; None for the executor's own directory.
@@ -98,6 +98,13 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """This hold is due, and has a slot, which it keeps until its ``Go`` or ``Cancel`` comes."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """The command runs; ``pid`` is its process, process group and session."""
 
@@ -165,7 +172,7 @@ class Pong:
 #: What a worker tells.
 Order: TypeAlias = Hold | Go | Cancel | End | Lease
 #: What an executor answers.
-Report: TypeAlias = Started | Finished | Cancelled | Kept | Hanging
+Report: TypeAlias = Ready | Started | Finished | Cancelled | Kept | Hanging
 #: All that a worker says, and all that an executor says.
 Down: TypeAlias = Order | Ping
 Up: TypeAlias = Report | Pong

@@ -30,7 +30,10 @@ class Waiting:
     """The holds that have not started, and the keys of those that have or never will.
 
     Order of starts is (time due, arrival) over all partitions. A hold whose partition has no
-    lease when it is due steps aside until a new one comes, and holds up nobody.
+    lease when it is due steps aside until a new one comes, and holds up nobody. One that needs a
+    go-ahead has its turn like any other: it is given its slot then, and keeps it until the
+    go-ahead comes. So what is announced before it starts has a slot for sure, and nothing that is
+    due later can keep taking it.
     """
 
     def __init__(self) -> None:
@@ -38,6 +41,9 @@ class Waiting:
         self._arrivals = 0
         self._ready: list[_Place] = []
         self._needs_go: set[str] = set()
+        #: Those that have their slot, and wait for their go-ahead; and those that have both.
+        self._ready_to_go: set[str] = set()
+        self._granted: list[str] = []
         self._needs_lease: defaultdict[str, list[_Place]] = defaultdict(list)
         self._leases: dict[str, float] = {}
         self._running: set[str] = set()
@@ -53,17 +59,35 @@ class Waiting:
         place = (hold.at, self._arrivals, hold.key)
         self._arrivals += 1
         self._holds[hold.key] = (place, hold)
-        if hold.go:
-            heappush(self._ready, place)
-        else:
+        heappush(self._ready, place)
+        if not hold.go:
             self._needs_go.add(hold.key)
         return True
 
     def go(self, key: str) -> None:
         """Let the hold ``key`` start when it is due; of no effect if it may already, or is gone."""
-        if key in self._needs_go:
-            self._needs_go.discard(key)
-            heappush(self._ready, self._holds[key][0])
+        self._needs_go.discard(key)
+        if key in self._ready_to_go:
+            self._ready_to_go.discard(key)
+            self._granted.append(key)
+
+    @property
+    def slots(self) -> int:
+        """How many that have not started have a slot."""
+        return len(self._ready_to_go) + len(self._granted)
+
+    def has_slot(self, key: str) -> bool:
+        """Whether the hold ``key``, which has not started, has a slot."""
+        return key in self._ready_to_go or key in self._granted
+
+    def granted(self, *, monotonic: float) -> list[Hold]:
+        """Return the holds to start at once that have their slots; they count as started."""
+        holds = [self._holds[key][1] for key in self._granted]
+        found = [hold for hold in holds if monotonic < self.fence_of(hold)]
+        for hold in found:
+            self._granted.remove(hold.key)
+            self._begin(hold)
+        return found
 
     def cancel(self, key: str, *, monotonic: float) -> bool:
         """Drop ``key`` for good; say whether it never started.
@@ -77,6 +101,9 @@ class Waiting:
             return not self._gone[key].has_started
         self._holds.pop(key, None)
         self._needs_go.discard(key)
+        self._ready_to_go.discard(key)
+        if key in self._granted:
+            self._granted.remove(key)
         self._remember(key, monotonic, has_started=False)
         return True
 
@@ -91,7 +118,9 @@ class Waiting:
         return self._leases.get(hold.partition, float("-inf")) - (hold.ends_before_s or 0.0)
 
     def take(self, *, now: float, monotonic: float) -> Hold | None:
-        """Return the hold to start at once, which counts as started; None if there is none.
+        """Return the hold whose turn for a slot it is; None if there is none.
+
+        It counts as started, unless it `waits_for_go`: then it has the slot, and waits.
 
         Args:
             now: Seconds since the epoch.
@@ -103,11 +132,21 @@ class Waiting:
             if hold is None:
                 continue
             if monotonic < self.fence_of(hold):
-                del self._holds[hold.key]
-                self._running.add(hold.key)
+                if hold.key in self._needs_go:
+                    self._ready_to_go.add(hold.key)
+                else:
+                    self._begin(hold)
                 return hold
             self._needs_lease[hold.partition].append(place)
         return None
+
+    def waits_for_go(self, key: str) -> bool:
+        """Whether a hold that was taken needs its go-ahead before it starts."""
+        return key in self._ready_to_go
+
+    def _begin(self, hold: Hold) -> None:
+        del self._holds[hold.key]
+        self._running.add(hold.key)
 
     def ended(self, key: str, *, monotonic: float) -> None:
         """Note that the hold ``key``, which was taken, has ended or could not be started."""
@@ -115,13 +154,15 @@ class Waiting:
         self._remember(key, monotonic, has_started=True)
 
     def next_at(self) -> float | None:
-        """Return when the next hold is due that has its go-ahead; None if there is none."""
+        """Return when the next hold is due; None if there is none."""
         return self._ready[0][0] if self._ready else None
 
     def clear(self) -> None:
         """Drop every hold: nothing starts any more."""
         self._holds.clear()
         self._needs_go.clear()
+        self._ready_to_go.clear()
+        self._granted.clear()
         self._ready.clear()
         self._needs_lease.clear()
 

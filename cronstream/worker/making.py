@@ -21,5 +21,6 @@ def new_member(settings: Settings, role: Role) -> Member:
         look_ahead=timedelta(seconds=settings.look_ahead_s),
         lease_s=settings.lease_s,
         fence_s=settings.fence_s,
+        slots=settings.slots,
     )
     return Member(new_name(), role.cluster or "", timing)

@@ -269,6 +269,8 @@ class Worker:
 
     def _take(self, report: protocol.Report) -> None:
         match report:
+            case protocol.Ready(key=key):
+                self.member.ready(key)
             case protocol.Started(key=key, at=at, pid=pid):
                 self.member.started(key, moment(at), pid)
             case protocol.Finished(key=key):

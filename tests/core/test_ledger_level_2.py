@@ -138,6 +138,8 @@ def test_a_run_that_nobody_is_sure_of_starts_once_its_start_is_on_the_log() -> N
 
     [hand] = worker.of(Hand)
     assert not hand.go
+    worker.member.ready(hand.key)
+    worker.settle()
     assert [type(action).__name__ for action in worker.did][-1] == "Go"
 
 

@@ -409,21 +409,57 @@ def test_an_edit_on_another_partition_leaves_what_is_held_alone() -> None:
 def test_at_most_once_starts_only_after_its_own_started_is_read_back() -> None:
     worker, key = holder(due(5, delivery=ONCE))
     assert not worker.of(Hand)[0].go
-    worker.wake(4.9)
-    assert not worker.appended(Started)
-    worker.wake(0.1)
+    worker.wake(5)
+    assert not worker.appended(Started), "it has no slot yet"
+    worker.member.ready(key)
+    worker.wake()
     assert len(worker.appended(Started)) == 1
     assert not worker.of(Go)
     worker.flush()
     assert worker.keys(Go) == [key]
     report_started(worker, key)
+    worker.member.ready(key)
     worker.wake(1)
+
+    assert not worker.appended(Started)
+
+
+def test_what_is_asked_to_give_way_is_not_announced() -> None:
+    worker, key = holder(due(5, delivery=ONCE))
+    worker.log(Withdrawal(job="backup", revision=2, effective_from=at(1)))
+    worker.wake(5)
+    worker.member.ready(key)
+    worker.member.ready("nothing#1")
+    worker.wake()
+
+    assert not worker.appended(Started)
+    assert worker.keys(Cancel) == [key]
+
+
+def test_what_has_a_slot_when_it_is_asked_to_give_way_is_not_announced() -> None:
+    worker, key = holder(due(5, delivery=ONCE))
+    worker.wake(5)
+    worker.member.ready(key)
+    worker.log(Withdrawal(job="backup", revision=2, effective_from=at(1)))
+    worker.wake()
+
+    assert not worker.appended(Started)
+    assert worker.keys(Cancel) == [key]
+
+
+def test_what_has_a_slot_is_not_announced_by_a_worker_that_drains() -> None:
+    worker, key = holder(due(5, delivery=ONCE))
+    worker.wake(5)
+    worker.member.ready(key)
+    worker.member.drain()
+    worker.wake()
 
     assert not worker.appended(Started)
 
 
 def test_at_most_once_does_not_start_when_its_started_came_after_the_withdrawal() -> None:
     worker, key = holder(due(5, delivery=ONCE))
+    worker.member.ready(key)
     worker.wake(5)
     worker.log(Withdrawal(job="backup", revision=2, effective_from=at(1)))
     worker.flush()
@@ -434,7 +470,8 @@ def test_at_most_once_does_not_start_when_its_started_came_after_the_withdrawal(
 
 
 def test_at_most_once_waits_while_a_rebalance_is_under_way() -> None:
-    worker, _ = holder(due(5, delivery=ONCE))
+    worker, key = holder(due(5, delivery=ONCE))
+    worker.member.ready(key)
     worker.member.revoked()
     worker.wake(6)
     assert not worker.appended(Started)
@@ -450,6 +487,8 @@ def test_at_most_once_that_is_held_no_longer_holds_nobody_up() -> None:
     worker = owner(due(5, delivery=ONCE), due(6, delivery=ONCE))
     worker.settle()
     first_key, second_key = worker.keys(Hand)
+    worker.member.ready(first_key)
+    worker.member.ready(second_key)
     worker.member.cancelled(first_key)
     worker.collect()
     worker.unsent.clear()

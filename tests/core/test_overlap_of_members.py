@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from cronstream.core.ledger.actions import Cancel, End, Go, Hand, Publish, key_of
+from cronstream.core.ledger.actions import Cancel, End, Go, Hand, Publish, Timing, key_of
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.records import (
     Cancelled,
+    Cause,
     Claimed,
     Delivery,
     Finished,
@@ -81,6 +82,45 @@ def test_a_run_is_claimed_and_started_in_the_log_when_it_is_due_not_before(
     assert not worker.of(Hand)
     worker.flush()
     assert handed(worker) == [run]
+
+
+def test_without_a_slot_it_is_claimed_and_announced_only_when_it_has_one() -> None:
+    other = due(0, job="other", revision=None, cause=Cause.RUN_NOW)
+    worker = owner(due(0, overlap=SKIP), due(1, overlap=SKIP), other, slots=1)
+    worker.settle()
+    assert [run.id for run in handed(worker)] == [other.id, due(0).id]
+    waiting = worker.keys(Hand)[-1]
+    worker.wake(1)
+    assert [entry.run for entry in worker.appended(Skipped)] == [due(1).id]
+    worker.flush()
+    assert not worker.keys(Go)
+    worker.member.ready(waiting)
+    worker.wake()
+    assert [entry.run for entry in worker.appended(Started)] == [due(0).id]
+    worker.flush()
+
+    assert worker.keys(Go) == [waiting]
+
+
+def test_what_begins_at_once_takes_the_slots_that_are_left() -> None:
+    named = {"overlap": QUEUE, "revision": None, "cause": Cause.RUN_NOW}
+    worker = owner(*(due(0, job=f"job{i}", **named) for i in range(3)), slots=2)
+    worker.wake()
+
+    assert len(worker.appended(Claimed)) == 3
+    assert len(worker.appended(Started)) == 2
+
+
+def test_a_claim_that_was_refused_keeps_no_slot() -> None:
+    worker, [run] = with_runs(SKIP, 0)
+    worker.member.timing = Timing(slots=1)
+    worker.wake()
+    assert worker.member._free_slots(at(0)) == 0
+    version = worker.member.ledgers[0].live[run.id].version
+    worker.log(Claimed(run=run.id, version=version, worker="w2", number=1))
+    worker.flush()
+
+    assert worker.member._free_slots(at(0)) == 1
 
 
 @pytest.mark.parametrize("delivery", Delivery)

@@ -4,10 +4,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from cronstream.executor.protocol import (
     Cancel,
@@ -16,6 +18,7 @@ from cronstream.executor.protocol import (
     Finished,
     Go,
     Kept,
+    Ready,
     Started,
 )
 from tests.executor.witness import Witness, a_hold, now, text_in
@@ -228,9 +231,44 @@ async def test_what_has_no_go_starts_only_with_it(witness: Witness) -> None:
     hold = a_hold(go=False)
     witness.tell(hold)
     await witness.run(a_hold())
+    assert len(witness.of(Ready, hold.key)) == 1
     assert not witness.of(Started, hold.key)
     witness.tell(Go(hold.key))
     await witness.the(Finished, hold.key)
+
+
+@pytest_asyncio.fixture
+async def narrow() -> AsyncIterator[Witness]:
+    """An executor with one slot."""
+    witness = Witness()
+    await witness.launch(slots=1)
+    witness.lease()
+    yield witness
+    await witness.handle.close()
+
+
+async def test_what_waits_for_its_go_keeps_a_slot_until_it_is_cancelled(narrow: Witness) -> None:
+    first, second = a_hold(go=False, at=now() - 2), a_hold("true", at=now() - 1)
+    narrow.tell(first, second)
+    await narrow.the(Ready, first.key)
+    assert not narrow.of(Started, second.key)
+    narrow.tell(Cancel(first.key))
+    await narrow.the(Finished, second.key)
+
+
+async def test_nothing_that_is_due_later_takes_the_turn_of_what_waits_for_its_go(
+    narrow: Witness,
+) -> None:
+    running = a_hold("sleep 0.3")
+    narrow.tell(running)
+    await narrow.the(Started, running.key)
+    asking = a_hold(go=False, at=now() - 2)
+    later = [a_hold("true", at=now() - 1) for _ in range(5)]
+    narrow.tell(*later, asking)
+    await narrow.the(Ready, asking.key)
+    assert not any(narrow.of(Started, hold.key) for hold in later)
+    narrow.tell(Go(asking.key))
+    await narrow.the(Finished, later[-1].key)
 
 
 async def test_a_lease_that_is_over_stops_starts_and_a_newer_one_lets_them_go(

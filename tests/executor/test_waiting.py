@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
@@ -18,9 +19,11 @@ def with_lease(*holds: Hold) -> Waiting:
 
 
 def taken(waiting: Waiting, now: float = 10.0, monotonic: float = 0.0) -> list[str]:
-    keys = []
+    """Return what starts at once; what needs a go-ahead is given its slot meanwhile."""
+    keys = [hold.key for hold in waiting.granted(monotonic=monotonic)]
     while hold := waiting.take(now=now, monotonic=monotonic):
-        keys.append(hold.key)
+        if not waiting.waits_for_go(hold.key):
+            keys.append(hold.key)
     return keys
 
 
@@ -72,10 +75,36 @@ def test_a_hold_without_go_waits_for_it_and_keeps_its_place() -> None:
     assert taken(waiting) == ["a", "b"]
 
 
-def test_without_its_go_it_neither_starts_nor_wakes_anybody() -> None:
-    waiting = with_lease(a_hold(key="a", go=False))
+def test_without_its_go_it_gets_a_slot_in_its_turn_and_does_not_start() -> None:
+    waiting = with_lease(a_hold(key="a", at=2, go=False), a_hold(key="b", at=1))
+    assert waiting.next_at() == 1
+    assert taken(waiting) == ["b"]
+    assert (waiting.has_slot("a"), waiting.has_slot("b"), waiting.slots) == (True, False, 1)
     assert waiting.next_at() is None
+    waiting.go("a")
+    assert (waiting.has_slot("a"), waiting.slots) == (True, 1)
+    assert taken(waiting) == ["a"]
+    assert waiting.slots == 0
+
+
+def test_what_has_a_slot_and_its_go_waits_for_a_lease_all_the_same() -> None:
+    waiting = with_lease(a_hold(key="a", go=False))
     assert taken(waiting) == []
+    waiting.go("a")
+    assert taken(waiting, monotonic=LEASED_UNTIL) == []
+    assert waiting.has_slot("a")
+    waiting.lease("p", LEASED_UNTIL + 1)
+    assert taken(waiting, monotonic=LEASED_UNTIL) == ["a"]
+
+
+@pytest.mark.parametrize("may_go", [False, True])
+def test_what_has_a_slot_can_be_cancelled(may_go: bool) -> None:
+    waiting = with_lease(a_hold(key="a", go=False))
+    assert taken(waiting) == []
+    if may_go:
+        waiting.go("a")
+    assert waiting.cancel("a", monotonic=0.0)
+    assert (waiting.has_slot("a"), taken(waiting)) == (False, [])
 
 
 def test_a_key_is_taken_once_waiting_running_and_ended() -> None:
@@ -203,10 +232,18 @@ class EachKeyStartsOnce(RuleBasedStateMachine):
 
     @rule()
     def take(self) -> None:
-        if hold := self.waiting.take(now=self.clock, monotonic=self.clock):
-            assert hold.at <= self.clock < self.until
-            assert hold.key in self.allowed - self.started - self.cancelled
-            self.started.add(hold.key)
+        for granted in self.waiting.granted(monotonic=self.clock):
+            self._see(granted)
+        hold = self.waiting.take(now=self.clock, monotonic=self.clock)
+        if hold and self.waiting.waits_for_go(hold.key):
+            assert hold.key not in self.allowed | self.cancelled
+        elif hold:
+            self._see(hold)
+
+    def _see(self, hold: Hold) -> None:
+        assert hold.at <= self.clock < self.until
+        assert hold.key in self.allowed - self.started - self.cancelled
+        self.started.add(hold.key)
 
     def teardown(self) -> None:
         """In the end all start that may."""

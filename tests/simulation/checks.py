@@ -15,6 +15,7 @@ from cronstream.core.records import (
     Withdrawal,
     format_time,
 )
+from cronstream.core.retry import MAX_ATTEMPTS_CARRIED
 from cronstream.core.timeline import Revision, spans
 from tests.simulation.checks_of_killers import faults_of_killers
 from tests.simulation.checks_of_losses import faults_of_losses
@@ -63,6 +64,7 @@ def broken_promises(world: World) -> list[str]:
         *faults_of_losses(world, [*first, *later]),
         *_gave_way(world, set().union(*(folded.too_late for folded in (*first, *later)))),
         *faults_of_starts(world, {run for run, story in stories.items() if story.final}),
+        *(f"announced without a slot: {key}" for key in world.without_slot),
         *faults_of_killers(world),
         *_cancelled_by_people([*first, *later], stories),
         *faults_of_overlap(world, _skipped_for_overlap([folded.ledger for folded in first])),
@@ -230,7 +232,8 @@ def _attempts(stories: dict[str, Story], later: list[Ledger]) -> Iterator[str]:
 
 def _gap(run: Run) -> Iterator[str]:
     numbers = [attempt.attempt for attempt in run.attempts or []]
-    if numbers != list(range(1, len(numbers) + 1)):
+    first = numbers[0] if len(numbers) == MAX_ATTEMPTS_CARRIED else 1
+    if numbers != list(range(first, first + len(numbers))):
         yield f"attempts with a gap: {run.id} {numbers}"
 
 

@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 from cronstream.core.records import Outcome, Overlap
 from tests.simulation.checks_of_starts import may_outlive, silence, was_silent
 from tests.simulation.executor import Start
-from tests.simulation.world import TROUBLE_S, World
+from tests.simulation.world import World
 
 #: After the trouble, whoever was stopped or cut off has come back and read everything.
 _BACK_S = 12.0
@@ -36,7 +36,7 @@ def faults_of_overlap(world: World, skipped: set[str]) -> Iterator[str]:
         if policy is not Overlap.ALLOW:
             yield from _of_job(world, starts)
         if policy is Overlap.QUEUE:
-            yield from _out_of_order(starts)
+            yield from _out_of_order(starts, world.trouble_until)
 
 
 def _was_lost(world: World, start: Start) -> bool:
@@ -62,9 +62,9 @@ def _of_job(world: World, starts: list[Start]) -> Iterator[str]:
         yield f"others began between its attempts: {run}"
 
 
-def _out_of_order(starts: list[Start]) -> Iterator[str]:
+def _out_of_order(starts: list[Start], trouble_until: float) -> Iterator[str]:
     firsts = {start.run.id: start for start in reversed(starts)}
-    calm = [s for s in starts if firsts[s.run.id] is s and s.at > TROUBLE_S + _BACK_S]
+    calm = [s for s in starts if firsts[s.run.id] is s and s.at > trouble_until + _BACK_S]
     for before, after in pairwise(calm):
         if before.run.not_before > after.run.not_before:
             yield f"out of order: {before.run.id} before {after.run.id}"

@@ -51,6 +51,8 @@ class SimExecutor:
         #: Keys that are over, in any executor of the worker, and whether they had started.
         self.gone = worker.gone
         self._may_go: set[str] = set()
+        #: What has a slot, and waits for its `Go`.
+        self.reserved: set[str] = set()
         self._leases: dict[int, float] = {}
         #: Keys of all that was ever on its way to it.
         self.handed: set[str] = set()
@@ -114,6 +116,7 @@ class SimExecutor:
             self._report(partial(self.worker.member.kept, key))
             return
         self.holds.pop(key, None)
+        self.reserved.discard(key)
         self.gone[key] = False
         self._report(partial(self.worker.member.cancelled, key))
 
@@ -125,13 +128,20 @@ class SimExecutor:
             return
         now = self.worker.wall()
         for key, hand in sorted(self.holds.items(), key=lambda item: item[1].run.not_before):
-            if hand.run.not_before > now or len(self.running) >= self.world.slots:
+            if hand.run.not_before > now:
                 break
-            if key in self._may_go and self.has_lease(hand.partition, hand.ends_before_s or 0.0):
+            has_slot = key in self.reserved or self.worker.has_free_slot
+            if not has_slot or not self.has_lease(hand.partition, hand.ends_before_s or 0.0):
+                continue
+            if key in self._may_go:
                 self._start(key, hand)
+            elif key not in self.reserved:
+                self.reserved.add(key)
+                self._report(partial(self.worker.member.ready, key))
 
     def _start(self, key: str, hand: Hand) -> None:
         del self.holds[key]
+        self.reserved.discard(key)
         start = self.world.begin(hand, self.worker)
         self.running[key] = start
         end = self.loop.now + self.world.spec(hand.run.job).lasts_s
@@ -201,7 +211,8 @@ class SimExecutor:
         self._ends[key] = partial(self.worker.member.finished, key, entry)
         self._report(partial(self._tell_end, key))
         self.worker.step("finished")
-        self._start_due()
+        for executor in self.worker.executors:
+            executor._start_due()
 
     def _tell_end(self, key: str) -> None:
         end = self._ends.pop(key, None)

@@ -103,16 +103,29 @@ def _judged_too_early(owner: Owner, mono: float) -> Iterator[Lost]:
             yield Lost(worker=worker, number=beat.number)
 
 
-@fault("9: at_most_once does not wait for Started", Member, "_start_at_most_once")
+@fault("9: at_most_once does not wait for Started", Member, "_announce")
 def _started_not_read_back(member: Member, now: Any) -> None:
     waiting = {key for key, held in member.holding.items() if held.told}
-    _start_at_most_once(member, now)
+    _announce(member, now)
     for key, held in member.holding.items():
         if held.told and key not in waiting:
             member.actions.append(Go(key))
 
 
-_start_at_most_once = Member._start_at_most_once
+_announce = Member._announce
+
+
+@fault("9: a start is announced whether there is a slot or not", Member, "_announce")
+def _announced_when_due(member: Member, now: Any) -> None:
+    for key, held in member.holding.items():
+        if not held.go and held.run.not_before <= now:
+            member.ready(key)
+    _announce(member, now)
+
+
+@fault("17: a run begins whether there is a slot or not", Member, "_free_slots")
+def _always_a_slot(_member: Member, _now: Any) -> int:
+    return 99
 
 
 @fault("13: a Started that was refused counts as read back", Member, "_read_back")

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cronstream.core.ledger.actions import Action, Append, Hand, Lease, Publish
+from cronstream.core.ledger.actions import Action, Append, Hand, Lease, Publish, key_of
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.rows import from_row, to_row
-from cronstream.core.records import Forwarded, Outcome, Run
+from cronstream.core.records import Forwarded, Outcome, Run, Started
 from cronstream.errors import LevelError
 from tests.simulation.executor import SimExecutor
 from tests.simulation.group import Group
@@ -70,6 +70,12 @@ class SimWorker(Process):
     def executors(self) -> list[SimExecutor]:
         """All of its executors."""
         return [self.executor, *self.apart.values()]
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Whether fewer commands run, or are about to, than it may have at a time."""
+        taken = (len(one.running) + len(one.reserved) for one in self.executors if not one.dead)
+        return sum(taken) < self.world.slots
 
     def executor_of(self, key: str) -> SimExecutor:
         """Return the executor that has an attempt, or would be told of it."""
@@ -229,8 +235,6 @@ class SimWorker(Process):
         member, wait = self.member, _LONG_S
         if member.holding or member.claiming:
             wait = _TURN_S
-        if member._unstarted:
-            wait = min(wait, self._until(member._unstarted[0][0]))
         for owner in member.owners.values():
             if owner.ledger.held or owner.awaits_news:
                 wait = min(wait, _TURN_S)
@@ -247,6 +251,7 @@ class SimWorker(Process):
         orders = []
         for action in actions:
             if isinstance(action, Append):
+                self._see_slot_of(action.entry)
                 self.put(self.logs[action.partition], action.entry)
             elif isinstance(action, Publish):
                 self._publish(action)
@@ -255,6 +260,16 @@ class SimWorker(Process):
         if orders:
             self._order(orders)
             self.step("handed over")
+
+    def _see_slot_of(self, entry: object) -> None:
+        """What is announced before it starts has a slot: one that is kept for it, or a free one."""
+        if not isinstance(entry, Started) or entry.pid is not None:
+            return
+        key = key_of(entry.run, entry.claim)
+        has_its_own = any(key in executor.reserved for executor in self.executors)
+        self.world.count["announced starts"] += 1
+        if not has_its_own and not self.has_free_slot:
+            self.world.without_slot.append(key)
 
     def _order(self, orders: list[Any]) -> None:
         """Tell each executor what is for it: leases are for all, all else for one."""

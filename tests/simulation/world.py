@@ -1,7 +1,7 @@
 """One world from one seed: two schedulers, workers and retry workers, their logs, and trouble."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -28,6 +28,8 @@ TIMING = Timing(
     look_ahead=timedelta(seconds=4), lease_s=3.0, fence_s=2.2, beat_s=0.7, max_claims=50
 )
 TROUBLE_S = 6.0
+#: Share of the worlds in which a worker has one slot, and more is due than it can run.
+_NARROW = 0.2
 #: A schedule by which nothing more is due: at midnight only.
 _NEVER_S = 86_400
 #: After the trouble, everything must have its verdict within this time.
@@ -60,6 +62,7 @@ class World:
         rows: Snapshots of ledgers, for (retry, partition), as JSON, oldest first.
         cursors: What was written to the scheduler's table, oldest first.
         starts: Every command that was started.
+        without_slot: What was announced to start, for which its worker had no slot.
         silences: Process id, from and to, of each cut, stop, long delay and death.
         ill_timed: Share of the steps of a process at which it is struck.
         struck_at: A step at which it is struck more often; when it concerns a record, at one of
@@ -75,19 +78,23 @@ class World:
     def __init__(self, seed: int) -> None:
         self.dice = dice = Random(seed)
         self.loop = Loop()
-        self.cluster, self.timing = CLUSTER, TIMING
+        self.cluster = CLUSTER
         self.in_trouble, self.outage_until, self.level = True, 0.0, 1
-        self.lives_on = forgets(seed)
+        self.lives_on, self.trouble_until = forgets(seed), TROUBLE_S
         self.ill_timed = 0.0
         self.struck_at: str | None = None
         self.struck_kind: type[Any] = Run
         self.slowest_s = dice.choice((0.05, 0.2, 0.4))
         self.skew = dice.choice((0.0, 0.2))
         self.slots = dice.choice((3, 6, 50))
+        if Random(f"{seed} slots").random() < _NARROW:
+            self.slots = 1
+        self.timing = replace(TIMING, slots=self.slots)
         self.on_the_wire = dice.random() < 0.03
         self.count: Counter[str] = Counter()
         self.struck_alone: Counter[str] = Counter()
         self.starts: list[Start] = []
+        self.without_slot: list[str] = []
         self.silences: list[tuple[str, float, float]] = []
         self.stopped: list[tuple[str, float, float]] = []
         self.outages: list[tuple[float, float]] = []
@@ -238,15 +245,15 @@ class World:
 
     def run(self) -> None:
         """Let time pass until all is quiet, or should have been long ago."""
-        self._come_to_rest(TROUBLE_S)
+        self._come_to_rest()
         if self.lives_on and self.is_quiet():
-            self.lives_on = False
-            self._come_to_rest(lose_beginnings(self))
+            self.lives_on, self.trouble_until = False, lose_beginnings(self)
+            self._come_to_rest()
 
-    def _come_to_rest(self, trouble_until: float) -> None:
-        until = trouble_until + 1
+    def _come_to_rest(self) -> None:
+        until = self.trouble_until + 1
         self.loop.run(until)
-        while until < trouble_until + QUIET_S and not self.is_quiet():
+        while until < self.trouble_until + QUIET_S and not self.is_quiet():
             until += 0.5
             self.loop.run(until)
 

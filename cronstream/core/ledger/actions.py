@@ -19,6 +19,7 @@ class Timing:
         max_claims: Attempts that one worker claims ahead, at most.
         least_lease_s: The shortest lease that anybody judges by, while they differ
             (`core.presence`); None if nobody's is shorter.
+        slots: Commands that one worker runs at a time, at most.
     """
 
     look_ahead: timedelta = timedelta(seconds=30)
@@ -27,6 +28,7 @@ class Timing:
     beat_s: float = 1.0
     max_claims: int = 5000
     least_lease_s: float | None = None
+    slots: int = 64
 
     @property
     def longest_fenced_grace_s(self) -> float:
@@ -78,7 +80,8 @@ class Hand:
     key: str
     partition: int
     run: Run
-    #: False: it waits for `Go`, which follows its own `Started`.
+    #: False: once it is due and has a slot the executor says so; it waits for `Go`, which follows
+    #: its own `Started`.
     go: bool
     #: It is ended so many seconds before the partition's `Lease` is over; None for never.
     ends_before_s: float | None = None

@@ -77,6 +77,10 @@ class Holder:
         self.claiming: dict[str, int] = {}
         self.actions: list[Action] = []
         self.draining = False
+        #: What has a slot, and waits for its own `Started`, in the order in which it came.
+        self._with_slot: dict[str, None] = {}
+        #: What was claimed and started in one go, and has not been read back.
+        self._begun: set[str] = set()
         self._unsettled: set[int] = set()
 
     def end_all(self, outcome: Outcome, note: str) -> None:
@@ -130,6 +134,21 @@ class Holder:
                 self.actions.append(Cancel(key))
 
     # -- what the executor reports ------------------------------------------------------------
+
+    def ready(self, key: str) -> None:
+        """What waits for its own `Started` is due, and the executor keeps a slot for it."""
+        held = self.holding.get(key)
+        if held is not None and not (held.told or held.giving_up):
+            self._with_slot[key] = None
+
+    def _free_slots(self, now: datetime) -> int:
+        """Return how many slots are left by all that runs, is announced, due, or being claimed."""
+        taken = sum(
+            held.started or held.told or held.run.not_before <= now
+            for held in self.holding.values()
+            if not held.orphaned
+        )
+        return self.timing.slots - taken - len(self.claiming)
 
     def started(self, key: str, at: datetime, pid: int) -> None:
         """A command has been started."""

@@ -4,7 +4,6 @@ It does nothing itself. It is told what was read, reported and assigned, and wha
 gives back actions. So the same code runs in a worker on Kafka and in a simulation of many.
 """
 
-import heapq
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -21,12 +20,11 @@ from cronstream.core.ledger.holder import Holder, Holding
 from cronstream.core.ledger.overlap import Begin
 from cronstream.core.ledger.owner import Owner
 from cronstream.core.ledger.pulse import Pulse
-from cronstream.core.ledger.state import State
+from cronstream.core.ledger.state import State, starts_after_word
 from cronstream.core.levels import needed_level
 from cronstream.core.records import (
     Cancelled,
     Claimed,
-    Delivery,
     Entry,
     Finished,
     Heartbeat,
@@ -57,7 +55,6 @@ class Member(Holder):
         #: Whether it drains only until its clock is right again.
         self.resting = False
         self.pulse = Pulse(timing)
-        self._unstarted: list[tuple[datetime, str]] = []
 
     # -- membership ---------------------------------------------------------------------------
 
@@ -75,6 +72,7 @@ class Member(Holder):
         gone = set(self.owners) - mine
         self.owners = {}
         self._cancel_unstarted(gone)
+        self._begun &= self.claiming.keys()
         for partition in sorted(mine):
             if partition not in self.ledgers:
                 self.ledgers[partition] = load(partition)
@@ -194,21 +192,20 @@ class Member(Holder):
             return
         key = key_of(run_id, claim)
         is_new = self.claiming.pop(key, None) is not None
-        live = self._mine(partition, run_id, claim)
+        live, was_begun = self._mine(partition, run_id, claim), key in self._begun
+        self._begun.discard(key)
         if live is None or key in self.holding:
             return
         # Only a run that may not overlap was claimed and started in one go, and never handed over.
         begins = live.state is State.RUNNING
         if begins and not is_new:
             return
-        told = begins or owner.ledger.is_judged(live)
-        waits = told or live.unsure or live.run.delivery is Delivery.AT_MOST_ONCE
+        told = begins or was_begun
+        waits = told or live.unsure or starts_after_word(live.run, retry=owner.ledger.retry)
         go = begins or not waits
         self.holding[key] = Holding(partition, live.run, go, told=told)
         fence = self.timing.fence_of(live.run) if live.run.fence else None
         self.actions.append(Hand(key, partition, live.run, go, fence, live.alone))
-        if not (go or told):
-            heapq.heappush(self._unstarted, (live.run.not_before, key))
         if live.asked or live.cancelled:
             self._unsettled.add(partition)
 
@@ -240,7 +237,7 @@ class Member(Holder):
             for partition, owner in self.owners.items():
                 if owner.ready:
                     self._own(partition, owner, now, mono)
-        self._start_at_most_once(now)
+        self._announce(now)
         self._beat(mono)
         if len(self.ledgers) > len(self.owners):
             for partition in set(self.ledgers) - set(self.owners) - self.to_follow():
@@ -280,35 +277,37 @@ class Member(Holder):
         """Rule 17: let runs that may not overlap begin, or be skipped; or cancel another."""
         if not owner.ledger.lines:
             return
-        number = 0
+        number, free = 0, None
         for move in owner.lines.moves(now, self._room()):
             if not isinstance(move, Begin):
                 self._append(partition, move)
                 continue
             run, version = move.run, move.version
             number = number or self._next_beat(partition, mono)
+            free = self._free_slots(now) if free is None else free - 1
             self.claiming[key_of(run, version)] = partition
             claim = Claimed(run=run, version=version, worker=self.me, number=number)
             self._append(partition, claim)
-            entry = Started(run=run, claim=version, worker=self.me, started_at=now)
-            self._append(partition, entry)
+            if free > 0:
+                self._begun.add(key_of(run, version))
+                entry = Started(run=run, claim=version, worker=self.me, started_at=now)
+                self._append(partition, entry)
 
-    def _start_at_most_once(self, now: datetime) -> None:
-        """Rule 9: `Started` is read back before the command is started."""
+    def _announce(self, now: datetime) -> None:
+        """Rule 9: `Started` is read back before the command is started, and only for a slot."""
         if self.draining:
             return  # What has not started is given back: nobody could make what was announced.
-        while self._unstarted and self._unstarted[0][0] <= now:
-            key = self._unstarted[0][1]
+        for key in list(self._with_slot):
             held = self.holding.get(key)
-            if held is not None and not held.told and not held.giving_up:
+            if held is not None and not (held.told or held.giving_up):
                 owner = self.owners.get(held.partition)
                 if self.rebalancing or owner is None or not owner.ready:
-                    return
+                    continue
                 held.told = True
                 run_id, claim = run_and_claim(key)
                 entry = Started(run=run_id, claim=claim, worker=self.me, started_at=now)
                 self._append(held.partition, entry)
-            heapq.heappop(self._unstarted)
+            del self._with_slot[key]
 
     def _beat(self, mono: float) -> None:
         """Rule 8 of the way: to where it holds something, and, as owner, to where anyone does."""

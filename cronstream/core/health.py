@@ -22,6 +22,7 @@ class Limits:
     outside_s: float = 15.0
     thread_s: float = 15.0
     rebalance_s: float = 30.0
+    restore_s: float = 5.0
     acks_s: float = 15.0
     tick_s: float = 20.0
     heard_s: float = 8.0
@@ -92,6 +93,7 @@ class Facts:
         outside_why: What Kafka has said to that; empty if nothing.
         rebalancing_since: Since when a rebalance, with the recovery of tables that belongs to it,
             has made no progress; None if none is under way.
+        restoring_since: Since when its tables are being restored; None if they are not.
         begun_at: When the first rebalance was over; None before.
         waiting_since: Since when the oldest message that was not acknowledged has been waiting.
         failures: How often in a row that message could not be sent.
@@ -110,6 +112,7 @@ class Facts:
     outside_since: float | None = None
     outside_why: str = ""
     rebalancing_since: float | None = None
+    restoring_since: float | None = None
     begun_at: float | None = None
     waiting_since: float | None = None
     failures: int = 0
@@ -207,6 +210,9 @@ def _group_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
     rebalancing_s = _lasted(facts.rebalancing_since, facts, now)
     if rebalancing_s > limits.rebalance_s:
         yield _ending(f"a rebalance or recovery has made no progress for {rebalancing_s:.0f} s")
+    restoring_s = _lasted(facts.restoring_since, facts, now)
+    if restoring_s > limits.restore_s:
+        yield _lasting(f"its tables have been restored for {restoring_s:.0f} s, and are not yet")
 
 
 def _lasted(since: float | None, facts: Facts, now: float) -> float:

@@ -14,6 +14,7 @@ def describe(facts: Facts, now_mono: float) -> dict[str, Any]:
         "consumer_turned_s": _ago(facts.thread_at, now_mono),
         "in_group": facts.outside_since is None,
         "rebalancing_s": _ago(facts.rebalancing_since, now_mono),
+        "restoring_s": _ago(facts.restoring_since, now_mono),
         "unacknowledged_s": _ago(facts.waiting_since, now_mono),
         "unowned_s": _each_ago(facts.unowned, now_mono),
     }

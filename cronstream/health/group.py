@@ -33,6 +33,8 @@ class Group(Protocol):
     outside_why: str
     #: Since when a rebalance or recovery has made no progress; None if none is under way.
     rebalancing_since: float | None
+    #: Since when its tables are being restored; None if they are not.
+    restoring_since: float | None
 
     def begin(self, now_mono: float) -> None:
         """From now on it is to become a member, and the thread is to turn."""
@@ -57,6 +59,7 @@ class FaustGroup:
         self.outside_since: float | None = None
         self.outside_why = ""
         self.rebalancing_since: float | None = None
+        self.restoring_since: float | None = None
         self._progress: Any = None
 
     def begin(self, now_mono: float) -> None:
@@ -106,10 +109,11 @@ class FaustGroup:
 
     def _look_at_rebalance(self, now_mono: float) -> None:
         app = self._app
+        self.restoring_since = app.tables.recovery.restoring_since
         if not app.rebalancing:
             self.rebalancing_since = self._progress = None
             return
-        progress = (app.rebalancing_count, app.tables.recovery.active_remaining_total())
+        progress = (app.rebalancing_count, app.tables.recovery.progress)
         if progress != self._progress:
             self._progress, self.rebalancing_since = progress, now_mono
 

@@ -176,6 +176,7 @@ class HealthWatch:
             outside_since=self._group.outside_since,
             outside_why=self._group.outside_why,
             rebalancing_since=self._group.rebalancing_since,
+            restoring_since=self._group.restoring_since,
             begun_at=self._begun_at,
             waiting_since=None if oldest is None else oldest.waiting_since,
             failures=0 if oldest is None else oldest.failures,

@@ -7,7 +7,7 @@ goes in pieces (see `cronstream.core.pieces`), whose sets take turns once all of
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from aiokafka.errors import (
@@ -23,7 +23,7 @@ from cronstream.core.pieces import WHOLE_BYTES, cut
 from cronstream.settings import Settings
 from cronstream.topology.last_rows import last_rows
 from cronstream.topology.producing import start_producer, stop_producer
-from cronstream.topology.reading import Reader
+from cronstream.topology.reading import LogMessage, Reader, Spans
 from cronstream.topology.topics import MESSAGE_BYTES
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,8 @@ class Changelog:
         self._sending: dict[_Place, asyncio.Task[None]] = {}
         #: Which set of keys the pieces of the next large row have.
         self._turns: dict[_Place, int] = {}
+        #: How many messages were read back: who waits for that sees that it goes on.
+        self.messages_read = 0
 
     async def start(self) -> None:
         """Connect.
@@ -83,8 +85,14 @@ class Changelog:
             BrokerError: If no broker answers; or it is a KafkaError.
         """
         async with Reader(self._settings) as reader:
+
+            async def read(spans: Spans) -> AsyncIterator[LogMessage]:
+                async for message in reader.read_all(spans):
+                    self.messages_read += 1
+                    yield message
+
             places = [TopicPartition(topic, partition) for partition in partitions]
-            found = await last_rows(reader.read_all, await reader.spans(places, None))
+            found = await last_rows(read, await reader.spans(places, None))
         for place, last in found.items():
             # Not over it: until the next is whole, it is all there is.
             self._turns[place] = 0 if last.turn is None else last.turn + 1

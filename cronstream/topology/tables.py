@@ -17,6 +17,7 @@ from faust.stores import memory
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery, ServiceStopped
 
+from cronstream import clock
 from cronstream.errors import CronstreamError
 from cronstream.topology.refusals import missing_right
 from cronstream.topology.waiting import until_answered
@@ -105,6 +106,15 @@ class PatientRecovery(Recovery):
     anew. What waiting does not mend ends the process with its sentence.
     """
 
+    #: Since when the tables are being restored, in monotonic seconds; None if they are not.
+    restoring_since: float | None = None
+
+    @property
+    def progress(self) -> int:
+        """What grows while the tables are being restored."""
+        app: Any = self.app
+        return int(app.changelog.messages_read)
+
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ARG002, ASYNC109 - Faust's
         try:
             await super()._wait(coro)
@@ -123,10 +133,14 @@ class PatientRecovery(Recovery):
         """Restore the tables: after that nothing is left that Faust would have to read."""
         if title != "active":
             return  # There are no standbys.
-        for table in self.tables.values():
-            if isinstance(table, KeptTable):
-                places = self.actives_for_table[table]
-                await until_answered(table.restore, {place.partition for place in places})
+        self.restoring_since = clock.monotonic()
+        try:
+            for table in self.tables.values():
+                if isinstance(table, KeptTable):
+                    places = self.actives_for_table[table]
+                    await until_answered(table.restore, {place.partition for place in places})
+        finally:
+            self.restoring_since = None
         for place in tps:
             destination[place] = self.active_highwaters[place]
 

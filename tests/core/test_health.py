@@ -155,6 +155,17 @@ def test_a_start_that_cannot_join_its_group_ends() -> None:
     assert judge(replace(WORKER, begun_at=None, outside_since=NOW - 16), NOW).ends
 
 
+def test_a_process_whose_tables_take_long_to_restore_does_nothing_and_says_so() -> None:
+    facts = replace(WORKER, restoring_since=NOW - 34, rebalancing_since=NOW - 2)
+
+    health = judge(facts, NOW)
+
+    assert health.reason == "its tables have been restored for 34 s, and are not yet"
+    assert not health.ends
+    assert describe(facts, NOW)["restoring_s"] == 34.0
+    assert judge(replace(facts, restoring_since=NOW - 4), NOW) == HEALTHY
+
+
 def test_people_are_told_how_long_ago_things_were() -> None:
     worker, scheduler = describe(_worker(unread={3: NOW - 2.04}), NOW), describe(SCHEDULER, NOW + 1)
 

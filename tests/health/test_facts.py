@@ -40,9 +40,9 @@ class FakeApp:
             thread_loop=loop, _consumer=SimpleNamespace(_coordinator=self.coordinator)
         )
         self.consumer = SimpleNamespace(_thread=self.thread)
-        self.rebalancing, self.rebalancing_count, self.remaining = False, 1, 0
-        recovery = SimpleNamespace(active_remaining_total=lambda: self.remaining)
-        self.tables = SimpleNamespace(recovery=recovery)
+        self.rebalancing, self.rebalancing_count = False, 1
+        self.recovery = SimpleNamespace(progress=0, restoring_since=None)
+        self.tables = SimpleNamespace(recovery=self.recovery)
 
 
 @pytest.fixture
@@ -137,8 +137,7 @@ async def test_a_thread_whose_loop_is_closed_turns_no_more(app: FakeApp, group: 
 async def test_a_rebalance_that_recovers_makes_progress(app: FakeApp, group: FaustGroup) -> None:
     since = []
     app.rebalancing = True
-    for second, remaining in enumerate([900, 800, 800, 800]):
-        app.remaining = remaining
+    for second, app.recovery.progress in enumerate([0, 800, 800, 800]):
         group.look(float(second))
         since.append(group.rebalancing_since)
     app.rebalancing = False
@@ -146,6 +145,13 @@ async def test_a_rebalance_that_recovers_makes_progress(app: FakeApp, group: Fau
 
     assert since == [0.0, 1.0, 1.0, 1.0]
     assert group.rebalancing_since is None
+
+
+async def test_how_long_tables_are_restored_is_told(app: FakeApp, group: FaustGroup) -> None:
+    app.recovery.restoring_since = 3.0
+    group.look(5.0)
+
+    assert group.restoring_since == 3.0
 
 
 class FakeAdmin:

@@ -43,6 +43,7 @@ class FakeGroup:
     outside_since: float | None = None
     outside_why = ""
     rebalancing_since: float | None = None
+    restoring_since: float | None = None
 
     def __init__(self) -> None:
         self.without_owner: list[set[int] | Exception] = []

@@ -69,7 +69,6 @@ jobs: [{{name: "{cluster}", cluster: {cluster}, schedule: "@every 1s", command: 
 
     await truth.wait(2)
     assert any(f"owns {settings.partitions} of" in line for line in worker.lines)
-    assert not any("Restoring state from changelog topics" in line for line in worker.lines)
 
 
 async def test_a_row_of_any_size_comes_back_from_a_topic_that_takes_only_small_messages(

@@ -130,11 +130,12 @@ async def test_a_recovery_restores_last_rows_and_leaves_nothing_for_faust_to_rea
 
     async def read(topic: str, partitions: set[int]) -> dict[int, dict[str, Any]]:
         asked.append((topic, partitions))
+        assert recovery.restoring_since is not None
         if len(asked) == 1:
             raise KafkaTimeoutError
         return {3: {"a": 1}}
 
-    app.changelog = SimpleNamespace(read=read)
+    app.changelog = SimpleNamespace(read=read, messages_read=7)
     ledgers: Any = app.Table("ledgers", key_type=str, partitions=12)
     ledgers.data.update({"3": {"a": 0}, "4": {"of": "another"}})
     runs = ViewTable(app, name="runs", partitions=12)
@@ -153,6 +154,7 @@ async def test_a_recovery_restores_last_rows_and_leaves_nothing_for_faust_to_rea
     assert dict(ledgers.data.items()) == {"3": {"a": 1}}
     assert runs["run"] == {}
     assert not recovery.need_recovery()
+    assert (recovery.progress, recovery.restoring_since) == (7, None)
 
 
 async def test_a_row_goes_on_the_changelog_by_our_producer_and_not_by_faust_s() -> None:

@@ -1,6 +1,7 @@
 """``cronstream discarded`` and ``cronstream replay``: runs that are out of attempts."""
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from cronstream.cli.options import (
 )
 from cronstream.cli.output import Column, emit, emit_json, emit_table, is_terminal, json_option, say
 from cronstream.cli.progress import READING, progress
+from cronstream.cli.run_now import jobs_in_force
 from cronstream.core.records import Cause, Run, format_time
 from cronstream.errors import NotFoundError
 from cronstream.history.discards import DiscardedRun, discarded_runs, with_replays
@@ -56,7 +58,7 @@ async def _discarded(scope: Scope, cluster: str | None) -> list[DiscardedRun]:
         found = await discarded_runs(reader, scope)
         if not found:
             await check_job(reader, scope.job)
-        return await with_replays(reader, found)
+        return await _with_replays(reader, found)
 
 
 def _row(one: DiscardedRun) -> tuple[str, ...]:
@@ -129,7 +131,9 @@ async def _replay(wanted: Wanted, *, ask: bool) -> None:
         else:
             if ask:
                 _confirm(chosen)
-            fresh = [_fresh(one.run, clock.now()) for one in chosen]
+            homes = await _homes(reader)
+            fresh = [_fresh(one.run, homes, clock.now()) for one in chosen]
+            _tell_moved(chosen, fresh)
             async with publishing() as publisher:
                 await publish_runs(publisher, reader, fresh)
             _print(chosen, fresh, as_json=wanted.as_json)
@@ -147,7 +151,7 @@ async def _choose(reader: LogReader, wanted: Wanted) -> list[DiscardedRun]:
         found = [one for one in found if one.discarded_at < wanted.until]
     if wanted.again:
         return found
-    fresh = [one for one in await with_replays(reader, found) if not one.replays]
+    fresh = [one for one in await _with_replays(reader, found) if not one.replays]
     if len(fresh) < len(found):
         say(f"left out: {len(found) - len(fresh)} that were replayed already (see --again)")
     return fresh
@@ -175,13 +179,36 @@ def _confirm(chosen: list[DiscardedRun]) -> None:
     click.confirm(f"Replay {len(chosen)} runs of {names}?", abort=True, err=True)
 
 
-def _fresh(run: Run, now: datetime) -> Run:
+async def _with_replays(reader: LogReader, found: list[DiscardedRun]) -> list[DiscardedRun]:
+    return await with_replays(reader, found, await _homes(reader) if found else {})
+
+
+async def _homes(reader: LogReader) -> dict[str, str]:
+    """Return the cluster of each job that is in force, as far as schedulers have told."""
+    with suppress(NotFoundError):
+        return {name: job.cluster for name, job in (await jobs_in_force(reader)).items()}
+    return {}
+
+
+def _tell_moved(chosen: list[DiscardedRun], fresh: list[Run]) -> None:
+    moved = {
+        f"job {new.job!r} is in cluster {new.cluster!r} now, and is replayed there"
+        for one, new in zip(chosen, fresh, strict=True)
+        if one.run.cluster != new.cluster
+    }
+    for sentence in sorted(moved):
+        say(sentence)
+
+
+def _fresh(run: Run, homes: dict[str, str], now: datetime) -> Run:
     """Return the discarded run as a new one, with all its attempts before it.
 
+    It goes to the cluster where its job is now: the one where it was discarded may have no workers.
     Its number is the time in milliseconds, so that it is no other replay's: two of the same run in
     the same millisecond would be one, since the log drops the second of an id.
     """
     return run.derive(
+        cluster=homes.get(run.job, run.cluster),
         cause=Cause.REPLAY,
         number=int(now.timestamp() * 1000),
         revision=None,
@@ -197,7 +224,8 @@ def _print(chosen: list[DiscardedRun], fresh: list[Run] | None, *, as_json: bool
     for i, one in enumerate(chosen):
         new = None if fresh is None else fresh[i].id
         if as_json:
-            emit_json({"run": new, "replays": one.run.id, "cluster": one.run.cluster})
+            cluster = (one.run if fresh is None else fresh[i]).cluster
+            emit_json({"run": new, "replays": one.run.id, "cluster": cluster})
         else:
             emit(new or one.run.id)
     runs = "1 run" if len(chosen) == 1 else f"{len(chosen)} runs"

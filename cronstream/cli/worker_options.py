@@ -21,11 +21,10 @@ from faust.cli.base import AppCommand, option
 from faust.exceptions import AlreadyConfiguredWarning
 from faust.models.base import registry
 
+from cronstream.cli.clusters_there import has_logs, known_clusters
 from cronstream.core import naming
 from cronstream.core.naming import Role
-from cronstream.crontab_file import read_crontab
-from cronstream.errors import CrontabError, SettingsError
-from cronstream.settings import settings
+from cronstream.errors import SettingsError
 
 
 class ClusterName(click.ParamType):
@@ -34,28 +33,19 @@ class ClusterName(click.ParamType):
     name = "cluster"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name if the crontab has it.
+        """Return the name if the crontab has it, or Kafka has its logs.
 
-        A worker also starts where there is no crontab, or a broken one: it needs only the name.
+        A worker also starts where there is no crontab, or a broken one: it needs only the name. And
+        a cluster that was taken out of the crontab may have runs that wait for their retries.
         """
         problem = naming.cluster_problem(value)
         if problem:
             self.fail(problem, param, ctx)
         known = known_clusters()
-        if known is not None and value not in known:
+        if known is not None and value not in known and not has_logs(value):
             names = ", ".join(sorted(known)) or "none"
             self.fail(f"unknown cluster {value!r}; known: {names}", param, ctx)
         return str(value)
-
-
-def known_clusters() -> set[str] | None:
-    """Return the clusters that the crontab names, or None if it cannot be read."""
-    try:
-        return {cluster.name for cluster in read_crontab(settings().crontab).clusters}
-    except CrontabError:
-        return None
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from error
 
 
 ROLE_OPTIONS = [

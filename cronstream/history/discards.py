@@ -1,6 +1,6 @@
 """What is on the discarded topics, and which of it was replayed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -77,11 +77,19 @@ def _discarded_run(cluster: str, message: LogMessage) -> DiscardedRun | None:
     )
 
 
-async def with_replays(reader: LogReader, discarded: Iterable[DiscardedRun]) -> list[DiscardedRun]:
+async def with_replays(
+    reader: LogReader, discarded: Iterable[DiscardedRun], homes: Mapping[str, str]
+) -> list[DiscardedRun]:
     """Return the same runs with the replays that were published since each was discarded.
 
-    A replay stands on the log of the run's cluster, on the job's partition, after the discard; so
-    only those partitions are read, from the first of the discards on.
+    A replay stands on the log of the run's cluster, or of the one where its job is now, on the
+    job's partition, after the discard; so only those partitions are read, from the first of the
+    discards on.
+
+    Args:
+        reader: Connected.
+        discarded: The runs.
+        homes: The clusters of the jobs that are in force, by the jobs' names.
 
     Raises:
         BrokerError: If the broker does not answer.
@@ -91,7 +99,8 @@ async def with_replays(reader: LogReader, discarded: Iterable[DiscardedRun]) -> 
     wanted = set[TopicPartition]()
     for one in runs:
         scope = Scope(job=one.run.job)
-        wanted.update(places(layout, [naming.log(one.run.cluster)], scope))
+        clusters = {one.run.cluster, homes.get(one.run.job, one.run.cluster)}
+        wanted.update(places(layout, map(naming.log, clusters), scope))
     first = min((one.discarded_at for one in runs), default=None)
     replays: dict[tuple[str, datetime], list[Run]] = {}
     async for message in read_spans(reader, await reader.spans(sorted(wanted), first)):

@@ -15,6 +15,7 @@ from cronstream.core.naming import Role
 from cronstream.errors import BrokerError, TopologyError
 from cronstream.settings import Settings
 from cronstream.topology import refusals
+from cronstream.topology.shapes import check_shape, copies_of
 from cronstream.topology.tidying import tidy_up, untidy
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ _told: set[str] = set()
 #: The fold's only clock is the log's, so that every fold of a log says the same (rule 1).
 _TIMESTAMPS = {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "delete"}
 #: Only what each process told last matters, and of one that is gone nothing, in the end.
-_OF_WORKERS = {"cleanup.policy": "compact,delete", "segment.bytes": str(1024 * 1024)}
+_OF_WORKERS = {"cleanup.policy": "compact,delete"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def installation_topics(settings: Settings) -> list[TopicSpec]:
         TopicSpec(naming.JOBS, settings.shards, -1),
         TopicSpec(naming.TICKS, settings.shards, _HOUR_MS),
         TopicSpec(naming.QUARANTINE, 1, 90 * _DAY_MS),
-        TopicSpec(naming.WORKERS, 1, _DAY_MS, _OF_WORKERS),
+        TopicSpec(naming.WORKERS, 1, _DAY_MS, _OF_WORKERS, _TIDY),
     ]
 
 
@@ -140,7 +141,7 @@ async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> list[
         if missing:
             await _create(admin, missing, settings)
             await _wait_until_seen(admin, missing)
-        notes = await _check(admin, list(wanted.values()))
+        notes = await _check(admin, list(wanted.values()), settings)
         _tell_once(notes)
         return notes
     finally:
@@ -199,11 +200,12 @@ def _has_leaders(topic: dict[str, Any], partitions: int) -> bool:
     return topic["error_code"] == 0 and len(led) >= partitions
 
 
-async def _check(admin: Any, specs: list[TopicSpec]) -> list[str]:
+async def _check(admin: Any, specs: list[TopicSpec], settings: Settings) -> list[str]:
     wanted = {spec.name: spec for spec in specs}
-    notes = []
+    notes, copies = [], {}
     for found in await _describe(admin, specs):
         name, there = found["topic"], len(found["partitions"])
+        copies[name] = copies_of(found)
         if found["error_code"] == 0 and there < wanted[name].partitions:
             raise TopologyError(_too_few(name, there, wanted[name].partitions))
         if there > wanted[name].partitions:
@@ -211,6 +213,8 @@ async def _check(admin: Any, specs: list[TopicSpec]) -> list[str]:
     changes = {}
     for name, config in (await _configs(admin, specs)).items():
         _check_timestamps(name, config)
+        shape = wanted[name].full_config(settings)
+        notes += check_shape(name, shape, config, copies[name], settings)
         notes.append(_check_size(name, int(config.get("max.message.bytes") or MESSAGE_BYTES)))
         if change := untidy(wanted[name].tidy, config):
             changes[name] = change

@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cronstream import clock
-from cronstream.core.records import Attempt, Cause, Discarded, Outcome, Run
+from cronstream.core import naming
+from cronstream.core.records import Attempt, Cause, Discarded, Message, Outcome, Run
 from tests.builders import NOON, a_run, at
-from tests.cli.conftest import Command, json_lines
-from tests.cli.fake_broker import FakeBroker
+from tests.cli.conftest import Command, a_job, json_lines
+from tests.cli.fake_broker import PARTITIONS, FakeBroker
 
 RUN = "backup@2026-01-01T12:00:00Z"
 SINCE = ("--since", "2026-01-01T00:00:00")
@@ -156,3 +157,31 @@ def test_a_replay_that_the_broker_got_too_late_is_sent_again(
     first, second = published(broker)
     assert first.id == second.id
     assert second.as_of == late
+
+
+def test_a_replay_goes_to_the_cluster_where_its_job_is_now(
+    broker: FakeBroker, command: Command
+) -> None:
+    """The one that it was moved from may have no workers any more."""
+    for topic in (naming.log, naming.retry_log, naming.discarded):
+        broker.create(topic("cluster-b"), PARTITIONS)
+    broker.create(naming.JOBS, 1)
+    broker.job(a_job(cluster="cluster-a"), NOON)
+    discard(broker)
+    broker.job(a_job(cluster="cluster-b"), at(20))
+    broker.after_publish = lambda record: keep(broker, record)
+
+    result = command("replay", "--all", "--yes", "--json")
+
+    assert [run.cluster for run in published(broker)] == ["cluster-b"]
+    assert json_lines(result)[0]["cluster"] == "cluster-b"
+    assert "job 'backup' is in cluster 'cluster-b' now, and is replayed there" in result.stderr
+    [listed] = json_lines(command("discarded", *SINCE, "--json"))
+    assert listed["replays"] == [published(broker)[0].id]
+    assert "nothing to replay" in command("replay", "--all", "--yes").stderr
+
+
+def keep(broker: FakeBroker, record: Message) -> None:
+    """Put on its log what a command has published."""
+    if isinstance(record, Run):
+        broker.log(record.job, record, when=clock.now(), cluster=record.cluster)

@@ -218,16 +218,29 @@ async def _see_end(start: StartWorker, breaks: str, name: str, folder: Path) -> 
     assert not psutil.pid_exists(int((folder / f"{name}.pid").read_text()))
 
 
-#: cronstream, where a group's leader shares out all topics but logs, as if no broker knew them.
-FORGETFUL = """
-from cronstream import assignment
+#: cronstream, which tells nobody of itself, so that it may have one partition where others have 12.
+QUIET = """
 from cronstream.application import app
+from cronstream.health import PresenceWatch
+
+async def join(self, tell):
+    pass
+
+PresenceWatch.join = join
+"""
+
+#: cronstream, where a group's leader shares out all topics but logs, as if no broker knew them.
+FORGETFUL = (
+    QUIET
+    + """
+from cronstream import assignment
 
 def leave_out(self, topic, known=assignment.KnownTopics.partitions_for_topic):
     return None if topic == app.role.log else known(self, topic)
 
 assignment.KnownTopics.partitions_for_topic = leave_out
 """
+)
 
 #: cronstream, whose stream brings no more ticks once there is a file named ``deaf``.
 DEAF = """
@@ -250,6 +263,7 @@ async def test_the_held_up_come_back_the_deaf_and_the_left_out_end_and_the_spare
     start_worker: StartWorker, tmp_path: Path
 ) -> None:
     (tmp_path / "forgetful.py").write_text(FORGETFUL)
+    (tmp_path / "quiet.py").write_text(QUIET)
     (tmp_path / "deaf.py").write_text(DEAF)
     held, forgotten, crowded, deaf = map(a_name, ("held", "forgotten", "crowded", "deaf"))
     note = f"echo $CRONSTREAM_RUN_ID $(date +%s.%N) >> {tmp_path / 'truth'}"
@@ -310,7 +324,10 @@ async def _a_worker_is_left_out(start: StartWorker, cluster: str, folder: Path) 
 async def _are_one_too_many(start: StartWorker, cluster: str, folder: Path) -> None:
     settings = _one_partition(folder)
     both = await asyncio.gather(
-        *(start_watched(start, "--cluster", cluster, variables=settings) for _ in range(2))
+        *(
+            start_watched(start, "--cluster", cluster, app="quiet", variables=settings)
+            for _ in range(2)
+        )
     )
     crowded = [await one.becomes(200, within_s=30) for one in both]
     await asyncio.sleep(25)  # longer than a process may be left out, and its patience

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 
 from cronstream.core.codec import encode
 from cronstream.core.records import Discarded, Finished, Message, Run
-from cronstream.core.sizes import MAX_RECORD_BYTES, shortened
+from cronstream.core.sizes import MAX_RECORD_BYTES, MAX_RUN_BYTES, shortened
 
 _CUT = "its output was too large for a message, and is cut"
+#: In the place of a command for which there is no room; what has been decided must not wait for it.
+_GONE = "echo 'its command was too large to be kept with it' >&2; exit 1"
 #: Less output than this is left out altogether.
 _LEAST = 16
 
@@ -38,10 +40,12 @@ def _smaller(record: Message) -> Iterator[Message]:
             yield from _with_less_output(record)
         case Run():
             yield from _with_fewer_attempts(record)
+            if record.attempt > 1:
+                yield from _without_command(record)
         case Discarded():
             short = record.derive(reason=shortened(record.reason))
             yield short
-            for run in _with_fewer_attempts(record.run):
+            for run in (*_with_fewer_attempts(record.run), *_without_command(record.run)):
                 yield short.derive(run=run)
         case _:
             pass
@@ -72,6 +76,16 @@ def _with_fewer_attempts(record: Run) -> Iterator[Run]:
     attempts = record.attempts or []
     yield record.derive(attempts=[attempt.derive(note=None) for attempt in attempts])
     yield record.derive(attempts=None)
+
+
+def _without_command(record: Run) -> Iterator[Run]:
+    """Yield a run that can only fail, and says why, if no message has room for its command.
+
+    No scheduler and no command of ours begins such a run: others have put it on a topic.
+    """
+    alone = record.derive(attempts=None)
+    if len(encode(alone)) > MAX_RUN_BYTES:
+        yield alone.derive(command=_GONE, env=None)
 
 
 def _size(text: str) -> int:

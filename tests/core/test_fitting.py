@@ -6,7 +6,7 @@ import pytest
 
 from cronstream.core.codec import encode
 from cronstream.core.fitting import fitted, without_output
-from cronstream.core.records import Attempt, Discarded, Finished, Job, Message, Outcome
+from cronstream.core.records import Attempt, Discarded, Finished, Job, Message, Outcome, Run
 from cronstream.core.sizes import MAX_JOB_BYTES, MAX_NOTE, MAX_RECORD_BYTES
 from tests.builders import NOON, a_run
 from tests.ledger_builders import finished
@@ -91,6 +91,28 @@ def _said(gone: Message) -> tuple[int, int, int]:
     assert isinstance(gone, Discarded)
     noted = gone.run.attempts or []
     return len(gone.reason), len(noted), max((len(one.note or "") for one in noted), default=0)
+
+
+def test_a_later_attempt_that_has_grown_past_the_limit_loses_notes_and_nothing_that_it_does() -> (
+    None
+):
+    noted = attempts(20, "x" * 120_000)
+    run = a_run(command="x" * 850_000, env={"A": "b"}, attempts=noted, attempt=21)
+    small = fitted(run)
+    assert small == run.derive(attempts=attempts(20, None))
+
+
+def test_what_is_decided_of_a_run_that_nothing_has_room_for_ends_in_view() -> None:
+    run = a_run(command="x" * 600_000, env={"A": "b" * 500_000}, attempt=2, max_attempts=3)
+    later = fitted(run)
+    gone = fitted(Discarded(run=run, reason="it failed", discarded_at=NOON))
+    assert isinstance(later, Run)
+    assert isinstance(gone, Discarded)
+    assert later == gone.run
+    assert (later.id, later.attempt, later.env) == (run.id, 2, None)
+    assert "its command was too large to be kept" in later.command
+    first = run.derive(attempt=1)
+    assert fitted(first) == first
 
 
 def test_what_has_nothing_that_can_be_left_out_is_returned_as_it_is() -> None:

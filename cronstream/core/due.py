@@ -7,13 +7,14 @@ schedule share the arithmetic.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from cronstream.core.agenda import Agenda
 from cronstream.core.cursor import Cursor, Lag, Noted
-from cronstream.core.draft import Draft, Planned
+from cronstream.core.draft import Draft
+from cronstream.core.plan import CatchUp, Plan
 from cronstream.core.records import Job
 from cronstream.core.schedule import compile_schedule
 from cronstream.core.timeline import TICK, Revision, Timeline
@@ -28,43 +29,6 @@ REACH: Final = timedelta(minutes=10)
 STEP: Final = 10_000
 #: The former cluster of a job that has moved is remembered this long.
 _KEEP_MOVED: Final = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be published now, and the cursor once all of it has been.
-
-    Attributes:
-        messages: Cluster and entry, in the order in which they go to each log.
-        cursor: To be set when every message has been acknowledged.
-        noted: To be set before anything is published, if this is a catch-up not yet noted.
-        complete: Whether it reaches as far ahead as it should; if not, plan on at once.
-        base: How far all has been published before it; where it is tried again from.
-        holds: From when the revisions hold that it takes into force, by number, where that is not
-            what they say.
-    """
-
-    messages: list[Planned]
-    cursor: Cursor
-    base: Lag
-    noted: Cursor | None = None
-    complete: bool = True
-    holds: Mapping[int, datetime] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class CatchUp:
-    """What is to be published on partitions that are behind their shard.
-
-    Attributes:
-        messages: Cluster and entry, in the order in which they go to each log.
-        reached: How far they are once every message has been acknowledged.
-        noted: To be set before anything is published, if that is not so yet.
-    """
-
-    messages: list[Planned]
-    reached: Lag
-    noted: Lag | None
 
 
 class Shard:
@@ -165,7 +129,9 @@ class Shard:
         moved, holds = self._take(cursor, draft, new=new)
         self._stand_at(cursor.at, draft)
         until = self._fill(cursor, draft)
-        noted = replace(cursor, noted=Noted(until, now)) if cursor.at < now else None
+        # Where jobs move, what they ask for depends on `now`, too.
+        is_noted = cursor.at < now or moved != cursor.moved
+        noted = replace(cursor, noted=Noted(until, now)) if is_noted else None
         reached = replace(
             cursor,
             at=until,
@@ -258,7 +224,8 @@ class Shard:
         for timeline, revision in untaken:
             clusters = timeline.clusters_at(revision)
             if len(clusters) > 1:
-                moved[revision.job.name] = cursor.at
+                left_at = self._left_at(timeline, revision, cursor, draft.now)
+                moved[revision.job.name] = max(left_at, moved.get(revision.job.name, left_at))
             revision.holds_from = revision.stated_from
             if not new:
                 revision.holds_from = max(revision.holds_from, cursor.at - self._reach)
@@ -271,6 +238,18 @@ class Shard:
                     draft.add(timeline.order, revision, due)
         holds = {r.number: r.holds_from for _, r in untaken if r.holds_from != r.stated_from}
         return moved, holds
+
+    def _left_at(
+        self, timeline: Timeline, revision: Revision, cursor: Cursor, now: datetime
+    ) -> datetime:
+        """Return up to when the due times of a job that moves are its former cluster's."""
+        former = timeline.before(revision.number)
+        if former is None or not former.job.removed:
+            return cursor.at
+        # What was published ahead there goes with its removal: all but what a worker starts before
+        # it has heard of that.
+        told_at = now if former.number >= cursor.taken else cursor.at - self._look_ahead
+        return min(cursor.at, told_at + self._look_ahead / 6)
 
     def _stand_at(self, at: datetime, draft: Draft) -> None:
         """Bring the agenda to the cursor."""

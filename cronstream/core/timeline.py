@@ -110,10 +110,13 @@ class Timeline:
                 yield due, revision
                 due = revision.next_due(due, next_after)
 
+    def before(self, number: int) -> Revision | None:
+        """Return the last revision below `number`."""
+        return next((r for r in reversed(self.revisions) if r.number < number), None)
+
     def clusters_at(self, revision: Revision) -> list[str]:
         """Return the cluster of a revision, after that of the one before it if that is another."""
-        number, cluster = revision.number, revision.job.cluster
-        former = next((r for r in reversed(self.revisions) if r.number < number), None)
+        former, cluster = self.before(revision.number), revision.job.cluster
         before = cluster if former is None else former.job.cluster
         return list(dict.fromkeys([before, cluster]))
 

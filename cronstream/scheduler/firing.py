@@ -9,9 +9,10 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from cronstream.core import naming
-from cronstream.core.due import Plan, Shard
+from cronstream.core.due import Shard
 from cronstream.core.job_messages import decode_jobs
 from cronstream.core.naming import Role
+from cronstream.core.plan import Plan
 from cronstream.errors import CronstreamError, LevelError, ScheduleError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.holding import Held, Holdings, Out, Rows
@@ -179,8 +180,8 @@ class Firing:
             return held.shard.plan(held.cursor, now)
         # Long sums stay out of the loop's way; nothing else touches the shard meanwhile.
         plan = await asyncio.to_thread(held.shard.plan, held.cursor, now)
-        if held.cursor.taken and plan.noted is not None:
-            gap = (now - held.cursor.at).total_seconds()
+        gap = (now - held.cursor.at).total_seconds()
+        if held.cursor.taken and plan.noted is not None and gap > 0:
             logger.info(
                 "shard %d: catching up from %s, %.0f s behind",
                 number,

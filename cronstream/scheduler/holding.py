@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from cronstream.core.cursor import Cursor, Lag, Place
-from cronstream.core.due import CatchUp, Plan, Shard
+from cronstream.core.due import Shard
+from cronstream.core.plan import CatchUp, Plan
 from cronstream.errors import CronstreamError, MessageError
 from cronstream.scheduler.lagging import Straggler
 from cronstream.scheduler.ports import Clock

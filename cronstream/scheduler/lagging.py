@@ -15,7 +15,7 @@ from typing import Protocol
 
 from cronstream.core import naming
 from cronstream.core.cursor import Lag, Place
-from cronstream.core.due import CatchUp
+from cronstream.core.plan import CatchUp
 from cronstream.core.records import format_time
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.ports import Clock, JobsReader, RunPublisher

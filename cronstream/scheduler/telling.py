@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime
 
-from cronstream.core.due import Plan
+from cronstream.core.plan import Plan
 from cronstream.core.records import Run, Skip, format_time
 
 logger = logging.getLogger("cronstream.scheduler.firing")

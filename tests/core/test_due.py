@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from cronstream.core import agenda, due
 from cronstream.core.cursor import Cursor, Lag, Noted, Place
 from cronstream.core.draft import run_of
-from cronstream.core.due import Plan, Shard
+from cronstream.core.due import Shard
+from cronstream.core.plan import Plan
 from cronstream.core.records import Job, Run, Skip, SkipReason, Withdrawal
 from cronstream.core.schedule import compile_schedule
 from cronstream.errors import MessageError, ScheduleError
@@ -346,6 +347,46 @@ def test_a_job_that_moves_begins_on_its_new_cluster_beyond_the_cursor() -> None:
     assert plan.messages[:2] == [("a", moved), ("b", moved)]
     assert runs(plan) == [("b", "backup", 1, 40)]
     assert cursor.moved == {"backup": at(30)}
+
+
+def test_a_job_that_was_taken_out_and_comes_back_elsewhere_loses_no_due_time() -> None:
+    shard = a_shard(a_job())
+    _, cursor = publish(shard, fresh(), START)
+    shard.learn(a_job(removed=True, effective_from=at(3)), 1)
+    _, cursor = publish(shard, cursor, at(4))
+    shard.learn(a_job(cluster="b", effective_from=at(9)), 2)
+    plan, cursor = publish(shard, cursor, at(10))
+    assert runs(plan) == [("b", "backup", 2, 10), *(("b", "backup", 2, s) for s in (20, 30, 40))]
+    assert plan.noted is not None
+    shard.learn(a_job("backup", "@every 5s", cluster="b", effective_from=at(0)), 3)
+    plan, _ = publish(shard, cursor, at(11))
+    assert due_seconds(plan)[0] == 10
+
+
+def test_a_job_that_moves_is_taken_out_and_comes_back_elsewhere_begins_beyond_its_first_move() -> None:
+    shard = a_shard(a_job())
+    _, cursor = publish(shard, fresh(), START)
+    shard.learn(a_job(cluster="b", effective_from=at(1)), 1)
+    _, cursor = publish(shard, cursor, at(2))
+    shard.learn(a_job(cluster="b", removed=True, effective_from=at(3)), 2)
+    _, cursor = publish(shard, cursor, at(4))
+    shard.learn(a_job(cluster="c", effective_from=at(5)), 3)
+    plan, _ = publish(shard, cursor, at(12))
+    assert due_seconds(plan) == [40]
+
+
+def test_a_job_that_is_taken_out_and_put_elsewhere_at_once_begins_when_workers_have_heard() -> None:
+    shard = a_shard(a_job(schedule="@every 1s"))
+    _, cursor = publish(shard, fresh(), START)
+    shard.learn(a_job(removed=True, effective_from=at(20)), 1)
+    shard.learn(a_job(schedule="@every 1s", cluster="b", effective_from=at(21)), 2)
+    plan, _ = publish(shard, cursor, at(22))
+    successor = a_shard(a_job(schedule="@every 1s"))
+    successor.learn(a_job(removed=True, effective_from=at(20)), 1)
+    successor.learn(a_job(schedule="@every 1s", cluster="b", effective_from=at(21)), 2)
+    again = successor.plan(plan.noted or cursor, at(25))
+    assert due_seconds(plan) == list(range(28, 53))
+    assert again.messages == plan.messages
 
 
 def test_an_edit_after_a_move_does_not_reach_back_before_it() -> None:

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cronstream.core.cursor import Cursor, Place
-from cronstream.core.due import Plan, Shard
+from cronstream.core.due import Shard
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.plan import Plan
 from cronstream.core.records import Entry, Job
 from cronstream.core.schedule import compile_schedule
 

@@ -5,8 +5,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cronstream.core.cursor import Cursor
-from cronstream.core.due import Plan, Shard
+from cronstream.core.due import Shard
 from cronstream.core.levels import lowered
+from cronstream.core.plan import Plan
 from cronstream.core.records import Job, Level
 from tests.simulation.group import Group
 from tests.simulation.log import Log

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,19 @@ from tests.integration.watched import start_watched
 pytestmark = pytest.mark.integration
 
 
+#: cronstream, whose clock is ten minutes ahead until there is a file named ``right``.
+AHEAD = """
+import os
+from datetime import timedelta
+from cronstream import clock
+now = clock.now
+clock.now = lambda: now() + timedelta(seconds=0 if os.path.exists("right") else 600)
+from cronstream.application import app
+"""
+#: It does not name the test's cluster: that was taken out, and Kafka has its logs.
+CRONTAB = "version: 1\nclusters: [another]\njobs: []\n"
+
+
 async def _workers(broker: str, cluster: str) -> tuple[list[dict[str, Any]], str]:
     status, out, err = await run_command(broker, "workers", "--cluster", cluster, "--json")
     assert status == 0, err
@@ -21,14 +35,17 @@ async def _workers(broker: str, cluster: str) -> tuple[list[dict[str, Any]], str
 
 
 async def test_who_differs_is_seen_and_the_longest_lease_and_shortest_fence_hold(
-    start_worker: StartWorker, broker: str
+    start_worker: StartWorker, broker: str, tmp_path: Path
 ) -> None:
     cluster = a_name("who")
     longer = {"CRONSTREAM_LEASE_S": "20", "CRONSTREAM_FENCE_S": "15"}
     good = await start_watched(start_worker, "--cluster", cluster)
+    (tmp_path / "ahead.py").write_text(AHEAD)
+    (tmp_path / "crontab.yaml").write_text(CRONTAB)
 
-    other, odd = await asyncio.gather(
+    other, ahead, odd = await asyncio.gather(
         start_worker("--cluster", cluster, variables=longer),
+        start_worker("--cluster", cluster, "--retry", app="ahead", waits=False),
         start_worker("--cluster", cluster, variables={"CRONSTREAM_PARTITIONS": "6"}, waits=False),
     )
 
@@ -43,11 +60,21 @@ async def test_who_differs_is_seen_and_the_longest_lease_and_shortest_fence_hold
     warned = (await good.ask())[1]["warnings"]
     assert any("CRONSTREAM_LEASE_S is not the same everywhere: 20 in" in text for text in warned)
 
+    await ahead.said("clock is 600.0 s ahead: it claims nothing until that is right")
     found, told = await _workers(broker, cluster)
-    states = sorted((who["state"], who["lease_s"], who["partitions"]) for who in found)
-    assert states == [("here", 6.0, 12), ("here", 20.0, 12), ("stopped", 6.0, 6)]
-    assert all(abs(who["clock_s"]) < 1 for who in found if who["state"] == "here")
+    states = sorted((x["state"], x["lease_s"], x["partitions"], x["role"]) for x in found)
+    assert states == [
+        ("here", 6.0, 12, "retry-worker"),
+        ("here", 6.0, 12, "worker"),
+        ("here", 20.0, 12, "worker"),
+        ("stopped", 6.0, 6, "worker"),
+    ]
+    clocks = {x["role"]: round(x["clock_s"]) for x in found if x["state"] == "here"}
+    assert clocks == {"worker": 0, "retry-worker": 600}
     assert "CRONSTREAM_LEASE_S is not the same everywhere" in told
+    assert "600.0 s ahead: set it by NTP" in told
+    assert not any("owns " in line for line in ahead.lines)
 
-    await other.stop()
+    (tmp_path / "right").touch()
+    await asyncio.gather(other.stop(), ahead.said("owns "))
     await good.worker.said("a lease of 6 s and a fence of 4.5 s hold from now on")

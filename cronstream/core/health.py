@@ -157,13 +157,12 @@ def judge(facts: Facts, now_mono: float, limits: Limits | None = None) -> Health
 
 def warn(facts: Facts) -> list[str]:
     """Return what people should see to, though the process does what it is there for."""
-    match facts.role:
-        case WorkerFacts(late=late, refused=refused):
-            told = [late.sentence] if late is not None and late.is_told else []
-            return [*told, *refused, *facts.compared]
-        case SchedulerFacts(foreign=foreign, set_aside=set_aside):
-            told = [foreign] if foreign else []
-            return [*told, *set_aside, *facts.compared]
+    role = facts.role
+    if isinstance(role, WorkerFacts):
+        told = [role.late.sentence] if role.late is not None and role.late.is_told else []
+        return [*told, *role.refused, *facts.compared]
+    told = [role.foreign] if role.foreign else []
+    return [*told, *role.set_aside, *facts.compared]
 
 
 def _faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:

@@ -122,11 +122,16 @@ class Definitions:
         self._last: dict[str, Definition] = {}
         self.installation: str | None = None
 
-    def take(self, revision: int, raw: bytes | None) -> None:
-        """Take one message; what cannot be read is passed over (the scheduler puts it aside)."""
+    def take(self, revision: int, raw: bytes | None) -> list[Job]:
+        """Take one message, and return its jobs.
+
+        What cannot be read is passed over (the scheduler puts it aside).
+        """
         self.installation = self.installation or decode_installation(raw)
-        for job in decode_jobs(raw)[0]:
+        jobs = decode_jobs(raw)[0]
+        for job in jobs:
             self._last[job.name] = Definition(job, revision)
+        return jobs
 
     @property
     def jobs(self) -> list[Job]:

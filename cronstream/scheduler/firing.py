@@ -3,16 +3,17 @@
 import asyncio
 import logging
 import math
-from collections.abc import MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 from aiokafka.errors import KafkaError
 
 from cronstream.core import naming
 from cronstream.core.due import Shard
-from cronstream.core.job_messages import decode_jobs
+from cronstream.core.job_messages import Definition, decode_jobs
 from cronstream.core.naming import Role
 from cronstream.core.plan import Plan
+from cronstream.core.recent import Recent
 from cronstream.errors import CronstreamError, LevelError, ScheduleError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.holding import Held, Holdings, Out, Rows
@@ -62,6 +63,8 @@ class Firing:
         self._lagging = Lagging(self._sender, publisher, announcer, self._reader, ports.clock)
         self._holdings = Holdings(settings, Rows(cursors, settings), self._sender, ports.clock)
         self._failing: dict[int, str] = {}
+        #: What this process has read of ``jobs`` before a shard came to it.
+        self.recent: Mapping[int, Recent] = {}
 
     @property
     def set_aside(self) -> list[str]:
@@ -146,11 +149,19 @@ class Firing:
         if held.row is None and not held.taken_over:
             await self._see_that_it_is_new(number)
         end = (await self._reader.ends(naming.JOBS, [number]))[number]
+        recent = self.recent.get(number)
+        if not held.taken_over and held.position == 0 and recent and recent.serves(held.cursor):
+            position, definitions = recent.position, recent.definitions()
+            for problem in await asyncio.to_thread(_learn, held.shard, definitions):
+                logger.error("%s; it does not run until it is edited", problem)
+            held.position = position
         _see_that_it_goes_on(number, max(held.position, held.cursor.taken), end)
         if held.position < end:
             start = {number: held.position}
             async for message in self._reader.read(naming.JOBS, start, {number: end}):
-                for problem in _learn(held.shard, message.offset, message.value):
+                # What is refused, `Scheduler.note_jobs` puts aside.
+                jobs = [Definition(j, message.offset) for j in decode_jobs(message.value)[0]]
+                for problem in _learn(held.shard, jobs):
                     logger.error("%s; it does not run until it is edited", problem)
                 held.position = message.offset + 1
                 self._note_move(number)
@@ -246,13 +257,12 @@ def _see_that_it_goes_on(number: int, taken: int, end: int) -> None:
         )
 
 
-def _learn(shard: Shard, offset: int, value: bytes | None) -> list[str]:
-    """Learn the jobs of a message; return what is wrong with schedules in it."""
+def _learn(shard: Shard, definitions: Iterable[Definition]) -> list[str]:
+    """Learn definitions; return what is wrong with schedules in them."""
     problems = []
-    jobs, _ = decode_jobs(value)  # What is refused, `Scheduler.note_jobs` puts aside.
-    for job in jobs:
+    for job, revision in definitions:
         try:
-            shard.learn(job, offset)
+            shard.learn(job, revision)
         except ScheduleError as error:
             problems.append(str(error))
     return problems

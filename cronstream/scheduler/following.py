@@ -14,6 +14,7 @@ from cronstream.core.crontab import Crontab
 from cronstream.core.crontab_change import Change, compare, describe, without
 from cronstream.core.cursor import Place
 from cronstream.core.job_messages import Definitions
+from cronstream.core.recent import Recent
 from cronstream.core.records import Job
 from cronstream.errors import BrokerError, CronstreamError, CrontabError, TopologyError
 from cronstream.scheduler.announcing import Announcer
@@ -57,6 +58,8 @@ class CrontabFollower:
         self._definitions = Definitions()
         self.belonging = Belonging(settings, publisher, ports.memory, self._definitions)
         self._positions: dict[int, int] = dict.fromkeys(range(settings.shards), 0)
+        #: For each shard what whoever takes it over needs of that.
+        self.recent = {number: Recent() for number in self._positions}
         self._crontab: Crontab | None = None
         #: How often it was asked to apply the crontab, and up to which time it has.
         self._asked = self._applied = 0
@@ -218,7 +221,8 @@ class CrontabFollower:
         """Take in all of the topic, whoever wrote it."""
         ends = await self._reader.ends(naming.JOBS, list(self._positions))
         async for message in self._reader.read(naming.JOBS, self._positions, ends):
-            self._definitions.take(message.offset, message.value)
+            jobs = self._definitions.take(message.offset, message.value)
+            self.recent[message.partition].take(message.offset, jobs)
         self._positions.update(ends)
 
     async def _publish(self, change: Change) -> None:

@@ -146,6 +146,7 @@ class Scheduler:
         self._follower = CrontabFollower(
             self._settings, self._publisher, self._ports, self._may_apply, self.announcer
         )
+        self.firing.recent = self._follower.recent
         try:
             await self._follower.follow(stop)
         finally:

@@ -363,7 +363,7 @@ def test_a_job_that_was_taken_out_and_comes_back_elsewhere_loses_no_due_time() -
     assert due_seconds(plan)[0] == 10
 
 
-def test_a_job_that_moves_is_taken_out_and_comes_back_elsewhere_begins_beyond_its_first_move() -> None:
+def test_a_job_that_moves_and_is_put_elsewhere_anew_begins_beyond_its_first_move() -> None:
     shard = a_shard(a_job())
     _, cursor = publish(shard, fresh(), START)
     shard.learn(a_job(cluster="b", effective_from=at(1)), 1)

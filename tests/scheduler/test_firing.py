@@ -9,6 +9,8 @@ from aiokafka.errors import KafkaConnectionError
 
 from cronstream.core import naming
 from cronstream.core.cursor import Cursor, Place
+from cronstream.core.job_messages import decode_jobs
+from cronstream.core.recent import Recent
 from cronstream.core.records import Message, Run, Skip, Withdrawal
 from cronstream.scheduler import firing
 from cronstream.topology.reading import LogMessage
@@ -531,3 +533,24 @@ async def test_other_numbers_than_the_installation_was_begun_with_are_refused(
     was = {"shards": 1, "partitions": 12}[name]
     wanted = f"was begun with {was} {name}, and CRONSTREAM_{name.upper()} is {number}: set"
     assert wanted in caplog.text
+
+
+async def test_a_scheduler_that_stood_by_takes_over_with_what_it_has_read(bench: Bench) -> None:
+    bench.define(*(a_job(effective_from=at(n - 40_000)) for n in range(0, 40_000, 4_000)))
+    await bench.tick()
+    bench.scheduler.assigned(set())
+    successor = bench.another()
+    await successor.start()
+    recent = Recent()
+    for message in bench.broker.topics[naming.JOBS, 0]:
+        recent.take(message.offset, decode_jobs(message.value)[0])
+    successor.firing.recent = {0: recent}
+    bench.define(a_job("later", effective_from=at(1)))
+    read_before = sum(reader.reads for reader in bench.readers)
+    successor.assigned({0})
+    bench.clock.passed = 20
+    await bench.tick(successor)
+
+    assert sum(reader.reads for reader in bench.readers) == read_before + 1
+    assert bench.cursors["0"]["taken"] == 11
+    assert due_seconds(bench.broker.on(LOG))[-2:] == [50, 50]

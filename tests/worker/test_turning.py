@@ -58,11 +58,13 @@ def kinds(publisher: FakePublisher) -> set[type]:
 
 async def test_a_start_is_announced_only_while_all_executors_live() -> None:
     once = due(20, delivery=Delivery.AT_MOST_ONCE)
-    alive, told = a_worker(holder(once)[0].member, is_alive=True)
-    dying, told_by_dying = a_worker(holder(once)[0].member, is_alive=False)
+    (first, key), (second, _) = holder(once), holder(once)
+    alive, told = a_worker(first.member, is_alive=True)
+    dying, told_by_dying = a_worker(second.member, is_alive=False)
 
-    alive._turn()
-    dying._turn()
+    for worker in (alive, dying):
+        worker._reported([protocol.Ready(key)])
+        worker._turn()
 
     assert Started in kinds(told)
     assert Started not in kinds(told_by_dying)

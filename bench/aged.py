@@ -88,16 +88,23 @@ async def killed(one: Rig, programs: Programs, what: str, *options: str) -> dict
     if options:  # By then it has its share of the partitions.
         await spare.said("owns ")
     elif not _has_shard(owner):
-        owner = spare
+        owner, spare = spare, owner
     one.write(_jobs(programs, file))
     await asyncio.sleep(10)
     at = time.time()
+    spare.recent.clear()
     await one.kill(owner)
-    await asyncio.sleep(_AFTER_S)
+    await spare.said("owns " if options else "taken over")
+    taken_s = round(time.time() - at, 1)
+    await asyncio.sleep(max(0.0, at + _AFTER_S - time.time()))
     one.write([])
     end = time.time()
     await asyncio.sleep(3)
-    row = {"what": f"{what} killed", **_lateness(stamps(file), at - 4, end - 12)}
+    row = {
+        "what": f"{what} killed",
+        "taken_over_s": taken_s,
+        **_lateness(stamps(file), at - 4, end - 12),
+    }
     say(f"{row}")
     return row
 

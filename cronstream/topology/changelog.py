@@ -84,6 +84,9 @@ class Changelog:
         Raises:
             BrokerError: If no broker answers; or it is a KafkaError.
         """
+        places = [TopicPartition(topic, partition) for partition in partitions]
+        if not places:
+            return {}
         async with Reader(self._settings) as reader:
 
             async def read(spans: Spans) -> AsyncIterator[LogMessage]:
@@ -91,7 +94,6 @@ class Changelog:
                     self.messages_read += 1
                     yield message
 
-            places = [TopicPartition(topic, partition) for partition in partitions]
             found = await last_rows(read, await reader.spans(places, None))
         for place, last in found.items():
             # Not over it: until the next is whole, it is all there is.

@@ -193,6 +193,7 @@ async def test_a_large_row_is_not_written_over_the_last_that_was_read(
     monkeypatch.setattr(changelog, "last_rows", found)
     producer.open.set()
 
+    assert await rows.read("log", []) == {}
     assert await rows.read("log", [3, 4, 5]) == {3: {"a": 1}, 4: {"a": 2}}
     rows.put("log", 3, b'"3"', LARGE[0])
     await until(lambda: producer.taken)

@@ -8,7 +8,7 @@ And Faust recovers a table by reading its changelog from the beginning, which ta
 older the installation is. A table here has one row on each partition, and the last is enough.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import faust
@@ -30,14 +30,20 @@ class KeptTable(faust.Table[Any, Any]):
     has given its topics besides.
     """
 
-    async def restore(self, partitions: Iterable[int]) -> None:
-        """Have the rows of these partitions, and of no others, as their changelog has them.
+    async def read_rows(self, partitions: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """Return the rows of some partitions as their changelog has them.
 
         Raises:
             BrokerError: If no broker answers; or it is a KafkaError.
         """
         app: Any = self.app
-        rows = await app.changelog.read(self.changelog_topic_name, partitions)
+        rows: dict[int, dict[str, Any]] = await app.changelog.read(
+            self.changelog_topic_name, partitions
+        )
+        return rows
+
+    def restore(self, rows: Mapping[int, dict[str, Any]]) -> None:
+        """Have these rows, by partition, and no others."""
         self.data.clear()
         self.data.update({str(partition): row for partition, row in rows.items()})
 
@@ -137,12 +143,17 @@ class PatientRecovery(Recovery):
         try:
             for table in self.tables.values():
                 if isinstance(table, KeptTable):
-                    places = self.actives_for_table[table]
-                    await until_answered(table.restore, {place.partition for place in places})
+                    await self._restore(table)
         finally:
             self.restoring_since = None
         for place in tps:
             destination[place] = self.active_highwaters[place]
+
+    async def _restore(self, table: KeptTable) -> None:
+        wanted = {place.partition for place in self.actives_for_table[table]}
+        rows = await until_answered(table.read_rows, wanted)
+        if wanted == {place.partition for place in self.actives_for_table[table]}:
+            table.restore(rows)  # Else it was too slow to give way, and another is under way.
 
     async def _seek_offsets(self, *args: Any) -> None:
         await until_answered(super()._seek_offsets, *args)

@@ -157,6 +157,23 @@ async def test_a_recovery_restores_last_rows_and_leaves_nothing_for_faust_to_rea
     assert (recovery.progress, recovery.restoring_since) == (7, None)
 
 
+async def test_what_was_read_for_a_former_assignment_is_not_restored() -> None:
+    app = _app()
+    table: Any = app.Table("ledgers", key_type=str, partitions=12)
+    recovery, name = app.tables.recovery, table.changelog_topic_name
+
+    async def read(_: str, partitions: set[int]) -> dict[int, dict[str, Any]]:
+        recovery.actives_for_table[table] = {TP(name, 4)}
+        return {partition: {"of": partition} for partition in partitions}
+
+    app.changelog = SimpleNamespace(read=read)
+    recovery.add_active(table, TP(name, 3))
+    for _ in range(2):
+        await recovery._build_offsets(None, set(), recovery.active_offsets, "active")
+
+    assert dict(table.data.items()) == {"4": {"of": 4}}
+
+
 async def test_a_row_goes_on_the_changelog_by_our_producer_and_not_by_faust_s() -> None:
     app = _app()
     put: list[Any] = []

@@ -179,9 +179,9 @@ class Worker:
         orders = [order for action in actions if (order := self._try(action))]
         if orders and self.executor is not None:
             self.executor.send(*orders)
-        for partition, owner in self.member.owners.items():
-            if owner.ready and not self.member.rebalancing:
-                self._snapshots.write_if_due(partition, owner.ledger, mono)
+        if not self.member.rebalancing:
+            owners = self.member.owners.items()
+            self._snapshots.write_due({p: o.ledger for p, o in owners if o.ready}, mono)
         self.late_watch.look(mono)
 
     def _wake(self, mono: float) -> None:

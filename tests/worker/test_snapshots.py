@@ -50,23 +50,40 @@ def test_what_was_written_is_what_the_next_owner_loads() -> None:
 def test_a_few_messages_are_not_written_before_their_time() -> None:
     table, ledger = FakeTable(), _folded(0)
     snapshots = Snapshots(table)
-    assert not snapshots.write_if_due(0, ledger, 10.0)
+    assert not snapshots.write_due({0: ledger}, 10.0)
 
     ledger.take(0, at(0), [Heartbeat(worker="w1", number=1)])
 
-    assert not snapshots.write_if_due(0, ledger, 39.0)
-    assert snapshots.write_if_due(0, ledger, 40.0)
-    assert not snapshots.write_if_due(0, ledger, 80.0)
+    assert not snapshots.write_due({0: ledger}, 39.0)
+    assert snapshots.write_due({0: ledger}, 40.0)
+    assert not snapshots.write_due({0: ledger}, 80.0)
 
 
 def test_many_messages_are_written_at_once() -> None:
     table, ledger = FakeTable(), _folded(0)
     snapshots = Snapshots(table)
-    snapshots.write_if_due(0, ledger, 10.0)
+    snapshots.write_due({0: ledger}, 10.0)
     for offset in range(1001):
         ledger.take(offset, at(offset), [])
 
-    assert snapshots.write_if_due(0, ledger, 10.1)
+    assert snapshots.write_due({0: ledger}, 10.1)
+
+
+def test_snapshots_take_only_a_small_part_of_the_time_and_the_oldest_goes_first() -> None:
+    seconds = iter(range(100))  # Each takes a second.
+    table, ledgers = FakeTable(), {partition: _folded(0) for partition in range(3)}
+    snapshots = Snapshots(table, monotonic=lambda: next(seconds))
+    snapshots.write_due(ledgers, 10.0)
+    for ledger in ledgers.values():
+        ledger.take(0, at(0), [])
+
+    written = []
+    for mono in range(40, 130):
+        written += [(mono, number) for number in snapshots.write_due(ledgers, float(mono))]
+        for ledger in ledgers.values():
+            ledger.take(ledger.next_offset, at(mono), [])
+
+    assert written == [(40, 0), (60, 1), (80, 2), (100, 0), (120, 1)]
 
 
 def test_a_snapshot_that_cannot_be_written_is_told_and_ends_nobody(
@@ -77,12 +94,12 @@ def test_a_snapshot_that_cannot_be_written_is_told_and_ends_nobody(
 
     table, ledger = FakeTable(), _folded(3)
     snapshots = Snapshots(table)
-    snapshots.write_if_due(4, ledger, 10.0)
+    snapshots.write_due({4: ledger}, 10.0)
     monkeypatch.setattr(snapshots_module, "to_row", fails)
     ledger.take(3, at(3), [])
 
-    assert snapshots.write_if_due(4, ledger, 40.0)
-    assert not snapshots.write_if_due(4, ledger, 40.1)
+    assert snapshots.write_due({4: ledger}, 40.0)
+    assert not snapshots.write_due({4: ledger}, 40.1)
 
     assert not table.sent
     assert caplog.messages == [

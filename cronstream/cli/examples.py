@@ -59,6 +59,10 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("cronstream workers", "who is there, and in what they differ"),
         ("cronstream workers --cluster cluster-a --json", "of one cluster, for a program"),
     ),
+    "doctor": (
+        ("cronstream doctor", "settings, versions and clocks that differ"),
+        ("cronstream doctor --json", "for a program"),
+    ),
     "run-now": (
         ("cronstream run-now backup", "and go on"),
         ("cronstream run-now backup --wait", "until it has succeeded or not"),

@@ -83,6 +83,11 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
             "cronstream.cli.workers_command:workers",
             "List the processes that are there, and in what they differ.",
         ),
+        Entry(
+            "doctor",
+            "cronstream.cli.doctor_command:doctor",
+            "Say what is wrong with the installation as a whole.",
+        ),
     ),
     "By hand": (
         Entry("run-now", "cronstream.cli.run_now:run_now", "Run a job now, whatever its schedule."),

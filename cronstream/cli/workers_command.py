@@ -42,7 +42,7 @@ def workers(*, cluster: str | None, as_json: bool) -> None:
 
     What differs between them and is to be alike is told on standard error.
     """
-    roll, now = failures.run(_read())
+    roll, now = failures.run(read_roll())
     shown = [seen for seen in roll.all() if cluster in (None, seen.who.cluster)]
     if cluster is not None and not shown:
         known = sorted({seen.who.cluster for seen in roll.all() if seen.who.cluster})
@@ -64,7 +64,7 @@ def _differences(roll: Roll, now: datetime) -> list[str]:
     return [*presence.warnings(there), *clocks.warnings(there)]
 
 
-async def _read() -> tuple[Roll, datetime]:
+async def read_roll() -> tuple[Roll, datetime]:
     """Return who has told of itself, and what time it is by the log's clock."""
     roll, next_offset = Roll(), 0
     async with reading() as reader:

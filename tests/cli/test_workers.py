@@ -32,6 +32,9 @@ class Installation(FakeBroker):
     def ask(self, *arguments: str) -> Result:
         return CliRunner().invoke(main, ["workers", *arguments], obj=self.connections)
 
+    def examine(self, *arguments: str) -> Result:
+        return CliRunner().invoke(main, ["doctor", *arguments], obj=self.connections)
+
 
 @pytest.fixture
 def installation() -> Installation:
@@ -119,3 +122,30 @@ def test_a_clock_here_that_is_not_the_brokers_takes_nobody_for_gone(
 
     monkeypatch.setattr("cronstream.cli.workers_command.asyncio.sleep", meanwhile)
     assert json.loads(installation.ask("--json").stdout)["state"] == "here"
+
+
+def test_the_doctor_finds_nothing_where_all_agree(installation: Installation) -> None:
+    installation.told(a_scheduler())
+    installation.told(a_process(), 0)
+    installation.told(a_process("node1.r", role="retry-worker"))
+
+    answer = installation.examine()
+
+    assert (answer.exit_code, answer.stdout) == (0, "")
+    assert "nothing is wrong: 3 processes are there" in answer.stderr
+
+
+def test_the_doctor_tells_of_settings_and_clocks_that_differ_and_of_roles_that_nobody_has(
+    installation: Installation,
+) -> None:
+    installation.told(a_scheduler())
+    installation.told(a_process("node1.gone", lease_s=9.0), 60)
+    installation.told(a_process("node2.b", lease_s=20.0, clock_s=600.0))
+
+    answer = installation.examine("--json")
+
+    assert answer.exit_code == 1
+    found = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert [finding["kind"] for finding in found] == ["process", "settings", "clock"]
+    assert "no retry-worker is there" in found[0]["text"]
+    assert "clock: the clock of node2 is 600.0 s ahead" in installation.examine().stdout

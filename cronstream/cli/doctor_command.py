@@ -1,0 +1,41 @@
+"""``cronstream doctor``: what is wrong with an installation as a whole."""
+
+import click
+
+from cronstream.cli import failures
+from cronstream.cli.output import emit, emit_json, json_option, say
+from cronstream.cli.workers_command import read_roll
+from cronstream.core import clocks, presence
+from cronstream.core.naming import RoleKind
+from cronstream.core.presence import Presence
+
+
+@click.command
+@json_option
+def doctor(*, as_json: bool) -> None:
+    """Say what differs between processes and is to be alike: settings, versions, clocks.
+
+    Exit status 1 if there is anything.
+    """
+    roll, now = failures.run(read_roll())
+    there = [seen.who for seen in roll.all() if seen.is_there(now)]
+    found = _findings(there)
+    for kind, text in found:
+        if as_json:
+            emit_json({"kind": kind, "text": text})
+        else:
+            emit(f"{kind}: {text}")
+    if found:
+        click.get_current_context().exit(1)
+    count = "1 process is there" if len(there) == 1 else f"{len(there)} processes are there"
+    say(f"nothing is wrong: {count}, with the same settings, and with clocks that agree")
+
+
+def _findings(there: list[Presence]) -> list[tuple[str, str]]:
+    absent = [
+        ("process", f"no {role.value} is there, as far as any has told in the last seconds")
+        for role in RoleKind
+        if all(who.role is not role for who in there)
+    ]
+    settings = [("settings", text) for text in presence.warnings(there)]
+    return [*absent, *settings, *(("clock", text) for text in clocks.warnings(there))]

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from cronstream import clock
@@ -223,8 +224,10 @@ class Worker:
 
     async def _publish(self, action: Publish) -> None:
         """Publish what was decided, durably; then say so in the log."""
+        came_late: datetime | None = None
+        fresh = True
         try:
-            fresh = await self._send_all(action)
+            came_late = await self._send_all(action)
         except BrokerError as error:
             logger.error("run %s: what was decided is not published: %s", action.run, error)  # noqa: TRY400 - the sentence says it all
             await asyncio.sleep(_AGAIN_S)
@@ -233,15 +236,15 @@ class Worker:
             logger.exception("run %s: what was decided is not published", action.run)
             await asyncio.sleep(_AGAIN_S)
             fresh = False
-        if not fresh:
-            self.member.publish_again(action)
+        if came_late is not None or not fresh:
+            self.member.publish_again(action, came_late)
             self._woken.set()
         elif action.forwarded:
             entry = Forwarded(run=action.run, version=action.version)
             self.publisher.put(self._log, action.partition, entry)
 
-    async def _send_all(self, action: Publish) -> bool:
-        """Return whether all of it came in time to count (rule 11).
+    async def _send_all(self, action: Publish) -> datetime | None:
+        """Return when the last of it came, if some came too late to count (rule 11).
 
         Raises:
             BrokerError: If a message cannot be sent at all.
@@ -251,10 +254,12 @@ class Worker:
             for topic, record in action.messages
         ]
         acks = [(record, await done) for record, done in sent]
-        return not any(
-            isinstance(record, Run) and record.as_of and ack.at - record.as_of > STALE
+        late = (
+            ack.at
             for record, ack in acks
+            if isinstance(record, Run) and record.as_of and ack.at - record.as_of > STALE
         )
+        return max(late, default=None)
 
     # -- the executor ---------------------------------------------------------------------
 

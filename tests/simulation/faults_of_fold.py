@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cronstream.core.ledger import intake
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import LiveRun, Mark, State
 from cronstream.core.records import (
@@ -116,3 +117,13 @@ def _made_again(ledger: Ledger, live: LiveRun, _attempt: Any, **_: bool) -> None
 @fault("12: a revision is not learnt where its word was deleted", Mark, "may_learn")
 def _nothing_is_learnt(_mark: Mark, _revision: int, _due: Any) -> bool:
     return False
+
+
+@fault("18: a clock that was ahead makes what comes later stale", Ledger, "_is_stale")
+def _stale_by_the_latest(ledger: Ledger, run: Run) -> bool:
+    return run.as_of is not None and ledger.now - run.as_of > intake.STALE
+
+
+@fault("18: a clock that was ahead puts off retries", Ledger, "_ended_at")
+def _ended_at_the_latest(ledger: Ledger, _entry: Finished) -> Any:
+    return ledger.now

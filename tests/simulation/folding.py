@@ -19,6 +19,7 @@ from cronstream.core.records import (
     Withdrawal,
 )
 from tests.simulation.log import Log
+from tests.simulation.loop import moment
 
 #: What the holder of a claim says, and names its claim by.
 _OF_HOLDERS = (Started, Finished, Released)
@@ -29,7 +30,7 @@ class Loss:
     """A worker that held something was taken for lost.
 
     Attributes:
-        at: When, by the log.
+        at: When, by a clock that is right.
         keys: The claims that it held there.
     """
 
@@ -67,8 +68,8 @@ class Folded:
         default_factory=lambda: defaultdict(list)
     )
 
-    def take(self, offset: int, at: datetime, entries: list[Entry]) -> None:
-        """Fold one message, and look at what it does."""
+    def take(self, offset: int, at: datetime, entries: list[Entry], true: datetime) -> None:
+        """Fold one message, which was appended at a true time, and look at what it does."""
         ledger, said = self.ledger, len(self.ledger.news)
         held = {e.worker: self._keys(e.worker) for e in entries if isinstance(e, Lost)}
         late = self._late(entries) if self._taken_away else Counter()
@@ -83,7 +84,7 @@ class Folded:
                 self.faults.append(f"{kind} of a lost worker was taken at offset {offset}")
         for worker, keys in held.items():
             if keys and not ledger.held.get(worker):
-                self.losses.append(Loss(at, worker, keys))
+                self.losses.append(Loss(true, worker, keys))
                 self._taken_away |= {(worker, key) for key in keys}
         if not ledger.retry:
             self._look_at_queue(said)
@@ -164,7 +165,7 @@ def fold(log: Log, *, retry: bool) -> Folded:
         folded.from_start = Ledger(retry=retry)
         folded.from_start.assumed = LEVEL
     for offset, (at, entries) in enumerate(log.messages):
-        folded.take(offset, at, entries)
+        folded.take(offset, at, entries, moment(log.true_times[offset]))
         if folded.from_start is not None and offset >= log.start:
             folded.from_start.take(offset, at, entries)
     return folded

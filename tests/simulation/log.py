@@ -15,6 +15,8 @@ class Log:
     Attributes:
         messages: Append time and records of each; its index is its offset.
         start: The first that has not been deleted; the others are kept for the checks.
+        ahead_s: By how much the clock of its broker is ahead now.
+        true_times: When each message was appended, by the clock that is right.
         listeners: Told that there is something new.
         batches: Whether a message may carry several records.
     """
@@ -25,10 +27,13 @@ class Log:
     messages: list[tuple[datetime, list[Any]]] = field(default_factory=list)
     listeners: list[Callable[[int], None]] = field(default_factory=list)
     start: int = 0
+    ahead_s: float = 0.0
+    true_times: list[float] = field(default_factory=list)
 
     def append(self, now: float, records: list[Any]) -> tuple[int, datetime]:
         """Add a message; return its offset and its append time."""
-        at = moment(now)
+        at = moment(now + self.ahead_s)
+        self.true_times.append(now)
         self.messages.append((at, records))
         for listener in self.listeners:
             listener(self.partition)

@@ -7,12 +7,13 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from cronstream.core import due
-from cronstream.core.ledger import book, intake, state
+from cronstream.core.ledger import book, fold, intake, state
 
 #: A later attempt that the broker got this long after it was judged is stale.
 STALE: Final = timedelta(seconds=4)
 _SPANS: Final[list[tuple[Any, str, timedelta]]] = [
     (intake, "STALE", STALE),
+    (fold, "STALE", STALE),
     (book, "KEEP", timedelta(seconds=20)),
     (state, "WINDOW", timedelta(seconds=16)),
     (due, "REACH", timedelta(seconds=7)),

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
+from random import Random
 from typing import TYPE_CHECKING
 
 from cronstream.core.records import (
     Claimed,
     Finished,
     Forwarded,
+    Level,
     Lost,
     Owned,
     Released,
@@ -17,6 +19,7 @@ from cronstream.core.records import (
     Withdrawal,
 )
 from tests.simulation.client import Client
+from tests.simulation.log import Log
 from tests.simulation.loop import moment, seconds
 from tests.simulation.process import Process
 from tests.simulation.worker import SimWorker
@@ -68,6 +71,8 @@ _STRUCK = (
     Settled,
     Lost,
 )
+#: Share of the worlds in which the clocks of brokers step.
+_CLOCKS = 0.15
 #: How often a process is struck at the step that its world aims at.
 AIMED = 0.12
 
@@ -108,6 +113,26 @@ class Trouble:
         world = self.world
         world.in_trouble = False
         world.let_rest()
+
+    def step_clocks(self, seed: int, until: float) -> None:
+        """Have the brokers' clocks be wrong for a while in some worlds, and right again after."""
+        dice = Random(f"{seed} clocks")
+        if dice.random() >= _CLOCKS:
+            return
+        for _ in range(dice.randint(1, 3)):
+            at = dice.uniform(0.3, until - 0.2)
+            logs = [x for retry in (False, True) for x in self.world.logs_of(retry=retry)]
+            wrong = dice.sample(logs, dice.randint(1, len(logs)))
+            ahead_s = dice.choice((8.0, 60.0, 7200.0, -8.0))
+            self.loop.at(at, partial(self._step, wrong, ahead_s))
+            self.loop.at(min(at + dice.uniform(0.2, 3), until), partial(self._step, wrong, 0.0))
+
+    def _step(self, logs: list[Log], ahead_s: float) -> None:
+        """Step the clock by which some logs are written; at level 1 that does harm."""
+        self.world.count["clocks of brokers that stepped"] += 1
+        for log in logs:
+            if any(isinstance(entry, Level) for _, entries in log.messages for entry in entries):
+                log.ahead_s = ahead_s
 
     def of_second_life(self) -> list[Callable[[], None]]:
         """Return what may go wrong once the logs have lost their beginning."""

@@ -289,16 +289,16 @@ class SimWorker(Process):
     def _publish(self, action: Publish) -> None:
         """Publish what was decided; once all is acknowledged, say so in the log."""
         topics, count = self.world.topics, len(action.messages)
-        stale: list[bool] = []
+        stale: list[datetime | None] = []
 
         def acknowledged(record: Any, _: int, at: datetime) -> None:
             as_of = record.as_of if isinstance(record, Run) else None
-            stale.append(as_of is not None and at - as_of > STALE)
+            stale.append(at if as_of is not None and at - as_of > STALE else None)
             if len(stale) < count:
                 return
-            if any(stale):
+            if late := [at for at in stale if at is not None]:
                 self.world.count["published again"] += 1
-                self.member.publish_again(action)
+                self.member.publish_again(action, max(late))
                 self._soon()
             elif action.forwarded:
                 entry = Forwarded(run=action.run, version=action.version)

@@ -114,6 +114,7 @@ class World:
         self.trouble.aim()
         self._build()
         self.trouble.begin(TROUBLE_S)
+        self.trouble.step_clocks(seed, TROUBLE_S)
 
     def _build(self) -> None:
         partitions = self.topics.partitions

@@ -6,7 +6,9 @@ from datetime import datetime
 
 from cronstream.core.ledger.state import (
     KEEP,
+    KEEP_LEAST,
     LONG_AGO,
+    OWN_TIME_SINCE,
     Beat,
     LiveRun,
     Mark,
@@ -37,7 +39,10 @@ class Book:
         aside: Why entries of the message that was folded last were put aside, above `level`.
         offset: Of the message that is being folded, or was last.
         next_offset: Everything before this offset has been folded.
-        now: When the last message was appended, by the log's clock (UTC).
+        now: When the last message was appended, by the log's clock (UTC); it never goes back.
+        at: When the message that is being folded was appended: a broker's clock that was wrong for
+            a while is wrong for what was appended then, and for nothing that comes later. At
+            level 1, the same as `now`.
         live: Runs without a verdict, by id.
         marks: What is kept of each job's scheduled runs, by job.
         recent: Attempt, verdict and time of settled runs that no schedule's mark guards, by id.
@@ -60,7 +65,7 @@ class Book:
         self.aside: list[str] = []
         self.offset = -1
         self.next_offset = 0
-        self.now = LONG_AGO
+        self.now = self.at = LONG_AGO
         self.live: dict[str, LiveRun] = {}
         self.marks: dict[str, Mark] = {}
         self.recent: dict[str, tuple[int, Verdict, datetime]] = {}
@@ -86,6 +91,11 @@ class Book:
                 self.closed = self.closed or LevelError(entry.level, self.known, entry.version)
         if self.closed is not None:
             raise self.closed
+
+    @property
+    def log_time(self) -> datetime | None:
+        """When the message was appended: it bounds how far a floor moves; None at level 1."""
+        return self.at if self.level >= OWN_TIME_SINCE else None
 
     def raise_level(self, level: int) -> None:
         """From here on entries of a level count."""
@@ -202,12 +212,14 @@ class Book:
 
     def forget(self) -> None:
         """Keep memory bounded: what is older than `KEEP` by the log's time is dropped."""
-        bound = self.now - KEEP
-        while self.recent:
+        bound = self.at - KEEP
+        least = KEEP_LEAST if self.level >= OWN_TIME_SINCE else 0
+        while len(self.recent) > least:
             oldest = next(iter(self.recent))
             if self.recent[oldest][2] >= bound:
                 break
             del self.recent[oldest]
+        bound = self.now - KEEP
         while self.beats:
             worker = next(iter(self.beats))
             if self.beats[worker].at >= bound or self.held.get(worker):

@@ -12,6 +12,8 @@ from typing import Any, assert_never
 
 from cronstream.core.ledger.repeating import Repeating
 from cronstream.core.ledger.state import (
+    OWN_TIME_SINCE,
+    STALE,
     Effect,
     LiveRun,
     State,
@@ -84,6 +86,7 @@ class Ledger(Repeating):
         if offset and not self.next_offset:
             self.raise_level(self.assumed)
         self.now = max(self.now, at)
+        self.at = at if self.level >= OWN_TIME_SINCE else self.now
         self.offset, self.next_offset = offset, offset + 1
         self.aside.clear()
         self.turned_away.clear()
@@ -155,7 +158,7 @@ class Ledger(Repeating):
         attempt = Attempt(
             attempt=live.run.attempt,
             outcome=entry.outcome,
-            ended_at=self.now,
+            ended_at=self._ended_at(entry),
             worker=entry.worker,
             exit_status=entry.exit_status,
             signal=entry.signal,
@@ -166,6 +169,12 @@ class Ledger(Repeating):
             self._again(live, attempt, with_executor=entry.executor_died)
         else:
             self._decide(live, attempt)
+
+    def _ended_at(self, entry: Finished) -> datetime:
+        """Return when an attempt has ended, by the log; a clock far ahead puts off no retry."""
+        if self.level < OWN_TIME_SINCE:
+            return self.at
+        return min(self.at, entry.ended_at + STALE)
 
     def _decide(self, live: LiveRun, attempt: Attempt) -> None:
         decision = decide(live.run, attempt)

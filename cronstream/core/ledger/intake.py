@@ -39,7 +39,7 @@ class Intake(Settling):
         elif mark.knows(run.scheduled_at):
             self.refused["duplicate"] += 1
         else:
-            mark.raise_to(run.scheduled_at)
+            mark.raise_to(run.scheduled_at, self.log_time)
             self.enter(run)
             if mark.is_gone(run.revision, run.scheduled_at):
                 self._withdraw(self.live[run.id])
@@ -73,7 +73,8 @@ class Intake(Settling):
                 self._give_up(following)
 
     def _is_stale(self, run: Run) -> bool:
-        return run.as_of is not None and self.now - run.as_of > STALE
+        """Rule 11: by the same two times as its sender, who sees them in the acknowledgement."""
+        return run.as_of is not None and self.at - run.as_of > STALE
 
     def _learn(self, entry: Run | Skip, due: datetime) -> None:
         """Rule 12: take a revision as in force whose word was on the part of the log that is gone.
@@ -123,7 +124,7 @@ class Intake(Settling):
             self.refused["duplicate"] += 1
             return
         mark.skipped.append((skip.from_at, skip.to_at))
-        mark.raise_to(skip.to_at)
+        mark.raise_to(skip.to_at, self.log_time)
         self.news.append(SkipNews(skip.job, skip.reason, skip.from_at, skip.to_at, skip.count))
 
     def _withdrawal(self, entry: Withdrawal) -> None:

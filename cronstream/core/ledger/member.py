@@ -326,8 +326,8 @@ class Member(Holder):
     def _next_beat(self, partition: int, mono: float) -> int:
         return self.pulse.beat(partition, mono)
 
-    def publish_again(self, action: Publish) -> None:
-        """What was published has come too late to count (rule 11)."""
+    def publish_again(self, action: Publish, at: datetime | None = None) -> None:
+        """What was published has come too late to count (rule 11), by the clock where it came."""
         owner = self.owners.get(action.partition)
         if owner is not None:
-            owner.publish_again(action.run, action.version)
+            owner.publish_again(action.run, action.version, at)

@@ -60,8 +60,8 @@ class Owner:
     heard: dict[str, float] = field(default_factory=dict)
     lines: Lines = field(init=False)
     _published: set[tuple[str, int]] = field(default_factory=set)
-    #: What came too late to count, with the offset that its sender had folded up to.
-    _too_late: dict[tuple[str, int], int] = field(default_factory=dict)
+    #: What came too late to count: the offset that its sender had folded up to, and when it came.
+    _too_late: dict[tuple[str, int], tuple[int, datetime | None]] = field(default_factory=dict)
     _judged: set[tuple[str, int]] = field(default_factory=set)
     _asked_at: float = _NEVER
 
@@ -123,21 +123,27 @@ class Owner:
         for decision in list(deciding.items()):
             if self._is_due(decision):
                 self._published.add(decision)
-                self._too_late.pop(decision, None)
-                yield self._publish(self.ledger.live[decision[0]])
+                _, came_at = self._too_late.pop(decision, (0, None))
+                yield self._publish(self.ledger.live[decision[0]], came_at)
 
     def _is_due(self, decision: tuple[str, int]) -> bool:
         if decision not in self._published:
             return True
-        return self.ledger.next_offset > self._too_late.get(decision, _FAR_OFFSET)
+        return self.ledger.next_offset > self._too_late.get(decision, (_FAR_OFFSET, None))[0]
 
-    def publish_again(self, run: str, version: int) -> None:
+    def publish_again(self, run: str, version: int, at: datetime | None = None) -> None:
         """What was published has come too late to count (rule 11).
 
         It is due once more when something newer has been read, so that the log's time by which it
         is judged is a newer one too. `awaits_news` has the member see to that.
+
+        Args:
+            run: Its id.
+            version: What was decided.
+            at: When it came, by the clock of the log that it came to: that may be another broker's,
+                and is judged by itself the next time.
         """
-        self._too_late[(run, version)] = self.ledger.next_offset
+        self._too_late[(run, version)] = (self.ledger.next_offset, at)
 
     @property
     def awaits_news(self) -> bool:
@@ -147,8 +153,8 @@ class Owner:
             self._too_late = {d: at for d, at in self._too_late.items() if d in deciding}
         return bool(self._too_late)
 
-    def _publish(self, live: LiveRun) -> Publish:
-        run, as_of = live.run, self.ledger.now
+    def _publish(self, live: LiveRun, came_at: datetime | None = None) -> Publish:
+        run, as_of = live.run, max(self.ledger.now, came_at or self.ledger.now)
         messages: list[tuple[str, Run | Discarded | Settled | Cancelled]] = []
         if live.effect is Effect.RETRY:
             following = next_attempt(run, live.not_before or run.not_before, as_of)

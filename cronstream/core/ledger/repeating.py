@@ -42,7 +42,7 @@ class Repeating(Intake):
         if not mark.in_force(successor.revision, from_at):
             return
         if isinstance(successor, Run):
-            mark.raise_to(due)
+            mark.raise_to(due, self.log_time)
             self.enter(successor)
         else:
             mark.settle(due, Verdict.SKIPPED)
@@ -91,7 +91,7 @@ class Repeating(Intake):
             return False
         run = live.run
         is_gone = self.mark(run.job).is_gone(run.revision, run.scheduled_at)
-        return is_gone or run.not_before > self.now + _CLOCKS_DIFFER
+        return is_gone or run.not_before > self.at + _CLOCKS_DIFFER
 
     def _count_loss(self, live: LiveRun, with_executor: bool) -> str:
         """Rule 9: count a loss against a run; return why it is not made again, if it is not.
@@ -107,7 +107,7 @@ class Repeating(Intake):
             return f"with executor {live.deaths} of its own" if live.deaths >= MAX_DEATHS else ""
         if live.state is State.RUNNING:
             live.losses += 1
-        elif self.level >= _SURE_SINCE and live.run.not_before <= self.now:
+        elif self.level >= _SURE_SINCE and live.run.not_before <= self.at:
             live.unsure = True
         return f"for time {live.losses}" if live.losses > MAX_LOSSES else ""
 
@@ -122,7 +122,7 @@ class Repeating(Intake):
             attempt = Attempt(
                 attempt=live.run.attempt,
                 outcome=Outcome.LOST,
-                ended_at=self.now,
+                ended_at=self.at,
                 worker=entry.worker,
             )
             self._again(live, attempt)

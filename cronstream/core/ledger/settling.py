@@ -17,7 +17,7 @@ class Settling(Book):
         live.state, live.effect, live.reason = State.DECIDING, effect, reason
         live.holder, live.claim, live.version = None, None, self.offset
         live.asked, live.successor = False, None
-        live.decided_at = self.now
+        live.decided_at = self.at
         self.index(live)
 
     def _forwarded(self, entry: Forwarded) -> None:
@@ -97,7 +97,7 @@ class Settling(Book):
             self.mark(run.job).settle(run.scheduled_at, verdict)
         else:
             self.recent.pop(run.id, None)
-            self.recent[run.id] = (run.attempt, verdict, self.now)
+            self.recent[run.id] = (run.attempt, verdict, self.at)
         by = live.cancelled_by if verdict is Verdict.SKIPPED else None
         text = f"{verdict.value} ({reason} by {by})" if by else f"{verdict.value} ({reason})"
         self.say(run, verdict.value, text, reason, is_detail=is_detail)

@@ -14,6 +14,10 @@ from cronstream.core.records import Delivery, Overlap, Run, Skip, SkipReason, Ve
 WINDOW: Final = timedelta(minutes=12)
 #: Ids of runs with a cause, and of later attempts, are known this long after their verdict.
 KEEP: Final = timedelta(hours=1)
+#: The last so many are known longer: a clock that is ahead for a moment makes none forgotten.
+KEEP_LEAST: Final = 100
+#: From this level on what a message says is judged by its own append time, not by the latest.
+OWN_TIME_SINCE: Final = 2
 #: Such a message that the broker got this long after it was judged is stale, and refused.
 STALE: Final = timedelta(minutes=10)
 #: At one more loss after a start, the run is discarded (rule 9).
@@ -205,14 +209,21 @@ class Mark:
         if due > self.floor:
             self.settled[due] = verdict
 
-    def raise_to(self, due: datetime) -> None:
-        """Move the mark up, and forget what is too far behind it."""
+    def raise_to(self, due: datetime, at: datetime | None = None) -> None:
+        """Move the mark up, and forget what is too far behind it.
+
+        Args:
+            due: Where to.
+            at: When that was appended. What a clock that is ahead has published lies far ahead of
+                it, and must not keep an edit from holding before: the floor stays behind.
+        """
         if due <= self.high:
             return
         self.high = due
-        if due <= self.floor + WINDOW:
+        reached = due if at is None else min(due, at)
+        if reached <= self.floor + WINDOW:
             return
-        floor = self.floor = due - WINDOW
+        floor = self.floor = reached - WINDOW
         if self.settled and next(iter(self.settled)) <= floor:
             self.settled = {at: verdict for at, verdict in self.settled.items() if at > floor}
         if self.skipped:

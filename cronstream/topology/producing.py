@@ -14,6 +14,8 @@ from cronstream.settings import Settings
 #: A producer that has not disconnected by then is left to its process's end: it waits until all
 #: that is in it is through, and Kafka may be away.
 _STOP_WITHIN_S = 3.0
+#: Between two questions who leads a partition, while none does.
+_ASK_AGAIN_S = 0.05
 
 
 async def start_producer(
@@ -43,6 +45,7 @@ async def start_producer(
     # after minutes: the broker refuses all that follow, since a number is missing
     # (``MessageAccumulator.drain_by_nodes``).
     producer._message_accumulator._batch_ttl = math.inf  # noqa: SLF001 - no public way
+    _pace(producer.client)
     try:
         await producer.start()
     except KafkaError as error:
@@ -51,6 +54,28 @@ async def start_producer(
         where = ", ".join(settings.bootstrap)
         raise BrokerError(f"no Kafka answers at {where}: {error}") from error
     return producer
+
+
+def _pace(client: Any) -> None:
+    """Have a client wait a moment before it asks who leads a partition.
+
+    While something waits for a partition without a leader, or for a topic that is not there,
+    aiokafka (0.14) asks without a pause (``Sender._sender_routine``), which takes half a core.
+    """
+    ask = client.force_metadata_update
+
+    def ask_in_a_moment() -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[None] = loop.create_future()
+
+        def answer(_: Any) -> None:
+            if not answered.done():
+                answered.set_result(None)
+
+        loop.call_later(_ASK_AGAIN_S, lambda: ask().add_done_callback(answer))
+        return answered
+
+    client.force_metadata_update = ask_in_a_moment
 
 
 async def stop_producer(producer: Any) -> None:

@@ -1,0 +1,52 @@
+"""What is mended of the producer."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from cronstream.topology import producing
+
+
+class FakeClient:
+    """Answers at once, as a broker does that knows no leader either."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def force_metadata_update(self) -> "asyncio.Future[bool]":
+        self.asked += 1
+        answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        answered.set_result(True)
+        return answered
+
+
+async def test_who_leads_a_partition_is_asked_after_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = FakeClient()
+    waits: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    def call_later(pause_s: float, ask: Callable[[], None]) -> None:
+        waits.append(pause_s)
+        loop.call_soon(ask)
+
+    monkeypatch.setattr(loop, "call_later", call_later)
+    producing._pace(client)
+    await client.force_metadata_update()
+
+    assert waits == [producing._ASK_AGAIN_S]
+    assert client.asked == 1
+
+
+async def test_who_no_longer_waits_for_the_answer_is_given_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = FakeClient()
+    monkeypatch.setattr(producing, "_ASK_AGAIN_S", 0.0)
+    producing._pace(client)
+    client.force_metadata_update().cancel()
+    while not client.asked:  # noqa: ASYNC110 - nobody is told of it
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)

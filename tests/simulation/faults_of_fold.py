@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from cronstream.core.ledger import intake
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import LiveRun, Mark, State
 from cronstream.core.records import (
@@ -16,6 +15,7 @@ from cronstream.core.records import (
     Withdrawal,
 )
 from tests.simulation.planting import fault
+from tests.simulation.scale import STALE
 
 
 @fault("11: scheduled runs are not deduplicated", Mark, "knows")
@@ -121,7 +121,7 @@ def _nothing_is_learnt(_mark: Mark, _revision: int, _due: Any) -> bool:
 
 @fault("18: a clock that was ahead makes what comes later stale", Ledger, "_is_stale")
 def _stale_by_the_latest(ledger: Ledger, run: Run) -> bool:
-    return run.as_of is not None and ledger.now - run.as_of > intake.STALE
+    return run.as_of is not None and ledger.now - run.as_of > STALE
 
 
 @fault("18: a clock that was ahead puts off retries", Ledger, "_ended_at")

@@ -381,3 +381,23 @@ def test_a_loss_before_the_window_is_passed_over() -> None:
     books.succeed(60, 120)
 
     assert books.audit(since=30, until=150).findings == []
+
+
+def test_a_run_that_a_newer_revision_has_just_replaced_is_no_refusal() -> None:
+    books = Books()
+    books.succeed(0)
+    books.define(1, 30, effective_from=at(30))
+    books.publish(due_at(60), 31)
+    books.succeed(60, revision=1)
+
+    assert books.audit(until=119, now=170).findings == []
+
+
+def test_a_refused_run_explains_its_own_due_time_only() -> None:
+    books = Books()
+    books.write_down(5, effective_from=at(45))
+    books.publish(due_at(120, revision=5), 46)
+
+    kinds = {run: kind for kind, run in books.audit(until=179, now=300).faults}
+    assert kinds[due_at(60).id] == "unexplained"
+    assert kinds[due_at(120).id] == "refused"

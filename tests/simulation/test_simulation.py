@@ -28,7 +28,7 @@ _RARELY_SEEN = {
     "17: a person's word is lost while a retry is on its way",
 }
 #: The seeds in which the others have been seen lie below this.
-_SEEDS_FOR_A_FAULT = 600
+_SEEDS_FOR_A_FAULT = 1500
 
 
 @pytest.fixture(scope="module")

@@ -49,8 +49,10 @@ def _histories(world: World, partition: int) -> dict[str, JobHistory]:
 def _feed(one: PartitionAudit, logs: list[Log], discarded: Log, *, in_pieces: bool) -> None:
     pieces: defaultdict[int, list[tuple[int, int, Log]]] = defaultdict(list)
     for kind, log in enumerate([*logs, discarded]):
+        piece = 0
         for offset, (at, _) in enumerate(log.messages):
-            piece = (at - START) // _PIECE if in_pieces else 0
+            # A broker's clock may step back; what is read goes on in the order of the log.
+            piece = max(piece, (at - START) // _PIECE) if in_pieces else 0
             pieces[piece].append((kind, offset, log))
     for retry in (False, True):
         one.begin(CLUSTER, retry=retry, from_middle=False)

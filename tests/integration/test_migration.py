@@ -6,7 +6,7 @@ The scheduler's process moves, is killed, and is started again.
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,9 +30,17 @@ from cronstream.topology.publish import Ack, Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.reading import Reader
 from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
-from tests.integration.conftest import StartedWorker, StartWorker
+from tests.integration.conftest import StartedWorker, StartWorker, a_broker
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Kafka of its own: an installation keeps the number of partitions that it has begun with."""
+    with a_broker(tmp_path_factory.mktemp("kafka")) as address:
+        yield address
+
 
 PARTITIONS = 3
 

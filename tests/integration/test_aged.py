@@ -1,5 +1,6 @@
 """An installation of which Kafka has kept every row since it began."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from cronstream.core.ledger.rows import to_row
 from cronstream.core.naming import Role
 from cronstream.settings import Settings
 from cronstream.topology.changelog import Changelog
-from cronstream.topology.topics import ensure_topics, group_topics, topics_of
+from cronstream.topology.topics import TopicSpec, ensure_topics, group_topics, topics_of
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import Truth, a_name
 
@@ -86,14 +87,11 @@ async def test_a_row_of_any_size_comes_back_from_a_topic_that_takes_only_small_m
         await admin.create_topics([NewTopic(spec.name, 2, 1, topic_configs=old)])
         await until_there(admin, spec.name)
         notes = await ensure_topics([spec], settings)
-        resource = ConfigResource(ConfigResourceType.TOPIC, spec.name)
-        answers: list[Any] = await admin.describe_configs([resource])
+        found = await _config_once(admin, spec)
     finally:
         await admin.close()
-    found = {entry[0]: entry[1] for entry in answers[0].resources[0][4]}
 
     assert notes == []
-    assert {name: found[name] for name in spec.tidy} == spec.tidy
     assert found["max.message.bytes"] == "1000000"
 
     rows = [{"n": n, "text": random.Random(n).randbytes(3_000_000).hex()} for n in range(2)]
@@ -109,6 +107,18 @@ async def test_a_row_of_any_size_comes_back_from_a_topic_that_takes_only_small_m
         spec.name, b'{"piece":3,"of":5,"set":0,"digest":"x","part":"AA=="}', b'"1/0/3"', 1
     )
     assert await Changelog(settings).read(spec.name, [0, 1]) == {1: rows[1]}
+
+
+async def _config_once(admin: AIOKafkaAdminClient, spec: TopicSpec) -> dict[str, str]:
+    """Return a topic's configuration once it is tidy: a broker hears of a change a moment later."""
+    resource = ConfigResource(ConfigResourceType.TOPIC, spec.name)
+    async with asyncio.timeout(20):
+        while True:
+            answers: list[Any] = await admin.describe_configs([resource])
+            found = {entry[0]: entry[1] for entry in answers[0].resources[0][4]}
+            if {name: found[name] for name in spec.tidy} == spec.tidy:
+                return found
+            await asyncio.sleep(0.1)
 
 
 async def until_there(admin: AIOKafkaAdminClient, topic: str) -> None:

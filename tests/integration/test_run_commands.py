@@ -269,10 +269,12 @@ async def test_who_follows_while_the_broker_is_away_is_told_each_change_once(
         await own_broker.stop()
         await follower.told("waiting for it")
         await own_broker.start()
-        ids += [await _run_by_hand(chosen, number) for number in (3, 4)]
+        async with asyncio.timeout(_LIMIT_S):
+            ids += [await _run_by_hand(chosen, number) for number in (3, 4)]
         await follower.heard(4)
         follower.process.send_signal(signal.SIGINT)
-        status = await follower.process.wait()
+        async with asyncio.timeout(_LIMIT_S):
+            status = await follower.process.wait()
 
     assert [line["run"] for line in follower.lines] == ids
     assert "Kafka answers again: going on" in follower.said

@@ -20,7 +20,6 @@ from tests.simulation.trouble import BLOWS, STEPS
 #: Faults that no few hundred seeds show: they need a very rare meeting, or another rule covers
 #: for them (docs/simulation.md). Their rules have tests of their own in tests/core.
 _RARELY_SEEN = {
-    "3: nothing waits for the barrier",
     "7: an outage makes workers lost",
     "7: Lost is taken although a newer heartbeat came",
     "13: at_most_once: Started after a withdrawal is taken",

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from cronstream.settings import Settings
 from cronstream.topology import producing
 
 
@@ -50,3 +52,15 @@ async def test_who_no_longer_waits_for_the_answer_is_given_none(
     while not client.asked:  # noqa: ASYNC110 - nobody is told of it
         await asyncio.sleep(0)
     await asyncio.sleep(0)
+
+
+async def test_every_producer_asks_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def start(_: AIOKafkaProducer) -> None:
+        pass
+
+    monkeypatch.setattr(AIOKafkaProducer, "start", start)
+    producer = await producing.start_producer(Settings(), 1_000_000)
+    try:
+        assert "ask_in_a_moment" in producer.client.force_metadata_update.__name__
+    finally:
+        await producer.stop()

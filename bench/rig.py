@@ -100,7 +100,9 @@ class Rig:
         fresh.write_text(json.dumps(text))
         fresh.replace(self.crontab)
 
-    async def start(self, name: str, *options: str, waits: bool = True) -> Part:
+    async def start(
+        self, name: str, *options: str, waits: bool = True, app: str = "cronstream"
+    ) -> Part:
         """Start ``faust -A cronstream worker`` with options, and wait until it is ready."""
         part = Part(name)
         variables = {
@@ -113,7 +115,7 @@ class Rig:
             "PYTHONUNBUFFERED": "1",
             **self.variables,
         }
-        argv = (sys.executable, "-m", "faust", "--quiet", "-A", "cronstream", "worker", *options)
+        argv = (sys.executable, "-m", "faust", "--quiet", "-A", app, "worker", *options)
         command = Command(argv, variables, self.folder)
         part.child = await ProcessChild.start(command, part.hear, self.guard, _DRAIN_S)
         self.parts.append(part)

@@ -41,12 +41,12 @@ from cronstream.topology.installation_level import read_level
 from cronstream.topology.mends import mend_aiokafka
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
-from cronstream.topology.tables import ViewTable
+from cronstream.topology.tables import ElsewhereTable, ViewTable
 from cronstream.topology.topics import topics_of
 from cronstream.topology.waiting import until_answered, wait_for_topics
 from cronstream.web_port import BoundWeb, bind_web
 from cronstream.worker import Worker, new_member
-from cronstream.worker.tables import RunsView
+from cronstream.worker.tables import LedgersView, RunsView
 
 #: Not this module's name: Faust logs the life of an app under that of its class.
 logger = logging.getLogger("cronstream.app")
@@ -137,7 +137,8 @@ class Cronstream(App):
         )
         scheduler = Scheduler(config, publisher, Quarantine(publisher), cursors)
         jobs = JobsView(scheduler.firing.held)
-        self._view("jobs", config.shards, "The jobs that this scheduler fires, by name.", jobs)
+        text = "The jobs that this scheduler fires, by name."
+        ViewTable.add(self, "jobs", config.shards, text, jobs)
         scheduler.on_fatal = self.fail
         self._scheduler, self._publisher, self._stopping = scheduler, publisher, asyncio.Event()
         ticks = self._log_topic(naming.TICKS, config.shards)
@@ -155,11 +156,13 @@ class Cronstream(App):
 
     def _be_worker(self, role: Role, config: Settings) -> None:
         member = new_member(config, role)
-        ledgers = self._table(naming.LEDGERS, config.partitions, "The fold of each partition.")
+        view, text = LedgersView(member.ledgers), "The fold of each partition."
+        ledgers = ElsewhereTable.add(self, naming.LEDGERS, config.partitions, text, view)
         self._worker = Worker(config, role, member, ledgers, self.fail)
+        ledgers.reads = self._worker.snapshots.read
         runs = RunsView(member.ledgers)
         text = "The runs that this worker's partitions know, by run id."
-        self._view("runs", config.partitions, text, runs)
+        ViewTable.add(self, "runs", config.partitions, text, runs)
         topic = self._log_topic(role.log, config.partitions)
         self.agent(topic, name=role.log)(self._worker.folding.fold)
         self._watch(WorkerSubject(self._worker, role, config), self._worker)
@@ -176,11 +179,6 @@ class Cronstream(App):
 
     def _table(self, name: str, partitions: int, text: str) -> Any:
         return self.Table(name, key_type=str, partitions=partitions, help=text)
-
-    def _view(self, name: str, partitions: int, text: str, view: dict[str, Any]) -> None:
-        table = ViewTable(self, name=name, partitions=partitions, key_type=str, help=text)
-        table.view = view
-        self.tables.add(table)
 
     def fail(self, reason: str) -> None:
         """End this process in good order: it can no longer do what it is there for.

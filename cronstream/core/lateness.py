@@ -10,7 +10,6 @@ from datetime import datetime
 
 from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.state import State
-from cronstream.core.records import Run
 
 #: Seconds that a run may be late before it is told.
 TOLD_AFTER_S = 10.0
@@ -20,6 +19,8 @@ _OVER_S = 1.0
 _LONGEST_S = 3600.0
 #: Jobs that are named.
 _NAMED = 3
+#: So many runs that are not claimed are looked at, at most, of a partition: it takes a moment.
+LOOKED_AT = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Late:
     """Runs that are due and have not started.
 
     Attributes:
-        count: How many there are.
+        count: How many there are; of very many, how many at least.
         oldest: The id of the one that has been due the longest, and for how long.
         holders: Who has the slots, those with the most first.
         free: Slots that are free.
@@ -63,6 +64,7 @@ class Late:
     def sentence(self) -> str:
         """How late they are, why, and what to do about it."""
         runs = "1 run is" if self.count == 1 else f"{self.count} runs are"
+        runs = f"at least {runs}" if self.count >= LOOKED_AT else runs
         begin = f"{runs} late, the oldest by {_span(self.oldest_s)} ({self.oldest}): "
         if self.free > 0:
             some = f"{self.free} of {self.slots} slots are free"
@@ -91,32 +93,32 @@ def find_late(member: Member, slots: int, now: datetime) -> Late | None:
         slots: Commands that it runs at a time.
         now: The time by its clock (UTC).
     """
-    late = [run for run in _waiting(member, now) if run.not_before < now]
+    late = list(_waiting(member, now))
     if not late:
         return None
-    oldest = min(late, key=lambda run: (run.not_before, run.id))
+    since, oldest = min(late)
     running = sum(held.started for held in member.holding.values())
     return Late(
         count=len(late),
-        oldest=oldest.id,
-        oldest_s=(now - oldest.not_before).total_seconds(),
+        oldest=oldest,
+        oldest_s=(now - since).total_seconds(),
         holders=_holders(member, now),
         free=max(0, slots - running),
         slots=slots,
     )
 
 
-def _waiting(member: Member, now: datetime) -> Iterator[Run]:
-    """Yield what was handed to the executor, and what could not even be claimed."""
+def _waiting(member: Member, now: datetime) -> Iterator[tuple[datetime, str]]:
+    """Yield since when which runs wait: handed to the executor, or not even to be claimed."""
     for held in member.holding.values():
-        if not held.started and not held.giving_up:
-            yield held.run
+        if not held.started and not held.giving_up and held.run.not_before < now:
+            yield held.run.not_before, held.run.id
     for owner in member.owners.values():
-        waiting = owner.ledger.waiting
-        for _, version, run_id in waiting if waiting and waiting[0][0] < now else ():
-            live = owner.ledger.live.get(run_id)
+        ledger = owner.ledger
+        for since, version, run_id in ledger.waiting[:LOOKED_AT]:  # The oldest is at the front.
+            live = ledger.live.get(run_id) if since < now else None
             if live and live.version == version and live.state is State.QUEUED:
-                yield live.run
+                yield since, run_id
 
 
 def _holders(member: Member, now: datetime) -> tuple[Holders, ...]:

@@ -7,9 +7,13 @@ until there is a newer one that is whole. It is whole if all its pieces are ther
 and their digest; what a writer that died or was late has left of others is passed over.
 
 A piece is JSON, so whoever knows of none takes it for the row of another key.
+
+The text of a row is JSON: one value, or, of one that goes in pieces, perhaps several, one on each
+line, so that it can be made and read a bit at a time.
 """
 
 import base64
+import contextlib
 import zlib
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -32,7 +36,7 @@ def cut(key: bytes, row: bytes, turn: int) -> dict[bytes, bytes]:
 
     Args:
         key: The row's own, as JSON.
-        row: As JSON.
+        row: Its text.
         turn: Which set of keys is its pieces'.
     """
     if len(row) <= WHOLE_BYTES:
@@ -59,12 +63,24 @@ class LastRow:
     """The last whole row of a partition.
 
     Attributes:
-        row: JSON values; None if the last message says that there is none.
+        text: As JSON, compressed if it came in pieces; None if the last message says that there is
+            none.
         turn: The set that its pieces are in; None if it is a message of its own.
     """
 
-    row: dict[str, Any] | None
+    text: bytes | None
     turn: int | None = None
+
+    def lines(self) -> list[bytes]:
+        """Return the JSON values that the row consists of.
+
+        Of a large one that takes a while, for most of which Python's lock is free. What is damaged
+        comes as it is, and is no JSON.
+        """
+        text = self.text or b""
+        with contextlib.suppress(zlib.error):
+            text = text if self.turn is None else zlib.decompress(text)
+        return text.split(b"\n")
 
 
 @dataclass(slots=True)
@@ -95,8 +111,8 @@ class RowSearch:
             if "piece" in row:
                 self._take_piece(offset, row)
             elif isinstance(row, dict):
-                self._note(offset, LastRow(row))
-        except (KeyError, TypeError, ValueError, zlib.error):
+                self._note(offset, LastRow(value))
+        except (KeyError, TypeError, ValueError):
             return
 
     def _note(self, offset: int, row: LastRow) -> None:
@@ -112,5 +128,4 @@ class RowSearch:
             del self._pieces[digest]
             packed = b"".join(base64.b64decode(pieces.parts[n]) for n in range(pieces.of))
             if sha256(packed).hexdigest() == digest:
-                row = orjson.loads(zlib.decompress(packed))
-                self._note(pieces.last_offset, LastRow(row, pieces.turn))
+                self._note(pieces.last_offset, LastRow(packed, pieces.turn))

@@ -8,13 +8,14 @@ import contextlib
 from dataclasses import dataclass
 from functools import partial
 
+import orjson
 from aiokafka.structs import TopicPartition
 
 from cronstream.core import naming
 from cronstream.core.codec import decode_entries
 from cronstream.core.ledger.admission import Place
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.rows import from_row
+from cronstream.core.ledger.rows import from_parts
 from cronstream.core.ledger.state import LiveRun, News
 from cronstream.core.naming import Role
 from cronstream.errors import MessageError
@@ -96,7 +97,8 @@ async def _snapshot(reader: LogReader, cluster: str, partition: int) -> Ledger:
         place = TopicPartition(topic, partition)
         spans = await reader.spans([place], None)
         rows = await last_rows(partial(read_spans, reader), spans)
-        if place in rows and (row := rows[place].row) is not None:
+        if place in rows and rows[place].text is not None:
             with contextlib.suppress(MessageError):
-                return from_row(row)
+                *_, ledger = from_parts(map(orjson.loads, rows[place].lines()))
+                return ledger
     return Ledger(retry=False)

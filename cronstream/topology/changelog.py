@@ -19,7 +19,7 @@ from aiokafka.errors import (
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
-from cronstream.core.pieces import WHOLE_BYTES, cut
+from cronstream.core.pieces import WHOLE_BYTES, LastRow, cut
 from cronstream.settings import Settings
 from cronstream.topology.last_rows import last_rows
 from cronstream.topology.producing import start_producer, stop_producer
@@ -78,8 +78,8 @@ class Changelog:
             task = asyncio.get_running_loop().create_task(self._send_all(place))
             self._sending[place] = task
 
-    async def read(self, topic: str, partitions: Iterable[int]) -> dict[int, dict[str, Any]]:
-        """Return the row of each partition that has one, as JSON values.
+    async def read(self, topic: str, partitions: Iterable[int]) -> dict[int, LastRow]:
+        """Return the row of each partition that has one.
 
         Raises:
             BrokerError: If no broker answers; or it is a KafkaError.
@@ -98,7 +98,7 @@ class Changelog:
         for place, last in found.items():
             # Not over it: until the next is whole, it is all there is.
             self._turns[place] = 0 if last.turn is None else last.turn + 1
-        return {place.partition: last.row for place, last in found.items() if last.row is not None}
+        return {place.partition: row for place, row in found.items() if row.text is not None}
 
     async def _send_all(self, place: _Place) -> None:
         try:

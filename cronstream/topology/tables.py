@@ -8,19 +8,25 @@ And Faust recovers a table by reading its changelog from the beginning, which ta
 older the installation is. A table here has one row on each partition, and the last is enough.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Self
 
 import faust
+import orjson
 from aiokafka.errors import KafkaError
 from faust.stores import memory
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery, ServiceStopped
 
 from cronstream import clock
+from cronstream.core.pieces import LastRow
 from cronstream.errors import CronstreamError
 from cronstream.topology.refusals import missing_right
 from cronstream.topology.waiting import until_answered
+
+logger = logging.getLogger(__name__)
 
 
 class KeptTable(faust.Table[Any, Any]):
@@ -30,22 +36,27 @@ class KeptTable(faust.Table[Any, Any]):
     has given its topics besides.
     """
 
-    async def read_rows(self, partitions: Iterable[int]) -> dict[int, dict[str, Any]]:
+    #: Parts of rows that were read.
+    parts_read = 0
+
+    async def read_rows(self, partitions: Iterable[int]) -> dict[int, LastRow]:
         """Return the rows of some partitions as their changelog has them.
 
         Raises:
             BrokerError: If no broker answers; or it is a KafkaError.
         """
         app: Any = self.app
-        rows: dict[int, dict[str, Any]] = await app.changelog.read(
-            self.changelog_topic_name, partitions
-        )
+        rows: dict[int, LastRow] = await app.changelog.read(self.changelog_topic_name, partitions)
         return rows
 
-    def restore(self, rows: Mapping[int, dict[str, Any]]) -> None:
+    async def restore(self, rows: Mapping[int, LastRow]) -> None:
         """Have these rows, by partition, and no others."""
         self.data.clear()
-        self.data.update({str(partition): row for partition, row in rows.items()})
+        for partition, row in rows.items():
+            try:
+                self.data[str(partition)] = orjson.loads(row.lines()[0])
+            except orjson.JSONDecodeError as error:
+                logger.warning("%s/%d: no row (%s)", self.changelog_topic_name, partition, error)
 
     def partition_for_key(self, key: Any) -> int | None:  # noqa: ARG002 - Faust's
         """Return the partition of the message that is at work: rows go with it."""
@@ -83,6 +94,14 @@ class ViewTable(faust.Table[str, dict[str, Any]]):
     #: What it shows.
     view: dict[str, Any]
 
+    @classmethod
+    def add(cls, app: Any, name: str, partitions: int, text: str, view: dict[str, Any]) -> Self:
+        """Give an app such a table."""
+        table = cls(app, name=name, partitions=partitions, key_type=str, help=text)
+        table.view = view
+        app.tables.add(table)
+        return table
+
     def _new_store(self) -> "_ViewStore":
         return _ViewStore(
             "memory://",
@@ -96,6 +115,27 @@ class ViewTable(faust.Table[str, dict[str, Any]]):
             options=self.options,
             view=self.view,
         )
+
+
+class ElsewhereTable(ViewTable, KeptTable):
+    """A table whose rows somebody else has, makes and reads, a part at a time; it shows a view."""
+
+    #: Is given the lines of a partition's row; each step of it reads a part.
+    reads: Callable[[int, list[bytes]], Iterator[None]]
+
+    async def restore(self, rows: Mapping[int, LastRow]) -> None:
+        """Have these rows read; other things are done in between."""
+        for partition, row in rows.items():
+            lines = await asyncio.to_thread(row.lines)
+            for _ in self.reads(partition, lines):
+                self.parts_read += 1
+                await asyncio.sleep(0)
+
+    def put(self, partition: int, row: bytes) -> None:
+        """Put the text of a partition's row on the changelog."""
+        app: Any = self.app
+        key = orjson.dumps(str(partition))
+        app.changelog.put(self.changelog_topic_name, partition, key, row)
 
 
 class _ViewStore(memory.Store[str, dict[str, Any]]):
@@ -119,7 +159,8 @@ class PatientRecovery(Recovery):
     def progress(self) -> int:
         """What grows while the tables are being restored."""
         app: Any = self.app
-        return int(app.changelog.messages_read)
+        parts = sum(t.parts_read for t in self.tables.values() if isinstance(t, KeptTable))
+        return int(app.changelog.messages_read) + parts
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ARG002, ASYNC109 - Faust's
         try:
@@ -153,7 +194,7 @@ class PatientRecovery(Recovery):
         wanted = {place.partition for place in self.actives_for_table[table]}
         rows = await until_answered(table.read_rows, wanted)
         if wanted == {place.partition for place in self.actives_for_table[table]}:
-            table.restore(rows)  # Else it was too slow to give way, and another is under way.
+            await table.restore(rows)  # Else it was too slow to give way, and another is under way.
 
     async def _seek_offsets(self, *args: Any) -> None:
         await until_answered(super()._seek_offsets, *args)

@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 _FOLLOW_S = 0.1
 #: Before what could not be read is tried again.
 _AGAIN_S = 0.5
+#: What is there is folded for so long at once; then others have their turn.
+_AT_ONCE_S = 0.02
 #: How long the stream has to bring a worker's own `Owned`, before it is read without the stream.
 _OWNED_WITHIN_S = 0.5
 
@@ -63,6 +65,7 @@ class Folding:
         self.refusals = RefusalWatch()
         self._catching_up = asyncio.Lock()
         self._has_ended = False
+        self._breathed_at = float("-inf")
 
     async def start(self) -> None:
         """Connect.
@@ -122,6 +125,13 @@ class Folding:
             before, ledger = ledger, self._member.ledgers.get(message.partition)
         self._fold(message)
         self._on_read()
+        await self._breathe()
+
+    async def _breathe(self) -> None:
+        """Let others have their turn, if it is time to: much that is there makes no reader wait."""
+        if clock.monotonic() - self._breathed_at > _AT_ONCE_S:
+            await asyncio.sleep(0)
+            self._breathed_at = clock.monotonic()
 
     async def see_that_it_is_read(
         self, owned: asyncio.Future[Ack], partition: int, number: int
@@ -177,6 +187,7 @@ class Folding:
                 if self._member.ledgers.get(partition) is not ledger:
                     return  # It was let go meanwhile: another may be at an earlier offset.
                 self._fold(message)
+                await self._breathe()
             logger.debug("partition %d: caught up from %d to %d", partition, start, end)
 
     def _fold(self, message: LogMessage) -> None:

@@ -1,18 +1,25 @@
-"""When the fold of a partition is written to the ``ledgers`` table.
+"""When the fold of a partition is written to the ``ledgers`` table, and how it is read back.
 
 A snapshot costs what the state is large, so it is made when as much has been folded since the
 last one: the cost for each entry stays the same, and a new owner folds at most about that much
 again. Nothing depends on it being fresh (see `cronstream.core.ledger.rows`).
+
+Nor does a worker stand still for one: of tens of thousands of runs it is made a few milliseconds'
+part in each turn, and read likewise, while heartbeats go out and messages come.
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from cronstream import clock
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.rows import from_row, to_row
+from cronstream.core.ledger.rows import Row, from_parts, join, row_parts
+from cronstream.core.pieces import WHOLE_BYTES
+from cronstream.errors import LevelError, MessageError
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +27,10 @@ logger = logging.getLogger(__name__)
 _LEAST_MESSAGES = 1000
 #: Seconds after which a changed partition is written in any case.
 _MOST_S = 30.0
+#: A turn makes parts of a snapshot for so many seconds; then there are none for so many times as
+#: long as that has taken.
+_TURN_S = 0.02
+_PAUSE = 3
 #: After a snapshot there is none for so many times as long as it has taken.
 _REST = 20
 
@@ -30,40 +41,118 @@ class _Written:
     at: float
 
 
-class Snapshots:
-    """Writes ledgers to a Faust table, and reads them back."""
+@dataclass(slots=True)
+class _Draft:
+    """A snapshot that is being made.
 
-    def __init__(self, table: Any, monotonic: Callable[[], float] = clock.monotonic) -> None:
-        self._table, self._monotonic = table, monotonic
+    Attributes:
+        live: Runs in it.
+        parts: What is left to be made of it.
+        lines: What has been.
+        cost_s: How long that has taken.
+    """
+
+    partition: int
+    live: int
+    parts: Iterator[Row]
+    lines: list[bytes] = field(default_factory=list)
+    cost_s: float = 0.0
+
+
+class Snapshots:
+    """Writes ledgers to a Faust table, and reads them back.
+
+    Args:
+        table: Puts the text of a row on its changelog.
+        held: The partitions whose ledgers are there already.
+    """
+
+    def __init__(
+        self,
+        table: Any,
+        held: Container[int] = (),
+        monotonic: Callable[[], float] = clock.monotonic,
+    ) -> None:
+        self._table, self._held, self._monotonic = table, held, monotonic
         self._rests_until = float("-inf")
         self._written: dict[int, _Written] = {}
+        self._draft: _Draft | None = None
+        #: What was read for the next assignment: the lines of a row for which there is a ledger.
+        self._read: dict[int, Ledger | list[bytes] | LevelError | MessageError] = {}
+
+    # -- reading --------------------------------------------------------------------------
+
+    def read(self, partition: int, lines: list[bytes]) -> Iterator[None]:
+        """Read a partition's row, a part in each step, before it is assigned."""
+        if partition in self._held:
+            self._read[partition] = lines  # Which may be let go before.
+            return
+        try:
+            parts = from_parts(map(orjson.loads, lines))
+            ledger = next(parts)  # The same in each step.
+            for _ in parts:
+                yield
+            self._read[partition] = ledger
+        except (LevelError, MessageError) as error:
+            self._read[partition] = error
 
     def load(self, partition: int, *, retry: bool) -> Ledger:
-        """Return the partition's last snapshot, or an empty ledger if there is none.
+        """Return what was read of a partition's last snapshot; an empty ledger if there is none.
 
         Raises:
             MessageError: If the row cannot be read.
+            LevelError: If it is of a level that is not known here.
         """
-        row = self._table.get(str(partition))
-        ledger = Ledger(retry=retry) if row is None else from_row(row)
+        found = self._read.pop(partition, None)
+        if isinstance(found, list):
+            *_, found = from_parts(map(orjson.loads, found))
+        if isinstance(found, LevelError | MessageError):
+            raise found
+        ledger = Ledger(retry=retry) if found is None else found
         self._written[partition] = _Written(ledger.next_offset, 0.0)
         return ledger
 
-    def write_due(self, ledgers: Mapping[int, Ledger], mono: float) -> list[int]:
-        """Write snapshots of partitions that this worker owns, and return of which.
+    def forget(self) -> None:
+        """Let go of what was read, and was not needed."""
+        self._read.clear()
 
-        That is of those for which it is time, the oldest first, and never for more than a small
-        part of the worker's time: of all its partitions at once, with tens of thousands of runs
-        in each, it would not turn for so long that it was taken for stuck.
+    # -- writing --------------------------------------------------------------------------
+
+    def write_due(self, ledgers: Mapping[int, Ledger], mono: float) -> int | None:
+        """Go on with the snapshot that is being made, or with one for which it is time.
+
+        That is of partitions that this worker owns, one at a time, the oldest first, and never for
+        more than a small part of the worker's time. What is put into it is the ledger as it was
+        when that began.
+
+        Returns:
+            The partition of which a snapshot is whole now, and on its way.
         """
+        if mono < self._rests_until:
+            return None
+        began = self._monotonic()
+        if self._draft is None or self._draft.partition not in ledgers:
+            self._draft = self._begin(ledgers, mono)
+        draft = self._draft
+        if draft is None:
+            return None
+        is_made = self._go_on(draft, began)
+        spent = self._monotonic() - began
+        draft.cost_s += spent
+        self._rests_until = mono + (_REST * draft.cost_s if is_made else _PAUSE * spent)
+        if not is_made:
+            return None
+        self._draft = None
+        return draft.partition
+
+    def _begin(self, ledgers: Mapping[int, Ledger], mono: float) -> _Draft | None:
         due = [number for number, ledger in ledgers.items() if self._is_due(number, ledger, mono)]
-        written = []
-        for partition in sorted(due, key=lambda number: self._written[number].at):
-            if mono < self._rests_until:
-                break
-            self.write(partition, ledgers[partition], mono)
-            written.append(partition)
-        return written
+        if not due:
+            return None
+        partition = min(due, key=lambda number: self._written[number].at)
+        ledger = ledgers[partition]
+        self._written[partition] = _Written(ledger.next_offset, mono)
+        return _Draft(partition, len(ledger.live), row_parts(ledger, partition))
 
     def _is_due(self, partition: int, ledger: Ledger, mono: float) -> bool:
         written = self._written.setdefault(partition, _Written(ledger.next_offset, mono))
@@ -72,19 +161,27 @@ class Snapshots:
         size = len(ledger.live) + len(ledger.marks) + len(ledger.recent)
         return since >= _LEAST_MESSAGES + size or (since > 0 and mono - written.at >= _MOST_S)
 
-    def write(self, partition: int, ledger: Ledger, mono: float) -> None:
-        """Write a snapshot now; it goes out in order with what this process wrote before.
+    def _go_on(self, draft: _Draft, began: float) -> bool:
+        """Make some of it; return whether that was the last.
 
-        One that cannot be written is told: nothing depends on it, but the longer the log is that
-        a new owner has to fold, the later it begins.
+        A snapshot that cannot be made is told: nothing depends on it, but the longer the log is
+        that a new owner has to fold, the later it begins.
         """
-        self._written[partition] = _Written(ledger.next_offset, mono)
-        began = self._monotonic()
         try:
-            row = to_row(ledger, partition)
-            self._table.data[str(partition)] = row
-            self._table.send_changelog(partition, str(partition), row)
+            for part in draft.parts:
+                draft.lines.append(orjson.dumps(part))
+                if self._monotonic() - began >= _TURN_S:
+                    return False
+            self._table.put(draft.partition, _text(draft.lines))
         except Exception:
             what = "its snapshot cannot be written, and the one before it stays"
-            logger.exception("partition %d: %s (%d live runs)", partition, what, len(ledger.live))
-        self._rests_until = mono + _REST * (self._monotonic() - began)
+            logger.exception("partition %d: %s (%d live runs)", draft.partition, what, draft.live)
+        return True
+
+
+def _text(lines: list[bytes]) -> bytes:
+    """Return a row as it goes on the changelog: a small one as one JSON value, as it always was."""
+    text = b"\n".join(lines)
+    if len(text) > WHOLE_BYTES or len(lines) == 1:
+        return text
+    return orjson.dumps(join(map(orjson.loads, lines)))

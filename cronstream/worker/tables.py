@@ -1,9 +1,14 @@
-"""The runs that the ledgers in a worker's memory know, for Faust's ``/table/runs/<run id>/``."""
+"""What the ledgers in a worker's memory know, for Faust's pages.
+
+``/table/runs/<run id>/`` shows a run, and ``/table/ledgers/<partition>/`` a ledger.
+"""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.rows import row_parts
 from cronstream.core.ledger.state import LiveRun
 from cronstream.core.records import format_time
 
@@ -70,3 +75,37 @@ def _live_row(live: LiveRun) -> dict[str, Any]:
         "holder": live.holder,
         "version": live.version,
     }
+
+
+class LedgersView(dict[str, Any]):
+    """The ledgers, by partition, as JSON values; made when they are asked for."""
+
+    def __init__(self, ledgers: Mapping[int, Ledger]) -> None:
+        super().__init__()
+        self._ledgers = ledgers
+
+    def __getitem__(self, partition: str) -> dict[str, Any]:
+        """Return the row of a partition; of one with much in it, how much that is."""
+        number = int(partition) if partition.isdigit() else -1
+        ledger = self._ledgers[number]
+        row, *more = islice(row_parts(ledger, number), 2)
+        if more:
+            for name in ("live", "marks", "recent"):
+                row[name] = len(getattr(ledger, name))
+        return row
+
+    def __contains__(self, partition: object) -> bool:
+        return str(partition) in list(self)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(str, self._ledgers)
+
+    def __len__(self) -> int:
+        return len(self._ledgers)
+
+    def get(self, partition: str, default: Any = None) -> Any:
+        """Return the partition's row, or `default`."""
+        try:
+            return self[partition]
+        except KeyError:
+            return default

@@ -55,7 +55,7 @@ class Worker:
     ) -> None:
         self._settings, self._role, self.member = settings, role, member
         self._log = role.log
-        self._snapshots = Snapshots(table)
+        self.snapshots = Snapshots(table, member.ledgers)
         self.publisher = Publisher(settings)
         self._on_fatal = on_fatal
         self.executor: ExecutorPool | None = None
@@ -142,13 +142,14 @@ class Worker:
     def assigned(self, partitions: set[int]) -> None:
         """A rebalance is over, and Faust has recovered the tables."""
         self.member.assigned(partitions, self._load)
+        self.snapshots.forget()
         logger.info("owns %d of %d partitions", len(partitions), self._settings.partitions)
         self._woken.set()
 
     def _load(self, partition: int) -> Ledger:
         ledger = Ledger(retry=self._role.retry)
         try:
-            ledger = self._snapshots.load(partition, retry=self._role.retry)
+            ledger = self.snapshots.load(partition, retry=self._role.retry)
         except LevelError as error:
             ledger.closed = error  # Nor written over: nothing is folded, and nothing kept.
             self._on_fatal(f"partition {partition}: {error}")
@@ -182,7 +183,7 @@ class Worker:
             self.executor.send(*orders)
         if not self.member.rebalancing:
             owners = self.member.owners.items()
-            self._snapshots.write_due({p: o.ledger for p, o in owners if o.ready}, mono)
+            self.snapshots.write_due({p: o.ledger for p, o in owners if o.ready}, mono)
         self.late_watch.look(mono)
 
     def _wake(self, mono: float) -> None:

@@ -1,6 +1,6 @@
 """Which runs are late with a worker, why, and when that is told."""
 
-from cronstream.core.lateness import Holders, Late, Telling, find_late
+from cronstream.core.lateness import LOOKED_AT, Holders, Late, Telling, find_late
 from cronstream.core.records import Run, Withdrawal
 from tests.builders import NOON, a_run, at
 from tests.ledger_builders import due
@@ -70,6 +70,17 @@ def test_a_run_that_has_been_claimed_meanwhile_is_counted_once() -> None:
     found = find_late(worker.member, 64, at(10))
     assert found is not None
     assert found.count == 2
+
+
+def test_of_very_many_not_all_are_looked_at() -> None:
+    worker = owner(due(1), due(2), due(3), max_claims=0)
+    worker.settle()
+    waiting = worker.member.ledgers[0].waiting
+    waiting[1:1] = [(at(1), 999, "gone")] * (LOOKED_AT - 1)
+    found = find_late(worker.member, 64, at(10))
+    assert found is not None
+    assert (found.count, found.oldest) == (1, due(1).id)
+    assert late(count=LOOKED_AT).sentence.startswith("at least 5000 runs are late, the oldest")
 
 
 def test_a_start_of_which_the_time_is_not_known_is_taken_for_punctual() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.rows import from_row, to_row
+from cronstream.core.ledger.rows import PART, from_parts, from_row, join, row_parts, to_row
+from cronstream.core.ledger.state import Mark
 from cronstream.core.records import (
     Cancelled,
     Claimed,
@@ -205,3 +206,29 @@ def test_a_row_says_its_partition_and_keeps_a_successor() -> None:
 
     assert to_row(told.ledger, 3)["partition"] == 3
     assert _through_a_row(told.ledger).live[a_run().id].successor == a_run(revision=2)
+
+
+def test_a_large_row_is_made_and_read_in_parts_and_is_of_the_moment_it_was_asked_for() -> None:
+    told = Told()
+    told.tell(*(a_run(scheduled_at=at(second)) for second in range(2 * PART)))
+    told.ledger.marks["other"] = Mark(settled={at(n): Verdict.SUCCEEDED for n in range(20 * PART)})
+    told.ledger.recent = {f"r{n}": (1, Verdict.SKIPPED, at(n)) for n in range(11 * PART)}
+    whole = to_row(told.ledger, 3)
+
+    parts = row_parts(told.ledger, 3)
+    told.ledger.live[a_run(scheduled_at=at(3)).id].begun = True
+    told.ledger.marks["other"].settled.clear()
+    told.ledger.marks["other"].revisions.append((9, at(9)))
+    told.ledger.recent.clear()
+    made = [orjson.loads(orjson.dumps(part)) for part in parts]
+
+    assert [len(part["live"]) for part in made] == [PART, PART, 0, 0, 0]
+    assert orjson.loads(orjson.dumps(whole)) == join(orjson.loads(orjson.dumps(made)))
+    assert len(list(from_parts(made))) == len(made)
+    assert orjson.loads(orjson.dumps(to_row(list(from_parts(made))[-1], 3))) == join(made)
+
+
+def test_a_part_that_is_damaged_is_refused() -> None:
+    parts = [to_row(Ledger(retry=False), 0), {"live": [{}], "marks": {}, "recent": []}]
+    with pytest.raises(MessageError, match="a damaged ledger row"):
+        list(from_parts(parts))

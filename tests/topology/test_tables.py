@@ -1,7 +1,10 @@
 """Faust's tables while Kafka does not answer."""
 
 import asyncio
+import zlib
 from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,9 +19,16 @@ from aiokafka.errors import (
 from faust.tables.recovery import ServiceStopped
 from faust.types import TP
 
+from cronstream.core.pieces import LastRow
 from cronstream.topology import waiting
 from cronstream.topology.consuming import App
-from cronstream.topology.tables import KeptTable, PatientRecovery, PatientTables, ViewTable
+from cronstream.topology.tables import (
+    ElsewhereTable,
+    KeptTable,
+    PatientRecovery,
+    PatientTables,
+    ViewTable,
+)
 
 
 class Consumer:
@@ -128,19 +138,17 @@ async def test_a_consumer_that_may_not_read_ends_the_process_with_a_sentence() -
 async def test_a_recovery_restores_last_rows_and_leaves_nothing_for_faust_to_read() -> None:
     app, asked = _app(), list[Any]()
 
-    async def read(topic: str, partitions: set[int]) -> dict[int, dict[str, Any]]:
+    async def read(topic: str, partitions: set[int]) -> dict[int, LastRow]:
         asked.append((topic, partitions))
         assert recovery.restoring_since is not None
         if len(asked) == 1:
             raise KafkaTimeoutError
-        return {3: {"a": 1}}
+        return {3: LastRow(b'{"a":1}'), 5: LastRow(b"no zlib", turn=0)}
 
     app.changelog = SimpleNamespace(read=read, messages_read=7)
     ledgers: Any = app.Table("ledgers", key_type=str, partitions=12)
     ledgers.data.update({"3": {"a": 0}, "4": {"of": "another"}})
-    runs = ViewTable(app, name="runs", partitions=12)
-    runs.view = {"run": {}}
-    app.tables.add(runs)
+    runs = ViewTable.add(app, "runs", 12, "", {"run": {}})
     recovery, name = app.tables.recovery, ledgers.changelog_topic_name
     place, shown = TP(name, 3), TP(runs.changelog_topic_name, 3)
     recovery.add_active(ledgers, place)
@@ -162,9 +170,9 @@ async def test_what_was_read_for_a_former_assignment_is_not_restored() -> None:
     table: Any = app.Table("ledgers", key_type=str, partitions=12)
     recovery, name = app.tables.recovery, table.changelog_topic_name
 
-    async def read(_: str, partitions: set[int]) -> dict[int, dict[str, Any]]:
+    async def read(_: str, partitions: set[int]) -> dict[int, LastRow]:
         recovery.actives_for_table[table] = {TP(name, 4)}
-        return {partition: {"of": partition} for partition in partitions}
+        return {partition: LastRow(b'{"of":%d}' % partition) for partition in partitions}
 
     app.changelog = SimpleNamespace(read=read)
     recovery.add_active(table, TP(name, 3))
@@ -184,6 +192,37 @@ async def test_a_row_goes_on_the_changelog_by_our_producer_and_not_by_faust_s() 
 
     assert put == [("test-tables-ledgers-changelog", 3, b'"3"', b'{"a":1}')]
     assert sent.message.partition == 3
+
+
+async def test_a_row_that_somebody_else_has_is_read_in_parts_and_other_things_go_on() -> None:
+    app, steps = _app(), list[str]()
+    put: list[Any] = []
+
+    def reads(partition: int, lines: list[bytes]) -> Iterator[None]:
+        for line in lines:
+            steps.append(f"{partition}: {line.decode()}")
+            yield
+
+    async def others() -> None:
+        while True:
+            steps.append("another thing")
+            await asyncio.sleep(0)
+
+    app.changelog = SimpleNamespace(put=lambda *row: put.append(row), messages_read=0)
+    table = ElsewhereTable.add(app, "ledgers", 12, "", {"3": {"live": 7}})
+    table.reads = reads
+    packed = zlib.compress(b"a\nb\nc")
+
+    between = asyncio.create_task(others())
+    await table.restore({3: LastRow(packed, turn=0)})
+    between.cancel()
+    table.put(3, b"a\nb")
+
+    told = [steps.index(f"3: {part}") for part in "abc"]
+    assert all("another thing" in steps[a:b] for a, b in pairwise(told))
+    assert app.tables.recovery.progress == 3
+    assert table["3"] == {"live": 7}
+    assert put == [("test-tables-ledgers-changelog", 3, b'"3"', b"a\nb")]
 
 
 async def test_a_row_is_written_only_while_a_message_is_at_work() -> None:

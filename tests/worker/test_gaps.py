@@ -95,6 +95,27 @@ async def test_a_ledger_that_is_loaded_again_takes_nothing_of_a_gap_that_was_not
     assert older.next_offset == 1
 
 
+async def test_while_much_is_folded_at_once_others_have_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(folding_module, "_AT_ONCE_S", -1.0)
+    folding, turns = a_folding(FakeGaps(), 0), list[int]()
+    ledger = folding._member.ledgers[0]
+
+    async def others() -> None:
+        while True:
+            turns.append(ledger.next_offset)
+            await asyncio.sleep(0)
+
+    between = asyncio.create_task(others())
+    await folding._catch_up(0, 20)
+    for offset in range(20, 40):  # As the stream brings them, without a pause.
+        await folding._take(a_message(offset))
+    between.cancel()
+
+    assert set(turns) > set(range(1, 39))
+
+
 class Reluctant:
     """A log of one `Owned` that fails to be read as often as it is told, or reads nothing."""
 

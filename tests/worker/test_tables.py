@@ -3,8 +3,9 @@
 import pytest
 
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.rows import PART
 from cronstream.core.records import Claimed, Finished, Outcome, Withdrawal
-from cronstream.worker.tables import RunsView
+from cronstream.worker.tables import LedgersView, RunsView
 from tests.builders import NOON, a_run, at
 
 
@@ -52,3 +53,21 @@ def test_a_run_that_nobody_knows_is_not_found() -> None:
     assert view.get("backup") is None
     assert list(view) == [a_run().id]
     assert len(view) == 1
+
+
+def test_a_ledger_is_shown_by_its_partition_and_of_a_large_one_how_large_it_is() -> None:
+    large = Ledger(retry=False)
+    for number in range(PART + 1):
+        large.mark(f"j{number}")
+    view = LedgersView({3: _ledger_with(a_run()), 4: large})
+
+    assert (list(view), len(view), "3" in view, "5" in view) == (
+        ["3", "4"],
+        2,
+        True,
+        False,
+    )
+    assert (view["3"]["partition"], len(view["3"]["live"])) == (3, 1)
+    assert (view["4"]["live"], view["4"]["marks"], view["4"]["recent"]) == (0, PART + 1, 0)
+    assert view.get("5") is view.get("x") is None
+    assert view.get("4") is not None

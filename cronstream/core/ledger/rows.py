@@ -4,10 +4,16 @@ The row is a snapshot of the fold at `next_offset`. It is one value, so it is wh
 an older one (written late by a worker that had been replaced) only means that more of the log is
 folded again. A test folds half of a log, goes through a row, folds the rest, and wants what one
 fold of the whole gives.
+
+With tens of thousands of runs that is seconds of work, for which no worker may stand still: a row
+is made and read in parts, each some milliseconds of it, and other things are done in between.
 """
 
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
 from datetime import datetime
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
 
 from cronstream.core.codec import build, from_json, to_json
 from cronstream.core.ledger.fold import Ledger
@@ -23,23 +29,92 @@ FORMAT = 2
 _OLDEST = 1
 _SUCCESSORS = {"Run": Run, "Skip": Skip}
 
+#: A row as JSON values, or a part of one: the first has all the fields, and those that follow more
+#: of `live`, `marks` and `recent`.
+Row: TypeAlias = dict[str, Any]
 
-def to_row(ledger: Ledger, partition: int) -> dict[str, Any]:
+#: A part has so many runs, or as much else as takes as long.
+PART: Final = 250
+#: Due times with a verdict, and ids of runs, that take as long as a run.
+_LIGHT: Final = 10
+
+
+def to_row(ledger: Ledger, partition: int) -> Row:
     """Return the ledger of a partition as JSON values."""
-    return {
+    return join(row_parts(ledger, partition))
+
+
+def row_parts(ledger: Ledger, partition: int) -> Iterator[Row]:
+    """Return the row of a ledger as it stands now, in parts, each made when it is asked for.
+
+    The ledger may change meanwhile: what changes in place has been copied when this returns, which
+    takes a microsecond for each run.
+    """
+    head = {
         "format": FORMAT + ledger.level - 1,
         "partition": partition,
         "retry": ledger.retry,
         "next_offset": ledger.next_offset,
         "now": format_time(ledger.now),
-        "live": [_live_row(live) for live in ledger.live.values()],
-        "marks": {job: _mark_row(mark) for job, mark in ledger.marks.items()},
-        "recent": [[i, n, v, format_time(at)] for i, (n, v, at) in ledger.recent.items()],
         "beats": [[worker, b.number, format_time(b.at)] for worker, b in ledger.beats.items()],
     }
+    live = [_fields_of(run) for run in ledger.live.values()]
+    marks = [(job, _copy(mark)) for job, mark in ledger.marks.items()]
+    return _parts(head, _rows(live, marks, list(ledger.recent.items())))
 
 
-def from_row(row: dict[str, Any], known: int = LEVEL) -> Ledger:
+_fields_of = attrgetter(*(field.name for field in fields(LiveRun)))
+
+
+def _copy(mark: Mark) -> Mark:
+    return replace(
+        mark, revisions=[*mark.revisions], settled={**mark.settled}, skipped=[*mark.skipped]
+    )
+
+
+#: One of `live`, of `marks` with its job, or of `recent`; and how much work it was.
+_Piece: TypeAlias = tuple[str, Any, int]
+
+
+def _rows(
+    live: list[tuple[Any, ...]],
+    marks: list[tuple[str, Mark]],
+    recent: list[tuple[str, tuple[int, Verdict, datetime]]],
+) -> Iterator[_Piece]:
+    for values in live:
+        yield "live", _live_row(LiveRun(*values)), _LIGHT
+    for job, mark in marks:
+        yield "marks", (job, _mark_row(mark)), _LIGHT + len(mark.settled)
+    for run_id, (number, verdict, at) in recent:
+        yield "recent", [run_id, number, verdict, format_time(at)], 1
+
+
+def _parts(head: Row, pieces: Iterable[_Piece]) -> Iterator[Row]:
+    part, work = {**head, **_nothing()}, 0
+    for name, piece, costs in pieces:
+        part[name].append(piece)
+        work += costs
+        if work >= PART * _LIGHT:
+            yield part | {"marks": dict(part["marks"])}
+            part, work = _nothing(), 0
+    yield part | {"marks": dict(part["marks"])}
+
+
+def _nothing() -> Row:
+    return {"live": [], "marks": [], "recent": []}
+
+
+def join(parts: Iterable[Row]) -> Row:
+    """Return a row whose parts these are."""
+    whole, *more = parts
+    for part in more:
+        whole["live"] += part["live"]
+        whole["marks"].update(part["marks"])
+        whole["recent"] += part["recent"]
+    return whole
+
+
+def from_row(row: Row, known: int = LEVEL) -> Ledger:
     """Return the ledger that a row describes.
 
     Args:
@@ -50,11 +125,27 @@ def from_row(row: dict[str, Any], known: int = LEVEL) -> Ledger:
         MessageError: If it is of another format, or damaged; fold the log from its start then.
         LevelError: If it is of a level that is not known here: neither read it, nor write over it.
     """
-    level = _level_of(row.get("format"))
-    if level > known:
-        raise LevelError(level, known, "")
+    [ledger] = from_parts([row], known)
+    return ledger
+
+
+def from_parts(parts: Iterable[Row], known: int = LEVEL) -> Iterator[Ledger]:
+    """Yield the ledger that a row describes, the same after each part: after the last it is whole.
+
+    Args:
+        parts: At least one.
+        known: The highest level that this process knows.
+
+    Raises:
+        MessageError: As `from_row`.
+        LevelError: Likewise.
+    """
+    ledger: Ledger | None = None
     try:
-        return _read(row, level, known)
+        for part in parts:
+            ledger = _read_head(part, known) if ledger is None else ledger
+            _read(ledger, part)
+            yield ledger
     except (KeyError, TypeError, ValueError) as error:
         raise MessageError(f"a damaged ledger row: {error}") from error
 
@@ -65,18 +156,24 @@ def _level_of(form: Any) -> int:
     return max(1, form - FORMAT + 1)
 
 
-def _read(row: dict[str, Any], level: int, known: int) -> Ledger:
+def _read_head(row: Row, known: int) -> Ledger:
+    level = _level_of(row.get("format"))
+    if level > known:
+        raise LevelError(level, known, "")
     ledger = Ledger(retry=row["retry"], known=known)
     ledger.level = level
     ledger.next_offset = row["next_offset"]
     ledger.offset = ledger.next_offset - 1
     ledger.now = _time(row["now"])
-    for live in row["live"]:
-        ledger.index(_read_live(live))
-    ledger.marks = {job: _read_mark(mark) for job, mark in row["marks"].items()}
-    ledger.recent = {i: (n, Verdict(v), _time(at)) for i, n, v, at in row["recent"]}
     ledger.beats = {worker: Beat(number, _time(at)) for worker, number, at in row["beats"]}
     return ledger
+
+
+def _read(ledger: Ledger, part: Row) -> None:
+    for live in part["live"]:
+        ledger.index(_read_live(live))
+    ledger.marks.update((job, _read_mark(mark)) for job, mark in part["marks"].items())
+    ledger.recent.update((i, (n, Verdict(v), _time(at))) for i, n, v, at in part["recent"])
 
 
 def _live_row(live: LiveRun) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from cronstream.health import (
 from cronstream.legacy import LegacyMover
 from cronstream.logs import OWN_END, logging_config
 from cronstream.routing import JobRouter
-from cronstream.scheduler import JobsView, Scheduler, seconds_to_middle
+from cronstream.scheduler import JobsView, Scheduler, real_ports, seconds_to_middle
 from cronstream.settings import Settings, make_data_folder, settings
 from cronstream.topology.bootstrap import Patience
 from cronstream.topology.changelog import Changelog
@@ -135,7 +135,8 @@ class Cronstream(App):
         cursors = self._table(
             naming.CURSORS, config.shards, "How far each shard's runs are published."
         )
-        scheduler = Scheduler(config, publisher, Quarantine(publisher), cursors)
+        ports = real_ports(config, self.changelog)
+        scheduler = Scheduler(config, publisher, Quarantine(publisher), cursors, ports)
         jobs = JobsView(scheduler.firing.held)
         text = "The jobs that this scheduler fires, by name."
         ViewTable.add(self, "jobs", config.shards, text, jobs)

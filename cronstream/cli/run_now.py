@@ -2,6 +2,7 @@
 
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from functools import partial
 
 import click
 
@@ -11,12 +12,13 @@ from cronstream.cli.connection import publish_runs, publishing, reading
 from cronstream.cli.output import emit, emit_json, json_option, nearest, say
 from cronstream.cli.story_output import change_text
 from cronstream.core import naming
-from cronstream.core.job_messages import Definitions
 from cronstream.core.records import Cause, Job, Run
 from cronstream.errors import BrokerError, NotFoundError
 from cronstream.history.fields import full_fields
-from cronstream.history.scope import LogReader, Scope, read_topics
+from cronstream.history.scope import LogReader, Scope
 from cronstream.history.story import RunState, RunStory
+from cronstream.topology.jobs import JobsLog
+from cronstream.topology.last_rows import rows_on
 from cronstream.topology.publish import Ack
 
 #: Read from a little before the run's own entry: a broker's timestamps are in milliseconds.
@@ -84,15 +86,14 @@ async def jobs_in_force(reader: LogReader) -> dict[str, Job]:
     Raises:
         NotFoundError: If no scheduler has published any.
     """
-    if not await reader.partitions(naming.JOBS):
+    partitions = await reader.partitions(naming.JOBS)
+    if not partitions:
         raise NotFoundError(
             "no scheduler has published its jobs on this broker yet; "
             "start one with 'cronstream up' or 'faust -A cronstream worker'"
         )
-    definitions = Definitions()
-    async for message in read_topics(reader, [naming.JOBS], Scope()):
-        definitions.take(message.offset, message.value)
-    return {job.name: job for job in definitions.jobs}
+    log = JobsLog(reader, partial(rows_on, reader, naming.kept_jobs()), partitions)
+    return {job.name: job for job in (await log.read_on()).jobs}
 
 
 def find_job(jobs: dict[str, Job], name: str) -> Job:

@@ -1,4 +1,4 @@
-"""Messages of the ``jobs`` topic, and the definitions that they add up to.
+"""Messages of the ``jobs`` topic.
 
 A message holds one job or a list of several; a job's revision is the offset of its message, and
 no job is twice in a message. `Level` and `Installation` may stand between them.
@@ -109,36 +109,3 @@ def _problem(job: Job) -> str | None:
     if job.max_attempts < 1:
         return f"job {job.name!r} has max_attempts {job.max_attempts}, and no run can have that"
     return None
-
-
-class Definitions:
-    """What the ``jobs`` topic says of each job, for those who need only the last word.
-
-    Attributes:
-        installation: The id of the installation; None until its topic has said so.
-    """
-
-    def __init__(self) -> None:
-        self._last: dict[str, Definition] = {}
-        self.installation: str | None = None
-
-    def take(self, revision: int, raw: bytes | None) -> list[Job]:
-        """Take one message, and return its jobs.
-
-        What cannot be read is passed over (the scheduler puts it aside).
-        """
-        self.installation = self.installation or decode_installation(raw)
-        jobs = decode_jobs(raw)[0]
-        for job in jobs:
-            self._last[job.name] = Definition(job, revision)
-        return jobs
-
-    @property
-    def jobs(self) -> list[Job]:
-        """The jobs that have not been removed."""
-        return [last.job for last in self._last.values() if not last.job.removed]
-
-    def find(self, name: str) -> Definition | None:
-        """Return a job with its revision, or None if there is none of that name."""
-        last = self._last.get(name)
-        return None if last is None or last.job.removed else last

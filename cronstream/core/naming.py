@@ -100,6 +100,11 @@ def changelog(group: str, table: str) -> str:
     return f"{group}-{table}-changelog"
 
 
+def kept_jobs() -> str:
+    """Return the topic where it is kept what is known of ``jobs``: that of the table of jobs."""
+    return changelog(Role.of(None, retry=False).group, "jobs")
+
+
 def is_changelog(topic: str) -> bool:
     """Return whether a topic keeps a table of Faust's."""
     return topic.startswith(f"{PREFIX}-") and topic.endswith("-changelog")

@@ -17,6 +17,7 @@
 
 from cronstream.scheduler.jobs_view import JobsView
 from cronstream.scheduler.phase import seconds_to_middle
+from cronstream.scheduler.ports import real_ports
 from cronstream.scheduler.scheduler import Scheduler
 
-__all__ = ["JobsView", "Scheduler", "seconds_to_middle"]
+__all__ = ["JobsView", "Scheduler", "real_ports", "seconds_to_middle"]

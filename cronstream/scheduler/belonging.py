@@ -12,8 +12,8 @@ from pathlib import Path
 
 from cronstream.core import naming
 from cronstream.core.crontab import Crontab
-from cronstream.core.job_messages import Definitions
 from cronstream.core.levels import KINDS, LEVEL
+from cronstream.core.recent import JobsKnown
 from cronstream.core.records import Installation
 from cronstream.scheduler.ports import Memory, RunPublisher
 from cronstream.settings import Settings
@@ -33,11 +33,11 @@ class Belonging:
         settings: Settings,
         publisher: RunPublisher,
         memory: Memory,
-        definitions: Definitions,
+        in_force: JobsKnown,
     ) -> None:
         self.foreign = ""
         self._settings, self._publisher, self._memory = settings, publisher, memory
-        self._definitions = definitions
+        self._in_force = in_force
         self._is_ours = settings.adopt
         self._remembered: str | None = None
 
@@ -46,8 +46,8 @@ class Belonging:
         if await self._belongs(crontab):
             self.foreign = ""
             return True
-        count = len(self._definitions.jobs)
-        which = self._definitions.installation
+        count = len(self._in_force.jobs)
+        which = self._in_force.installation
         before = self.foreign
         self.foreign = (
             f"{Path(self._settings.crontab).name} is not put in force: it has none of the {count} "
@@ -61,22 +61,21 @@ class Belonging:
         return False
 
     async def _belongs(self, crontab: Crontab) -> bool:
-        in_force = {job.name for job in self._definitions.jobs}
-        if self._is_ours or not in_force or self.is_akin(crontab):
+        if self._is_ours or not self._in_force.jobs or self.is_akin(crontab):
             return True
-        which = self._definitions.installation
+        which = self._in_force.installation
         return which is not None and await asyncio.to_thread(self._memory.knows, which)
 
     def is_akin(self, crontab: Crontab) -> bool:
         """Whether a crontab has any of the jobs that are in force."""
         names = {job.name for job in crontab.jobs}
-        return any(job.name in names for job in self._definitions.jobs)
+        return any(job.name in names for job in self._in_force.jobs)
 
     async def compared(self, crontab: Crontab) -> None:
         """Take a crontab that stands by: one that has jobs which are in force belongs to them."""
         if self.is_akin(crontab):
             self._is_ours = True
-            await self._remember(self._definitions.installation)
+            await self._remember(self._in_force.installation)
 
     async def settle(self) -> None:
         """Note that the crontab here is one of the installation; give that its id if it has none.
@@ -87,7 +86,7 @@ class Belonging:
             BrokerError: If the broker does not take it.
         """
         self._is_ours = True
-        which = self._definitions.installation
+        which = self._in_force.installation
         if which is None and KINDS[Installation] <= LEVEL:
             which = secrets.token_hex(16)
             await self._publisher.append(naming.JOBS, 0, Installation(id=which))

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -13,7 +13,7 @@ from cronstream.core.due import Shard
 from cronstream.core.job_messages import Definition, decode_jobs
 from cronstream.core.naming import Role
 from cronstream.core.plan import Plan
-from cronstream.core.recent import Recent
+from cronstream.core.recent import Seen, mark_of
 from cronstream.errors import CronstreamError, LevelError, ScheduleError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.holding import Held, Holdings, Out, Rows
@@ -22,6 +22,7 @@ from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
 from cronstream.scheduler.sending import Sender
 from cronstream.scheduler.telling import second, tell
 from cronstream.settings import Settings
+from cronstream.topology.jobs import JobsLog, read_on, see_that_it_goes_on
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Firing:
         cursors: MutableMapping[str, dict[str, Any]],
         ports: Ports,
         announcer: Announcer,
+        jobs: JobsLog,
     ) -> None:
         self.announcer = announcer
         self.shards: frozenset[int] = frozenset()
@@ -61,10 +63,11 @@ class Firing:
         self._reader: JobsReader = ports.reader()
         self._sender = Sender(publisher, settings.partitions)
         self._lagging = Lagging(self._sender, publisher, announcer, self._reader, ports.clock)
-        self._holdings = Holdings(settings, Rows(cursors, settings), self._sender, ports.clock)
+        rows = Rows(cursors, settings, lambda: announcer.found)
+        self._holdings = Holdings(settings, rows, self._sender, ports.clock)
         self._failing: dict[int, str] = {}
-        #: What this process has read of ``jobs`` before a shard came to it.
-        self.recent: Mapping[int, Recent] = {}
+        self._jobs = jobs
+        jobs.on_move = self._note_move
 
     @property
     def set_aside(self) -> list[str]:
@@ -144,32 +147,32 @@ class Firing:
         """Learn what has come on the shard's ``jobs`` partition.
 
         Raises:
-            CronstreamError: If the topic ends before what was taken from it.
+            CronstreamError: If it is not the topic any more that was read before.
         """
         if held.row is None and not held.taken_over:
             await self._see_that_it_is_new(number)
         end = (await self._reader.ends(naming.JOBS, [number]))[number]
-        recent = self.recent.get(number)
-        if not held.taken_over and held.position == 0 and recent and recent.serves(held.cursor):
-            position, definitions = recent.position, recent.definitions()
-            for problem in await asyncio.to_thread(_learn, held.shard, definitions):
-                logger.error("%s; it does not run until it is edited", problem)
-            held.position = position
-        _see_that_it_goes_on(number, max(held.position, held.cursor.taken), end)
-        if held.position < end:
-            start = {number: held.position}
-            async for message in self._reader.read(naming.JOBS, start, {number: end}):
-                # What is refused, `Scheduler.note_jobs` puts aside.
-                jobs = [Definition(j, message.offset) for j in decode_jobs(message.value)[0]]
-                for problem in _learn(held.shard, jobs):
-                    logger.error("%s; it does not run until it is edited", problem)
-                held.position = message.offset + 1
-                self._note_move(number)
-            held.position = end
+        if held.seen.position == 0:
+            await see_that_it_goes_on(self._reader, number, held.left, end)
+            await self._begin(number, held)
+        async for message in read_on(self._reader, {number: held.seen}, {number: end}):
+            # What is refused, `Scheduler.note_jobs` puts aside.
+            jobs = [Definition(j, message.offset) for j in decode_jobs(message.value)[0]]
+            _tell(_learn(held.shard, jobs))
+            held.seen = Seen(message.offset + 1, mark_of(message.value))
+            self._note_move(number)
         if not held.taken_over:
             held.taken_over = True
             where = second(held.cursor.at) if held.row else "new"
             logger.info("shard %d: taken over, cursor %s, %d jobs", number, where, held.shard.jobs)
+
+    async def _begin(self, number: int, held: Held) -> None:
+        """Learn what this process knows of the shard's jobs, if that is enough for its cursor."""
+        recent = (await self._jobs.read_on()).of[number]
+        if recent.serves(held.cursor):
+            seen, definitions = recent.seen, recent.definitions()
+            _tell(await asyncio.to_thread(_learn, held.shard, definitions))
+            held.seen = seen
 
     async def _see_that_it_is_new(self, number: int) -> None:
         """A shard without a cursor begins now: what was due before would be lost, if it had one.
@@ -246,17 +249,6 @@ class Firing:
             logger.info("shard %d: published again, nothing is left out", number)
 
 
-def _see_that_it_goes_on(number: int, taken: int, end: int) -> None:
-    """Raise an error if ``jobs`` ends before what was taken from it: revisions are its offsets."""
-    if taken > end:
-        place = f"{naming.JOBS}/{number}"
-        raise CronstreamError(
-            f"{place} ends at {end}, though revisions below {taken} were taken from it: it was "
-            "deleted and created anew, or has lost messages; nothing is published, for the "
-            "ledgers would refuse it (see 'Topics that are gone' in docs/troubleshooting.md)"
-        )
-
-
 def _learn(shard: Shard, definitions: Iterable[Definition]) -> list[str]:
     """Learn definitions; return what is wrong with schedules in them."""
     problems = []
@@ -266,3 +258,8 @@ def _learn(shard: Shard, definitions: Iterable[Definition]) -> list[str]:
         except ScheduleError as error:
             problems.append(str(error))
     return problems
+
+
+def _tell(problems: Iterable[str]) -> None:
+    for problem in problems:
+        logger.error("%s; it does not run until it is edited", problem)

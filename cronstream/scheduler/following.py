@@ -13,14 +13,13 @@ from cronstream.core import naming
 from cronstream.core.crontab import Crontab
 from cronstream.core.crontab_change import Change, compare, describe, without
 from cronstream.core.cursor import Place
-from cronstream.core.job_messages import Definitions
-from cronstream.core.recent import Recent
 from cronstream.core.records import Job
 from cronstream.errors import BrokerError, CronstreamError, CrontabError, TopologyError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.belonging import Belonging
-from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
+from cronstream.scheduler.ports import Ports, RunPublisher
 from cronstream.settings import Settings
+from cronstream.topology.jobs import JobsLog
 from cronstream.topology.publish import Ack
 from cronstream.topology.topics import cluster_topics
 
@@ -50,16 +49,12 @@ class CrontabFollower:
         ports: Ports,
         may_apply: Callable[[], bool | None],
         announcer: Announcer,
+        jobs: JobsLog,
     ) -> None:
-        self._announcer = announcer
+        self._announcer, self._jobs = announcer, jobs
         self._settings, self._publisher, self._ports = settings, publisher, ports
         self._may_apply = may_apply
-        self._reader: JobsReader = ports.reader()
-        self._definitions = Definitions()
-        self.belonging = Belonging(settings, publisher, ports.memory, self._definitions)
-        self._positions: dict[int, int] = dict.fromkeys(range(settings.shards), 0)
-        #: For each shard what whoever takes it over needs of that.
-        self.recent = {number: Recent() for number in self._positions}
+        self.belonging = Belonging(settings, publisher, ports.memory, jobs.known)
         self._crontab: Crontab | None = None
         #: How often it was asked to apply the crontab, and up to which time it has.
         self._asked = self._applied = 0
@@ -77,12 +72,7 @@ class CrontabFollower:
         self._wake.set()
 
     async def follow(self, stop: asyncio.Event) -> None:
-        """Follow the file until `stop` is set.
-
-        Raises:
-            BrokerError: If no broker answers at the start.
-        """
-        await self._reader.start()
+        """Follow the file until `stop` is set."""
         applying = asyncio.create_task(self._apply_each())
         try:
             async for found in self._ports.watch(self._settings.crontab, stop):
@@ -90,7 +80,6 @@ class CrontabFollower:
         finally:
             applying.cancel()
             await asyncio.wait([applying])
-            await self._reader.stop()
 
     def _take(self, found: Crontab | CrontabError) -> None:
         if isinstance(found, Crontab):
@@ -133,8 +122,8 @@ class CrontabFollower:
             return
         self._looked_at = now
         try:
-            await self._read_on()
-            change = await asyncio.to_thread(compare, self._definitions.jobs, crontab.jobs)
+            in_force = await self._jobs.read_on()
+            change = await asyncio.to_thread(compare, in_force.jobs, crontab.jobs)
             await self.belonging.compared(crontab)
         except (CronstreamError, KafkaError, OSError, TimeoutError):
             return  # It is no scheduler's turn to say that the broker is away, least of all this.
@@ -169,7 +158,7 @@ class CrontabFollower:
 
     async def _apply(self, crontab: Crontab) -> None:
         """Publish how the crontab differs from what the topic says, if it belongs there."""
-        await self._read_on()
+        in_force = await self._jobs.read_on()
         if not await self.belonging.may_apply(crontab):
             return
         faults = await self._declare([cluster.name for cluster in crontab.clusters])
@@ -177,7 +166,7 @@ class CrontabFollower:
         partitions = range(self._settings.partitions)
         places = [Place(name, partition) for name in names for partition in partitions]
         await self._announcer.announce(places, _ANNOUNCED_S)
-        whole = await asyncio.to_thread(compare, self._definitions.jobs, crontab.jobs)
+        whole = await asyncio.to_thread(compare, in_force.jobs, crontab.jobs)
         change = without(whole, faults)
         await self._publish(change)
         await self.belonging.settle()
@@ -186,6 +175,7 @@ class CrontabFollower:
             for line in _lines(name, change, len(crontab.jobs)):
                 logger.info("%s", line)
         self._hold_up(name, faults, whole)
+        await self._jobs.keep(self._ports.keep)
 
     async def _declare(self, clusters: list[str]) -> dict[str, str]:
         """Declare the topics of clusters; return what is wrong with those of some."""
@@ -216,14 +206,6 @@ class CrontabFollower:
         for sentence in self.held_up:
             if sentence not in before:
                 logger.error("%s", sentence)
-
-    async def _read_on(self) -> None:
-        """Take in all of the topic, whoever wrote it."""
-        ends = await self._reader.ends(naming.JOBS, list(self._positions))
-        async for message in self._reader.read(naming.JOBS, self._positions, ends):
-            jobs = self._definitions.take(message.offset, message.value)
-            self.recent[message.partition].take(message.offset, jobs)
-        self._positions.update(ends)
 
     async def _publish(self, change: Change) -> None:
         """Put every changed job on its partition, all from one moment on; wait for the broker."""

@@ -1,7 +1,7 @@
 """What this process knows of the shards that it fires: jobs, cursor, and what is out of each."""
 
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from cronstream.core.cursor import Cursor, Lag, Place
 from cronstream.core.due import Shard
 from cronstream.core.plan import CatchUp, Plan
+from cronstream.core.recent import Seen
 from cronstream.errors import CronstreamError, MessageError
 from cronstream.scheduler.lagging import Straggler
 from cronstream.scheduler.ports import Clock
@@ -23,14 +24,18 @@ _Row = dict[str, Any]
 class Rows:
     """The table of cursors; each row says for which numbers of shards and partitions it holds.
 
+    And how far ``jobs`` was read, and which level it had announced there.
+
     Attributes:
         numbers: How many shards and partitions there are.
         rest: While nothing is due a row may be this far behind: well within the look-ahead, so that
             who takes over is not.
     """
 
-    def __init__(self, table: MutableMapping[str, _Row], settings: Settings) -> None:
-        self._table = table
+    def __init__(
+        self, table: MutableMapping[str, _Row], settings: Settings, level: Callable[[], int]
+    ) -> None:
+        self._table, self._level = table, level
         self.rest = timedelta(seconds=settings.look_ahead_s / 3)
         self.numbers = {"shards": settings.shards, "partitions": settings.partitions}
 
@@ -38,9 +43,15 @@ class Rows:
         """Return the row of a shard, if it has one."""
         return self._table.get(str(shard))
 
-    def put(self, cursor: Cursor) -> _Row:
+    def seen(self, shard: int) -> Seen | None:
+        """Return how far ``jobs`` was read when the row of a shard was written, if it says so."""
+        noted = (self.get(shard) or {}).get("jobs")
+        return Seen(int(noted["position"]), str(noted["mark"])) if noted else None
+
+    def put(self, cursor: Cursor, seen: Seen) -> _Row:
         """Put a cursor in the table, and return its row."""
-        row = {**cursor.to_row(), **self.numbers}
+        jobs = {**seen._asdict(), "level": self._level()}
+        row = {**cursor.to_row(), **self.numbers, "jobs": jobs}
         self._table[str(cursor.shard)] = row
         return row
 
@@ -63,7 +74,8 @@ class Held:
             the table, somebody else has fired the shard meanwhile, and it is loaded again.
         kept: The cursor of that row; None if there is none that can be read.
         stragglers: The partitions that are behind its cursor.
-        position: Offset up to which its ``jobs`` partition has been read.
+        left: How far its ``jobs`` partition had been read when the row was written.
+        seen: How far it has been read here.
         fired_at: When it was last planned, by the monotonic clock.
     """
 
@@ -81,7 +93,8 @@ class Held:
         self._rows, self._sender, self._clock = rows, sender, clock
         self.row = rows.get(cursor.shard)
         self.stragglers = {place: Straggler(lag) for place, lag in cursor.behind.items()}
-        self.position = 0
+        self.left = rows.seen(cursor.shard) or Seen(cursor.taken)
+        self.seen = Seen(0)
         self.taken_over = False
         self.fired_at = float("-inf")
         self.out: Out | None = None
@@ -90,7 +103,7 @@ class Held:
         """Put a cursor in the table: it is what this process leaves."""
         behind = {place: straggler.lag for place, straggler in self.stragglers.items()}
         noted = replace(cursor, behind=behind, holds=cursor.holds if behind else {})
-        self.row, self.kept = self._rows.put(noted), noted
+        self.row, self.kept = self._rows.put(noted, self.seen), noted
 
     def accept(self, out: Out) -> None:
         """Take a plan as published, but for where it was not taken: that is set aside."""

@@ -3,16 +3,22 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import orjson
+
 from cronstream import clock
+from cronstream.core import naming
 from cronstream.core.crontab import Crontab
 from cronstream.core.records import Message
 from cronstream.crontab_file import watch_crontab
 from cronstream.errors import CrontabError
 from cronstream.scheduler.memory import DataFolder
 from cronstream.settings import Settings
+from cronstream.topology.changelog import Changelog
+from cronstream.topology.jobs import Put, Rows
 from cronstream.topology.publish import Ack
 from cronstream.topology.reading import LogMessage, Reader
 from cronstream.topology.topics import TopicSpec, ensure_topics
@@ -91,19 +97,37 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """How a scheduler reads, declares topics, watches the crontab, tells the time, remembers."""
+    """How a scheduler reads, declares topics, watches the crontab, tells the time, remembers.
+
+    Attributes:
+        rows: Returns what is kept of partitions of the ``jobs`` topic.
+        keep: Keeps it.
+    """
 
     reader: Callable[[], JobsReader]
     declare: Callable[[list[TopicSpec]], Awaitable[None]]
     watch: Callable[[Path, "asyncio.Event"], AsyncIterator[Crontab | CrontabError]]
     clock: Clock
     memory: Memory
+    rows: Rows
+    keep: Put
 
 
-def real_ports(settings: Settings) -> Ports:
+def real_ports(settings: Settings, changelog: Changelog) -> Ports:
     """Return the ports of a real scheduler."""
 
     async def declare(specs: list[TopicSpec]) -> None:
         await ensure_topics(specs, settings)
 
-    return Ports(lambda: Reader(settings), declare, watch_crontab, clock, DataFolder(settings))
+    def keep(partition: int, row: bytes) -> None:
+        changelog.put(naming.kept_jobs(), partition, orjson.dumps(str(partition)), row)
+
+    return Ports(
+        lambda: Reader(settings),
+        declare,
+        watch_crontab,
+        clock,
+        DataFolder(settings),
+        partial(changelog.read, naming.kept_jobs()),
+        keep,
+    )

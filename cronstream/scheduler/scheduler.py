@@ -16,8 +16,9 @@ from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.clock_check import ClockCheck
 from cronstream.scheduler.firing import Firing
 from cronstream.scheduler.following import CrontabFollower
-from cronstream.scheduler.ports import Aside, Ports, RunPublisher, real_ports
+from cronstream.scheduler.ports import Aside, Ports, RunPublisher
 from cronstream.settings import Settings
+from cronstream.topology.jobs import JobsLog
 from cronstream.topology.publish import Ack, when_done
 
 logger = logging.getLogger(__name__)
@@ -36,15 +37,18 @@ class Scheduler:
         publisher: RunPublisher,
         quarantine: Aside,
         cursors: MutableMapping[str, dict[str, Any]],
-        ports: Ports | None = None,
+        ports: Ports,
     ) -> None:
         self._settings, self._publisher, self._quarantine = settings, publisher, quarantine
-        self._ports = real_ports(settings) if ports is None else ports
+        self._ports = ports
         #: Is given the reason when this process can fire nothing more.
         self.on_fatal: Callable[[str], None] = logger.error
         self.announcer = Announcer(settings, publisher, self._ports.clock)
         self.clock_check = ClockCheck(settings.look_ahead_s)
-        self.firing = Firing(settings, publisher, cursors, self._ports, self.announcer)
+        self._reader = ports.reader()
+        #: What this process has read of ``jobs``, before a shard comes to it and after.
+        self.jobs = JobsLog(self._reader, ports.rows, range(settings.shards))
+        self.firing = Firing(settings, publisher, cursors, ports, self.announcer, self.jobs)
         self._follower: CrontabFollower | None = None
         self._is_assigned = False
         self._ticks: dict[int, asyncio.Future[Ack]] = {}
@@ -60,11 +64,13 @@ class Scheduler:
         Raises:
             BrokerError: If no broker answers.
         """
+        await self._reader.start()
         await self.firing.start()
 
     async def stop(self) -> None:
         """Disconnect."""
         await self.firing.stop()
+        await self._reader.stop()
 
     def revoked(self) -> None:
         """Nothing is fired until it is known which shards are ours; what is loaded is kept."""
@@ -139,14 +145,15 @@ class Scheduler:
         """Put the crontab in force, and each change of it, until `stop` is set.
 
         Only the process that has shard 0 does so, and only with a clock that can be trusted.
-
-        Raises:
-            BrokerError: If no broker answers at the start.
         """
         self._follower = CrontabFollower(
-            self._settings, self._publisher, self._ports, self._may_apply, self.announcer
+            self._settings,
+            self._publisher,
+            self._ports,
+            self._may_apply,
+            self.announcer,
+            self.jobs,
         )
-        self.firing.recent = self._follower.recent
         try:
             await self._follower.follow(stop)
         finally:

@@ -5,8 +5,8 @@ compacts it when it likes, the last days of it not at all. So it is read from it
 until a whole row is found: that takes as long after a year as after a minute.
 """
 
-from collections.abc import AsyncIterator, Callable
-from typing import Final, TypeAlias
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, Final, Protocol, TypeAlias
 
 from aiokafka.structs import TopicPartition
 
@@ -18,6 +18,29 @@ Read: TypeAlias = Callable[[Spans], AsyncIterator[LogMessage]]
 
 #: The last message is looked at, then the last eight, and so on.
 _STEP: Final = 8
+
+
+class RowReader(Protocol):
+    """What is needed of `cronstream.topology.reading.Reader`."""
+
+    async def layout(self) -> dict[str, list[int]]:
+        """Return all topics that are there, with the numbers of their partitions."""
+
+    async def spans(self, places: Iterable[TopicPartition], since: None) -> Spans:
+        """Return from which offset on and up to which each partition is to be read."""
+
+    def read_all(self, spans: Spans) -> AsyncIterator[LogMessage]:
+        """Yield what is in each span, in order by partition."""
+
+
+async def rows_on(
+    reader: RowReader, topic: str, partitions: Iterable[int]
+) -> dict[int, dict[str, Any]]:
+    """Return the last whole row of each partition that has one, for who writes none."""
+    there = (await reader.layout()).get(topic, [])
+    places = [TopicPartition(topic, partition) for partition in partitions if partition in there]
+    found = await last_rows(reader.read_all, await reader.spans(places, None))
+    return {place.partition: last.row for place, last in found.items() if last.row is not None}
 
 
 async def last_rows(read: Read, spans: Spans) -> dict[TopicPartition, LastRow]:

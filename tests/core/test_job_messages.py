@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cronstream.core.codec import encode
-from cronstream.core.job_messages import Definitions, decode_jobs
+from cronstream.core.job_messages import decode_jobs
 from cronstream.core.records import Installation, Job
 from cronstream.errors import MessageError
 from tests.builders import NOON
@@ -39,36 +39,6 @@ def test_what_is_no_job_at_all_is_refused_with_the_reason() -> None:
     assert "tombstone" in reasons[0][0]
     assert "not JSON" in reasons[1][0]
     assert "effective_from" in reasons[3][0]
-
-
-def test_the_last_word_on_a_job_counts() -> None:
-    definitions = Definitions()
-    definitions.take(0, several(a_job("kept"), a_job("gone")))
-    definitions.take(1, encode(a_job("kept", command="new")))
-    definitions.take(2, encode(a_job("gone", removed=True)))
-    definitions.take(3, b"{")
-    assert definitions.jobs == [a_job("kept", command="new")]
-    found = definitions.find("kept")
-    assert found is not None
-    assert (found.job.command, found.revision) == ("new", 1)
-    assert definitions.find("gone") is None
-    assert definitions.find("never") is None
-
-
-def test_the_first_installation_on_the_topic_counts_and_is_no_job() -> None:
-    definitions = Definitions()
-    assert Definitions().installation is None
-    for offset, raw in enumerate((
-        encode(a_job()),
-        None,
-        encode(Installation(id="a" * 32)).replace(b"a" * 32, b"../../../etc/cron.d"),
-        encode(Installation(id="b" * 32)),
-        encode(Installation(id="c" * 32)),
-    )):  # fmt: skip
-        definitions.take(offset, raw)
-    assert definitions.installation == "b" * 32
-    assert [job.name for job in definitions.jobs] == ["backup"]
-    assert decode_jobs(encode(Installation(id="b" * 32))) == ([], [])
 
 
 def test_an_installations_id_is_what_a_scheduler_makes() -> None:

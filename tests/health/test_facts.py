@@ -342,7 +342,7 @@ async def test_a_shard_is_published_at_each_tick_or_not_at_all() -> None:
     await bench.tick()
     well = subject.facts(bench.clock.passed)
     bench.broker.held = True
-    bench.readers[0].failing = [OSError("gone")] * 3
+    bench.readers[1].failing = [OSError("gone")] * 3
     for _ in range(3):
         await bench.tick()
     ill = subject.facts(bench.clock.passed)

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from cronstream.core import naming
 from cronstream.core.codec import encode
 from cronstream.core.crontab import Crontab
@@ -206,12 +208,23 @@ class Bench:
         self.wrong: dict[str, Exception] = {}
         self.files: asyncio.Queue[Crontab | CrontabError | None] = asyncio.Queue()
         self.memory = FakeMemory()
+        #: What is kept of each partition of ``jobs``, and how often it was looked for.
+        self.kept: dict[int, bytes] = {}
+        self.looks = 0
         self.scheduler = self.another(self.memory)
 
     def another(self, memory: FakeMemory | None = None) -> Scheduler:
         """Return one more scheduler of the installation, in a process of its own."""
         memory = memory or FakeMemory()
-        ports = Ports(self._reader, self._declare, self._watch, self.clock, memory)
+        ports = Ports(
+            self._reader,
+            self._declare,
+            self._watch,
+            self.clock,
+            memory,
+            self._rows,
+            self.kept.__setitem__,
+        )
         scheduler = Scheduler(self.settings, self.broker, self.quarantine, self.cursors, ports)
         scheduler.announcer.found = LEVEL  # So `jobs` says it already.
         return scheduler
@@ -233,6 +246,10 @@ class Bench:
         value = encode(Tick(shard=shard, at=self.clock.now()))
         message = LogMessage(naming.TICKS, shard, 0, self.clock.true(), None, value)
         await scheduler.fire(FakeStream(message))
+
+    async def _rows(self, partitions: Iterable[int]) -> dict[int, dict[str, Any]]:
+        self.looks += 1
+        return {p: orjson.loads(self.kept[p]) for p in partitions if p in self.kept}
 
     def _reader(self) -> FakeReader:
         self.readers.append(FakeReader(self.broker))

@@ -8,11 +8,12 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from cronstream.core import naming
+from cronstream.core.codec import encode
 from cronstream.core.cursor import Cursor, Place
-from cronstream.core.job_messages import decode_jobs
-from cronstream.core.recent import Recent
+from cronstream.core.recent import mark_of
 from cronstream.core.records import Message, Run, Skip, Withdrawal
 from cronstream.scheduler import firing
+from cronstream.topology import jobs
 from cronstream.topology.reading import LogMessage
 from tests.builders import at
 from tests.scheduler.fakes import Bench, FakeStream, a_job, turns
@@ -175,7 +176,7 @@ async def test_a_tick_that_has_long_waited_leaves_what_is_due_now_to_the_next(
 async def test_a_tick_that_has_waited_reads_the_jobs_in_what_is_left_of_its_time(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ends = bench.readers[0].ends
+    ends = bench.readers[1].ends
 
     async def silent_at_last(topic: str, partitions: list[int]) -> dict[int, int]:
         if bench.clock.passed > 100:
@@ -184,7 +185,7 @@ async def test_a_tick_that_has_waited_reads_the_jobs_in_what_is_left_of_its_time
 
     monkeypatch.setattr(firing, "LIMIT_S", 1000.0)
     monkeypatch.setattr(firing, "GO_ON_S", 1000.0)
-    monkeypatch.setattr(bench.readers[0], "ends", silent_at_last)
+    monkeypatch.setattr(bench.readers[1], "ends", silent_at_last)
     await _wait_for_what_is_out(bench, monkeypatch, 999.99)
 
     assert any("tick given up (TimeoutError" in message for message in caplog.messages)
@@ -204,7 +205,7 @@ async def test_what_is_announced_has_what_is_left_of_the_tick_s_time(
         return {0: 0}
 
     monkeypatch.setattr(bench.scheduler.announcer, "announce", announce)
-    monkeypatch.setattr(bench.readers[0], "ends", slow)
+    monkeypatch.setattr(bench.readers[1], "ends", slow)
     await bench.tick()
 
     assert given == [firing.LIMIT_S - 5.0]
@@ -380,7 +381,7 @@ async def test_a_broker_that_fails_costs_a_tick_and_is_told_once(
 ) -> None:
     caplog.set_level(logging.INFO)
     bench.define(a_job())
-    bench.readers[0].failing = [KafkaConnectionError(), KafkaConnectionError()]
+    bench.readers[1].failing = [KafkaConnectionError(), KafkaConnectionError()]
     for _ in range(3):
         await bench.tick()
     told = [m for m in caplog.messages if "given up" in m or "published again" in m]
@@ -395,7 +396,7 @@ async def test_a_fault_of_our_own_gives_up_the_tick_and_loads_the_shard_again(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench.define(a_job())
-    bench.readers[0].failing = [RuntimeError("our own")]
+    bench.readers[1].failing = [RuntimeError("our own")]
     await bench.tick()
     assert any("loaded again" in message for message in caplog.messages)
     await bench.tick()
@@ -518,6 +519,42 @@ async def test_a_jobs_topic_that_was_created_anew_is_an_error_with_its_remedy(
         assert "docs/troubleshooting.md" in text
 
 
+@pytest.mark.parametrize("more", [0, 1, 5])
+async def test_a_jobs_topic_that_was_created_anew_and_holds_as_much_is_noticed(
+    bench: Bench, caplog: pytest.LogCaptureFixture, more: int
+) -> None:
+    names = ["backup", "report", "other"]
+    bench.define(*map(a_job, names))
+    await bench.tick()
+    bench.broker.records.clear()
+    bench.broker.topics[naming.JOBS, 0].clear()
+    anew = [a_job(name, effective_from=at(1)) for name in names]
+    bench.define(*anew, *(a_job(f"more-{n}", effective_from=at(1)) for n in range(more)))
+    row, other = bench.cursors["0"], bench.another()
+    other.assigned({0})
+    await bench.tick(other)
+    if more:  # Else who has it goes on with what it knows, and sees it at the next edit.
+        await bench.tick()
+
+    assert bench.cursors["0"] == row
+    assert not bench.broker.on(LOG)
+    said = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(said) == 1 + bool(more), said
+    for text in said:
+        assert "jobs/0 is not the topic that was read before: its message 2 is another" in text
+        assert "docs/troubleshooting.md" in text
+
+
+async def test_a_cursor_of_a_version_that_noted_no_message_is_gone_on_from(bench: Bench) -> None:
+    bench.define(a_job())
+    await bench.tick()
+    row = bench.cursors["0"]
+    assert row.pop("jobs") == {"position": 1, "mark": mark_of(encode(a_job())), "level": 2}
+    bench.clock.passed = 20
+    await bench.tick(bench.scheduler)
+    assert bench.cursors["0"]["jobs"]["position"] == 1
+
+
 @pytest.mark.parametrize(("name", "number"), [("shards", 3), ("partitions", 24)])
 async def test_other_numbers_than_the_installation_was_begun_with_are_refused(
     name: str, number: int, caplog: pytest.LogCaptureFixture
@@ -541,16 +578,45 @@ async def test_a_scheduler_that_stood_by_takes_over_with_what_it_has_read(bench:
     bench.scheduler.assigned(set())
     successor = bench.another()
     await successor.start()
-    recent = Recent()
-    for message in bench.broker.topics[naming.JOBS, 0]:
-        recent.take(message.offset, decode_jobs(message.value)[0])
-    successor.firing.recent = {0: recent}
+    await successor.jobs.read_on()
     bench.define(a_job("later", effective_from=at(1)))
     read_before = sum(reader.reads for reader in bench.readers)
     successor.assigned({0})
     bench.clock.passed = 20
     await bench.tick(successor)
 
-    assert sum(reader.reads for reader in bench.readers) == read_before + 1
+    # What is new, and before it the last that it knows; and where the cursor's own reading ended.
+    assert sum(reader.reads for reader in bench.readers) == read_before + 3
     assert bench.cursors["0"]["taken"] == 11
     assert due_seconds(bench.broker.on(LOG))[-2:] == [50, 50]
+
+
+async def test_a_process_that_has_just_begun_goes_on_from_what_is_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "KEEP_EVERY", 5)
+    bench.define(*(a_job(effective_from=at(n - 40_000)) for n in range(0, 40_000, 4_000)))
+    await bench.tick()
+    await bench.scheduler.jobs.keep(bench.kept.__setitem__)
+    bench.define(a_job("later", effective_from=at(1)))
+    successor = bench.another()
+    successor.assigned({0})
+    bench.clock.passed = 20
+    read_before = sum(reader.reads for reader in bench.readers)
+    await bench.tick(successor)
+
+    assert sum(reader.reads for reader in bench.readers) == read_before + 4
+    assert bench.cursors["0"]["taken"] == 11
+    assert due_seconds(bench.broker.on(LOG))[-2:] == [50, 50]
+
+
+async def test_a_cursor_that_needs_more_than_is_remembered_has_all_of_it_read(
+    bench: Bench,
+) -> None:
+    bench.define(*(a_job(effective_from=at(n - 40_000)) for n in range(0, 40_000, 4_000)))
+    bench.cursors["0"] = Cursor(0, at(-30_000), taken=3).to_row()
+    await bench.tick()
+
+    assert [word.revision for word in bench.broker.on(LOG) if isinstance(word, Withdrawal)] == [
+        *range(3, 10)
+    ]

@@ -163,7 +163,7 @@ async def test_a_broker_that_fails_is_told_once_and_tried_again(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with followed(bench):
-        bench.readers[-1].failing = [KafkaConnectionError(), KafkaConnectionError()]
+        bench.readers[0].failing = [KafkaConnectionError(), KafkaConnectionError()]
         bench.files.put_nowait(a_crontab(a_job()))
         await until(lambda: published(bench))
     assert len([m for m in caplog.messages if "is not in force yet" in m]) == 1
@@ -223,7 +223,7 @@ async def test_jobs_go_to_the_partition_of_their_name() -> None:
 async def test_the_readers_are_closed_at_the_end(bench: Bench) -> None:
     async with followed(bench):
         pass
-    assert not bench.readers[-1].is_open
+    assert not bench.readers[0].is_open
 
 
 def _has_looked(reader: FakeReader, times: int) -> bool:
@@ -232,7 +232,7 @@ def _has_looked(reader: FakeReader, times: int) -> bool:
 
 async def _look_around(bench: Bench, times: int) -> None:
     """Let a scheduler that stands by look so often, and wait for all looks but the last."""
-    reader = bench.readers[-1]
+    reader = bench.readers[0]
     for look in range(reader.looks, reader.looks + times):
         bench.clock.passed += following.STANDBY_LOOK_S
         await until(partial(_has_looked, reader, look))
@@ -275,7 +275,7 @@ async def test_a_scheduler_that_has_not_heard_whose_turn_it_is_says_nothing_of_i
             bench.clock.passed += following.STANDBY_LOOK_S
             await turns()
     assert "differs" not in caplog.text
-    assert bench.readers[-1].looks == 0
+    assert bench.readers[0].looks == 0
 
 
 async def test_whatever_happens_to_a_scheduler_that_stands_by_it_applies_when_its_turn_comes(
@@ -283,7 +283,7 @@ async def test_whatever_happens_to_a_scheduler_that_stands_by_it_applies_when_it
 ) -> None:
     async with followed(bench):
         bench.scheduler.assigned(set())
-        bench.readers[-1].failing += [BrokerError("no answer"), RuntimeError("seen by nobody yet")]
+        bench.readers[0].failing += [BrokerError("no answer"), RuntimeError("seen by nobody yet")]
         bench.files.put_nowait(a_crontab(a_job()))
         await _look_around(bench, 3)
         bench.scheduler.assigned({0})

@@ -4,6 +4,8 @@ A process that is too old for it must not come as far as that: it would end at t
 that it reads, be started again by its supervisor, and rebalance the others each time.
 """
 
+import orjson
+
 from cronstream.core import naming
 from cronstream.core.job_messages import decode_level
 from cronstream.core.levels import LEVEL
@@ -36,9 +38,9 @@ async def read_level(settings: Settings) -> int:
 async def _noted(reader: Reader, end: int) -> tuple[int, Seen]:
     """Return the level that is noted, and up to where that was read; else where all begins."""
     cursors = naming.changelog(Role.of(None, retry=False).group, naming.CURSORS)
-    row = (await rows_on(reader, cursors, [0])).get(0, {})
+    rows = await rows_on(reader, cursors, [0])
     try:
-        noted = row["jobs"]
+        noted = orjson.loads(rows[0].lines()[0])["jobs"]
         level, seen = int(noted["level"]), Seen(int(noted["position"]), str(noted["mark"]))
         await see_that_it_goes_on(reader, 0, seen, end)
     except (CronstreamError, KeyError, TypeError, ValueError):

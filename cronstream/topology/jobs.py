@@ -8,13 +8,14 @@ newer, or of another topic that had the same name, costs time and nothing else: 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import orjson
 
 from cronstream.core import naming
+from cronstream.core.pieces import LastRow
 from cronstream.core.recent import JobsKnown, Recent, Seen, mark_of
-from cronstream.errors import CronstreamError
+from cronstream.errors import CronstreamError, MessageError
 from cronstream.topology.reading import LogMessage
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 KEEP_EVERY: Final = 1000
 
 #: Returns the row that is kept of each of some partitions.
-Rows: TypeAlias = Callable[[Iterable[int]], Awaitable[dict[int, dict[str, Any]]]]
+Rows: TypeAlias = Callable[[Iterable[int]], Awaitable[dict[int, LastRow]]]
 #: Puts the row of a partition where such rows are kept.
 Put: TypeAlias = Callable[[int, bytes], None]
 
@@ -76,7 +77,7 @@ class JobsLog:
         wanted = [partition for partition, end in ends.items() if end > KEEP_EVERY]
         for partition, row in (await self._rows(wanted) if wanted else {}).items():
             try:
-                recent = await asyncio.to_thread(Recent.from_row, row)
+                recent = await asyncio.to_thread(_recent_of, row)
                 await see_that_it_goes_on(self._reader, partition, recent.seen, ends[partition])
             except CronstreamError as error:
                 what = "what is kept of its jobs is not used, and all of it is read"
@@ -128,6 +129,14 @@ async def see_that_it_goes_on(reader: JobsReader, partition: int, seen: Seen, en
     last = {partition: _from(seen)}, {partition: seen.position}
     async for message in reader.read(naming.JOBS, *last):
         _see_that_it_is_the_same(message, seen)
+
+
+def _recent_of(row: LastRow) -> Recent:
+    try:
+        found = orjson.loads(row.lines()[0])
+    except orjson.JSONDecodeError as error:
+        raise MessageError(f"it is damaged: {error}") from error
+    return Recent.from_row(found)
 
 
 def _bytes_of(recent: Recent) -> bytes:

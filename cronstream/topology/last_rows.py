@@ -6,7 +6,7 @@ until a whole row is found: that takes as long after a year as after a minute.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from aiokafka.structs import TopicPartition
 
@@ -33,14 +33,12 @@ class RowReader(Protocol):
         """Yield what is in each span, in order by partition."""
 
 
-async def rows_on(
-    reader: RowReader, topic: str, partitions: Iterable[int]
-) -> dict[int, dict[str, Any]]:
+async def rows_on(reader: RowReader, topic: str, partitions: Iterable[int]) -> dict[int, LastRow]:
     """Return the last whole row of each partition that has one, for who writes none."""
     there = (await reader.layout()).get(topic, [])
     places = [TopicPartition(topic, partition) for partition in partitions if partition in there]
     found = await last_rows(reader.read_all, await reader.spans(places, None))
-    return {place.partition: last.row for place, last in found.items() if last.row is not None}
+    return {place.partition: row for place, row in found.items() if row.text is not None}
 
 
 async def last_rows(read: Read, spans: Spans) -> dict[TopicPartition, LastRow]:

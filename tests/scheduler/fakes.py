@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from cronstream.core import naming
 from cronstream.core.codec import encode
 from cronstream.core.crontab import Crontab
 from cronstream.core.levels import LEVEL
+from cronstream.core.pieces import LastRow
 from cronstream.core.records import Job, Level, Message, Tick
 from cronstream.errors import BrokerError, CrontabError
 from cronstream.scheduler import Scheduler
@@ -208,9 +207,8 @@ class Bench:
         self.wrong: dict[str, Exception] = {}
         self.files: asyncio.Queue[Crontab | CrontabError | None] = asyncio.Queue()
         self.memory = FakeMemory()
-        #: What is kept of each partition of ``jobs``, and how often it was looked for.
+        #: What is kept of each partition of ``jobs``.
         self.kept: dict[int, bytes] = {}
-        self.looks = 0
         self.scheduler = self.another(self.memory)
 
     def another(self, memory: FakeMemory | None = None) -> Scheduler:
@@ -247,9 +245,8 @@ class Bench:
         message = LogMessage(naming.TICKS, shard, 0, self.clock.true(), None, value)
         await scheduler.fire(FakeStream(message))
 
-    async def _rows(self, partitions: Iterable[int]) -> dict[int, dict[str, Any]]:
-        self.looks += 1
-        return {p: orjson.loads(self.kept[p]) for p in partitions if p in self.kept}
+    async def _rows(self, partitions: Iterable[int]) -> dict[int, LastRow]:
+        return {p: LastRow(self.kept[p]) for p in partitions if p in self.kept}
 
     def _reader(self) -> FakeReader:
         self.readers.append(FakeReader(self.broker))

@@ -10,6 +10,7 @@ import pytest
 from cronstream.core import naming
 from cronstream.core.codec import encode
 from cronstream.core.levels import LEVEL
+from cronstream.core.pieces import LastRow
 from cronstream.errors import CronstreamError
 from cronstream.topology import jobs
 from cronstream.topology.jobs import JobsLog
@@ -37,8 +38,8 @@ class Kafka:
         log.on_move = self.moved.append
         return log, reader
 
-    async def _rows(self, partitions: Iterable[int]) -> dict[int, dict[str, Any]]:
-        return {p: self.kept[p] for p in partitions if p in self.kept}
+    async def _rows(self, partitions: Iterable[int]) -> dict[int, LastRow]:
+        return {p: LastRow(orjson.dumps(self.kept[p])) for p in partitions if p in self.kept}
 
     def keep(self, partition: int, row: bytes) -> None:
         self.kept[partition] = orjson.loads(row)
@@ -111,6 +112,7 @@ async def test_a_short_topic_is_read_without_asking_what_is_kept(kafka: Kafka) -
     ("damage", "why"),
     [
         (lambda row: row.clear(), "it is damaged"),
+        (lambda row: row.update(jobs=7), "it is damaged"),
         (lambda row: row.update(level=LEVEL + 1), "is not known here"),
         (lambda row: row.update(mark="of another topic"), "its message 19 is another"),
         (lambda row: row.update(position=21), "ends at 20, though revisions below 21"),
@@ -147,3 +149,14 @@ async def test_who_reads_on_sees_that_the_topic_is_another(kafka: Kafka) -> None
     kafka.define(0, 2, 4, 6)
     await log.read_on()
     assert log.known.of[0].seen.position == 4
+
+
+async def test_a_row_that_is_no_json_is_not_used(kafka: Kafka) -> None:
+    kafka.define(*range(40))
+
+    async def rows(_: Iterable[int]) -> dict[int, LastRow]:
+        return {0: LastRow(b"{"), 1: LastRow(b"packed", 1)}
+
+    log = JobsLog(FakeReader(kafka.broker), rows, [0, 1])
+    await log.read_on()
+    assert [recent.seen.position for recent in log.known.of.values()] == [20, 20]

@@ -2,16 +2,17 @@
 
 import os
 import select
-import signal
 from collections import deque
 
 from cronstream import clock
+from cronstream.executor.dial import Dial
 from cronstream.executor.execution import Execution
 from cronstream.executor.link import Link
 from cronstream.executor.output import Output
 from cronstream.executor.protocol import (
     Cancel,
     Cancelled,
+    Clock,
     Down,
     End,
     Finished,
@@ -25,15 +26,13 @@ from cronstream.executor.protocol import (
     Ready,
     Started,
 )
-from cronstream.executor.running import Running
+from cronstream.executor.running import Running, bell_for_ended_children
 from cronstream.executor.slots import CountedSlots
 from cronstream.executor.spawn import Launched, Spawner
 from cronstream.executor.waiting import Waiting
 
 #: Starts between two looks at what else has happened: some milliseconds.
 _STARTS_PER_TURN = 8
-#: Seconds after which the wall clock is looked at again, because it may have been set.
-_LONGEST_WAIT_S = 0.5
 #: While commands are due and wait, reports are held back, but no longer than this: to start them
 #: comes before telling of those that have been started, and what is told together costs less.
 _LONGEST_SILENCE_S = 0.5
@@ -67,8 +66,9 @@ class Executor:
         #: executor's, for want of descriptors; or anybody's, for want of a slot.
         self._is_full = self._awaits_slot = False
         self._output_bytes = output_bytes
+        self._dial = Dial()
         self._poll = select.epoll()
-        self._bell = _bell_for_ended_children()
+        self._bell = bell_for_ended_children()
         self._poll.register(self._bell, select.EPOLLIN)
         self._wanted: int | None = select.EPOLLIN
         self._poll.register(link.fileno(), self._wanted)
@@ -121,7 +121,7 @@ class Executor:
     def _is_behind(self) -> bool:
         """Say whether commands that are due wait for their turn, or for a slot."""
         next_at = self._waiting.next_at()
-        return next_at is not None and next_at <= clock.now().timestamp()
+        return next_at is not None and next_at <= self._dial.now()
 
     def _wait(self, patience_s: float) -> list[tuple[int, int]]:
         """Poll for as long as that, to the microsecond if it is a moment."""
@@ -135,7 +135,7 @@ class Executor:
         waits = []
         next_at = self._waiting.next_at()
         if next_at is not None and not (self._is_full or self._awaits_slot):
-            waits.append(min(next_at - clock.now().timestamp(), _LONGEST_WAIT_S))
+            waits.append(next_at - self._dial.now())
         if self._link.has_gathered:
             waits.append(self._flushed_at + _LONGEST_SILENCE_S - clock.monotonic())
         deadline = self._running.next_deadline()
@@ -181,13 +181,18 @@ class Executor:
                 self._waiting.lease(partition, until)
             case Cancel(key=key):
                 self._cancel(key)
+            case Clock(offset=offset):
+                self._dial.set(offset)
             case Ping():
                 self._link.report(Pong())
-            case End(key=key, outcome=outcome, note=note):
-                if execution := self._running.get(key):
-                    self._running.end(execution, outcome, note)
-                else:
-                    self._cancel(key)
+            case End():
+                self._end(order)
+
+    def _end(self, order: End) -> None:
+        if execution := self._running.get(order.key):
+            self._running.end(execution, order.outcome, order.note)
+        else:
+            self._cancel(order.key)
 
     def _cancel(self, key: str) -> None:
         had_slot = self._waiting.has_slot(key)
@@ -207,7 +212,7 @@ class Executor:
             awaits_slot = not self._is_full and not self._slots.take()
             if self._is_full or awaits_slot:
                 break
-            now = clock.now().timestamp()
+            now = self._dial.now()
             hold = self._waiting.take(now=now, monotonic=clock.monotonic())
             if hold is None:
                 self._slots.give()
@@ -229,7 +234,7 @@ class Executor:
 
     def _start(self, hold: Hold) -> None:
         launched = self._spawner.start(hold)
-        now = clock.now().timestamp()
+        now = self._dial.now()
         if isinstance(launched, Launched):
             output = Output(self._output_bytes)
             execution = Execution(hold, launched.pid, launched.pipe, now, output, launched.starter)
@@ -261,7 +266,7 @@ class Executor:
         self._fenced.pop(execution.key, None)
         self._slots.give()
         self._waiting.ended(execution.key, monotonic=clock.monotonic())
-        self._link.report(execution.finished(clock.now().timestamp()))
+        self._link.report(execution.finished(self._dial.now()))
 
     def _fence(self, execution: Execution) -> float:
         return self._waiting.fence_of(execution.hold)
@@ -287,13 +292,3 @@ class Executor:
             self._is_ending = True
             self._waiting.clear()
             self._running.end_all(_FAREWELL_GRACE_S, "its worker has gone")
-
-
-def _bell_for_ended_children() -> int:
-    """Return a descriptor that can be read once a child has ended."""
-    bell, rope = os.pipe()
-    os.set_blocking(bell, False)
-    os.set_blocking(rope, False)
-    signal.set_wakeup_fd(rope, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-    return bell

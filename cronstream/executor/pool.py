@@ -19,6 +19,7 @@ from cronstream.executor.homes import Homes
 from cronstream.executor.protocol import (
     Cancel,
     Cancelled,
+    Clock,
     End,
     Finished,
     Go,
@@ -64,11 +65,11 @@ class ExecutorPool:
         self._to_be_alone: set[str] = set()
         self._leaving: set[ExecutorHandle] = set()
         self._homes: Homes[ExecutorHandle] = Homes()
-        self._leases: dict[str, Lease] = {}
-        self._failures = 0
-        self._is_closing = False
+        #: What all have to know: the last lease of each partition, and the clock.
+        self._common: dict[str | None, Lease | Clock] = {}
+        self._failures, self._is_closing = 0, False
         self._launching = asyncio.Lock()
-        #: The one that was started last; once it has turned, failures are forgotten.
+        #: The last; once it has turned, failures are forgotten.
         self._latest: ExecutorHandle | None = None
         self._has_given_up = False
         #: Of those that are to be alone, one after another looks for a slot.
@@ -130,8 +131,8 @@ class ExecutorPool:
         """Tell each what is for it; see `ExecutorHandle.send`."""
         for order in orders:
             match order:
-                case Lease():
-                    self._leases[order.partition] = order
+                case Lease() | Clock():
+                    self._common[order.partition if isinstance(order, Lease) else None] = order
                     for handle in (*self._handles, *self._alone.values()):
                         handle.send(order)
                 case Hold():
@@ -264,7 +265,7 @@ class ExecutorPool:
         if handle is None:
             return
         self._handles[self._handles.index(dead)] = handle
-        handle.send(*self._leases.values())
+        handle.send(*self._common.values())
         logger.info("executor %d has taken the place of %d", handle.pid, dead.pid)
         for key in self._homes.waiting():
             if key not in self._to_be_alone:
@@ -283,7 +284,7 @@ class ExecutorPool:
                 return
             self._to_be_alone.discard(key)
             self._alone[key] = handle
-            handle.send(*self._leases.values(), *self._homes.settle(key, handle))
+            handle.send(*self._common.values(), *self._homes.settle(key, handle))
             for _ in range(_LOOKS_FOR_ITS_SLOT):
                 if handle.has_taken or self._alone.get(key) is not handle:
                     return

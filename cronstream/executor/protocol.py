@@ -93,6 +93,16 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Clock:
+    """Go by this clock from now on: the monotonic one, and so many seconds.
+
+    The machine's own may step, and only a worker knows when it was right.
+    """
+
+    offset: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Answer with ``Pong``: a worker wants to know whether its executor still turns."""
 
@@ -170,7 +180,7 @@ class Pong:
 
 
 #: What a worker tells.
-Order: TypeAlias = Hold | Go | Cancel | End | Lease
+Order: TypeAlias = Hold | Go | Cancel | End | Lease | Clock
 #: What an executor answers.
 Report: TypeAlias = Ready | Started | Finished | Cancelled | Kept | Hanging
 #: All that a worker says, and all that an executor says.

@@ -251,3 +251,13 @@ def _ended_children() -> Iterator[tuple[int, int]]:
         if not pid:
             return
         yield pid, status
+
+
+def bell_for_ended_children() -> int:
+    """Return a descriptor that can be read once a child has ended."""
+    bell, rope = os.pipe()
+    os.set_blocking(bell, False)
+    os.set_blocking(rope, False)
+    signal.set_wakeup_fd(rope, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    return bell

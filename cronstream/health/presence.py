@@ -16,6 +16,7 @@ from cronstream.core.levels import LEVEL
 from cronstream.core.naming import Role
 from cronstream.core.presence import Presence, Shared
 from cronstream.errors import SettingsError
+from cronstream.executor.protocol import Clock
 from cronstream.scheduler import Scheduler
 from cronstream.settings import Settings
 from cronstream.system import tzdata_version, version
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 #: Between two looks at a clock that has to be right before a worker may join.
 _LOOK_S = 1.0
+#: Clocks that differ by less are one.
+_CLOCKS_DIFFER_S = 0.001
 #: Between two looks whether those are gone that have other numbers.
 _AGAIN_S = 0.25
 
@@ -54,6 +57,7 @@ class PresenceWatch:
         self.topic = WorkersTopic(settings, self.describe)
         self.topic.on_news = self.look
         self.clock_fault = ""
+        self._offset = float("-inf")
 
     def describe(self, clock_s: float | None, every_s: float) -> Presence:
         """Return what there is to tell now."""
@@ -133,12 +137,21 @@ class PresenceWatch:
         clock_s = None if self.topic.trouble else self.topic.clock_s
         was_fault = self.clock_fault
         self.clock_fault = clocks.fault(clock_s, clocks.right_s(self._present))
+        if not self.clock_fault:
+            self._set_dials(self._worker)
         if self.clock_fault and not was_fault:
             logger.error("%s; set it by NTP", self.clock_fault)
             self._worker.member.rest()
         elif was_fault and not self.clock_fault:
             logger.info("this machine's clock is right again")
             self._worker.member.resume()
+
+    def _set_dials(self, worker: Worker) -> None:
+        """Have commands start by this machine's clock as it is now, for it was found right."""
+        offset = self.topic.clock_offset
+        if worker.executor is not None and abs(offset - self._offset) > _CLOCKS_DIFFER_S:
+            self._offset = offset
+            worker.executor.send(Clock(offset))
 
     def _keep_lease(self, worker: Worker) -> None:
         mine, others = self._first.shared, self.topic.roll.counted()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, MutableMapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -44,7 +44,7 @@ class Scheduler:
         #: Is given the reason when this process can fire nothing more.
         self.on_fatal: Callable[[str], None] = logger.error
         self.announcer = Announcer(settings, publisher, self._ports.clock)
-        self.clock_check = ClockCheck(settings.look_ahead_s)
+        self.clock_check = ClockCheck(settings.look_ahead_s, ports.clock)
         self._reader = ports.reader()
         #: What this process has read of ``jobs``, before a shard comes to it and after.
         self.jobs = JobsLog(self._reader, ports.rows, range(settings.shards))
@@ -94,7 +94,7 @@ class Scheduler:
                     tick = Tick(shard=shard, at=now)
                     sent = self._publisher.append(naming.TICKS, shard, tick)
                     self._ticks[shard] = sent
-                    when_done(sent, partial(self._measure, now))
+                    when_done(sent, partial(self._measure, now, self.clock_check.offset()))
         except Exception:  # What leaves a timer of Faust's ends the process.
             logger.exception("a tick could not be sent; trying again in a second")
 
@@ -183,9 +183,9 @@ class Scheduler:
             return None
         return 0 in self.firing.shards and self.clock_check.is_trusted
 
-    def _measure(self, sent_at: datetime, ack: Ack) -> None:
+    def _measure(self, sent_at: datetime, offset: timedelta, ack: Ack) -> None:
         self.tick_at = self._ports.clock.monotonic()
-        self.clock_check.measure(sent_at, ack.at, self._ports.clock.now())
+        self.clock_check.measure(sent_at, ack.at, offset)
 
     def _refuse(self, message: Any, reason: str) -> None:
         self._quarantine.put(

@@ -95,6 +95,14 @@ class WorkersTopic:
         return round(found + _offset() - offset, 3)
 
     @property
+    def clock_offset(self) -> float:
+        """How far this machine's clock was ahead of the one that never steps, when measured last.
+
+        Now, if it cannot be measured.
+        """
+        return _offset() if self._measured is None or self.trouble else self._measured[1]
+
+    @property
     def trouble(self) -> str:
         """Why it cannot tell of itself, or hear of others; empty if it can do both."""
         return "; ".join(fault.sentence for fault in self._faults.values() if fault.is_told)

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from cronstream.core.ledger.state import OUTDATED, TOO_OLD, UNKNOWN, Refusal
+from cronstream.core.ledger.mark import OUTDATED, UNKNOWN
+from cronstream.core.ledger.state import TOO_OLD, Refusal
 
 logger = logging.getLogger(__name__)
 

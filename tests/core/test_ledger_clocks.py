@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from cronstream.core.ledger.actions import Publish
-from cronstream.core.ledger.state import KEEP, KEEP_LEAST, STALE, WINDOW, Effect, State
+from cronstream.core.ledger.mark import WINDOW
+from cronstream.core.ledger.state import KEEP, KEEP_LEAST, STALE, Effect, State
 from cronstream.core.records import Backoff, Forwarded, Level, Outcome, Run, Verdict
 from tests.builders import a_run, at
 from tests.ledger_builders import Told, beat, due, finished

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from cronstream.core.due import REACH
-from cronstream.core.ledger.state import LONG_AGO, WINDOW, Effect, Mark, SkipNews, State
+from cronstream.core.ledger.mark import LONG_AGO, WINDOW, Mark
+from cronstream.core.ledger.state import Effect, SkipNews, State
 from cronstream.core.records import Delivery, Outcome, Overlap, Verdict, Withdrawal
 from cronstream.settings import Settings
 from tests.builders import NOON, a_run, at

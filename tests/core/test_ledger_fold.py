@@ -2,15 +2,8 @@
 
 import pytest
 
-from cronstream.core.ledger.state import (
-    KEEP,
-    LONG_AGO,
-    MAX_LOSSES,
-    STALE,
-    WINDOW,
-    Effect,
-    State,
-)
+from cronstream.core.ledger.mark import LONG_AGO, WINDOW
+from cronstream.core.ledger.state import KEEP, MAX_LOSSES, STALE, Effect, State
 from cronstream.core.records import (
     Backoff,
     Claimed,

@@ -4,8 +4,9 @@ import orjson
 import pytest
 
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.mark import OUTDATED, SUPERSEDED, UNKNOWN, WINDOW
 from cronstream.core.ledger.rows import from_row, to_row
-from cronstream.core.ledger.state import OUTDATED, STALE, SUPERSEDED, TOO_OLD, UNKNOWN, WINDOW
+from cronstream.core.ledger.state import STALE, TOO_OLD
 from cronstream.core.records import Heartbeat, Run, Skip, Withdrawal
 from tests.builders import a_run, at
 from tests.ledger_builders import Told, a_skip, due

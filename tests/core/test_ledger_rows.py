@@ -9,14 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.mark import Mark
 from cronstream.core.ledger.rows import PART, from_parts, from_row, join, row_parts, to_row
-from cronstream.core.ledger.state import Mark
 from cronstream.core.records import (
     Cancelled,
     Claimed,
     Delivery,
     Entry,
     Forwarded,
+    Level,
     Lost,
     Outcome,
     Overlap,
@@ -99,9 +100,11 @@ def logs(draw: st.DrawFn) -> Told:
     told = Told(retry=draw(st.booleans()))
     known = draw(st.lists(runs(), min_size=1, max_size=4))
     time = 0.0
+    if draw(st.booleans()):
+        told.tell(Level(level=2))
     for _ in range(draw(st.integers(0, 40))):
         make = draw(st.sampled_from(_MAKERS))
-        time += draw(st.sampled_from([0.0, 1.0, 30.0, 700.0, 4000.0]))
+        time += draw(st.sampled_from([0.0, 1.0, 30.0, 700.0, 4000.0, 90_000.0, -8000.0]))
         entry = make(told, draw(st.sampled_from(known)), draw(_WORKERS), draw(_ONE))
         told.tell(entry, seconds=time)
     return told

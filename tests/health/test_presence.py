@@ -15,6 +15,7 @@ from cronstream.core.ledger.member import Member
 from cronstream.core.naming import Role
 from cronstream.core.presence import Presence, Roll
 from cronstream.errors import SettingsError
+from cronstream.executor.protocol import Clock
 from cronstream.health import presence as presence_module
 from cronstream.health.presence import PresenceWatch
 from cronstream.settings import Settings
@@ -33,6 +34,7 @@ class FakeTopic:
     roll: Roll = field(default_factory=Roll)
     on_news: Callable[[], None] = lambda: None
     clock_s: float | None = 0.0
+    clock_offset: float = 0.0
     trouble: str = ""
     offset: int = 0
     can_tell: bool = True
@@ -70,6 +72,7 @@ class Bench:
         timing = Timing(lease_s=chosen.lease_s, fence_s=chosen.fence_s)
         self.worker = cast("Any", Worker.__new__(Worker))
         self.worker.member = Member("node9.me", "cluster-a", timing)
+        self.worker.executor = None
         self.worker.late_watch = SimpleNamespace(late=None)
         self.watch = PresenceWatch(chosen, WORKER, self.worker)
         self.topic: Any = self.watch.topic
@@ -186,6 +189,17 @@ async def test_a_worker_whose_clock_steps_claims_nothing_until_it_is_right(bench
     bench.watch.look()
     assert bench.watch.clock_fault == ""
     assert not bench.member.draining
+
+
+async def test_commands_start_by_the_clock_as_it_was_when_it_was_found_right(bench: Bench) -> None:
+    told: list[Clock] = []
+    await bench.join()
+    bench.worker.executor = SimpleNamespace(send=told.append)
+    for clock_s, offset in [(0.0, 50.0), (0.2, 50.0), (600.0, 50.0), (600.0, 650.0), (0.0, 650.0)]:
+        bench.topic.clock_s, bench.topic.clock_offset = clock_s, offset
+        bench.watch.look()
+
+    assert told == [Clock(50.0), Clock(650.0)]
 
 
 async def test_without_the_topic_nobody_knows_and_the_worker_goes_on(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from cronstream.core import naming
 from cronstream.core.codec import encode
 from cronstream.core.cursor import Cursor, Place
 from cronstream.core.recent import mark_of
-from cronstream.core.records import Message, Run, Skip, Withdrawal
+from cronstream.core.records import Message, Run, Skip, Tick, Withdrawal
 from cronstream.scheduler import firing
 from cronstream.topology import jobs
 from cronstream.topology.reading import LogMessage
@@ -461,6 +461,24 @@ async def test_a_clock_within_the_look_ahead_fires(bench: Bench) -> None:
     bench.clock.ahead = timedelta(seconds=29)
     await bench.tick()
     assert bench.broker.on(LOG) != []
+
+
+async def test_a_clock_that_steps_far_ahead_fires_nothing_before_it_is_measured_again(
+    bench: Bench,
+) -> None:
+    bench.define(a_job())
+    await bench.tick()
+    fired = bench.broker.on(LOG)
+    bench.clock.passed += 30
+    bench.clock.ahead = timedelta(hours=2)
+    message = LogMessage(
+        naming.TICKS, 0, 1, bench.clock.true(), None, encode(Tick(shard=0, at=bench.clock.now()))
+    )
+    await bench.scheduler.fire(FakeStream(message))
+    assert bench.broker.on(LOG) == fired
+    bench.clock.ahead = timedelta()
+    await bench.tick()
+    assert len(bench.broker.on(LOG)) > len(fired)
 
 
 async def test_nothing_is_fired_before_the_clock_has_been_measured(bench: Bench) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from cronstream.core.ledger import mark as marks
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import SkipNews
 from cronstream.core.records import (
@@ -56,6 +57,7 @@ def broken_promises(world: World) -> list[str]:
     return [
         *_live(ledgers),
         *_other_folds(world, [*first, *later]),
+        *_never_forgotten(ledgers),
         *_verdicts(world, due, stories),
         *_discards(world, stories),
         *_attempts(stories, [folded.ledger for folded in later]),
@@ -179,10 +181,19 @@ def _other_folds(world: World, folds: list[Folded]) -> Iterator[str]:
             expected = whole[partition + partitions * worker.retry]
             if owner.ledger.next_offset != expected.next_offset:
                 continue
-            for name in ("live", "marks", "recent", "beats", "now", "level"):
+            for name in ("live", "marks", "recent", "beats", "now", "level", "day", "today"):
                 one, other = getattr(owner.ledger, name), getattr(expected, name)
                 if one != other:
                     yield f"two folds differ in {name}: {one} and {other}"
+
+
+def _never_forgotten(ledgers: list[Ledger]) -> Iterator[str]:
+    """Rule 11: nothing is kept of a job of which nobody has told for days."""
+    for ledger in ledgers:
+        for job, mark in ledger.marks.items():
+            silent = ledger.day - mark.heard
+            if silent > marks.KEEP_DAYS:
+                yield f"kept, though nobody has told of it for {silent} days: {job}"
 
 
 def _verdicts(

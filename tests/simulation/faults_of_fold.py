@@ -3,7 +3,8 @@
 from typing import Any
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.state import LiveRun, Mark, State
+from cronstream.core.ledger.mark import Mark
+from cronstream.core.ledger.state import LiveRun, State
 from cronstream.core.records import (
     Claimed,
     Finished,
@@ -127,3 +128,23 @@ def _stale_by_the_latest(ledger: Ledger, run: Run) -> bool:
 @fault("18: a clock that was ahead puts off retries", Ledger, "_ended_at")
 def _ended_at_the_latest(ledger: Ledger, _entry: Finished) -> Any:
     return ledger.now
+
+
+@fault("11: what is kept of a job is never forgotten", Mark, "is_over")
+def _never_over(_mark: Mark, _day: int) -> bool:
+    return False
+
+
+@fault("11: what is kept of a job is forgotten each day", Mark, "is_over")
+def _over_each_day(_mark: Mark, _day: int) -> bool:
+    return True
+
+
+@fault("11: a day is forgotten in snapshots", Ledger, "begin_day")
+def _days_of_its_own(ledger: Ledger) -> None:
+    if not hasattr(ledger, "_own"):
+        vars(ledger)["_own"], ledger.day, ledger.today = True, 0, 0
+    _begin_day(ledger)
+
+
+_begin_day = Ledger.begin_day

@@ -8,7 +8,8 @@ from cronstream.core.ledger import holder
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.holder import Holder
-from cronstream.core.ledger.state import LiveRun, Mark, State
+from cronstream.core.ledger.mark import Mark
+from cronstream.core.ledger.state import LiveRun, State
 from cronstream.core.records import Forwarded, Withdrawal
 from tests.simulation.executor import SimExecutor
 from tests.simulation.planting import fault

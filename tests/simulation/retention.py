@@ -1,7 +1,10 @@
-"""A second life of a world: its logs have lost their beginning, and all workers start from there.
+"""A second life of a world: its logs have lost their beginning, or days have passed.
+
+Where days pass, what is kept of jobs that nobody has told of since is forgotten, bit by bit.
 
 Retention or DeleteRecords takes what is settled, and the snapshots are gone as well (the recovery
-that docs/health.md recommends). What jobs are in force was said before the beginning.
+that docs/health.md recommends); all workers start from there. What jobs are in force was said
+before the beginning.
 """
 
 from functools import partial
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from cronstream.core.records import Run, Skip
 from tests.simulation.log import Log
+from tests.simulation.scale import DAY_S
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -19,21 +23,42 @@ if TYPE_CHECKING:
 EVERY_S: Final = 60
 #: Share of the worlds that live on.
 _SHARE: Final = 0.15
+#: Share of these in which days pass, and nothing is deleted.
+_SHARE_OF_DAYS: Final = 0.5
 #: How long workers are down, and how long after the due time nothing more is due.
 _DOWN_S: Final = 1.0
 _AFTER_S: Final = 2.0
 
 
-def forgets(seed: int) -> bool:
-    """Whether the logs of a world lose their beginning; all else in it is drawn without this."""
+def lives_on(seed: int) -> bool:
+    """Whether a world has a second life; all else in it is drawn without this."""
     return Random(f"{seed} forgets").random() < _SHARE
 
 
-def lose_beginnings(world: "World") -> float:
-    """Delete all that is settled; return until when there is trouble again.
+def live_on(world: "World", seed: int) -> float:
+    """Begin the second life of a world; return until when there is trouble again.
 
     The world is at rest: nothing is live, and nothing is on its way.
     """
+    if Random(f"{seed} days").random() < _SHARE_OF_DAYS:
+        return _let_days_pass(world)
+    return _lose_beginnings(world)
+
+
+def _let_days_pass(world: "World") -> float:
+    """Have somebody write to each log on some days, then trouble again around a due time."""
+    world.count["worlds in which days passed"] += 1
+    begun = world.loop.now
+    for day in range(1, world.dice.randint(2, 8)):
+        for group in world.groups[1:]:
+            world.loop.at(begun + day * DAY_S, group.rebalance)
+    due = EVERY_S * ceil((begun + 9 * DAY_S) / EVERY_S)
+    world.loop.at(due - 6, partial(setattr, world, "in_trouble", True))
+    return _trouble_around(world, due)
+
+
+def _lose_beginnings(world: "World") -> float:
+    """Delete all that is settled."""
     world.count["logs that lost their beginning"] += 1
     for retry in (False, True):
         for log in world.logs_of(retry=retry):
@@ -43,7 +68,10 @@ def lose_beginnings(world: "World") -> float:
     world.loop.at(world.loop.now + 0.9 * _DOWN_S, partial(_forget_rows, world))
     for worker in world.workers:
         worker.crash(_DOWN_S)
-    due = EVERY_S * ceil((world.loop.now + 2 * _DOWN_S) / EVERY_S)
+    return _trouble_around(world, EVERY_S * ceil((world.loop.now + 2 * _DOWN_S) / EVERY_S))
+
+
+def _trouble_around(world: "World", due: int) -> float:
     for _ in range(world.dice.randint(0, 4)):
         act = world.dice.choice(world.trouble.of_second_life())
         world.loop.at(world.dice.uniform(max(world.loop.now, due - 5.5), due + 1), act)

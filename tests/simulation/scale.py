@@ -7,15 +7,19 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from cronstream.core import due
-from cronstream.core.ledger import book, fold, intake, state
+from cronstream.core.ledger import book, fold, intake, mark
 
 #: A later attempt that the broker got this long after it was judged is stale.
 STALE: Final = timedelta(seconds=4)
-_SPANS: Final[list[tuple[Any, str, timedelta]]] = [
+#: So long is a day.
+DAY_S: Final = 10.0
+_SPANS: Final[list[tuple[Any, str, Any]]] = [
     (intake, "STALE", STALE),
     (fold, "STALE", STALE),
     (book, "KEEP", timedelta(seconds=20)),
-    (state, "WINDOW", timedelta(seconds=16)),
+    (mark, "WINDOW", timedelta(seconds=16)),
+    (book, "DAY", timedelta(seconds=DAY_S)),
+    (mark, "KEEP_DAYS", 4),
     (due, "REACH", timedelta(seconds=7)),
 ]
 

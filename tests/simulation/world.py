@@ -17,7 +17,7 @@ from tests.simulation.group import Group
 from tests.simulation.log import Log, Topics
 from tests.simulation.loop import Loop, moment
 from tests.simulation.process import Process
-from tests.simulation.retention import EVERY_S, forgets, lose_beginnings
+from tests.simulation.retention import EVERY_S, live_on, lives_on
 from tests.simulation.scheduler import LOOK_AHEAD_S, SimScheduler
 from tests.simulation.trouble import AIMED, Trouble
 from tests.simulation.worker import SimWorker
@@ -69,18 +69,19 @@ class World:
             `struck_kind`.
         struck_alone: How often an executor that a run had for itself was killed, by run.
         stopped: Process id, from and to, of each time in which an executor was stopped too.
-        lives_on: Whether its logs are going to lose their beginning once it is at rest.
+        lives_on: Whether it has a second life once it is at rest.
         outages: From and to of each time in which nobody reaches the broker.
         level: What the installation was raised to, as the ``jobs`` topic says.
         slowest_s: The longest that a message takes when nothing is wrong.
     """
 
     def __init__(self, seed: int) -> None:
-        self.dice = dice = Random(seed)
+        self.seed, self.dice = seed, Random(seed)
+        dice = self.dice
         self.loop = Loop()
         self.cluster = CLUSTER
         self.in_trouble, self.outage_until, self.level = True, 0.0, 1
-        self.lives_on, self.trouble_until = forgets(seed), TROUBLE_S
+        self.lives_on, self.trouble_until = lives_on(seed), TROUBLE_S
         self.ill_timed = 0.0
         self.struck_at: str | None = None
         self.struck_kind: type[Any] = Run
@@ -252,7 +253,7 @@ class World:
             # since its cursor is not written each second, is still on the logs.
             self.trouble_until = self.loop.now + LOOK_AHEAD_S
             self._come_to_rest()
-            self.lives_on, self.trouble_until = False, lose_beginnings(self)
+            self.lives_on, self.trouble_until = False, live_on(self, self.seed)
             self._come_to_rest()
 
     def _come_to_rest(self) -> None:

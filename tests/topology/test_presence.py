@@ -134,6 +134,17 @@ async def test_a_clock_is_measured_by_what_is_told_and_a_step_is_seen_at_once(
     assert world.clock_s() == -1200.0
 
 
+async def test_the_clock_that_was_measured_is_known_though_it_steps_afterwards(
+    world: World,
+) -> None:
+    await world.tell()
+    measured = world.topic.clock_offset
+    world.ahead_s = 600.0
+    assert world.topic.clock_offset == measured
+    await world.tell()
+    assert world.topic.clock_offset == measured + 600.0
+
+
 @pytest.mark.parametrize("error", [TopicAuthorizationFailedError("x"), KafkaConnectionError()])
 async def test_who_cannot_tell_of_itself_goes_on_and_says_so_once_until_it_can(
     world: World, caplog: pytest.LogCaptureFixture, error: Exception

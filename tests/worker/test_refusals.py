@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from cronstream.core.ledger.state import OUTDATED, SUPERSEDED, TOO_OLD, UNKNOWN, Refusal
+from cronstream.core.ledger.mark import OUTDATED, SUPERSEDED, UNKNOWN
+from cronstream.core.ledger.state import TOO_OLD, Refusal
 from cronstream.worker.refusals import REMEMBERED_S, RefusalWatch
 from tests.builders import at
 

@@ -19,7 +19,8 @@ from cronstream.core.audit.tally import Tally
 from cronstream.core.audit.track import Track, lateness, losses, problems
 from cronstream.core.audit.view import View
 from cronstream.core.audit.watch import WatchedLog
-from cronstream.core.ledger.state import LONG_AGO, Refusal, SkipNews
+from cronstream.core.ledger.mark import LONG_AGO
+from cronstream.core.ledger.state import Refusal, SkipNews
 from cronstream.core.records import Discarded, Entry, Run, Verdict, Withdrawal, format_time
 from cronstream.core.timeline import TICK, Revision
 

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from datetime import datetime
 
-from cronstream.core.ledger.state import OUTDATED, UNKNOWN, Refusal
+from cronstream.core.ledger.mark import OUTDATED, UNKNOWN
+from cronstream.core.ledger.state import Refusal
 from cronstream.core.records import format_time
 from cronstream.core.timeline import Revision
 

@@ -2,16 +2,16 @@
 
 import heapq
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
+from cronstream.core.ledger.mark import LONG_AGO, Mark
 from cronstream.core.ledger.state import (
     KEEP,
     KEEP_LEAST,
-    LONG_AGO,
     OWN_TIME_SINCE,
     Beat,
     LiveRun,
-    Mark,
     News,
     Refusal,
     SkipNews,
@@ -21,6 +21,8 @@ from cronstream.core.levels import LEVEL, needed_level
 from cronstream.core.records import Entry, Level, Overlap, Run, Verdict, format_clock
 from cronstream.errors import LevelError
 
+#: The span by which `Book.day` counts.
+DAY: Final = timedelta(days=1)
 #: Most runs may overlap: to ask the class each time would take as long as all else (Python 3.11).
 _ALLOW = Overlap.ALLOW
 
@@ -30,6 +32,9 @@ class Book:
 
     Attributes:
         retry: Whether it is the retry log.
+        day: How many days there have been messages on, by the log's time: where a clock leaps, it
+            goes on by one all the same. By it marks are forgotten, so it begins at level 2.
+        today: The day of the last message, as a number.
         known: The highest level that this process knows.
         level: The highest that was announced on the log, if this process knows it.
         assumed: What is taken as announced if the log's beginning is gone.
@@ -66,6 +71,7 @@ class Book:
         self.offset = -1
         self.next_offset = 0
         self.now = self.at = LONG_AGO
+        self.day = self.today = 0
         self.live: dict[str, LiveRun] = {}
         self.marks: dict[str, Mark] = {}
         self.recent: dict[str, tuple[int, Verdict, datetime]] = {}
@@ -134,8 +140,28 @@ class Book:
             self.stirred.add(job)
 
     def mark(self, job: str) -> Mark:
-        """Return what is kept of a job's scheduled runs."""
-        return self.marks.setdefault(job, Mark())
+        """Return what is kept of a job's scheduled runs, of which the log tells something now."""
+        mark = self.marks.get(job)
+        if mark is None:
+            mark = self.marks[job] = Mark()
+        mark.heard = self.day
+        return mark
+
+    def begin_day(self) -> None:
+        """Rule 11: with each day forget the marks of jobs that are over, and former revisions.
+
+        By the log's time only, so that every fold of it forgets the same; one that began in the
+        middle counts other days, but as many between two messages.
+        """
+        today = (self.at - LONG_AGO) // DAY
+        if today > self.today:
+            self.day += 1
+            for job in [job for job in self.marks if job not in self._of_job]:
+                if self.marks[job].is_over(self.day):
+                    del self.marks[job]
+                else:
+                    self.marks[job].begin_day()
+        self.today = today
 
     def enter(self, run: Run) -> None:
         """Take a run in, or its next attempt."""

@@ -88,6 +88,8 @@ class Ledger(Repeating):
         self.now = max(self.now, at)
         self.at = at if self.level >= OWN_TIME_SINCE else self.now
         self.offset, self.next_offset = offset, offset + 1
+        if self.level >= OWN_TIME_SINCE:
+            self.begin_day()
         self.aside.clear()
         self.turned_away.clear()
         for entry in entries:

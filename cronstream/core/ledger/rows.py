@@ -17,7 +17,8 @@ from typing import Any, Final, TypeAlias
 
 from cronstream.core.codec import build, from_json, to_json
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.state import Beat, Effect, LiveRun, Mark, State
+from cronstream.core.ledger.mark import Mark
+from cronstream.core.ledger.state import Beat, Effect, LiveRun, State
 from cronstream.core.levels import LEVEL
 from cronstream.core.records import Run, Skip, SkipReason, Verdict, format_time
 from cronstream.errors import LevelError, MessageError
@@ -58,6 +59,8 @@ def row_parts(ledger: Ledger, partition: int) -> Iterator[Row]:
         "now": format_time(ledger.now),
         "beats": [[worker, b.number, format_time(b.at)] for worker, b in ledger.beats.items()],
     }
+    if ledger.day:
+        head["days"] = [ledger.day, ledger.today]
     live = [_fields_of(run) for run in ledger.live.values()]
     marks = [(job, _copy(mark)) for job, mark in ledger.marks.items()]
     return _parts(head, _rows(live, marks, list(ledger.recent.items())))
@@ -165,6 +168,7 @@ def _read_head(row: Row, known: int) -> Ledger:
     ledger.next_offset = row["next_offset"]
     ledger.offset = ledger.next_offset - 1
     ledger.now = _time(row["now"])
+    ledger.day, ledger.today = row.get("days", (0, 0))
     ledger.beats = {worker: Beat(number, _time(at)) for worker, number, at in row["beats"]}
     return ledger
 
@@ -244,21 +248,30 @@ def _mark_row(mark: Mark) -> list[Any]:
         [[format_time(due), verdict] for due, verdict in mark.settled.items()],
         [[format_time(start), format_time(end)] for start, end in mark.skipped],
     ]
-    if mark.learnt >= 0:
-        return [*row, mark.removed, mark.learnt]
-    return row if mark.removed < 0 else [*row, mark.removed]
+    more = [mark.removed, mark.learnt, mark.heard, mark.former]
+    while more and more[-1] == _UNSAID[len(more) - 1]:
+        del more[-1]
+    return row + more
+
+
+#: What the last values of a mark's row are where they are left out.
+_UNSAID: Final = (-1, -1, 0, -1)
 
 
 def _read_mark(row: list[Any]) -> Mark:
     high, floor, revisions, settled, skipped, *more = row
+    more += _UNSAID[len(more) :]
+    removed, learnt, heard, former = more
     return Mark(
         high=_time(high),
         floor=_time(floor),
         revisions=[(revision, _time(at)) for revision, at in revisions],
         settled={_time(due): Verdict(verdict) for due, verdict in settled},
         skipped=[(_time(start), _time(end)) for start, end in skipped],
-        removed=more[0] if more else -1,
-        learnt=more[1] if len(more) > 1 else -1,
+        removed=removed,
+        learnt=learnt,
+        heard=heard,
+        former=former,
     )
 
 

@@ -1,0 +1,153 @@
+"""What the fold of a log keeps of a job's scheduled runs: what is known, what is in force."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cronstream.core.records import Verdict
+
+#: Due times this far behind a job's mark are no longer known one by one (rule 11): a revision
+#: that reaches the log later than this holds from that far behind the mark only. It is longer
+#: than a scheduler goes back for an edit (``due.REACH`` and the look-ahead), else due times in
+#: between would be taken for known, and have no verdict.
+WINDOW: Final = timedelta(minutes=12)
+#: A job of which the log has told nothing for so many days (`Book.day`) is forgotten, as a log with
+#: retention forgets it: by default that is 30 days. What is learnt since is as good.
+KEEP_DAYS: Final = 40
+#: One that was taken out is forgotten sooner: no scheduler has that long ago still on its way.
+KEEP_GONE_DAYS: Final = 2
+#: Why a run was refused: no word has put its revision in force, as far as this fold has read; a
+#: newer one holds, or has held for so long that no scheduler should still publish the older one.
+UNKNOWN: Final = "unknown"
+SUPERSEDED: Final = "superseded"
+OUTDATED: Final = "outdated"
+#: Before every due time.
+LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Mark:
+    """What the fold keeps of a job's scheduled runs.
+
+    Attributes:
+        high: The high-water mark of due times: at or before it, nothing is new.
+        floor: The mark is never lowered to before this, `WINDOW` behind the highest it was.
+        revisions: Revision and ``effective_from`` of each that still matters, oldest first.
+        settled: Verdicts by due time, as far back as `WINDOW` behind the mark.
+        skipped: Spans of due times that were skipped, as far back as that.
+        removed: The last revision by which the job was taken out; -1 if it never was.
+        learnt: The last revision that is known from its runs alone, since the log has lost the
+            word that put it in force; -1 if there is none.
+        heard: The log's day on which anything was told of the job last.
+        former: The last revision that there was when a day began; -1 if there was none.
+    """
+
+    high: datetime = LONG_AGO
+    floor: datetime = LONG_AGO
+    revisions: list[tuple[int, datetime]] = field(default_factory=list)
+    settled: dict[datetime, Verdict] = field(default_factory=dict)
+    skipped: list[tuple[datetime, datetime]] = field(default_factory=list)
+    removed: int = -1
+    learnt: int = -1
+    heard: int = 0
+    former: int = -1
+
+    def in_force(self, revision: int | None, due: datetime) -> bool:
+        """Whether `revision` is the one that holds for `due` (rule 12)."""
+        holding = [known for known, effective in self.revisions if effective <= due]
+        return bool(holding) and max(holding) == revision
+
+    def why_not(self, revision: int | None, due: datetime) -> str:
+        """Return why a revision that is not in force for `due` is not."""
+        holding = [one for one in self.revisions if one[1] <= due and one[0] > (revision or 0)]
+        if not holding:
+            return UNKNOWN
+        return OUTDATED if due - max(holding)[1] > WINDOW else SUPERSEDED
+
+    def may_learn(self, revision: int, due: datetime) -> bool:
+        """Whether the word that put `revision` in force was before all that is known.
+
+        Nothing that a word has put in force may hold for `due`, and no newer revision may.
+        """
+        holding = max((known for known, since in self.revisions if since <= due), default=-1)
+        if holding > self.learnt or revision <= holding:
+            return False
+        return all(revision < known for known, _ in self.revisions if known > self.learnt)
+
+    def learn(self, revision: int, due: datetime) -> datetime:
+        """Take a revision as in force, and return from when: as early as nothing else held."""
+        known = dict(self.revisions)
+        held = any(since <= due for since in known.values())
+        known[revision] = since = due if held else LONG_AGO
+        self.revisions = sorted(known.items())
+        self.learnt = max(self.learnt, revision)
+        return since
+
+    def is_gone(self, revision: int | None, due: datetime) -> bool:
+        """Whether the job was taken out after `revision`, and `due` is before that holds.
+
+        What has not begun goes then, and nothing comes in its place.
+        """
+        if (revision or 0) >= self.removed:
+            return False
+        return all(known < self.removed for known, effective in self.revisions if effective <= due)
+
+    def knows(self, due: datetime) -> bool:
+        """Whether `due` is published, settled or skipped already (rule 11)."""
+        if due <= self.high or due in self.settled:
+            return True
+        return any(start <= due <= end for start, end in self.skipped)
+
+    def knows_all(self, first: datetime, last: datetime) -> bool:
+        """Whether a span of due times has been published or skipped already, as a whole.
+
+        After an edit the last of it may have its verdict, and one before it none.
+        """
+        return last <= self.high or any(s <= first and last <= e for s, e in self.skipped)
+
+    def settle(self, due: datetime, verdict: Verdict) -> None:
+        """Note the verdict of one due time."""
+        if due > self.floor:
+            self.settled[due] = verdict
+
+    def raise_to(self, due: datetime, at: datetime | None = None) -> None:
+        """Move the mark up, and forget what is too far behind it.
+
+        Args:
+            due: Where to.
+            at: When that was appended. What a clock that is ahead has published lies far ahead of
+                it, and must not keep an edit from holding before: the floor stays behind.
+        """
+        if due <= self.high:
+            return
+        self.high = due
+        reached = due if at is None else min(due, at)
+        if reached <= self.floor + WINDOW:
+            return
+        floor = self.floor = reached - WINDOW
+        if self.settled and next(iter(self.settled)) <= floor:
+            self.settled = {at: verdict for at, verdict in self.settled.items() if at > floor}
+        if self.skipped:
+            self.skipped = [span for span in self.skipped if span[1] > floor]
+        while len(self.revisions) > 1 and self.revisions[1][1] <= floor:
+            del self.revisions[0]
+
+    def is_over(self, day: int) -> bool:
+        """Whether the log has told nothing of the job for so long that it is forgotten."""
+        is_gone = bool(self.revisions) and self.revisions[-1][0] == self.removed
+        return day - self.heard > (KEEP_GONE_DAYS if is_gone else KEEP_DAYS)
+
+    def begin_day(self) -> None:
+        """Forget revisions that were replaced before the last day began: all of them are told."""
+        replaced = sum(known <= self.former for known, _ in self.revisions) - 1
+        if replaced > 0:
+            del self.revisions[:replaced]
+        if self.revisions:
+            self.former = self.revisions[-1][0]
+
+    def lower_to(self, effective_from: datetime) -> None:
+        """Let due times from `effective_from` on be published again, by a newer revision."""
+        if effective_from > self.floor:
+            self.high = min(self.high, effective_from - timedelta(microseconds=1))
+        else:
+            self.high = self.floor

@@ -14,7 +14,7 @@ from cronstream import clock
 from cronstream.core import naming
 from cronstream.core.audit.definitions import Definitions, JobHistory
 from cronstream.core.audit.finding import Report, Window
-from cronstream.core.audit.known import Known, Offsets
+from cronstream.core.audit.known import Known, Offsets, Published
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
 from cronstream.core.codec import decode, decode_entries
@@ -22,6 +22,7 @@ from cronstream.core.ledger.admission import Place
 from cronstream.core.records import Discarded, format_clock
 from cronstream.errors import MessageError, NotFoundError
 from cronstream.history.limits import Limits
+from cronstream.history.published import read_published
 from cronstream.history.scope import LogReader, clusters, read_between
 from cronstream.history.story import LogKind
 from cronstream.topology.publish import partition_of
@@ -108,6 +109,7 @@ class _Auditor:
         self._done = self._total = 0
         self._partition_of: Callable[[str], int] = lambda _: 0
         self._limits = Limits()
+        self._published: Published = lambda _, __: None
 
     def check_that_there_is(self, job: str) -> None:
         """See that a job is defined, or has been: nothing can be said of one that is not."""
@@ -129,6 +131,8 @@ class _Auditor:
         self._partition_of = lru_cache(maxsize=2**16)(lambda name: partition_of(name, count))
         if job is not None and count:
             self.partitions = [partition_of(job, count)]
+        # Before the logs' ends, so that all of it is on them.
+        self._published = await read_published(self._reader, count)
         self._now = clock.now()
         # What follows from an entry is looked up before it, so that its cause is never missing.
         for log in reversed(self._logs):
@@ -194,7 +198,11 @@ class _Auditor:
                 gone[log.kind][log.cluster] = until
                 self._limits.gone[log.topic] = until
         return Known(
-            self._read_from, self._limits.offsets, gone[LogKind.RETRY], gone[LogKind.DISCARDED]
+            self._read_from,
+            self._limits.offsets,
+            gone[LogKind.RETRY],
+            gone[LogKind.DISCARDED],
+            self._published,
         )
 
     async def _known_from(self, partition: int, logs: list[_Log]) -> list[datetime]:

@@ -131,6 +131,7 @@ class Firing:
                 return
         async with asyncio.timeout(self._left(began)):
             await self._read_on(number, held)
+            await self._lagging.renew(number, held, self._left(began))
         while True:
             plan = await self._plan(number, held)
             if not await self._publish(number, held, plan, began):

@@ -14,11 +14,12 @@ from datetime import datetime
 from typing import Protocol
 
 from cronstream.core import naming
-from cronstream.core.cursor import Lag, Place
+from cronstream.core.cursor import Cursor, Lag, Place
 from cronstream.core.plan import CatchUp
 from cronstream.core.records import format_time
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.ports import Clock, JobsReader, RunPublisher
+from cronstream.scheduler.renewal import Renewal
 from cronstream.scheduler.sending import Sender, Sent
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ Stragglers = dict[Place, Straggler]
 class Behind(Protocol):
     """What is needed of a shard that is fired: see `cronstream.scheduler.holding.Held`."""
 
+    cursor: Cursor
     stragglers: Stragglers
 
     def catch_up(self, lag: Lag, places: set[Place]) -> CatchUp:
@@ -96,8 +98,28 @@ class Lagging:
         self.told: dict[int, list[str]] = {}
         self._sender, self._publisher, self._announcer = sender, publisher, announcer
         self._reader, self._clock = reader, clock
+        self._renewal = Renewal(reader, clock)
         self._looked_at: dict[int, float] = {}
         self._borne: dict[int, set[tuple[str, int]]] = {}
+
+    async def renew(self, number: int, shard: Behind, within_s: float) -> None:
+        """Begin anew with each log that was deleted and made anew: it knows nothing of before."""
+        now = self._clock.now()
+        for cluster in sorted(await self._renewal.look(number, shard.clusters())):
+            logger.warning(
+                "shard %d: %s was deleted and made anew: which definitions are in force is said "
+                "there again, and what is due from now on is published again",
+                number,
+                naming.log(cluster),
+            )
+            places = self._sender.places_of(cluster)
+            for place in places:
+                self._announcer.forget(place)
+                straggler = shard.stragglers.setdefault(place, Straggler(Lag(shard.cursor.at, 0)))
+                straggler.begin_anew(now)
+                straggler.why = ""
+            shard.note()
+            await self._announcer.announce(places, within_s)
 
     async def silent(self, places: set[Place], within_s: float) -> set[Place]:
         """Return the partitions to which nothing may be sent; see that the others know the level.
@@ -125,6 +147,7 @@ class Lagging:
     def forget(self, number: int) -> None:
         """The shard is another's."""
         self.told.pop(number, None)
+        self._renewal.forget(number)
         self._bear_with(number, ())
 
     async def _advance(self, shard: Behind) -> None:

@@ -54,6 +54,9 @@ class JobsReader(Protocol):
     ) -> AsyncIterator[LogMessage]:
         """Yield the messages from `start` up to `end`."""
 
+    async def ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """Return the id of each of some topics that is there, where Kafka tells it."""
+
     async def unled(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bool]:
         """Return which partitions take nothing, and whether there is such a topic at all."""
 

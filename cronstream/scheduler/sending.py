@@ -48,6 +48,10 @@ class Sender:
         """Return the partition of a cluster's log that has a job's entries."""
         return Place(cluster, self._partition_of(job, self._partitions))
 
+    def places_of(self, cluster: str) -> set[Place]:
+        """Return all partitions of a cluster's log."""
+        return {Place(cluster, partition) for partition in range(self._partitions)}
+
     async def send(self, messages: Iterable[Planned]) -> Sent:
         """Put entries on the logs, each log's in order; who calls may `wait` for them."""
         sent = Sent()

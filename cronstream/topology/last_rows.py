@@ -37,6 +37,8 @@ async def rows_on(reader: RowReader, topic: str, partitions: Iterable[int]) -> d
     """Return the last whole row of each partition that has one, for who writes none."""
     there = (await reader.layout()).get(topic, [])
     places = [TopicPartition(topic, partition) for partition in partitions if partition in there]
+    if not places:
+        return {}
     found = await last_rows(reader.read_all, await reader.spans(places, None))
     return {place.partition: row for place, row in found.items() if row.text is not None}
 

@@ -1,31 +1,28 @@
 """Reads topics without a consumer group: to catch up, to follow, and for people."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self, TypeAlias
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from cronstream.core import naming
 from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
+from cronstream.topology.plain_consumer import start_consumer, stop_consumer
+from cronstream.topology.topic_ids import topic_ids
 
 #: From which offset on and up to which (not including it) each partition is to be read.
 Spans: TypeAlias = dict[TopicPartition, tuple[int, int]]
 
-#: A consumer that has not disconnected by then is left to its process's end.
-_STOP_WITHIN_S = 5.0
 #: Polls of a second, one after another without a message, before it is asked whether the end that
 #: is read up to is still there. A leader that has just taken over knows of it a moment later.
 _SILENT_POLLS = 20
-#: The same for somebody who waits in front of a screen, and for how long any one question is asked.
+#: The same for somebody who waits in front of a screen.
 _SILENT_POLLS_OF_A_PERSON = 3
-_ANSWER_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +62,12 @@ class Reader:
         Raises:
             BrokerError: If no broker answers.
         """
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.bootstrap,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
-            **({"request_timeout_ms": int(_ANSWER_WITHIN_S * 1000)} if self._gives_up else {}),
-        )
-        try:
-            await consumer.start()
-        except KafkaError as error:
-            with contextlib.suppress(KafkaError):
-                await consumer.stop()
-            where = ", ".join(self._settings.bootstrap)
-            raise BrokerError(f"no Kafka answers at {where}: {error}") from error
-        self._consumer = consumer
+        self._consumer = await start_consumer(self._settings, gives_up=self._gives_up)
 
     async def stop(self) -> None:
         """Disconnect."""
         if self._consumer is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_STOP_WITHIN_S):
-                    await _close(self._consumer)
+            await stop_consumer(self._consumer)
 
     async def __aenter__(self) -> Self:
         """Connect, and disconnect at the end of the block."""
@@ -160,6 +139,11 @@ class Reader:
             elif metadata.leader_for_partition(TopicPartition(topic, partition)) in (None, -1):
                 found[topic, partition] = True
         return found
+
+    async def ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """Return the id of each of some topics that is there, where Kafka tells it."""
+        client = self._consumer._client  # noqa: SLF001 - no public way
+        return await topic_ids(client, topics)
 
     async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Return for each partition the first offset that it still has."""
@@ -278,20 +262,6 @@ class Reader:
             return []
         batches = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=5000)
         return [_message(raw) for batch in batches.values() for raw in batch]
-
-
-async def _close(consumer: Any) -> None:
-    """Stop a consumer.
-
-    Its fetcher cancels what it waits for, and takes the end of that for its own (aiokafka 0.14).
-    """
-    try:
-        await consumer.stop()
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        await consumer._client.close()  # noqa: SLF001 - what it has not come to
 
 
 def _message(raw: Any) -> LogMessage:

@@ -4,12 +4,14 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 from click.testing import CliRunner, Result
 
 from cronstream.cli.audit_output import Progress
 from cronstream.cli.main import main
 from cronstream.core import naming
+from cronstream.core.cursor import Cursor, Lag, Place
 from cronstream.core.records import (
     Cause,
     Claimed,
@@ -119,6 +121,32 @@ def test_a_due_time_without_a_run_fails_the_audit(broker: FakeBroker, command: C
         "  backup@2026-01-01T12:02:00Z  never published, though later due times were",
     ]
     assert told[-1] == "Not clean: 1 unexplained."
+
+
+def test_due_times_that_no_scheduler_has_come_to_are_no_riddle(
+    broker: FakeBroker, command: Command
+) -> None:
+    cursors = naming.changelog("cronstream-scheduler", naming.CURSORS)
+    broker.create(cursors, 1)
+    define(broker, "backup")
+    for minute in range(3):
+        make(broker, "backup", 60 * minute)
+    broker.put(cursors, '"0"', b"{", at(149))
+    assert lines(command("audit", "--json", *SINCE))[-1]["unexplained"] == 3
+    broker.put(cursors, '"0"', orjson.dumps(Cursor(0, at(150), taken=1).to_row()), at(150))
+    *found, summary = lines(result := command("audit", "--json", *SINCE))
+
+    assert result.exit_code == 1
+    assert [(one["kind"], one["run"]) for one in found] == [
+        ("unpublished", f"backup@2026-01-01T12:0{minute}:00Z") for minute in (3, 4, 5)
+    ]
+    assert "schedulers have come to 12:02:30Z of 2026-01-01, and no further" in found[0]["text"]
+    assert found[0]["past_due_s"] > 60
+    fields = ("due", "open", "unexplained", "unpublished")
+    assert [summary[name] for name in fields] == [6, 3, 0, 3]
+    behind = {Place("cluster-a", partition): Lag(at(90), 1) for partition in range(12)}
+    broker.put(cursors, '"0"', orjson.dumps(Cursor(0, at(1e6), 1, behind=behind).to_row()), at(151))
+    assert lines(command("audit", "--json", *SINCE))[-1]["unpublished"] == 3
 
 
 def test_late_starts_fail_it_only_if_a_limit_is_given(broker: FakeBroker, command: Command) -> None:

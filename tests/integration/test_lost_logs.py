@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from cronstream.broker.ports import free_port
 from cronstream.core import naming
+from cronstream.core.job_messages import decode_level
+from cronstream.core.records import Job
+from cronstream.settings import Settings
+from cronstream.topology.publish import Publisher
+from cronstream.topology.reading import Reader
+from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
 from tests.integration.conftest import StartWorker, a_broker
 from tests.integration.truth import Truth, a_name
 
@@ -32,12 +39,18 @@ def _crontab(truth: Truth, *jobs: tuple[str, str]) -> str:
     )
 
 
-async def _delete(broker: str, cluster: str) -> None:
+async def _delete(broker: str, name: str) -> None:
+    """Delete the topics with a name in theirs; return when they are gone."""
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     await admin.start()
     try:
-        theirs = [topic for topic in await admin.list_topics() if cluster in topic]
-        await admin.delete_topics(theirs)
+        theirs = {topic for topic in await admin.list_topics() if name in topic}
+        await admin.delete_topics(list(theirs))
+        async with asyncio.timeout(20):
+            while True:
+                if not theirs & set(await admin.list_topics()):
+                    return
+                await asyncio.sleep(0.05)
     finally:
         await admin.close()
 
@@ -79,3 +92,57 @@ async def test_a_log_that_was_deleted_holds_up_no_other_and_is_written_when_it_i
     await truth.wait(ended + 5, "away", within_s=60)
     away = [line.run for line in truth.lines("away")]
     assert len(away) == len(set(away))
+
+
+async def test_topics_that_were_made_anew_within_a_moment_are_noticed(
+    broker: str, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    cluster, truth = a_name("anew"), Truth(tmp_path)
+    settings = Settings(broker=f"kafka://{broker}")
+    soon = {"CRONSTREAM_LOOK_AHEAD_S": "20", "WORKER": "w"}
+    scheduler, worker = await asyncio.gather(
+        start_worker(crontab=_crontab(truth, ("renewed", cluster)), variables=soon),
+        start_worker("--cluster", cluster, variables=soon),
+    )
+    await truth.wait(1, "renewed")
+    await worker.stop()
+
+    await _delete(broker, cluster)
+    await ensure_topics(cluster_topics(cluster, settings), settings)
+    ended = len(truth.lines("renewed"))
+    said = await scheduler.said("was deleted and made anew", within_s=30)
+    assert naming.log(cluster) in said
+    await start_worker("--cluster", cluster, variables=soon)
+    lines = await truth.wait(ended + 5, "renewed", within_s=60)
+    assert len(lines) == len({line.run for line in lines})
+    told = await _on(settings, naming.log(cluster), settings.partitions)
+    assert max(map(decode_level, told)) == 2
+    assert any(b"cronstream.Withdrawal" in (raw or b"") for raw in told)
+
+    await scheduler.stop()
+    revisions = len(await _on(settings, naming.JOBS, 1))
+    await _delete(broker, naming.JOBS)
+    await ensure_topics(installation_topics(settings), settings)
+    await _define(settings, cluster, revisions + 3)
+    scheduler = await start_worker(variables=soon, waits=False)
+    said = await scheduler.said("is not the topic that was read before", within_s=60)
+    assert "docs/troubleshooting.md" in said
+
+
+async def _on(settings: Settings, topic: str, partitions: int) -> list[bytes | None]:
+    async with Reader(settings) as reader:
+        ends = await reader.ends(topic, range(partitions))
+        starts = dict.fromkeys(ends, 0)
+        return [message.value async for message in reader.read(topic, starts, ends)]
+
+
+async def _define(settings: Settings, cluster: str, count: int) -> None:
+    publisher = Publisher(settings)
+    await publisher.start()
+    try:
+        now = datetime.now(UTC)
+        job = Job(name="other", cluster=cluster, schedule="@daily", timezone="UTC", command="true")
+        for _ in range(count):
+            await publisher.append(naming.JOBS, 0, job.derive(effective_from=now))
+    finally:
+        await publisher.stop()

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from aiokafka.errors import KafkaConnectionError
+
 from cronstream.core import naming
 from cronstream.core.codec import encode
 from cronstream.core.crontab import Crontab
@@ -51,6 +53,9 @@ class FakeBroker:
         self.held = False
         #: Topics that take nothing, and whether there is such a topic at all.
         self.silent: dict[str, bool] = {}
+        #: Those of topics that were made anew.
+        self.ids: dict[str, str] = {}
+        self.is_away = False
         self.borne: set[tuple[str, int]] = set()
         self.given_up: list[str] = []
         self.too_large: set[str] = set()
@@ -143,6 +148,12 @@ class FakeReader:
 
     async def unled(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bool]:
         return {key: self.broker.silent[key[0]] for key in places if key[0] in self.broker.silent}
+
+    async def ids(self, topics: Iterable[str]) -> dict[str, str]:
+        if self.broker.is_away:
+            raise KafkaConnectionError
+        there = (topic for topic in topics if topic not in self.broker.silent)
+        return {topic: self.broker.ids.get(topic, "first") for topic in there}
 
     async def read(
         self, topic: str, start: dict[int, int], end: dict[int, int]

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     CONTRADICTION = "contradiction"
     #: A run past its time on which nobody works, though nothing says that it is to wait.
     WAITING = "waiting"
+    #: A due time that schedulers have not come to, since none is there or its log takes nothing.
+    UNPUBLISHED = "unpublished"
     #: A first attempt that was started later than it should have been.
     LATE = "late"
     #: An attempt whose worker died or went silent.

@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
+from cronstream.core.audit.finding import Finding, Kind
 from cronstream.core.audit.track import Track
-from cronstream.core.records import Verdict
+from cronstream.core.cursor import Lag
+from cronstream.core.records import Verdict, format_clock, format_time
+from cronstream.core.timeline import Revision
 
 
 class Unknown(StrEnum):
@@ -38,11 +41,18 @@ class Offsets:
         return revision is not None and not self.first <= revision < self.end
 
 
+#: How far schedulers have published what a job has on a cluster's log; None if nobody says so.
+Published: TypeAlias = Callable[[str, str], Lag | None]
+
 _ALL: Final = Offsets(0, 2**63)
 
 
 def _all(_: str) -> Offsets:
     return _ALL
+
+
+def _not_said(_: str, __: str) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +64,32 @@ class Known:
         jobs: What is left of the ``jobs`` topic, by job.
         retries: For each cluster whose retry log has been deleted up to a time, that time.
         discards: The same of its discarded topic.
+        published: How far schedulers have come, by cluster and job.
     """
 
     read_from: datetime
     jobs: Callable[[str], Offsets] = _all
     retries: Mapping[str, datetime] = field(default_factory=dict)
     discards: Mapping[str, datetime] = field(default_factory=dict)
+    published: Published = _not_said
 
     def has_lost(self, job: str, revision: int | None) -> bool:
         """Whether a definition of a job was on the ``jobs`` topic, and is no more."""
         return self.jobs(job).has_lost(revision)
+
+    def unpublished(self, revision: Revision, due: datetime, now: datetime) -> Finding | None:
+        """Return that a due time is on no log, if schedulers have not come so far; else None."""
+        job = revision.job
+        lag = self.published(job.cluster, job.name)
+        if lag is None or (due <= lag.at and revision.number < lag.taken):
+            return None
+        what = f"schedulers have come to {format_clock(lag.at)} of {lag.at:%F}, and no further"
+        if due <= lag.at:
+            what = f"no scheduler has taken its definition, revision {revision.number}, into force"
+        text = f"not yet published: {what}; it is run or skipped once one goes on"
+        run_id, past_due_s = f"{job.name}@{format_time(due)}", (now - due).total_seconds()
+        facts = {"past_due_s": past_due_s}
+        return Finding(Kind.UNPUBLISHED, run_id, job.name, job.cluster, text, facts)
 
     def look(self, track: Track) -> Iterator[Unknown]:
         """See what the other topics had of a run and have no more; mark it, and yield what."""

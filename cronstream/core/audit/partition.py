@@ -243,8 +243,8 @@ class PartitionAudit:
         if refused is not None:
             self._tell(Finding(Kind.REFUSED, run_id, job, cluster, refused))
             return
-        if end is not None and not published_beyond and end - due <= PATIENCE:
-            self._tally.open += 1  # A scheduler may still be on its way to it.
+        if end is not None and not published_beyond and self._is_to_come(revision, due, end):
+            self._tally.open += 1
             return
         if withdrawn is not None:
             text = "withdrawn by an edit, and nothing has taken its place"
@@ -253,6 +253,15 @@ class PartitionAudit:
         else:
             text = "never published"
         self._tell(Finding(Kind.UNEXPLAINED, run_id, job, cluster, text))
+
+    def _is_to_come(self, revision: Revision, due: datetime, now: datetime) -> bool:
+        """Whether schedulers have yet to come to a due time; tell so if they take long."""
+        if now - due <= PATIENCE:
+            return True
+        found = self._known.unpublished(revision, due, now)
+        if found is not None:
+            self._tell(found)
+        return found is not None
 
     def _close(self, track: Track, now: datetime) -> None:
         """Count a run, tell what is wrong with it, and forget it."""

@@ -1,11 +1,14 @@
 """For each way of breaking a promise a log that shows it, and the finding that says so."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 import pytest
 
 from cronstream.core.audit.finding import FAULTS, Kind
+from cronstream.core.audit.known import Known
+from cronstream.core.cursor import Lag
 from cronstream.core.records import (
     Attempt,
     Cause,
@@ -24,6 +27,8 @@ from cronstream.core.records import (
 )
 from tests.builders import a_run, at
 from tests.core.audit.books import Books, due_at, later
+
+EARLY = at(0) - timedelta(minutes=15)
 
 RUN = due_at(60).id
 TWO: dict[str, Any] = {"max_attempts": 2}
@@ -66,9 +71,24 @@ def it_was_never_published(_: Books) -> None:
     pass
 
 
+def schedulers_say_that_they_have_published_it(books: Books) -> None:
+    books.known = Known(EARLY, published=lambda _, __: Lag(at(60), 1))
+
+
 def an_edit_took_it_away_and_put_nothing_in_its_place(books: Books) -> None:
     books.publish(due_at(60))
     books.define(1, 40, effective_from=at(40))
+
+
+# -- unpublished ----------------------------------------------------------------------------------
+
+
+def no_scheduler_has_come_to_it(books: Books) -> None:
+    books.known = Known(EARLY, published=lambda _, __: Lag(at(59), 1))
+
+
+def no_scheduler_has_taken_its_definition(books: Books) -> None:
+    books.known = Known(EARLY, published=lambda _, __: Lag(at(60), 0))
 
 
 # -- refused --------------------------------------------------------------------------------------
@@ -274,6 +294,7 @@ def its_retry_is_nowhere(books: Books) -> None:
 BROKEN: dict[Kind, tuple[Broken, ...]] = {
     Kind.UNEXPLAINED: (
         it_was_never_published,
+        schedulers_say_that_they_have_published_it,
         an_edit_took_it_away_and_put_nothing_in_its_place,
     ),
     Kind.REFUSED: (
@@ -293,6 +314,7 @@ BROKEN: dict[Kind, tuple[Broken, ...]] = {
         it_is_at_most_once_and_was_started_again,
         it_was_made_again_after_it_had_succeeded,
     ),
+    Kind.UNPUBLISHED: (no_scheduler_has_come_to_it, no_scheduler_has_taken_its_definition),
     Kind.UNASKED: (
         it_runs_another_command_than_its_definition,
         it_is_on_the_log_of_another_cluster,

@@ -47,6 +47,9 @@ class RunPublisher(Startable, Protocol):
     ) -> asyncio.Future[Ack]:
         """Put a record on the partition of its key."""
 
+    def append(self, topic: str, partition: int, record: Message) -> asyncio.Future[Ack]:
+        """Put a record on a partition."""
+
 
 async def probe(bootstrap: list[str]) -> None:
     """Return once any of the brokers accepts a connection.

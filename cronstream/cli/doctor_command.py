@@ -1,9 +1,14 @@
 """``cronstream doctor``: what is wrong with an installation as a whole."""
 
+from datetime import datetime
+
 import click
 
+from cronstream import clock
 from cronstream.cli import failures
+from cronstream.cli.connection import reading
 from cronstream.cli.output import emit, emit_json, json_option, say
+from cronstream.cli.repair import survey
 from cronstream.cli.workers_command import read_roll
 from cronstream.core import clocks, presence
 from cronstream.core.naming import RoleKind
@@ -19,7 +24,7 @@ def doctor(*, as_json: bool) -> None:
     """
     roll, now = failures.run(read_roll())
     there = [seen.who for seen in roll.all() if seen.is_there(now)]
-    found = _findings(there)
+    found = [*_findings(there), *failures.run(_ledgers(now if there else clock.now()))]
     for kind, text in found:
         if as_json:
             emit_json({"kind": kind, "text": text})
@@ -29,6 +34,11 @@ def doctor(*, as_json: bool) -> None:
         click.get_current_context().exit(1)
     count = "1 process is there" if len(there) == 1 else f"{len(there)} processes are there"
     say(f"nothing is wrong: {count}, with the same settings, and with clocks that agree")
+
+
+async def _ledgers(now: datetime) -> list[tuple[str, str]]:
+    async with reading() as reader:
+        return [("clock", found.sentence) for found in await survey(reader, now)]
 
 
 def _findings(there: list[Presence]) -> list[tuple[str, str]]:

@@ -71,6 +71,10 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("cronstream cancel backup@2026-01-01T02:30:00Z", "one run"),
         ("cronstream cancel --job backup", "all of a job that are not over"),
     ),
+    "repair": (
+        ("cronstream repair --dry-run", "what a clock that was ahead has left behind"),
+        ("cronstream repair", "undo it, once all clocks are right"),
+    ),
     "chaos": (
         ("cronstream chaos", "for a minute"),
         ("cronstream chaos --duration 10m --brokers 3 --faults kill,broker", "chosen faults"),

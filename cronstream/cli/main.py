@@ -92,6 +92,11 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     "By hand": (
         Entry("run-now", "cronstream.cli.run_now:run_now", "Run a job now, whatever its schedule."),
         Entry("cancel", "cronstream.cli.cancel:cancel", "End runs, and drop those that wait."),
+        Entry(
+            "repair",
+            "cronstream.cli.repair:repair",
+            "Undo what a clock that was ahead has left behind.",
+        ),
     ),
     "Development": (
         Entry(

@@ -1,12 +1,16 @@
 """How far a scheduler shard has published, as a value and as a row of its table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cronstream.core.records import format_time
 from cronstream.errors import MessageError
+
+#: A cursor, or a definition, is so far ahead only by a clock that was wrong: the look-ahead is a
+#: minute at most, and clocks that fire differ by no more.
+FAR_AHEAD: Final = timedelta(minutes=5)
 
 
 class Noted(NamedTuple):
@@ -97,6 +101,24 @@ class Cursor:
         """
         others = self.taken, self.noted, self.moved
         return others != (kept.taken, kept.noted, kept.moved) or self.at - kept.at >= after
+
+    def is_ahead(self, now: datetime) -> bool:
+        """Whether it is further than any scheduler publishes ahead: by a clock that was ahead."""
+        return self.at - now > FAR_AHEAD
+
+    def set_back(self, to: datetime) -> "Cursor":
+        """Return where its shard goes on if nothing beyond a time counts as published.
+
+        What has been is dropped by the ledgers, which know it, until a person has them repaired.
+        """
+        return replace(
+            self,
+            at=min(self.at, to),
+            noted=None,
+            moved={job: min(at, to) for job, at in self.moved.items()},
+            behind={p: Lag(min(lag.at, to), lag.taken) for p, lag in self.behind.items()},
+            holds={number: min(at, to) for number, at in self.holds.items()},
+        )
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Cursor":

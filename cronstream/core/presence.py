@@ -11,7 +11,7 @@ other before it joins: each tells of itself first, and then reads the topic up t
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -144,7 +144,11 @@ class Roll:
 
     def take(self, offset: int, at: datetime, key: bytes | None, value: bytes | None) -> None:
         """Take one message of the topic; what is none of ours changes nothing."""
-        self.now = max(at, self.now or at)
+        if self.now is not None and self.now - at > REMEMBERED:
+            # A clock that was ahead is right again: who was there by it is not there until then.
+            for name, seen in self._seen.items():
+                self._seen[name] = replace(seen, at=min(seen.at, at))
+        self.now = at
         name = (key or b"").decode(errors="replace")
         known = self._seen.get(name)
         if value is None:

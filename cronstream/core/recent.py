@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple, Self
 
 from cronstream.core.codec import from_json, to_json
-from cronstream.core.cursor import Cursor
+from cronstream.core.cursor import FAR_AHEAD, Cursor
 from cronstream.core.job_messages import Definition, decode_installation, decode_jobs
 from cronstream.core.levels import LEVEL
 from cronstream.core.records import Job, format_time
@@ -135,6 +135,11 @@ class Recent:
         last = (kept[-1].job for kept in self._of.values())
         return [job for job in last if not job.removed]
 
+    def ahead(self, now: datetime) -> list[Job]:
+        """Return definitions in force, and removals, that hold only from far ahead."""
+        last = (kept[-1].job for kept in self._of.values())
+        return [job for job in last if job.effective_from and job.effective_from - now > FAR_AHEAD]
+
     def to_row(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
         return {
@@ -185,3 +190,7 @@ class JobsKnown:
     def jobs(self) -> list[Job]:
         """The jobs that have not been removed."""
         return [job for recent in self.of.values() for job in recent.in_force()]
+
+    def ahead(self, now: datetime) -> list[Job]:
+        """Return definitions, or removals, that hold only from far ahead: see `Recent.ahead`."""
+        return [job for recent in self.of.values() for job in recent.ahead(now)]

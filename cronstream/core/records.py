@@ -422,6 +422,16 @@ class Settled(Record, namespace="cronstream.Settled"):
     reason: SkipReason | None = None
 
 
+class Repair(Record, namespace="cronstream.Repair"):
+    """A person says that the log's clock was ahead before, and is right now.
+
+    On a partition of a log: what counts as published beyond its append time does so no longer.
+    """
+
+    #: Who asked for it.
+    by: str
+
+
 class Discarded(Record, namespace="cronstream.Discarded"):
     """A run that is out of attempts, kept for people; a reader takes the first for a run id."""
 
@@ -486,6 +496,7 @@ Entry: TypeAlias = (
     | Heartbeat
     | Settled
     | Level
+    | Repair
 )
 Message: TypeAlias = Entry | Job | Installation | Discarded | Tick
 
@@ -506,6 +517,7 @@ ENTRIES: tuple[type[Record], ...] = (
     Heartbeat,
     Settled,
     Level,
+    Repair,
 )
 
 

@@ -30,6 +30,7 @@ class LiveLedger:
     """The fold of one partition of a cluster's log.
 
     Attributes:
+        retry: Whether it is of the retry log.
         partitions: How many there are of that log.
         has_been_heard: Whether a worker has written to it since it was read to its end.
     """
@@ -38,6 +39,7 @@ class LiveLedger:
     partition: int
     partitions: int
     ledger: Ledger
+    retry: bool = False
     has_been_heard: bool = False
 
     @classmethod
@@ -51,9 +53,20 @@ class LiveLedger:
         partitions = len(await reader.partitions(naming.log(cluster)))
         if not partitions:
             return None
-        partition = partition_of(job, partitions)
-        found = cls(cluster, partition, partitions, await _snapshot(reader, cluster, partition))
-        log, start = naming.log(cluster), found.ledger.next_offset
+        return await cls.of(reader, Role.of(cluster, retry=False), partition_of(job, partitions))
+
+    @classmethod
+    async def of(cls, reader: LogReader, role: Role, partition: int) -> "LiveLedger":
+        """Return a partition of a role's log as it stands now.
+
+        Raises:
+            BrokerError: If the broker does not answer.
+            LevelError: If the log was raised to a level that is not known here.
+        """
+        log, partitions = role.log, len(await reader.partitions(role.log))
+        ledger = await _snapshot(reader, role, partition)
+        found = cls(role.cluster or "", partition, partitions, ledger, role.retry)
+        start = found.ledger.next_offset
         beginning = await reader.beginnings(log, [partition])
         ends = await reader.ends(log, [partition])
         begin = {partition: max(start, beginning[partition])}
@@ -65,7 +78,7 @@ class LiveLedger:
     @property
     def place(self) -> TopicPartition:
         """Where it is on the broker."""
-        return TopicPartition(naming.log(self.cluster), self.partition)
+        return TopicPartition(Role.of(self.cluster, retry=self.retry).log, self.partition)
 
     def runs(self, job: str) -> list[LiveRun]:
         """Return the runs of a job that have no verdict, by due time."""
@@ -78,7 +91,7 @@ class LiveLedger:
         Raises:
             LevelError: If the log is raised to a level that is not known here.
         """
-        place = Place(self.cluster, False, self.partition, self._partition_of)
+        place = Place(self.cluster, self.retry, self.partition, self._partition_of)
         entries = [e for e in decode_entries(message.value)[0] if place.problem(e) is None]
         self.ledger.take(message.offset, message.at, entries)
         self.has_been_heard |= any(hasattr(entry, "worker") for entry in entries)
@@ -90,9 +103,9 @@ class LiveLedger:
         return partition_of(job, self.partitions)
 
 
-async def _snapshot(reader: LogReader, cluster: str, partition: int) -> Ledger:
+async def _snapshot(reader: LogReader, role: Role, partition: int) -> Ledger:
     """Return the last snapshot of a partition, or an empty ledger: then all is folded."""
-    topic = naming.changelog(Role.of(cluster, retry=False).group, naming.LEDGERS)
+    topic = naming.changelog(role.group, naming.LEDGERS)
     if partition in await reader.partitions(topic):
         place = TopicPartition(topic, partition)
         spans = await reader.spans([place], None)
@@ -101,4 +114,4 @@ async def _snapshot(reader: LogReader, cluster: str, partition: int) -> Ledger:
             with contextlib.suppress(MessageError):
                 *_, ledger = from_parts(map(orjson.loads, rows[place].lines()))
                 return ledger
-    return Ledger(retry=False)
+    return Ledger(retry=role.retry)

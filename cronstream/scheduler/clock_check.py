@@ -34,6 +34,11 @@ class ClockCheck:
         return self._ahead + max(self.offset() - self._offset, timedelta()) <= self._allowed
 
     @property
+    def agrees(self) -> bool:
+        """Whether it is trusted, and not too far behind either."""
+        return self.is_trusted and self._behind <= self._allowed
+
+    @property
     def is_refused(self) -> bool:
         """Whether the clock has been measured, and is too far ahead."""
         return self._ahead is not None and self._ahead > self._allowed

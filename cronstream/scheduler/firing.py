@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -68,6 +68,9 @@ class Firing:
         self._failing: dict[int, str] = {}
         self._jobs = jobs
         jobs.on_move = self._note_move
+        #: Whether this machine's clock agrees with the log's; and who is told of a cursor set back.
+        self.may_set_back: Callable[[], bool] = lambda: True
+        self.on_set_back: Callable[[], None] = lambda: None
 
     @property
     def set_aside(self) -> list[str]:
@@ -132,17 +135,43 @@ class Firing:
         async with asyncio.timeout(self._left(began)):
             await self._read_on(number, held)
             await self._lagging.renew(number, held, self._left(began))
+        if held.cursor.is_ahead(self._ports.clock.now()) and self.may_set_back():
+            self._set_back(number, held)
+        elif await self._publish_all(number, held, began) and self._since(began) <= GO_ON_S:
+            async with asyncio.timeout(self._left(began)):
+                await self._lagging.tend(number, held, self._left(began))
+
+    async def _publish_all(self, number: int, held: Held, began: float) -> bool:
+        """Publish what is due, as far as a tick goes; return whether it was taken."""
         while True:
             plan = await self._plan(number, held)
             if not await self._publish(number, held, plan, began):
-                return
+                return False
             if plan.complete or self._since(began) > GO_ON_S:
                 break
         held.fired_at = self._ports.clock.monotonic() if plan.complete else float("-inf")
-        if self._since(began) > GO_ON_S:
-            return
-        async with asyncio.timeout(self._left(began)):
-            await self._lagging.tend(number, held, self._left(began))
+        return True
+
+    def _set_back(self, number: int, held: Held) -> None:
+        """Go on from now: a clock that was ahead, as the log's was, is right again.
+
+        Nothing would be due before that time comes, nor would an edit hold.
+        """
+        now = self._ports.clock.now()
+        logger.error(
+            "shard %d: published up to %s, %.0f s from now: the clock was ahead before; it goes on "
+            "from now, but what ran too early is not run again without 'cronstream repair'",
+            number,
+            second(held.cursor.at),
+            (held.cursor.at - now).total_seconds(),
+        )
+        self._holdings.set_back(number, now)
+        self.on_set_back()
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the cursors of its shards are where a right clock has them."""
+        return self._holdings.is_right(self.shards)
 
     async def _read_on(self, number: int, held: Held) -> None:
         """Learn what has come on the shard's ``jobs`` partition.

@@ -13,6 +13,7 @@ from cronstream.core import naming
 from cronstream.core.crontab import Crontab
 from cronstream.core.crontab_change import Change, compare, describe, without
 from cronstream.core.cursor import Place
+from cronstream.core.recent import JobsKnown
 from cronstream.core.records import Job
 from cronstream.errors import BrokerError, CronstreamError, CrontabError, TopologyError
 from cronstream.scheduler.announcing import Announcer
@@ -51,6 +52,8 @@ class CrontabFollower:
         announcer: Announcer,
         jobs: JobsLog,
     ) -> None:
+        #: Whether the cursors here are where a right clock has them.
+        self.is_right: Callable[[], bool] = lambda: True
         self._announcer, self._jobs = announcer, jobs
         self._settings, self._publisher, self._ports = settings, publisher, ports
         self._may_apply = may_apply
@@ -146,7 +149,7 @@ class CrontabFollower:
 
     async def _try(self, crontab: Crontab) -> bool:
         try:
-            await self._apply(crontab)
+            is_done = await self._apply(crontab)
         except (CronstreamError, KafkaError, OSError, TimeoutError) as error:
             self._fail(f"{type(error).__name__}: {error}")
             return False
@@ -154,13 +157,18 @@ class CrontabFollower:
             logger.exception("%s could not be put in force; trying again", self._settings.crontab)
             return False
         self._failing = ""
-        return True
+        return is_done
 
-    async def _apply(self, crontab: Crontab) -> None:
-        """Publish how the crontab differs from what the topic says, if it belongs there."""
+    async def _apply(self, crontab: Crontab) -> bool:
+        """Publish how the crontab differs from what the topic says, if it belongs there.
+
+        Returns:
+            Whether that is all; else a cursor is far ahead, and what holds only then is renewed
+            once it is not.
+        """
         in_force = await self._jobs.read_on()
         if not await self.belonging.may_apply(crontab):
-            return
+            return True
         faults = await self._declare([cluster.name for cluster in crontab.clusters])
         names = [cluster.name for cluster in crontab.clusters if cluster.name not in faults]
         partitions = range(self._settings.partitions)
@@ -168,7 +176,8 @@ class CrontabFollower:
         await self._announcer.announce(places, _ANNOUNCED_S)
         whole = await asyncio.to_thread(compare, in_force.jobs, crontab.jobs)
         change = without(whole, faults)
-        await self._publish(change)
+        renewed = self._ahead(in_force, change)
+        await self._publish(change, renewed if self.is_right() else [])
         await self.belonging.settle()
         name = Path(self._settings.crontab).name
         if change or not faults:
@@ -176,6 +185,7 @@ class CrontabFollower:
                 logger.info("%s", line)
         self._hold_up(name, faults, whole)
         await self._jobs.keep(self._ports.keep)
+        return self.is_right() or not renewed
 
     async def _declare(self, clusters: list[str]) -> dict[str, str]:
         """Declare the topics of clusters; return what is wrong with those of some."""
@@ -207,12 +217,21 @@ class CrontabFollower:
             if sentence not in before:
                 logger.error("%s", sentence)
 
-    async def _publish(self, change: Change) -> None:
+    def _ahead(self, in_force: JobsKnown, change: Change) -> list[Job]:
+        """Return definitions that are to hold from now: a clock that was ahead has put them off."""
+        changed = {job.name for job in [*change.added, *change.changed, *change.removed]}
+        now = self._ports.clock.now()
+        return [job for job in in_force.ahead(now) if job.name not in changed]
+
+    async def _publish(self, change: Change, renewed: list[Job]) -> None:
         """Put every changed job on its partition, all from one moment on; wait for the broker."""
         now = self._ports.clock.now()
+        if renewed:
+            logger.warning("%d definitions hold from now, not from far ahead", len(renewed))
         jobs = [*change.added, *change.changed]
         sent = [self._send(job.derive(effective_from=now)) for job in jobs]
         sent += [self._send(job.derive(effective_from=now, removed=True)) for job in change.removed]
+        sent += [self._send(job.derive(effective_from=now)) for job in renewed]
         await asyncio.gather(*sent)
 
     def _send(self, job: Job) -> asyncio.Future[Ack]:

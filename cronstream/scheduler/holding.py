@@ -1,9 +1,9 @@
 """What this process knows of the shards that it fires: jobs, cursor, and what is out of each."""
 
 import logging
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from cronstream.core.cursor import Cursor, Lag, Place
@@ -168,6 +168,17 @@ class Holdings:
             held = Held(number, kept, shard, self._rows, self._sender, self._clock)
             self._held[number] = held
         return held
+
+    def set_back(self, number: int, to: datetime) -> None:
+        """Have the shard begin anew from a time, as far as it is beyond it."""
+        held = self._held.pop(number)
+        behind = {place: straggler.lag for place, straggler in held.stragglers.items()}
+        self._rows.put(replace(held.cursor, behind=behind).set_back(to), held.seen)
+
+    def is_right(self, numbers: Iterable[int]) -> bool:
+        """Whether shards are held, and none of them is far ahead of the clock."""
+        now = self._clock.now()
+        return all(n in self._held and not self._held[n].cursor.is_ahead(now) for n in numbers)
 
     def forget(self, number: int) -> None:
         """Have the shard loaded again when it is next held."""

@@ -49,6 +49,8 @@ class Scheduler:
         #: What this process has read of ``jobs``, before a shard comes to it and after.
         self.jobs = JobsLog(self._reader, ports.rows, range(settings.shards))
         self.firing = Firing(settings, publisher, cursors, ports, self.announcer, self.jobs)
+        self.firing.may_set_back = lambda: self.clock_check.agrees
+        self.firing.on_set_back = self._apply_again
         self._follower: CrontabFollower | None = None
         self._is_assigned = False
         self._ticks: dict[int, asyncio.Future[Ack]] = {}
@@ -81,8 +83,8 @@ class Scheduler:
         self._is_assigned = True
         self.heard = dict.fromkeys(partitions, self._ports.clock.monotonic())
         self.firing.keep(frozenset(partitions))
-        if self._follower is not None and 0 in partitions:
-            self._follower.apply_again()
+        if 0 in partitions:
+            self._apply_again()
 
     async def tick(self) -> None:
         """Send a tick to each shard, and measure the clock by what the broker says of it."""
@@ -154,6 +156,7 @@ class Scheduler:
             self.announcer,
             self.jobs,
         )
+        self._follower.is_right = lambda: self.firing.is_right
         try:
             await self._follower.follow(stop)
         finally:
@@ -171,6 +174,10 @@ class Scheduler:
         is_ours = self._follower is not None and 0 in self.firing.shards
         held_up = self._follower.held_up if is_ours and self._follower else []
         return [*held_up, *self.firing.set_aside]
+
+    def _apply_again(self) -> None:
+        if self._follower is not None:
+            self._follower.apply_again()
 
     def _end(self, error: LevelError) -> None:
         """Nothing more is fired from here: others know what this process does not."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cronstream.core.ledger.mark import OUTDATED, UNKNOWN
-from cronstream.core.ledger.state import TOO_OLD, Refusal
+from cronstream.core.ledger.state import FROM_AHEAD, TOO_OLD, Refusal
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +19,8 @@ _WHY: Final = {
     "created anew, see 'Topics that are gone' in docs/troubleshooting.md",
     TOO_OLD: "they came more than ten minutes after they were judged; their senders send them "
     "again, unless a broker's clock is wrong",
+    FROM_AHEAD: "they count as made already, by a clock that was ahead; once all clocks are right, "
+    "see 'cronstream repair --dry-run'",
 }
 
 

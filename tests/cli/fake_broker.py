@@ -188,8 +188,15 @@ class FakePublisher:
         self, topic: str, key: str, record: Message, *, partitions: int | None = None
     ) -> asyncio.Future[Ack]:
         assert (partitions or self._settings.partitions) == len(self._broker.topics[topic])
+        return self.append(topic, partition_of(key, len(self._broker.topics[topic])), record, key)
+
+    def append(
+        self, topic: str, partition: int, record: Message, key: str = ""
+    ) -> asyncio.Future[Ack]:
         when = self._broker.ack_times.pop(0) if self._broker.ack_times else clock.now()
-        partition, offset = self._broker.put(topic, key, encode(record), when)
+        messages = self._broker.topics[topic][partition]
+        offset = len(messages)
+        messages.append(LogMessage(topic, partition, offset, when, key.encode(), encode(record)))
         self._broker.published.append(record)
         self._broker.after_publish(record)
         done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()

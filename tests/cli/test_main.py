@@ -82,7 +82,7 @@ def test_the_completion_script_asks_this_command(shell: str) -> None:
 def test_completion_proposes_commands_without_loading_them() -> None:
     context = click.Context(main)
     proposed = {item.value for item in main.shell_complete(context, "r")}
-    assert proposed == {"runs", "replay", "run-now"}
+    assert proposed == {"runs", "repair", "replay", "run-now"}
 
 
 def test_version_is_printed() -> None:

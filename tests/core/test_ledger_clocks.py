@@ -6,10 +6,11 @@ import pytest
 
 from cronstream.core.ledger.actions import Publish
 from cronstream.core.ledger.mark import WINDOW
-from cronstream.core.ledger.state import KEEP, KEEP_LEAST, STALE, Effect, State
-from cronstream.core.records import Backoff, Forwarded, Level, Outcome, Run, Verdict
+from cronstream.core.ledger.rows import to_row
+from cronstream.core.ledger.state import AHEAD, FROM_AHEAD, KEEP, KEEP_LEAST, STALE, Effect, State
+from cronstream.core.records import Backoff, Forwarded, Level, Outcome, Repair, Run, Verdict
 from tests.builders import a_run, at
-from tests.ledger_builders import Told, beat, due, finished
+from tests.ledger_builders import Told, a_skip, beat, due, finished
 from tests.member_builders import Worker, owner
 
 AHEAD_S = 7200.0
@@ -134,7 +135,7 @@ def test_what_could_not_be_sent_is_judged_by_its_own_log() -> None:
     [(_, run)] = again.messages
 
     assert isinstance(run, Run)
-    assert run.as_of == worker.member.ledgers[0].now
+    assert run.as_of == worker.member.ledgers[0].at
 
 
 def test_a_verdict_is_kept_with_when_it_came() -> None:
@@ -143,3 +144,126 @@ def test_a_verdict_is_kept_with_when_it_came() -> None:
     told.tell(finished(run, told.claim(run)), seconds=2)
 
     assert told.ledger.recent == {run.id: (1, Verdict.SUCCEEDED, at(2))}
+
+
+# -- a clock that all machines share was ahead, and is right now ----------------------------------
+
+AHEAD_AT = 7200
+REPAIR = Repair(by="ada@host")
+
+
+def published_ahead(*, level: int = 2) -> Told:
+    """Two runs that were made when it seemed to be two hours later than it is."""
+    told = Told()
+    told.tell(Level(level=level))
+    for run in (due(AHEAD_AT - 60), due(AHEAD_AT)):
+        told.tell(run, seconds=AHEAD_AT)
+        told.tell(finished(run, told.claim(run)), seconds=AHEAD_AT + 1)
+    return told
+
+
+def test_what_a_clock_that_was_ahead_has_published_is_told_when_it_is_refused_later_on() -> None:
+    told = published_ahead()
+    told.tell(due(600), seconds=600)
+
+    assert [refusal.why for refusal in told.ledger.turned_away] == [FROM_AHEAD]
+
+
+@pytest.mark.parametrize("seconds", [AHEAD_AT, AHEAD_AT + 1])
+def test_what_is_refused_as_a_double_by_a_right_clock_is_not(seconds: int) -> None:
+    told = published_ahead()
+    told.tell(due(AHEAD_AT), seconds=seconds)
+
+    assert (told.ledger.refused["duplicate"], told.ledger.turned_away) == (1, [])
+
+
+def test_a_repair_lets_due_times_be_run_that_are_beyond_the_logs_time() -> None:
+    told = published_ahead()
+    told.tell(REPAIR, seconds=600)
+    told.tell(due(660), seconds=640)
+    assert not told.ledger.live, "what may have been published by a right clock stays known"
+    for seconds in (600 + AHEAD.total_seconds() + 60, AHEAD_AT):
+        told.tell(due(seconds), seconds=seconds - 20)
+
+    assert len(told.ledger.live) == 2
+
+
+def test_after_a_repair_an_edit_holds_from_when_it_says() -> None:
+    told = published_ahead()
+    told.edit(2, 500)
+    told.tell(REPAIR, seconds=600)
+    told.edit(3, 700)
+    told.tell(due(800, revision=3), seconds=770)
+    told.edit(4, 780)
+    told.tell(due(800, revision=4), seconds=781)
+
+    assert told.live.run.revision == 4
+
+
+def test_a_repair_cuts_spans_that_were_skipped() -> None:
+    told = published_ahead()
+    told.tell(a_skip(AHEAD_AT + 60, AHEAD_AT + 120), seconds=AHEAD_AT)
+    told.tell(a_skip(AHEAD_AT - 240, AHEAD_AT + 600), seconds=AHEAD_AT)
+    told.tell(REPAIR, seconds=AHEAD_AT - 240)
+    limit = at(AHEAD_AT - 240) + AHEAD
+
+    mark = told.ledger.mark("backup")
+    assert (mark.high, mark.floor, mark.skipped) == (limit, limit, [(at(AHEAD_AT - 240), limit)])
+    assert mark.settled == {}
+
+
+def test_a_repair_where_no_clock_was_wrong_changes_nothing() -> None:
+    told = Told()
+    told.tell(RAISED)
+    for run in (due(0), due(60)):
+        told.tell(run, seconds=0)
+        told.tell(finished(run, told.claim(run)), seconds=1)
+    before = to_row(told.ledger, 0)
+    told.tell(REPAIR, seconds=1)
+
+    after = to_row(told.ledger, 0)
+    assert after == {**before, "next_offset": before["next_offset"] + 1}
+
+
+def test_a_retry_that_waits_by_a_wrong_clock_comes_at_once_after_a_repair() -> None:
+    told = Told(retry=True)
+    told.tell(RAISED)
+    far = a_run(attempt=2, not_before=at(AHEAD_AT), backoff=FIXED.derive(ceiling_s=60.0))
+    near = due(1, attempt=2, not_before=at(630), backoff=FIXED.derive(ceiling_s=60.0))
+    told.tell(far, near, seconds=AHEAD_AT)
+    told.tell(REPAIR, seconds=600)
+
+    waits = {live.run.id: live.run.not_before for live in told.ledger.live.values()}
+    assert waits == {far.id: at(600), near.id: at(630)}
+    assert told.ledger.live[far.id].version == told.ledger.offset
+
+
+def test_a_repair_brings_back_what_is_remembered_until_a_time_to_come() -> None:
+    told, run = Told(), a_run(revision=None)
+    told.tell(RAISED)
+    told.tell(run, seconds=AHEAD_AT)
+    told.tell(finished(run, told.claim(run)), seconds=AHEAD_AT)
+    told.tell(beat("w7", 1), seconds=AHEAD_AT)
+    told.tell(REPAIR, seconds=600)
+
+    assert told.ledger.recent[run.id][2] == at(600)
+    assert told.ledger.beats["w7"].at == at(600)
+
+
+def test_at_level_1_a_repair_is_put_aside() -> None:
+    told = published_ahead(level=1)
+    told.tell(REPAIR, seconds=600)
+
+    assert told.ledger.refused["level"] == 1
+
+
+def test_who_was_heard_by_a_clock_far_ahead_is_not_remembered_until_then() -> None:
+    told = Told(retry=True)
+    told.tell(RAISED)
+    told.tell(beat("w7", 1), seconds=10 * KEEP.total_seconds())
+    run = due(1, attempt=2)
+    told.tell(run, seconds=1)
+    told.finish(run)
+    told.forward(run)
+
+    assert set(told.ledger.beats) == {"w1"}

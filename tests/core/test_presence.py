@@ -276,3 +276,15 @@ def test_a_program_reads_all_that_is_told() -> None:
     assert (told["name"], told["state"], told["owns"]) == ("node1.a", "here", "0-3")
     assert (told["lease_s"], told["partitions"], told["role"]) == (6.0, 12, "worker")
     assert fields(seen, NOON + timedelta(minutes=1))["state"] == "gone"
+
+
+def test_a_clock_that_was_ahead_makes_nobody_gone_and_nobody_there_for_hours() -> None:
+    roll = Roll()
+    for offset, (name, seconds) in enumerate(
+        [("node1.gone", 10_800), ("node1.a", 10_801), ("node1.a", 5), ("node1.a", 30)]
+    ):
+        roll.take(offset, at(seconds), name.encode(), a_process(name).encode())
+        if offset == 2:
+            assert len(roll.present()) == 2, "one has not had the time to tell of itself"
+
+    assert [seen.who.name for seen in roll.present()] == ["node1.a"]

@@ -43,6 +43,24 @@ def test_definitions_that_were_replaced_long_ago_are_dropped() -> None:
     ]
 
 
+def test_what_holds_only_from_far_ahead_is_found_removals_too() -> None:
+    known = JobsKnown([0, 1])
+    known.of[0] = recalled(
+        a_job("late", effective_from=at(0)),
+        a_job("late", effective_from=at(7200)),
+        a_job("gone", effective_from=at(0)),
+        a_job("gone", effective_from=at(7200), removed=True),
+        a_job("edited", effective_from=at(7200)),
+        a_job("edited", effective_from=at(1)),
+        a_job("soon", effective_from=at(300)),
+    )
+    assert [(job.name, job.removed) for job in known.ahead(at(0))] == [
+        ("late", False),
+        ("gone", True),
+    ]
+    assert known.ahead(at(7000)) == []
+
+
 def test_a_job_that_was_taken_out_long_before_any_edit_is_forgotten_unless_it_is_back() -> None:
     gone = [a_job(name, effective_from=at(1), removed=True) for name in ("gone", "back")]
     recent = recalled(

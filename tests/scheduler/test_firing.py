@@ -481,6 +481,42 @@ async def test_a_clock_that_steps_far_ahead_fires_nothing_before_it_is_measured_
     assert len(bench.broker.on(LOG)) > len(fired)
 
 
+def published_ahead(bench: Bench) -> None:
+    """What is left of a clock that was two hours ahead, as the broker's was."""
+    bench.cursors["0"] = Cursor(0, at(7200), taken=1).to_row()
+
+
+async def test_a_cursor_that_a_wrong_clock_has_moved_far_ahead_is_set_back_to_now(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job())
+    published_ahead(bench)
+    await bench.tick()
+    assert bench.broker.on(LOG) == []
+    assert bench.cursors["0"]["at"] == "2026-01-01T12:00:01Z"
+    await bench.tick()
+    assert due_seconds(bench.broker.on(LOG))[0] == 10
+    told = [m for m in caplog.messages if "far" in m or "ahead before" in m]
+    assert len(told) == 1
+    assert "cronstream repair" in told[0]
+
+
+async def test_one_that_a_right_clock_has_moved_stays(bench: Bench) -> None:
+    bench.define(a_job())
+    bench.cursors["0"] = Cursor(0, at(300), taken=1).to_row()
+    await bench.tick()
+    assert bench.cursors["0"]["at"] == "2026-01-01T12:05:00Z"
+
+
+async def test_a_clock_that_is_behind_the_logs_sets_no_cursor_back(bench: Bench) -> None:
+    bench.define(a_job())
+    published_ahead(bench)
+    bench.clock.ahead = timedelta(seconds=-40)
+    for _ in range(3):
+        await bench.tick()
+    assert bench.cursors["0"]["at"] == "2026-01-01T14:00:00Z"
+
+
 async def test_nothing_is_fired_before_the_clock_has_been_measured(bench: Bench) -> None:
     bench.define(a_job())
     bench.broker.held = True

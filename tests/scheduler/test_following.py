@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaConnectionError
 from cronstream.core import naming
 from cronstream.core.crontab import Crontab
 from cronstream.core.crontab_clusters import Cluster
+from cronstream.core.cursor import Cursor
 from cronstream.core.records import Installation, Job
 from cronstream.errors import BrokerError, CrontabError, TopologyError
 from cronstream.scheduler import Scheduler, following
@@ -388,3 +389,22 @@ async def test_a_scheduler_that_stands_by_with_the_same_jobs_belongs_to_them(
         bench.scheduler.assigned({0})
         await until(lambda: len(published(bench)) == 2)
     assert "does not take over without --adopt" in caplog.text
+
+
+async def test_what_a_clock_that_was_ahead_has_put_off_holds_from_now_once_the_cursor_is_right(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    ahead = at(7200)
+    bench.define(a_job(effective_from=ahead), a_job("gone", effective_from=ahead, removed=True))
+    bench.cursors["0"] = Cursor(0, ahead, taken=2).to_row()
+    async with followed(bench):
+        bench.files.put_nowait(a_crontab(a_job()))
+        await turns()
+        assert published(bench) == []
+        await bench.tick()
+        await bench.tick()
+        await until(lambda: len(published(bench)) == 2)
+        await turns()
+    found = [(job.name, job.removed, job.effective_from) for job in published(bench)]
+    assert found == [("backup", False, at(2)), ("gone", True, at(2))]
+    assert "2 definitions hold from now" in caplog.text

@@ -148,3 +148,8 @@ def _days_of_its_own(ledger: Ledger) -> None:
 
 
 _begin_day = Ledger.begin_day
+
+
+@fault("18: a repair forgets what is known though no clock was ahead", Mark, "set_back")
+def _knows_nothing_any_more(mark: Mark, _to: Any) -> None:
+    mark.high, mark.settled = mark.floor, {}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cronstream.core.records import (
     Claimed,
@@ -13,6 +13,7 @@ from cronstream.core.records import (
     Lost,
     Owned,
     Released,
+    Repair,
     Run,
     Settled,
     Started,
@@ -73,6 +74,8 @@ _STRUCK = (
 )
 #: Share of the worlds in which the clocks of brokers step.
 _CLOCKS = 0.15
+#: Share of the worlds in which a person asks for repairs that are not needed.
+_REPAIRS: Final = 0.2
 #: How often a process is struck at the step that its world aims at.
 AIMED = 0.12
 
@@ -126,6 +129,20 @@ class Trouble:
             ahead_s = dice.choice((8.0, 60.0, 7200.0, -8.0))
             self.loop.at(at, partial(self._step, wrong, ahead_s))
             self.loop.at(min(at + dice.uniform(0.2, 3), until), partial(self._step, wrong, 0.0))
+
+    def repair(self, seed: int, until: float) -> None:
+        """Have a person ask for repairs in some worlds, though no clock has published ahead."""
+        dice = Random(f"{seed} repairs")
+        if dice.random() >= _REPAIRS:
+            return
+        for _ in range(dice.randint(1, 4)):
+            retry, partition = dice.random() < 0.3, dice.randrange(self.world.topics.partitions)
+            log = self.world.logs_of(retry=retry)[partition]
+            self.loop.at(dice.uniform(0.3, until), partial(self._repair, log))
+
+    def _repair(self, log: Log) -> None:
+        self.world.count["repairs"] += 1
+        log.append(self.loop.now, [Repair(by="ada")])
 
     def _step(self, logs: list[Log], ahead_s: float) -> None:
         """Step the clock by which some logs are written; at level 1 that does harm."""

@@ -116,6 +116,7 @@ class World:
         self._build()
         self.trouble.begin(TROUBLE_S)
         self.trouble.step_clocks(seed, TROUBLE_S)
+        self.trouble.repair(seed, TROUBLE_S)
 
     def _build(self) -> None:
         partitions = self.topics.partitions

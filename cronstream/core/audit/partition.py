@@ -134,6 +134,14 @@ class PartitionAudit:
         if history is not None:
             history.hold(entry, at)
 
+    def repair(self, cluster: str, after: datetime) -> None:
+        """Take it that due times after a time may be run once more: a clock was ahead before."""
+        now = self._now()
+        for track in list(self.tracks.values()):
+            is_beyond = track.cluster == cluster and track.scheduled and track.due > after
+            if is_beyond and track.is_complete(now):
+                self._close(track, now)
+
     def turn_away(self, cluster: str, refusal: Refusal, at: datetime) -> None:
         """Take what the fold of a log has refused."""
         if self._is_audited(refusal.job, refusal.to_at):
@@ -181,7 +189,7 @@ class PartitionAudit:
         return by_job
 
     def _now(self) -> datetime:
-        return max((log.now for log in self._logs.values()), default=LONG_AGO)
+        return max((log.at for log in self._logs.values()), default=LONG_AGO)
 
     def _high(self, job: str) -> datetime:
         """Return up to which due time a job has been published."""

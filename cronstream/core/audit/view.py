@@ -40,3 +40,7 @@ class View:
     def hold(self, entry: Withdrawal, at: datetime) -> None:
         """Take from when a revision holds."""
         self._audit.hold(entry, at)
+
+    def repair(self, after: datetime) -> None:
+        """Take it that due times after a time may be run once more."""
+        self._audit.repair(self._cluster, after)

@@ -11,7 +11,7 @@ from cronstream.core.audit.claims import Claim
 from cronstream.core.audit.finding import Kind
 from cronstream.core.audit.track import EARLY_ON_LOG, Track
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.state import News, Refusal, SkipNews
+from cronstream.core.ledger.state import AHEAD, News, Refusal, SkipNews
 from cronstream.core.records import (
     Claimed,
     Entry,
@@ -22,6 +22,7 @@ from cronstream.core.records import (
     Outcome,
     Owned,
     Released,
+    Repair,
     Run,
     Settled,
     Skip,
@@ -56,6 +57,9 @@ class Watcher(Protocol):
     def hold(self, entry: Withdrawal, at: datetime) -> None:
         """Take from when a revision holds."""
 
+    def repair(self, after: datetime) -> None:
+        """Take it that due times after a time may be run once more."""
+
 
 class WatchedLog(Ledger):
     """The fold of one partition of a log.
@@ -83,10 +87,12 @@ class WatchedLog(Ledger):
         self._takers[type(entry)](entry)
         actions = [self._hear(news, is_run=isinstance(entry, Run)) for news in self.news]
         if self.turned_away and isinstance(entry, Run | Skip):
-            self._watcher.turned_away(self.turned_away[-1], self.now)
+            self._watcher.turned_away(self.turned_away[-1], self.at)
         match entry:
             case Withdrawal():
-                self._watcher.hold(entry, self.now)
+                self._watcher.hold(entry, self.at)
+            case Repair() if not self.retry:
+                self._watcher.repair(self.at + AHEAD)
             case Lost():
                 self._see_loss(entry, held)
             case Settled():
@@ -133,7 +139,7 @@ class WatchedLog(Ledger):
         elif track is not None or news.run.cause is None or is_run:
             # One that a person asked for counts from when it was published: what is queued again,
             # and was published before the audit begins, has a past that is not known.
-            self._watcher.enter(news.run, self.now, retry=self.retry)
+            self._watcher.enter(news.run, self.at, retry=self.retry)
         return news.action
 
     def _tell(self, track: Track, news: News) -> None:
@@ -141,11 +147,11 @@ class WatchedLog(Ledger):
         if news.action == "withdrawn":
             track.withdrawn = True
         elif news.action == "retryable":
-            track.retried_at = self.now
+            track.retried_at = self.at
         elif verdict is not None and self.retry:
             track.retry_verdict = verdict
         elif verdict is not None:
-            track.settle(verdict, self.now)
+            track.settle(verdict, self.at)
             if verdict is Verdict.SKIPPED:
                 track.reason = news.reason
 
@@ -179,7 +185,7 @@ class WatchedLog(Ledger):
                     not_before=run.not_before,
                     # An attempt of which nobody knows whether it had started may be one before it.
                     foretold=live.unsure or track.claims.foretells(retry=self.retry),
-                    claimed_at=self.now,
+                    claimed_at=self.at,
                 )
             )
 
@@ -196,7 +202,7 @@ class WatchedLog(Ledger):
     def _see_end(self, entry: Finished, *, counted: bool) -> None:
         track = self._track(entry.run, "finished")
         if track is not None:
-            track.claims.finish(entry, retry=self.retry, counted=counted, at=self.now)
+            track.claims.finish(entry, retry=self.retry, counted=counted, at=self.at)
 
     def _see_release(self, entry: Released) -> None:
         track = self._watcher.track(entry.run)
@@ -218,7 +224,7 @@ class WatchedLog(Ledger):
         for run_id in held:
             live, track = self.live.get(run_id), self._watcher.track(run_id)
             if track is not None and (live is None or live.holder != entry.worker):
-                track.claims.lose(entry.worker, retry=self.retry, at=self.now)
+                track.claims.lose(entry.worker, retry=self.retry, at=self.at)
 
     def _track(self, run_id: str, what: str) -> Track | None:
         track = self._watcher.track(run_id)

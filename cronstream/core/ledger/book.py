@@ -234,7 +234,7 @@ class Book:
         """Note a worker's heartbeat, unless a newer one was heard."""
         beat = self.beats.pop(worker, None)
         newer = beat is None or number > beat.number
-        self.beats[worker] = Beat(number, self.now) if newer or beat is None else beat
+        self.beats[worker] = Beat(number, self.at) if newer or beat is None else beat
 
     def forget(self) -> None:
         """Keep memory bounded: what is older than `KEEP` by the log's time is dropped."""
@@ -245,10 +245,9 @@ class Book:
             if self.recent[oldest][2] >= bound:
                 break
             del self.recent[oldest]
-        bound = self.now - KEEP
         while self.beats:
             worker = next(iter(self.beats))
-            if self.beats[worker].at >= bound or self.held.get(worker):
+            if abs(self.at - self.beats[worker].at) <= KEEP or self.held.get(worker):
                 break
             del self.beats[worker]
 

@@ -33,6 +33,7 @@ from cronstream.core.records import (
     Outcome,
     Owned,
     Released,
+    Repair,
     Run,
     Settled,
     Skip,
@@ -65,6 +66,7 @@ class Ledger(Repeating):
             Forwarded: self._forwarded,
             Heartbeat: lambda beat: self.hear(beat.worker, beat.number),
             Settled: self._settled,
+            Repair: self._repair,
             Level: lambda entry: self.raise_level(entry.level),
         }
 

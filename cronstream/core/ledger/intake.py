@@ -5,6 +5,9 @@ from typing import Final
 
 from cronstream.core.ledger.settling import Settling
 from cronstream.core.ledger.state import (
+    AHEAD,
+    FROM_AHEAD,
+    OWN_TIME_SINCE,
     STALE,
     TOO_OLD,
     LiveRun,
@@ -38,6 +41,8 @@ class Intake(Settling):
             self._succeed(live, run)
         elif mark.knows(run.scheduled_at):
             self.refused["duplicate"] += 1
+            if self.level >= OWN_TIME_SINCE and mark.high > self.at + 2 * AHEAD:
+                self._turn_away(run, FROM_AHEAD, run.scheduled_at, run.scheduled_at)
         else:
             mark.raise_to(run.scheduled_at, self.log_time)
             self.enter(run)

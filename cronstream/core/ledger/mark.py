@@ -145,6 +145,17 @@ class Mark:
         if self.revisions:
             self.former = self.revisions[-1][0]
 
+    def set_back(self, to: datetime) -> None:
+        """Know nothing of due times after `to`: they were published by a clock that was ahead.
+
+        No edit lowers the mark to before that: what came before has its verdicts.
+        """
+        if self.high <= to:
+            return
+        self.high = self.floor = to
+        self.settled = {due: verdict for due, verdict in self.settled.items() if due <= to}
+        self.skipped = [(start, min(end, to)) for start, end in self.skipped if start <= to]
+
     def lower_to(self, effective_from: datetime) -> None:
         """Let due times from `effective_from` on be published again, by a newer revision."""
         if effective_from > self.floor:

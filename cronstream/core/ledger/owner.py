@@ -154,7 +154,7 @@ class Owner:
         return bool(self._too_late)
 
     def _publish(self, live: LiveRun, came_at: datetime | None = None) -> Publish:
-        run, as_of = live.run, max(self.ledger.now, came_at or self.ledger.now)
+        run, as_of = live.run, max(self.ledger.at, came_at or self.ledger.at)
         messages: list[tuple[str, Run | Discarded | Settled | Cancelled]] = []
         if live.effect is Effect.RETRY:
             following = next_attempt(run, live.not_before or run.not_before, as_of)

@@ -1,9 +1,11 @@
 """How a run ends: effects that have to be published first, the verdict; and by being cancelled."""
 
+from datetime import datetime, timedelta
+
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.overlap import may_be_cancelled
-from cronstream.core.ledger.state import Effect, LiveRun, State
-from cronstream.core.records import Cancelled, Forwarded, Settled, SkipReason, Verdict
+from cronstream.core.ledger.state import AHEAD, Effect, LiveRun, State
+from cronstream.core.records import Cancelled, Forwarded, Repair, Settled, SkipReason, Verdict
 
 #: What a cluster's log decides about a run whose later attempts are on the retry log.
 _ABOUT_RETRIES = (Effect.RETRY, Effect.CANCEL)
@@ -53,6 +55,27 @@ class Settling(Book):
             self._verdict(live, entry.verdict, reason, is_detail=True)
         else:
             self.refused["settled"] += 1
+
+    def _repair(self, _: Repair) -> None:
+        """Rule 18: what is beyond the log's time is so by a clock that was ahead, and is no more.
+
+        Where the clock was right all the time, nothing is: a scheduler publishes less far ahead.
+        """
+        for mark in self.marks.values():
+            mark.set_back(self.at + AHEAD)
+        self.recent = {i: (n, v, min(at, self.at)) for i, (n, v, at) in self.recent.items()}
+        for beat in self.beats.values():
+            beat.at = min(beat.at, self.at)
+        for live in [live for live in self.live.values() if self.waits_too_long(live, self.at)]:
+            live.run = live.run.derive(not_before=self.at)
+            self.queue(live)
+
+    def waits_too_long(self, live: LiveRun, now: datetime) -> bool:
+        """Whether it is a retry that waits for longer than any backoff lasts."""
+        backoff = live.run.backoff
+        longest = timedelta(seconds=backoff.ceiling_s * (1 + backoff.jitter))
+        is_later = self.retry and live.state is State.QUEUED
+        return is_later and live.run.not_before > now + longest + AHEAD
 
     def _cancelled(self, entry: Cancelled) -> None:
         """Rule 17: a run gives way to a later one, or to a person's word.

@@ -16,12 +16,17 @@ KEEP_LEAST: Final = 100
 OWN_TIME_SINCE: Final = 2
 #: Such a message that the broker got this long after it was judged is stale, and refused.
 STALE: Final = timedelta(minutes=10)
+#: What is published is due within this of its append time, and as much again, unless a clock is
+#: wrong: the look-ahead is a minute at most.
+AHEAD: Final = timedelta(minutes=2)
 #: At one more loss after a start, the run is discarded (rule 9).
 MAX_LOSSES: Final = 5
 #: What has ended so many executors that it had for itself is discarded (rule 9).
 MAX_DEATHS: Final = 2
 #: Why a run was refused: its sender judged it too long ago; for other reasons see `mark`.
 TOO_OLD: Final = "stale"
+#: It counts as published already, by a clock that was ahead.
+FROM_AHEAD: Final = "ahead"
 
 
 class State(StrEnum):

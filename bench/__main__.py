@@ -60,6 +60,7 @@ class Bench:
             self.rows["worker_ready_s"] = round(time.monotonic() - began, 2)
             await self.part("idle", lambda: costs.idle(one))
             await self.part("instant", lambda: self._instant(one))
+            await self.part("deliveries", lambda: self._deliveries(one))
             await self.part("rebalance", lambda: self._rebalance(one))
             await self.part("scheduler_killed", lambda: self._killed(one, first))
             await self.part("backlog", lambda: self._backlog(one))
@@ -89,6 +90,12 @@ class Bench:
             await at_once(one, self.programs, 1, period=1, fires=self.number(30)),
             await at_once(one, self.programs, 100, period=4, fires=self.number(6)),
             await at_once(one, self.programs, self.number(1000), period=12, fires=3),
+        ]
+
+    async def _deliveries(self, one: Rig) -> Any:
+        return [
+            await instant.deliveries(one, self.programs, number, fires=self.number(20))
+            for number in (1, 20)
         ]
 
     async def _rebalance(self, one: Rig) -> Any:

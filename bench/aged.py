@@ -1,8 +1,12 @@
-"""An installation aged by a year beside a new one: how long it takes until another takes over.
+"""An installation aged by a year beside a new one: how it begins, runs, tells, and takes over.
 
 ``python -m bench.aged [SCALE]``: each table's changelog is given the rows of a year, none of them
-compacted; then the owner is killed, once of the shard and once of the partitions, while 20 jobs
-are due each second. It takes about six minutes.
+compacted; ``jobs`` 300,000 revisions; and the logs offsets of which Kafka has deleted all but the
+last. Then 20 jobs are due each second, for a while undisturbed, and while the owner is killed, once
+of the shard and once of the partitions. It takes about twelve minutes.
+
+Times cannot be aged, for they are the broker's: what commands read is what is younger than
+``--since`` in both.
 """
 
 import asyncio
@@ -16,22 +20,31 @@ from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from bench.instant import jobs_due
-from bench.machine import Programs, build, stamps
+from bench.edited import EDITS, edit, took_command
+from bench.instant import idle_jobs, jobs_due
+from bench.machine import Programs, build, spread, stamps
 from bench.rig import Part, Rig, rig, say
 from cronstream.core import naming
+from cronstream.core.codec import encode
 from cronstream.core.cursor import Cursor
 from cronstream.core.naming import Role
+from cronstream.core.records import Heartbeat
 
 #: A row each minute of a year, as of a scheduler with little to do; and thousands of snapshots.
 CURSORS = 525_600
 LEDGERS = 5_000
 #: What a snapshot has besides, so that it is as large as one of some hundred jobs.
 _PADDING = "x" * 20_000
+#: Messages that were on each partition of a log, and are not any more.
+GONE = 50_000
 _AFTER_S = 30
 _JOBS = 20
+#: Jobs that are there besides, and not due.
+_IDLE = 1000
+_QUIET_S = 30
 
 
 async def age(one: Rig, cursors: int, ledgers: int) -> None:
@@ -46,6 +59,22 @@ async def age(one: Rig, cursors: int, ledgers: int) -> None:
         if last is not None:
             padded = orjson.dumps({**orjson.loads(last), "padding": _PADDING})
             await _fill(one, worker, partition, [padded] * (ledgers // 12) + [last])
+
+
+async def move_on(one: Rig, gone: int) -> None:
+    """Give the log of a cluster the offsets of a year, and let Kafka forget what was there."""
+    log, partitions = naming.log("a"), range(one.settings.partitions)
+    beat = encode(Heartbeat(worker="w", number=1))
+    for partition in partitions:
+        await _fill(one, log, partition, [beat] * gone)
+    admin = AIOKafkaAdminClient(bootstrap_servers=one.settings.bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_records(
+            {TopicPartition(log, p): RecordsToDelete(-1) for p in partitions}
+        )
+    finally:
+        await admin.close()
 
 
 async def _last(one: Rig, topic: str, partition: int) -> bytes | None:
@@ -89,7 +118,7 @@ async def killed(one: Rig, programs: Programs, what: str, *options: str) -> dict
         await spare.said("owns ")
     elif not _has_shard(owner):
         owner, spare = spare, owner
-    one.write(_jobs(programs, file))
+    one.write([*_jobs(programs, file), *idle_jobs(_IDLE)])
     await asyncio.sleep(10)
     at = time.time()
     spare.recent.clear()
@@ -97,7 +126,7 @@ async def killed(one: Rig, programs: Programs, what: str, *options: str) -> dict
     await spare.said("owns " if options else "taken over")
     taken_s = round(time.time() - at, 1)
     await asyncio.sleep(max(0.0, at + _AFTER_S - time.time()))
-    one.write([])
+    one.write(idle_jobs(_IDLE))
     end = time.time()
     await asyncio.sleep(3)
     row = {
@@ -137,40 +166,80 @@ def _has_shard(part: Part) -> bool:
     return any("taken over" in line for line in part.recent)
 
 
-async def measure(folder: Path, *, aged: bool, cursors: int, ledgers: int) -> list[dict[str, Any]]:
+async def cold(one: Rig) -> dict[str, Any]:
+    """Start a scheduler and a worker, each by itself, after both were stopped."""
+    row: dict[str, Any] = {}
+    for what, text, *options in (
+        ("scheduler", "nothing changed"),
+        ("worker", "owns ", "--cluster", "a"),
+    ):
+        began = time.monotonic()
+        part = await one.start(what, *options, waits=False)
+        await part.said(text, within_s=600)
+        row[f"{what}_begins_s"] = round(time.monotonic() - began, 1)
+    return row
+
+
+async def quiet(one: Rig, programs: Programs) -> dict[str, Any]:
+    """Let 20 jobs be due each second, undisturbed; then ask for what has become of them."""
+    file = one.folder / "stamps-quiet"
+    one.write([*_jobs(programs, file), *idle_jobs(_IDLE)])
+    await asyncio.sleep(10 + _QUIET_S)
+    begin, end = time.time() - _QUIET_S, time.time() - 1
+    row: dict[str, Any] = {**_lateness(stamps(file), begin, end), **_spread(stamps(file), begin)}
+    row |= {f"{part.name}_rss_mib": round(part.costs()[part.name].rss) for part in one.parts}
+    for words in (("runs",), ("audit", "--since", "30s")):
+        row[f"{words[0]}_s"] = min([await took_command(one, *words) for _ in range(3)])
+    one.write(idle_jobs(_IDLE))
+    return row
+
+
+def _spread(got: list[tuple[str, float]], begin: float) -> dict[str, float]:
+    return spread([at - math.floor(at) for _, at in got if at >= begin])
+
+
+async def measure(folder: Path, *, aged: bool, scale: float) -> dict[str, Any]:
     """Measure one installation."""
     programs = build(folder / "bin")
     async with rig(folder / ("aged" if aged else "new")) as one:
-        one.write(jobs_due(programs, folder / "first", 20, 1))
-        parts = [await one.start("scheduler"), await one.start("worker", "--cluster", "a")]
-        await asyncio.sleep(40)  # Until each partition has a row.
-        one.write([])
-        for part in parts:
-            await one.stop(part)
-        if aged:
-            began = time.monotonic()
-            await age(one, cursors, ledgers)
-            say(f"aged within {time.monotonic() - began:.0f} s")
+        one.write([*jobs_due(programs, folder / "first", 20, 1), *idle_jobs(_IDLE)])
         await one.start("scheduler")
         await one.start("worker", "--cluster", "a")
-        rows = [
-            await killed(one, programs, "scheduler"),
-            await killed(one, programs, "worker", "--cluster", "a"),
-        ]
-    return [{"aged": aged, **row} for row in rows]
+        await asyncio.sleep(45)  # Until each partition has a row.
+        one.write(idle_jobs(_IDLE))
+        await asyncio.sleep(5)
+        await _stop_all(one)
+        if aged:
+            began = time.monotonic()
+            await edit(one, int(EDITS * scale))
+            await age(one, int(CURSORS * scale), int(LEDGERS * scale))
+            await move_on(one, int(GONE * scale))
+            say(f"aged within {time.monotonic() - began:.0f} s")
+        # Its processes have been there when all that was done: each has seen the last of it.
+        await cold(one)
+        await asyncio.sleep(15)
+        await _stop_all(one)
+        row = {"aged": aged, **await cold(one), **await quiet(one, programs)}
+        say(f"{row}")
+        for what, *options in (("scheduler",), ("worker", "--cluster", "a")):
+            row[f"{what}_killed"] = await killed(one, programs, what, *options)
+    return row
+
+
+async def _stop_all(one: Rig) -> None:
+    for part in list(one.parts):
+        await one.stop(part)
 
 
 async def main() -> None:
     """Measure both, and print the rows."""
     scale = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
-    cursors, ledgers = int(CURSORS * scale), int(LEDGERS * scale)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for aged in (False, True):
-            rows = await measure(folder, aged=aged, cursors=cursors, ledgers=ledgers)
-            for row in rows:
-                sys.stdout.write(f"{orjson.dumps(row).decode()}\n")
-                sys.stdout.flush()
+            row = await measure(folder, aged=aged, scale=scale)
+            sys.stdout.write(f"{orjson.dumps(row).decode()}\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -78,8 +78,8 @@ async def measure(folder: Path, edits: int) -> dict[str, Any]:
         row["scheduler_s"] = await _took(one, "scheduler", "taken over")
         row["crontab_s"] = await _took(one, "scheduler", "nothing changed")
         row["worker_s"] = await _took(one, "worker", "owns ", "--cluster", "a")
-        row["run_now_s"] = await _took_command(one, "run-now", "i1")
-        row["discarded_s"] = await _took_command(one, "discarded")
+        row["run_now_s"] = await took_command(one, "run-now", "i1")
+        row["discarded_s"] = await took_command(one, "discarded")
     say(f"{row}")
     return row
 
@@ -99,7 +99,8 @@ async def _took(one: Rig, name: str, text: str, *options: str) -> float:
     return round(took, 1)
 
 
-async def _took_command(one: Rig, *words: str) -> float:
+async def took_command(one: Rig, *words: str) -> float:
+    """Have a command do its work; return how many seconds that took."""
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         sys.executable,

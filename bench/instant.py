@@ -77,6 +77,42 @@ async def at_once(
     return row
 
 
+async def deliveries(rig: Rig, programs: Programs, number: int, fires: int) -> dict[str, object]:
+    """``number`` jobs of each delivery, due in turns, two seconds each: how late each of them is.
+
+    Slots are free, so the difference is what `Started` costs that is read back before the start.
+    """
+    names = {"at_least_once": "0-58/2", "at_most_once": "1-59/2"}
+    file = rig.folder / f"stamps-deliveries-{number}"
+    rig.write(
+        [
+            {
+                "name": f"{delivery}-{n}",
+                "cluster": "a",
+                "schedule": f"{seconds} * * * * *",
+                "delivery": delivery,
+                "command": programs.stamp(file, delivery),
+            }
+            for delivery, seconds in names.items()
+            for n in range(number)
+        ]
+    )
+    first = math.ceil(time.time() + _LEAD_S)
+    await asyncio.sleep(max(0.0, first + 2 * fires + 1 - time.time()))
+    rig.write([])
+    late: dict[str, list[float]] = {name: [] for name in names}
+    for name, at in stamps(file):
+        if at >= first:
+            late[name].append(at - math.floor(at))
+    row: dict[str, object] = {"number": number, "fires": fires}
+    row |= {name: {"starts": len(some), **spread(some)} for name, some in late.items()}
+    for share in ("p50_ms", "p99_ms"):
+        once, least = (spread(late[name])[share] for name in ("at_most_once", "at_least_once"))
+        row[f"{share}_ratio"] = round(once / least, 2)
+    say(f"deliveries: {row}")
+    return row
+
+
 def _floor(programs: Programs, folder: Path, number: int) -> dict[str, object]:
     """The same commands by a bare loop: as they are, and with the shell that peers use."""
     plain = stamped(programs, folder / "floor", number)

@@ -105,6 +105,21 @@ def instant(results: Results) -> str:
     return table(head, rows)
 
 
+def deliveries(results: Results) -> str:
+    rows = []
+    for row in _rows(results, "deliveries"):
+        for name in ("at_least_once", "at_most_once"):
+            late = row[name]
+            of_it = [row[f"{at}_ms_ratio"] if name == "at_most_once" else "" for at in _SHARES]
+            starts, ms = late["starts"], [late[f"{at}_ms"] for at in _SHARES]
+            rows.append([f"`{name}`", row["number"], starts, *ms, *of_it])
+    head = ["", "due at once", "starts", "p50 ms", "p99 ms", "p50 beside", "p99 beside"]
+    return table(head, rows)
+
+
+_SHARES = ("p50", "p99")
+
+
 def backlog(results: Results) -> str:
     found, rows = _rows(results, "backlog"), []
     for row in found if isinstance(found, list) else []:
@@ -211,6 +226,7 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "machine": machine,
     "floors": floor,
     "instant": instant,
+    "deliveries": deliveries,
     "backlog": backlog,
     "publishing": publishing,
     "ledger": ledger,

@@ -95,6 +95,7 @@ async def _took(one: Rig, name: str, text: str, *options: str) -> float:
     part = await one.start(name, *options, waits=False)
     await part.said(text, within_s=_PATIENCE_S)
     took = time.monotonic() - began
+    say(f"{name} took {took:.1f} s")
     await one.stop(part)
     return round(took, 1)
 

@@ -126,17 +126,16 @@ async def _replay(wanted: Wanted, *, ask: bool) -> None:
         chosen = await _choose(reader, wanted)
         if not chosen:
             say("nothing to replay")
-        elif wanted.dry_run:
-            _print(chosen, None, as_json=wanted.as_json)
-        else:
-            if ask:
-                _confirm(chosen)
-            homes = await _homes(reader)
-            fresh = [_fresh(one.run, homes, clock.now()) for one in chosen]
-            _tell_moved(chosen, fresh)
+            return
+        if ask and not wanted.dry_run:
+            _confirm(chosen)
+        homes = await _homes(reader)
+        fresh = [_fresh(one.run, homes, clock.now()) for one in chosen]
+        _tell_moved(chosen, fresh)
+        if not wanted.dry_run:
             async with publishing() as publisher:
                 await publish_runs(publisher, reader, fresh)
-            _print(chosen, fresh, as_json=wanted.as_json)
+        _print(chosen, fresh, wanted)
 
 
 async def _choose(reader: LogReader, wanted: Wanted) -> list[DiscardedRun]:
@@ -220,13 +219,12 @@ def _fresh(run: Run, homes: dict[str, str], now: datetime) -> Run:
     )
 
 
-def _print(chosen: list[DiscardedRun], fresh: list[Run] | None, *, as_json: bool) -> None:
-    for i, one in enumerate(chosen):
-        new = None if fresh is None else fresh[i].id
-        if as_json:
-            cluster = (one.run if fresh is None else fresh[i]).cluster
-            emit_json({"run": new, "replays": one.run.id, "cluster": cluster})
+def _print(chosen: list[DiscardedRun], fresh: list[Run], wanted: Wanted) -> None:
+    for one, new in zip(chosen, fresh, strict=True):
+        published = None if wanted.dry_run else new.id
+        if wanted.as_json:
+            emit_json({"run": published, "replays": one.run.id, "cluster": new.cluster})
         else:
-            emit(new or one.run.id)
+            emit(published or one.run.id)
     runs = "1 run" if len(chosen) == 1 else f"{len(chosen)} runs"
-    say(f"{runs} {'would be' if fresh is None else 'published to be'} replayed")
+    say(f"{runs} {'would be' if wanted.dry_run else 'published to be'} replayed")

@@ -5,7 +5,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,11 @@ from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import HOST, free_port, is_free
 from cronstream.cli.connection import probe
+from cronstream.cli.leftover import Wanted, look_at
 from cronstream.clock import monotonic
 from cronstream.core.naming import Role, RoleKind
-from cronstream.crontab_file import read_crontab, watch_crontab
-from cronstream.errors import BrokerError, CrontabError
+from cronstream.crontab_file import read_crontab
+from cronstream.errors import BrokerError
 from cronstream.running import RunningNote
 from cronstream.settings import given_broker, settings
 from cronstream.supervisor import (
@@ -144,9 +145,11 @@ async def _supervise(wish: Wish, plan: Plan, guard: Guard, note: RunningNote) ->
     given = given_broker()
     broker = None if given else _embedded(wish, plan.data_dir, guard, screen)
 
+    def url() -> str:
+        return given or (broker.url if broker else "")
+
     def command(role: Role) -> Command:
-        url = given or (broker.url if broker else "")
-        here = Installation(url, plan.crontab, plan.data_dir, wish.slots, wish.is_verbose)
+        here = Installation(url(), plan.crontab, plan.data_dir, wish.slots, wish.is_verbose)
         web_port = wish.web_port or settings().web_port
         return worker_command(here, role, web_port if role.kind is RoleKind.SCHEDULER else 0)
 
@@ -169,7 +172,12 @@ async def _supervise(wish: Wish, plan: Plan, guard: Guard, note: RunningNote) ->
             else:
                 await unless(stopping, _until_it_answers(screen))
                 on_ready(settings().broker)
-            async with aclosing(_roles(plan.crontab)) as changes:
+            wanted = Wanted(
+                plan.crontab,
+                lambda named: look_at(url(), named),
+                lambda line: screen.say(_US, stamped(line)),
+            )
+            async with aclosing(wanted.roles()) as changes:
                 status = await supervisor.run(plan.roles, changes, broker)
             screen.say(_US, stamped("everything has ended"))
         finally:
@@ -215,14 +223,6 @@ def _embedded(wish: Wish, data_dir: Path, guard: Guard, screen: Screen) -> OwnBr
     )
     broker.is_port_asked_for = bool(wish.port)
     return broker
-
-
-async def _roles(path: Path) -> AsyncGenerator[tuple[Role, ...], None]:
-    """Yield the roles of the crontab each time it changes; faults in it the scheduler tells."""
-    # It ends by being cancelled: no event of ours is in the hands of what watches files.
-    async for crontab in watch_crontab(path, asyncio.Event()):
-        if not isinstance(crontab, CrontabError):
-            yield parts(cluster.name for cluster in crontab.clusters)
 
 
 def greeting(plan: Plan, broker: str | None) -> list[str]:

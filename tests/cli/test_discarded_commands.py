@@ -171,8 +171,11 @@ def test_a_replay_goes_to_the_cluster_where_its_job_is_now(
     broker.job(a_job(cluster="cluster-b"), at(20))
     broker.after_publish = lambda record: keep(broker, record)
 
+    dry = command("replay", "--all", "--dry-run", "--json")
     result = command("replay", "--all", "--yes", "--json")
 
+    assert json_lines(dry) == [{"run": None, "replays": RUN, "cluster": "cluster-b"}]
+    assert "is in cluster 'cluster-b' now" in dry.stderr
     assert [run.cluster for run in published(broker)] == ["cluster-b"]
     assert json_lines(result)[0]["cluster"] == "cluster-b"
     assert "job 'backup' is in cluster 'cluster-b' now, and is replayed there" in result.stderr

@@ -31,6 +31,18 @@ jobs:
 """
 
 
+#: A cluster that is taken out while a run of it waits for its retry.
+TWO = "cluster-a: {}\n  cluster-b: {}"
+DOOMED = """\
+  - name: doomed
+    schedule: "@every 2s"
+    cluster: cluster-b
+    command: "false"
+    max_attempts: 2
+    backoff: {first: 4s, jitter: 0}
+"""
+
+
 def jars() -> Path:
     return settings().jars
 
@@ -77,6 +89,10 @@ def all_are_ready(lines: list[str]) -> bool:
     """Whether a scheduler and both workers of cluster-a do what they are there for."""
     text = "\n".join(lines)
     return text.count("owns ") >= 2 and "taken over" in text
+
+
+def has_failed(lines: list[str]) -> bool:
+    return any("doomed" in line and "attempt 1 failed" in line for line in lines)
 
 
 def family_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -134,10 +150,15 @@ def test_a_broker_that_is_not_there_is_told_at_once_and_ctrl_c_ends_the_wait(
 
 @pytest.mark.integration
 def test_everything_starts_with_one_command_and_ends_with_one_ctrl_c(tmp_path: Path) -> None:
-    (tmp_path / "crontab.yaml").write_text(CRONTAB)
+    (tmp_path / "crontab.yaml").write_text(CRONTAB.replace("cluster-a: {}", TWO) + DOOMED)
     with up(tmp_path) as process:
-        lines = read_until(process, all_are_ready)
+        lines = read_until(process, lambda lines: has_failed(lines) and all_are_ready(lines))
         family = family_of(process)
+        (tmp_path / "crontab.yaml").write_text(CRONTAB)
+        # What was taken out goes on until its last run has its verdict.
+        after = read_until(process, lambda lines: "stopping cluster-b retry" in lines[-1])
+        assert any("cluster-b is not in the crontab, and runs of it" in line for line in after)
+        assert any("discarded (attempt 2 failed" in line for line in after), after
         assert any("Kafka is ready at" in line for line in lines)
         assert all(" | " in line or line.endswith(" |") for line in lines), lines
         process.send_signal(signal.SIGINT)

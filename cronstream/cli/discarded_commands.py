@@ -1,7 +1,6 @@
 """``cronstream discarded`` and ``cronstream replay``: runs that are out of attempts."""
 
 import sys
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,11 +20,11 @@ from cronstream.cli.options import (
 )
 from cronstream.cli.output import Column, emit, emit_json, emit_table, is_terminal, json_option, say
 from cronstream.cli.progress import READING, progress
-from cronstream.cli.run_now import jobs_in_force
 from cronstream.core.records import Cause, Run, format_time
 from cronstream.errors import NotFoundError
 from cronstream.history.discards import DiscardedRun, discarded_runs, with_replays
 from cronstream.history.fields import discarded_fields
+from cronstream.history.jobs import jobs_in_force
 from cronstream.history.scope import LogReader, Scope
 
 _COLUMNS = (
@@ -184,9 +183,7 @@ async def _with_replays(reader: LogReader, found: list[DiscardedRun]) -> list[Di
 
 async def _homes(reader: LogReader) -> dict[str, str]:
     """Return the cluster of each job that is in force, as far as schedulers have told."""
-    with suppress(NotFoundError):
-        return {name: job.cluster for name, job in (await jobs_in_force(reader)).items()}
-    return {}
+    return {name: job.cluster for name, job in (await jobs_in_force(reader)).items()}
 
 
 def _tell_moved(chosen: list[DiscardedRun], fresh: list[Run]) -> None:

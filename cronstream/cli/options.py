@@ -11,7 +11,8 @@ from cronstream import clock
 from cronstream.cli.output import nearest, say
 from cronstream.cli.proposals import clusters, jobs
 from cronstream.errors import NotFoundError
-from cronstream.history.scope import LogReader, known_jobs
+from cronstream.history.jobs import jobs_in_force, known_jobs
+from cronstream.history.scope import LogReader
 from cronstream.history.scope import clusters as clusters_of
 from cronstream.history.story import RunState
 
@@ -129,7 +130,9 @@ async def check_job(reader: LogReader, job: str | None) -> None:
     Raises:
         NotFoundError: If no crontab ever had it; the sentence names the nearest.
     """
-    known = await known_jobs(reader) if job is not None else set[str]()
-    if job is not None and known and job not in known:
+    if job is None or job in await jobs_in_force(reader):
+        return
+    known = await known_jobs(reader)
+    if known and job not in known:
         hint = nearest(job, sorted(known)) or "list them with 'cronstream jobs'"
         raise NotFoundError(f"there is no job {job!r}, nor was there ever one; {hint}")

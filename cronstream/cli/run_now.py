@@ -2,7 +2,6 @@
 
 from contextlib import aclosing
 from datetime import datetime, timedelta
-from functools import partial
 
 import click
 
@@ -15,10 +14,9 @@ from cronstream.core import naming
 from cronstream.core.records import Cause, Job, Run
 from cronstream.errors import BrokerError, NotFoundError
 from cronstream.history.fields import full_fields
+from cronstream.history.jobs import jobs_in_force
 from cronstream.history.scope import LogReader, Scope
 from cronstream.history.story import RunState, RunStory
-from cronstream.topology.jobs import JobsLog
-from cronstream.topology.last_rows import rows_on
 from cronstream.topology.publish import Ack
 
 #: Read from a little before the run's own entry: a broker's timestamps are in milliseconds.
@@ -47,7 +45,7 @@ def run_now(*, job: str, cluster: str | None, wait: bool, as_json: bool) -> None
 
 async def _run_now(name: str, cluster: str | None, *, wait: bool, as_json: bool) -> bool:
     async with reading() as reader:
-        job = find_job(await jobs_in_force(reader), name)
+        job = find_job(await published_jobs(reader), name)
         run = run_of(job, cluster, clock.now())
         async with publishing() as publisher:
             [ack] = await publish_runs(publisher, reader, [run])
@@ -80,20 +78,18 @@ async def _verdict(run: Run, ack: Ack) -> RunStory:
     raise BrokerError(f"the ledgers ended before run {run.id} had its verdict")
 
 
-async def jobs_in_force(reader: LogReader) -> dict[str, Job]:
-    """Return the newest definition of each job that the schedulers have published.
+async def published_jobs(reader: LogReader) -> dict[str, Job]:
+    """Return the jobs in force by name.
 
     Raises:
         NotFoundError: If no scheduler has published any.
     """
-    partitions = await reader.partitions(naming.JOBS)
-    if not partitions:
+    if not await reader.partitions(naming.JOBS):
         raise NotFoundError(
             "no scheduler has published its jobs on this broker yet; "
             "start one with 'cronstream up' or 'faust -A cronstream worker'"
         )
-    log = JobsLog(reader, partial(rows_on, reader, naming.kept_jobs()), partitions)
-    return {job.name: job for job in (await log.read_on()).jobs}
+    return await jobs_in_force(reader)
 
 
 def find_job(jobs: dict[str, Job], name: str) -> Job:

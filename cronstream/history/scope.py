@@ -8,7 +8,6 @@ from typing import Protocol
 from aiokafka.structs import TopicPartition
 
 from cronstream.core import naming
-from cronstream.core.job_messages import decode_jobs
 from cronstream.topology.publish import partition_of
 from cronstream.topology.reading import LogMessage, Spans
 
@@ -137,11 +136,3 @@ async def read_between(
     if any(start[p] < end.get(p, 0) for p in start):
         async for message in reader.read(topic, start, end):
             yield message
-
-
-async def known_jobs(reader: LogReader) -> set[str]:
-    """Return the names of all jobs that were ever in a crontab, those that were removed too."""
-    found = set[str]()
-    async for message in read_topics(reader, [naming.JOBS], Scope()):
-        found.update(job.name for job in decode_jobs(message.value)[0])
-    return found

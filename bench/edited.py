@@ -22,6 +22,7 @@ from cronstream.core import naming
 from cronstream.core.codec import encode
 from cronstream.core.naming import Role
 from cronstream.crontab_file import read_crontab
+from cronstream.topology.reading import Reader
 
 EDITS = 300_000
 _JOBS = 1000
@@ -72,7 +73,7 @@ async def measure(folder: Path, edits: int) -> dict[str, Any]:
         first = await one.start("scheduler", waits=False)
         await first.said("taken over", within_s=_PATIENCE_S)
         await first.said("1000 jobs, nothing changed", "1000 in all", within_s=_PATIENCE_S)
-        await asyncio.sleep(12)  # Until its cursor is written.
+        await _has_cursor(one)
         await one.stop(first)
         row: dict[str, Any] = {"edits": edits}
         row["scheduler_s"] = await _took(one, "scheduler", "taken over")
@@ -82,6 +83,15 @@ async def measure(folder: Path, edits: int) -> dict[str, Any]:
         row["discarded_s"] = await took_command(one, "discarded")
     say(f"{row}")
     return row
+
+
+async def _has_cursor(one: Rig) -> None:
+    topic = naming.changelog(Role.of(None, retry=False).group, naming.CURSORS)
+    async with Reader(one.settings) as reader:
+        for _ in range(int(_PATIENCE_S)):
+            if (await reader.ends(topic, [0]))[0]:
+                return
+            await asyncio.sleep(1)
 
 
 async def _begun(one: Rig, name: str) -> Part:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple, Self
 
 from cronstream.core.codec import from_json, to_json
-from cronstream.core.cursor import FAR_AHEAD, Cursor
+from cronstream.core.cursor import FAR_AHEAD, Cursor, Lag
 from cronstream.core.job_messages import Definition, decode_installation, decode_jobs
 from cronstream.core.levels import LEVEL
 from cronstream.core.records import Job, format_time
@@ -119,11 +119,15 @@ class Recent:
         self._dropped_at = max(self._dropped_at, by.job.effective_from or self._dropped_at)
 
     def serves(self, cursor: Cursor) -> bool:
-        """Whether nothing was dropped that a shard with this cursor needs."""
-        behind = cursor.behind.values()
-        taken = min([cursor.taken, *(lag.taken for lag in behind)])
-        at = min([cursor.at, *(lag.at for lag in behind)])
-        return taken > self._dropped_by and at > self._dropped_at + BEYOND
+        """Whether nothing was dropped that a shard with this cursor needs.
+
+        Who has taken nothing yet, or begins anew with a log, needs no more than there is.
+        """
+        places = [Lag(cursor.at, cursor.taken), *cursor.behind.values()]
+        return all(
+            (lag.taken == 0 or lag.taken > self._dropped_by) and lag.at > self._dropped_at + BEYOND
+            for lag in places
+        )
 
     def definitions(self) -> list[Definition]:
         """Return them in the order of revisions."""

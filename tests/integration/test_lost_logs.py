@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,16 @@ from cronstream.core import naming
 from cronstream.core.job_messages import decode_level
 from cronstream.core.records import Job
 from cronstream.settings import Settings
+from cronstream.topology.jobs import KEEP_EVERY, JobsLog
+from cronstream.topology.last_rows import rows_on
 from cronstream.topology.publish import Publisher
 from cronstream.topology.reading import Reader
 from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
 from tests.integration.conftest import StartWorker, a_broker
 from tests.integration.truth import Truth, a_name
+
+#: More than are read again rather than kept.
+_EDITS = 2 * KEEP_EVERY
 
 pytestmark = pytest.mark.integration
 
@@ -100,6 +106,8 @@ async def test_topics_that_were_made_anew_within_a_moment_are_noticed(
     cluster, truth = a_name("anew"), Truth(tmp_path)
     settings = Settings(broker=f"kafka://{broker}")
     soon = {"CRONSTREAM_LOOK_AHEAD_S": "20", "WORKER": "w"}
+    await ensure_topics(installation_topics(settings), settings)
+    await _define(settings, cluster, _EDITS)
     scheduler, worker = await asyncio.gather(
         start_worker(crontab=_crontab(truth, ("renewed", cluster)), variables=soon),
         start_worker("--cluster", cluster, variables=soon),
@@ -119,6 +127,7 @@ async def test_topics_that_were_made_anew_within_a_moment_are_noticed(
     assert max(map(decode_level, told)) == 2
     assert any(b"cronstream.Withdrawal" in (raw or b"") for raw in told)
 
+    assert await _read_by_who_begins(settings) < _EDITS / 2
     await scheduler.stop()
     revisions = len(await _on(settings, naming.JOBS, 1))
     await _delete(broker, naming.JOBS)
@@ -134,6 +143,17 @@ async def _on(settings: Settings, topic: str, partitions: int) -> list[bytes | N
         ends = await reader.ends(topic, range(partitions))
         starts = dict.fromkeys(ends, 0)
         return [message.value async for message in reader.read(topic, starts, ends)]
+
+
+async def _read_by_who_begins(settings: Settings) -> int:
+    """Return how many messages of ``jobs`` a process reads that has just begun."""
+    read = list[int]()
+    async with Reader(settings) as reader:
+        log = JobsLog(reader, partial(rows_on, reader, naming.kept_jobs()), [0])
+        log.on_move = read.append
+        await log.read_on()
+    assert [job.name for job in log.known.jobs] == ["renewed"]
+    return len(read)
 
 
 async def _define(settings: Settings, cluster: str, count: int) -> None:

@@ -7,14 +7,12 @@ from itertools import pairwise
 from cronstream.core.records import Outcome
 from tests.simulation.executor import Start
 from tests.simulation.loop import seconds
-from tests.simulation.world import World
+from tests.simulation.stage import Stage
 
-#: An attempt may start this much early: the clocks differ, and times are in milliseconds.
-_EARLY_S = 0.21
 _FOR_EVER = float("inf")
 
 
-def faults_of_starts(world: World, with_verdict: set[str]) -> Iterator[str]:
+def faults_of_starts(world: Stage, with_verdict: set[str]) -> Iterator[str]:
     """Yield what is wrong with the commands that were started.
 
     Args:
@@ -30,7 +28,7 @@ def faults_of_starts(world: World, with_verdict: set[str]) -> Iterator[str]:
         yield from _of_run(world, found)
 
 
-def _of_run(world: World, starts: list[Start]) -> Iterator[str]:
+def _of_run(world: Stage, starts: list[Start]) -> Iterator[str]:
     run = starts[0].run.id
     world.count["starts"] += len(starts)
     numbers = [start.run.attempt for start in starts]
@@ -39,13 +37,13 @@ def _of_run(world: World, starts: list[Start]) -> Iterator[str]:
             yield f"attempt {number} started {times} times: {run}"
     for start in starts:
         early = seconds(start.run.not_before) - start.at
-        if early > _EARLY_S:
+        if early > world.may_be_early_s(start):
             yield f"started {early:.3f} s early: {run} attempt {start.run.attempt}"
     for before, after in pairwise(starts):
         yield from _of_two(world, before, after)
 
 
-def _of_two(world: World, before: Start, after: Start) -> Iterator[str]:
+def _of_two(world: Stage, before: Start, after: Start) -> Iterator[str]:
     run, once = after.run, after.run.delivery == "at_most_once"
     if once and before.outcome is not Outcome.FAILED:
         yield f"at_most_once, yet started again: {run.id} after it {before.outcome}"
@@ -60,7 +58,7 @@ def _of_two(world: World, before: Start, after: Start) -> Iterator[str]:
             yield f"attempts {before.run.attempt} and {run.attempt} at once: {run.id}"
 
 
-def may_outlive(world: World, before: Start, until: float) -> bool:
+def may_outlive(world: Stage, before: Start, until: float) -> bool:
     """Whether a command may run on beside what was started when its worker was taken for lost.
 
     A fenced one may only if its executor was stopped: that is all that keeps it from being ended.
@@ -73,7 +71,7 @@ def may_outlive(world: World, before: Start, until: float) -> bool:
     )
 
 
-def was_silent(world: World, before: Start, until: float, *, or_dead: bool = False) -> bool:
+def was_silent(world: Stage, before: Start, until: float, *, or_dead: bool = False) -> bool:
     """Whether the first one's worker was cut off or stopped for about a lease meanwhile.
 
     What it started when it had been silent for longer than the fence nothing explains.
@@ -88,7 +86,7 @@ def was_silent(world: World, before: Start, until: float, *, or_dead: bool = Fal
     return may_start and silence(spans, before.at - lease, until) >= about_a_lease(world)
 
 
-def about_a_lease(world: World) -> float:
+def about_a_lease(world: Stage) -> float:
     """Return the silence that, with messages that take long, may cost a worker its lease."""
     return world.timing.lease_s - world.timing.beat_s - 4 * world.slowest_s - 0.3
 

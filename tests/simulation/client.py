@@ -3,10 +3,11 @@
 from functools import partial
 from typing import Any
 
+from cronstream.core import naming
 from cronstream.core.records import Cancelled, Run, SkipReason
+from tests.simulation.log import Log
 from tests.simulation.loop import moment
 from tests.simulation.process import Process
-from tests.simulation.scale import STALE
 
 
 class Client(Process):
@@ -17,17 +18,19 @@ class Client(Process):
 
     def publish(self, run: Run) -> None:
         """Publish it as judged now."""
-        topics = self.world.topics
-        log = topics.log(self.world.cluster_topic, topics.partition_of(run.job))
+        log = self._log_of(run)
         fresh = run.derive(as_of=moment(self.loop.now))
         self.put(log, fresh, partial(self._acknowledged, fresh))
 
     def cancel(self, run: Run) -> None:
         """Ask for the end of a run, whatever it is doing."""
-        topics = self.world.topics
-        log = topics.log(self.world.cluster_topic, topics.partition_of(run.job))
+        log = self._log_of(run)
         self.put(log, Cancelled(run=run.id, reason=SkipReason.CANCELLED, by="ada"))
 
+    def _log_of(self, run: Run) -> Log:
+        topics = self.world.topics
+        return topics.log(naming.log(run.cluster), topics.partition_of(run.job))
+
     def _acknowledged(self, run: Run, _: int, at: Any) -> None:
-        if run.as_of is not None and at - run.as_of > STALE:
+        if run.as_of is not None and at - run.as_of > self.world.stale:
             self.publish(run)

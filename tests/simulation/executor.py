@@ -107,6 +107,15 @@ class SimExecutor:
         self.holds[hand.key] = hand
         if hand.go:
             self._may_go.add(hand.key)
+        self._wait_for(hand)
+
+    def clock_stepped(self) -> None:
+        """The worker's clock is another: what is held becomes due sooner, or later."""
+        for hand in self.holds.values():
+            self._wait_for(hand)
+        self._start_due()
+
+    def _wait_for(self, hand: Hand) -> None:
         wait = (hand.run.not_before - self.worker.wall()).total_seconds()
         if wait > 0:
             self.loop.at(self.loop.now + wait + 0.001, self._start_due)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
-    from tests.simulation.world import World
+    from tests.simulation.stage import Stage
 
 _SESSION_S = 1.5
+#: Where nobody has come for so many tries, it takes longer to the next.
+_MANY, _LONG_S = 100, 15.0
 
 
 class Group:
@@ -20,13 +22,14 @@ class Group:
         owners: The member, and its boot, to which each partition was given last.
     """
 
-    def __init__(self, world: World, partitions: int) -> None:
+    def __init__(self, world: Stage, partitions: int) -> None:
         self._world, self._loop, self._dice = world, world.loop, world.dice
         self._partitions = partitions
         self.members: list[Process] = []
         self.generation = 0
         self.owners: dict[int, tuple[Process, int]] = {}
         self.rebalancing = False
+        self._tries = 0
         #: Members of this generation, with their boot.
         self._in: dict[Process, int] = {}
 
@@ -80,8 +83,11 @@ class Group:
     def _complete(self) -> None:
         fit = [m for m in self.members if m.fit and not m.draining]
         if not fit:
-            self._loop.at(self._loop.now + 0.3, self._complete)
+            self._tries += 1
+            again = 0.3 if self._tries < _MANY else _LONG_S
+            self._loop.at(self._loop.now + again, self._complete)
             return
+        self._tries = 0
         self.rebalancing = False
         self.generation += 1
         self._world.count["rebalances"] += 1

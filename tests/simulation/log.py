@@ -19,6 +19,7 @@ class Log:
         true_times: When each message was appended, by the clock that is right.
         listeners: Told that there is something new.
         batches: Whether a message may carry several records.
+        down_until: Until then the partition has no leader, and takes nothing.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Log:
     start: int = 0
     ahead_s: float = 0.0
     true_times: list[float] = field(default_factory=list)
+    down_until: float = 0.0
 
     def append(self, now: float, records: list[Any]) -> tuple[int, datetime]:
         """Add a message; return its offset and its append time."""

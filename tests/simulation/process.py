@@ -11,11 +11,12 @@ from tests.simulation.loop import Call, moment
 
 if TYPE_CHECKING:
     from tests.simulation.group import Group
-    from tests.simulation.world import World
+    from tests.simulation.stage import Stage
 
 #: Called with offset and append time once the broker has acknowledged.
 Done: TypeAlias = Callable[[int, datetime], None]
 _RETRY_S = 0.3
+_LONG_S = 60.0
 
 
 class Process:
@@ -32,7 +33,7 @@ class Process:
 
     group: "Group"
 
-    def __init__(self, world: "World", name: str) -> None:
+    def __init__(self, world: "Stage", name: str) -> None:
         self.world, self.name = world, name
         self.loop, self.dice = world.loop, world.dice
         self.boot, self.alive, self.draining = 0, False, False
@@ -175,15 +176,20 @@ class Sender:
             return 2.0
         return self._process.latency()
 
+    def _retry_s(self) -> float:
+        """Return how long to wait until it is tried again: longer where it is away for long."""
+        away = max(self._process.out_of_reach_until, self._log.down_until) - self._loop.now
+        return _RETRY_S if away < _LONG_S else away / 2
+
     def _arrive(self, batch: list[tuple[Any, Done | None]]) -> None:
         """At the broker: what is on its way may arrive although its sender is stopped or dead."""
         process, now = self._process, self._loop.now
         dead = not process.alive or process.boot != self._boot
         if dead and self._dice.random() < 0.5:
             return
-        if now < process.out_of_reach_until:
+        if now < max(process.out_of_reach_until, self._log.down_until):
             if not dead:
-                self._loop.at(now + _RETRY_S, partial(self._arrive, batch))
+                self._loop.at(now + self._retry_s(), partial(self._arrive, batch))
             return
         offset, at = self._log.append(now, self._world.wire([record for record, _ in batch]))
         process.step("appended", batch[0][0])

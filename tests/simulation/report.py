@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from tests.simulation.seeds import Bite
+from tests.simulation.searching import Bite
 from tests.simulation.trouble import BLOWS, STEPS, kinds
 
 _BECAME = ("due times", "succeeded", "discarded", "skipped", "no verdict", "starts", "overlaps")

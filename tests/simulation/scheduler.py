@@ -25,6 +25,8 @@ _TICK_S = 0.7
 class SimScheduler(Process):
     """One process of the scheduler; it fires the one shard while that is assigned to it."""
 
+    world: "World"
+
     def __init__(self, world: "World", name: str, group: Group) -> None:
         super().__init__(world, name)
         self.group = group

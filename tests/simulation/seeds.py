@@ -1,34 +1,16 @@
-"""Runs worlds from seeds, on one core or several, and counts what it sees."""
+"""Runs worlds from seeds, and looks at them."""
 
-import gc
-import time
 import traceback
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
 
 from tests.simulation.checks import broken_promises
-from tests.simulation.faults import planted
+from tests.simulation.faults import FAULTS
 from tests.simulation.scale import scaled_down
+from tests.simulation.searching import Bite, Seen, bites_of, first_of, run_each
 from tests.simulation.world import World
 
 #: Seeds that a process takes at once.
-_CHUNK = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What one seed has shown.
-
-    Attributes:
-        faults: A sentence for each broken promise, or the traceback of an error.
-    """
-
-    seed: int
-    faults: list[str]
-    count: Counter[str]
+_AT_ONCE = 50
 
 
 def run_seed(seed: int) -> Seen:
@@ -49,46 +31,17 @@ def run_seed(seed: int) -> Seen:
 
 def run_seeds(seeds: range, jobs: int) -> Iterator[Seen]:
     """Run many, in `jobs` processes."""
-    if jobs == 1:
-        yield from map(run_seed, seeds)
-        return
-    with get_context("fork").Pool(jobs, _let_garbage_lie) as pool:
-        yield from pool.imap_unordered(run_seed, seeds, chunksize=_CHUNK)
-
-
-def _let_garbage_lie() -> None:
-    """A world leaves few cycles behind; what came before it leaves none."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 20, 100)
+    return run_each(run_seed, seeds, jobs, _AT_ONCE)
 
 
 def first_seen(fault: str, seeds: Iterable[int]) -> Seen | None:
     """Return the first of the seeds in which a planted fault is seen, or None."""
-    with planted(fault):
-        return next((seen for seed in seeds if (seen := run_seed(seed)).faults), None)
+    return first_of(run_seed, FAULTS, fault, seeds)
 
 
-@dataclass(frozen=True, slots=True)
-class Bite:
-    """Whether a planted fault was seen.
-
-    Attributes:
-        seen: The first seed that shows it; None if none did.
-        took_s: CPU seconds until then.
-    """
-
-    fault: str
-    seen: Seen | None
-    took_s: float
-
-
-def bites(faults: Iterable[str], seeds: range, jobs: int) -> Iterator[Bite]:
+def bites(seeds: range, jobs: int) -> Iterator[Bite]:
     """Plant each fault in turn, and search the seeds for it, in `jobs` processes."""
-    with get_context("fork").Pool(jobs, _let_garbage_lie) as pool:
-        yield from pool.imap(partial(_bite, seeds), faults)
+    return bites_of(run_seed, FAULTS, seeds, jobs)
 
 
-def _bite(seeds: range, fault: str) -> Bite:
-    began = time.process_time()
-    return Bite(fault, first_seen(fault, seeds), time.process_time() - began)
+__all__ = ["Bite", "Seen", "bites", "first_seen", "run_seed", "run_seeds"]

@@ -16,22 +16,17 @@ from tests.simulation.executor import SimExecutor
 from tests.simulation.group import Group
 from tests.simulation.loop import seconds
 from tests.simulation.process import Process
-from tests.simulation.scale import STALE
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
-
-#: Between two turns while something is held.
-_TURN_S = 0.36
-#: Between two turns while nothing is.
-_LONG_S = 1000.0
-#: How long before its time an attempt is claimed.
-_AHEAD_S = 4.0
+    from tests.simulation.stage import Stage
 
 
 class SimWorker(Process):
     """One process of a cluster's worker or retry worker."""
 
+    #: Between two turns while something is held, and while nothing is.
+    turn_s = 0.36
+    long_s = 1000.0
     member: Member
     #: The one that attempts are handed to; and those of attempts that have one for themselves.
     executor: SimExecutor
@@ -39,10 +34,13 @@ class SimWorker(Process):
     #: What all of them together know to be over: one that dies takes no memory along.
     gone: dict[str, bool]
 
-    def __init__(self, world: "World", name: str, group: Group, *, retry: bool) -> None:
+    def __init__(
+        self, world: "Stage", name: str, group: Group, *, retry: bool, cluster: str | None = None
+    ) -> None:
         super().__init__(world, name)
         self.retry, self.group = retry, group
-        self.logs = world.logs_of(retry=retry)
+        self.cluster = cluster or world.cluster
+        self.logs = world.logs_of(retry=retry, cluster=self.cluster)
         for log in self.logs:
             log.listeners.append(self._notice)
 
@@ -50,7 +48,7 @@ class SimWorker(Process):
 
     def started(self) -> None:
         """Begin with nothing in memory."""
-        self.member = Member(self.id, self.world.cluster, self.world.timing)
+        self.member = Member(self.id, self.cluster, self.world.timing)
         self.gone = {}
         self.executor, self.apart = SimExecutor(self), {}
         self._reading: set[int] = set()
@@ -65,6 +63,11 @@ class SimWorker(Process):
                 executor.die()
             self.group.silent(self)
         super().crash(down_s)
+
+    @property
+    def ahead_s(self) -> float:
+        """How long before its time an attempt is claimed."""
+        return self.world.timing.look_ahead.total_seconds()
 
     @property
     def executors(self) -> list[SimExecutor]:
@@ -178,7 +181,7 @@ class SimWorker(Process):
             except LevelError:
                 self._end_as_too_old()  # What comes behind it is read, and not folded.
             place += 1
-            self.step("read", entries[0])
+            self.step("read", entries[0] if entries else None)
             if self.dice.random() < 0.02:
                 self._notice(partition)
                 break
@@ -232,17 +235,17 @@ class SimWorker(Process):
 
     def _until_next_turn(self) -> float:
         """Return how long nothing has to be done if nothing is read or reported meanwhile."""
-        member, wait = self.member, _LONG_S
+        member, wait = self.member, self.long_s
         if member.holding or member.claiming:
-            wait = _TURN_S
+            wait = self.turn_s
         for owner in member.owners.values():
             if owner.ledger.held or owner.awaits_news:
-                wait = min(wait, _TURN_S)
+                wait = min(wait, self.turn_s)
             elif owner.ledger.waiting:
-                wait = min(wait, self._until(owner.ledger.waiting[0][0]) - _AHEAD_S)
+                wait = min(wait, self._until(owner.ledger.waiting[0][0]) - self.ahead_s)
             if owner.lines._alarms:
                 wait = min(wait, self._until(owner.lines._alarms[0][0]))
-        return max(wait, _TURN_S / 2)
+        return max(wait, self.turn_s / 2)
 
     def _until(self, at: datetime) -> float:
         return seconds(at) - self.loop.now - self.skew
@@ -293,7 +296,7 @@ class SimWorker(Process):
 
         def acknowledged(record: Any, _: int, at: datetime) -> None:
             as_of = record.as_of if isinstance(record, Run) else None
-            stale.append(at if as_of is not None and at - as_of > STALE else None)
+            stale.append(at if as_of is not None and at - as_of > self.world.stale else None)
             if len(stale) < count:
                 return
             if late := [at for at in stale if at is not None]:

@@ -1,24 +1,21 @@
 """One world from one seed: two schedulers, workers and retry workers, their logs, and trouble."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
-from typing import Any
 
 from cronstream.core import naming
-from cronstream.core.codec import decode_entries, encode_entries
-from cronstream.core.cursor import Cursor
-from cronstream.core.ledger.actions import Hand, Timing
-from cronstream.core.records import Backoff, Cause, Delivery, Discarded, Job, Outcome, Overlap, Run
+from cronstream.core.ledger.actions import Timing
+from cronstream.core.records import Backoff, Cause, Delivery, Job, Overlap, Run
 from tests.simulation.client import Client
-from tests.simulation.executor import Start
 from tests.simulation.group import Group
 from tests.simulation.log import Log, Topics
-from tests.simulation.loop import Loop, moment
+from tests.simulation.loop import moment
 from tests.simulation.process import Process
 from tests.simulation.retention import EVERY_S, live_on, lives_on
+from tests.simulation.scale import STALE
 from tests.simulation.scheduler import LOOK_AHEAD_S, SimScheduler
+from tests.simulation.stage import Stage
 from tests.simulation.trouble import AIMED, Trouble
 from tests.simulation.worker import SimWorker
 
@@ -54,37 +51,22 @@ class Spec:
         return self.kills is not None and Random(f"{run.id} kills").random() < 0.4
 
 
-class World:
+class World(Stage):
     """All there is; `run` lets time pass, then `tests.simulation.checks` looks at what is left.
 
     Attributes:
         file: The crontab: each job as it should be now.
-        rows: Snapshots of ledgers, for (retry, partition), as JSON, oldest first.
-        cursors: What was written to the scheduler's table, oldest first.
-        starts: Every command that was started.
-        without_slot: What was announced to start, for which its worker had no slot.
-        silences: Process id, from and to, of each cut, stop, long delay and death.
-        ill_timed: Share of the steps of a process at which it is struck.
-        struck_at: A step at which it is struck more often; when it concerns a record, at one of
-            `struck_kind`.
-        struck_alone: How often an executor that a run had for itself was killed, by run.
-        stopped: Process id, from and to, of each time in which an executor was stopped too.
         lives_on: Whether it has a second life once it is at rest.
-        outages: From and to of each time in which nobody reaches the broker.
-        level: What the installation was raised to, as the ``jobs`` topic says.
-        slowest_s: The longest that a message takes when nothing is wrong.
     """
 
+    trouble: Trouble
+
     def __init__(self, seed: int) -> None:
-        self.seed, self.dice = seed, Random(seed)
-        dice = self.dice
-        self.loop = Loop()
-        self.cluster = CLUSTER
-        self.in_trouble, self.outage_until, self.level = True, 0.0, 1
+        super().__init__(seed)
+        self.seed, dice = seed, self.dice
+        self.cluster, self.stale = CLUSTER, STALE
         self.lives_on, self.trouble_until = lives_on(seed), TROUBLE_S
-        self.ill_timed = 0.0
-        self.struck_at: str | None = None
-        self.struck_kind: type[Any] = Run
+        self.struck_kind = Run
         self.slowest_s = dice.choice((0.05, 0.2, 0.4))
         self.skew = dice.choice((0.0, 0.2))
         self.slots = dice.choice((3, 6, 50))
@@ -92,23 +74,15 @@ class World:
             self.slots = 1
         self.timing = replace(TIMING, slots=self.slots)
         self.on_the_wire = dice.random() < 0.03
-        self.count: Counter[str] = Counter()
-        self.struck_alone: Counter[str] = Counter()
-        self.starts: list[Start] = []
-        self.without_slot: list[str] = []
-        self.silences: list[tuple[str, float, float]] = []
-        self.stopped: list[tuple[str, float, float]] = []
-        self.outages: list[tuple[float, float]] = []
-        self.cursors: list[Cursor] = []
         self.topics = Topics(self.loop, dice.choice((2, 3)))
         self.jobs = Log(naming.JOBS, 0, batches=False)
         self.cluster_topic = naming.log(CLUSTER)
-        self.rows: dict[tuple[bool, int], list[bytes]] = {
+        self.rows = {
             (retry, partition): []
             for retry in (False, True)
             for partition in range(self.topics.partitions)
         }
-        self.specs: dict[str, Spec] = {}
+        self.specs = {}
         self.file = {name: self._job(name) for name in ("a", "bb", "c")}
         self.manual: list[Run] = []
         self.trouble = Trouble(self)
@@ -156,41 +130,11 @@ class World:
 
     # -- what processes ask of it ---------------------------------------------------------
 
-    def logs_of(self, *, retry: bool) -> list[Log]:
-        """Return the partitions of the log of a role."""
-        return self.topics.of(naming.retry_log(CLUSTER) if retry else self.cluster_topic)
-
-    def spec(self, job: str) -> Spec:
-        """Return what a job's commands do."""
-        return self.specs[job]
-
-    def wire(self, records: list[Any]) -> list[Any]:
-        """Return records as they come out of a message; in a few worlds they really go in one."""
-        if not self.on_the_wire or isinstance(records[0], Job | Discarded):
-            return records
-        entries, refused = decode_entries(encode_entries(records))
-        if refused:
-            raise AssertionError(refused)
-        return list(entries)
-
     def odds_at(self, step: str, record: object) -> float:
         """Return how likely a process is struck at a step of its work."""
         if step == self.struck_at and (record is None or type(record) is self.struck_kind):
             return AIMED
         return self.ill_timed
-
-    def seen(self, _: object) -> None:
-        """A process has started."""
-        self.count["process starts"] += 1
-
-    def begin(self, hand: Hand, worker: SimWorker) -> Start:
-        """A command is started."""
-        run = hand.run
-        luck = Random(f"{run.id}/{run.attempt}").random()
-        outcome = Outcome.FAILED if luck < self.specs[run.job].fails else Outcome.SUCCEEDED
-        start = Start(run, hand.key, worker.id, worker.retry, self.loop.now, outcome)
-        self.starts.append(start)
-        return start
 
     def edits(self, known: dict[str, Job]) -> list[Job]:
         """Return the jobs whose last message is not what the file says."""

@@ -1,0 +1,145 @@
+"""What processes need of the world that they live in: here of seconds, or of months."""
+
+from collections import Counter
+from random import Random
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cronstream.core import naming
+from cronstream.core.codec import decode_entries, encode_entries
+from cronstream.core.ledger.actions import Hand, Timing
+from cronstream.core.records import Discarded, Job, Outcome, Record
+from tests.simulation.executor import Start
+from tests.simulation.log import Log, Topics
+from tests.simulation.loop import Loop
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from cronstream.core.cursor import Cursor
+    from cronstream.core.records import Run
+    from tests.simulation.process import Process
+    from tests.simulation.worker import SimWorker
+
+
+class Spec(Protocol):
+    """What a job's commands do."""
+
+    @property
+    def lasts_s(self) -> float:
+        """How long each takes."""
+
+    @property
+    def fails(self) -> float:
+        """Share of the attempts that fail."""
+
+    @property
+    def kills(self) -> str | None:
+        """What each attempt at some of its runs ends."""
+
+    def is_killer(self, run: "Run") -> bool:
+        """Whether each attempt at this run kills."""
+
+
+#: An attempt may start this much early: the clocks differ, and times are in milliseconds.
+_EARLY_S = 0.21
+
+
+class Strikes(Protocol):
+    """Who may hit a process at a step of its work."""
+
+    def strike(self, process: "Process", step: str) -> None:
+        """Hit a process that has just done a step of its work."""
+
+
+class Stage:
+    """A world, as its processes know it.
+
+    Attributes:
+        starts: Every command that was started.
+        without_slot: What was announced to start, for which its worker had no slot.
+        silences: Process id, from and to, of each cut, stop, long delay and death.
+        stopped: Process id, from and to, of each time in which an executor was stopped too.
+        struck_alone: How often an executor that a run had for itself was killed, by run.
+        rows: Snapshots of ledgers, for (retry, partition), as JSON, oldest first.
+        cursors: What was written to the scheduler's table, oldest first.
+        ill_timed: Share of the steps of a process at which it is struck.
+        struck_at: A step at which it is struck more often; when it concerns a record, at one of
+            `struck_kind`.
+        stepped: Process name, from and to, and by how much, of each time in which a clock was off.
+        outages: From and to of each time in which nobody reaches the broker.
+        level: What the installation was raised to, as the ``jobs`` topic says.
+        slowest_s: The longest that a message takes when nothing is wrong.
+        stale: A later attempt that the broker got this long after it was judged is stale.
+    """
+
+    cluster: str
+    trouble: Strikes
+    specs: dict[str, Any]
+    stale: "timedelta"
+    timing: Timing
+    topics: Topics
+
+    def __init__(self, seed: int) -> None:
+        self.dice = Random(seed)
+        self.loop = Loop()
+        self.in_trouble, self.outage_until, self.level = True, 0.0, 1
+        self.ill_timed, self.skew, self.slowest_s, self.slots = 0.0, 0.0, 0.05, 50
+        self.struck_at: str | None = None
+        self.struck_kind: type[Any] = Record
+        self.on_the_wire = False
+        self.count: Counter[str] = Counter()
+        self.struck_alone: Counter[str] = Counter()
+        self.starts: list[Start] = []
+        self.without_slot: list[str] = []
+        self.silences: list[tuple[str, float, float]] = []
+        self.stopped: list[tuple[str, float, float]] = []
+        self.stepped: list[tuple[str, float, float, float]] = []
+        self.outages: list[tuple[float, float]] = []
+        self.rows: dict[tuple[bool, int], list[bytes]] = {}
+        self.cursors: list[Cursor] = []
+
+    def logs_of(self, *, retry: bool, cluster: str | None = None) -> list[Log]:
+        """Return the partitions of the log of a role."""
+        name = cluster or self.cluster
+        return self.topics.of(naming.retry_log(name) if retry else naming.log(name))
+
+    def spec(self, job: str) -> Spec:
+        """Return what a job's commands do."""
+        spec: Spec = self.specs[job]
+        return spec
+
+    def wire(self, records: list[Any]) -> list[Any]:
+        """Return records as they come out of a message; in a few worlds they really go in one."""
+        if not self.on_the_wire or isinstance(records[0], Job | Discarded):
+            return records
+        entries, refused = decode_entries(encode_entries(records))
+        if refused:
+            raise AssertionError(refused)
+        return list(entries)
+
+    def odds_at(self, step: str, record: object) -> float:  # noqa: ARG002 - for who overrides it
+        """Return how likely a process is struck at a step of its work."""
+        return self.ill_timed
+
+    def seen(self, _: object) -> None:
+        """A process has started."""
+        self.count["process starts"] += 1
+
+    def may_be_early_s(self, start: Start) -> float:
+        """Return by how much a command may have be early: as far as its clock was ahead."""
+        process = start.worker.rpartition(".")[0]
+        ahead = [
+            by
+            for name, begin, end, by in self.stepped
+            if name == process and begin <= start.at + _EARLY_S and start.at <= end
+        ]
+        return _EARLY_S + max(ahead, default=0.0)
+
+    def begin(self, hand: Hand, worker: "SimWorker") -> Start:
+        """A command is started."""
+        run = hand.run
+        luck = Random(f"{run.id}/{run.attempt}").random()
+        outcome = Outcome.FAILED if luck < self.spec(run.job).fails else Outcome.SUCCEEDED
+        start = Start(run, hand.key, worker.id, worker.retry, self.loop.now, outcome)
+        self.starts.append(start)
+        return start

@@ -72,7 +72,7 @@ bench: $(STAMP) ## Measure how fast it is, beside the floor and its peers: about
 	$(BIN)/python -m bench.report
 
 chaos: $(STAMP) ## Break an installation on purpose for an hour, and print the figures
-	$(BIN)/python bench/chaos.py
+	$(BIN)/python -m chaos.hour
 
 clean: ## Remove the environment and what tools have left
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

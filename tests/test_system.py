@@ -12,7 +12,7 @@ from cronstream.errors import PlatformError
 from cronstream.settings import child_environment
 from cronstream.system import need_linux
 
-NEED_LINUX = {"up", "broker", "chaos"}
+NEED_LINUX = {"up", "broker"}
 ENTRIES = [entry for entries in SECTIONS.values() for entry in entries]
 
 #: Python's modules that other systems lack are gone, and then it is another system.

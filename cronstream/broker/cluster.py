@@ -1,6 +1,6 @@
 """Several embedded Kafkas that are one cluster: for trying what the loss of a broker does.
 
-For tests and ``cronstream chaos`` only: three brokers on one machine are no safer than one.
+For tests and chaos only: three brokers on one machine are no safer than one.
 """
 
 import asyncio

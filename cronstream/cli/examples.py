@@ -75,10 +75,6 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("cronstream repair --dry-run", "what a clock that was ahead has left behind"),
         ("cronstream repair", "undo it, once all clocks are right"),
     ),
-    "chaos": (
-        ("cronstream chaos", "for a minute"),
-        ("cronstream chaos --duration 10m --brokers 3 --faults kill,broker", "chosen faults"),
-    ),
     "completion": (
         ("cronstream completion bash > ~/.local/share/bash-completion/completions/cronstream", ""),
         ("cronstream completion fish > ~/.config/fish/completions/cronstream.fish", ""),

@@ -98,14 +98,6 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
             "Undo what a clock that was ahead has left behind.",
         ),
     ),
-    "Development": (
-        Entry(
-            "chaos",
-            "cronstream.cli.chaos_command:chaos",
-            "Break an installation on purpose, and judge.",
-            needs_linux=True,
-        ),
-    ),
     "Comfort": (
         Entry("completion", "cronstream.cli.main:completion", "Print a shell's completion script."),
         Entry("help", "cronstream.cli.main:help_", "Show what there is, or one command's help."),

@@ -5,7 +5,7 @@ that broker leads no more, the question is put to it again, ten times a second, 
 known of leaders is five minutes old; and nothing is fetched from that broker meanwhile, whatever it
 leads (``Fetcher._update_fetch_positions``, ``Fetcher._get_actions_per_node``). Faust's consumers
 have such a position: nothing is ever committed of their leader topic. So a scheduler that stood by
-while a broker died heard none of its ticks once it had taken over (seen in ``cronstream chaos``).
+while a broker died heard none of its ticks once it had taken over (seen in chaos).
 """
 
 from collections.abc import Mapping, Sequence

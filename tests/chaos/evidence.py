@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cronstream.chaos.incident import Incident
-from cronstream.chaos.judge import Evidence
-from cronstream.chaos.plan import Card, Fault, FaultKind, Reach, Target
-from cronstream.chaos.truth import Execution
-from cronstream.chaos.workload import ChaosJob
+from chaos.incident import Incident
+from chaos.judge import Evidence
+from chaos.plan import Card, Fault, FaultKind, Reach, Target
+from chaos.truth import Execution
+from chaos.workload import ChaosJob
 from cronstream.core.records import Outcome
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from cronstream.chaos.files import CrontabFiles
-from cronstream.chaos.workload import ChaosJob, jobs_of
+from chaos.files import CrontabFiles
+from chaos.workload import ChaosJob, jobs_of
 from cronstream.core.crontab import parse_crontab
 
 JOBS = jobs_of("chaos-a", herd=2)

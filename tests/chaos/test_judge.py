@@ -1,9 +1,9 @@
 import pytest
 
-from cronstream.chaos.incident import Incident
-from cronstream.chaos.judge import Evidence, Wrong, delays, findings, takeovers
-from cronstream.chaos.plan import FaultKind, Target
-from cronstream.chaos.workload import Temper
+from chaos.incident import Incident
+from chaos.judge import Evidence, Wrong, delays, findings, takeovers
+from chaos.plan import FaultKind, Target
+from chaos.workload import Temper
 from cronstream.core.records import Delivery, Outcome, Overlap
 from cronstream.history.story import RunState
 from tests.chaos.evidence import (

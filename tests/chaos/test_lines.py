@@ -2,12 +2,12 @@
 
 import pytest
 
-from cronstream.chaos.incident import Incident
-from cronstream.chaos.judge import Evidence, Wrong
-from cronstream.chaos.lines import overlaps
-from cronstream.chaos.plan import FaultKind, Reach
-from cronstream.chaos.truth import Execution
-from cronstream.chaos.workload import ChaosJob
+from chaos.incident import Incident
+from chaos.judge import Evidence, Wrong
+from chaos.lines import overlaps
+from chaos.plan import FaultKind, Reach
+from chaos.truth import Execution
+from chaos.workload import ChaosJob
 from cronstream.core.records import Outcome, Overlap
 from tests.chaos.evidence import (
     RUN,

@@ -1,7 +1,7 @@
 import pytest
 
-from cronstream.chaos.judge import Wrong
-from cronstream.chaos.orphans import orphans
+from chaos.judge import Wrong
+from chaos.orphans import orphans
 from tests.chaos.evidence import a_story, after, an_execution, evidence
 
 

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from cronstream.chaos.plan import CARDS, Fault, FaultKind, Reach, Target, make_plan
+from chaos.plan import CARDS, Fault, FaultKind, Reach, Target, make_plan
 
 EVERY = frozenset(FaultKind)
 CLUSTERS = ("a", "b")

@@ -1,6 +1,6 @@
 import pytest
 
-from cronstream.chaos.poison import MALFORMED
+from chaos.poison import MALFORMED
 from cronstream.core.codec import decode_entries
 
 

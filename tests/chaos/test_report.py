@@ -1,7 +1,7 @@
-from cronstream.chaos.audit import Audited, read_audit
-from cronstream.chaos.incident import Incident
-from cronstream.chaos.plan import FaultKind, Target
-from cronstream.chaos.report import NOTHING, SEVERAL, Circumstances, Report, make_report
+from chaos.audit import Audited, read_audit
+from chaos.incident import Incident
+from chaos.plan import FaultKind, Target
+from chaos.report import NOTHING, SEVERAL, Circumstances, Report, make_report
 from tests.chaos.evidence import a_job, a_story, an_execution, an_incident, evidence
 from tests.chaos.test_judge import made_again
 

@@ -3,7 +3,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cronstream.chaos.truth import PROCESS, executions, write_note
+from chaos.truth import PROCESS, executions, write_note
 
 BOOT = datetime(2026, 1, 1, tzinfo=UTC)
 

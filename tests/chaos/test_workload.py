@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cronstream.chaos.workload import ChaosJob, crontab_text, jobs_of
+from chaos.workload import ChaosJob, crontab_text, jobs_of
 from cronstream.core.crontab import parse_crontab
 from cronstream.core.records import Delivery, Overlap
 from cronstream.core.schedule import compile_schedule

@@ -29,9 +29,9 @@ _LATE_AFTER = "3s"
 
 
 async def _chaos(folder: Path, options: str) -> dict[str, Any]:
-    """Run ``cronstream chaos`` and return its report; it fails with all that it says."""
+    """Run ``python -m chaos`` and return its report; it fails with all that it says."""
     process = await asyncio.create_subprocess_exec(
-        *(str(Path(sys.executable).parent / "cronstream"), "chaos", "--json"),
+        *(sys.executable, "-m", "chaos", "--json"),
         *("--keep", str(folder / "chaos"), "--late-after", _LATE_AFTER, *options.split()),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chaos.audit import audit
+from chaos.files import CrontabFiles
+from chaos.fleet import Fleet
+from chaos.judge import Evidence
+from chaos.ledgers import Ledgers
+from chaos.plan import FaultKind, make_plan
+from chaos.poison import Poisoner, not_set_aside
+from chaos.report import Circumstances, Report, make_report
+from chaos.strike import Striker
+from chaos.truth import executions, write_note
+from chaos.workload import ChaosJob, jobs_of
 from cronstream import clock
 from cronstream.broker.cluster import EmbeddedCluster
 from cronstream.broker.guard import Guard
-from cronstream.chaos.audit import audit
-from cronstream.chaos.files import CrontabFiles
-from cronstream.chaos.fleet import Fleet
-from cronstream.chaos.judge import Evidence
-from cronstream.chaos.ledgers import Ledgers
-from cronstream.chaos.plan import FaultKind, make_plan
-from cronstream.chaos.poison import Poisoner, not_set_aside
-from cronstream.chaos.report import Circumstances, Report, make_report
-from cronstream.chaos.strike import Striker
-from cronstream.chaos.truth import executions, write_note
-from cronstream.chaos.workload import ChaosJob, jobs_of
 from cronstream.core.naming import Role, RoleKind
 from cronstream.errors import CronstreamError
 from cronstream.settings import Settings, settings

@@ -6,10 +6,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from chaos.files import CrontabFiles
+from chaos.part import Life, Part
+from chaos.truth import PROCESS
 from cronstream.broker.ports import HOST
-from cronstream.chaos.files import CrontabFiles
-from cronstream.chaos.part import Life, Part
-from cronstream.chaos.truth import PROCESS
 from cronstream.core.naming import Role, RoleKind
 from cronstream.errors import CronstreamError
 from cronstream.supervisor.child import Guard, ProcessChild

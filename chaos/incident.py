@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cronstream.chaos.plan import Fault, FaultKind, Reach, Target
+from chaos.plan import Fault, FaultKind, Reach, Target
 
 #: Silence that is shorter makes nobody lost: the lease, less a heartbeat and its way.
 _LEASE_S = 4.0

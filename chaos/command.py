@@ -1,4 +1,4 @@
-"""``cronstream chaos``: an installation on this machine, faults on purpose, and a table."""
+"""``python -m chaos``: an installation on this machine, faults on purpose, and a table."""
 
 import asyncio
 import random
@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 
+from chaos.plan import FaultKind
+from chaos.report import Report, Row
+from chaos.session import Wish, run
 from cronstream import clock
 from cronstream.broker.guard import Guard
-from cronstream.chaos.plan import FaultKind
-from cronstream.chaos.report import Report, Row
-from cronstream.chaos.session import Wish, run
 from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, say
 from cronstream.core.duration import parse_duration
 
@@ -65,7 +65,7 @@ class Kinds(click.ParamType):
             self.fail(f"{value!r} must be some of {_ALL}", param, ctx)
 
 
-@click.command("chaos")
+@click.command("python -m chaos", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--duration", type=Duration(), default="60s", show_default=True, help="How long to strike."
 )
@@ -104,7 +104,7 @@ class Kinds(click.ParamType):
     help="Keep logs and data in this folder; else they are kept only if a target was missed.",
 )
 @json_option
-def chaos(*, seed: int | None, keep: Path | None, as_json: bool, **chosen: Any) -> None:
+def main(*, seed: int | None, keep: Path | None, as_json: bool, **chosen: Any) -> None:
     """Run an installation, break it on purpose, and see whether it keeps its promises.
 
     Starts its own Kafka, schedulers and workers, kills and pauses them at the worst instants, and

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from cronstream.chaos.judge import Evidence, Finding, Wrong
+from chaos.judge import Evidence, Finding, Wrong
 
 #: An executor gives what it ends a second before KILL, and a busy machine takes its time.
 _END_WITHIN = timedelta(seconds=5)

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 
-from cronstream.chaos.incident import Incident
-from cronstream.chaos.judge import Evidence, Finding, Wrong
-from cronstream.chaos.truth import RESOLUTION, Execution
+from chaos.incident import Incident
+from chaos.judge import Evidence, Finding, Wrong
+from chaos.truth import RESOLUTION, Execution
 from cronstream.core.records import Overlap
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from cronstream.chaos.workload import ChaosJob, crontab_text
+from chaos.workload import ChaosJob, crontab_text
 
 
 class CrontabFiles:

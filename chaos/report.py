@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import Any
 
-from cronstream.chaos.audit import Audited
-from cronstream.chaos.incident import Incident
-from cronstream.chaos.judge import (
+from chaos.audit import Audited
+from chaos.incident import Incident
+from chaos.judge import (
     Delay,
     Evidence,
     Finding,
@@ -18,9 +18,9 @@ from cronstream.chaos.judge import (
     findings,
     takeovers,
 )
-from cronstream.chaos.lines import overlaps
-from cronstream.chaos.orphans import orphans
-from cronstream.chaos.poison import Place
+from chaos.lines import overlaps
+from chaos.orphans import orphans
+from chaos.poison import Place
 
 #: A first start this many seconds after its due time is late in the table of figures.
 LATE_S = 1.0

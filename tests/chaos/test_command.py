@@ -1,4 +1,4 @@
-"""What ``cronstream chaos`` prints, and what it refuses, without starting anything."""
+"""What ``python -m chaos`` prints, and what it refuses, without starting anything."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from cronstream.chaos.report import Circumstances, make_report
-from cronstream.chaos.session import Wish
-from cronstream.cli import chaos_command
-from cronstream.cli.main import main
+from chaos import command
+from chaos.report import Circumstances, make_report
+from chaos.session import Wish
 from tests.chaos.evidence import a_story, an_execution, an_incident, evidence
 
 
@@ -26,12 +25,12 @@ def wishes(monkeypatch: pytest.MonkeyPatch) -> list[Wish]:
         ended = ("scheduler-1.1 ended by itself with status 70",)
         return make_report(known, Circumstances(wish.seed, 60.0, 2, 2, ended=ended))
 
-    monkeypatch.setattr(chaos_command, "run", run)
+    monkeypatch.setattr(command, "run", run)
     return seen
 
 
 def chaos(*options: str) -> Result:
-    return CliRunner().invoke(main, ["chaos", *options])
+    return CliRunner().invoke(command.main, list(options))
 
 
 def test_options_become_what_is_asked_for(wishes: list[Wish], tmp_path: Path) -> None:

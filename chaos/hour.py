@@ -1,6 +1,6 @@
 """An hour of chaos on three brokers: half of it one fault at a time, half of it a storm.
 
-    python bench/chaos.py [FOLDER] [--minutes 60]
+    python -m chaos.hour [FOLDER] [--minutes 60]
 
 Prints the table of docs/chaos.md, in Markdown; the reports and, of what went wrong, all logs and
 data are kept in FOLDER. Exit status 1 if a target was missed. Nothing else should run meanwhile.
@@ -22,9 +22,18 @@ HALVES = {
 
 def run(options: tuple[str, ...], folder: Path) -> dict[str, Any]:
     """Run chaos once and return its report."""
-    program = Path(sys.executable).parent / "cronstream"
     done = subprocess.run(
-        [str(program), "chaos", "--brokers", "3", "--json", "--keep", str(folder), *options],
+        [
+            sys.executable,
+            "-m",
+            "chaos",
+            "--brokers",
+            "3",
+            "--json",
+            "--keep",
+            str(folder),
+            *options,
+        ],
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -61,6 +70,7 @@ def table(name: str, report: dict[str, Any]) -> str:
 
 
 def main() -> None:
+    """Run both halves, and say what came of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, help="kept; a temporary one if not given")
     parser.add_argument("--minutes", type=float, default=60, help="of faults, both halves together")

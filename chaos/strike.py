@@ -8,16 +8,16 @@ from datetime import datetime
 
 import psutil
 
+from chaos.fleet import Fleet
+from chaos.incident import Incident
+from chaos.ledgers import Ledgers, Sighting
+from chaos.part import Part, limit_files
+from chaos.plan import Card, Fault, FaultKind, Instant, Reach, Target
+from chaos.poison import Poisoner
+from chaos.workload import HERD_EVERY_S
 from cronstream import clock
 from cronstream.broker.cluster import EmbeddedCluster
 from cronstream.broker.embedded import EmbeddedBroker
-from cronstream.chaos.fleet import Fleet
-from cronstream.chaos.incident import Incident
-from cronstream.chaos.ledgers import Ledgers, Sighting
-from cronstream.chaos.part import Part, limit_files
-from cronstream.chaos.plan import Card, Fault, FaultKind, Instant, Reach, Target
-from cronstream.chaos.poison import Poisoner
-from cronstream.chaos.workload import HERD_EVERY_S
 from cronstream.core.naming import Role, RoleKind
 from cronstream.core.records import Claimed, Finished, Outcome, Run, Started
 

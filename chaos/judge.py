@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
-from cronstream.chaos.incident import Incident
-from cronstream.chaos.truth import RESOLUTION, Execution
-from cronstream.chaos.workload import ChaosJob, Temper
+from chaos.incident import Incident
+from chaos.truth import RESOLUTION, Execution
+from chaos.workload import ChaosJob, Temper
 from cronstream.core.records import Delivery, Outcome, Overlap, SkipReason, format_time
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
 

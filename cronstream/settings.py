@@ -8,12 +8,12 @@ import errno
 import hashlib
 import os
 import re
-import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
 
+from platformdirs import PlatformDirs
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,22 +30,17 @@ _BROKER = re.compile(r"(kafka://|aiokafka://)?([\w.-]+|\[[0-9A-Fa-f:.]+\]):(?P<p
 _BEAT_S = 1.0
 
 
+_USER_FOLDERS = PlatformDirs("cronstream", appauthor=False)
+
+
 def user_data_folder() -> Path:
-    """Return where this user's programs keep data, as the system has it (XDG)."""
-    if sys.platform == "darwin":
-        return _home() / "Library" / "Application Support" / "cronstream"
-    return Path(os.environ.get("XDG_DATA_HOME") or _home() / ".local" / "share") / "cronstream"
+    """Return where this user's programs keep data, as the system has it (XDG).
 
-
-def _user_cache_folder() -> Path:
-    if sys.platform == "darwin":
-        return _home() / "Library" / "Caches" / "cronstream"
-    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "cronstream"
-
-
-def _home() -> Path:
+    Raises:
+        SettingsError: If this user has no home.
+    """
     try:
-        return Path.home()
+        return _USER_FOLDERS.user_data_path
     except RuntimeError as error:  # no HOME, and a user id that nobody has told this system of
         raise SettingsError(
             "there is no folder to keep data in, since this user has no home: name one with "
@@ -187,8 +182,8 @@ class Settings(BaseSettings):
         if self.jar_cache is not None:
             return self.jar_cache
         try:
-            return _user_cache_folder() / "jars"
-        except SettingsError:  # without a home, what was said of data will do
+            return _USER_FOLDERS.user_cache_path / "jars"
+        except RuntimeError:  # without a home, what was said of data will do
             return self.data_dir / "jars"
 
     @property

@@ -1,12 +1,13 @@
 """The folder of Kafka's jars: downloaded once, by one process, and complete or not there."""
 
 import asyncio
-import fcntl
 import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+from filelock import AsyncFileLock, Timeout
 
 from cronstream.errors import BrokerError
 
@@ -43,18 +44,16 @@ def _make_lock(cache: Path) -> Path:
 @asynccontextmanager
 async def _only_one(lock: Path, say: Callable[[str], None]) -> AsyncIterator[None]:
     """Wait until no other process downloads; the kernel ends the lock with its holder."""
-    with lock.open("w") as file:
-        is_told = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not is_told:
-                    say("waiting for another process that is downloading Kafka ...")
-                is_told = True
-                await asyncio.sleep(_LOCK_POLL_S)
+    only_one = AsyncFileLock(lock)
+    try:
+        await only_one.acquire(timeout=0)
+    except Timeout:
+        say("waiting for another process that is downloading Kafka ...")
+        await only_one.acquire(poll_interval=_LOCK_POLL_S)
+    try:
         yield
+    finally:
+        await only_one.release()
 
 
 async def _download(folder: Path, say: Callable[[str], None]) -> None:

@@ -8,10 +8,12 @@ from cronstream import clock
 from cronstream.core import naming
 from cronstream.core.codec import decode_entries
 from cronstream.core.legacy import KnownJobs, place_of
+from cronstream.core.recent import Seen, mark_of
 from cronstream.core.records import Cause, Job, Run
 from cronstream.crontab_file import read_crontab
 from cronstream.errors import CrontabError
 from cronstream.settings import Settings
+from cronstream.topology.jobs import read_on
 from cronstream.topology.reading import Reader
 
 _MARK = f'"{Cause.LEGACY}"'.encode()
@@ -24,18 +26,17 @@ class JobsInForce:
 
     def __init__(self, settings: Settings, reader: Reader) -> None:
         self._crontab, self._reader = settings.crontab, reader
-        self._next: dict[int, int] = dict.fromkeys(range(settings.shards), 0)
+        self._seen = dict.fromkeys(range(settings.shards), Seen(0))
         self._default: Job | CrontabError | None = None
         self._read_again_at = 0.0
         self.known = KnownJobs()
 
     async def refresh(self) -> None:
         """Learn all that is on the topic now."""
-        ends = await self._reader.ends(naming.JOBS, self._next)
-        async for message in self._reader.read(naming.JOBS, dict(self._next), ends):
+        ends = await self._reader.ends(naming.JOBS, self._seen)
+        async for message in read_on(self._reader, dict(self._seen), ends):
             self.known.take(message.offset, message.value)
-            self._next[message.partition] = message.offset + 1
-        self._next.update(ends)
+            self._seen[message.partition] = Seen(message.offset + 1, mark_of(message.value))
 
     async def template(self, name: str) -> Job | None:
         """Return what a run of the job is to be like: the job, or what the defaults make.

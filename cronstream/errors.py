@@ -3,6 +3,7 @@
 CronstreamError
 ├── CrontabError      the crontab cannot be used; ``problems`` has every reason
 ├── ScheduleError     one cron expression or time zone is not valid
+│   └── ZoneError         the time zones of this machine have no such one; another's may
 ├── MessageError      a message on a topic cannot be used; it goes to quarantine
 ├── LevelError        a log has been raised to a level that this process does not know
 ├── TopologyError     a topic is not as this installation needs it, or cannot be had
@@ -41,6 +42,10 @@ class CrontabError(CronstreamError):
 
 class ScheduleError(CronstreamError):
     """One cron expression or time zone is not valid; the sentence says which part, and why."""
+
+
+class ZoneError(ScheduleError):
+    """No zone has such a name here; where the time zones are newer, one may."""
 
 
 class MessageError(CronstreamError):

@@ -107,7 +107,7 @@ class Shard:
             try:
                 learnt.schedule = compile_schedule(job.schedule, job.timezone)
             except ScheduleError as error:
-                raise ScheduleError(f"job {job.name!r}, revision {revision}: {error}") from error
+                raise type(error)(f"job {job.name!r}, revision {revision}: {error}") from error
 
     def plan(self, cursor: Cursor, now: datetime) -> Plan:
         """Return what is to be published after `cursor`; `accept` it once that has been done.

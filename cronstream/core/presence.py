@@ -256,7 +256,7 @@ def warnings(all_present: Iterable[Presence]) -> Iterator[str]:
     ):
         values = [(f"{getattr(who.shared, field):g}", who) for who in there]
         yield from _unlike(f"CRONSTREAM_{field.upper()}", values, remedy)
-    upgrade = "end the upgrade that was begun (docs/guarantees.md)"
+    upgrade = "end the upgrade that was begun (docs/upgrading.md)"
     yield from _unlike("the version", [(who.version, who) for who in there], upgrade)
     yield from _unlike("the level", [(f"{who.level}", who) for who in there], upgrade)
     zones = [(who.tzdata, who) for who in there if who.role is RoleKind.SCHEDULER]

@@ -19,7 +19,7 @@ from typing import TypeAlias, cast
 
 from cronstream.core.duration import parse_duration
 from cronstream.core.schedule_fields import Fields, parse_fields
-from cronstream.errors import ScheduleError
+from cronstream.errors import ScheduleError, ZoneError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -217,14 +217,14 @@ def find_zone(name: str) -> zoneinfo.ZoneInfo:
     """Return a time zone by its IANA name, spelled exactly so, as it must be on every machine.
 
     Raises:
-        ScheduleError: If there is none; the sentence says the nearest name.
+        ZoneError: If there is none; the sentence says the nearest name.
     """
     if name in zoneinfo.available_timezones():
         return zoneinfo.ZoneInfo(name)
     by_lower = {known.lower(): known for known in zoneinfo.available_timezones()}
     near = difflib.get_close_matches(name.lower(), sorted(by_lower), n=1)
     remedy = f"did you mean {by_lower[near[0]]!r}?" if near else "write one like 'Europe/Berlin'"
-    raise ScheduleError(f"time zone {name!r} is not known; {remedy}")
+    raise ZoneError(f"time zone {name!r} is not known; {remedy}")
 
 
 def _every_seconds(text: str) -> int:

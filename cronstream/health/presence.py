@@ -13,7 +13,7 @@ from dataclasses import replace
 from cronstream import clock
 from cronstream.core import clocks, presence
 from cronstream.core.levels import LEVEL
-from cronstream.core.naming import Role
+from cronstream.core.naming import Role, RoleKind
 from cronstream.core.presence import Presence, Shared
 from cronstream.errors import SettingsError
 from cronstream.executor.protocol import Clock
@@ -57,6 +57,8 @@ class PresenceWatch:
         self.topic = WorkersTopic(settings, self.describe)
         self.topic.on_news = self.look
         self.clock_fault = ""
+        if isinstance(subject, Scheduler):
+            subject.newer_zones = self.newer_zones
         self._offset = float("-inf")
 
     def describe(self, clock_s: float | None, every_s: float) -> Presence:
@@ -116,6 +118,11 @@ class PresenceWatch:
     async def stop(self) -> None:
         """Say that this process ends, having ended all that it ran; and disconnect."""
         await self.topic.stop()
+
+    def newer_zones(self) -> str:
+        """Return the name of a scheduler whose time zones are newer than here; or nothing."""
+        others = (who for who in self._present if who.role is RoleKind.SCHEDULER)
+        return next((who.name for who in others if who.tzdata > self._first.tzdata), "")
 
     # -- comparing ------------------------------------------------------------------------------
 

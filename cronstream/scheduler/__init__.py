@@ -4,6 +4,7 @@
 ``firing``       publishes a shard's plan, and moves its cursor once the broker has it
 ``sending``      puts its entries on the logs, and knows who has not taken them
 ``lagging``      sees to partitions that take nothing: set aside, and published once they do
+``zones``        makes way for a scheduler that knows a job's time zone, where this one does not
 ``renewal``      notices logs that were deleted and made anew
 ``telling``      what people are told of a plan
 ``announcing``   says on the logs which level their entries may have

@@ -1,6 +1,7 @@
 """Announces the level of this version on the logs, before anything of that level is put there."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from importlib.metadata import version
 
@@ -12,6 +13,8 @@ from cronstream.errors import BrokerError
 from cronstream.scheduler.ports import Clock, RunPublisher
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack
+
+logger = logging.getLogger(__name__)
 
 #: It is said again after this long, so that a log whose beginning is gone has it.
 REPEAT_S = 24 * 3600.0
@@ -69,6 +72,7 @@ class Announcer:
         if self.found < self._level:
             await self._say_on_jobs(now + within_s)
             self.found = self._level
+            logger.info("this installation is of level %d from now on", self._level)
         sent = {place: [self._put(key) for key in _logs(place)] for place in due}
         new = [f for place in asked & sent.keys() - self._said_at.keys() for f in sent[place]]
         if new:

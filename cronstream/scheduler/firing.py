@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -14,7 +14,7 @@ from cronstream.core.job_messages import Definition, decode_jobs
 from cronstream.core.naming import Role
 from cronstream.core.plan import Plan
 from cronstream.core.recent import Seen, mark_of
-from cronstream.errors import CronstreamError, LevelError, ScheduleError
+from cronstream.errors import CronstreamError, LevelError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.holding import Held, Holdings, Out, Rows
 from cronstream.scheduler.lagging import Lagging
@@ -76,6 +76,10 @@ class Firing:
     def set_aside(self) -> list[str]:
         """What people should know of partitions that take nothing."""
         return [sentence for told in self._lagging.told.values() for sentence in told]
+
+    def zoneless(self, number: int) -> list[str]:
+        """Return why jobs of a shard are set aside whose time zone is not known here."""
+        return self._holdings.zoneless(number)
 
     async def start(self) -> None:
         """Connect.
@@ -188,7 +192,7 @@ class Firing:
         async for message in read_on(self._reader, {number: held.seen}, {number: end}):
             # What is refused, `Scheduler.note_jobs` puts aside.
             jobs = [Definition(j, message.offset) for j in decode_jobs(message.value)[0]]
-            _tell(_learn(held.shard, jobs))
+            held.learn(jobs)
             held.seen = Seen(message.offset + 1, mark_of(message.value))
             self._note_move(number)
         if not held.taken_over:
@@ -201,7 +205,7 @@ class Firing:
         recent = (await self._jobs.read_on()).of[number]
         if recent.serves(held.cursor):
             seen, definitions = recent.seen, recent.definitions()
-            _tell(await asyncio.to_thread(_learn, held.shard, definitions))
+            await asyncio.to_thread(held.learn, definitions)
             held.seen = seen
 
     async def _see_that_it_is_new(self, number: int) -> None:
@@ -241,7 +245,8 @@ class Firing:
         place_of = self._sender.place_of
         messages = [(place_of(cluster, m.job), (cluster, m)) for cluster, m in plan.messages]
         places = {place for place, _ in messages} - held.stragglers.keys()
-        silent = await self._lagging.silent(places, self._left(began))
+        unread = held.unread().keys() - held.stragglers.keys()
+        silent = unread | await self._lagging.silent(places - unread, self._left(began))
         sent = await self._sender.send(m for place, m in messages if place in places - silent)
         held.out = Out(plan, sent, self._ports.clock.monotonic(), silent)
         return await self._wait(number, held, held.out, began)
@@ -277,19 +282,3 @@ class Firing:
     def _recover(self, number: int) -> None:
         if self._failing.pop(number, None) is not None:
             logger.info("shard %d: published again, nothing is left out", number)
-
-
-def _learn(shard: Shard, definitions: Iterable[Definition]) -> list[str]:
-    """Learn definitions; return what is wrong with schedules in them."""
-    problems = []
-    for job, revision in definitions:
-        try:
-            shard.learn(job, revision)
-        except ScheduleError as error:
-            problems.append(str(error))
-    return problems
-
-
-def _tell(problems: Iterable[str]) -> None:
-    for problem in problems:
-        logger.error("%s; it does not run until it is edited", problem)

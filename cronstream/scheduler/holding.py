@@ -8,12 +8,14 @@ from typing import Any
 
 from cronstream.core.cursor import Cursor, Lag, Place
 from cronstream.core.due import Shard
+from cronstream.core.job_messages import Definition
 from cronstream.core.plan import CatchUp, Plan
 from cronstream.core.recent import Seen
-from cronstream.errors import CronstreamError, MessageError
+from cronstream.errors import CronstreamError, MessageError, ScheduleError, ZoneError
 from cronstream.scheduler.lagging import Straggler
 from cronstream.scheduler.ports import Clock
 from cronstream.scheduler.sending import Sender, Sent
+from cronstream.scheduler.zones import zoneless
 from cronstream.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -95,9 +97,36 @@ class Held:
         self.stragglers = {place: Straggler(lag) for place, lag in cursor.behind.items()}
         self.left = rows.seen(cursor.shard) or Seen(cursor.taken)
         self.seen = Seen(0)
+        #: Cluster of each job whose time zone is not known here, and why it is set aside.
+        self.zoneless: dict[str, tuple[str, str]] = {}
         self.taken_over = False
         self.fired_at = float("-inf")
         self.out: Out | None = None
+
+    def learn(self, definitions: Iterable[Definition]) -> None:
+        """Learn definitions, and say what is wrong with schedules in them.
+
+        What this version cannot read, none of its level can, so that costs only itself. But a time
+        zone may be known to another machine: nothing is told where such a job belongs.
+        """
+        for job, revision in definitions:
+            was_zoneless, problem = self.zoneless.pop(job.name, None), ""
+            try:
+                self.shard.learn(job, revision)
+            except ZoneError:
+                self.zoneless[job.name] = job.cluster, zoneless(job)
+            except ScheduleError as error:
+                problem = str(error)
+            if problem:
+                logger.error("%s; it does not run until it is edited", problem)
+            if was_zoneless and self.taken_over and job.name not in self.zoneless:
+                what = "what was due of it before, by a zone that is not known here, is not run"
+                logger.warning("job %r has changed, and %s", job.name, what)
+
+    def unread(self) -> dict[Place, str]:
+        """Return where nothing may be told, since a job's time zone is not known here, and why."""
+        place_of = self._sender.place_of
+        return {place_of(cluster, job): why for job, (cluster, why) in self.zoneless.items()}
 
     def write(self, cursor: Cursor) -> None:
         """Put a cursor in the table: it is what this process leaves."""
@@ -195,6 +224,11 @@ class Holdings:
     def shards(self) -> dict[int, Shard]:
         """The shards that are held, by number."""
         return {number: held.shard for number, held in self._held.items()}
+
+    def zoneless(self, number: int) -> list[str]:
+        """Return why jobs of a shard are set aside whose time zone is not known here."""
+        held = self._held.get(number)
+        return [] if held is None else [why for _, why in held.zoneless.values()]
 
     def is_settled(self, number: int) -> bool:
         """Whether the shard is held, and nothing of it is out."""

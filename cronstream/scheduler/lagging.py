@@ -1,5 +1,7 @@
 """The partitions that take nothing for now: what is due there is set aside, and all else goes on.
 
+And those of jobs whose time zone is not known here, for a scheduler that knows it.
+
 A partition that has no leader, or a log that was deleted, would hold up all jobs of the shard if
 its cursor waited for it. So the shard's row notes how far such a partition is, and when it takes
 something again, what it lacks is worked out anew from there: nothing has to be kept meanwhile.
@@ -21,6 +23,7 @@ from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.ports import Clock, JobsReader, RunPublisher
 from cronstream.scheduler.renewal import Renewal
 from cronstream.scheduler.sending import Sender, Sent
+from cronstream.scheduler.zones import ZONELESS
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +78,9 @@ class Behind(Protocol):
 
     def has_reached(self, lag: Lag) -> bool:
         """Whether the shard itself is no further."""
+
+    def unread(self) -> dict[Place, str]:
+        """Return where nothing may be told, since a job there cannot be read here, and why."""
 
     def clusters(self) -> set[str]:
         """Return the clusters of the jobs in force."""
@@ -138,10 +144,14 @@ class Lagging:
         if shard.stragglers:
             await self._advance(shard)
             await self._look(number, shard)
+            unread = shard.unread()
+            for place in unread.keys() & shard.stragglers.keys():
+                shard.stragglers[place].why = unread[place]
             await self._publish(shard, min(within_s, _WAIT_S))
             await self._advance(shard)
-            for place in [p for p, s in shard.stragglers.items() if shard.has_reached(s.lag)]:
-                del shard.stragglers[place]
+            for place in shard.stragglers.keys() - unread.keys():
+                if shard.has_reached(shard.stragglers[place].lag):
+                    del shard.stragglers[place]
         self._tell(number, shard)
 
     def forget(self, number: int) -> None:
@@ -260,6 +270,13 @@ def _sentences(stragglers: Mapping[Place, Straggler]) -> list[str]:
 def _sentence(cluster: str, why: str, partitions: list[int]) -> str:
     log = naming.log(cluster)
     which = ", ".join(map(str, partitions))
+    aside = "what is due there is set aside until"
+    if why.startswith(ZONELESS):
+        return (
+            f"nothing is put on partition {which} of {log} ({why}): {aside} that is read, and all "
+            "else goes on; give this machine newer time zones, or let a scheduler take over that "
+            "has them"
+        )
     remedy = "see to the brokers of this partition"
     if why == "there is no such topic":
         remedy = (
@@ -267,6 +284,6 @@ def _sentence(cluster: str, why: str, partitions: list[int]) -> str:
             "cluster out of the crontab"
         )
     return (
-        f"{log} takes nothing on partition {which} ({why}): what is due there is set aside until "
-        f"it does, and all else goes on; {remedy}"
+        f"{log} takes nothing on partition {which} ({why}): {aside} it does, and all else goes on; "
+        f"{remedy}"
     )

@@ -17,9 +17,11 @@ from cronstream.scheduler.clock_check import ClockCheck
 from cronstream.scheduler.firing import Firing
 from cronstream.scheduler.following import CrontabFollower
 from cronstream.scheduler.ports import Aside, Ports, RunPublisher
+from cronstream.scheduler.zones import makes_way, see_to_zones
 from cronstream.settings import Settings
 from cronstream.topology.jobs import JobsLog
 from cronstream.topology.publish import Ack, when_done
+from cronstream.topology.waiting import until_answered
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ class Scheduler:
         self._ports = ports
         #: Is given the reason when this process can fire nothing more.
         self.on_fatal: Callable[[str], None] = logger.error
+        #: Returns the name of a scheduler that has newer time zones; empty if there is none.
+        self.newer_zones: Callable[[], str] = str
         self.announcer = Announcer(settings, publisher, self._ports.clock)
         self.clock_check = ClockCheck(settings.look_ahead_s, ports.clock)
         self._reader = ports.reader()
@@ -65,9 +69,12 @@ class Scheduler:
 
         Raises:
             BrokerError: If no broker answers.
+            ZoneError: If another scheduler is there that knows a job's zone, and this does not.
         """
         await self._reader.start()
         await self.firing.start()
+        if other := self.newer_zones():
+            see_to_zones((await until_answered(self.jobs.read_on)).jobs, other)
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -121,8 +128,11 @@ class Scheduler:
         self.is_at_a_tick = True
         try:
             await self.firing.fire(shard)
+            sentences, other = self.firing.zoneless(shard), self.newer_zones()
+            if sentences and other:
+                self._end(makes_way(sentences[0], other))
         except LevelError as error:
-            self._end(error)
+            self._end(str(error))
         finally:
             self.is_at_a_tick = False
             self.heard[shard] = self._ports.clock.monotonic()
@@ -138,7 +148,7 @@ class Scheduler:
             try:
                 _, refused = decode_jobs(message.value)
             except LevelError as error:
-                self._end(error)
+                self._end(str(error))
                 continue
             for reason in refused:
                 self._refuse(message, reason)
@@ -179,10 +189,10 @@ class Scheduler:
         if self._follower is not None:
             self._follower.apply_again()
 
-    def _end(self, error: LevelError) -> None:
+    def _end(self, why: str) -> None:
         """Nothing more is fired from here: others know what this process does not."""
         self.firing.keep(frozenset())
-        self.on_fatal(str(error))
+        self.on_fatal(why)
 
     def _may_apply(self) -> bool | None:
         """Whether it is our turn to put the crontab in force; None while nobody knows."""

@@ -1,6 +1,7 @@
 """The level is on every log, and on ``jobs``, before anything of that level is."""
 
 import asyncio
+import logging
 
 import pytest
 from aiokafka.errors import KafkaError
@@ -34,12 +35,16 @@ async def test_each_partition_of_each_log_is_told_and_jobs_before_them() -> None
     assert {record.level for _, record in broker.records if isinstance(record, Level)} == {2}
 
 
-async def test_it_is_said_once_a_day_and_to_each_new_cluster() -> None:
+async def test_it_is_said_once_a_day_and_to_each_new_cluster(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
     announcer, broker, clock = an_announcer(2)
     await announcer.announce(BOTH)
     said = len(broker.records)
     await announcer.announce(BOTH)
     assert len(broker.records) == said
+    assert caplog.messages == ["this installation is of level 2 from now on"]
     await announcer.announce([*BOTH, Place("cluster-b", 1)])
     assert len(broker.records) == said + 4
     clock.passed += REPEAT_S

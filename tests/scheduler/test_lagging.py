@@ -5,9 +5,9 @@ from datetime import datetime
 
 import pytest
 
-from cronstream.core import naming
+from cronstream.core import naming, schedule
 from cronstream.core.records import Level, Message, Run, Skip, Withdrawal
-from cronstream.errors import BrokerError, TooLargeError
+from cronstream.errors import BrokerError, TooLargeError, ZoneError
 from cronstream.scheduler import firing, lagging
 from tests.builders import at
 from tests.scheduler.fakes import Bench, a_job
@@ -178,3 +178,75 @@ async def test_a_shard_that_is_another_s_is_no_longer_spoken_of(bench: Bench) ->
 
     assert bench.scheduler.set_aside == []
     assert bench.broker.borne == set()
+
+
+async def test_a_job_whose_time_zone_is_not_known_here_waits_for_a_scheduler_that_knows_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = schedule.find_zone
+    new = a_job("new", cluster="b", timezone="Mars/Olympus", schedule="*/1 * * * *")
+    bench.define(new)
+    await bench.tick()
+    await ticks(bench, 100)
+
+    assert due(bench.broker.on(A)) == [at(s) for s in range(0, 140, 10)]
+    assert not any(getattr(m, "job", "") == "new" for m in bench.broker.on(B))
+    [sentence] = bench.scheduler.set_aside
+    assert "time zone 'Mars/Olympus' of job 'new' is not known here, by tzdata " in sentence
+    assert "give this machine newer time zones" in sentence
+    assert len([m for m in caplog.messages if "Mars" in m]) == 1
+
+    monkeypatch.setattr(schedule, "find_zone", lambda name: known("UTC" if "/" in name else name))
+    bench.scheduler.assigned(set())
+    successor = bench.another()
+    await successor.start()
+    successor.assigned({0})
+    for _ in range(3):
+        await bench.tick(successor)
+
+    on_b = bench.broker.on(B)
+    assert [m.scheduled_at for m in on_b if isinstance(m, Run) and m.job == "new"] == [
+        at(0),
+        at(60),
+        at(120),
+    ]
+    assert successor.set_aside == []
+    assert "behind" not in bench.cursors["0"]
+
+
+async def test_a_scheduler_makes_way_for_one_that_has_newer_time_zones(bench: Bench) -> None:
+    bench.define(a_job("new", cluster="b", timezone="Mars/Olympus"))
+    ended: list[str] = []
+    bench.scheduler.on_fatal = ended.append
+    await bench.tick()
+    await ticks(bench, 2)
+    assert ended == []
+
+    bench.scheduler.newer_zones = lambda: "s2"
+    await ticks(bench, 2)
+
+    [sentence] = ended
+    assert "time zone 'Mars/Olympus' of job 'new' is not known here" in sentence
+    assert "s2 has newer time zones: upgrade them here" in sentence
+    assert bench.scheduler.firing.shards == frozenset()
+    again = bench.another()
+    again.newer_zones = bench.scheduler.newer_zones
+    with pytest.raises(ZoneError, match=r"'Mars/Olympus' of job 'new'.* s2 has newer time zones"):
+        await again.start()
+    bench.define(a_job("new", cluster="b"))
+    await again.start()
+
+
+@pytest.mark.parametrize("removed", [False, True])
+async def test_a_job_whose_time_zone_was_not_known_goes_on_as_it_was_edited(
+    bench: Bench, caplog: pytest.LogCaptureFixture, removed: bool
+) -> None:
+    bench.define(a_job("new", cluster="b", timezone="Mars/Olympus"))
+    await bench.tick()
+    bench.define(a_job("new", cluster="b", effective_from=at(5), removed=removed))
+    await ticks(bench, 4)
+
+    runs = [m for m in bench.broker.on(B) if isinstance(m, Run) and m.job == "new"]
+    assert [run.scheduled_at for run in runs] == [] if removed else [at(s) for s in (10, 20, 30)]
+    assert bench.scheduler.set_aside == []
+    assert any("job 'new' has changed, and what was due of it before" in m for m in caplog.messages)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from cronstream.core.naming import RoleKind
 from cronstream.core.presence import Presence
 
 #: People are told of a clock that is off by more than this.
@@ -61,6 +62,30 @@ def fault(clock_s: float | None, right: float) -> str:
     if clock_s is None or abs(clock_s - right) <= REFUSED_S:
         return ""
     return f"this machine's clock is {_off(clock_s - right)}: it claims nothing until that is right"
+
+
+def firing_fault(me: Presence, present: Iterable[Presence]) -> str:
+    """Return why a scheduler is to leave its shards to another; empty if it is not.
+
+    What it fires is late by as much as its clock is behind the look-ahead, or not fired at all if
+    it is as far ahead: but better so than by nobody.
+
+    Args:
+        me: The scheduler, with its clock as it is now.
+        present: All that are there.
+    """
+    there = list(present)
+    right, allowed = right_s(there), me.shared.look_ahead_s / 2
+    if me.clock_s is None or abs(me.clock_s - right) <= allowed:
+        return ""
+    others = [
+        who.name
+        for who in there
+        if who.role is RoleKind.SCHEDULER and who.name != me.name and who.machine != me.machine
+        if who.clock_s is not None and abs(who.clock_s - right) <= TOLD_S
+    ]
+    off = _off(me.clock_s - right)
+    return f"this machine's clock is {off}: it leaves firing to {others[0]}" if others else ""
 
 
 def warnings(present: Iterable[Presence]) -> list[str]:

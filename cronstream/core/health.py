@@ -101,7 +101,7 @@ class Facts:
         unowned: For each partition of its topic that no member of its group owns, since when; only
             of a process that owns none itself.
         is_stopping: Whether it was told to stop.
-        clock_fault: Why the clock of a worker is not trusted; empty if it is.
+        clock_fault: Why its clock is not trusted, if it is not to go on by it; else empty.
         compared: What people are to know of how it compares with other processes.
     """
 
@@ -169,12 +169,12 @@ def _faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
     if now - facts.broker_at > limits.broker_s:
         yield _lasting(f"no broker has answered for {now - facts.broker_at:.0f} s")
     yield from _group_faults(facts, now, limits)
+    if facts.clock_fault:  # Its end gives what it owns to others, whose clocks are right.
+        yield _ending(facts.clock_fault)
     match facts.role:
         case SchedulerFacts(clock_is_refused=True):
             yield _lasting("this machine's clock is too far ahead of the broker's")
         case WorkerFacts() as worker:
-            if facts.clock_fault:  # Its end gives its partitions to workers that may claim.
-                yield _ending(facts.clock_fault)
             yield from _turn_faults(worker, now, limits)
         case _:
             pass

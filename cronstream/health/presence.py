@@ -81,7 +81,7 @@ class PresenceWatch:
     async def join(self, tell: Callable[[str], None]) -> None:
         """Tell of this process, and see that it may join those that are there.
 
-        A worker waits until its clock is right.
+        A worker waits until its clock is right; a scheduler as long as another's is.
 
         Args:
             tell: Is given what is waited for.
@@ -138,10 +138,12 @@ class PresenceWatch:
 
     def look(self) -> None:
         """Do what follows for a worker from what all tell."""
+        clock_s = None if self.topic.trouble else self.topic.clock_s
         if self._worker is None:
+            me = self._first.model_copy(update={"clock_s": clock_s})
+            self.clock_fault = clocks.firing_fault(me, self._present)
             return
         self._keep_lease(self._worker)
-        clock_s = None if self.topic.trouble else self.topic.clock_s
         was_fault = self.clock_fault
         self.clock_fault = clocks.fault(clock_s, clocks.right_s(self._present))
         if not self.clock_fault:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from cronstream.core.clocks import difference_s, fault, right_s, warnings
+from cronstream.core.clocks import difference_s, fault, firing_fault, right_s, warnings
 from cronstream.core.presence import Presence
 from tests.builders import at
-from tests.core.test_presence import a_process
+from tests.core.test_presence import a_process, a_scheduler
 
 
 def machines(*clocks: float | None) -> list[Presence]:
@@ -80,3 +80,34 @@ def test_a_broker_whose_clock_is_off_is_told_and_nobody_else() -> None:
     [line] = warnings(machines(-600.0, -600.2))
 
     assert line.startswith("the clock of Kafka is 600.0 s ahead")
+
+
+BEHIND = a_scheduler("node9.me", clock_s=-600.0)
+RIGHT = [a_process("node1.w", clock_s=0.0), a_process("node2.w", clock_s=0.1)]
+
+
+def test_a_scheduler_whose_clock_is_off_leaves_firing_to_one_whose_clock_is_right() -> None:
+    other = a_scheduler("node3.s", clock_s=0.2)
+    told = firing_fault(BEHIND, [BEHIND, *RIGHT, other])
+    assert told == "this machine's clock is 600.0 s behind: it leaves firing to node3.s"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        a_scheduler("node3.s", clock_s=-600.0),
+        a_scheduler("node3.s"),
+        a_scheduler("node9.other", clock_s=0.0),
+        a_process("node3.s", clock_s=0.0),
+    ],
+)
+def test_where_there_is_none_it_goes_on_though_late(other: Presence) -> None:
+    assert firing_fault(BEHIND, [BEHIND, *RIGHT, other]) == ""
+
+
+@pytest.mark.parametrize("clock_s", [None, -15.0, 15.0, 0.0])
+def test_a_scheduler_within_half_of_the_look_ahead_makes_nothing_late(
+    clock_s: float | None,
+) -> None:
+    me = a_scheduler("node9.me", clock_s=clock_s)
+    assert firing_fault(me, [me, *RIGHT, a_scheduler("node3.s", clock_s=0.0)]) == ""

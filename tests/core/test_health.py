@@ -70,6 +70,7 @@ def test_nothing_is_wrong_with(facts: Facts) -> None:
         (replace(WORKER, outside_since=NOW - 16, outside_why="no right"), "for 16 s (no right)"),
         (replace(WORKER, rebalancing_since=NOW - 31), "recovery has made no progress for 31 s"),
         (replace(WORKER, clock_fault="its clock is off"), "its clock is off"),
+        (replace(_scheduler(), clock_fault="its clock is off"), "its clock is off"),
         (_worker(has_ended=True), "a task that never ends has ended"),
         (_worker(has_executor=False), "it has no executor"),
         (_worker(turned_at=NOW - 11), "it has not turned for 11 s"),

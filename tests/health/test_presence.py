@@ -18,10 +18,11 @@ from cronstream.errors import SettingsError
 from cronstream.executor.protocol import Clock
 from cronstream.health import presence as presence_module
 from cronstream.health.presence import PresenceWatch
+from cronstream.scheduler import Scheduler
 from cronstream.settings import Settings
 from cronstream.worker import Worker
 from tests.builders import NOON
-from tests.core.test_presence import a_process
+from tests.core.test_presence import a_process, a_scheduler
 
 WORKER = Role.of("cluster-a", retry=False)
 
@@ -209,3 +210,25 @@ async def test_without_the_topic_nobody_knows_and_the_worker_goes_on(bench: Benc
     await asyncio.wait_for(bench.join(), 5)
 
     assert not bench.member.draining
+
+
+async def test_a_scheduler_whose_clock_is_off_joins_once_no_other_is_there_that_is_right(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(monkeypatch)
+    scheduler = cast("Any", Scheduler.__new__(Scheduler))
+    scheduler.firing = SimpleNamespace(shards=frozenset())
+    bench.watch = PresenceWatch(Settings(), Role.of(None, retry=False), scheduler)
+    topic: Any = bench.watch.topic
+    topic.clock_s = -600.0
+    topic.told(a_scheduler("node3.s", clock_s=0.0))
+
+    def others_end() -> None:
+        topic.roll.take(99, NOON, b"node3.s", None)
+        bench.watch.look()
+
+    bench.while_asleep = [lambda: None, others_end]
+    await bench.join()
+
+    assert len(bench.waited) == 2
+    assert bench.waited[0].endswith("600.0 s behind: it leaves firing to node3.s")

@@ -142,8 +142,7 @@ class Mark:
         replaced = sum(known <= self.former for known, _ in self.revisions) - 1
         if replaced > 0:
             del self.revisions[:replaced]
-        if self.revisions:
-            self.former = self.revisions[-1][0]
+        self.former = max((known for known, _ in self.revisions), default=-1)
 
     def set_back(self, to: datetime) -> None:
         """Know nothing of due times after `to`: they were published by a clock that was ahead.

@@ -5,6 +5,7 @@ from typing import Any
 
 from cronstream import clock
 from cronstream.core import naming
+from cronstream.core.codec import to_json
 from cronstream.core.records import Attempt, Cause, Discarded, Message, Outcome, Run
 from tests.builders import NOON, a_run, at
 from tests.cli.conftest import Command, a_job, json_lines
@@ -65,6 +66,18 @@ def test_a_replay_publishes_the_run_again_with_all_its_attempts(
     assert run.as_of == run.not_before
     assert run.not_before >= before
     assert abs(run.number - before.timestamp() * 1000) < 60_000
+
+
+def test_a_replay_keeps_fields_that_only_a_later_version_knows(
+    broker: FakeBroker, command: Command
+) -> None:
+    run = a_run(max_attempts=3, attempt=3, attempts_left=1)
+    vars(run)["unknown"] = {"owner": {"team": "a"}}
+    broker.discard(Discarded(run=run, reason="3 of 3 failures", discarded_at=NINE_PAST))
+
+    assert command("replay", RUN).exit_code == 0
+    [replayed] = published(broker)
+    assert to_json(replayed)["owner"] == {"team": "a"}
 
 
 def test_a_replayed_run_is_listed_with_its_replay(broker: FakeBroker, command: Command) -> None:

@@ -12,12 +12,13 @@ from cronstream.core.ledger.actions import Hand
 from cronstream.core.ledger.member import Member
 from cronstream.core.naming import Role
 from cronstream.core.records import Claimed, Delivery, Finished, Outcome, Run, Started
+from cronstream.errors import LevelError
 from cronstream.executor import protocol
 from cronstream.settings import Settings
 from cronstream.worker import commands
 from cronstream.worker.late_watch import LateWatch
 from cronstream.worker.worker import Worker
-from tests.builders import at
+from tests.builders import NOON, at
 from tests.ledger_builders import due
 from tests.member_builders import Worker as Bench
 from tests.member_builders import holder, owner
@@ -68,6 +69,23 @@ async def test_a_start_is_announced_only_while_all_executors_live() -> None:
 
     assert Started in kinds(told)
     assert Started not in kinds(told_by_dying)
+
+
+def test_a_row_of_a_level_that_is_not_known_ends_a_worker_and_is_not_written_over() -> None:
+    ended: list[str] = []
+    member = owner(due(20)).member
+    worker = Worker(Settings(), Role.of("cluster-a", retry=False), member, {}, ended.append)
+    for _ in worker.snapshots.read(7, [b'{"format":99}']):
+        pass
+    ledger = worker._load(7)
+
+    [reason] = ended
+    assert reason.startswith("partition 7: ")
+    assert "upgrade it" in reason
+    with pytest.raises(LevelError):
+        ledger.take(0, NOON, [due(20)])
+    assert worker.snapshots.write_due({7: ledger}, 1.0) is None
+    assert worker.snapshots.write_due({7: ledger}, 1000.0) is None
 
 
 async def test_nothing_is_claimed_any_more_once_an_executor_has_died() -> None:

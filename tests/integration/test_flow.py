@@ -101,6 +101,7 @@ async def _see_tables(scheduler: StartedWorker, worker: StartedWorker, cluster: 
     assert (await _table(scheduler, "cursors/0"))["shard"] == 0
     said = await worker.said("attempt 1 started")
     run = said.partition("run ")[2].partition(": ")[0]
+    assert (await _table(worker, "ledgers/3"))["partition"] == 3
     row = await _table(worker, f"runs/{run}")
     assert row["state"] in {"queued", "claimed", "running", "retryable", "succeeded", "discarded"}
 

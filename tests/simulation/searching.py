@@ -43,6 +43,8 @@ class Bite:
 
 #: Lets what grows from a seed live, and looks at it.
 RunSeed: TypeAlias = Callable[[int], Seen]
+#: Plants a fault, and returns the first of the seeds in which it is seen.
+FirstSeen: TypeAlias = Callable[[str, Iterable[int]], Seen | None]
 
 
 def run_each(run: RunSeed, seeds: range, jobs: int, at_once: int) -> Iterator[Seen]:
@@ -67,13 +69,13 @@ def first_of(run: RunSeed, faults: Faults, name: str, seeds: Iterable[int]) -> S
         return next((seen for seed in seeds if (seen := run(seed)).faults), None)
 
 
-def bites_of(run: RunSeed, faults: Faults, seeds: range, jobs: int) -> Iterator[Bite]:
+def bites_of(first_seen: FirstSeen, names: list[str], seeds: range, jobs: int) -> Iterator[Bite]:
     """Plant each fault in turn, and search the seeds for it, in `jobs` processes."""
     with get_context("fork").Pool(jobs, _let_garbage_lie) as pool:
-        yield from pool.imap(partial(_bite, run, faults, seeds), list(faults))
+        yield from pool.imap(partial(_bite, first_seen, seeds), names)
 
 
-def _bite(run: RunSeed, faults: Faults, seeds: range, name: str) -> Bite:
+def _bite(first_seen: FirstSeen, seeds: range, name: str) -> Bite:
     began = time.process_time()
-    seen = first_of(run, faults, name, seeds)
+    seen = first_seen(name, seeds)
     return Bite(name, seen, time.process_time() - began)

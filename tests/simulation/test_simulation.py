@@ -13,6 +13,7 @@ from tests.simulation.__main__ import main
 from tests.simulation.checks_of_starts import silence
 from tests.simulation.faults import FAULTS, planted
 from tests.simulation.loop import Loop, moment, seconds
+from tests.simulation.planting import Faults
 from tests.simulation.seeds import Seen, first_seen, run_seeds
 from tests.simulation.trace import trace
 from tests.simulation.trouble import BLOWS, STEPS
@@ -93,6 +94,16 @@ def test_a_failing_seed_says_the_command_that_replays_it(
     seed = re.findall(r"^seed (\d+): ", said, re.MULTILINE)[0]
     assert status == 1
     assert f"replay it: python -m tests.simulation --seed {seed} --trace\n" in said
+
+
+def test_planted_faults_are_searched_for_in_several_processes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "way 2: a sender goes on behind a failure"
+    monkeypatch.setattr("tests.simulation.seeds.FAULTS", Faults({name: FAULTS[name]}))
+    main(["--teeth", "--seeds", "1", "--jobs", "2"])
+
+    assert f"| {name} | " in capsys.readouterr().out
 
 
 def test_what_happens_at_the_same_time_happens_in_the_order_it_was_asked_for() -> None:

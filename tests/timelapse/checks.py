@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.records import Overlap, format_time
+from cronstream.core.records import Outcome, Overlap, format_time
 from cronstream.core.schedule import compile_schedule
 from cronstream.core.timeline import TICK, Revision, spans
 from tests.simulation.checks_of_starts import faults_of_starts
@@ -138,11 +138,20 @@ def _standing(ledger: Ledger) -> set[tuple[str, str, int]]:
 
 
 def _lateness(lapse: "Lapse") -> Iterator[str]:
-    """Nothing is late but where a trouble excuses it."""
+    """Nothing is late but where a trouble excuses it.
+
+    What is made again after a loss or an interruption has the time of the attempt before it.
+    """
+    again = {
+        (start.run.id, start.run.attempt + 1)
+        for start in lapse.starts
+        if start.outcome is not Outcome.FAILED
+    }
     for start in _first_of_each(lapse.starts):
         late_s = start.at - seconds(start.run.not_before)
-        published = start.run.cause is not None
-        if late_s <= _LATE_S or published or start.run.overlap is not Overlap.ALLOW:
+        is_excluded = start.run.cause is not None or start.run.overlap is not Overlap.ALLOW
+        is_made_again = (start.run.id, start.run.attempt) in again
+        if late_s <= _LATE_S or is_excluded or is_made_again:
             continue
         due_at = start.at - late_s
         if any(begin <= start.at and due_at <= end for begin, end, _ in lapse.excuses):

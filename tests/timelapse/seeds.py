@@ -43,7 +43,7 @@ def first_seen(fault: str, seeds: Iterable[int]) -> Seen | None:
 
 def bites(seeds: range, jobs: int) -> Iterator[Bite]:
     """Plant each fault in turn, and search the seeds for it, in `jobs` processes."""
-    return bites_of(run_seed, FAULTS, seeds, jobs)
+    return bites_of(first_seen, list(FAULTS), seeds, jobs)
 
 
 __all__ = ["bites", "first_seen", "run_days", "run_seed", "run_seeds"]

@@ -37,7 +37,7 @@ from cronstream.topology.bootstrap import Patience
 from cronstream.topology.changelog import Changelog
 from cronstream.topology.consuming import App
 from cronstream.topology.faust_settings import COMMON, Boot, configure
-from cronstream.topology.installation_level import read_level
+from cronstream.topology.installation_level import look_at_installation
 from cronstream.topology.mends import mend_aiokafka
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
@@ -219,16 +219,17 @@ class Cronstream(App):
         self._health.notes += await wait_for_topics(specs, self._settings, waits_for)
         Patience.lasts = True
         await self.changelog.start()
-        level = await until_answered(read_level, self._settings)
+        found = await until_answered(look_at_installation, self._settings)
         await self._presence.join(waits_for)
         self._health.compared = self._presence
         self.on_partitions_revoked.connect(self._revoked, weak=False)
         self.on_rebalance_complete.connect(self._assigned, weak=False)
         if self._worker is not None:
-            self._worker.level_found = level
+            self._worker.level_found = found.level
             await self._worker.start()
         if self._scheduler is not None:
-            self._scheduler.announcer.found = level
+            announcer = self._scheduler.announcer
+            announcer.found, announcer.kafka = found.level, found.kafka
             await self._publisher.start()
             await self._scheduler.start()
             self._following = self.loop.create_task(self._follow_crontab(self._scheduler))

@@ -12,6 +12,7 @@ CronstreamError
 │   ├── TruncatedError    a topic has lost messages that it had, or was created anew
 │   └── TooLargeError     a record is larger than a message may be
 ├── LegacyError       the topic of the old layout cannot be moved from as it was asked
+├── HouseError        nobody may work in this installation, or it cannot be moved as it was asked
 ├── PlatformError     this operating system cannot do what was asked
 ├── NotFoundError     there is no run, job or cluster of the name that a person gave
 └── LaunchError       a command could not be started at all
@@ -123,4 +124,11 @@ class LegacyError(CronstreamError):
     """The topic of the old layout cannot be moved from as it was asked; the sentence says why.
 
     The process stops with status 1, before it has moved anything.
+    """
+
+
+class HouseError(CronstreamError):
+    """Nobody may work in this installation, or it cannot be moved as it was asked.
+
+    A process ends with status 1 before it joins; the sentence says what is to be done.
     """

@@ -20,6 +20,7 @@ from cronstream.core.ledger.state import LiveRun, News
 from cronstream.core.levels import needed_level
 from cronstream.core.records import Cancelled, SkipReason
 from cronstream.errors import BrokerError
+from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.live import LiveLedger
 from cronstream.history.loading import load
 from cronstream.history.scope import LogReader, Scope, clusters
@@ -124,6 +125,7 @@ async def _cancel(wanted: Wanted) -> int:
     async with reading() as reader:
         targets, status = await _find(reader, wanted)
         if targets:
+            await see_that_one_may_publish(reader)
             async with publishing() as publisher:
                 await _ask(publisher, wanted.by, targets)
             await _wait(reader, targets, _patience(wanted, targets))

@@ -13,6 +13,7 @@ from cronstream.core import naming
 from cronstream.core.ledger.state import STALE
 from cronstream.core.records import Message, Run
 from cronstream.errors import BrokerError, NotFoundError
+from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.scope import LogReader
 from cronstream.settings import Settings, settings
 from cronstream.topology.publish import Ack, Publisher
@@ -148,8 +149,10 @@ async def publish_runs(publisher: RunPublisher, reader: LogReader, runs: list[Ru
 
     Raises:
         NotFoundError: If a cluster has no log.
+        HouseError: If the installation has moved, or is being imported.
         BrokerError: If the broker does not acknowledge one in time.
     """
+    await see_that_one_may_publish(reader)
     counts = {}
     for cluster in sorted({run.cluster for run in runs}):
         counts[cluster] = len(await reader.partitions(naming.log(cluster)))

@@ -75,6 +75,14 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("cronstream repair --dry-run", "what a clock that was ahead has left behind"),
         ("cronstream repair", "undo it, once all clocks are right"),
     ),
+    "export": (
+        ("cronstream export shop.export", "once all schedulers and workers are stopped"),
+        ("cronstream export --take-back", "go on here after all"),
+    ),
+    "import": (
+        ("cronstream import shop.export --dry-run", "what is in the file"),
+        ("cronstream import shop.export", "on a Kafka where no installation is yet"),
+    ),
     "completion": (
         ("cronstream completion bash > ~/.local/share/bash-completion/completions/cronstream", ""),
         ("cronstream completion fish > ~/.config/fish/completions/cronstream.fish", ""),

@@ -98,6 +98,10 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
             "Undo what a clock that was ahead has left behind.",
         ),
     ),
+    "Moving house": (
+        Entry("export", "cronstream.cli.moving_commands:export_", "Write what is live to a file."),
+        Entry("import", "cronstream.cli.moving_commands:import_", "Go on from it elsewhere."),
+    ),
     "Comfort": (
         Entry("completion", "cronstream.cli.main:completion", "Print a shell's completion script."),
         Entry("help", "cronstream.cli.main:help_", "Show what there is, or one command's help."),

@@ -20,6 +20,7 @@ from cronstream.core.levels import needed_level
 from cronstream.core.naming import Role
 from cronstream.core.records import Repair, format_time
 from cronstream.errors import BrokerError, CronstreamError
+from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.live import LiveLedger
 from cronstream.history.scope import LogReader, clusters
 
@@ -127,6 +128,7 @@ async def _repair(by: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
         if found and not yes:
             _confirm(found)
         if found and not dry_run:
+            await see_that_one_may_publish(reader)
             async with publishing() as publisher:
                 await _ask(publisher, by, found)
     for one in found:

@@ -1,20 +1,22 @@
 """Messages of the ``jobs`` topic.
 
 A message holds one job or a list of several; a job's revision is the offset of its message, and
-no job is twice in a message. `Level` and `Installation` may stand between them.
+no job is twice in a message. `Level`, `Installation` and `House` may stand between them.
 """
 
 import contextlib
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
-from cronstream.core.codec import decode, from_json
+from cronstream.core.codec import from_json
 from cronstream.core.levels import LEVEL
-from cronstream.core.records import Installation, Job, Level
+from cronstream.core.records import House, HouseState, Installation, Job, Level, Record
 from cronstream.errors import LevelError, MessageError
 
-_KINDS = {"Job": Job, "Level": Level, "Installation": Installation}
+RecordT = TypeVar("RecordT", bound=Record)
+
+_KINDS = {"Job": Job, "Level": Level, "Installation": Installation, "House": House}
 
 
 class Definition(NamedTuple):
@@ -46,7 +48,7 @@ def decode_jobs(raw: bytes | None, known: int = LEVEL) -> tuple[list[Job], list[
     refused: list[str] = []
     for item in parsed if isinstance(parsed, list) else [parsed]:
         try:
-            job: Job | Level | Installation = from_json(item, _KINDS, known)
+            job: Job | Level | Installation | House = from_json(item, _KINDS, known)
         except MessageError as error:
             refused.append(str(error))
             continue
@@ -90,17 +92,62 @@ def _level(item: Any) -> Level:
     return Level(level=1)
 
 
-def decode_installation(raw: bytes | None) -> str | None:
-    """Return the id of the installation if a message has it."""
-    if raw is None or _INSTALLATION_MARK not in raw:
-        return None
-    try:
-        return decode(raw, Installation).id
-    except MessageError:
-        return None
+def decode_installations(raw: bytes | None) -> list[Installation]:
+    """Return what a message says of which installation this is."""
+    return _of_kind(raw, Installation, _INSTALLATION_MARK)
 
 
 _INSTALLATION_MARK = b"cronstream.Installation"
+
+
+def decode_house(raw: bytes | None) -> House | None:
+    """Return what a message says of whether processes may work here; None if it is another."""
+    found = _of_kind(raw, House, _HOUSE_MARK)
+    return found[-1] if found else None
+
+
+_HOUSE_MARK = b"cronstream.House"
+
+
+def _of_kind(raw: bytes | None, kind: type[RecordT], mark: bytes) -> list[RecordT]:
+    """Return the records of a kind in a message; most have none, and are not parsed."""
+    if raw is None or mark not in raw:
+        return []
+    found: list[RecordT] = []
+    with contextlib.suppress(orjson.JSONDecodeError):
+        parsed = orjson.loads(raw)
+        for item in parsed if isinstance(parsed, list) else [parsed]:
+            with contextlib.suppress(MessageError):
+                found.append(from_json(item, {kind.__name__: kind}))
+    return found
+
+
+def closed_because(house: House | None) -> str:
+    """Return why nobody may work in an installation; empty if they may."""
+    if house is None or house.state is HouseState.OPEN:
+        return ""
+    if house.state is HouseState.FILLING:
+        return (
+            f"export {house.export} is being imported here, or its import was broken off: nobody "
+            "works here until it is whole; give the same 'cronstream import FILE' again"
+        )
+    return (
+        f"this installation has moved: it was exported as {house.export}, and what was live here "
+        "goes on where that was imported; start processes there (CRONSTREAM_BROKER). If it was "
+        "imported nowhere and is to go on here, say 'cronstream export --take-back'"
+    )
+
+
+def foreign_because(begun_on: str | None, here: str | None) -> str:
+    """Return why these topics are a copy that nobody may work on; empty if they are none."""
+    if None in (begun_on, here) or begun_on == here:
+        return ""
+    return (
+        f"these topics were copied from another Kafka ({begun_on}; this one is {here}), and what "
+        "is on them speaks of offsets there: nobody may work on them. To go on here, stop "
+        "everything there, 'cronstream export' from here, delete the topics of cronstream, and "
+        "'cronstream import' (docs/moving.md)"
+    )
 
 
 def _problem(job: Job) -> str | None:

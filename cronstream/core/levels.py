@@ -21,6 +21,7 @@ from typing import Any, Final, TypeVar
 from cronstream.core.records import (
     Cancelled,
     Finished,
+    House,
     Installation,
     Record,
     Repair,
@@ -37,7 +38,7 @@ RecordT = TypeVar("RecordT", bound=Record)
 #: The highest level that this version of cronstream knows.
 LEVEL: Final = 2
 #: Kinds that are newer than level 1.
-KINDS: Final[dict[type[Record], int]] = {Installation: 2, Repair: 2}
+KINDS: Final[dict[type[Record], int]] = {Installation: 2, House: 2, Repair: 2}
 #: Fields that are newer than level 1, by kind. Not of records within records, but for `Run`.
 FIELDS: Final[dict[type[Record], dict[str, int]]] = {
     Run: {"background": 2},

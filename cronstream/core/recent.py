@@ -12,9 +12,14 @@ from typing import Any, Final, NamedTuple, Self
 
 from cronstream.core.codec import from_json, to_json
 from cronstream.core.cursor import FAR_AHEAD, Cursor, Lag
-from cronstream.core.job_messages import Definition, decode_installation, decode_jobs
+from cronstream.core.job_messages import (
+    Definition,
+    decode_house,
+    decode_installations,
+    decode_jobs,
+)
 from cronstream.core.levels import LEVEL
-from cronstream.core.records import Job, format_time
+from cronstream.core.records import House, Job, format_time
 from cronstream.errors import MessageError
 
 #: A definition that another had replaced so long before the last edit of its job is dropped; so is
@@ -51,11 +56,15 @@ class Recent:
     Attributes:
         position: Offset up to which the partition has been read.
         installation: The id of the installation, if this partition has said so.
+        kafka: That of the Kafka that it was begun on, likewise.
+        house: The last word on whether processes may work in it, likewise.
     """
 
     def __init__(self) -> None:
         self.position = 0
         self.installation: str | None = None
+        self.kafka: str | None = None
+        self.house: House | None = None
         #: The last message, or what it is known by.
         self._last: bytes | str | None = ""
         self._of: dict[str, list[Definition]] = {}
@@ -87,7 +96,10 @@ class Recent:
         if offset < self.position:
             return
         jobs, _ = decode_jobs(raw)
-        self.installation = self.installation or decode_installation(raw)
+        for told in decode_installations(raw):
+            self.installation = self.installation or told.id
+            self.kafka = self.kafka or told.kafka
+        self.house = decode_house(raw) or self.house
         self.position, self._last = offset + 1, raw
         for job in jobs:
             self._learn(Definition(job, offset))
@@ -152,6 +164,8 @@ class Recent:
             "position": self.position,
             "mark": self.seen.mark,
             "installation": self.installation,
+            "kafka": self.kafka,
+            "house": self.house and to_json(self.house),
             "dropped_by": self._dropped_by,
             "dropped_at": format_time(self._dropped_at),
             "jobs": [[revision, to_json(job)] for job, revision in self.definitions()],
@@ -171,7 +185,8 @@ class Recent:
             for revision, item in row["jobs"]:
                 recent._learn(Definition(from_json(item, {"Job": Job}), int(revision)))
             recent.position, recent._last = int(row["position"]), str(row["mark"])
-            recent.installation = row["installation"]
+            recent.installation, recent.kafka = row["installation"], row["kafka"]
+            recent.house = row["house"] and from_json(row["house"], {"House": House})
             recent._dropped_by = int(row["dropped_by"])
             recent._dropped_at = datetime.fromisoformat(row["dropped_at"])
         except (KeyError, TypeError, ValueError) as error:
@@ -189,6 +204,16 @@ class JobsKnown:
     def installation(self) -> str | None:
         """The id of the installation; None until its topic has said so."""
         return next((r.installation for r in self.of.values() if r.installation), None)
+
+    @property
+    def kafka(self) -> str | None:
+        """The id of the Kafka that it was begun on, if its topic says so."""
+        return next((r.kafka for r in self.of.values() if r.kafka), None)
+
+    @property
+    def house(self) -> House | None:
+        """The last word on whether processes may work in it: the same on each partition."""
+        return next((r.house for r in self.of.values() if r.house), None)
 
     @property
     def jobs(self) -> list[Job]:

@@ -153,6 +153,16 @@ class Background(StrEnum):
     WAIT = "wait"
 
 
+class HouseState(StrEnum):
+    """Whether processes may work in an installation."""
+
+    #: It was exported: what was live here goes on elsewhere.
+    CLOSED = "closed"
+    #: An import is under way, or was broken off.
+    FILLING = "filling"
+    OPEN = "open"
+
+
 class Backoff(Record, namespace="cronstream.Backoff"):
     """How long to wait before a later attempt; the arithmetic is in `cronstream.core.retry`."""
 
@@ -465,11 +475,27 @@ class Installation(Record, namespace="cronstream.Installation"):
 
     #: Made at random, once: 32 hexadecimal digits.
     id: str
+    #: The id of the Kafka that it was begun on: offsets mean nothing on another.
+    kafka: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no scheduler has made: it becomes the name of a file."""
         if not re.fullmatch("[0-9a-f]{32}", self.id):
             raise MessageError(f"installation {self.id!r}, which is no id")
+
+
+class House(Record, namespace="cronstream.House"):
+    """Whether processes may work here from now on; the last word on the ``jobs`` topic counts.
+
+    On each of its partitions, from ``cronstream export`` and ``import``; an installation of which
+    nothing was said is open.
+    """
+
+    state: HouseState
+    #: The id of the export that this is about.
+    export: str
+    #: The due times up to this one are the former house's, and those after it the next one's (UTC).
+    at: datetime | None = None
 
 
 class Tick(Record, namespace="cronstream.Tick"):
@@ -498,7 +524,7 @@ Entry: TypeAlias = (
     | Level
     | Repair
 )
-Message: TypeAlias = Entry | Job | Installation | Discarded | Tick
+Message: TypeAlias = Entry | Job | Installation | House | Discarded | Tick
 
 #: Every kind of entry, by the name that stands in the message.
 ENTRIES: tuple[type[Record], ...] = (

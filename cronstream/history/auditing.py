@@ -17,7 +17,9 @@ from cronstream.core.audit.finding import Report, Window
 from cronstream.core.audit.known import Known, Offsets, Published
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
+from cronstream.core.audit.tenancy import own
 from cronstream.core.codec import decode, decode_entries
+from cronstream.core.job_messages import decode_house
 from cronstream.core.ledger.admission import Place
 from cronstream.core.records import Discarded, format_clock
 from cronstream.errors import MessageError, NotFoundError
@@ -150,8 +152,12 @@ class _Auditor:
         start = await self._reader.beginnings(naming.JOBS, there)
         end = await self._reader.ends(naming.JOBS, there)
         self._limits.jobs = {shard: Offsets(start[shard], end[shard]) for shard in there}
+        words = []
         async for message in read_between(self._reader, naming.JOBS, start, end):
             self._definitions.take(message.offset, message.value)
+            word = decode_house(message.value) if message.partition == 0 else None
+            words += [word] if word is not None else []
+        self._window, self._limits.moved = own(self._window, words)
 
     async def _offsets_at(self, log: _Log, moment: datetime) -> dict[int, int]:
         found = await self._reader.offsets_at(log.topic, log.partitions, moment)

@@ -19,12 +19,14 @@ class Limits:
         jobs: What is left of each partition of the ``jobs`` topic.
         left_out: For each partition whose earlier due times are left out, those before when.
         gone: For each topic that has been deleted up to a time within the audit, that time.
+        moved: Which due times are another house's, in sentences.
         surplus: For each topic that was given partitions, how many it has and how many are in use.
     """
 
     jobs: dict[int, Offsets] = field(default_factory=dict)
     left_out: list[datetime] = field(default_factory=list)
     gone: dict[str, datetime] = field(default_factory=dict)
+    moved: list[str] = field(default_factory=list)
     surplus: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def offsets(self, job: str) -> Offsets:
@@ -33,6 +35,7 @@ class Limits:
 
     def sentences(self, tally: Tally) -> Iterator[str]:
         """Yield each reason with what follows from it."""
+        yield from self.moved
         if self.left_out:
             yield (
                 f"due times before {_second(max(self.left_out))} are left out in "

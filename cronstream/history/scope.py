@@ -27,6 +27,9 @@ class LogReader(Protocol):
     async def surplus(self) -> dict[str, tuple[int, int]]:
         """Return the topics that were given partitions: how many each has, and are in use."""
 
+    async def kafka_id(self) -> str | None:
+        """Return the id that this Kafka has given itself; None if it tells none."""
+
     async def spans(self, places: Iterable[TopicPartition], since: datetime | None) -> Spans:
         """Return from which offset on and up to which each partition is to be read."""
 

@@ -6,7 +6,8 @@ its retry log, no order is needed. Memory is bounded: of settled runs only the n
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from cronstream.core.ledger.state import SkipNews
 from cronstream.core.records import (
@@ -23,6 +24,9 @@ from cronstream.history.draft import Draft
 from cronstream.history.part import Part, Where
 from cronstream.history.story import Change, LogKind, RunState, RunStory
 from cronstream.history.watched import OF_ONE_RUN, Step, WatchedLedger
+
+#: A run is published at most so long before it is due.
+_AHEAD: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Stories:
         self._drafts: dict[str, Draft] = {}
         self._spans: dict[str, RunStory] = {}
         self._blind: dict[tuple[str, int], set[str]] = {}
+        #: When each log's first message that was read was appended.
+        self._since: dict[tuple[str, int], datetime] = {}
         self._log: Log
         self._where: Where
 
@@ -66,6 +72,7 @@ class Stories:
         place = (where.topic, where.partition)
         ledger = self._ledgers.get(place)
         if ledger is None:
+            self._since[place] = where.at
             ledger = self._ledgers[place] = WatchedLedger(
                 retry=log.kind is LogKind.RETRY,
                 from_middle=where.offset > 0,
@@ -151,7 +158,7 @@ class Stories:
 
     def _guess(self, step: Step) -> None:
         place = (self._where.topic, self._where.partition)
-        if not self._ledgers[place].from_middle:
+        if not (self._ledgers[place].from_middle or self._is_older(step.run_id, place)):
             return
         known = step.run_id in self._drafts
         draft = self._draft(step.run_id)
@@ -159,6 +166,14 @@ class Stories:
         self._part(draft).guess(step.entry, self._where)
         self._blind.setdefault(place, set()).add(step.run_id)
         self._tell(draft, before)
+
+    def _is_older(self, run_id: str, place: tuple[str, int]) -> bool:
+        """Whether a run was due before a log began: it has come there by an import."""
+        due = run_id.partition("@")[2].partition("!")[0]
+        try:
+            return datetime.fromisoformat(due) <= self._since[place] + _AHEAD
+        except (TypeError, ValueError):
+            return False
 
     def _lose_blind(self, entry: Lost) -> None:
         place = (self._where.topic, self._where.partition)

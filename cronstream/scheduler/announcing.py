@@ -33,12 +33,14 @@ class Announcer:
 
     Attributes:
         found: The level of the installation when this process started.
+        kafka: The id of the Kafka that this is on; None if it is not known.
     """
 
     def __init__(
         self, settings: Settings, publisher: RunPublisher, clock: Clock, level: int = LEVEL
     ) -> None:
         self.found = 1
+        self.kafka: str | None = None
         self._settings, self._publisher, self._clock = settings, publisher, clock
         self._level = level
         self._said_at: dict[Place, float] = {}

@@ -26,6 +26,7 @@ class Belonging:
 
     Attributes:
         foreign: Why the crontab is not put in force; empty if it may be.
+        kafka: The id of the Kafka that this is on; None if it is not known.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Belonging:
         in_force: JobsKnown,
     ) -> None:
         self.foreign = ""
+        self.kafka: str | None = None
         self._settings, self._publisher, self._memory = settings, publisher, memory
         self._in_force = in_force
         self._is_ours = settings.adopt
@@ -86,10 +88,11 @@ class Belonging:
             BrokerError: If the broker does not take it.
         """
         self._is_ours = True
-        which = self._in_force.installation
-        if which is None and KINDS[Installation] <= LEVEL:
-            which = secrets.token_hex(16)
-            await self._publisher.append(naming.JOBS, 0, Installation(id=which))
+        known, begun_on = self._in_force.installation, self._in_force.kafka
+        which = known or (secrets.token_hex(16) if KINDS[Installation] <= LEVEL else None)
+        if which is not None and (known is None or (begun_on is None and self.kafka)):
+            told = Installation(id=which, kafka=self.kafka)
+            await self._publisher.append(naming.JOBS, 0, told)
         await self._remember(which)
 
     async def _remember(self, which: str | None) -> None:

@@ -10,11 +10,11 @@ from aiokafka.errors import KafkaError
 
 from cronstream.core import naming
 from cronstream.core.due import Shard
-from cronstream.core.job_messages import Definition, decode_jobs
+from cronstream.core.job_messages import Definition, decode_house, decode_jobs
 from cronstream.core.naming import Role
 from cronstream.core.plan import Plan
 from cronstream.core.recent import Seen, mark_of
-from cronstream.errors import CronstreamError, LevelError
+from cronstream.errors import CronstreamError, HouseError, LevelError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.holding import Held, Holdings, Out, Rows
 from cronstream.scheduler.lagging import Lagging
@@ -22,6 +22,7 @@ from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
 from cronstream.scheduler.sending import Sender
 from cronstream.scheduler.telling import second, tell
 from cronstream.settings import Settings
+from cronstream.topology.installation_level import see_that_it_is_open
 from cronstream.topology.jobs import JobsLog, read_on, see_that_it_goes_on
 
 logger = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class Firing:
         self._reader: JobsReader = ports.reader()
         self._sender = Sender(publisher, settings.partitions)
         self._lagging = Lagging(self._sender, publisher, announcer, self._reader, ports.clock)
-        rows = Rows(cursors, settings, lambda: announcer.found)
+        rows = Rows(cursors, settings, lambda: {"level": announcer.found, "kafka": announcer.kafka})
         self._holdings = Holdings(settings, rows, self._sender, ports.clock)
         self._failing: dict[int, str] = {}
         self._jobs = jobs
@@ -113,10 +114,11 @@ class Firing:
 
         Raises:
             LevelError: If the installation was raised to a level that is not known here.
+            HouseError: If it was exported: nobody may work there any more.
         """
         try:
             await self._fire(number)
-        except LevelError:
+        except (LevelError, HouseError):
             raise
         except (CronstreamError, KafkaError, OSError, TimeoutError) as error:
             self._fail(number, f"tick given up ({type(error).__name__}: {error})")
@@ -182,6 +184,7 @@ class Firing:
 
         Raises:
             CronstreamError: If it is not the topic any more that was read before.
+            HouseError: If nobody may work in the installation any more.
         """
         if held.row is None and not held.taken_over:
             await self._see_that_it_is_new(number)
@@ -193,8 +196,10 @@ class Firing:
             # What is refused, `Scheduler.note_jobs` puts aside.
             jobs = [Definition(j, message.offset) for j in decode_jobs(message.value)[0]]
             held.learn(jobs)
+            held.house = decode_house(message.value) or held.house
             held.seen = Seen(message.offset + 1, mark_of(message.value))
             self._note_move(number)
+        see_that_it_is_open(held.house)
         if not held.taken_over:
             held.taken_over = True
             where = second(held.cursor.at) if held.row else "new"
@@ -206,7 +211,7 @@ class Firing:
         if recent.serves(held.cursor):
             seen, definitions = recent.seen, recent.definitions()
             await asyncio.to_thread(held.learn, definitions)
-            held.seen = seen
+            held.seen, held.house = seen, recent.house
 
     async def _see_that_it_is_new(self, number: int) -> None:
         """A shard without a cursor begins now: what was due before would be lost, if it had one.

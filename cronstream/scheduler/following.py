@@ -20,6 +20,7 @@ from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.belonging import Belonging
 from cronstream.scheduler.ports import Ports, RunPublisher
 from cronstream.settings import Settings
+from cronstream.topology.installation_level import see_that_it_is_open
 from cronstream.topology.jobs import JobsLog
 from cronstream.topology.publish import Ack
 from cronstream.topology.topics import cluster_topics
@@ -167,6 +168,7 @@ class CrontabFollower:
             once it is not.
         """
         in_force = await self._jobs.read_on()
+        see_that_it_is_open(in_force.house)
         if not await self.belonging.may_apply(crontab):
             return True
         faults = await self._declare([cluster.name for cluster in crontab.clusters])

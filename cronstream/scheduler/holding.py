@@ -11,6 +11,7 @@ from cronstream.core.due import Shard
 from cronstream.core.job_messages import Definition
 from cronstream.core.plan import CatchUp, Plan
 from cronstream.core.recent import Seen
+from cronstream.core.records import House
 from cronstream.errors import CronstreamError, MessageError, ScheduleError, ZoneError
 from cronstream.scheduler.lagging import Straggler
 from cronstream.scheduler.ports import Clock
@@ -26,7 +27,7 @@ _Row = dict[str, Any]
 class Rows:
     """The table of cursors; each row says for which numbers of shards and partitions it holds.
 
-    And how far ``jobs`` was read, and which level it had announced there.
+    And how far ``jobs`` was read, which level it had announced there, and on which Kafka that was.
 
     Attributes:
         numbers: How many shards and partitions there are.
@@ -35,9 +36,9 @@ class Rows:
     """
 
     def __init__(
-        self, table: MutableMapping[str, _Row], settings: Settings, level: Callable[[], int]
+        self, table: MutableMapping[str, _Row], settings: Settings, noted: Callable[[], _Row]
     ) -> None:
-        self._table, self._level = table, level
+        self._table, self._noted = table, noted
         self.rest = timedelta(seconds=settings.look_ahead_s / 3)
         self.numbers = {"shards": settings.shards, "partitions": settings.partitions}
 
@@ -52,7 +53,7 @@ class Rows:
 
     def put(self, cursor: Cursor, seen: Seen) -> _Row:
         """Put a cursor in the table, and return its row."""
-        jobs = {**seen._asdict(), "level": self._level()}
+        jobs = {**seen._asdict(), **self._noted()}
         row = {**cursor.to_row(), **self.numbers, "jobs": jobs}
         self._table[str(cursor.shard)] = row
         return row
@@ -78,6 +79,7 @@ class Held:
         stragglers: The partitions that are behind its cursor.
         left: How far its ``jobs`` partition had been read when the row was written.
         seen: How far it has been read here.
+        house: The last word there on whether processes may work here.
         fired_at: When it was last planned, by the monotonic clock.
     """
 
@@ -97,6 +99,7 @@ class Held:
         self.stragglers = {place: Straggler(lag) for place, lag in cursor.behind.items()}
         self.left = rows.seen(cursor.shard) or Seen(cursor.taken)
         self.seen = Seen(0)
+        self.house: House | None = None
         #: Cluster of each job whose time zone is not known here, and why it is set aside.
         self.zoneless: dict[str, tuple[str, str]] = {}
         self.taken_over = False

@@ -11,7 +11,7 @@ from cronstream.core import naming
 from cronstream.core.codec import decode
 from cronstream.core.job_messages import decode_jobs
 from cronstream.core.records import Tick
-from cronstream.errors import LevelError, MessageError
+from cronstream.errors import HouseError, LevelError, MessageError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.clock_check import ClockCheck
 from cronstream.scheduler.firing import Firing
@@ -131,7 +131,7 @@ class Scheduler:
             sentences, other = self.firing.zoneless(shard), self.newer_zones()
             if sentences and other:
                 self._end(makes_way(sentences[0], other))
-        except LevelError as error:
+        except (LevelError, HouseError) as error:
             self._end(str(error))
         finally:
             self.is_at_a_tick = False
@@ -167,6 +167,7 @@ class Scheduler:
             self.jobs,
         )
         self._follower.is_right = lambda: self.firing.is_right
+        self._follower.belonging.kafka = self.announcer.kafka
         try:
             await self._follower.follow(stop)
         finally:

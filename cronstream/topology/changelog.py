@@ -78,6 +78,11 @@ class Changelog:
             task = asyncio.get_running_loop().create_task(self._send_all(place))
             self._sending[place] = task
 
+    async def through(self) -> None:
+        """Wait until all that was put here is through."""
+        while self._sending:
+            await asyncio.wait(list(self._sending.values()))
+
     async def read(self, topic: str, partitions: Iterable[int]) -> dict[int, LastRow]:
         """Return the row of each partition that has one.
 

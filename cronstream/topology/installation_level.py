@@ -1,48 +1,91 @@
-"""What level the installation was raised to, before a process joins its group.
+"""Whether a process may join its group: what its installation says on ``jobs``, read before.
 
 A process that is too old for it must not come as far as that: it would end at the first `Level`
-that it reads, be started again by its supervisor, and rebalance the others each time.
+that it reads, be started again by its supervisor, and rebalance the others each time. Nor may one
+that was started where nobody works any more, or on a copy of its topics.
 """
+
+from dataclasses import dataclass
 
 import orjson
 
 from cronstream.core import naming
-from cronstream.core.job_messages import decode_level
+from cronstream.core.job_messages import (
+    closed_because,
+    decode_house,
+    decode_installations,
+    decode_level,
+    foreign_because,
+)
 from cronstream.core.levels import LEVEL
 from cronstream.core.naming import Role
 from cronstream.core.recent import Seen
-from cronstream.errors import CronstreamError
+from cronstream.core.records import House
+from cronstream.errors import CronstreamError, HouseError
 from cronstream.settings import Settings
 from cronstream.topology.jobs import read_on, see_that_it_goes_on
 from cronstream.topology.last_rows import rows_on
 from cronstream.topology.reading import Reader
 
 
-async def read_level(settings: Settings) -> int:
-    """Return the highest level that was announced on the ``jobs`` topic, which is kept for ever.
+@dataclass(slots=True)
+class Found:
+    """What a process finds before it joins.
+
+    Attributes:
+        level: The highest that was announced on ``jobs``, which is kept for ever.
+        kafka: The id of the Kafka; None if it does not tell.
+    """
+
+    level: int = 1
+    kafka: str | None = None
+
+
+async def look_at_installation(settings: Settings) -> Found:
+    """Return what a process has to know before it joins.
 
     The row of the first shard's cursor says what it was, and up to where that was read.
 
     Raises:
         BrokerError: If no broker answers.
-        LevelError: If it is above what this process knows.
+        LevelError: If it was raised to a level that this process does not know.
+        HouseError: If nobody may work in the installation.
     """
+    house = None
     async with Reader(settings) as reader:
+        here = await reader.kafka_id()
         end = (await reader.ends(naming.JOBS, [0]))[0]
-        level, seen = await _noted(reader, end)
+        noted, seen = await _noted(reader, end)
         async for message in read_on(reader, {0: seen}, {0: end}):
-            level = max(level, decode_level(message.value))
-    return level
+            noted.level = max(noted.level, decode_level(message.value))
+            house = decode_house(message.value) or house
+            for told in decode_installations(message.value):
+                noted.kafka = noted.kafka or told.kafka
+    see_that_it_is_open(house)
+    if reason := foreign_because(noted.kafka, here):
+        raise HouseError(reason)
+    return Found(noted.level, here)
 
 
-async def _noted(reader: Reader, end: int) -> tuple[int, Seen]:
-    """Return the level that is noted, and up to where that was read; else where all begins."""
+async def _noted(reader: Reader, end: int) -> tuple[Found, Seen]:
+    """Return what is noted, and up to where that was read; else where all begins."""
     cursors = naming.changelog(Role.of(None, retry=False).group, naming.CURSORS)
     rows = await rows_on(reader, cursors, [0])
     try:
         noted = orjson.loads(rows[0].lines()[0])["jobs"]
-        level, seen = int(noted["level"]), Seen(int(noted["position"]), str(noted["mark"]))
+        found = Found(int(noted["level"]), noted.get("kafka"))
+        seen = Seen(int(noted["position"]), str(noted["mark"]))
         await see_that_it_goes_on(reader, 0, seen, end)
     except (CronstreamError, KeyError, TypeError, ValueError):
-        return 1, Seen(0)
-    return (level, seen) if level <= LEVEL else (1, Seen(0))
+        return Found(), Seen(0)
+    return (found, seen) if found.level <= LEVEL else (Found(), Seen(0))
+
+
+def see_that_it_is_open(house: House | None) -> None:
+    """Raise an error if nobody may work in an installation.
+
+    Raises:
+        HouseError: The sentence says why.
+    """
+    if reason := closed_because(house):
+        raise HouseError(reason)

@@ -13,7 +13,7 @@ from cronstream.core import naming
 from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology.plain_consumer import start_consumer, stop_consumer
-from cronstream.topology.topic_ids import topic_ids
+from cronstream.topology.topic_ids import kafka_id, topic_ids
 
 #: From which offset on and up to which (not including it) each partition is to be read.
 Spans: TypeAlias = dict[TopicPartition, tuple[int, int]]
@@ -144,6 +144,10 @@ class Reader:
         """Return the id of each of some topics that is there, where Kafka tells it."""
         client = self._consumer._client  # noqa: SLF001 - no public way
         return await topic_ids(client, topics)
+
+    async def kafka_id(self) -> str | None:
+        """Return the id that this Kafka has given itself; None if it tells none."""
+        return await kafka_id(self._consumer._client)  # noqa: SLF001 - no public way
 
     async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Return for each partition the first offset that it still has."""

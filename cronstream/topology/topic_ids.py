@@ -1,4 +1,4 @@
-"""Asks Kafka for the ids of topics: one that was deleted and made anew has another.
+"""Asks Kafka for ids: a topic that was deleted and made anew has another, and a copy elsewhere.
 
 Kafka tells them since 2.8; aiokafka (0.14) asks for metadata as it was before. What is told of
 partitions is passed over here.
@@ -121,12 +121,30 @@ async def topic_ids(client: Any, topics: Iterable[str]) -> dict[str, str]:
     Raises:
         KafkaError: If no broker answers.
     """
-    try:
-        answer = await client.send(client.get_random_node(), _TopicIds(list(topics)))
-    except (IncompatibleBrokerVersion, NotImplementedError):
-        return {}
+    answer = await _ask(client, topics)
     return {
         name: str(topic_id)
-        for code, name, topic_id, *_ in answer.topics
+        for code, name, topic_id, *_ in (answer.topics if answer else ())
         if not code and topic_id.int
     }
+
+
+async def kafka_id(client: Any) -> str | None:
+    """Return the id that a Kafka has given itself; None where it tells none.
+
+    Args:
+        client: Of aiokafka, connected.
+
+    Raises:
+        KafkaError: If no broker answers.
+    """
+    answer = await _ask(client, ())
+    return (answer.cluster_id or None) if answer else None
+
+
+async def _ask(client: Any, topics: Iterable[str]) -> Any:
+    """Return what Kafka answers; None if it is of a version that does not know the question."""
+    try:
+        return await client.send(client.get_random_node(), _TopicIds(list(topics)))
+    except (IncompatibleBrokerVersion, NotImplementedError):
+        return None

@@ -172,14 +172,14 @@ class Snapshots:
                 draft.lines.append(orjson.dumps(part))
                 if self._monotonic() - began >= _TURN_S:
                     return False
-            self._table.put(draft.partition, _text(draft.lines))
+            self._table.put(draft.partition, as_text(draft.lines))
         except Exception:
             what = "its snapshot cannot be written, and the one before it stays"
             logger.exception("partition %d: %s (%d live runs)", draft.partition, what, draft.live)
         return True
 
 
-def _text(lines: list[bytes]) -> bytes:
+def as_text(lines: list[bytes]) -> bytes:
     """Return a row as it goes on the changelog: a small one as one JSON value, as it always was."""
     text = b"\n".join(lines)
     if len(text) > WHOLE_BYTES or len(lines) == 1:

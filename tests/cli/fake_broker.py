@@ -28,6 +28,7 @@ class FakeBroker:
         surplus: Topics that somebody has given partitions: how many they have, and are in use.
         questions: How often it was asked for something.
         before_poll: Called before each poll; may append messages, or raise as Kafka does.
+        kafka: Its id.
         before_probe: Called before each connection; may raise, too.
     """
 
@@ -40,6 +41,7 @@ class FakeBroker:
         self.questions = 0
         self.before_poll: Callable[[], None] = lambda: None
         self.before_probe: Callable[[], None] = lambda: None
+        self.kafka: str | None = None
         self._beginnings: dict[tuple[str, int], int] = {}
         for cluster in clusters:
             for topic in (naming.log, naming.retry_log, naming.discarded):
@@ -112,6 +114,9 @@ class FakeReader:
     async def layout(self) -> dict[str, list[int]]:
         self._broker.questions += 1
         return {topic: list(range(len(logs))) for topic, logs in self._broker.topics.items()}
+
+    async def kafka_id(self) -> str | None:
+        return self._broker.kafka
 
     async def surplus(self) -> dict[str, tuple[int, int]]:
         return self._broker.surplus

@@ -5,8 +5,13 @@ from typing import Any
 import pytest
 
 from cronstream.core.codec import encode
-from cronstream.core.job_messages import decode_jobs
-from cronstream.core.records import Installation, Job
+from cronstream.core.job_messages import (
+    closed_because,
+    decode_house,
+    decode_jobs,
+    foreign_because,
+)
+from cronstream.core.records import House, HouseState, Installation, Job, Level
 from cronstream.errors import MessageError
 from tests.builders import NOON
 
@@ -44,3 +49,23 @@ def test_what_is_no_job_at_all_is_refused_with_the_reason() -> None:
 def test_an_installations_id_is_what_a_scheduler_makes() -> None:
     with pytest.raises(MessageError, match="is no id"):
         Installation(id="../x")
+
+
+def test_the_last_word_says_whether_processes_may_work() -> None:
+    assert closed_because(None) == ""
+    filling = House(state=HouseState.FILLING, export="e")
+    closed = House(state=HouseState.CLOSED, export="e", at=NOON)
+    assert decode_house(encode(closed)) == closed
+    assert "it was exported as e" in closed_because(closed)
+    assert "imported here" in closed_because(filling)
+    assert closed_because(House(state=HouseState.OPEN, export="e")) == ""
+    assert decode_jobs(encode(filling)) == ([], [])
+    assert decode_house(b"[" + encode(Level(level=2)) + b"," + encode(filling) + b"]") == filling
+    assert decode_house(b'"cronstream.House') is None
+    assert decode_house(b'"cronstream.House"') is None
+    assert decode_house(encode(a_job())) is None
+
+
+def test_topics_that_were_begun_on_another_kafka_are_a_copy() -> None:
+    assert "copied from another Kafka (there; this one is here)" in foreign_because("there", "here")
+    assert [foreign_because(*pair) for pair in (("a", "a"), (None, "a"), ("a", None))] == [""] * 3

@@ -13,7 +13,7 @@ from cronstream.core.due import Shard
 from cronstream.core.levels import LEVEL
 from cronstream.core.plan import Plan
 from cronstream.core.recent import BEYOND, KEEP, JobsKnown, Recent, Seen, mark_of
-from cronstream.core.records import Installation, Job, Level, Withdrawal
+from cronstream.core.records import House, HouseState, Installation, Job, Level, Withdrawal
 from cronstream.errors import LevelError, MessageError
 from tests.core.test_due import a_job, at
 
@@ -203,3 +203,13 @@ def _told(plan: Plan, cursor: Cursor) -> list[str]:
         for _, message in plan.messages
         if cursor.taken or not isinstance(message, Withdrawal)
     )
+
+
+def test_what_is_kept_says_whether_processes_may_work_and_on_which_kafka() -> None:
+    known = JobsKnown([0, 1])
+    assert (known.house, known.kafka) == (None, None)
+    word = House(state=HouseState.CLOSED, export="e")
+    known.of[1].take(0, encode(Installation(id="a" * 32, kafka="there")))
+    known.of[1].take(1, encode(word))
+    known.of[1] = Recent.from_row(orjson.loads(orjson.dumps(known.of[1].to_row())))
+    assert (known.house, known.kafka) == (word, "there")

@@ -19,8 +19,9 @@ BLIND = (
     OLD
     + """\
 from cronstream import application
-async def see_nothing(settings): return 1
-application.read_level = see_nothing
+from cronstream.topology.installation_level import Found
+async def see_nothing(settings): return Found(1, None)
+application.look_at_installation = see_nothing
 """
 )
 

@@ -123,7 +123,8 @@ class LapseScheduler(Process):
             dict.__setitem__(table, "0", row)
         kept = None if row is None else Cursor.from_row(row)
         shard = Shard(LOOK_AHEAD_S, kept.holds if kept else None)
-        rows, sender = Rows(table, _SETTINGS, lambda: self.world.level), cast("Any", self)
+        rows = Rows(table, _SETTINGS, lambda: {"level": self.world.level})
+        sender = cast("Any", self)
         self.held = Held(0, kept, shard, rows, sender, _Clock(self))
         self._out, self._busy = None, False
         self._take_jobs(self.held)

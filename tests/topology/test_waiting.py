@@ -21,7 +21,7 @@ from cronstream.core import naming
 from cronstream.errors import BrokerError, SetupError, TopologyError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology import installation_level, waiting
-from cronstream.topology.installation_level import read_level
+from cronstream.topology.installation_level import look_at_installation
 from cronstream.topology.waiting import GIVE_UP_S, wait_for_topics
 
 
@@ -188,7 +188,9 @@ class Refused:
 
     async def __aexit__(self, *_: object) -> None: ...
 
-    async def beginnings(self, *_: Any) -> Any:
+    async def kafka_id(self) -> None: ...
+
+    async def ends(self, *_: Any) -> Any:
         return await self._kafka.ensure(None, None)
 
 
@@ -199,7 +201,7 @@ async def test_a_level_that_may_not_be_read_is_a_sentence(
     monkeypatch.setattr(installation_level, "Reader", lambda _: Refused(kafka))
 
     with pytest.raises(TopologyError, match=rf"--operation Read --topic {naming.JOBS}"):
-        await waiting.until_answered(read_level, Settings())
+        await waiting.until_answered(look_at_installation, Settings())
 
 
 async def test_a_topic_that_was_truncated_is_not_asked_again() -> None:

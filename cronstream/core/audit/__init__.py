@@ -7,6 +7,7 @@
 ``claims``       the attempts at one run, as claims, starts and ends tell of them
 ``track``        one run, from its publication to its verdict, and what is wrong with it
 ``watch``        the ledger's own fold, watched for runs that are audited
+``tenancy``      which due times were its own, if an installation has moved
 ``standing``     whether a run without a verdict is explained
 ``partition``    one partition of all clusters: its due times held against its logs
 

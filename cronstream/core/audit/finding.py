@@ -71,6 +71,7 @@ class Window:
         late_after_s: A first attempt is late that starts more than this after its time.
         clusters: Of which clusters; None for all.
         job: Of which job; None for all.
+        has_moved: Whether what has no verdict here goes on elsewhere.
     """
 
     since: datetime
@@ -78,6 +79,7 @@ class Window:
     late_after_s: float = 1.0
     clusters: frozenset[str] | None = None
     job: str | None = None
+    has_moved: bool = False
 
     def includes(self, cluster: str) -> bool:
         """Whether a cluster is audited."""

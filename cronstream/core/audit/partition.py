@@ -296,6 +296,8 @@ class PartitionAudit:
                 tally.skipped[track.reason] += 1
             return
         tally.open += 1
+        if self._window.has_moved:
+            return
         first, later = (self._logs.get((track.cluster, retry)) for retry in (False, True))
         text = waiting(first, later, track.run_id, now)
         if text is not None and not track.has_lost_retries:

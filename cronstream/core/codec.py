@@ -17,7 +17,8 @@ from typing import Any, TypeAlias, TypeVar, Union, cast, get_args, get_origin, g
 import orjson
 
 from cronstream.core.levels import FIELDS, KINDS, LEVEL, VALUES, needed_level
-from cronstream.core.records import ENTRIES, Entry, Message, Record, format_time
+from cronstream.core.record import Record
+from cronstream.core.records import ENTRIES, Entry, Message, format_time
 from cronstream.core.values import (
     PLAIN,
     Reader,

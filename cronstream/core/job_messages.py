@@ -11,7 +11,8 @@ import orjson
 
 from cronstream.core.codec import from_json
 from cronstream.core.levels import LEVEL
-from cronstream.core.records import House, HouseState, Installation, Job, Level, Record
+from cronstream.core.record import Record
+from cronstream.core.records import House, HouseState, Installation, Job, Level
 from cronstream.errors import LevelError, MessageError
 
 RecordT = TypeVar("RecordT", bound=Record)

@@ -18,12 +18,12 @@ Writers use a higher level only for what needs it. The tables below say what tha
 
 from typing import Any, Final, TypeVar
 
+from cronstream.core.record import Record
 from cronstream.core.records import (
     Cancelled,
     Finished,
     House,
     Installation,
-    Record,
     Repair,
     Run,
     Settled,

@@ -17,6 +17,7 @@ from cronstream.core.codec import (
     from_json,
     to_json,
 )
+from cronstream.core.record import Record
 from cronstream.core.records import (
     ENTRIES,
     Attempt,
@@ -29,7 +30,6 @@ from cronstream.core.records import (
     Lost,
     Outcome,
     Overlap,
-    Record,
     RetryOn,
     Run,
     Skip,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cronstream.core import naming
 from cronstream.core.codec import decode_entries, encode_entries
 from cronstream.core.ledger.actions import Hand, Timing
-from cronstream.core.records import Discarded, Job, Outcome, Record
+from cronstream.core.record import Record
+from cronstream.core.records import Discarded, Job, Outcome
 from tests.simulation.executor import Start
 from tests.simulation.log import Log, Topics
 from tests.simulation.loop import Loop

@@ -38,6 +38,8 @@ _STARTS_PER_TURN = 8
 _LONGEST_SILENCE_S = 0.5
 #: epoll waits in whole milliseconds, so the last of them are waited for with ``select``.
 _COARSE_S = 0.02
+#: epoll takes no more than some weeks of milliseconds.
+_LONGEST_WAIT_S = 3600.0
 #: Seconds from TERM to KILL when the worker is gone.
 _FAREWELL_GRACE_S = 1.0
 #: Seconds after which it is told of a command that it has not come to its directory or program.
@@ -145,7 +147,7 @@ class Executor:
             waits.append(self._starting[0][0] - clock.monotonic())
         if self._fenced:
             waits.append(min(map(self._fence, self._fenced.values())) - clock.monotonic())
-        return max(min(waits), 0.0) if waits else -1
+        return min(max(min(waits), 0.0), _LONGEST_WAIT_S) if waits else -1
 
     def _hear(self, descriptor: int, events: int) -> None:
         if descriptor == self._bell:

@@ -17,7 +17,7 @@ from aiokafka.structs import TopicPartition
 from cronstream.core import naming
 from cronstream.core.cursor import Cursor
 from cronstream.core.job_messages import closed_because, decode_house, decode_jobs
-from cronstream.core.ledger.rows import row_parts
+from cronstream.core.ledger.rows import as_text, row_parts
 from cronstream.core.moving import Export, Kept, Named, cursors_of, ledgers_of
 from cronstream.core.naming import Role
 from cronstream.core.records import House, HouseState, Installation
@@ -27,7 +27,6 @@ from cronstream.moving.telling import ACK_S, Appender, acknowledged, tell
 from cronstream.settings import Settings
 from cronstream.topology.publish import partition_of
 from cronstream.topology.topics import TopicSpec, cluster_topics, group_topics, installation_topics
-from cronstream.worker.snapshots import as_text
 
 #: So many records are sent before they are waited for.
 _TOGETHER: Final = 5_000

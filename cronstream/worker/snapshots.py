@@ -17,8 +17,7 @@ import orjson
 
 from cronstream import clock
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.rows import Row, from_parts, join, row_parts
-from cronstream.core.pieces import WHOLE_BYTES
+from cronstream.core.ledger.rows import Row, as_text, from_parts, row_parts
 from cronstream.errors import LevelError, MessageError
 
 logger = logging.getLogger(__name__)
@@ -177,11 +176,3 @@ class Snapshots:
             what = "its snapshot cannot be written, and the one before it stays"
             logger.exception("partition %d: %s (%d live runs)", draft.partition, what, draft.live)
         return True
-
-
-def as_text(lines: list[bytes]) -> bytes:
-    """Return a row as it goes on the changelog: a small one as one JSON value, as it always was."""
-    text = b"\n".join(lines)
-    if len(text) > WHOLE_BYTES or len(lines) == 1:
-        return text
-    return orjson.dumps(join(map(orjson.loads, lines)))

@@ -15,11 +15,14 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
+import orjson
+
 from cronstream.core.codec import build, from_json, to_json
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.mark import Mark
 from cronstream.core.ledger.state import Beat, Effect, LiveRun, State
 from cronstream.core.levels import LEVEL
+from cronstream.core.pieces import WHOLE_BYTES
 from cronstream.core.records import Run, Skip, SkipReason, Verdict, format_time
 from cronstream.errors import LevelError, MessageError
 
@@ -115,6 +118,14 @@ def join(parts: Iterable[Row]) -> Row:
         whole["marks"].update(part["marks"])
         whole["recent"] += part["recent"]
     return whole
+
+
+def as_text(lines: list[bytes]) -> bytes:
+    """Return a row as it goes on the changelog: a small one as one JSON value, as it always was."""
+    text = b"\n".join(lines)
+    if len(text) > WHOLE_BYTES or len(lines) == 1:
+        return text
+    return orjson.dumps(join(map(orjson.loads, lines)))
 
 
 def from_row(row: Row, known: int = LEVEL) -> Ledger:

@@ -73,7 +73,7 @@ smoke: wheel ## Install the wheel elsewhere, and try it there as a new user woul
 
 simulate: $(STAMP) ## Search 10,000 seeds of the protocol's simulation, and let months pass
 	$(BIN)/python -m tests.simulation --seeds 10000 --jobs 2
-	$(BIN)/python -m tests.timelapse --seeds 8 --jobs 2
+	$(BIN)/python -m tests.timelapse --seeds 5 --jobs 2
 
 bench: $(STAMP) ## Measure how fast it is, beside the floor and its peers: about twelve minutes
 	$(BIN)/python -m bench.peers install

@@ -88,11 +88,10 @@ async def survey(reader: LogReader, now: datetime) -> list[Found]:
     found = []
     for cluster in await clusters(reader):
         for role in (Role.of(cluster, retry=False), Role.of(cluster, retry=True)):
-            for partition in await reader.partitions(role.log):
-                one = _look_at(await LiveLedger.of(reader, role, partition), now)
-                if one.jobs or one.retries:
-                    found.append(one)
-    return found
+            partitions = await reader.partitions(role.log)
+            live = await LiveLedger.of_log(reader, role, partitions) if partitions else []
+            found += [_look_at(one, now) for one in live]
+    return [one for one in found if one.jobs or one.retries]
 
 
 def _look_at(live: LiveLedger, now: datetime) -> Found:

@@ -5,6 +5,7 @@ the log is little, however long the log is, and a run that hangs since last week
 """
 
 import contextlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +19,7 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_parts
 from cronstream.core.ledger.state import LiveRun, News
 from cronstream.core.naming import Role
+from cronstream.core.pieces import LastRow
 from cronstream.errors import MessageError
 from cronstream.history.scope import LogReader, read_between, read_spans
 from cronstream.topology.last_rows import last_rows
@@ -63,17 +65,32 @@ class LiveLedger:
             BrokerError: If the broker does not answer.
             LevelError: If the log was raised to a level that is not known here.
         """
-        log, partitions = role.log, len(await reader.partitions(role.log))
-        ledger = await _snapshot(reader, role, partition)
-        found = cls(role.cluster or "", partition, partitions, ledger, role.retry)
-        start = found.ledger.next_offset
-        beginning = await reader.beginnings(log, [partition])
-        ends = await reader.ends(log, [partition])
-        begin = {partition: max(start, beginning[partition])}
-        async for message in read_between(reader, log, begin, ends):
-            found.take(message)
-        found.has_been_heard = False
+        [found] = await cls.of_log(reader, role, [partition])
         return found
+
+    @classmethod
+    async def of_log(
+        cls, reader: LogReader, role: Role, partitions: Sequence[int]
+    ) -> "list[LiveLedger]":
+        """Return partitions of a role's log as they stand now, all read together.
+
+        Raises:
+            BrokerError: If the broker does not answer.
+            LevelError: If the log was raised to a level that is not known here.
+        """
+        log, count = role.log, len(await reader.partitions(role.log))
+        found = {
+            partition: cls(role.cluster or "", partition, count, ledger, role.retry)
+            for partition, ledger in (await _snapshots(reader, role, partitions)).items()
+        }
+        beginnings = await reader.beginnings(log, partitions)
+        ends = await reader.ends(log, partitions)
+        begin = {n: max(live.ledger.next_offset, beginnings[n]) for n, live in found.items()}
+        async for message in read_between(reader, log, begin, ends):
+            found[message.partition].take(message)
+        for live in found.values():
+            live.has_been_heard = False
+        return list(found.values())
 
     @property
     def place(self) -> TopicPartition:
@@ -103,15 +120,22 @@ class LiveLedger:
         return partition_of(job, self.partitions)
 
 
-async def _snapshot(reader: LogReader, role: Role, partition: int) -> Ledger:
-    """Return the last snapshot of a partition, or an empty ledger: then all is folded."""
+async def _snapshots(reader: LogReader, role: Role, partitions: Iterable[int]) -> dict[int, Ledger]:
+    """Return the last snapshot of each partition, or an empty ledger: then all is folded."""
     topic = naming.changelog(role.group, naming.LEDGERS)
-    if partition in await reader.partitions(topic):
-        place = TopicPartition(topic, partition)
-        spans = await reader.spans([place], None)
-        rows = await last_rows(partial(read_spans, reader), spans)
-        if place in rows and rows[place].text is not None:
-            with contextlib.suppress(MessageError):
-                *_, ledger = from_parts(map(orjson.loads, rows[place].lines()))
-                return ledger
+    there = set(await reader.partitions(topic)).intersection(partitions)
+    places = [TopicPartition(topic, partition) for partition in there]
+    spans = await reader.spans(places, None) if places else {}
+    rows = await last_rows(partial(read_spans, reader), spans)
+    return {
+        partition: _ledger(rows.get(TopicPartition(topic, partition)), role)
+        for partition in partitions
+    }
+
+
+def _ledger(row: LastRow | None, role: Role) -> Ledger:
+    if row is not None and row.text is not None:
+        with contextlib.suppress(MessageError):
+            *_, ledger = from_parts(map(orjson.loads, row.lines()))
+            return ledger
     return Ledger(retry=role.retry)

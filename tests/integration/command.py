@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 
 MAIN = "from cronstream.cli.main import main; main(prog_name='cronstream')"
-_LIMIT_S = 60.0
+_LIMIT_S = 90.0
 
 
 async def run_command(

@@ -150,17 +150,20 @@ class Book:
     def begin_day(self) -> None:
         """Rule 11: with each day forget the marks of jobs that are over, and former revisions.
 
+        A job that has a run without a verdict is being told of.
         By the log's time only, so that every fold of it forgets the same; one that began in the
         middle counts other days, but as many between two messages.
         """
         today = (self.at - LONG_AGO) // DAY
         if today > self.today:
             self.day += 1
-            for job in [job for job in self.marks if job not in self._of_job]:
-                if self.marks[job].is_over(self.day):
+            for job, mark in list(self.marks.items()):
+                if job in self._of_job:
+                    mark.heard = self.day
+                elif mark.is_over(self.day):
                     del self.marks[job]
                 else:
-                    self.marks[job].begin_day()
+                    mark.begin_day()
         self.today = today
 
     def enter(self, run: Run) -> None:

@@ -19,11 +19,11 @@ class Dial:
 
     def __init__(
         self,
-        wall: Callable[[], float] = lambda: clock.now().timestamp(),
+        wall: Callable[[], float] = clock.wall,
         monotonic: Callable[[], float] = clock.monotonic,
     ) -> None:
         self._monotonic = monotonic
-        self._offset = wall() - monotonic()
+        self._offset = clock.offset(wall, monotonic)
 
     def set(self, offset: float) -> None:
         """Go by a clock that is so many seconds ahead of the monotonic one."""

@@ -92,7 +92,7 @@ class WorkersTopic:
         if self._measured is None:
             return None
         found, offset = self._measured
-        return round(found + _offset() - offset, 3)
+        return round(found + clock.offset(clock.wall, clock.monotonic) - offset, 3)
 
     @property
     def clock_offset(self) -> float:
@@ -100,7 +100,11 @@ class WorkersTopic:
 
         Now, if it cannot be measured.
         """
-        return _offset() if self._measured is None or self.trouble else self._measured[1]
+        return (
+            clock.offset(clock.wall, clock.monotonic)
+            if self._measured is None or self.trouble
+            else self._measured[1]
+        )
 
     @property
     def trouble(self) -> str:
@@ -186,7 +190,7 @@ class WorkersTopic:
         appended_at = moment_of(meta.timestamp)
         found = clocks.difference_s(sent_at, appended_at, clock.now())
         if found is not None:
-            self._measured = found, _offset()
+            self._measured = found, clock.offset(clock.wall, clock.monotonic)
         if place is not None:
             place.append((meta.offset, appended_at))
 
@@ -241,7 +245,3 @@ class WorkersTopic:
         if fault.is_told:
             logger.info("this process can %s on %s again", what, naming.WORKERS)
         return True
-
-
-def _offset() -> float:
-    return clock.now().timestamp() - clock.monotonic()

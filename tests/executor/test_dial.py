@@ -64,3 +64,15 @@ async def test_an_executor_goes_by_the_clock_that_it_is_told(witness: Witness, k
     started = await witness.the(Started, key)
 
     assert started.at == pytest.approx(now() + 3600, abs=5)
+
+
+def test_two_clocks_are_compared_well_though_the_process_had_to_wait_for_a_core(
+    machine: Machine,
+) -> None:
+    waits = iter([0.05, 0.0, 0.03, 0.0, 0.2])
+
+    def wall() -> float:
+        machine.passes(next(waits))
+        return machine.wall
+
+    assert Dial(wall, lambda: machine.monotonic).now() == pytest.approx(machine.wall, abs=1e-9)

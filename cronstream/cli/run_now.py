@@ -10,7 +10,7 @@ from cronstream.cli import failures, following, proposals
 from cronstream.cli.connection import publish_runs, publishing, reading
 from cronstream.cli.output import emit, emit_json, json_option, nearest, say
 from cronstream.cli.story_output import change_text
-from cronstream.core import naming
+from cronstream.core import draft, naming
 from cronstream.core.records import Cause, Job, Run
 from cronstream.errors import BrokerError, NotFoundError
 from cronstream.history.fields import full_fields
@@ -110,26 +110,10 @@ def run_of(job: Job, cluster: str | None, now: datetime) -> Run:
     Its scheduled time is the whole second, its number the time in milliseconds: so two runs that
     are asked for within one second are two.
     """
-    return Run(
-        job=job.name,
-        cluster=cluster or job.cluster,
-        scheduled_at=now.replace(microsecond=0),
-        not_before=now,
-        command=job.command,
-        attempts_left=job.max_attempts,
-        max_attempts=job.max_attempts,
-        backoff=job.backoff,
-        retry_on=job.retry_on,
-        timeout_s=job.timeout_s,
-        grace_s=job.grace_s,
-        env=job.env,
-        cwd=job.cwd,
-        delivery=job.delivery,
-        overlap=job.overlap,
-        max_queue=job.max_queue,
-        fence=job.fence,
-        background=job.background,
+    return draft.run_of(
+        job,
+        None,
+        now.replace(microsecond=0),
         cause=Cause.RUN_NOW,
         number=int(now.timestamp() * 1000),
-        as_of=now,
-    )
+    ).derive(cluster=cluster or job.cluster, not_before=now, as_of=now)

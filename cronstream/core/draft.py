@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from cronstream.core.records import Job, Run, Skip, SkipReason, Withdrawal
 from cronstream.core.schedule import Schedule
@@ -11,8 +11,15 @@ from cronstream.core.timeline import Revision
 Planned: TypeAlias = tuple[str, Run | Skip | Withdrawal]
 
 
-def run_of(job: Job, revision: int, scheduled_at: datetime) -> Run:
-    """Return the run of a job's due time, ready for its first attempt."""
+def run_of(job: Job, revision: int | None, scheduled_at: datetime, **of: Any) -> Run:
+    """Return a run of a job, ready for its first attempt: the only place where one becomes it.
+
+    Args:
+        job: Its definition.
+        revision: Which one that is; None for a run with a cause.
+        scheduled_at: When it is due.
+        of: What else is known of it: its `cause`, and the `number` that goes with that.
+    """
     return Run(
         job=job.name,
         cluster=job.cluster,
@@ -34,6 +41,7 @@ def run_of(job: Job, revision: int, scheduled_at: datetime) -> Run:
         max_queue=job.max_queue,
         fence=job.fence,
         background=job.background,
+        **of,
     )
 
 

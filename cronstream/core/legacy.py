@@ -152,14 +152,8 @@ def legacy_run(message: LegacyMessage, job: Job, number: int, now: datetime) -> 
         number: See `number_of`.
         now: As of when it is judged that the run is to be made (UTC).
     """
-    return run_of(job, 0, message.scheduled_at).derive(
-        job=message.job,
-        command=message.command,
-        revision=None,
-        cause=Cause.LEGACY,
-        number=number,
-        as_of=now,
-    )
+    run = run_of(job, None, message.scheduled_at, cause=Cause.LEGACY, number=number)
+    return run.derive(job=message.job, command=message.command, as_of=now)
 
 
 def starting_offsets(

@@ -3,8 +3,7 @@
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import combinations
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
@@ -24,6 +22,7 @@ from cronstream.topology.reading import Reader
 from cronstream.topology.topics import ensure_topics, topics_of
 from tests.integration.command import run_command
 from tests.integration.conftest import StartedWorker, StartWorker, a_broker
+from tests.integration.hands import admin
 from tests.integration.truth import Truth
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -131,21 +130,11 @@ class House:
         return {one["run"]: one["state"] for one in told if one["state"] in _VERDICTS}
 
     async def delete_topics(self) -> None:
-        async with _admin(self.address) as admin:
-            topics = await _topics(admin)
-            await admin.delete_topics(topics)
-            while await _topics(admin):  # noqa: ASYNC110 - the broker deletes them
+        async with admin(self.address) as client:
+            topics = await _topics(client)
+            await client.delete_topics(topics)
+            while await _topics(client):  # noqa: ASYNC110 - the broker deletes them
                 await asyncio.sleep(0.1)
-
-
-@asynccontextmanager
-async def _admin(address: str) -> AsyncIterator[Any]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
 
 
 async def _topics(admin: Any) -> list[str]:

@@ -6,12 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from tests.simulation.answering import Broken, say, say_one, say_teeth
 from tests.simulation.faults import FAULTS
-from tests.simulation.report import table_of_bites, table_of_counts
+from tests.simulation.report import table_of_counts
 from tests.simulation.seeds import bites, first_seen, run_seed, run_seeds
 from tests.simulation.trace import trace
 
-_MOST_SHOWN = 12
 #: Seconds between two lines that say how far it has come.
 _PROGRESS_S = 60.0
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     seeds = range(options.start, options.start + options.seeds)
     if options.teeth:
-        return _teeth(seeds, options.jobs)
+        return say_teeth(bites(seeds, options.jobs), len(seeds), FAULTS)
     if options.seed is not None:
         return _one(options.seed, options.trace, options.fault)
     return _many(seeds, options.jobs)
@@ -38,49 +38,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _one(seed: int, wanted: str | None, fault: str | None) -> int:
     if wanted is not None:
         for line in trace(seed, wanted, fault):
-            _say(line)
+            say(line)
     seen = run_seed(seed) if fault is None else first_seen(fault, [seed])
-    faults = seen.faults if seen else []
-    for sentence in faults:
-        _say(sentence)
-    return 1 if faults else 0
+    return say_one(seen)
+
+
+def _replay(seed: int) -> str:
+    return f"python -m tests.simulation --seed {seed} --trace"
 
 
 def _many(seeds: range, jobs: int) -> int:
     count: Counter[str] = Counter()
-    began, broken = time.monotonic(), 0
+    began, broken = time.monotonic(), Broken(_replay)
     said = began
     for number, seen in enumerate(run_seeds(seeds, jobs), 1):
         count += seen.count
-        if seen.faults:
-            broken += 1
-            if broken <= _MOST_SHOWN:
-                _say(f"seed {seen.seed}: {len(seen.faults)} broken: {seen.faults[0]}")
-                _say(f"  replay it: python -m tests.simulation --seed {seen.seed} --trace")
+        broken.note(seen)
         if time.monotonic() - said > _PROGRESS_S:
             said = time.monotonic()
-            _say(f"{number} of {len(seeds)} seeds, {broken} with broken promises")
+            say(f"{number} of {len(seeds)} seeds, {broken.count} with broken promises")
     for line in table_of_counts(count):
-        _say(line)
+        say(line)
     took = time.monotonic() - began
     pace = f"{took:.0f} s ({len(seeds) / took:.0f} a second)"
-    _say(f"{len(seeds)} seeds in {pace}, {broken} with broken promises")
-    return 1 if broken else 0
-
-
-def _teeth(seeds: range, jobs: int) -> int:
-    found = []
-    for line, bite in table_of_bites(bites(seeds, jobs), len(seeds)):
-        _say(line)
-        found.append(bite)
-    unseen = sum(bite.seen is None for bite in found if bite)
-    _say(f"\n{len(FAULTS) - unseen} of {len(FAULTS)} planted faults seen")
-    return 1 if unseen else 0
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    say(f"{len(seeds)} seeds in {pace}, {broken.count} with broken promises")
+    return 1 if broken.count else 0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from datetime import timedelta
 from random import Random
 
 from cronstream.core import naming
+from cronstream.core.draft import run_of
 from cronstream.core.ledger.actions import Timing
 from cronstream.core.records import Backoff, Cause, Delivery, Job, Overlap, Run
 from tests.simulation.client import Client
@@ -164,23 +165,7 @@ class World(Stage):
         """A person asks for a run of a job now."""
         job, number = self.file[name], len(self.manual)
         due = moment(int(self.loop.now))
-        run = Run(
-            job=name,
-            cluster=CLUSTER,
-            scheduled_at=due,
-            not_before=due,
-            command="true",
-            attempts_left=job.max_attempts,
-            max_attempts=job.max_attempts,
-            backoff=job.backoff,
-            delivery=job.delivery,
-            overlap=job.overlap,
-            max_queue=job.max_queue,
-            fence=job.fence,
-            grace_s=job.grace_s,
-            cause=Cause.RUN_NOW,
-            number=number,
-        )
+        run = run_of(job, None, due, cause=Cause.RUN_NOW, number=number)
         self.manual.append(run)
         self.client.publish(run)
 

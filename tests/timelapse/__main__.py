@@ -6,13 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from tests.simulation.report import table_of_bites
+from tests.simulation.answering import Broken, say, say_one, say_teeth
 from tests.simulation.searching import Seen
 from tests.timelapse.faults import FAULTS
 from tests.timelapse.seeds import bites, first_seen, run_seed, run_seeds
 from tests.timelapse.trouble import kinds
 
-_MOST_SHOWN = 12
 _BECAME = ("due times", "succeeded", "discarded", "skipped", "no verdict", "starts", "overlaps")
 _IN_THE_WORLD = ("deploys", "upgrades", "process starts", "rebalances", "messages deleted")
 
@@ -29,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     seeds = range(options.start, options.start + options.seeds)
     if options.teeth:
-        return _teeth(seeds, options.jobs)
+        return say_teeth(bites(seeds, options.jobs), len(seeds), FAULTS)
     if options.seed is not None:
         return _one(options.seed, options.fault)
     return _many(seeds, options.jobs)
@@ -37,29 +36,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _one(seed: int, fault: str | None) -> int:
     seen = run_seed(seed) if fault is None else first_seen(fault, [seed])
-    faults = seen.faults if seen else []
-    for sentence in faults:
-        _say(sentence)
-    return 1 if faults else 0
+    return say_one(seen)
+
+
+def _replay(seed: int) -> str:
+    return f"python -m tests.timelapse --seed {seed}"
 
 
 def _many(seeds: range, jobs: int) -> int:
     count: Counter[str] = Counter()
-    began, broken, all_seen = time.monotonic(), 0, []
+    began, broken, all_seen = time.monotonic(), Broken(_replay), []
     for seen in run_seeds(seeds, jobs):
         count += seen.count
         all_seen.append(seen)
-        if seen.faults:
-            broken += 1
-            if broken <= _MOST_SHOWN:
-                _say(f"seed {seen.seed}: {len(seen.faults)} broken: {seen.faults[0]}")
-                _say(f"  replay it: python -m tests.timelapse --seed {seen.seed}")
+        broken.note(seen)
     for line in (*_table(count), *_growth(all_seen)):
-        _say(line)
+        say(line)
     took = time.monotonic() - began
     pace = f"{took:.0f} s ({took / len(seeds):.1f} s for each)"
-    _say(f"{len(seeds)} times three months in {pace}, {broken} with broken promises")
-    return 1 if broken else 0
+    say(f"{len(seeds)} times three months in {pace}, {broken.count} with broken promises")
+    return 1 if broken.count else 0
 
 
 def _table(count: Counter[str]) -> Iterator[str]:
@@ -82,21 +78,6 @@ def _growth(all_seen: Iterable[Seen]) -> Iterator[str]:
             most[what] = [max(before[0], early), max(before[1], late)]
     for what, (early, late) in most.items():
         yield f"  {what:<32}{early:>12,}{late:>12,}"
-
-
-def _teeth(seeds: range, jobs: int) -> int:
-    found = []
-    for line, bite in table_of_bites(bites(seeds, jobs), len(seeds)):
-        _say(line)
-        found.append(bite)
-    unseen = sum(bite.seen is None for bite in found if bite)
-    _say(f"\n{len(FAULTS) - unseen} of {len(FAULTS)} planted faults seen")
-    return 1 if unseen else 0
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

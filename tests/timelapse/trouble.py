@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from cronstream.core.draft import run_of
 from cronstream.core.records import Cause, Discarded, Job, Run
 from tests.simulation.log import Log
 from tests.simulation.loop import moment
@@ -388,23 +389,8 @@ class Trouble:
         job, now = self._job(), moment(int(self.loop.now))
         if job.removed:
             return
-        self._ask(
-            Run(
-                job=job.name,
-                cluster=job.cluster,
-                scheduled_at=now,
-                not_before=now,
-                command="true",
-                attempts_left=job.max_attempts,
-                max_attempts=job.max_attempts,
-                backoff=job.backoff,
-                delivery=job.delivery,
-                overlap=job.overlap,
-                max_queue=job.max_queue,
-                cause=Cause.RUN_NOW,
-                number=len(self.lapse.manual),
-            )
-        )
+        number = len(self.lapse.manual)
+        self._ask(run_of(job, None, now, cause=Cause.RUN_NOW, number=number))
 
     def _ask(self, run: Run) -> None:
         self.lapse.manual.append(run)

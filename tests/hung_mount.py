@@ -1,56 +1,57 @@
 """A file system that never answers, as one on NFS whose server is gone: FUSE without a daemon.
 
-``python tests/hung_mount.py FOLDER`` mounts it until its standard input ends.
+It is mounted where only the test and the processes that it starts see it, so that it is gone with
+them, however they end, and that no test beside it finds a file system that may hang.
 """
 
 import contextlib
 import ctypes
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+_CLONE_NEWNS = 0x20000
 _MS_NOSUID_NODEV = 6
+_MS_REC_PRIVATE = 0x4000 | 1 << 18
 _MNT_DETACH = 2
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextlib.contextmanager
+def mounts_of_its_own() -> Iterator[None]:
+    """Give this thread, and what it starts, its own table of mounts; skip where that can't be.
+
+    See mount_namespaces(7): a namespace goes with the last process in it, and its mounts with it.
+    """
+    if os.geteuid() or not os.access("/dev/fuse", os.W_OK):
+        pytest.skip("it takes root and /dev/fuse to mount a file system that hangs")
+    place, before = Path.cwd(), os.open("/proc/thread-self/ns/mnt", os.O_RDONLY)
+    try:
+        _done(_libc.unshare(_CLONE_NEWNS), "unshare")
+        _done(_libc.mount(None, b"/", None, _MS_REC_PRIVATE, None), "make private")
+        yield
+    finally:
+        _done(_libc.setns(before, _CLONE_NEWNS), "setns")  # to its root directory
+        os.chdir(place)
+        os.close(before)
 
 
 @contextlib.contextmanager
 def hung(folder: Path) -> Iterator[Path]:
-    """Mount one on a new folder; skip the test where that cannot be done."""
+    """Mount one on a new folder, amid ``mounts_of_its_own``; at the end all who wait are told."""
     folder.mkdir()
-    if os.geteuid() or not os.access("/dev/fuse", os.W_OK):
-        pytest.skip("it takes root and /dev/fuse to mount a file system that hangs")
-    mount = subprocess.Popen(
-        [sys.executable, __file__, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert mount.stdin is not None
-    assert mount.stdout is not None
+    server = os.open("/dev/fuse", os.O_RDWR)
     try:
-        if mount.stdout.readline() != b"mounted\n":
-            pytest.skip("a FUSE file system cannot be mounted here")
+        options = f"fd={server},rootmode=40000,user_id=0,group_id=0".encode()
+        _done(_libc.mount(b"hung", bytes(folder), b"fuse", _MS_NOSUID_NODEV, options), "mount")
         yield folder
     finally:
-        mount.stdin.close()
-        mount.wait()
-        mount.stdout.close()
+        _libc.umount2(bytes(folder), _MNT_DETACH)
+        os.close(server)
 
 
-def main() -> None:
-    """Mount it, say so, and unmount it at the end of the input: whoever waits gets an error."""
-    folder = sys.argv[1].encode()
-    libc = ctypes.CDLL(None, use_errno=True)
-    server = os.open("/dev/fuse", os.O_RDWR)
-    options = f"fd={server},rootmode=40000,user_id=0,group_id=0".encode()
-    if libc.mount(b"hung", folder, b"fuse", _MS_NOSUID_NODEV, options):
-        raise OSError(ctypes.get_errno(), "mount")
-    print("mounted", flush=True)
-    sys.stdin.read()
-    libc.umount2(folder, _MNT_DETACH)
-    os.close(server)
-
-
-if __name__ == "__main__":
-    main()
+def _done(status: int, what: str) -> None:
+    if status:
+        pytest.skip(f"{what}: {os.strerror(ctypes.get_errno())}")

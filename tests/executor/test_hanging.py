@@ -7,7 +7,13 @@ import pytest
 
 from cronstream.executor.protocol import End, Finished, Hanging, Started
 from tests.executor.witness import Witness, a_hold, is_alive, now
-from tests.hung_mount import hung
+from tests.hung_mount import hung, mounts_of_its_own
+
+
+@pytest.fixture(autouse=True)  # before the executor, which is to see it
+def _mounts() -> Iterator[None]:
+    with mounts_of_its_own():
+        yield
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.executor.witness import is_alive
-from tests.hung_mount import hung
+from tests.hung_mount import hung, mounts_of_its_own
 from tests.integration.command import run_command
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import Truth, a_name
@@ -26,7 +26,7 @@ async def test_no_run_that_hangs_kills_or_leaves_something_harms_another(
     cluster, truth, starts = a_name("harm"), Truth(tmp_path), tmp_path / "starts"
     note = f"echo $CRONSTREAM_RUN_ID $(date +%s.%N) >>{starts}; {truth.command}"
     left, waited = tmp_path / "left", tmp_path / "waited"
-    with hung(tmp_path / "hung") as mount:
+    with mounts_of_its_own(), hung(tmp_path / "hung") as mount:
         crontab = f"""
 version: 1
 clusters: {{{cluster}: }}

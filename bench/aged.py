@@ -27,11 +27,11 @@ from bench.edited import EDITS, edit, took_command
 from bench.instant import idle_jobs, jobs_due
 from bench.machine import Programs, build, spread, stamps
 from bench.rig import Part, Rig, rig, say
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.cursor import Cursor
-from cronstream.core.naming import Role
-from cronstream.core.records import Heartbeat
+from cronstream.core.planning.cursor import Cursor
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.records import Heartbeat
 
 #: A row each minute of a year, as of a scheduler with little to do; and thousands of snapshots.
 CURSORS = 525_600

@@ -24,9 +24,9 @@ from cronstream import clock
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
-from cronstream.core import naming
-from cronstream.core.draft import run_of
-from cronstream.core.records import (
+from cronstream.core.planning.draft import run_of
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import (
     Attempt,
     Claimed,
     Discarded,

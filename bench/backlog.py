@@ -8,9 +8,9 @@ from pathlib import Path
 
 from bench.machine import Cost, Programs, cost, stamps
 from bench.rig import Part, Rig, say
-from cronstream.core import naming
-from cronstream.core.codec import decode_entries
-from cronstream.core.records import Cause, Run
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import decode_entries
+from cronstream.core.wire.records import Cause, Run
 from cronstream.topology.publish import Publisher
 from cronstream.topology.reading import Reader
 

@@ -18,9 +18,9 @@ from aiokafka.structs import TopicPartition
 
 from bench.instant import idle_jobs
 from bench.rig import Part, Rig, rig, say
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.naming import Role
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.naming import Role
 from cronstream.crontab_file import read_crontab
 from cronstream.topology.reading import Reader
 

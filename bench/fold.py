@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
-from cronstream.core.codec import decode_entries, encode_entries
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.records import Claimed, Entry, Finished, Outcome, Run, Started, Withdrawal
+from cronstream.core.wire.codec import decode_entries, encode_entries
+from cronstream.core.wire.records import Claimed, Entry, Finished, Outcome, Run, Started, Withdrawal
 
 _AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 #: Entries in one message, as batches are on a busy log.

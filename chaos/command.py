@@ -17,7 +17,7 @@ from chaos.session import Wish, run
 from cronstream import clock
 from cronstream.broker.guard import Guard
 from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, say
-from cronstream.core.duration import parse_duration
+from cronstream.core.schedule.duration import parse_duration
 
 _ALL = ",".join(FaultKind)
 _TOLD = 20

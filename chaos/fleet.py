@@ -10,7 +10,7 @@ from chaos.files import CrontabFiles
 from chaos.part import Life, Part
 from chaos.truth import PROCESS
 from cronstream.broker.ports import HOST
-from cronstream.core.naming import Role, RoleKind
+from cronstream.core.wire.naming import Role, RoleKind
 from cronstream.errors import CronstreamError
 from cronstream.supervisor.child import Guard, ProcessChild
 from cronstream.supervisor.command import Command, Installation, worker_command

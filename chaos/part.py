@@ -14,7 +14,7 @@ import psutil
 
 from cronstream import clock
 from cronstream.broker.ports import free_port
-from cronstream.core.naming import Role
+from cronstream.core.wire.naming import Role
 from cronstream.supervisor.child import ProcessChild
 
 _NAME = re.compile(r"this worker is (\S+)")

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from aiokafka.structs import TopicPartition
 
-from cronstream.core import naming
+from cronstream.core.wire import naming
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher
 from cronstream.topology.reading import LogMessage, Reader

@@ -23,7 +23,7 @@ from chaos.workload import ChaosJob, jobs_of
 from cronstream import clock
 from cronstream.broker.cluster import EmbeddedCluster
 from cronstream.broker.guard import Guard
-from cronstream.core.naming import Role, RoleKind
+from cronstream.core.wire.naming import Role, RoleKind
 from cronstream.errors import CronstreamError
 from cronstream.settings import Settings, settings
 from cronstream.supervisor.command import Installation

@@ -17,8 +17,8 @@ from yarl import URL
 from cronstream import clock
 from cronstream.assignment import Assignor
 from cronstream.cli import worker_options  # noqa: F401 - imported for what it replaces in Faust
-from cronstream.core import naming
-from cronstream.core.naming import Role
+from cronstream.core.wire import naming
+from cronstream.core.wire.naming import Role
 from cronstream.errors import CronstreamError
 from cronstream.health import (
     EarlyPage,

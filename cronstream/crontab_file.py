@@ -23,8 +23,8 @@ from typing import TypeAlias
 from watchfiles import awatch
 
 from cronstream import clock
-from cronstream.core.crontab import MAX_BYTES, Crontab, parse_crontab
-from cronstream.core.crontab_change import missing
+from cronstream.core.crontab.change import missing
+from cronstream.core.crontab.parser import MAX_BYTES, Crontab, parse_crontab
 from cronstream.errors import CrontabError
 from cronstream.settings import settings
 

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp.web import BaseSite, SockSite
 from faust.web.drivers.aiohttp import Web
 
-from cronstream.core.naming import Role
+from cronstream.core.wire.naming import Role
 from cronstream.errors import SettingsError
 
 #: Faust's own default, for the pages that people look at first; a worker's are at the next ones.

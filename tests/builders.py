@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cronstream.core.records import Cause, Run
+from cronstream.core.wire.records import Cause, Run
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import LiveRun, News
-from cronstream.core.records import (
+from cronstream.core.wire.records import (
     Claimed,
     Entry,
     Finished,

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from cronstream.core.ledger.actions import Action, Append, Hand, Timing
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.member import Member
-from cronstream.core.records import Entry, Run, Withdrawal
+from cronstream.core.protocol.actions import Action, Append, Hand
+from cronstream.core.protocol.member import Member
+from cronstream.core.timing import Timing
+from cronstream.core.wire.records import Entry, Run, Withdrawal
 from tests.builders import NOON, at
 
 ActionT = TypeVar("ActionT", bound=Action)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cronstream import crontab_file
-from cronstream.core.crontab import MAX_BYTES, Crontab
+from cronstream.core.crontab.parser import MAX_BYTES, Crontab
 from cronstream.crontab_file import read_crontab, watch_crontab
 from cronstream.errors import CrontabError
 

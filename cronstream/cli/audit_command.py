@@ -21,7 +21,7 @@ from cronstream.cli.options import (
 from cronstream.cli.output import is_terminal, json_option, say
 from cronstream.core.audit.finding import FAULTS, Kind, Window
 from cronstream.core.audit.tally import Tally
-from cronstream.core.duration import parse_duration
+from cronstream.core.schedule.duration import parse_duration
 from cronstream.history.auditing import Watch
 from cronstream.history.auditing import audit as audit_ledgers
 

@@ -15,10 +15,10 @@ from cronstream.cli.options import check_job, chosen_clusters
 from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.run_commands import since_of
 from cronstream.cli.story_output import state_text
-from cronstream.core import naming
 from cronstream.core.ledger.state import LiveRun, News
-from cronstream.core.levels import needed_level
-from cronstream.core.records import Cancelled, SkipReason
+from cronstream.core.wire import naming
+from cronstream.core.wire.levels import needed_level
+from cronstream.core.wire.records import Cancelled, SkipReason
 from cronstream.errors import BrokerError
 from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.live import LiveLedger

@@ -6,7 +6,7 @@ import click
 from aiokafka.errors import KafkaError
 
 from cronstream.cli.connection import probe
-from cronstream.core import naming
+from cronstream.core.wire import naming
 from cronstream.crontab_file import read_crontab
 from cronstream.errors import CronstreamError, CrontabError, SettingsError
 from cronstream.settings import settings

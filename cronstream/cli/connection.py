@@ -9,9 +9,9 @@ from typing import Protocol, TypeVar
 import click
 from aiokafka.errors import KafkaError
 
-from cronstream.core import naming
 from cronstream.core.ledger.state import STALE
-from cronstream.core.records import Message, Run
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Message, Run
 from cronstream.errors import BrokerError, NotFoundError
 from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.scope import LogReader

@@ -19,10 +19,10 @@ from cronstream import clock
 from cronstream.cli import proposals
 from cronstream.cli.crontab_words import job_words, problem_words
 from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, nearest, say
-from cronstream.core.advice import Advice, advise
-from cronstream.core.crontab import MAX_BYTES, Crontab
-from cronstream.core.records import Job, format_time
-from cronstream.core.schedule import compile_schedule
+from cronstream.core.crontab.advice import Advice, advise
+from cronstream.core.crontab.parser import MAX_BYTES, Crontab
+from cronstream.core.schedule.schedule import compile_schedule
+from cronstream.core.wire.records import Job, format_time
 from cronstream.crontab_file import crontab_of, read_crontab
 from cronstream.errors import CrontabError, NotFoundError
 from cronstream.settings import settings

@@ -3,8 +3,8 @@
 import re
 from typing import Any, Final
 
-from cronstream.core.duration import format_duration
-from cronstream.core.records import Backoff, Job, Overlap, RetryOn
+from cronstream.core.schedule.duration import format_duration
+from cronstream.core.wire.records import Backoff, Job, Overlap, RetryOn
 
 #: Fields of a record that have another name in the file; lengths of time lose their ``_s``.
 _WORDS: Final = {"statuses": "exit_statuses"}

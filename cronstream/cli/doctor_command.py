@@ -10,9 +10,9 @@ from cronstream.cli.connection import reading
 from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.repair import survey
 from cronstream.cli.workers_command import read_roll
-from cronstream.core import clocks, presence
-from cronstream.core.naming import RoleKind
-from cronstream.core.presence import Presence
+from cronstream.core.health import clocks, presence
+from cronstream.core.health.presence import Presence
+from cronstream.core.wire.naming import RoleKind
 
 
 @click.command

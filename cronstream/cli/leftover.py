@@ -11,8 +11,8 @@ from typing import Final, TypeAlias
 
 from aiokafka.errors import KafkaError
 
-from cronstream.core.crontab import Crontab
-from cronstream.core.naming import Role
+from cronstream.core.crontab.parser import Crontab
+from cronstream.core.wire.naming import Role
 from cronstream.crontab_file import watch_crontab
 from cronstream.errors import CronstreamError, CrontabError
 from cronstream.history.live import LiveLedger

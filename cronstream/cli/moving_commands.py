@@ -15,10 +15,10 @@ from cronstream.cli.connection import connections, publishing, reading
 from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.progress import READING, progress
 from cronstream.cli.workers_command import read_roll
-from cronstream.core.moving import Export
-from cronstream.core.moving_file import from_lines, to_lines
-from cronstream.core.presence import Seen
-from cronstream.core.records import format_time
+from cronstream.core.health.presence import Seen
+from cronstream.core.moving.export import Export
+from cronstream.core.moving.file import from_lines, to_lines
+from cronstream.core.wire.records import format_time
 from cronstream.errors import HouseError
 from cronstream.moving.arriving import Site, bring
 from cronstream.moving.leaving import closed, take_back

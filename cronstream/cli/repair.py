@@ -14,11 +14,11 @@ from cronstream.cli.cancel import somebody
 from cronstream.cli.connection import RunPublisher, publishing, reading
 from cronstream.cli.output import emit, emit_json, is_terminal, json_option, say
 from cronstream.cli.workers_command import read_roll
-from cronstream.core import clocks
+from cronstream.core.health import clocks
 from cronstream.core.ledger.state import AHEAD
-from cronstream.core.levels import needed_level
-from cronstream.core.naming import Role
-from cronstream.core.records import Repair, format_time
+from cronstream.core.wire.levels import needed_level
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.records import Repair, format_time
 from cronstream.errors import BrokerError, CronstreamError
 from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.live import LiveLedger

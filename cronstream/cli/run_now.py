@@ -10,8 +10,9 @@ from cronstream.cli import failures, following, proposals
 from cronstream.cli.connection import publish_runs, publishing, reading
 from cronstream.cli.output import emit, emit_json, json_option, nearest, say
 from cronstream.cli.story_output import change_text
-from cronstream.core import draft, naming
-from cronstream.core.records import Cause, Job, Run
+from cronstream.core.planning import draft
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Cause, Job, Run
 from cronstream.errors import BrokerError, NotFoundError
 from cronstream.history.fields import full_fields
 from cronstream.history.jobs import jobs_in_force

@@ -8,7 +8,7 @@ import click
 
 from cronstream import clock
 from cronstream.cli.output import emit, format_duration, safe
-from cronstream.core.records import Outcome, format_time
+from cronstream.core.wire.records import Outcome, format_time
 from cronstream.history.story import AttemptStory, Change, RunState, RunStory
 
 

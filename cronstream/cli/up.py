@@ -20,7 +20,7 @@ from cronstream.broker.ports import HOST, free_port, is_free
 from cronstream.cli.connection import probe
 from cronstream.cli.leftover import Wanted, look_at
 from cronstream.clock import monotonic
-from cronstream.core.naming import Role, RoleKind
+from cronstream.core.wire.naming import Role, RoleKind
 from cronstream.crontab_file import read_crontab
 from cronstream.errors import BrokerError
 from cronstream.running import RunningNote

@@ -22,8 +22,8 @@ from faust.exceptions import AlreadyConfiguredWarning
 from faust.models.base import registry
 
 from cronstream.cli.clusters_there import has_logs, known_clusters
-from cronstream.core import naming
-from cronstream.core.naming import Role
+from cronstream.core.wire import naming
+from cronstream.core.wire.naming import Role
 from cronstream.errors import SettingsError
 
 

@@ -10,9 +10,10 @@ from cronstream.cli import failures
 from cronstream.cli.connection import reading
 from cronstream.cli.options import cluster_option
 from cronstream.cli.output import Column, emit_json, emit_table, json_option, nearest, say
-from cronstream.core import clocks, naming, presence
-from cronstream.core.presence import EVERY_S, REMEMBERED, Roll, Seen
-from cronstream.core.records import format_time
+from cronstream.core.health import clocks, presence
+from cronstream.core.health.presence import EVERY_S, REMEMBERED, Roll, Seen
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import format_time
 from cronstream.errors import NotFoundError
 from cronstream.history.scope import LogReader, read_between
 

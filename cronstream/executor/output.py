@@ -6,7 +6,7 @@ byte that is no text takes three, or six, and of such output less is kept.
 
 from dataclasses import dataclass
 
-from cronstream.core.sizes import MAX_OUTPUT_BYTES, json_bytes
+from cronstream.core.wire.sizes import MAX_OUTPUT_BYTES, json_bytes
 
 #: The most bytes of one character in UTF-8 (RFC 3629).
 _LONGEST = 4

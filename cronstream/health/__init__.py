@@ -1,6 +1,6 @@
 """Sees that a process does what it is there for, says so on ``/health``, and ends it if need be.
 
-What is judged, and which reasons end a process, is in ``cronstream.core.health``; what people do
+`cronstream.core.health.judging` says what is judged and which reasons end a process; what people do
 about each is in docs/health.md.
 
 ``watch``     gathers the facts, judges them each second, and runs out of patience

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cronstream import clock
-from cronstream.core import clocks, presence
-from cronstream.core.levels import LEVEL
-from cronstream.core.naming import Role, RoleKind
-from cronstream.core.presence import Presence, Shared
+from cronstream.core.health import clocks, presence
+from cronstream.core.health.presence import Presence, Shared
+from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.naming import Role, RoleKind
 from cronstream.errors import SettingsError
 from cronstream.executor.protocol import Clock
 from cronstream.scheduler import Scheduler

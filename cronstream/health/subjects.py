@@ -4,10 +4,10 @@ import logging
 import math
 from typing import Protocol
 
-from cronstream.core import naming
-from cronstream.core.health import SchedulerFacts, WorkerFacts
-from cronstream.core.naming import Role
-from cronstream.core.patience import Standstill
+from cronstream.core.health.judging import SchedulerFacts, WorkerFacts
+from cronstream.core.health.patience import Standstill
+from cronstream.core.wire import naming
+from cronstream.core.wire.naming import Role
 from cronstream.scheduler import Scheduler
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher

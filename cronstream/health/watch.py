@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from cronstream import clock
-from cronstream.core.health import Facts, Health, judge, warn
-from cronstream.core.health_facts import describe
-from cronstream.core.patience import Patience, Standstill
+from cronstream.core.health.facts import describe
+from cronstream.core.health.judging import Facts, Health, judge, warn
+from cronstream.core.health.patience import Patience, Standstill
 from cronstream.health.group import Group
 from cronstream.health.subjects import Subject
 from cronstream.health.watchdog import Watchdog

@@ -11,7 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
-from cronstream.core.patience import Missed
+from cronstream.core.health.patience import Missed
 
 logger = logging.getLogger(__name__)
 

@@ -11,17 +11,17 @@ from functools import lru_cache
 from typing import Final
 
 from cronstream import clock
-from cronstream.core import naming
 from cronstream.core.audit.definitions import Definitions, JobHistory
 from cronstream.core.audit.finding import Report, Window
 from cronstream.core.audit.known import Known, Offsets, Published
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
 from cronstream.core.audit.tenancy import own
-from cronstream.core.codec import decode, decode_entries
-from cronstream.core.job_messages import decode_house
 from cronstream.core.ledger.admission import Place
-from cronstream.core.records import Discarded, format_clock
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import decode, decode_entries
+from cronstream.core.wire.job_messages import decode_house
+from cronstream.core.wire.records import Discarded, format_clock
 from cronstream.errors import MessageError, NotFoundError
 from cronstream.history.limits import Limits
 from cronstream.history.published import read_published

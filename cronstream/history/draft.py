@@ -7,7 +7,7 @@ story is put together from both when somebody asks for it.
 from dataclasses import dataclass
 from datetime import datetime
 
-from cronstream.core.records import Attempt, Discarded, Outcome, Overlap, Run
+from cronstream.core.wire.records import Attempt, Discarded, Outcome, Overlap, Run
 from cronstream.history.part import Part
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
 

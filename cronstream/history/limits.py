@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cronstream.core import naming
 from cronstream.core.audit.known import Offsets, Unknown
 from cronstream.core.audit.tally import Tally
-from cronstream.core.records import format_time
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import format_time
 from cronstream.topology.publish import partition_of
 
 

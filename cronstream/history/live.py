@@ -12,14 +12,14 @@ from functools import partial
 import orjson
 from aiokafka.structs import TopicPartition
 
-from cronstream.core import naming
-from cronstream.core.codec import decode_entries
 from cronstream.core.ledger.admission import Place
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_parts
 from cronstream.core.ledger.state import LiveRun, News
-from cronstream.core.naming import Role
-from cronstream.core.pieces import LastRow
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import decode_entries
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.pieces import LastRow
 from cronstream.errors import MessageError
 from cronstream.history.scope import LogReader, read_between, read_spans
 from cronstream.topology.last_rows import last_rows

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from cronstream.core.records import (
+from cronstream.core.wire.records import (
     Cancelled,
     Claimed,
     Finished,

@@ -2,10 +2,10 @@
 
 import orjson
 
-from cronstream.core import naming
 from cronstream.core.audit.known import Published
-from cronstream.core.cursor import Cursor, Lag, Place
-from cronstream.core.naming import Role
+from cronstream.core.planning.cursor import Cursor, Lag, Place
+from cronstream.core.wire import naming
+from cronstream.core.wire.naming import Role
 from cronstream.errors import MessageError
 from cronstream.history.scope import LogReader
 from cronstream.topology.last_rows import rows_on

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from aiokafka.structs import TopicPartition
 
-from cronstream.core import naming
+from cronstream.core.wire import naming
 from cronstream.topology.publish import partition_of
 from cronstream.topology.reading import LogMessage, Spans
 

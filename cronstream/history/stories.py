@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cronstream.core.ledger.state import SkipNews
-from cronstream.core.records import (
+from cronstream.core.wire.records import (
     Claimed,
     Discarded,
     Entry,

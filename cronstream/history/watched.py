@@ -12,7 +12,7 @@ from typing import Any
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import LiveRun, News, SkipNews, State
-from cronstream.core.records import (
+from cronstream.core.wire.records import (
     Cancelled,
     Claimed,
     Entry,

@@ -8,8 +8,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from cronstream import clock
-from cronstream.core import naming
-from cronstream.core.legacy import starting_offsets
+from cronstream.core.planning.legacy import starting_offsets
+from cronstream.core.wire import naming
 from cronstream.settings import Settings
 
 T = TypeVar("T")

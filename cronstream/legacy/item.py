@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cronstream.core.legacy import LegacyMessage, may_be_judged, parse_legacy
+from cronstream.core.planning.legacy import LegacyMessage, may_be_judged, parse_legacy
 from cronstream.errors import MessageError
 
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from cronstream import clock
-from cronstream.core import naming
-from cronstream.core.codec import decode_entries
-from cronstream.core.legacy import KnownJobs, place_of
-from cronstream.core.recent import Seen, mark_of
-from cronstream.core.records import Cause, Job, Run
+from cronstream.core.planning.legacy import KnownJobs, place_of
+from cronstream.core.planning.recent import Seen, mark_of
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import decode_entries
+from cronstream.core.wire.records import Cause, Job, Run
 from cronstream.crontab_file import read_crontab
 from cronstream.errors import CrontabError
 from cronstream.settings import Settings

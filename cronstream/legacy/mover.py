@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from cronstream import clock
-from cronstream.core import naming
-from cronstream.core.legacy import LEGACY_GROUP
+from cronstream.core.planning.legacy import LEGACY_GROUP
+from cronstream.core.wire import naming
 from cronstream.errors import BrokerError, CronstreamError, LegacyError
 from cronstream.legacy.groups import Groups, find_starts
 from cronstream.legacy.progress import Progress

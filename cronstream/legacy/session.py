@@ -11,15 +11,15 @@ from aiokafka import ConsumerRebalanceListener
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
-from cronstream.core import naming
 from cronstream.core.ledger.state import STALE
-from cronstream.core.legacy import (
+from cronstream.core.planning.legacy import (
     LEGACY_GROUP,
     LegacyMessage,
     legacy_run,
     number_of,
 )
-from cronstream.core.records import Job, Run, format_time
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Job, Run, format_time
 from cronstream.errors import BrokerError, CrontabError, MessageError
 from cronstream.legacy.groups import Committed, Groups, find_starts
 from cronstream.legacy.item import Item, read_item

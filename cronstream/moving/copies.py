@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from aiokafka.structs import TopicPartition
 
-from cronstream.core import naming
-from cronstream.core.codec import decode_entries
-from cronstream.core.copies import JobsShift, LogShift
-from cronstream.core.job_messages import Definition
+from cronstream.core.moving.copies import JobsShift, LogShift
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import decode_entries
+from cronstream.core.wire.job_messages import Definition
 from cronstream.history.scope import LogReader, clusters_of, read_spans
 from cronstream.topology.publish import partition_of
 

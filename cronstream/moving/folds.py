@@ -7,15 +7,15 @@ import orjson
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
-from cronstream.core import naming
-from cronstream.core.codec import decode_entries
-from cronstream.core.copies import Times
 from cronstream.core.ledger.admission import Place
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_parts
-from cronstream.core.moving import release_all
-from cronstream.core.naming import Role
-from cronstream.core.pieces import LastRow
+from cronstream.core.moving.copies import Times
+from cronstream.core.moving.export import release_all
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import decode_entries
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.pieces import LastRow
 from cronstream.errors import HouseError, MessageError
 from cronstream.history.scope import LogReader, read_spans
 from cronstream.moving.copies import Shifts

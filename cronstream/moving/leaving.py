@@ -13,17 +13,17 @@ import orjson
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
-from cronstream.core import naming
-from cronstream.core.cursor import Cursor
-from cronstream.core.job_messages import (
+from cronstream.core.moving.export import Export, LogState, log_state, needed, without_the_past
+from cronstream.core.planning.cursor import Cursor
+from cronstream.core.wire import naming
+from cronstream.core.wire.job_messages import (
     Definition,
     decode_installations,
     decode_jobs,
     decode_level,
     foreign_because,
 )
-from cronstream.core.moving import Export, LogState, log_state, needed, without_the_past
-from cronstream.core.records import Discarded, House, HouseState, Job
+from cronstream.core.wire.records import Discarded, House, HouseState, Job
 from cronstream.errors import HouseError, NotFoundError
 from cronstream.history.discards import discarded_runs, with_replays
 from cronstream.history.house import last_word

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Protocol
 
-from cronstream.core import naming
-from cronstream.core.levels import LEVEL
-from cronstream.core.records import House, Level, Message
+from cronstream.core.wire import naming
+from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.records import House, Level, Message
 from cronstream.errors import BrokerError
 from cronstream.topology.publish import Ack
 

@@ -5,10 +5,10 @@ import logging
 from collections.abc import Iterable
 from importlib.metadata import version
 
-from cronstream.core import naming
-from cronstream.core.cursor import Place
-from cronstream.core.levels import LEVEL
-from cronstream.core.records import Level
+from cronstream.core.planning.cursor import Place
+from cronstream.core.wire import naming
+from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.records import Level
 from cronstream.errors import BrokerError
 from cronstream.scheduler.ports import Clock, RunPublisher
 from cronstream.settings import Settings

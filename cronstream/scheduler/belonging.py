@@ -10,11 +10,11 @@ import logging
 import secrets
 from pathlib import Path
 
-from cronstream.core import naming
-from cronstream.core.crontab import Crontab
-from cronstream.core.levels import KINDS, LEVEL
-from cronstream.core.recent import JobsKnown
-from cronstream.core.records import Installation
+from cronstream.core.crontab.parser import Crontab
+from cronstream.core.planning.recent import JobsKnown
+from cronstream.core.wire import naming
+from cronstream.core.wire.levels import KINDS, LEVEL
+from cronstream.core.wire.records import Installation
 from cronstream.scheduler.ports import Memory, RunPublisher
 from cronstream.settings import Settings
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from cronstream.core import naming
-from cronstream.core.due import Shard
-from cronstream.core.job_messages import Definition, decode_house, decode_jobs
-from cronstream.core.naming import Role
-from cronstream.core.plan import Plan
-from cronstream.core.recent import Seen, mark_of
+from cronstream.core.planning.due import Shard
+from cronstream.core.planning.plan import Plan
+from cronstream.core.planning.recent import Seen, mark_of
+from cronstream.core.wire import naming
+from cronstream.core.wire.job_messages import Definition, decode_house, decode_jobs
+from cronstream.core.wire.naming import Role
 from cronstream.errors import CronstreamError, HouseError, LevelError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.holding import Held, Holdings, Out, Rows

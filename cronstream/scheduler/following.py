@@ -9,12 +9,12 @@ from pathlib import Path
 
 from aiokafka.errors import KafkaError
 
-from cronstream.core import naming
-from cronstream.core.crontab import Crontab
-from cronstream.core.crontab_change import Change, compare, describe, without
-from cronstream.core.cursor import Place
-from cronstream.core.recent import JobsKnown
-from cronstream.core.records import Job
+from cronstream.core.crontab.change import Change, compare, describe, without
+from cronstream.core.crontab.parser import Crontab
+from cronstream.core.planning.cursor import Place
+from cronstream.core.planning.recent import JobsKnown
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Job
 from cronstream.errors import BrokerError, CronstreamError, CrontabError, TopologyError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.belonging import Belonging

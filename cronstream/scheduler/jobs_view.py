@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cronstream.core.due import Shard
-from cronstream.core.records import Job, format_time
+from cronstream.core.planning.due import Shard
+from cronstream.core.wire.records import Job, format_time
 
 
 class JobsView(dict[str, Any]):

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from cronstream.core import naming
-from cronstream.core.cursor import Cursor, Lag, Place
-from cronstream.core.plan import CatchUp
-from cronstream.core.records import format_time
+from cronstream.core.planning.cursor import Cursor, Lag, Place
+from cronstream.core.planning.plan import CatchUp
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import format_time
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.ports import Clock, JobsReader, RunPublisher
 from cronstream.scheduler.renewal import Renewal

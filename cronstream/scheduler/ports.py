@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 from cronstream import clock
-from cronstream.core import naming
-from cronstream.core.crontab import Crontab
-from cronstream.core.records import Message
+from cronstream.core.crontab.parser import Crontab
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Message
 from cronstream.crontab_file import watch_crontab
 from cronstream.errors import CrontabError
 from cronstream.scheduler.memory import DataFolder

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from aiokafka.errors import KafkaError
 
-from cronstream.core import naming
+from cronstream.core.wire import naming
 from cronstream.scheduler.ports import Clock, JobsReader
 
 #: It is looked so often.

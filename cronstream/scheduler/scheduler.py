@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from cronstream.core import naming
-from cronstream.core.codec import decode
-from cronstream.core.job_messages import decode_jobs
-from cronstream.core.records import Tick
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import decode
+from cronstream.core.wire.job_messages import decode_jobs
+from cronstream.core.wire.records import Tick
 from cronstream.errors import HouseError, LevelError, MessageError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.clock_check import ClockCheck

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from cronstream.core import naming
-from cronstream.core.cursor import Place
-from cronstream.core.draft import Planned
-from cronstream.core.records import Run, Skip, SkipReason, Withdrawal
+from cronstream.core.planning.cursor import Place
+from cronstream.core.planning.draft import Planned
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Run, Skip, SkipReason, Withdrawal
 from cronstream.errors import BrokerError, CronstreamError, TooLargeError
 from cronstream.scheduler.ports import RunPublisher
 from cronstream.topology.publish import Ack, partition_of

@@ -3,8 +3,8 @@
 import logging
 from datetime import datetime
 
-from cronstream.core.plan import Plan
-from cronstream.core.records import Run, Skip, format_time
+from cronstream.core.planning.plan import Plan
+from cronstream.core.wire.records import Run, Skip, format_time
 
 logger = logging.getLogger("cronstream.scheduler.firing")
 

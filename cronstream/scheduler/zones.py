@@ -6,8 +6,8 @@ there. If none is, it fires all else (`cronstream.scheduler.lagging`).
 
 from collections.abc import Iterable
 
-from cronstream.core.records import Job
-from cronstream.core.schedule import find_zone
+from cronstream.core.schedule.schedule import find_zone
+from cronstream.core.wire.records import Job
 from cronstream.errors import ZoneError
 from cronstream.system import tzdata_version
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cronstream.core.naming import Role
+from cronstream.core.wire.naming import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cronstream.core.naming import Role, RoleKind
+from cronstream.core.wire.naming import Role, RoleKind
 
 
 def parts(clusters: Iterable[str]) -> tuple[Role, ...]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from typing import Protocol
 
-from cronstream.core.naming import Role
+from cronstream.core.wire.naming import Role
 from cronstream.errors import CronstreamError
 from cronstream.supervisor.child import Child, Guard, ProcessChild
 from cronstream.supervisor.command import Command

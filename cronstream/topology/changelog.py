@@ -2,7 +2,7 @@
 
 A row is put here and tried until it is through. Of several rows of a key that wait, only the newest
 is sent: it says all that those before it said, so an outage of hours costs no memory. A large one
-goes in pieces (see `cronstream.core.pieces`), whose sets take turns once all of one are through.
+goes in pieces (`cronstream.core.wire.pieces`), whose sets take turns once all of one are through.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from aiokafka.errors import (
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
-from cronstream.core.pieces import WHOLE_BYTES, LastRow, cut
+from cronstream.core.wire.pieces import WHOLE_BYTES, LastRow, cut
 from cronstream.settings import Settings
 from cronstream.topology.last_rows import last_rows
 from cronstream.topology.producing import start_producer, stop_producer

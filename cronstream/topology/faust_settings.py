@@ -6,7 +6,7 @@ from typing import Any
 
 import faust
 
-from cronstream.core.naming import Role
+from cronstream.core.wire.naming import Role
 from cronstream.settings import Settings
 from cronstream.topology.tables import KeptTable, PatientTables
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 import orjson
 
-from cronstream.core import naming
-from cronstream.core.job_messages import (
+from cronstream.core.planning.recent import Seen
+from cronstream.core.wire import naming
+from cronstream.core.wire.job_messages import (
     closed_because,
     decode_house,
     decode_installations,
     decode_level,
     foreign_because,
 )
-from cronstream.core.levels import LEVEL
-from cronstream.core.naming import Role
-from cronstream.core.recent import Seen
-from cronstream.core.records import House
+from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.records import House
 from cronstream.errors import CronstreamError, HouseError
 from cronstream.settings import Settings
 from cronstream.topology.jobs import read_on, see_that_it_goes_on

@@ -12,9 +12,9 @@ from typing import Final, Protocol, TypeAlias
 
 import orjson
 
-from cronstream.core import naming
-from cronstream.core.pieces import LastRow
-from cronstream.core.recent import JobsKnown, Recent, Seen, mark_of
+from cronstream.core.planning.recent import JobsKnown, Recent, Seen, mark_of
+from cronstream.core.wire import naming
+from cronstream.core.wire.pieces import LastRow
 from cronstream.errors import CronstreamError, MessageError
 from cronstream.topology.reading import LogMessage
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol, TypeAlias
 
 from aiokafka.structs import TopicPartition
 
-from cronstream.core.pieces import LastRow, RowSearch
+from cronstream.core.wire.pieces import LastRow, RowSearch
 from cronstream.topology.reading import LogMessage, Spans
 
 #: Yields what is in spans of partitions, in order by partition.

@@ -11,10 +11,10 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
-from cronstream.core.codec import encode
-from cronstream.core.fitting import fitted
-from cronstream.core.records import Discarded, Message, Run, Tick
-from cronstream.core.sizes import MAX_RECORD_BYTES, MAX_RUN_BYTES
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.fitting import fitted
+from cronstream.core.wire.records import Discarded, Message, Run, Tick
+from cronstream.core.wire.sizes import MAX_RECORD_BYTES, MAX_RUN_BYTES
 from cronstream.errors import BrokerError, TooLargeError
 
 logger = logging.getLogger(__name__)

@@ -15,8 +15,9 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
-from cronstream.core import clocks, naming
-from cronstream.core.presence import REMEMBERED, Presence, Roll, often
+from cronstream.core.health import clocks
+from cronstream.core.health.presence import REMEMBERED, Presence, Roll, often
+from cronstream.core.wire import naming
 from cronstream.errors import BrokerError, CronstreamError
 from cronstream.settings import Settings
 from cronstream.topology.log_writer import moment_of

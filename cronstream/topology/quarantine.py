@@ -4,8 +4,8 @@ import logging
 from collections import Counter
 from functools import partial
 
-from cronstream.core import naming
-from cronstream.core.sizes import MAX_RECORD_BYTES
+from cronstream.core.wire import naming
+from cronstream.core.wire.sizes import MAX_RECORD_BYTES
 from cronstream.topology.publish import Ack, Publisher, when_done
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeAlias
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from cronstream.core import naming
+from cronstream.core.wire import naming
 from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology.plain_consumer import start_consumer, stop_consumer

@@ -7,7 +7,7 @@ now, and would lose something on a bad day, is told. Each sentence has the comma
 from collections.abc import Iterator
 from typing import Any
 
-from cronstream.core import naming
+from cronstream.core.wire import naming
 from cronstream.errors import TopologyError
 from cronstream.settings import Settings
 

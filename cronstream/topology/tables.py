@@ -21,7 +21,7 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery, ServiceStopped
 
 from cronstream import clock
-from cronstream.core.pieces import LastRow
+from cronstream.core.wire.pieces import LastRow
 from cronstream.errors import CronstreamError
 from cronstream.topology.refusals import missing_right
 from cronstream.topology.waiting import until_answered

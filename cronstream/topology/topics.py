@@ -10,8 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 
-from cronstream.core import naming
-from cronstream.core.naming import Role
+from cronstream.core.wire import naming
+from cronstream.core.wire.naming import Role
 from cronstream.errors import BrokerError, TopologyError
 from cronstream.settings import Settings
 from cronstream.topology import refusals

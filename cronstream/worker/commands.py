@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from cronstream.core.ledger.actions import Cancel, End, Go, Hand, Lease, run_and_claim
-from cronstream.core.records import Finished, Outcome, Run, format_time
-from cronstream.core.sizes import shortened
+from cronstream.core.protocol.actions import Cancel, End, Go, Hand, Lease, run_and_claim
+from cronstream.core.wire.records import Finished, Outcome, Run, format_time
+from cronstream.core.wire.sizes import shortened
 from cronstream.executor import protocol
 
 

@@ -15,13 +15,13 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
-from cronstream.core.codec import decode_entries
 from cronstream.core.ledger.admission import Place
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.state import News, SkipNews
-from cronstream.core.naming import Role
-from cronstream.core.records import Entry, format_time
+from cronstream.core.protocol.member import Member
+from cronstream.core.wire.codec import decode_entries
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.records import Entry, format_time
 from cronstream.errors import BrokerError, LevelError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, partition_of

@@ -3,8 +3,8 @@
 import logging
 
 from cronstream import clock
-from cronstream.core.lateness import Late, Telling, find_late
-from cronstream.core.ledger.member import Member
+from cronstream.core.health.lateness import Late, Telling, find_late
+from cronstream.core.protocol.member import Member
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ import secrets
 import socket
 from datetime import timedelta
 
-from cronstream.core.ledger.actions import Timing
-from cronstream.core.ledger.member import Member
-from cronstream.core.naming import Role
+from cronstream.core.protocol.member import Member
+from cronstream.core.timing import Timing
+from cronstream.core.wire.naming import Role
 from cronstream.settings import Settings
 
 

@@ -6,10 +6,10 @@ id and ends with a note that says why, and the worker goes on with the others.
 
 from datetime import datetime
 
-from cronstream.core.fitting import without_output
-from cronstream.core.ledger.actions import Action, Append, Hand, Lease, Publish, run_and_claim
-from cronstream.core.ledger.member import Member
-from cronstream.core.records import Finished
+from cronstream.core.protocol.actions import Action, Append, Hand, Lease, Publish, run_and_claim
+from cronstream.core.protocol.member import Member
+from cronstream.core.wire.fitting import without_output
+from cronstream.core.wire.records import Finished
 from cronstream.executor import protocol
 from cronstream.worker.commands import to_failed
 

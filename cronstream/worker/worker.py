@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from cronstream import clock
-from cronstream.core.ledger.actions import Action, Append, Publish, run_and_claim
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.state import STALE
-from cronstream.core.naming import Role
-from cronstream.core.records import Forwarded, Outcome, Owned, Run
+from cronstream.core.protocol.actions import Action, Append, Publish, run_and_claim
+from cronstream.core.protocol.member import Member
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.records import Forwarded, Outcome, Owned, Run
 from cronstream.errors import BrokerError, LevelError, MessageError
 from cronstream.executor import protocol
 from cronstream.executor.orphans import Reaper

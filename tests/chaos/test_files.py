@@ -2,7 +2,7 @@ from pathlib import Path
 
 from chaos.files import CrontabFiles
 from chaos.workload import ChaosJob, jobs_of
-from cronstream.core.crontab import parse_crontab
+from cronstream.core.crontab.parser import parse_crontab
 
 JOBS = jobs_of("chaos-a", herd=2)
 

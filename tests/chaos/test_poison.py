@@ -1,7 +1,7 @@
 import pytest
 
 from chaos.poison import MALFORMED
-from cronstream.core.codec import decode_entries
+from cronstream.core.wire.codec import decode_entries
 
 
 @pytest.mark.parametrize("raw", MALFORMED, ids=range(len(MALFORMED)))

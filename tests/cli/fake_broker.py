@@ -9,9 +9,9 @@ from aiokafka.structs import TopicPartition
 
 from cronstream import clock
 from cronstream.cli.connection import Connections
-from cronstream.core import naming
-from cronstream.core.codec import encode, encode_entries
-from cronstream.core.records import Discarded, Entry, Job, Message
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode, encode_entries
+from cronstream.core.wire.records import Discarded, Entry, Job, Message
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, partition_of
 from cronstream.topology.reading import LogMessage, Spans

@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 
 from cronstream.cli.audit_output import Progress
 from cronstream.cli.main import main
-from cronstream.core import naming
-from cronstream.core.cursor import Cursor, Lag, Place
-from cronstream.core.records import (
+from cronstream.core.planning.cursor import Cursor, Lag, Place
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import (
     Cause,
     Claimed,
     Discarded,

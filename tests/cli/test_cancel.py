@@ -8,11 +8,11 @@ from click.testing import CliRunner
 
 from cronstream import clock
 from cronstream.cli.main import main
-from cronstream.core import naming
-from cronstream.core.codec import decode_entries
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import to_row
-from cronstream.core.records import (
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import decode_entries
+from cronstream.core.wire.records import (
     Cancelled,
     Claimed,
     Entry,

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cronstream import clock
-from cronstream.core import naming
-from cronstream.core.codec import to_json
-from cronstream.core.records import Attempt, Cause, Discarded, Message, Outcome, Run
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import to_json
+from cronstream.core.wire.records import Attempt, Cause, Discarded, Message, Outcome, Run
 from tests.builders import NOON, a_run, at
 from tests.cli.conftest import Command, a_job, json_lines
 from tests.cli.fake_broker import PARTITIONS, FakeBroker

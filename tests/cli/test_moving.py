@@ -8,15 +8,15 @@ from click.testing import CliRunner
 from cronstream import clock
 from cronstream.cli import moving_commands
 from cronstream.cli.main import main
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.moving_file import from_lines
-from cronstream.core.records import Discarded, House, HouseState
+from cronstream.core.moving.file import from_lines
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.records import Discarded, House, HouseState
 from cronstream.moving import leaving
 from tests.builders import NOON
 from tests.cli.conftest import Command, a_job, json_lines
 from tests.cli.fake_broker import FakeBroker
-from tests.core.test_presence import a_process
+from tests.core.health.test_presence import a_process
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 import pytest
 
 from cronstream import clock
-from cronstream.core import naming
-from cronstream.core.records import Backoff, Entry, Level, Repair, Withdrawal
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Backoff, Entry, Level, Repair, Withdrawal
 from cronstream.topology.publish import partition_of
 from tests.builders import a_run, at
 from tests.cli.conftest import Command, json_lines
 from tests.cli.fake_broker import PARTITIONS, FakeBroker
-from tests.core.test_presence import a_process, a_scheduler
+from tests.core.health.test_presence import a_process, a_scheduler
 
 AHEAD_S = 10_800.0
 PLACE = f"cronstream.cluster-a/{partition_of('backup', PARTITIONS)}"

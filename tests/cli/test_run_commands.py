@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from cronstream import clock
 from cronstream.cli.main import main
-from cronstream.core import naming
-from cronstream.core.records import (
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import (
     Claimed,
     Discarded,
     Finished,

@@ -5,8 +5,8 @@ import pytest
 from cronstream import clock
 from cronstream.cli.connection import probe
 from cronstream.cli.run_now import run_of
-from cronstream.core import naming
-from cronstream.core.records import (
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import (
     Cause,
     Claimed,
     Discarded,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cronstream.broker.ports import free_port
-from cronstream.core.records import Backoff, Claimed, Run
+from cronstream.core.wire.records import Backoff, Claimed, Run
 from cronstream.settings import child_environment
 
 CRONTAB = """\

@@ -8,10 +8,10 @@ from click.testing import CliRunner, Result
 
 from cronstream import clock
 from cronstream.cli.main import main
-from cronstream.core import naming
-from cronstream.core.presence import Presence
+from cronstream.core.health.presence import Presence
+from cronstream.core.wire import naming
 from tests.cli.fake_broker import FakeBroker
-from tests.core.test_presence import a_process, a_scheduler
+from tests.core.health.test_presence import a_process, a_scheduler
 
 
 class Installation(FakeBroker):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cronstream.core.sizes import MAX_OUTPUT_BYTES, json_bytes
+from cronstream.core.wire.sizes import MAX_OUTPUT_BYTES, json_bytes
 from cronstream.executor.output import Kept, Output
 
 

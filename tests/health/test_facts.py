@@ -12,10 +12,10 @@ from aiokafka.errors import (
     NotCoordinatorForGroupError,
 )
 
-from cronstream.core.ledger.actions import Timing
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.member import Member
-from cronstream.core.naming import Role
+from cronstream.core.protocol.member import Member
+from cronstream.core.timing import Timing
+from cronstream.core.wire.naming import Role
 from cronstream.health import FaustGroup, SchedulerSubject, WorkerSubject
 from cronstream.settings import Settings
 from cronstream.worker.late_watch import LateWatch

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
-from cronstream.core.ledger.actions import Timing
-from cronstream.core.ledger.member import Member
-from cronstream.core.naming import Role
-from cronstream.core.presence import Presence, Roll
+from cronstream.core.health.presence import Presence, Roll
+from cronstream.core.protocol.member import Member
+from cronstream.core.timing import Timing
+from cronstream.core.wire.naming import Role
 from cronstream.errors import SettingsError
 from cronstream.executor.protocol import Clock
 from cronstream.health import presence as presence_module
@@ -22,7 +22,7 @@ from cronstream.scheduler import Scheduler
 from cronstream.settings import Settings
 from cronstream.worker import Worker
 from tests.builders import NOON
-from tests.core.test_presence import a_process, a_scheduler
+from tests.core.health.test_presence import a_process, a_scheduler
 
 WORKER = Role.of("cluster-a", retry=False)
 
@@ -155,7 +155,7 @@ async def test_the_longest_lease_and_shortest_fence_hold_before_it_joins_and_unt
 
     timing = bench.member.timing
     assert (timing.lease_s, timing.fence_s, timing.least_lease_s) == (20.0, 4.5, 6.0)
-    assert bench.member.pulse.timing == timing
+    assert bench.member.heartbeats.timing == timing
     bench.topic.roll.take(9, NOON, b"node1.a", None)
     bench.watch.look()
     bench.watch.look()

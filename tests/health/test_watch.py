@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cronstream.core.health import WorkerFacts
+from cronstream.core.health.judging import WorkerFacts
 from cronstream.health import watch as watch_module
 from cronstream.health.watch import HealthWatch
 from cronstream.health.watchdog import STATUS, Watchdog

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from cronstream.core import naming
-from cronstream.core.records import Discarded, Entry, Outcome
-from cronstream.core.records import Finished as FinishedEntry
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Discarded, Entry, Outcome
+from cronstream.core.wire.records import Finished as FinishedEntry
 from cronstream.history.part import Where
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import Change, LogKind, RunStory

@@ -1,6 +1,6 @@
 """Entries in, stories out: what people are told must be what the ledger says."""
 
-from cronstream.core.records import (
+from cronstream.core.wire.records import (
     Cancelled,
     Claimed,
     Delivery,

@@ -1,6 +1,6 @@
 """What can be told when reading begins in the middle of a log."""
 
-from cronstream.core.records import (
+from cronstream.core.wire.records import (
     Attempt,
     Cancelled,
     Claimed,

@@ -13,7 +13,7 @@ from aiokafka.admin import NewTopic
 
 from cronstream.broker.cluster import EmbeddedCluster
 from cronstream.broker.guard import Guard
-from cronstream.core import naming
+from cronstream.core.wire import naming
 from cronstream.settings import Settings, settings
 from cronstream.topology.publish import partition_of
 from cronstream.topology.topics import cluster_topics

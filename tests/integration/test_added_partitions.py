@@ -10,7 +10,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from cronstream import clock
-from cronstream.core import naming
+from cronstream.core.wire import naming
 from tests.integration.command import run_command
 from tests.integration.conftest import StartWorker, a_broker
 from tests.integration.truth import Line, Truth, a_name

@@ -13,11 +13,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from cronstream.core import naming
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import to_row
-from cronstream.core.naming import Role
-from cronstream.core.pieces import LastRow
+from cronstream.core.wire import naming
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.pieces import LastRow
 from cronstream.settings import Settings
 from cronstream.topology.changelog import Changelog
 from cronstream.topology.topics import TopicSpec, ensure_topics, group_topics, topics_of

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from cronstream import clock
-from cronstream.core import naming
-from cronstream.core.draft import run_of
-from cronstream.core.records import Job, Started, Withdrawal
+from cronstream.core.planning.draft import run_of
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Job, Started, Withdrawal
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher, partition_of
 from tests.integration.command import run_command

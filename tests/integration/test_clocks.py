@@ -10,10 +10,10 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.naming import Role
-from cronstream.core.records import Skip, SkipReason, format_time
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.records import Skip, SkipReason, format_time
 from cronstream.history.live import LiveLedger
 from cronstream.settings import Settings
 from cronstream.topology.changelog import Changelog

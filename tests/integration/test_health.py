@@ -17,7 +17,7 @@ import pytest
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
-from cronstream.core import naming
+from cronstream.core.wire import naming
 from cronstream.settings import Settings, child_environment, settings
 from cronstream.topology.publish import Publisher
 from tests.builders import a_run
@@ -246,7 +246,7 @@ assignment.KnownTopics.partitions_for_topic = leave_out
 DEAF = """
 import asyncio, os
 from cronstream.application import app
-from cronstream.core import naming
+from cronstream.core.wire import naming
 
 @app.task
 async def be_deaf():

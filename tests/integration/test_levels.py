@@ -11,7 +11,7 @@ pytestmark = pytest.mark.integration
 
 #: An application that knows no level but the first; and one that does not look before it joins.
 OLD = """\
-from cronstream.core import levels
+from cronstream.core.wire import levels
 levels.LEVEL = 1
 from cronstream.application import app
 """

@@ -19,10 +19,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
-from cronstream.core import naming
-from cronstream.core.codec import decode_entries
-from cronstream.core.legacy import LEGACY_GROUP
-from cronstream.core.records import Cause, Message, Run
+from cronstream.core.planning.legacy import LEGACY_GROUP
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import decode_entries
+from cronstream.core.wire.records import Cause, Message, Run
 from cronstream.legacy import LegacyMover
 from cronstream.legacy.groups import Groups
 from cronstream.settings import Settings

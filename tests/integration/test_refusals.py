@@ -15,8 +15,8 @@ from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.layout import server_properties
 from cronstream.broker.ports import free_port
-from cronstream.core import naming
-from cronstream.core.naming import Role
+from cronstream.core.wire import naming
+from cronstream.core.wire.naming import Role
 from cronstream.settings import Settings, settings
 from cronstream.topology.topics import ensure_topics, topics_of
 from tests.integration.conftest import StartWorker

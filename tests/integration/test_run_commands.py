@@ -18,8 +18,8 @@ from cronstream import clock
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
-from cronstream.core import naming
-from cronstream.core.records import (
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import (
     Cause,
     Claimed,
     Discarded,

@@ -14,11 +14,11 @@ from typing import Any
 import orjson
 import pytest
 
-from cronstream.core import naming
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import to_row
-from cronstream.core.naming import Role
-from cronstream.core.records import Withdrawal
+from cronstream.core.wire import naming
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.records import Withdrawal
 from cronstream.settings import Settings
 from cronstream.topology.changelog import Changelog
 from cronstream.topology.publish import partition_of

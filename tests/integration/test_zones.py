@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cronstream.core import naming
+from cronstream.core.wire import naming
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import Line, Truth, a_name
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 ANCIENT = """\
 from cronstream import system
 system.tzdata_version = lambda: "2000a"
-from cronstream.core import schedule
+from cronstream.core.schedule import schedule
 from cronstream.errors import ZoneError
 find_zone = schedule.find_zone
 def find(name):

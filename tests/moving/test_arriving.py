@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.cursor import Cursor, Lag, Place
-from cronstream.core.moving import Export
-from cronstream.core.records import (
+from cronstream.core.moving.export import Export
+from cronstream.core.planning.cursor import Cursor, Lag, Place
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.records import (
     Discarded,
     House,
     HouseState,

@@ -3,13 +3,13 @@
 import orjson
 import pytest
 
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.cursor import Cursor
 from cronstream.core.ledger.rows import to_row
-from cronstream.core.moving import Export
-from cronstream.core.naming import Role
-from cronstream.core.records import Claimed, Finished, Installation, Level, Outcome, Withdrawal
+from cronstream.core.moving.export import Export
+from cronstream.core.planning.cursor import Cursor
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.records import Claimed, Finished, Installation, Level, Outcome, Withdrawal
 from cronstream.errors import HouseError
 from cronstream.moving.folds import folds
 from cronstream.topology.publish import partition_of

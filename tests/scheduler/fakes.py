@@ -10,12 +10,12 @@ from typing import Any
 
 from aiokafka.errors import KafkaConnectionError
 
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.crontab import Crontab
-from cronstream.core.levels import LEVEL
-from cronstream.core.pieces import LastRow
-from cronstream.core.records import Job, Level, Message, Tick
+from cronstream.core.crontab.parser import Crontab
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.pieces import LastRow
+from cronstream.core.wire.records import Job, Level, Message, Tick
 from cronstream.errors import BrokerError, CrontabError
 from cronstream.scheduler import Scheduler
 from cronstream.scheduler.ports import Ports

@@ -6,10 +6,10 @@ import logging
 import pytest
 from aiokafka.errors import KafkaError
 
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.cursor import Place
-from cronstream.core.records import Level, Message, Run
+from cronstream.core.planning.cursor import Place
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.records import Level, Message, Run
 from cronstream.errors import BrokerError
 from cronstream.scheduler.announcing import REPEAT_S, Announcer
 from cronstream.settings import Settings

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.cursor import Cursor, Place
-from cronstream.core.recent import mark_of
-from cronstream.core.records import Message, Run, Skip, Tick, Withdrawal
+from cronstream.core.planning.cursor import Cursor, Place
+from cronstream.core.planning.recent import mark_of
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.records import Message, Run, Skip, Tick, Withdrawal
 from cronstream.scheduler import firing
 from cronstream.topology import jobs
 from cronstream.topology.reading import LogMessage

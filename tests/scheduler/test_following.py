@@ -10,11 +10,11 @@ from functools import partial
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from cronstream.core import naming
-from cronstream.core.crontab import Crontab
-from cronstream.core.crontab_clusters import Cluster
-from cronstream.core.cursor import Cursor
-from cronstream.core.records import Installation, Job
+from cronstream.core.crontab.clusters import Cluster
+from cronstream.core.crontab.parser import Crontab
+from cronstream.core.planning.cursor import Cursor
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Installation, Job
 from cronstream.errors import BrokerError, CrontabError, TopologyError
 from cronstream.scheduler import Scheduler, following
 from tests.builders import at

@@ -2,9 +2,9 @@
 
 import pytest
 
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.records import Job
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.records import Job
 from cronstream.scheduler import JobsView
 from cronstream.topology.reading import LogMessage
 from tests.builders import NOON

@@ -5,8 +5,9 @@ from datetime import datetime
 
 import pytest
 
-from cronstream.core import naming, schedule
-from cronstream.core.records import Level, Message, Run, Skip, Withdrawal
+from cronstream.core.schedule import schedule
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Level, Message, Run, Skip, Withdrawal
 from cronstream.errors import BrokerError, TooLargeError, ZoneError
 from cronstream.scheduler import firing, lagging
 from tests.builders import at

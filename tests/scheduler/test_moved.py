@@ -2,9 +2,9 @@
 
 import pytest
 
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.records import House, HouseState, Run
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.records import House, HouseState, Run
 from tests.scheduler.fakes import Bench, a_job, until
 from tests.scheduler.test_following import a_crontab, followed, published
 

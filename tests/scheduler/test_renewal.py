@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from cronstream.core import naming
-from cronstream.core.records import Level, Run, Withdrawal
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Level, Run, Withdrawal
 from tests.builders import at
 from tests.scheduler.fakes import Bench, a_job
 

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 from cronstream.core.ledger import mark as marks
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.retry import MAX_ATTEMPTS_CARRIED
 from cronstream.core.ledger.state import SkipNews
-from cronstream.core.records import (
+from cronstream.core.planning.timeline import Revision, spans
+from cronstream.core.wire.records import (
     Discarded,
     Job,
     Run,
@@ -16,8 +18,6 @@ from cronstream.core.records import (
     Withdrawal,
     format_time,
 )
-from cronstream.core.retry import MAX_ATTEMPTS_CARRIED
-from cronstream.core.timeline import Revision, spans
 from tests.simulation.checks_of_killers import faults_of_killers
 from tests.simulation.checks_of_losses import faults_of_losses
 from tests.simulation.checks_of_overlap import faults_of_cancelled, faults_of_overlap

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from cronstream.core.ledger.owner import LEAST_LEFT_S
+from cronstream.core.protocol.owner import LEAST_LEFT_S
 from tests.simulation.checks_of_starts import about_a_lease, silence
 from tests.simulation.folding import Folded, Loss
 from tests.simulation.loop import seconds

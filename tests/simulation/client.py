@@ -3,8 +3,8 @@
 from functools import partial
 from typing import Any
 
-from cronstream.core import naming
-from cronstream.core.records import Cancelled, Run, SkipReason
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Cancelled, Run, SkipReason
 from tests.simulation.log import Log
 from tests.simulation.loop import moment
 from tests.simulation.process import Process

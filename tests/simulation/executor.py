@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
-from cronstream.core.ledger.actions import Cancel, End, Go, Hand, Lease, run_and_claim
-from cronstream.core.records import Finished, Outcome, Run
+from cronstream.core.protocol.actions import Cancel, End, Go, Hand, Lease, run_and_claim
+from cronstream.core.wire.records import Finished, Outcome, Run
 from tests.simulation.loop import moment
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import Any
 
 from cronstream.core.ledger import rows
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.records import (
+from cronstream.core.wire.records import (
     Outcome,
 )
 from tests.simulation import worker as sim_worker

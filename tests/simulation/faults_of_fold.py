@@ -5,7 +5,7 @@ from typing import Any
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.mark import Mark
 from cronstream.core.ledger.state import LiveRun, State
-from cronstream.core.records import (
+from cronstream.core.wire.records import (
     Claimed,
     Finished,
     Lost,

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from cronstream.core.ledger import holder
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.holder import Holder
 from cronstream.core.ledger.mark import Mark
 from cronstream.core.ledger.state import LiveRun, State
-from cronstream.core.records import Forwarded, Withdrawal
+from cronstream.core.protocol import holder
+from cronstream.core.protocol.holder import Holder
+from cronstream.core.wire.records import Forwarded, Withdrawal
 from tests.simulation.executor import SimExecutor
 from tests.simulation.planting import fault
 from tests.simulation.scheduler import SimScheduler

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from cronstream.core.ledger.actions import Go, Hand, Lease, Publish, key_of
-from cronstream.core.ledger.holder import Holding
-from cronstream.core.ledger.member import Member
-from cronstream.core.ledger.owner import Owner
 from cronstream.core.ledger.state import LiveRun
-from cronstream.core.records import (
+from cronstream.core.protocol.actions import Go, Hand, Lease, Publish, key_of
+from cronstream.core.protocol.holder import Holding
+from cronstream.core.protocol.member import Member
+from cronstream.core.protocol.owner import Owner
+from cronstream.core.wire.records import (
     Finished,
     Lost,
     Released,

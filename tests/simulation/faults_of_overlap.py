@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from cronstream.core.ledger.actions import Hand, Timing
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.holder import Holding
-from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.overlap import may_be_cancelled
-from cronstream.core.ledger.owner import Owner
 from cronstream.core.ledger.state import LiveRun, State
-from cronstream.core.records import Attempt, Cancelled, Outcome, Overlap, Run
+from cronstream.core.protocol.actions import Hand
+from cronstream.core.protocol.holder import Holding
+from cronstream.core.protocol.member import Member
+from cronstream.core.protocol.owner import Owner
+from cronstream.core.timing import Timing
+from cronstream.core.wire.records import Attempt, Cancelled, Outcome, Overlap, Run
 from tests.simulation.planting import fault
 
 

@@ -4,11 +4,11 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cronstream.core.ledger.actions import key_of
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import Effect, LiveRun, SkipNews, State, starts_after_word
-from cronstream.core.levels import LEVEL
-from cronstream.core.records import (
+from cronstream.core.protocol.actions import key_of
+from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.records import (
     Cancelled,
     Entry,
     Finished,

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cronstream.core.levels import LEVEL
+from cronstream.core.wire.levels import LEVEL
 from tests.simulation.log import Log
 from tests.simulation.loop import Call, moment
 

@@ -12,7 +12,7 @@ from math import ceil
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from cronstream.core.records import Run, Skip
+from cronstream.core.wire.records import Run, Skip
 from tests.simulation.log import Log
 from tests.simulation.scale import DAY_S
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any, Final
 from unittest.mock import patch
 
-from cronstream.core import due
 from cronstream.core.ledger import book, fold, intake, mark
+from cronstream.core.planning import due
 
 #: A later attempt that the broker got this long after it was judged is stale.
 STALE: Final = timedelta(seconds=4)

@@ -4,11 +4,11 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cronstream.core.cursor import Cursor
-from cronstream.core.due import Shard
-from cronstream.core.levels import lowered
-from cronstream.core.plan import Plan
-from cronstream.core.records import Job, Level
+from cronstream.core.planning.cursor import Cursor
+from cronstream.core.planning.due import Shard
+from cronstream.core.planning.plan import Plan
+from cronstream.core.wire.levels import lowered
+from cronstream.core.wire.records import Job, Level
 from tests.simulation.group import Group
 from tests.simulation.log import Log
 from tests.simulation.loop import START

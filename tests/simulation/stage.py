@@ -4,11 +4,12 @@ from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cronstream.core import naming
-from cronstream.core.codec import decode_entries, encode_entries
-from cronstream.core.ledger.actions import Hand, Timing
-from cronstream.core.record import Record
-from cronstream.core.records import Discarded, Job, Outcome
+from cronstream.core.protocol.actions import Hand
+from cronstream.core.timing import Timing
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import decode_entries, encode_entries
+from cronstream.core.wire.record import Record
+from cronstream.core.wire.records import Discarded, Job, Outcome
 from tests.simulation.executor import Start
 from tests.simulation.log import Log, Topics
 from tests.simulation.loop import Loop
@@ -16,8 +17,8 @@ from tests.simulation.loop import Loop
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from cronstream.core.cursor import Cursor
-    from cronstream.core.records import Run
+    from cronstream.core.planning.cursor import Cursor
+    from cronstream.core.wire.records import Run
     from tests.simulation.process import Process
     from tests.simulation.worker import SimWorker
 

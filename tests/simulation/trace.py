@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
-from cronstream.core.codec import to_json
+from cronstream.core.wire.codec import to_json
 from tests.simulation.faults import planted
 from tests.simulation.loop import seconds
 from tests.simulation.scale import scaled_down

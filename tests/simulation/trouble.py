@@ -5,7 +5,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from cronstream.core.records import (
+from cronstream.core.wire.records import (
     Claimed,
     Finished,
     Forwarded,

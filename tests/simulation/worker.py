@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cronstream.core.ledger.actions import Action, Append, Hand, Lease, Publish, key_of
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.member import Member
 from cronstream.core.ledger.rows import from_row, to_row
-from cronstream.core.records import Forwarded, Outcome, Run, Started
+from cronstream.core.protocol.actions import Action, Append, Hand, Lease, Publish, key_of
+from cronstream.core.protocol.member import Member
+from cronstream.core.wire.records import Forwarded, Outcome, Run, Started
 from cronstream.errors import LevelError
 from tests.simulation.executor import SimExecutor
 from tests.simulation.group import Group

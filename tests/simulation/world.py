@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 
-from cronstream.core import naming
-from cronstream.core.draft import run_of
-from cronstream.core.ledger.actions import Timing
-from cronstream.core.records import Backoff, Cause, Delivery, Job, Overlap, Run
+from cronstream.core.planning.draft import run_of
+from cronstream.core.timing import Timing
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import Backoff, Cause, Delivery, Job, Overlap, Run
 from tests.simulation.client import Client
 from tests.simulation.group import Group
 from tests.simulation.log import Log, Topics

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cronstream.core.naming import Role
+from cronstream.core.wire.naming import Role
 from cronstream.supervisor.command import Installation, worker_command
 
 HERE = Installation("kafka://127.0.0.1:9092", Path("/etc/crontab.yaml"), Path("/data"))

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cronstream.core.naming import Role, RoleKind
+from cronstream.core.wire.naming import Role, RoleKind
 from cronstream.supervisor.plan import Backoff, Change, difference, parts
 
 SCHEDULER = Role(RoleKind.SCHEDULER)

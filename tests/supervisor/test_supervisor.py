@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from cronstream.broker.guard import Guard
-from cronstream.core.naming import Role
+from cronstream.core.wire.naming import Role
 from cronstream.errors import BrokerError
 from cronstream.supervisor.command import Command
 from cronstream.supervisor.plan import Backoff, parts

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from cronstream.core import naming
 from cronstream.core.audit.definitions import JobHistory
 from cronstream.core.audit.finding import FAULTS, Finding, Kind, Window
 from cronstream.core.audit.known import Known, Offsets
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
-from cronstream.core.records import format_time
+from cronstream.core.wire import naming
+from cronstream.core.wire.records import format_time
 from tests.simulation.loop import START, moment, seconds
 from tests.timelapse.checks import due_times
 from tests.timelapse.jobs import CLUSTERS

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.records import Outcome, Overlap, format_time
-from cronstream.core.schedule import compile_schedule
-from cronstream.core.timeline import TICK, Revision, spans
+from cronstream.core.planning.timeline import TICK, Revision, spans
+from cronstream.core.schedule.schedule import compile_schedule
+from cronstream.core.wire.records import Outcome, Overlap, format_time
 from tests.simulation.checks_of_starts import faults_of_starts
 from tests.simulation.executor import Start
 from tests.simulation.loop import START, moment, seconds

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from cronstream.core import pieces
 from cronstream.core.ledger import book
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.mark import Mark
-from cronstream.core.recent import Recent
+from cronstream.core.planning.recent import Recent
+from cronstream.core.wire import pieces
 from cronstream.scheduler.clock_check import ClockCheck
 from cronstream.scheduler.holding import Held
 from cronstream.topology import last_rows

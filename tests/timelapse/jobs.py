@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from cronstream.core.records import Backoff, Delivery, Job, Overlap, Run
+from cronstream.core.wire.records import Backoff, Delivery, Job, Overlap, Run
 
 CLUSTERS: Final = ("north", "south")
 _HOUR_S: Final = 3600.0

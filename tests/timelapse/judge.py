@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import SkipNews
-from cronstream.core.records import Discarded, SkipReason, Verdict, Withdrawal
+from cronstream.core.wire.records import Discarded, SkipReason, Verdict, Withdrawal
 from tests.simulation.folding import Folded
 from tests.simulation.loop import moment
 from tests.timelapse.kafka import LapseTopics

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from cronstream.core import naming
-from cronstream.core.ledger.actions import Timing
-from cronstream.core.levels import LEVEL
-from cronstream.core.naming import RoleKind
-from cronstream.core.presence import Presence, Shared
-from cronstream.core.records import Job, Run
+from cronstream.core.health.presence import Presence, Shared
+from cronstream.core.timing import Timing
+from cronstream.core.wire import naming
+from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.naming import RoleKind
+from cronstream.core.wire.records import Job, Run
 from tests.simulation.client import Client
 from tests.simulation.group import Group
 from tests.simulation.log import Log

@@ -6,14 +6,14 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.cursor import Cursor, Lag, Place
-from cronstream.core.draft import Planned
-from cronstream.core.due import Shard
-from cronstream.core.levels import lowered
-from cronstream.core.recent import Recent
-from cronstream.core.records import Job, Level
+from cronstream.core.planning.cursor import Cursor, Lag, Place
+from cronstream.core.planning.draft import Planned
+from cronstream.core.planning.due import Shard
+from cronstream.core.planning.recent import Recent
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.levels import lowered
+from cronstream.core.wire.records import Job, Level
 from cronstream.scheduler.clock_check import ClockCheck
 from cronstream.scheduler.holding import Held, Out, Rows
 from cronstream.scheduler.sending import Sent

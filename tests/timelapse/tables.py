@@ -7,8 +7,8 @@ from unittest.mock import patch
 
 import orjson
 
-from cronstream.core import pieces
 from cronstream.core.ledger.rows import join
+from cronstream.core.wire import pieces
 from cronstream.topology.last_rows import last_rows
 from tests.timelapse.kafka import Changelog
 

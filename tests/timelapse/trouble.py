@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from cronstream.core.draft import run_of
-from cronstream.core.records import Cause, Discarded, Job, Run
+from cronstream.core.planning.draft import run_of
+from cronstream.core.wire.records import Cause, Discarded, Job, Run
 from tests.simulation.log import Log
 from tests.simulation.loop import moment
 from tests.simulation.process import Process

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from cronstream.core import clocks
+from cronstream.core.health import clocks
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_row, row_parts
 from cronstream.errors import LevelError

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 from aiokafka.structs import TopicPartition
 
-from cronstream.core.pieces import LastRow, RowSearch
+from cronstream.core.wire.pieces import LastRow, RowSearch
 from cronstream.settings import Settings
 from cronstream.topology import changelog, producing
 from cronstream.topology.changelog import Changelog

@@ -5,11 +5,11 @@ from typing import Any, Self
 import orjson
 import pytest
 
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.cursor import Cursor
-from cronstream.core.recent import mark_of
-from cronstream.core.records import House, HouseState, Installation, Level, Message
+from cronstream.core.planning.cursor import Cursor
+from cronstream.core.planning.recent import mark_of
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.records import House, HouseState, Installation, Level, Message
 from cronstream.errors import HouseError
 from cronstream.settings import Settings
 from cronstream.topology import installation_level

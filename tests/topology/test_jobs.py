@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
-from cronstream.core import naming
-from cronstream.core.codec import encode
-from cronstream.core.levels import LEVEL
-from cronstream.core.pieces import LastRow
+from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.pieces import LastRow
 from cronstream.errors import CronstreamError
 from cronstream.topology import jobs
 from cronstream.topology.jobs import JobsLog

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import orjson
 from aiokafka.structs import TopicPartition
 
-from cronstream.core.pieces import LastRow, cut
+from cronstream.core.wire.pieces import LastRow, cut
 from cronstream.topology.last_rows import last_rows
 from cronstream.topology.reading import LogMessage, Spans
 from tests.builders import NOON

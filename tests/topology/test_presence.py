@@ -9,13 +9,13 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from cronstream import clock
-from cronstream.core.presence import Presence
+from cronstream.core.health.presence import Presence
 from cronstream.settings import Settings
 from cronstream.topology import presence
 from cronstream.topology.presence import WorkersTopic
 from cronstream.topology.reading import LogMessage
 from tests.builders import NOON
-from tests.core.test_presence import a_process
+from tests.core.health.test_presence import a_process
 
 
 class World:

@@ -10,9 +10,9 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 from aiokafka.structs import TopicPartition
 
-from cronstream.core.codec import decode
-from cronstream.core.records import Discarded, Finished, Heartbeat, Withdrawal
-from cronstream.core.sizes import MAX_RECORD_BYTES
+from cronstream.core.wire.codec import decode
+from cronstream.core.wire.records import Discarded, Finished, Heartbeat, Withdrawal
+from cronstream.core.wire.sizes import MAX_RECORD_BYTES
 from cronstream.errors import BrokerError, TooLargeError
 from cronstream.settings import Settings
 from cronstream.topology import log_writer, publish

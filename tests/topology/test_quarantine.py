@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cronstream.core import naming
+from cronstream.core.wire import naming
 from cronstream.settings import Settings
 from cronstream.topology import quarantine
 from cronstream.topology.publish import Ack, Publisher

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cronstream.core import naming
+from cronstream.core.wire import naming
 from cronstream.errors import TopologyError
 from cronstream.settings import Settings
 from cronstream.topology.shapes import check_shape, copies_of

@@ -19,7 +19,7 @@ from aiokafka.errors import (
 from faust.tables.recovery import ServiceStopped
 from faust.types import TP
 
-from cronstream.core.pieces import LastRow
+from cronstream.core.wire.pieces import LastRow
 from cronstream.topology import waiting
 from cronstream.topology.consuming import App
 from cronstream.topology.tables import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cronstream.core.naming import Role
+from cronstream.core.wire.naming import Role
 from cronstream.errors import BrokerError, SetupError, TopologyError
 from cronstream.settings import Settings
 from cronstream.topology import topics

@@ -17,7 +17,7 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import TopicPartition
 
-from cronstream.core import naming
+from cronstream.core.wire import naming
 from cronstream.errors import BrokerError, SetupError, TopologyError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology import installation_level, waiting

@@ -1,8 +1,8 @@
 """What the executor is told, and what its reports become."""
 
-from cronstream.core.ledger.actions import Cancel, End, Go, Hand, Lease
-from cronstream.core.records import Background, Outcome
-from cronstream.core.sizes import MAX_NOTE
+from cronstream.core.protocol.actions import Cancel, End, Go, Hand, Lease
+from cronstream.core.wire.records import Background, Outcome
+from cronstream.core.wire.sizes import MAX_NOTE
 from cronstream.executor import protocol
 from cronstream.worker.commands import to_command, to_finished
 from tests.builders import NOON, a_run, at

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from cronstream.core.codec import encode
-from cronstream.core.ledger.actions import Timing
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.member import Member
-from cronstream.core.ledger.owner import Owner
-from cronstream.core.naming import Role
-from cronstream.core.records import Heartbeat, Level, Owned
+from cronstream.core.protocol.member import Member
+from cronstream.core.protocol.owner import Owner
+from cronstream.core.timing import Timing
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.records import Heartbeat, Level, Owned
 from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, Publisher

@@ -4,7 +4,7 @@ import pytest
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import PART
-from cronstream.core.records import Claimed, Finished, Outcome, Withdrawal
+from cronstream.core.wire.records import Claimed, Finished, Outcome, Withdrawal
 from cronstream.worker.tables import LedgersView, RunsView
 from tests.builders import NOON, a_run, at
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from cronstream import clock
-from cronstream.core.ledger.actions import Hand
-from cronstream.core.ledger.member import Member
-from cronstream.core.naming import Role
-from cronstream.core.records import Claimed, Delivery, Finished, Outcome, Run, Started
+from cronstream.core.protocol.actions import Hand
+from cronstream.core.protocol.member import Member
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.records import Claimed, Delivery, Finished, Outcome, Run, Started
 from cronstream.errors import LevelError
 from cronstream.executor import protocol
 from cronstream.settings import Settings

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from cronstream.core.records import Finished, Outcome, Started
+from cronstream.core.wire.records import Finished, Outcome, Started
 
 
 class End(StrEnum):

@@ -8,11 +8,11 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 
-from cronstream.core.due import FIRST_REACH
-from cronstream.core.job_messages import decode_jobs
-from cronstream.core.records import Job, Run, Withdrawal
-from cronstream.core.schedule import Schedule, compile_schedule
-from cronstream.core.timeline import TICK, Revision, spans
+from cronstream.core.planning.due import FIRST_REACH
+from cronstream.core.planning.timeline import TICK, Revision, spans
+from cronstream.core.schedule.schedule import Schedule, compile_schedule
+from cronstream.core.wire.job_messages import decode_jobs
+from cronstream.core.wire.records import Job, Run, Withdrawal
 from cronstream.errors import ScheduleError
 
 #: A definition that a later one has replaced this long before the window does not matter in it.

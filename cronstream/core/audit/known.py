@@ -8,9 +8,9 @@ from typing import Final, TypeAlias
 
 from cronstream.core.audit.finding import Finding, Kind
 from cronstream.core.audit.track import Track
-from cronstream.core.cursor import Lag
-from cronstream.core.records import Verdict, format_clock, format_time
-from cronstream.core.timeline import Revision
+from cronstream.core.planning.cursor import Lag
+from cronstream.core.planning.timeline import Revision
+from cronstream.core.wire.records import Verdict, format_clock, format_time
 
 
 class Unknown(StrEnum):

@@ -5,7 +5,7 @@ from typing import Final
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import LiveRun, State
-from cronstream.core.records import Overlap, format_clock
+from cronstream.core.wire.records import Overlap, format_clock
 
 #: What nobody has taken up this long after its time is told as waiting.
 PATIENCE: Final = timedelta(seconds=60)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Final
 
 from cronstream.core.audit.finding import Window
-from cronstream.core.records import House, HouseState
-from cronstream.core.timeline import TICK
+from cronstream.core.planning.timeline import TICK
+from cronstream.core.wire.records import House, HouseState
 
 _ELSEWHERE: Final = "were left to the Kafka that it"
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cronstream.core.audit.claims import Claim, Claims, End
 from cronstream.core.audit.finding import Finding, Kind
-from cronstream.core.records import Delivery, Outcome, Overlap, Run, Verdict, format_time
+from cronstream.core.wire.records import Delivery, Outcome, Overlap, Run, Verdict, format_time
 
 #: A start may be this much before its time: times on the logs are rounded.
 _EARLY: Final = timedelta(milliseconds=5)

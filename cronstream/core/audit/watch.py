@@ -11,8 +11,9 @@ from cronstream.core.audit.claims import Claim
 from cronstream.core.audit.finding import Kind
 from cronstream.core.audit.track import EARLY_ON_LOG, Track
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.retry import MAX_ATTEMPTS_CARRIED
 from cronstream.core.ledger.state import AHEAD, News, Refusal, SkipNews
-from cronstream.core.records import (
+from cronstream.core.wire.records import (
     Claimed,
     Entry,
     Finished,
@@ -30,7 +31,6 @@ from cronstream.core.records import (
     Verdict,
     Withdrawal,
 )
-from cronstream.core.retry import MAX_ATTEMPTS_CARRIED
 
 _VERDICTS: Final = {verdict.value: verdict for verdict in Verdict}
 _FAILED: Final = (Outcome.FAILED, Outcome.TIMED_OUT)

@@ -5,7 +5,6 @@
              state with its indexes), ``settling`` (effects and verdicts) and ``intake`` (runs,
              skips and withdrawals)
 ``rows``     a ledger as a JSON row, and back
-``owner``    what the owner of a partition does: claims, effects, leases
 ``overlap``  which due runs of a job begin, wait, are skipped or give way
-``member``   one worker: its partitions; with ``holder`` (its executor) and ``pulse`` (heartbeats)
+``retry``    how long a later attempt waits
 """

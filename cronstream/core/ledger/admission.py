@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cronstream.core.records import Entry, Run, Skip, Withdrawal
+from cronstream.core.wire.records import Entry, Run, Skip, Withdrawal
 
 
 @dataclass(frozen=True, slots=True)

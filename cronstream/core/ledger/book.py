@@ -17,8 +17,8 @@ from cronstream.core.ledger.state import (
     SkipNews,
     State,
 )
-from cronstream.core.levels import LEVEL, needed_level
-from cronstream.core.records import Entry, Level, Overlap, Run, Verdict, format_clock
+from cronstream.core.wire.levels import LEVEL, needed_level
+from cronstream.core.wire.records import Entry, Level, Overlap, Run, Verdict, format_clock
 from cronstream.errors import LevelError
 
 #: The span by which `Book.day` counts.

@@ -11,6 +11,15 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from cronstream.core.ledger.repeating import Repeating
+from cronstream.core.ledger.retry import (
+    Complete,
+    Discard,
+    Retry,
+    decide,
+    describe,
+    failures,
+    with_attempt,
+)
 from cronstream.core.ledger.state import (
     OWN_TIME_SINCE,
     STALE,
@@ -19,8 +28,8 @@ from cronstream.core.ledger.state import (
     State,
     starts_after_word,
 )
-from cronstream.core.levels import LEVEL, needed_level
-from cronstream.core.records import (
+from cronstream.core.wire.levels import LEVEL, needed_level
+from cronstream.core.wire.records import (
     Attempt,
     Cancelled,
     Claimed,
@@ -43,7 +52,6 @@ from cronstream.core.records import (
     Withdrawal,
     format_clock,
 )
-from cronstream.core.retry import Complete, Discard, Retry, decide, describe, failures, with_attempt
 
 
 class Ledger(Repeating):

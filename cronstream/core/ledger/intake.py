@@ -15,7 +15,7 @@ from cronstream.core.ledger.state import (
     SkipNews,
     State,
 )
-from cronstream.core.records import Run, Skip, SkipReason, Verdict, Withdrawal
+from cronstream.core.wire.records import Run, Skip, SkipReason, Verdict, Withdrawal
 
 #: From this level on, a revision of which the log has lost the word is learnt from its runs.
 _LEARNS_SINCE: Final = 2

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.state import LiveRun, State
-from cronstream.core.records import Cancelled, Overlap, Skipped, SkipReason
+from cronstream.core.wire.records import Cancelled, Overlap, Skipped, SkipReason
 
 
 @dataclass(frozen=True, slots=True)

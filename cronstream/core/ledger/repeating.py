@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from cronstream.core.ledger.intake import Intake
+from cronstream.core.ledger.retry import describe, with_attempt
 from cronstream.core.ledger.state import (
     MAX_DEATHS,
     MAX_LOSSES,
@@ -13,8 +14,7 @@ from cronstream.core.ledger.state import (
     State,
     starts_after_word,
 )
-from cronstream.core.records import Attempt, Delivery, Lost, Outcome, Run, Verdict
-from cronstream.core.retry import describe, with_attempt
+from cronstream.core.wire.records import Attempt, Delivery, Lost, Outcome, Run, Verdict
 
 #: From this level on, a loss of what may have started makes the next start wait for its word.
 _SURE_SINCE: Final = 2

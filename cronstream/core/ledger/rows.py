@@ -17,13 +17,13 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from cronstream.core.codec import build, from_json, to_json
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.mark import Mark
 from cronstream.core.ledger.state import Beat, Effect, LiveRun, State
-from cronstream.core.levels import LEVEL
-from cronstream.core.pieces import WHOLE_BYTES
-from cronstream.core.records import Run, Skip, SkipReason, Verdict, format_time
+from cronstream.core.wire.codec import build, from_json, to_json
+from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.pieces import WHOLE_BYTES
+from cronstream.core.wire.records import Run, Skip, SkipReason, Verdict, format_time
 from cronstream.errors import LevelError, MessageError
 
 #: The format of a row at level 1; one of a higher level has a format that is as much higher, so a

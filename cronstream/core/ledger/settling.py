@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.overlap import may_be_cancelled
 from cronstream.core.ledger.state import AHEAD, Effect, LiveRun, State
-from cronstream.core.records import Cancelled, Forwarded, Repair, Settled, SkipReason, Verdict
+from cronstream.core.wire.records import Cancelled, Forwarded, Repair, Settled, SkipReason, Verdict
 
 #: What a cluster's log decides about a run whose later attempts are on the retry log.
 _ABOUT_RETRIES = (Effect.RETRY, Effect.CANCEL)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from cronstream.core.ledger.mark import SUPERSEDED
-from cronstream.core.records import Delivery, Overlap, Run, Skip, SkipReason
+from cronstream.core.wire.records import Delivery, Overlap, Run, Skip, SkipReason
 
 #: Ids of runs with a cause, and of later attempts, are known this long after their verdict.
 KEEP: Final = timedelta(hours=1)

@@ -8,7 +8,7 @@ from cronstream.core.audit.finding import FAULTS, Finding, Kind, Window
 from cronstream.core.audit.known import Known
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
-from cronstream.core.records import (
+from cronstream.core.wire.records import (
     Attempt,
     Claimed,
     Discarded,

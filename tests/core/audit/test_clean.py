@@ -8,7 +8,7 @@ import pytest
 
 from cronstream.core.audit.finding import Kind
 from cronstream.core.audit.track import Track
-from cronstream.core.records import (
+from cronstream.core.wire.records import (
     Cause,
     Claimed,
     Delivery,

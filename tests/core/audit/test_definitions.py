@@ -7,8 +7,8 @@ import pytest
 
 from cronstream.core.audit import definitions
 from cronstream.core.audit.definitions import Definitions, JobHistory
-from cronstream.core.codec import encode
-from cronstream.core.records import Withdrawal
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.records import Withdrawal
 from tests.builders import at
 from tests.core.audit.books import a_job, due_at
 

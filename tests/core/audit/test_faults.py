@@ -8,8 +8,8 @@ import pytest
 
 from cronstream.core.audit.finding import FAULTS, Kind
 from cronstream.core.audit.known import Known
-from cronstream.core.cursor import Lag
-from cronstream.core.records import (
+from cronstream.core.planning.cursor import Lag
+from cronstream.core.wire.records import (
     Attempt,
     Cause,
     Claimed,

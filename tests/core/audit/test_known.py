@@ -6,7 +6,7 @@ import pytest
 
 from cronstream.core.audit.finding import Kind
 from cronstream.core.audit.known import Known, Offsets, Unknown
-from cronstream.core.records import Cause, Finished, Started, Verdict, Withdrawal
+from cronstream.core.wire.records import Cause, Finished, Started, Verdict, Withdrawal
 from tests.builders import at
 from tests.core.audit.books import Books, due_at
 

@@ -1,0 +1,1 @@
+"""What of an installation comes along when it moves to other logs."""

@@ -1,0 +1,1 @@
+"""Which runs are due between two moments, and what becomes of those that were missed."""

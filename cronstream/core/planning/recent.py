@@ -1,0 +1,225 @@
+"""What is known of the ``jobs`` topic: all that is in force, and what whoever takes over needs.
+
+The topic is never compacted. So it is not read from its start, but for once: what is known of a
+partition is kept as a row (`Recent.to_row`), and whoever begins goes on from there.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final, NamedTuple, Self
+
+from cronstream.core.planning.cursor import FAR_AHEAD, Cursor, Lag
+from cronstream.core.wire.codec import from_json, to_json
+from cronstream.core.wire.job_messages import (
+    Definition,
+    decode_house,
+    decode_installations,
+    decode_jobs,
+)
+from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.records import House, Job, format_time
+from cronstream.errors import MessageError
+
+#: A definition that another had replaced so long before the last edit of its job is dropped; so is
+#: a removal so long before the last edit of any.
+KEEP: Final = timedelta(hours=1)
+#: A cursor has to be beyond the replacement of all that was dropped by so much.
+BEYOND: Final = timedelta(minutes=30)
+#: How a row is to be read; one of another form is not.
+FORM: Final = 1
+
+
+def mark_of(raw: bytes | None) -> str:
+    """Return what a message is known by again: who reads on sees whether it is still there."""
+    return sha256(raw or b"").hexdigest()[:32]
+
+
+class Seen(NamedTuple):
+    """How far a partition was read.
+
+    Attributes:
+        position: The offset of what comes next.
+        mark: What the message before that is known by; empty if that is not known.
+    """
+
+    position: int
+    mark: str = ""
+
+
+class Recent:
+    """What one partition says: the last definition of each job, and those that still matter.
+
+    A definition that was replaced matters if that was within an hour of the last edit.
+
+    Attributes:
+        position: Offset up to which the partition has been read.
+        installation: The id of the installation, if this partition has said so.
+        kafka: That of the Kafka that it was begun on, likewise.
+        house: The last word on whether processes may work in it, likewise.
+    """
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.installation: str | None = None
+        self.kafka: str | None = None
+        self.house: House | None = None
+        #: The last message, or what it is known by.
+        self._last: bytes | str | None = ""
+        self._of: dict[str, list[Definition]] = {}
+        #: Those that were taken out, in the order of time.
+        self._removed: deque[Definition] = deque()
+        #: The last revision that has replaced one that was dropped, and the latest time of one.
+        self._dropped_by = -1
+        self._dropped_at = datetime.min.replace(tzinfo=UTC)
+
+    @property
+    def seen(self) -> Seen:
+        """How far it was read."""
+        last = self._last
+        return Seen(self.position, last if isinstance(last, str) else mark_of(last))
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs it knows."""
+        return len(self._of)
+
+    def take(self, offset: int, raw: bytes | None) -> None:
+        """Take the next message of the partition; one that was taken is passed over.
+
+        What cannot be read counts as nothing (the scheduler puts it aside).
+
+        Raises:
+            LevelError: If the installation was raised to a level that is not known here.
+        """
+        if offset < self.position:
+            return
+        jobs, _ = decode_jobs(raw)
+        for told in decode_installations(raw):
+            self.installation = self.installation or told.id
+            self.kafka = self.kafka or told.kafka
+        self.house = decode_house(raw) or self.house
+        self.position, self._last = offset + 1, raw
+        for job in jobs:
+            self._learn(Definition(job, offset))
+
+    def _learn(self, definition: Definition) -> None:
+        job = definition.job
+        if job.effective_from is None:
+            raise MessageError(f"job {job.name!r} does not say from when it holds")
+        kept = self._of.setdefault(job.name, [])
+        kept.append(definition)
+        bound = job.effective_from - KEEP
+        while len(kept) > 1 and (kept[1].job.effective_from or bound) < bound:
+            del kept[0]
+            self._note_dropped(kept[0])
+        if job.removed:
+            self._removed.append(definition)
+        while self._removed and (self._removed[0].job.effective_from or bound) < bound:
+            self._forget(self._removed.popleft())
+
+    def _forget(self, removal: Definition) -> None:
+        """Forget a job that was taken out, if it has not come back."""
+        kept = self._of.get(removal.job.name)
+        if kept and kept[-1].revision == removal.revision:
+            del self._of[removal.job.name]
+            self._note_dropped(removal)
+
+    def _note_dropped(self, by: Definition) -> None:
+        self._dropped_by = max(self._dropped_by, by.revision)
+        self._dropped_at = max(self._dropped_at, by.job.effective_from or self._dropped_at)
+
+    def serves(self, cursor: Cursor) -> bool:
+        """Whether nothing was dropped that a shard with this cursor needs.
+
+        Who has taken nothing yet, or begins anew with a log, needs no more than there is.
+        """
+        places = [Lag(cursor.at, cursor.taken), *cursor.behind.values()]
+        return all(
+            (lag.taken == 0 or lag.taken > self._dropped_by) and lag.at > self._dropped_at + BEYOND
+            for lag in places
+        )
+
+    def definitions(self) -> list[Definition]:
+        """Return them in the order of revisions."""
+        found = [definition for kept in self._of.values() for definition in kept]
+        return sorted(found, key=lambda definition: definition.revision)
+
+    def in_force(self) -> list[Job]:
+        """Return the jobs that have not been removed."""
+        last = (kept[-1].job for kept in self._of.values())
+        return [job for job in last if not job.removed]
+
+    def ahead(self, now: datetime) -> list[Job]:
+        """Return definitions in force, and removals, that hold only from far ahead."""
+        last = (kept[-1].job for kept in self._of.values())
+        return [job for job in last if job.effective_from and job.effective_from - now > FAR_AHEAD]
+
+    def to_row(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return {
+            "form": FORM,
+            "level": LEVEL,
+            "position": self.position,
+            "mark": self.seen.mark,
+            "installation": self.installation,
+            "kafka": self.kafka,
+            "house": self.house and to_json(self.house),
+            "dropped_by": self._dropped_by,
+            "dropped_at": format_time(self._dropped_at),
+            "jobs": [[revision, to_json(job)] for job, revision in self.definitions()],
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Return what a row says.
+
+        Raises:
+            MessageError: If it is damaged, or of a version that is newer; the sentence says how.
+        """
+        recent = cls()
+        try:
+            if row["form"] != FORM or row["level"] > LEVEL:
+                raise MessageError(f"form {row['form']}, level {row['level']}, is not known here")
+            for revision, item in row["jobs"]:
+                recent._learn(Definition(from_json(item, {"Job": Job}), int(revision)))
+            recent.position, recent._last = int(row["position"]), str(row["mark"])
+            recent.installation, recent.kafka = row["installation"], row["kafka"]
+            recent.house = row["house"] and from_json(row["house"], {"House": House})
+            recent._dropped_by = int(row["dropped_by"])
+            recent._dropped_at = datetime.fromisoformat(row["dropped_at"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise MessageError(f"it is damaged: {error!r}") from error
+        return recent
+
+
+class JobsKnown:
+    """What the partitions of ``jobs`` say together."""
+
+    def __init__(self, partitions: Iterable[int]) -> None:
+        self.of = {partition: Recent() for partition in partitions}
+
+    @property
+    def installation(self) -> str | None:
+        """The id of the installation; None until its topic has said so."""
+        return next((r.installation for r in self.of.values() if r.installation), None)
+
+    @property
+    def kafka(self) -> str | None:
+        """The id of the Kafka that it was begun on, if its topic says so."""
+        return next((r.kafka for r in self.of.values() if r.kafka), None)
+
+    @property
+    def house(self) -> House | None:
+        """The last word on whether processes may work in it: the same on each partition."""
+        return next((r.house for r in self.of.values() if r.house), None)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs that have not been removed."""
+        return [job for recent in self.of.values() for job in recent.in_force()]
+
+    def ahead(self, now: datetime) -> list[Job]:
+        """Return definitions, or removals, that hold only from far ahead: see `Recent.ahead`."""
+        return [job for recent in self.of.values() for job in recent.ahead(now)]

@@ -1,0 +1,8 @@
+"""What a worker decides: to claim, to start, to give back, to renew, to take for lost.
+
+``member``      one worker: its partitions, each as owner, holder, or both
+``owner``       what the owner of a partition does: claims, effects, leases
+``holder``      what the holder of a claim does: its executor, starts, releases
+``heartbeats``  when a heartbeat is due, and what follows from one that was read back
+``actions``     what a member asks the world to do, as values
+"""

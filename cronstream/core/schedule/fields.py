@@ -1,0 +1,229 @@
+"""Cron expressions to sets of numbers: the language that a crontab of version 1 may use.
+
+croniter parses what a field says, once it has the shape that we allow: croniter itself takes
+more (``H``, ``L``, ``#``, ranges that wrap around), some of it with surprises (``5-5`` is every
+value). What it gives is a set of numbers; `cronstream.core.schedule.schedule` searches in them.
+"""
+
+import calendar
+import difflib
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from croniter import croniter
+
+from cronstream.errors import ScheduleError
+
+NICKNAMES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+_TERM = re.compile(
+    r"(?:\*|(?P<first>\d{1,4}|[a-z]{3})(?:-(?P<last>\d{1,4}|[a-z]{3}))?)(?:/(?P<step>\d{1,4}))?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One of the six fields of an expression.
+
+    Attributes:
+        place: Its index in croniter's order, which has seconds last.
+        names: What may stand for numbers; the first name stands for `low`.
+    """
+
+    title: str
+    place: int
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+
+
+_SECOND = _Field("second", 5, 0, 59)
+_MINUTE = _Field("minute", 0, 0, 59)
+_HOUR = _Field("hour", 1, 0, 23)
+_DOM = _Field("day of month", 2, 1, 31)
+_MONTH = _Field("month", 3, 1, 12, tuple(_MONTHS))
+_DOW = _Field("day of week", 4, 0, 7, tuple(_DAYS))
+_FIELDS = (_SECOND, _MINUTE, _HOUR, _DOM, _MONTH, _DOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The days of a month on which a schedule is due, for any month of any year.
+
+    Attributes:
+        either: Whether day of month or day of week is enough, as cron(8) has it when both are
+            restricted; else both must hold.
+    """
+
+    of_month: frozenset[int]
+    of_week: frozenset[int]
+    either: bool
+    _known: dict[tuple[int, int], tuple[int, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def of(self, year: int, month: int) -> tuple[int, ...]:
+        """Return the days of one month, in order."""
+        first_weekday, length = calendar.monthrange(year, month)
+        key = (first_weekday, length)
+        days = self._known.get(key)
+        if days is None:
+            days = self._known[key] = self._find(first_weekday, length)
+        return days
+
+    def can_be_in(self, month: int) -> bool:
+        """Whether there is such a day in the month of some year."""
+        lengths = (28, 29) if month == 2 else (calendar.monthrange(2001, month)[1],)
+        # Within 400 years each month, and February 29th too, falls on every day of the week.
+        return any(self._find(first, length) for first in range(7) for length in lengths)
+
+    def _find(self, first_weekday: int, length: int) -> tuple[int, ...]:
+        # calendar counts Monday as 0, cron Sunday.
+        return tuple(
+            day
+            for day in range(1, length + 1)
+            if self._holds(day in self.of_month, (first_weekday + day) % 7 in self.of_week)
+        )
+
+    def _holds(self, by_month: bool, by_week: bool) -> bool:
+        return by_month or by_week if self.either else by_month and by_week
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A cron expression as ordered numbers.
+
+    Attributes:
+        wild: Whether second, minute or hour begins with a star: such a schedule follows real
+            time when clocks change, and one at fixed times does not (Debian's cron(8)).
+    """
+
+    seconds: tuple[int, ...]
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    months: tuple[int, ...]
+    days: Days
+    wild: bool
+
+
+def parse_fields(expression: str) -> Fields:
+    """Return what an expression of 5 fields, or 6 with seconds first, or a nickname says.
+
+    Raises:
+        ScheduleError: If it is not valid, or no calendar has such a day.
+    """
+    nickname = expression.lower()
+    if nickname.startswith("@") and nickname not in NICKNAMES:
+        near = difflib.get_close_matches(nickname, NICKNAMES, n=1)
+        hint = (
+            f"did you mean '{near[0]}'?"
+            if near
+            else f"there are {', '.join(NICKNAMES)}, @every 10m"
+        )
+        raise ScheduleError(f"is no nickname that is known; {hint}")
+    texts = NICKNAMES.get(nickname, expression).lower().split()
+    if len(texts) not in (5, 6):
+        raise ScheduleError(
+            f"has {len(texts)} {'field' if len(texts) == 1 else 'fields'}; write 5 (minute, hour, "
+            "day of month, month, day of week), or 6 with seconds first, "
+            f"or one of {', '.join(NICKNAMES)}, @every 10m"
+        )
+    texts = texts if len(texts) == 6 else ["0", *texts]
+    second, minute, hour, dom, month, dow = (
+        _numbers(index, text) for index, text in enumerate(texts)
+    )
+    days = _days(dom, dow, not texts[3].startswith("*") and not texts[5].startswith("*"))
+    months = tuple(number for number in month if days.can_be_in(number))
+    if not months:
+        raise ScheduleError(
+            "can never be due: no month has such a day; change the day of month or the month"
+        )
+    wild = any(text.startswith("*") for text in texts[:3])
+    return Fields(second, minute, hour, months, days, wild)
+
+
+@lru_cache(maxsize=4096)
+def _days(dom: tuple[int, ...], dow: tuple[int, ...], either: bool) -> Days:
+    return Days(frozenset(dom), frozenset(dow), either)
+
+
+@lru_cache(maxsize=4096)
+def _numbers(index: int, text: str) -> tuple[int, ...]:
+    """Return the numbers that one field stands for, in order."""
+    part = _FIELDS[index]
+    plain = ",".join(_plain_term(part, term) for term in text.split(","))
+    # croniter takes 7 for Sunday only where there are no seconds.
+    fields = ["*"] * (6 if part is _SECOND else 5)
+    fields[part.place] = plain
+    try:
+        parsed = croniter.expand(" ".join(fields))[0][part.place]
+    except ValueError as error:
+        raise ScheduleError(f"{part.title} {text!r} is not valid: {error}") from error
+    if parsed == ["*"]:
+        return tuple(range(part.low, part.high if part is _DOW else part.high + 1))
+    return tuple(sorted({int(number) for number in parsed}))
+
+
+def _plain_term(part: _Field, term: str) -> str:
+    """Return one term of a list with names as numbers, in a form that croniter reads as cron does.
+
+    Raises:
+        ScheduleError: If it has another shape, or a number out of range.
+    """
+    match = _TERM.fullmatch(term)
+    if match is None:
+        raise ScheduleError(
+            f"{part.title} {term!r} is not understood; "
+            "write a number, a name, a range like 1-5, a step like */10, or a list of them"
+        )
+    step = match["step"]
+    if step is not None and not 1 <= int(step) <= part.high:
+        raise ScheduleError(
+            f"{part.title} {term!r} has a step of {step}; steps go from 1 to {part.high}"
+        )
+    suffix = "" if step is None else f"/{step}"
+    if match["first"] is None:
+        return f"*{suffix}"
+    first = _number(part, match["first"])
+    last = part.high if step else first
+    if match["last"] is not None:
+        last = _number(part, match["last"])
+    if part is _DOW and last == 0 < first:
+        last = 7
+    if first > last:
+        raise ScheduleError(
+            f"{part.title} {term!r} runs backwards; write it as two, "
+            f"{match['first']}-{part.high},{part.low}-{match['last']}"
+        )
+    # To croniter a range from a number to itself is the whole field.
+    return str(first) if first == last else f"{first}-{last}{suffix}"
+
+
+def _number(part: _Field, word: str) -> int:
+    """Return the number that a name or digits stand for.
+
+    Raises:
+        ScheduleError: If the field has no such value.
+    """
+    if word.isdecimal():
+        if part.low <= int(word) <= part.high:
+            return int(word)
+        raise ScheduleError(
+            f"{part.title} {word!r} is out of range; it goes from {part.low} to {part.high}"
+        )
+    if word in part.names:
+        return part.names.index(word) + part.low
+    known = f"; it has {', '.join(part.names)}" if part.names else "; write a number"
+    raise ScheduleError(f"{part.title} {word!r} is not known{known}")

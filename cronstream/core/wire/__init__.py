@@ -1,0 +1,1 @@
+"""What is on the topics: records, their checks, their names and their sizes."""

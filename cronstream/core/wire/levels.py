@@ -1,0 +1,75 @@
+"""Levels: how old and new processes agree on what a log says.
+
+Every process that folds a log has to say the same, so what one of them would fold and another put
+aside may not be on it. The **level** is a whole number, raised when a kind, a field that matters,
+or the fold changes. An entry says its level as ``v`` (left out for 1), and `Level` announces on a
+partition that entries up to a level may follow. Then
+
+- an entry above the level that its log has announced is refused, by every process alike: by one
+  that does not know the level, since it cannot read it, and by one that does, since nothing has
+  announced it. So a forged ``v`` hurts nobody;
+- an entry is read as its own level has it: kinds and values of a higher one are not known, and
+  fields of a higher one have no effect. They are kept, and passed on as they came;
+- only a `Level` above what a process knows ends it (`LevelError`): it folds no further;
+- what the fold does otherwise from some level on, it does once that level is announced.
+
+Writers use a higher level only for what needs it. The tables below say what that is.
+"""
+
+from typing import Any, Final, TypeVar
+
+from cronstream.core.wire.record import Record
+from cronstream.core.wire.records import (
+    Cancelled,
+    Finished,
+    House,
+    Installation,
+    Repair,
+    Run,
+    Settled,
+    Skip,
+    Skipped,
+    SkipReason,
+    Withdrawal,
+)
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+#: The highest level that this version of cronstream knows.
+LEVEL: Final = 2
+#: Kinds that are newer than level 1.
+KINDS: Final[dict[type[Record], int]] = {Installation: 2, House: 2, Repair: 2}
+#: Fields that are newer than level 1, by kind. Not of records within records, but for `Run`.
+FIELDS: Final[dict[type[Record], dict[str, int]]] = {
+    Run: {"background": 2},
+    Withdrawal: {"removed": 2},
+    Finished: {"executor_died": 2},
+    Cancelled: {"reason": 2, "by": 2},
+    Settled: {"reason": 2},
+}
+#: Values of an enumeration that are newer than level 1, by kind and field.
+VALUES: Final[dict[type[Record], dict[str, dict[str, int]]]] = {
+    kind: {"reason": {SkipReason.CANCELLED.value: 2}} for kind in (Skip, Skipped)
+}
+
+_NOTHING: Final[dict[str, Any]] = {}
+
+
+def needed_level(record: Any) -> int:
+    """Return the level that a log must have announced for this record to count on it."""
+    kind, given = type(record), vars(record)
+    level: int = max(given.get("v", 1), KINDS.get(kind, 1))
+    for name, since in FIELDS.get(kind, _NOTHING).items():
+        if name in given and given[name] != getattr(kind, name):
+            level = max(level, since)
+    for name, values in VALUES.get(kind, _NOTHING).items():
+        level = max(level, values.get(given.get(name, ""), 1))
+    return level
+
+
+def lowered(record: RecordT, level: int) -> RecordT:
+    """Return the record without the fields that are above `level`, for a log that is there yet."""
+    above = [name for name, since in FIELDS.get(type(record), _NOTHING).items() if since > level]
+    if not above or needed_level(record) <= level:
+        return record
+    return record.derive(**{name: getattr(type(record), name) for name in above})

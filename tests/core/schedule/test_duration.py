@@ -1,0 +1,34 @@
+"""Lengths of time as people write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cronstream.core.schedule.duration import format_duration, parse_duration
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("10s", 10), ("5m", 300), ("1h30m", 5400), ("1d", 86_400), ("0s", 0), ("1.5s", 1.5)],
+)
+def test_a_length_of_time_is_days_hours_minutes_and_seconds(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "10", "5 m", "1m1h", "-5s", "1.5m", "5M", "٣s", "5s\n"])
+def test_anything_else_is_refused_with_how_to_write_it(text: str) -> None:
+    with pytest.raises(ValueError, match="write it like 10s, 5m, 1h30m or 1d"):
+        parse_duration(text)
+
+
+def test_more_than_a_leap_year_is_refused() -> None:
+    assert parse_duration("366d") == 366 * 86_400
+    with pytest.raises(ValueError, match="longer than 366 days"):
+        parse_duration("366d1s")
+
+
+@given(st.integers(min_value=0, max_value=366 * 86_400_000))
+def test_what_is_written_is_read_back_the_same(milliseconds: int) -> None:
+    assert parse_duration(format_duration(milliseconds / 1000)) == pytest.approx(
+        milliseconds / 1000, abs=1e-6
+    )

@@ -1,0 +1,55 @@
+"""Records: their fields, their defaults, and copies of them."""
+
+from typing import Any
+
+import pytest
+
+from cronstream.core.wire.records import Attempt, Heartbeat, Outcome, Run
+from tests.builders import a_run, at
+
+
+def test_a_field_that_was_not_given_has_its_default() -> None:
+    run = a_run()
+
+    assert (run.grace_s, run.env, run.backoff.factor) == (10.0, None, 2.0)
+
+
+def test_fields_may_be_given_by_their_place() -> None:
+    attempt = Attempt(2, Outcome.FAILED, at(3))
+
+    assert (attempt.attempt, attempt.outcome, attempt.ended_at) == (2, "failed", at(3))
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"worker": "w"}, "number"),
+        ({"worker": "w", "number": 1, "age": 2}, "age"),
+        ({"worker": "w", "age": 2}, "number"),
+    ],
+)
+def test_a_field_too_many_or_too_few_is_refused(fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(TypeError, match=named):
+        Heartbeat(**fields)
+
+
+def test_a_copy_has_an_id_of_its_own() -> None:
+    run = a_run(scheduled_at=at(0))
+    before = run.id
+    later = run.derive(scheduled_at=at(5))
+
+    assert (run.id, later.id) == (before, f"{run.job}@2026-01-01T12:00:05Z")
+    assert later.derive(scheduled_at=at(0)) == run
+
+
+def test_two_records_with_the_same_values_are_equal_whether_given_or_by_default() -> None:
+    run = a_run()
+
+    assert run == run.derive(grace_s=Run.grace_s)
+    assert run != run.derive(grace_s=11.0)
+    assert run.asdict()["grace_s"] == 10.0
+
+
+def test_a_record_with_a_field_of_another_names_that_one_alone() -> None:
+    with pytest.raises(TypeError, match=r"\['nope'\]"):
+        a_run(timeout_s=3.0, nope=1)

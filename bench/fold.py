@@ -91,11 +91,13 @@ def measure(number: int = 5000) -> dict[str, float]:
     def fold() -> None:
         for offset, some in enumerate(decoded):
             ledger.take(offset, _AT, some)
-            ledger.news.clear()
+            ledger.book.news.clear()
 
     folded = _timed(fold)
-    if ledger.live or ledger.refused:
-        raise RuntimeError(f"{len(ledger.live)} runs have no verdict, refused {ledger.refused}")
+    if ledger.book.live or ledger.book.refused:
+        raise RuntimeError(
+            f"{len(ledger.book.live)} runs have no verdict, refused {ledger.book.refused}"
+        )
     return {
         "encode_per_s": round(count / encode),
         "decode_per_s": round(count / decode),

@@ -39,7 +39,7 @@ class Told:
 
     def tell(self, *entries: Entry, seconds: float = 0.0) -> int:
         """Fold one message; return its offset."""
-        message = (self.ledger.next_offset, at(seconds), list(entries))
+        message = (self.ledger.book.next_offset, at(seconds), list(entries))
         self.messages.append(message)
         self.ledger.take(*message)
         return message[0]
@@ -47,19 +47,19 @@ class Told:
     @property
     def live(self) -> LiveRun:
         """The only live run."""
-        [live] = self.ledger.live.values()
+        [live] = self.ledger.book.live.values()
         return live
 
     @property
     def verdicts(self) -> list[str]:
         """The verdicts so far, withdrawals among them."""
         wanted = {"succeeded", "discarded", "skipped", "withdrawn"}
-        news = [item for item in self.ledger.news if isinstance(item, News)]
+        news = [item for item in self.ledger.book.news if isinstance(item, News)]
         return [item.action for item in news if item.action in wanted]
 
     def claim(self, run: Run, worker: str = "w1", version: int | None = None) -> int:
         """Have a worker claim a run; return the claim."""
-        live = self.ledger.live[run.id]
+        live = self.ledger.book.live[run.id]
         claim = live.version if version is None else version
         self._number += 1
         self.tell(Claimed(run=run.id, version=claim, worker=worker, number=self._number))
@@ -80,11 +80,11 @@ class Told:
 
     def lose(self, worker: str = "w1") -> None:
         """Have a worker taken for lost."""
-        self.tell(Lost(worker=worker, number=self.ledger.beats[worker].number))
+        self.tell(Lost(worker=worker, number=self.ledger.book.beats[worker].number))
 
     def forward(self, run: Run) -> None:
         """Say that what was decided has been published."""
-        self.tell(Forwarded(run=run.id, version=self.ledger.live[run.id].version))
+        self.tell(Forwarded(run=run.id, version=self.ledger.book.live[run.id].version))
 
     def edit(self, revision: int, seconds: float = 0.0) -> None:
         """Put another revision of the job into force."""

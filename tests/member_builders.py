@@ -37,7 +37,7 @@ class Worker:
 
     def read(self, partition: int = 0) -> None:
         ledger = self.member.ledgers.get(partition)
-        start = len(self.logs[partition]) if ledger is None else ledger.next_offset
+        start = len(self.logs[partition]) if ledger is None else ledger.book.next_offset
         for offset in range(start, len(self.logs[partition])):
             time, entries = self.logs[partition][offset]
             self.member.read(partition, offset, at(time - 100), entries, self.mono)

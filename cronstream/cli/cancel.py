@@ -198,7 +198,7 @@ async def _ask(publisher: RunPublisher, by: str, targets: list[Target]) -> None:
     for target in targets:
         place, job = target.place, target.live.run.job
         entry = Cancelled(run=target.id, reason=SkipReason.CANCELLED, by=by)
-        level, needed = place.ledger.level, needed_level(entry)
+        level, needed = place.ledger.book.level, needed_level(entry)
         if needed > level:
             raise BrokerError(
                 f"the log of {place.cluster} is at level {level}, and cancelling needs {needed}: "
@@ -227,7 +227,7 @@ async def _wait(reader: LogReader, targets: list[Target], patience_s: float) -> 
     """Fold on until each run has ended, or the patience has."""
     places = {(t.place.place.topic, t.place.partition): t.place for t in targets}
     waiting = {(target.place.cluster, target.id): target for target in targets}
-    reader.follow({found.place: found.ledger.next_offset for found in places.values()})
+    reader.follow({found.place: found.ledger.book.next_offset for found in places.values()})
     until = clock.monotonic() + patience_s
     while waiting and clock.monotonic() < until:
         for message in await reader.poll(_POLL_S):

@@ -43,7 +43,7 @@ async def unfinished(reader: LogReader, named: Iterable[str]) -> dict[str, int]:
     for cluster in sorted(set(clusters_of(layout)) - set(named)):
         runs, role = 0, Role.of(cluster, retry=False)
         for partition in layout.get(role.log, []):
-            runs += len((await LiveLedger.of(reader, role, partition)).ledger.live)
+            runs += len((await LiveLedger.of(reader, role, partition)).ledger.book.live)
         if runs:
             found[cluster] = runs
     return found

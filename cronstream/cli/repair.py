@@ -15,6 +15,7 @@ from cronstream.cli.connection import RunPublisher, publishing, reading
 from cronstream.cli.output import emit, emit_json, is_terminal, json_option, say
 from cronstream.cli.workers_command import read_roll
 from cronstream.core.health import clocks
+from cronstream.core.ledger.settling import waits_too_long
 from cronstream.core.ledger.state import AHEAD
 from cronstream.core.wire.levels import needed_level
 from cronstream.core.wire.naming import Role
@@ -95,9 +96,9 @@ async def survey(reader: LogReader, now: datetime) -> list[Found]:
 
 
 def _look_at(live: LiveLedger, now: datetime) -> Found:
-    ledger = live.ledger
-    ahead = {job: mark.high for job, mark in ledger.marks.items() if mark.high > now + 2 * AHEAD}
-    retries = [r for r, one in sorted(ledger.live.items()) if ledger.waits_too_long(one, now)]
+    book = live.ledger.book
+    ahead = {job: mark.high for job, mark in book.marks.items() if mark.high > now + 2 * AHEAD}
+    retries = [r for r, one in sorted(book.live.items()) if waits_too_long(book, one, now)]
     return Found(live, tuple(sorted(ahead)), max(ahead.values(), default=None), tuple(retries))
 
 
@@ -155,9 +156,9 @@ async def _ask(publisher: RunPublisher, by: str, found: list[Found]) -> None:
     """
     entry = Repair(by=by)
     for one in found:
-        if one.live.ledger.level < needed_level(entry):
+        if one.live.ledger.book.level < needed_level(entry):
             raise BrokerError(
-                f"{one.place} is at level {one.live.ledger.level}, and a repair needs "
+                f"{one.place} is at level {one.live.ledger.book.level}, and a repair needs "
                 f"{needed_level(entry)}: upgrade its workers, and then the schedulers"
             )
     places = [one.live.place for one in found]

@@ -63,7 +63,7 @@ class WorkerSubject:
         """Return what is known of it now."""
         worker, member = self._worker, self._worker.member
         unready = {
-            partition: (owner.number, owner.ledger.next_offset)
+            partition: (owner.number, owner.ledger.book.next_offset)
             for partition, owner in member.owners.items()
             if not owner.ready
         }
@@ -93,7 +93,9 @@ class WorkerSubject:
         A fold may be ahead of a leader that has just taken over, but only for a moment.
         """
         owners = self._worker.member.owners.items()
-        places = {p: (owner.number, owner.ledger.next_offset) for p, owner in owners if p in ends}
+        places = {
+            p: (owner.number, owner.ledger.book.next_offset) for p, owner in owners if p in ends
+        }
         behind = {p: place for p, place in places.items() if place[1] < ends[p]}
         ahead = {p: p for p, place in places.items() if place[1] > ends[p]}
         self._unread = self._behind.look(behind, now_mono)

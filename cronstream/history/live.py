@@ -85,7 +85,7 @@ class LiveLedger:
         }
         beginnings = await reader.beginnings(log, partitions)
         ends = await reader.ends(log, partitions)
-        begin = {n: max(live.ledger.next_offset, beginnings[n]) for n, live in found.items()}
+        begin = {n: max(live.ledger.book.next_offset, beginnings[n]) for n, live in found.items()}
         async for message in read_between(reader, log, begin, ends):
             found[message.partition].take(message)
         for live in found.values():
@@ -99,7 +99,7 @@ class LiveLedger:
 
     def runs(self, job: str) -> list[LiveRun]:
         """Return the runs of a job that have no verdict, by due time."""
-        found = [live for live in self.ledger.live.values() if live.run.job == job]
+        found = [live for live in self.ledger.book.live.values() if live.run.job == job]
         return sorted(found, key=lambda live: (live.run.scheduled_at, live.run.id))
 
     def take(self, message: LogMessage) -> list[News]:
@@ -112,8 +112,8 @@ class LiveLedger:
         entries = [e for e in decode_entries(message.value)[0] if place.problem(e) is None]
         self.ledger.take(message.offset, message.at, entries)
         self.has_been_heard |= any(hasattr(entry, "worker") for entry in entries)
-        news = [each for each in self.ledger.news if isinstance(each, News)]
-        self.ledger.news.clear()
+        news = [each for each in self.ledger.book.news if isinstance(each, News)]
+        self.ledger.book.news.clear()
         return news
 
     def _partition_of(self, job: str) -> int:

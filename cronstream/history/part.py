@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from cronstream.core.ledger.observed import Glance, RunChange
+from cronstream.core.ledger.state import News
 from cronstream.core.wire.records import (
     Cancelled,
     Claimed,
@@ -19,7 +21,6 @@ from cronstream.core.wire.records import (
     Started,
 )
 from cronstream.history.story import AttemptStory, LogKind, RunState
-from cronstream.history.watched import Glance, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,17 @@ class Part:
     attempts: list[AttemptStory] = field(default_factory=list)
     claims: list[int] = field(default_factory=list)
 
-    def follow(self, step: Step, where: Where) -> None:
+    def follow(self, change: RunChange, where: Where) -> None:
         """Take what the fold has made of an entry."""
-        self._note_attempt(step, where)
-        if step.after is not None:
-            self._stand(step.after)
-        elif step.end is not None:
-            self._end(step)
+        self._note_attempt(change, where)
+        if change.after is not None:
+            self._stand(change.after)
+        elif change.end is not None:
+            self._end(change, change.end)
 
-    def _note_attempt(self, step: Step, where: Where) -> None:
-        before, after = step.before, step.after
-        match step.entry:
+    def _note_attempt(self, change: RunChange, where: Where) -> None:
+        before, after = change.before, change.after
+        match change.entry:
             case Claimed() as entry if _is_claimed(before, after):
                 self._open(entry, where, before.run.attempt if before else None)
             case Started() as entry if after and after.state != (before and before.state):
@@ -90,15 +91,16 @@ class Part:
         elif self.state in (RunState.DECIDING, RunState.RETRYABLE):
             self.not_before, self.reason = now.next_not_before, now.reason or None
 
-    def _end(self, step: Step) -> None:
-        verdict = "skipped" if step.end == "withdrawn" else str(step.end)
-        self.state, self.not_before = RunState(verdict), None
-        if step.end == "withdrawn":
+    def _end(self, change: RunChange, end: News) -> None:
+        is_withdrawn = end.action == "withdrawn"
+        self.state = RunState.SKIPPED if is_withdrawn else RunState(end.action)
+        self.not_before = None
+        if is_withdrawn:
             self.reason = "withdrawn"
         elif self.state is RunState.SKIPPED:
-            self.reason = step.reason
-        elif step.before is not None:
-            self.reason = step.before.reason or None
+            self.reason = end.reason
+        elif change.before is not None:
+            self.reason = change.before.reason or None
 
     # -- a run that was published before the window -------------------------------------------
 

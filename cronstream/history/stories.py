@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.observed import OF_ONE_RUN, Observed, RunChange, observing
 from cronstream.core.ledger.state import SkipNews
 from cronstream.core.wire.records import (
     Claimed,
     Discarded,
     Entry,
+    Finished,
     Lost,
     Run,
     Skip,
@@ -23,7 +26,6 @@ from cronstream.core.wire.records import (
 from cronstream.history.draft import Draft
 from cronstream.history.part import Part, Where
 from cronstream.history.story import Change, LogKind, RunState, RunStory
-from cronstream.history.watched import OF_ONE_RUN, Step, WatchedLedger
 
 #: A run is published at most so long before it is due.
 _AHEAD: Final = timedelta(minutes=1)
@@ -58,7 +60,7 @@ class Stories:
     ) -> None:
         self._job, self._keep, self._keep_output = job, keep, keep_output
         self._on_change = on_change
-        self._ledgers: dict[tuple[str, int], WatchedLedger] = {}
+        self._ledgers: dict[tuple[str, int], Ledger] = {}
         self._drafts: dict[str, Draft] = {}
         self._spans: dict[str, RunStory] = {}
         self._blind: dict[tuple[str, int], set[str]] = {}
@@ -73,16 +75,22 @@ class Stories:
         ledger = self._ledgers.get(place)
         if ledger is None:
             self._since[place] = where.at
-            ledger = self._ledgers[place] = WatchedLedger(
-                retry=log.kind is LogKind.RETRY,
-                from_middle=where.offset > 0,
-                see=self._see,
-                see_skip=self._see_skip,
-            )
+            ledger = self._begin(log, where)
+            self._ledgers[place] = ledger
         self._log, self._where = log, where
         ledger.take(where.offset, where.at, [entry for entry in entries if self._counts(entry)])
         if len(self._drafts) + len(self._spans) > self._keep * 5 // 4:
             self._forget()
+
+    def _begin(self, log: Log, where: Where) -> Ledger:
+        """Return the fold of a log that begins with this message, from its middle if need be.
+
+        The revisions that were announced before the window are learnt from the runs then.
+        """
+        ledger = Ledger(retry=log.kind is LogKind.RETRY, by=observing(self._see))
+        book = ledger.book
+        book.learns, book.assumed = where.offset > 0, book.known
+        return ledger
 
     def take_discarded(self, log: Log, where: Where, record: Discarded) -> None:
         """Take what stands on a cluster's discarded topic; the first for a run id counts."""
@@ -128,43 +136,50 @@ class Stories:
 
     # -- what the fold has seen ---------------------------------------------------------------
 
-    def _see(self, step: Step) -> None:
-        if not self._is_wanted(step.run_id.partition("@")[0]):
-            return
-        draft = self._drafts.get(step.run_id)
-        part = None if draft is None else self._part(draft)
-        unknown = step.before is None and step.after is None
-        if part is None or part.state is None:
-            guessing = unknown
-        else:
-            guessing = part.blind and not isinstance(step.entry, Run)
-        if guessing:
-            self._guess(step)
-        else:
-            self._follow(step)
+    def _see(self, observed: Observed) -> None:
+        for change in observed.changes:
+            is_news = change.before != change.after or change.is_unknown
+            if is_news or isinstance(change.entry, Finished):
+                self._see_change(change)
+        for skip in observed.skips:
+            self._see_skip(skip)
 
-    def _follow(self, step: Step) -> None:
-        known = step.run_id in self._drafts
-        draft = self._draft(step.run_id)
+    def _see_change(self, change: RunChange) -> None:
+        if not self._is_wanted(change.run_id.partition("@")[0]):
+            return
+        draft = self._drafts.get(change.run_id)
+        part = None if draft is None else self._part(draft)
+        if part is None or part.state is None:
+            guessing = change.is_unknown
+        else:
+            guessing = part.blind and not isinstance(change.entry, Run)
+        if guessing:
+            self._guess(change)
+        else:
+            self._follow(change)
+
+    def _follow(self, change: RunChange) -> None:
+        known = change.run_id in self._drafts
+        draft = self._draft(change.run_id)
         before = draft.state if known else None
         part = self._part(draft)
         if part.blind and not part.begins_anew:
             return
         part.blind = False
-        part.follow(step, self._where)
-        if isinstance(step.entry, Run) and self._log.kind is LogKind.FIRST:
-            draft.published, draft.published_at = step.entry, self._where.at
+        part.follow(change, self._where)
+        if isinstance(change.entry, Run) and self._log.kind is LogKind.FIRST:
+            draft.published, draft.published_at = change.entry, self._where.at
         self._tell(draft, before)
 
-    def _guess(self, step: Step) -> None:
+    def _guess(self, change: RunChange) -> None:
         place = (self._where.topic, self._where.partition)
-        if not (self._ledgers[place].from_middle or self._is_older(step.run_id, place)):
+        if not (self._ledgers[place].book.learns or self._is_older(change.run_id, place)):
             return
-        known = step.run_id in self._drafts
-        draft = self._draft(step.run_id)
+        known = change.run_id in self._drafts
+        draft = self._draft(change.run_id)
         before = draft.state if known else None
-        self._part(draft).guess(step.entry, self._where)
-        self._blind.setdefault(place, set()).add(step.run_id)
+        self._part(draft).guess(change.entry, self._where)
+        self._blind.setdefault(place, set()).add(change.run_id)
         self._tell(draft, before)
 
     def _is_older(self, run_id: str, place: tuple[str, int]) -> bool:
@@ -177,7 +192,7 @@ class Stories:
 
     def _lose_blind(self, entry: Lost) -> None:
         place = (self._where.topic, self._where.partition)
-        beat = self._ledgers[place].beats.get(entry.worker)
+        beat = self._ledgers[place].book.beats.get(entry.worker)
         if beat is not None and beat.number != entry.number:
             return
         for run_id in self._blind.get(place, ()):

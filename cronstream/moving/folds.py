@@ -47,12 +47,15 @@ async def folds(
     found: dict[int, _Fold] = {}
     for place, (begin, end) in spans.items():
         ledger = _ledger(snapshots.get(place.partition), role)
-        ledger.assumed = level
-        shift = _shift(shifts, place, begin, ledger.next_offset)
-        _see_that_it_reaches(place, ledger.next_offset, end + shift)
+        ledger.book.assumed = level
+        shift = _shift(shifts, place, begin, ledger.book.next_offset)
+        _see_that_it_reaches(place, ledger.book.next_offset, end + shift)
         found[place.partition] = _Fold(ledger, shift, None if shifts is None else Times())
     unfolded = {
-        place: (max(begin, (one := found[place.partition]).ledger.next_offset - one.shift), end)
+        place: (
+            max(begin, (one := found[place.partition]).ledger.book.next_offset - one.shift),
+            end,
+        )
         for place, (begin, end) in spans.items()
     }
     async for message in read_spans(reader, unfolded):
@@ -86,7 +89,7 @@ class _Fold:
         entries = [e for e in decode_entries(message.value)[0] if place.problem(e) is None]
         at = message.at if self.times is None else self.times.of(entries, message.at)
         self.ledger.take(message.offset + self.shift, at, entries)
-        self.ledger.news.clear()
+        self.ledger.book.news.clear()
 
 
 def _ledger(row: LastRow | None, role: Role) -> Ledger:

@@ -95,7 +95,7 @@ class Folding:
         while True:
             wanted = {p for p in self._member.to_follow() if p in self._member.ledgers}
             if wanted != following:
-                places = {p: self._member.ledgers[p].next_offset for p in wanted}
+                places = {p: self._member.ledgers[p].book.next_offset for p in wanted}
                 self._follower.follow({TopicPartition(self._log, p): o for p, o in places.items()})
                 following = wanted
             try:
@@ -111,7 +111,7 @@ class Folding:
         if self._has_ended:
             return  # What could not be folded is not passed over.
         before, ledger = None, self._member.ledgers.get(message.partition)
-        while ledger and ledger is not before and message.offset > ledger.next_offset:
+        while ledger and ledger is not before and message.offset > ledger.book.next_offset:
             try:
                 await self._catch_up(message.partition, message.offset)
             except TruncatedError as error:
@@ -147,7 +147,7 @@ class Folding:
             self._end(f"partition {partition} cannot be owned ({error})")
             return
         while (owner := self._member.owners.get(partition)) and owner.awaits(number):
-            folded = owner.ledger.next_offset
+            folded = owner.ledger.book.next_offset
             if 0 <= offset < folded:  # It is -1 if the broker had it before, and knows no more.
                 place = f"{self._log}/{partition}"
                 what = f"goes on at {offset}, but was folded up to {folded}"
@@ -180,9 +180,9 @@ class Folding:
     async def _catch_up(self, partition: int, end: int) -> None:
         async with self._catching_up:
             ledger = self._member.ledgers.get(partition)
-            if ledger is None or ledger.next_offset >= end:
+            if ledger is None or ledger.book.next_offset >= end:
                 return
-            start = ledger.next_offset
+            start = ledger.book.next_offset
             async for message in self._gaps.read(self._log, {partition: start}, {partition: end}):
                 if self._member.ledgers.get(partition) is not ledger:
                     return  # It was let go meanwhile: another may be at an earlier offset.
@@ -193,7 +193,7 @@ class Folding:
     def _fold(self, message: LogMessage) -> None:
         partition = message.partition
         ledger = self._member.ledgers.get(partition)
-        if ledger is None or message.offset < ledger.next_offset:
+        if ledger is None or message.offset < ledger.book.next_offset:
             return
         entries, refused = decode_entries(message.value)
         place = Place(
@@ -219,9 +219,9 @@ class Folding:
         except Exception as error:  # The message would stop each worker that comes after this one.
             logger.exception("%s: cannot be folded; it is passed over", where)
             self._put_aside(message, [f"cannot be folded: {error!r}"])
-        self._put_aside(message, ledger.aside)
-        if ledger.turned_away:
-            self.refusals.note(ledger.turned_away, clock.monotonic())
+        self._put_aside(message, ledger.book.aside)
+        if ledger.book.turned_away:
+            self.refusals.note(ledger.book.turned_away, clock.monotonic())
         self._tell(partition, ledger)
 
     def _put_aside(self, message: LogMessage, reasons: list[str]) -> None:
@@ -232,9 +232,9 @@ class Folding:
     def _tell(self, partition: int, ledger: Ledger) -> None:
         owner = self._member.owners.get(partition)
         if owner is not None and owner.ready:
-            for news in ledger.news:
+            for news in ledger.book.news:
                 _log_news(news)
-        ledger.news.clear()
+        ledger.book.news.clear()
 
 
 def _log_news(news: News | SkipNews) -> None:

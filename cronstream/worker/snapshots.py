@@ -108,7 +108,7 @@ class Snapshots:
         if isinstance(found, LevelError | MessageError):
             raise found
         ledger = Ledger(retry=retry) if found is None else found
-        self._written[partition] = _Written(ledger.next_offset, 0.0)
+        self._written[partition] = _Written(ledger.book.next_offset, 0.0)
         return ledger
 
     def forget(self) -> None:
@@ -150,14 +150,14 @@ class Snapshots:
             return None
         partition = min(due, key=lambda number: self._written[number].at)
         ledger = ledgers[partition]
-        self._written[partition] = _Written(ledger.next_offset, mono)
-        return _Draft(partition, len(ledger.live), row_parts(ledger, partition))
+        self._written[partition] = _Written(ledger.book.next_offset, mono)
+        return _Draft(partition, len(ledger.book.live), row_parts(ledger, partition))
 
     def _is_due(self, partition: int, ledger: Ledger, mono: float) -> bool:
-        written = self._written.setdefault(partition, _Written(ledger.next_offset, mono))
+        written = self._written.setdefault(partition, _Written(ledger.book.next_offset, mono))
         written.at = written.at or mono
-        since = ledger.next_offset - written.next_offset
-        size = len(ledger.live) + len(ledger.marks) + len(ledger.recent)
+        since = ledger.book.next_offset - written.next_offset
+        size = len(ledger.book.live) + len(ledger.book.marks) + len(ledger.book.recent)
         return since >= _LEAST_MESSAGES + size or (since > 0 and mono - written.at >= _MOST_S)
 
     def _go_on(self, draft: _Draft, began: float) -> bool:

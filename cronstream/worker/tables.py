@@ -32,10 +32,10 @@ class RunsView(dict[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         for ledger in self._ledgers.values():
-            yield from ledger.live
+            yield from ledger.book.live
 
     def __len__(self) -> int:
-        return sum(len(ledger.live) for ledger in self._ledgers.values())
+        return sum(len(ledger.book.live) for ledger in self._ledgers.values())
 
     def get(self, run_id: str, default: Any = None) -> Any:
         """Return the run's row, or `default`."""
@@ -46,14 +46,14 @@ class RunsView(dict[str, Any]):
 
 
 def _row(ledger: Ledger, run_id: str) -> dict[str, Any] | None:
-    live = ledger.live.get(run_id)
+    live = ledger.book.live.get(run_id)
     if live is not None:
         return _live_row(live)
-    if run_id in ledger.recent:
-        attempt, verdict, at = ledger.recent[run_id]
+    if run_id in ledger.book.recent:
+        attempt, verdict, at = ledger.book.recent[run_id]
         return {"state": verdict.value, "attempt": attempt, "at": format_time(at)}
     job, _, due = run_id.partition("@")
-    mark = ledger.marks.get(job)
+    mark = ledger.book.marks.get(job)
     for moment, verdict in mark.settled.items() if mark else ():
         if format_time(moment) == due:
             return {"state": verdict.value}
@@ -91,7 +91,7 @@ class LedgersView(dict[str, Any]):
         row, *more = islice(row_parts(ledger, number), 2)
         if more:
             for name in ("live", "marks", "recent"):
-                row[name] = len(getattr(ledger, name))
+                row[name] = len(getattr(ledger.book, name))
         return row
 
     def __contains__(self, partition: object) -> bool:

@@ -151,11 +151,11 @@ class Worker:
         try:
             ledger = self.snapshots.load(partition, retry=self._role.retry)
         except LevelError as error:
-            ledger.closed = error  # Nor written over: nothing is folded, and nothing kept.
+            ledger.book.closed = error  # Nor written over: nothing is folded, and nothing kept.
             self._on_fatal(f"partition {partition}: {error}")
         except MessageError as error:
             logger.warning("partition %d: %s; its log is folded from the start", partition, error)
-        ledger.assumed = self.level_found
+        ledger.book.assumed = self.level_found
         return ledger
 
     def read_up_to(self, partition: int, end: int) -> None:

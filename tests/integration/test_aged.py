@@ -54,7 +54,7 @@ async def test_whoever_takes_over_reads_no_more_of_a_table_than_its_end(
     tables = {naming.LEDGERS: settings.partitions}
     await ensure_topics(topics_of(role, settings, tables), settings)
     ledger = Ledger(retry=False)
-    ledger.now = datetime.now(UTC)
+    ledger.book.now = datetime.now(UTC)
     row = orjson.dumps(to_row(ledger, 0))
     # Faust, which would read all of it, would not get over the last.
     changelog = naming.changelog(role.group, naming.LEDGERS)

@@ -45,7 +45,7 @@ async def _publish_ahead(settings: Settings, job: str, ahead: datetime) -> None:
     async with Reader(settings) as reader:
         live = await LiveLedger.of_job(reader, job, job)
     assert live is not None
-    [*_, (revision, _)] = live.ledger.mark(job).revisions
+    [*_, (revision, _)] = live.ledger.book.mark(job).revisions
     now = datetime.now(UTC)
     skip = Skip(job, revision, SkipReason.PAUSED, from_at=now, to_at=ahead, count=1)
     async with AIOKafkaProducer(bootstrap_servers=settings.bootstrap) as producer:

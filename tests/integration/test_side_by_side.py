@@ -227,7 +227,7 @@ async def _fold_ahead(case: _Case) -> None:
     role = Role.of(case.mended, retry=False)
     await ensure_topics(topics_of(role, config, {naming.LEDGERS: _PARTITIONS}), config)
     ledger = Ledger(retry=False)
-    ledger.now, ledger.next_offset = case.begun, 500
+    ledger.book.now, ledger.book.next_offset = case.begun, 500
     changelog, partition = Changelog(config), partition_of(f"{case.mended}-0", _PARTITIONS)
     await changelog.start()
     key, row = orjson.dumps(str(partition)), orjson.dumps(to_row(ledger, partition))

@@ -127,7 +127,7 @@ def _stories(ledgers: list[Ledger], due: set[tuple[str, datetime]]) -> dict[str,
     stories: defaultdict[str, Story] = defaultdict(Story)
     for ledger in ledgers:
         entered: set[str] = set()
-        for news in ledger.news:
+        for news in ledger.book.news:
             if isinstance(news, SkipNews):
                 for run in _skipped_by(news, due):
                     if run not in entered and not stories[run].final:
@@ -153,7 +153,7 @@ def _skipped_for_overlap(ledgers: list[Ledger]) -> set[str]:
     return {
         news.run.id
         for ledger in ledgers
-        for news in ledger.news
+        for news in ledger.book.news
         if not isinstance(news, SkipNews) and news.text == "skipped (overlap)"
     }
 
@@ -168,7 +168,7 @@ def _cancelled_by_people(folds: list[Folded], stories: dict[str, Story]) -> Iter
 
 def _live(ledgers: list[Ledger]) -> Iterator[str]:
     for ledger in ledgers:
-        for live in ledger.live.values():
+        for live in ledger.book.live.values():
             yield f"still {live.state}: {live.run.id}"
 
 
@@ -179,10 +179,10 @@ def _other_folds(world: World, folds: list[Folded]) -> Iterator[str]:
     for worker in world.workers:
         for partition, owner in worker.member.owners.items():
             expected = whole[partition + partitions * worker.retry]
-            if owner.ledger.next_offset != expected.next_offset:
+            if owner.ledger.book.next_offset != expected.book.next_offset:
                 continue
             for name in ("live", "marks", "recent", "beats", "now", "level", "day", "today"):
-                one, other = getattr(owner.ledger, name), getattr(expected, name)
+                one, other = getattr(owner.ledger.book, name), getattr(expected.book, name)
                 if one != other:
                     yield f"two folds differ in {name}: {one} and {other}"
 
@@ -190,8 +190,8 @@ def _other_folds(world: World, folds: list[Folded]) -> Iterator[str]:
 def _never_forgotten(ledgers: list[Ledger]) -> Iterator[str]:
     """Rule 11: nothing is kept of a job of which nobody has told for days."""
     for ledger in ledgers:
-        for job, mark in ledger.marks.items():
-            silent = ledger.day - mark.heard
+        for job, mark in ledger.book.marks.items():
+            silent = ledger.book.day - mark.heard
             if silent > marks.KEEP_DAYS:
                 yield f"kept, though nobody has told of it for {silent} days: {job}"
 
@@ -236,7 +236,7 @@ def _attempts(stories: dict[str, Story], later: list[Ledger]) -> Iterator[str]:
         if story.final == ["succeeded"] and not (story.last and story.last.attempts):
             yield f"succeeded without an attempt: {run}"
     for ledger in later:
-        for news in ledger.news:
+        for news in ledger.book.news:
             if not isinstance(news, SkipNews) and news.action in _VERDICTS:
                 yield from _gap(news.run)
 

@@ -17,7 +17,7 @@ from tests.simulation.scheduler import SimScheduler
 @fault("1: a snapshot is ahead of what it holds", rows, "to_row")
 @fault("1: a snapshot is ahead of what it holds", sim_worker, "to_row")
 def _row_ahead(ledger: Ledger, partition: int) -> dict[str, Any]:
-    return {**_to_row(ledger, partition), "next_offset": ledger.next_offset + 2}
+    return {**_to_row(ledger, partition), "next_offset": ledger.book.next_offset + 2}
 
 
 _to_row = rows.to_row

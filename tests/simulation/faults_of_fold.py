@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger import arrivals, claims, endings, verdicts
+from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.mark import Mark
+from cronstream.core.ledger.rules import RULES
 from cronstream.core.ledger.state import LiveRun, State
 from cronstream.core.wire.records import (
     Claimed,
@@ -24,38 +26,38 @@ def _knows_nothing(_mark: Mark, _due: Any) -> bool:
     return False
 
 
-@fault("11: later attempts are not deduplicated", Ledger, "_later_attempt")
-def _takes_every_later_attempt(ledger: Ledger, run: Run) -> None:
-    live = ledger.live.get(run.id)
+@fault("11: later attempts are not deduplicated", arrivals, "later_attempt")
+def _takes_every_later_attempt(book: Book, run: Run) -> None:
+    live = book.live.get(run.id)
     if live is None or live.state is State.DECIDING:
-        ledger.enter(run)
+        book.enter(run)
 
 
-@fault("1: a claim is not compared with the version", Ledger, "_claimed")
-def _last_claim_wins(ledger: Ledger, entry: Claimed) -> None:
-    ledger.hear(entry.worker, entry.number)
-    live = ledger.live.get(entry.run)
+@fault("1: a claim is not compared with the version", RULES, Claimed)
+def _last_claim_wins(book: Book, entry: Claimed) -> None:
+    book.hear(entry.worker, entry.number)
+    live = book.live.get(entry.run)
     if live is None or live.state not in {State.QUEUED, State.CLAIMED}:
         return
-    ledger.unindex(live.run.id)
+    book.unindex(live.run.id)
     live.state, live.holder, live.claim = State.CLAIMED, entry.worker, entry.version
-    live.version = ledger.offset
-    ledger.index(live)
+    live.version = book.offset
+    book.index(live)
 
 
-@fault("1: a holder's entry is not compared with the claim", Ledger, "_standing")
-def _any_claim_stands(ledger: Ledger, entry: Released | Started | Finished) -> LiveRun | None:
-    live = ledger.live.get(entry.run)
+@fault("1: a holder's entry is not compared with the claim", claims, "standing")
+def _any_claim_stands(book: Book, entry: Released | Started | Finished) -> LiveRun | None:
+    live = book.live.get(entry.run)
     return live if live and live.held else None
 
 
-@fault("7: Lost is taken although a newer heartbeat came", Ledger, "_lost")
-def _lost_whatever_was_heard(ledger: Ledger, entry: Lost) -> None:
-    beat = ledger.beats.get(entry.worker)
-    _lost(ledger, Lost(worker=entry.worker, number=beat.number if beat else entry.number))
+@fault("7: Lost is taken although a newer heartbeat came", RULES, Lost)
+def _lost_whatever_was_heard(book: Book, entry: Lost) -> None:
+    beat = book.beats.get(entry.worker)
+    _lost(book, Lost(worker=entry.worker, number=beat.number if beat else entry.number))
 
 
-_lost = Ledger._lost
+_lost = endings.lost
 
 
 @fault("12: runs of any revision enter", Mark, "in_force")
@@ -68,51 +70,51 @@ def _mark_stays(_mark: Mark, _effective_from: Any) -> None:
     return None
 
 
-@fault("13: a claimed run is withdrawn without its holder", Ledger, "_give_way")
-def _withdrawn_from_under_its_holder(ledger: Ledger, live: LiveRun, entry: Withdrawal) -> None:
+@fault("13: a claimed run is withdrawn without its holder", arrivals, "_give_way")
+def _withdrawn_from_under_its_holder(book: Book, live: LiveRun, entry: Withdrawal) -> None:
     run = live.run
     if run.scheduled_at < entry.effective_from or (run.revision or 0) >= entry.revision:
         return
     if not live.begun and live.state in {State.QUEUED, State.CLAIMED}:
-        ledger._withdraw(live)
+        verdicts.withdraw(book, live)
 
 
-@fault("13: a successor is not cleared by a later edit", Ledger, "_give_way")
-def _successor_stays(ledger: Ledger, live: LiveRun, entry: Withdrawal) -> None:
+@fault("13: a successor is not cleared by a later edit", arrivals, "_give_way")
+def _successor_stays(book: Book, live: LiveRun, entry: Withdrawal) -> None:
     successor = live.successor
-    _give_way(ledger, live, entry)
+    _give_way(book, live, entry)
     live.successor = successor
 
 
-@fault("13: a successor is not cleared by a later edit", Ledger, "_reopen")
-def _successor_enters_unchecked(ledger: Ledger, live: LiveRun) -> None:
+@fault("13: a successor is not cleared by a later edit", claims, "reopen")
+def _successor_enters_unchecked(book: Book, live: LiveRun) -> None:
     if not live.asked or not isinstance(live.successor, Run):
-        _reopen(ledger, live)
+        _reopen(book, live)
         return
-    ledger.mark(live.run.job).raise_to(live.run.scheduled_at)
-    ledger._withdraw(live)
-    ledger.enter(live.successor)
+    book.mark(live.run.job).raise_to(live.run.scheduled_at)
+    verdicts.withdraw(book, live)
+    book.enter(live.successor)
 
 
-_give_way, _reopen = Ledger._give_way, Ledger._reopen
+_give_way, _reopen = arrivals._give_way, claims.reopen
 
 
-@fault("13: a run that gave way has no successor", Ledger, "_succeed")
-def _no_successor(ledger: Ledger, _live: LiveRun, _newer: Run | Skip) -> None:
-    ledger.refused["duplicate"] += 1
+@fault("13: a run that gave way has no successor", arrivals, "_succeed")
+def _no_successor(book: Book, _live: LiveRun, _newer: Run | Skip) -> None:
+    book.refused["duplicate"] += 1
 
 
-@fault("13: at_most_once: Started after a withdrawal is taken", Ledger, "_started")
-def _started_after_withdrawal(ledger: Ledger, entry: Started) -> None:
-    live = ledger._standing(entry)
+@fault("13: at_most_once: Started after a withdrawal is taken", RULES, Started)
+def _started_after_withdrawal(book: Book, entry: Started) -> None:
+    live = claims.standing(book, entry)
     if live is not None and live.state is State.CLAIMED:
         live.begun, live.state = True, State.RUNNING
 
 
-@fault("9: at_most_once is made again after a loss", Ledger, "_again")
-def _made_again(ledger: Ledger, live: LiveRun, _attempt: Any, **_: bool) -> None:
+@fault("9: at_most_once is made again after a loss", endings, "_again")
+def _made_again(book: Book, live: LiveRun, _attempt: Any, **_: bool) -> None:
     live.run = live.run.derive(attempt=live.run.attempt + 1)
-    ledger.queue(live)
+    book.queue(live)
 
 
 @fault("12: a revision is not learnt where its word was deleted", Mark, "may_learn")
@@ -120,14 +122,14 @@ def _nothing_is_learnt(_mark: Mark, _revision: int, _due: Any) -> bool:
     return False
 
 
-@fault("18: a clock that was ahead makes what comes later stale", Ledger, "_is_stale")
-def _stale_by_the_latest(ledger: Ledger, run: Run) -> bool:
-    return run.as_of is not None and ledger.now - run.as_of > STALE
+@fault("18: a clock that was ahead makes what comes later stale", arrivals, "_is_stale")
+def _stale_by_the_latest(book: Book, run: Run) -> bool:
+    return run.as_of is not None and book.now - run.as_of > STALE
 
 
-@fault("18: a clock that was ahead puts off retries", Ledger, "_ended_at")
-def _ended_at_the_latest(ledger: Ledger, _entry: Finished) -> Any:
-    return ledger.now
+@fault("18: a clock that was ahead puts off retries", endings, "_ended_at")
+def _ended_at_the_latest(book: Book, _entry: Finished) -> Any:
+    return book.now
 
 
 @fault("11: what is kept of a job is never forgotten", Mark, "is_over")
@@ -140,14 +142,14 @@ def _over_each_day(_mark: Mark, _day: int) -> bool:
     return True
 
 
-@fault("11: a day is forgotten in snapshots", Ledger, "begin_day")
-def _days_of_its_own(ledger: Ledger) -> None:
-    if not hasattr(ledger, "_own"):
-        vars(ledger)["_own"], ledger.day, ledger.today = True, 0, 0
-    _begin_day(ledger)
+@fault("11: a day is forgotten in snapshots", Book, "begin_day")
+def _days_of_its_own(book: Book) -> None:
+    if not hasattr(book, "_own"):
+        vars(book)["_own"], book.day, book.today = True, 0, 0
+    _begin_day(book)
 
 
-_begin_day = Ledger.begin_day
+_begin_day = Book.begin_day
 
 
 @fault("18: a repair forgets what is known though no clock was ahead", Mark, "set_back")

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from cronstream.core.ledger import arrivals, endings, settling
 from cronstream.core.ledger.book import Book
-from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.mark import Mark
+from cronstream.core.ledger.rules import RULES
 from cronstream.core.ledger.state import LiveRun, State
 from cronstream.core.protocol import holder
 from cronstream.core.protocol.holder import Holder
@@ -39,25 +40,25 @@ def _not_announced(scheduler: SimScheduler, shard: Any) -> None:
     scheduler._has_announced(shard)
 
 
-@fault("9: a loss that nobody is sure of never counts", Ledger, "_count_loss")
-def _unsure_for_ever(ledger: Ledger, live: LiveRun, with_executor: bool) -> str:
-    text = _count_loss(ledger, live, with_executor)
+@fault("9: a loss that nobody is sure of never counts", endings, "_count_loss")
+def _unsure_for_ever(book: Book, live: LiveRun, with_executor: bool) -> str:
+    text = _count_loss(book, live, with_executor)
     live.unsure = False
     return text
 
 
-@fault("9: an executor's death never counts", Ledger, "_count_loss")
-def _deaths_do_not_count(ledger: Ledger, live: LiveRun, with_executor: bool) -> str:
-    return "" if with_executor else _count_loss(ledger, live, with_executor)
+@fault("9: an executor's death never counts", endings, "_count_loss")
+def _deaths_do_not_count(book: Book, live: LiveRun, with_executor: bool) -> str:
+    return "" if with_executor else _count_loss(book, live, with_executor)
 
 
-@fault("9: neighbours pay for an executor's death", Ledger, "_count_loss")
-def _neighbours_pay(ledger: Ledger, live: LiveRun, with_executor: bool) -> str:
+@fault("9: neighbours pay for an executor's death", endings, "_count_loss")
+def _neighbours_pay(book: Book, live: LiveRun, with_executor: bool) -> str:
     live.alone = True
-    return _count_loss(ledger, live, with_executor)
+    return _count_loss(book, live, with_executor)
 
 
-_count_loss = Ledger._count_loss
+_count_loss = endings._count_loss
 
 
 @fault("9: what a dead executor may have started is given back", Holder, "_lost_with_it")
@@ -89,21 +90,21 @@ def _nothing_is_gone(_mark: Mark, _revision: Any, _due: Any) -> bool:
     return False
 
 
-@fault("12: a removal leaves what was due before it", Ledger, "_give_way")
-def _only_what_is_due_later(ledger: Ledger, live: LiveRun, entry: Withdrawal) -> None:
+@fault("12: a removal leaves what was due before it", arrivals, "_give_way")
+def _only_what_is_due_later(book: Book, live: LiveRun, entry: Withdrawal) -> None:
     if live.run.scheduled_at >= entry.effective_from:
-        _give_way(ledger, live, entry)
+        _give_way(book, live, entry)
 
 
-_give_way = Ledger._give_way
+_give_way = arrivals._give_way
 
 
-@fault("17: a person's word is lost while a retry is on its way", Ledger, "_forwarded")
-def _word_lost(ledger: Ledger, entry: Forwarded) -> None:
-    live = ledger.live.get(entry.run)
+@fault("17: a person's word is lost while a retry is on its way", RULES, Forwarded)
+def _word_lost(book: Book, entry: Forwarded) -> None:
+    live = book.live.get(entry.run)
     if live is not None and live.version == entry.version and live.state is State.DECIDING:
         live.cancelled = False
-    _forwarded(ledger, entry)
+    _forwarded(book, entry)
 
 
-_forwarded = Ledger._forwarded
+_forwarded = settling.forwarded

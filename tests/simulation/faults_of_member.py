@@ -20,7 +20,7 @@ from tests.simulation.planting import fault
 @fault("2: effects of former owners are forgotten", Owner, "pass_barrier")
 def _effects_forgotten(owner: Owner, at: Any, mono: float) -> None:
     _pass_barrier(owner, at, mono)
-    owner._published |= set(owner.ledger.deciding.items())
+    owner._published |= set(owner.ledger.book.deciding.items())
 
 
 _pass_barrier = Owner.pass_barrier
@@ -35,9 +35,9 @@ def _nothing_published(owner: Owner, live: LiveRun, _came_at: Any = None) -> Pub
 def _no_barrier(member: Member, partitions: Any, load: Any) -> None:
     _assigned(member, partitions, load)
     for owner in member.owners.values():
-        owner.pass_barrier(owner.ledger.now, 0.0)
-        for run_id in owner.ledger.held.get(member.me, ()):
-            member._take_over(owner.partition, run_id, owner.ledger.live[run_id].claim)
+        owner.pass_barrier(owner.ledger.book.now, 0.0)
+        for run_id in owner.ledger.book.held.get(member.me, ()):
+            member._take_over(owner.partition, run_id, owner.ledger.book.live[run_id].claim)
 
 
 _assigned = Member.assigned
@@ -48,7 +48,7 @@ def _claim_not_waited_for(member: Member, partition: int, owner: Owner, *now: An
     before = set(member.claiming)
     _claim(member, partition, owner, *now)
     for key in set(member.claiming) - before:
-        run = owner.ledger.live[key.rpartition("#")[0]].run
+        run = owner.ledger.book.live[key.rpartition("#")[0]].run
         member.holding[key] = Holding(partition, run, go=True)
         member.actions.append(Hand(key, partition, run, go=True))
 
@@ -58,7 +58,7 @@ _claim = Member._claim
 
 @fault("4: claims are handed over on reading them", Member, "_take_over")
 def _handed_over_by_entry(member: Member, partition: int, run_id: str, claim: int | None) -> None:
-    live = member.ledgers[partition].live.get(run_id)
+    live = member.ledgers[partition].book.live.get(run_id)
     if live is None or claim is None:
         return
     key = key_of(run_id, claim)
@@ -88,8 +88,8 @@ _next_beat = Member._next_beat
 
 @fault("7: an outage makes workers lost", Owner, "losses")
 def _lost_by_outage(owner: Owner, mono: float) -> Iterator[Lost]:
-    for worker in list(owner.ledger.held):
-        beat = owner.ledger.beats.get(worker)
+    for worker in list(owner.ledger.book.held):
+        beat = owner.ledger.book.beats.get(worker)
         heard = max(owner.heard.get(worker, 0.0), owner.barrier or 0.0)
         if worker != owner.me and beat is not None and mono - heard > owner.timing.lease_s:
             yield Lost(worker=worker, number=beat.number)
@@ -97,8 +97,8 @@ def _lost_by_outage(owner: Owner, mono: float) -> Iterator[Lost]:
 
 @fault("7: a lease is judged too early", Owner, "losses")
 def _judged_too_early(owner: Owner, mono: float) -> Iterator[Lost]:
-    for worker in list(owner.ledger.held):
-        beat = owner.ledger.beats.get(worker)
+    for worker in list(owner.ledger.book.held):
+        beat = owner.ledger.book.beats.get(worker)
         if worker != owner.me and beat and mono - owner.heard.get(worker, 0.0) > 1.0:
             yield Lost(worker=worker, number=beat.number)
 

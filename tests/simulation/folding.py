@@ -70,30 +70,30 @@ class Folded:
 
     def take(self, offset: int, at: datetime, entries: list[Entry], true: datetime) -> None:
         """Fold one message, which was appended at a true time, and look at what it does."""
-        ledger, said = self.ledger, len(self.ledger.news)
+        ledger, said = self.ledger, len(self.ledger.book.news)
         held = {e.worker: self._keys(e.worker) for e in entries if isinstance(e, Lost)}
         late = self._late(entries) if self._taken_away else Counter()
-        before = {kind: ledger.refused[kind] for kind in late}
+        before = {kind: ledger.book.refused[kind] for kind in late}
         for entry in entries:
             self._look_at(entry)
         ledger.take(offset, at, entries)
         self._note_last(entries)
         for kind, number in late.items():
             self.late += number
-            if ledger.refused[kind] - before[kind] < number:
+            if ledger.book.refused[kind] - before[kind] < number:
                 self.faults.append(f"{kind} of a lost worker was taken at offset {offset}")
         for worker, keys in held.items():
-            if keys and not ledger.held.get(worker):
+            if keys and not ledger.book.held.get(worker):
                 self.losses.append(Loss(true, worker, keys))
                 self._taken_away |= {(worker, key) for key in keys}
-        if not ledger.retry:
+        if not ledger.book.retry:
             self._look_at_queue(said)
             for job in {e.job for e in entries if isinstance(e, Withdrawal) and e.removed}:
                 self.faults += self._of_removed(job)
 
     def _note_last(self, entries: list[Entry]) -> None:
         for run in (entry.run for entry in entries if isinstance(entry, Cancelled)):
-            live = self.ledger.live.get(run)
+            live = self.ledger.book.live.get(run)
             if live is not None and live.cancelled and not self._is_elsewhere(live):
                 self.last.setdefault(run, live.run.attempt)
                 if live.cancel is SkipReason.CANCELLED:
@@ -101,12 +101,12 @@ class Folded:
 
     def _is_elsewhere(self, live: LiveRun) -> bool:
         """Whether its next attempt is on the retry log, or on its way there."""
-        on_its_way = live.effect is Effect.RETRY and not self.ledger.retry
+        on_its_way = live.effect is Effect.RETRY and not self.ledger.book.retry
         return on_its_way or live.effect is Effect.CANCEL
 
     def _keys(self, worker: str) -> frozenset[str]:
-        live = self.ledger.live
-        claims = ((run, live[run].claim) for run in self.ledger.held.get(worker, ()))
+        live = self.ledger.book.live
+        claims = ((run, live[run].claim) for run in self.ledger.book.held.get(worker, ()))
         return frozenset(key_of(run, claim) for run, claim in claims if claim is not None)
 
     def _late(self, entries: list[Entry]) -> Counter[str]:
@@ -121,12 +121,12 @@ class Folded:
         """Rule 13: what says `Started` first does not start once it was asked to give way."""
         if isinstance(entry, Withdrawal):
             self._revisions[entry.job].append((entry.revision, entry.effective_from))
-            if entry.removed and self.ledger.level > 1:
+            if entry.removed and self.ledger.book.level > 1:
                 self._removed[entry.job] = entry.revision
         if not isinstance(entry, Started):
             return
-        live = self.ledger.live.get(entry.run)
-        if live is None or not starts_after_word(live.run, retry=self.ledger.retry):
+        live = self.ledger.book.live.get(entry.run)
+        if live is None or not starts_after_word(live.run, retry=self.ledger.book.retry):
             return
         if live.state is not State.CLAIMED:
             return
@@ -138,16 +138,16 @@ class Folded:
         below = self._removed.get(job, 0)
         return [
             f"queued, though its job was taken out: {live.run.id}"
-            for live in self.ledger.scheduled_runs(job)
+            for live in self.ledger.book.scheduled_runs(job)
             if live.state is State.QUEUED and not live.begun and (live.run.revision or 0) < below
         ]
 
     def _look_at_queue(self, said: int) -> None:
         """Rule 12: what waits for its first start is of the revision in force."""
-        for news in self.ledger.news[said:]:
+        for news in self.ledger.book.news[said:]:
             if isinstance(news, SkipNews) or news.action != "queued" or news.run.cause is not None:
                 continue
-            live = self.ledger.live.get(news.run.id)
+            live = self.ledger.book.live.get(news.run.id)
             if live is None or live.state is not State.QUEUED or live.begun:
                 continue
             run = live.run
@@ -163,7 +163,7 @@ def fold(log: Log, *, retry: bool) -> Folded:
     folded = Folded(Ledger(retry=retry))
     if log.start:
         folded.from_start = Ledger(retry=retry)
-        folded.from_start.assumed = LEVEL
+        folded.from_start.book.assumed = LEVEL
     for offset, (at, entries) in enumerate(log.messages):
         folded.take(offset, at, entries, moment(log.true_times[offset]))
         if folded.from_start is not None and offset >= log.start:

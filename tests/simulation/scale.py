@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Final
 from unittest.mock import patch
 
-from cronstream.core.ledger import book, fold, intake, mark
+from cronstream.core.ledger import arrivals, book, endings, mark
 from cronstream.core.planning import due
 
 #: A later attempt that the broker got this long after it was judged is stale.
@@ -14,8 +14,8 @@ STALE: Final = timedelta(seconds=4)
 #: So long is a day.
 DAY_S: Final = 10.0
 _SPANS: Final[list[tuple[Any, str, Any]]] = [
-    (intake, "STALE", STALE),
-    (fold, "STALE", STALE),
+    (arrivals, "STALE", STALE),
+    (endings, "STALE", STALE),
     (book, "KEEP", timedelta(seconds=20)),
     (mark, "WINDOW", timedelta(seconds=16)),
     (book, "DAY", timedelta(seconds=DAY_S)),

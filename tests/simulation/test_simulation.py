@@ -13,7 +13,7 @@ from tests.simulation.__main__ import main
 from tests.simulation.checks_of_starts import silence
 from tests.simulation.faults import FAULTS, planted
 from tests.simulation.loop import Loop, moment, seconds
-from tests.simulation.planting import Faults
+from tests.simulation.planting import Faults, there
 from tests.simulation.seeds import Seen, first_seen, run_seeds
 from tests.simulation.trace import trace
 from tests.simulation.trouble import BLOWS, STEPS
@@ -51,12 +51,12 @@ def test_a_planted_fault_is_seen(fault: str) -> None:
 
 def test_a_planted_fault_is_gone_afterwards() -> None:
     changes = [change for name in FAULTS for change in FAULTS[name]]
-    before = [getattr(target, name) for target, name, _ in changes]
+    before = [there(target, name) for target, name, _ in changes]
     for fault in FAULTS:
         with planted(fault):
             pass
 
-    assert [getattr(target, name) for target, name, _ in changes] == before
+    assert [there(target, name) for target, name, _ in changes] == before
 
 
 def test_a_seed_is_always_the_same_world() -> None:

@@ -270,7 +270,7 @@ class Trouble:
     def _cancel(self) -> None:
         """A person cancels a run, in whatever state it is."""
         ledgers = [x for w in self.world.workers if w.alive for x in w.member.ledgers.values()]
-        if runs := [live.run for ledger in ledgers for live in ledger.live.values()]:
+        if runs := [live.run for ledger in ledgers for live in ledger.book.live.values()]:
             self.world.cancel(self.dice.choice(runs))
 
     def upgrade(self) -> None:

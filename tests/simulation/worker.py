@@ -145,7 +145,7 @@ class SimWorker(Process):
         """Return the last snapshot, or now and then an older one (a zombie's late write)."""
         rows = self.world.rows[self.retry, partition]
         fresh = Ledger(retry=self.retry, known=self.knows)
-        fresh.assumed = self.world.level
+        fresh.book.assumed = self.world.level
         if not rows:
             return fresh
         old = self.dice.random() < 0.15
@@ -170,7 +170,7 @@ class SimWorker(Process):
         if ledger is None or partition not in self._reading:
             return
         messages, mono = self.logs[partition].messages, self.mono()
-        place = ledger.next_offset
+        place = ledger.book.next_offset
         if self.dice.random() < 0.05:
             place = max(0, place - self.dice.choice((1, 3, 15)))
         place = max(place, self.logs[partition].start)
@@ -204,7 +204,7 @@ class SimWorker(Process):
         self._reading = reading
         for partition in reading:
             ledger = member.ledgers.get(partition)
-            if ledger and ledger.next_offset < len(self.logs[partition].messages):
+            if ledger and ledger.book.next_offset < len(self.logs[partition].messages):
                 self._notice(partition)
 
     # -- turning --------------------------------------------------------------------------
@@ -239,10 +239,10 @@ class SimWorker(Process):
         if member.holding or member.claiming:
             wait = self.turn_s
         for owner in member.owners.values():
-            if owner.ledger.held or owner.awaits_news:
+            if owner.ledger.book.held or owner.awaits_news:
                 wait = min(wait, self.turn_s)
-            elif owner.ledger.waiting:
-                wait = min(wait, self._until(owner.ledger.waiting[0][0]) - self.ahead_s)
+            elif owner.ledger.book.waiting:
+                wait = min(wait, self._until(owner.ledger.book.waiting[0][0]) - self.ahead_s)
             if owner.lines._alarms:
                 wait = min(wait, self._until(owner.lines._alarms[0][0]))
         return max(wait, self.turn_s / 2)
@@ -323,7 +323,7 @@ class SimWorker(Process):
         if not owners or self.dice.random() >= 0.04:
             return
         for ledger in self.member.ledgers.values():
-            ledger.news.clear()
+            ledger.book.news.clear()
         partition = self.dice.choice(list(owners))
         if owners[partition].ready:
             row = orjson.dumps(to_row(owners[partition].ledger, partition))

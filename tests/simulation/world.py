@@ -225,8 +225,8 @@ class World(Stage):
         owners = worker.member.owners
         return set(owners) == given and all(
             owner.ready
-            and not owner.ledger.live
-            and owner.ledger.next_offset == len(worker.logs[partition].messages)
+            and not owner.ledger.book.live
+            and owner.ledger.book.next_offset == len(worker.logs[partition].messages)
             for partition, owner in owners.items()
         )
 

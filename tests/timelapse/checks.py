@@ -113,7 +113,7 @@ def _is_excused(lapse: "Lapse", at: float) -> bool:
 
 def _live(lapse: "Lapse") -> Iterator[str]:
     for (cluster, retry, _), folded in lapse.judge.folds.items():
-        for live in folded.ledger.live.values():
+        for live in folded.ledger.book.live.values():
             where = f"{cluster}{' retry' if retry else ''}"
             yield f"still {live.state} on {where}: {live.run.id}"
 
@@ -127,14 +127,14 @@ def _folds(lapse: "Lapse") -> Iterator[str]:
             continue
         for partition, owner in worker.member.owners.items():
             whole = lapse.judge.fold_of(worker.cluster, retry=worker.retry, partition=partition)
-            if owner.ready and owner.ledger.next_offset == whole.next_offset:
+            if owner.ready and owner.ledger.book.next_offset == whole.book.next_offset:
                 mine, all_ = _standing(owner.ledger), _standing(whole)
                 if mine != all_:
                     yield f"two folds differ on {worker.cluster}: {mine ^ all_} (its own: {mine})"
 
 
 def _standing(ledger: Ledger) -> set[tuple[str, str, int]]:
-    return {(run, live.state.value, live.version) for run, live in ledger.live.items()}
+    return {(run, live.state.value, live.version) for run, live in ledger.book.live.items()}
 
 
 def _lateness(lapse: "Lapse") -> Iterator[str]:

@@ -3,9 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from cronstream.core.ledger import book
+from cronstream.core.ledger import arrivals, book, endings
 from cronstream.core.ledger.book import Book
-from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.mark import Mark
 from cronstream.core.planning.recent import Recent
 from cronstream.core.wire import pieces
@@ -43,10 +42,10 @@ _raise_to = Mark.raise_to
 
 FAULTS["18: a cursor follows any clock"] = [(ClockCheck, "is_trusted", True)]
 FAULTS["18: a clock that was ahead makes what comes later stale"] = [
-    (Ledger, "_is_stale", _stale_by_the_latest)
+    (arrivals, "_is_stale", _stale_by_the_latest)
 ]
 FAULTS["18: a clock that was ahead puts off retries"] = [
-    (Ledger, "_ended_at", _ended_at_the_latest)
+    (endings, "_ended_at", _ended_at_the_latest)
 ]
 FAULTS["18: a leap of the log's time has all retries forgotten"] = [(book, "KEEP_LEAST", 0)]
 FAULTS["tables: pieces have one set of keys"] = [(pieces, "SETS", 1)]

@@ -66,11 +66,11 @@ class Growth:
     def note_row(self, ledger: Ledger, size: int) -> None:
         """A ledger's row is written."""
         self._note("bytes of a ledger's row", size)
-        self._note("jobs that a ledger knows", len(ledger.marks))
-        revisions = max((len(mark.revisions) for mark in ledger.marks.values()), default=0)
+        self._note("jobs that a ledger knows", len(ledger.book.marks))
+        revisions = max((len(mark.revisions) for mark in ledger.book.marks.values()), default=0)
         self._note("revisions in a mark", revisions)
-        self._note("runs that a ledger remembers", len(ledger.recent))
-        self._note("workers that a ledger remembers", len(ledger.beats))
+        self._note("runs that a ledger remembers", len(ledger.book.recent))
+        self._note("workers that a ledger remembers", len(ledger.book.beats))
 
     def look(self, day: int) -> None:
         """Look at what lies there at the end of a day."""

@@ -77,7 +77,7 @@ class Judge:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is live on any log."""
-        return not any(folded.ledger.live for folded in self.folds.values())
+        return not any(folded.ledger.book.live for folded in self.folds.values())
 
     def _hear(
         self, folded: Folded, offset: int, at: datetime, entries: list[Any], now: float
@@ -88,13 +88,13 @@ class Judge:
             if isinstance(entry, Withdrawal):
                 key = entry.job, entry.revision
                 self.held_from.setdefault(key, entry.effective_from)
-        for refusal in ledger.turned_away:
+        for refusal in ledger.book.turned_away:
             if refusal.why in ("unknown", "outdated"):
                 self.refused.append(f"refused ({refusal.why}): {refusal.run}")
-        if not ledger.retry:
-            for news in ledger.news:
+        if not ledger.book.retry:
+            for news in ledger.book.news:
                 self._note(news)
-        ledger.news.clear()
+        ledger.book.news.clear()
 
     def _note(self, news: Any) -> None:
         if isinstance(news, SkipNews):

@@ -281,7 +281,7 @@ class Trouble:
             log = self._log(cluster, retry=retry, partition=partition)
             # Nothing deletes what was appended a moment ago: a scheduler may publish it again.
             is_old = log.messages and log.true_times[-1] < self.loop.now - 15 * _MINUTE_S
-            if is_old and not folded.ledger.live and self.dice.random() < 0.5:
+            if is_old and not folded.ledger.book.live and self.dice.random() < 0.5:
                 log.delete_before(len(log.messages))
 
     def _log(self, cluster: str, *, retry: bool, partition: int) -> SegmentedLog:
@@ -423,7 +423,10 @@ class Trouble:
         """Cancel a run, whatever it is doing: one that waits for its retry, if there is one."""
         folds = self.lapse.judge.folds.items()
         live = [
-            one.run for (_, retry, _), f in folds if not retry for one in f.ledger.live.values()
+            one.run
+            for (_, retry, _), f in folds
+            if not retry
+            for one in f.ledger.book.live.values()
         ]
         if live:
             self.lapse.client.cancel(self.dice.choice(live))

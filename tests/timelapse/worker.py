@@ -63,7 +63,7 @@ class LapseWorker(SimWorker):
 
     def _write_in_part(self) -> None:
         for partition, owner in self.member.owners.items():
-            is_new = owner.ledger.next_offset != self._written[partition][0]
+            is_new = owner.ledger.book.next_offset != self._written[partition][0]
             if owner.ready and is_new and self.loop.now >= self.out_of_reach_until:
                 table = self._tables[partition]
                 messages = table.cut(*row_parts(owner.ledger, partition))
@@ -77,14 +77,14 @@ class LapseWorker(SimWorker):
         row = table.read()
         self.world.see_row(table, row)
         ledger = Ledger(retry=self.retry, known=self.knows)
-        ledger.assumed = self.assumed()
+        ledger.book.assumed = self.assumed()
         if row is not None:
             try:
                 ledger = from_row(row, self.knows)
             except LevelError:
                 self._end_as_too_old()
-        self._written[partition] = ledger.next_offset, self.loop.now
-        folds = len(log.messages) - max(log.start, ledger.next_offset)
+        self._written[partition] = ledger.book.next_offset, self.loop.now
+        folds = len(log.messages) - max(log.start, ledger.book.next_offset)
         self.world.growth.note_take_over(table.messages_read, folds)
         return ledger
 
@@ -95,16 +95,16 @@ class LapseWorker(SimWorker):
     def _keep_rows(self) -> None:
         """Write what has changed; it may arrive late, or in part, if the worker is gone then."""
         for ledger in self.member.ledgers.values():
-            ledger.news.clear()
+            ledger.book.news.clear()
         for partition, owner in self.member.owners.items():
             ledger, (offset, at) = owner.ledger, self._written[partition]
-            if not owner.ready or ledger.next_offset == offset:
+            if not owner.ready or ledger.book.next_offset == offset:
                 continue
             if self.loop.now - at >= _WRITTEN_AFTER_S:
                 self._write(partition, ledger)
 
     def _write(self, partition: int, ledger: Ledger) -> None:
-        self._written[partition] = ledger.next_offset, self.loop.now
+        self._written[partition] = ledger.book.next_offset, self.loop.now
         messages = self._tables[partition].cut(*row_parts(ledger, partition))
         self.world.growth.note_row(ledger, sum(len(value) for _, value in messages))
         delay = self.latency() if self.dice.random() < 0.98 else self.dice.uniform(1, 90)
@@ -124,7 +124,7 @@ class LapseWorker(SimWorker):
         wait = super()._until_next_turn()
         for partition, owner in self.member.owners.items():
             offset, at = self._written[partition]
-            if owner.ready and owner.ledger.next_offset != offset:
+            if owner.ready and owner.ledger.book.next_offset != offset:
                 wait = min(wait, at + _WRITTEN_AFTER_S + 0.1 - self.loop.now)
         return max(wait, self.turn_s / 2)
 

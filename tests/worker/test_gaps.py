@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.rules import RULES
 from cronstream.core.protocol.member import Member
 from cronstream.core.protocol.owner import Owner
 from cronstream.core.timing import Timing
@@ -69,14 +70,14 @@ def a_folding(gaps: Any, next_offset: int, fatal: list[str] | None = None) -> Fo
 
 def a_ledger(next_offset: int) -> Ledger:
     ledger = Ledger(retry=False)
-    ledger.next_offset = next_offset
+    ledger.book.next_offset = next_offset
     return ledger
 
 
 async def test_what_a_stream_has_passed_over_is_read_first() -> None:
     folding = a_folding(FakeGaps(), 2)
     await folding._take(a_message(5))
-    assert list(folding._member.ledgers[0].beats) == ["w2", "w3", "w4", "w5"]
+    assert list(folding._member.ledgers[0].book.beats) == ["w2", "w3", "w4", "w5"]
 
 
 async def test_a_ledger_that_is_loaded_again_meanwhile_lacks_nothing() -> None:
@@ -84,7 +85,7 @@ async def test_a_ledger_that_is_loaded_again_meanwhile_lacks_nothing() -> None:
     older = a_ledger(1)
     folding._gaps.before[4] = lambda: folding._member.ledgers.update({0: older})  # type: ignore[attr-defined]
     await folding._take(a_message(5))
-    assert list(older.beats) == ["w1", "w2", "w3", "w4", "w5"]
+    assert list(older.book.beats) == ["w1", "w2", "w3", "w4", "w5"]
 
 
 async def test_a_ledger_that_is_loaded_again_takes_nothing_of_a_gap_that_was_not_its_own() -> None:
@@ -92,7 +93,7 @@ async def test_a_ledger_that_is_loaded_again_takes_nothing_of_a_gap_that_was_not
     older = a_ledger(1)
     folding._gaps.before[4] = lambda: folding._member.ledgers.update({0: older})  # type: ignore[attr-defined]
     await folding._catch_up(0, 6)
-    assert older.next_offset == 1
+    assert older.book.next_offset == 1
 
 
 async def test_while_much_is_folded_at_once_others_have_their_turn(
@@ -104,7 +105,7 @@ async def test_while_much_is_folded_at_once_others_have_their_turn(
 
     async def others() -> None:
         while True:
-            turns.append(ledger.next_offset)
+            turns.append(ledger.book.next_offset)
             await asyncio.sleep(0)
 
     between = asyncio.create_task(others())
@@ -166,7 +167,7 @@ async def test_a_gap_that_cannot_be_read_at_first_is_read_later(
     monkeypatch.setattr(folding_module, "_AGAIN_S", 0)
     folding = a_folding(FakeGaps({2: Failing(KafkaConnectionError(), OSError("away"))}), 2)
     await folding._take(a_message(4))
-    assert list(folding._member.ledgers[0].beats) == ["w2", "w3", "w4"]
+    assert list(folding._member.ledgers[0].book.beats) == ["w2", "w3", "w4"]
 
 
 async def test_a_follower_that_fails_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +190,7 @@ async def test_a_follower_that_fails_goes_on_where_it_was(monkeypatch: pytest.Mo
     with pytest.raises(asyncio.CancelledError):
         await folding.follow_for_ever()
 
-    assert list(folding._member.ledgers[0].beats) == ["w2"]
+    assert list(folding._member.ledgers[0].book.beats) == ["w2"]
 
 
 async def test_a_message_on_which_the_fold_fails_is_put_aside_and_the_next_is_folded(
@@ -197,17 +198,17 @@ async def test_a_message_on_which_the_fold_fails_is_put_aside_and_the_next_is_fo
 ) -> None:
     aside: list[tuple[int, str]] = []
     folding = a_folding(FakeGaps(), 2)
-    ledger = folding._member.ledgers[0]
+    ledger, rules = folding._member.ledgers[0], cast("dict[Any, Any]", RULES)
     monkeypatch.setattr(
         folding._quarantine, "put", lambda _log, _p, offset, _raw, why: aside.append((offset, why))
     )
-    monkeypatch.setitem(ledger._takers, Heartbeat, lambda beat: ledger.beats[beat.worker].at)
+    monkeypatch.setitem(rules, Heartbeat, lambda book, beat: book.beats[beat.worker].at)
     await folding._take(a_message(2))
-    monkeypatch.setitem(ledger._takers, Heartbeat, lambda beat: ledger.hear(beat.worker, 1))
+    monkeypatch.setitem(rules, Heartbeat, lambda book, beat: book.hear(beat.worker, 1))
     await folding._take(a_message(3))
 
     assert aside == [(2, "cannot be folded: KeyError('w2')")]
-    assert list(ledger.beats) == ["w3"]
+    assert list(ledger.book.beats) == ["w3"]
     assert caplog.messages == ["cronstream.a/0, offset 2: cannot be folded; it is passed over"]
 
 
@@ -245,7 +246,7 @@ async def test_a_log_that_has_lost_what_the_stream_passed_over_ends_the_worker_o
     await folding.make_up(0, 5)
 
     assert fatal == ["cronstream.a/0 ends at 3"]
-    assert folding._member.ledgers[0].next_offset == 0
+    assert folding._member.ledgers[0].book.next_offset == 0
 
 
 async def test_a_log_that_goes_on_before_what_was_folded_ends_the_worker() -> None:
@@ -283,7 +284,7 @@ async def test_a_log_that_is_raised_above_what_is_known_ends_the_worker_once() -
 
     [reason] = fatal
     assert reason.startswith("cronstream.a/0, offset 0: this installation was raised to level 99")
-    assert folding._member.ledgers[0].next_offset == 0
+    assert folding._member.ledgers[0].book.next_offset == 0
 
 
 async def test_what_was_not_announced_is_put_aside(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,4 +298,4 @@ async def test_what_was_not_announced_is_put_aside(monkeypatch: pytest.MonkeyPat
     await folding._take(a_message(0))
 
     assert aside == ["Heartbeat of level 2, which was not announced here (level 1 was)"]
-    assert list(ledger.beats) == []
+    assert list(ledger.book.beats) == []

@@ -43,7 +43,7 @@ def _with_runs(number: int) -> Ledger:
     ledger = Ledger(retry=False)
     ledger.take(0, at(0), [Withdrawal(job="backup", revision=1, effective_from=at(0))])
     ledger.take(1, at(0), [due(second) for second in range(1, number + 1)])
-    assert len(ledger.live) == number
+    assert len(ledger.book.live) == number
     return ledger
 
 
@@ -81,7 +81,7 @@ def _loaded(lines: list[bytes], held: tuple[int, ...] = ()) -> Ledger:
 def test_a_partition_without_a_snapshot_starts_empty() -> None:
     ledger = Snapshots(FakeTable()).load(4, retry=True)
 
-    assert (ledger.next_offset, ledger.retry) == (0, True)
+    assert (ledger.book.next_offset, ledger.book.retry) == (0, True)
 
 
 def test_what_was_written_is_what_the_next_owner_loads() -> None:
@@ -91,7 +91,7 @@ def test_what_was_written_is_what_the_next_owner_loads() -> None:
     loaded = _loaded([row])
 
     assert turns == 1
-    assert (loaded.next_offset, loaded.beats["w1"].number) == (3, 3)
+    assert (loaded.book.next_offset, loaded.book.beats["w1"].number) == (3, 3)
 
 
 def test_a_snapshot_of_many_runs_is_made_a_part_in_each_turn_and_is_of_one_offset() -> None:
@@ -102,9 +102,9 @@ def test_a_snapshot_of_many_runs_is_made_a_part_in_each_turn_and_is_of_one_offse
     assert snapshots.write_due({4: ledger}, 100.0) is None
     # What happens while it is made is not in it.
     for second in range(1, 100):
-        ledger.remove(due(second).id)
-    ledger.live[due(MANY).id].begun = True
-    ledger.mark("backup").settled[at(7)] = Verdict.SUCCEEDED
+        ledger.book.remove(due(second).id)
+    ledger.book.live[due(MANY).id].begun = True
+    ledger.book.mark("backup").settled[at(7)] = Verdict.SUCCEEDED
     ledger.take(2, at(1), [Heartbeat(worker="w1", number=1), due(MANY + 1)])
     row, turns = _written(snapshots, ledger)
 
@@ -120,16 +120,16 @@ def test_a_row_is_read_a_part_in_each_step_and_what_is_not_whole_is_nothing() ->
     steps = snapshots.read(4, lines)
     for _ in range(3):
         next(steps)
-    assert snapshots.load(4, retry=False).next_offset == 0
+    assert snapshots.load(4, retry=False).book.next_offset == 0
 
     assert len(list(snapshots.read(4, lines))) >= MANY / PART - 1
-    assert len(snapshots.load(4, retry=False).live) == MANY
+    assert len(snapshots.load(4, retry=False).book.live) == MANY
 
 
 def test_a_small_row_is_one_json_value_for_whoever_knows_of_no_parts() -> None:
     ledger = _folded(1)
     for number in range(PART + 1):
-        ledger.mark(f"j{number}")
+        ledger.book.mark(f"j{number}")
 
     row, _ = _written(_due(ledger), ledger)
 
@@ -142,11 +142,11 @@ def test_of_a_partition_that_is_held_nothing_is_read_unless_it_is_let_go() -> No
     row = orjson.dumps(to_row(_folded(3), 4))
     snapshots = Snapshots(FakeTable(), {4})
     assert list(snapshots.read(4, [row])) == []
-    assert snapshots.load(4, retry=False).next_offset == 3
+    assert snapshots.load(4, retry=False).book.next_offset == 3
 
     assert list(snapshots.read(4, [row])) == []
     snapshots.forget()
-    assert snapshots.load(4, retry=False).next_offset == 0
+    assert snapshots.load(4, retry=False).book.next_offset == 0
 
 
 def test_a_snapshot_of_a_partition_that_has_gone_is_given_up() -> None:
@@ -197,7 +197,7 @@ def test_snapshots_take_only_a_small_part_of_the_time_and_the_oldest_goes_first(
         number = snapshots.write_due(ledgers, float(mono))
         written += [] if number is None else [(mono, number)]
         for ledger in ledgers.values():
-            ledger.take(ledger.next_offset, at(mono), [])
+            ledger.take(ledger.book.next_offset, at(mono), [])
 
     assert written == [(40, 0), (60, 1), (80, 2), (100, 0), (120, 1)]
 
@@ -234,7 +234,7 @@ def test_a_row_of_another_form_or_level_is_refused() -> None:
 
 def test_a_run_with_all_it_can_have_comes_back() -> None:
     ledger = _with_runs(1)
-    ledger.live[due(1).id].successor = a_run(revision=2)
+    ledger.book.live[due(1).id].successor = a_run(revision=2)
     row = orjson.dumps(to_row(ledger, 4))
 
-    assert _loaded([row], held=(4,)).live[due(1).id].successor == a_run(revision=2)
+    assert _loaded([row], held=(4,)).book.live[due(1).id].successor == a_run(revision=2)

@@ -58,7 +58,7 @@ def test_a_run_that_nobody_knows_is_not_found() -> None:
 def test_a_ledger_is_shown_by_its_partition_and_of_a_large_one_how_large_it_is() -> None:
     large = Ledger(retry=False)
     for number in range(PART + 1):
-        large.mark(f"j{number}")
+        large.book.mark(f"j{number}")
     view = LedgersView({3: _ledger_with(a_run()), 4: large})
 
     assert (list(view), len(view), "3" in view, "5" in view) == (

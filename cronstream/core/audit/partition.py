@@ -69,7 +69,7 @@ class PartitionAudit:
         self, cluster: str, retry: bool, offset: int, at: datetime, entries: list[Entry]
     ) -> None:
         """Take one message of a log; each log's in order."""
-        self._logs[cluster, retry].take(offset, at, entries)
+        self._logs[cluster, retry].ledger.take(offset, at, entries)
 
     def take_discarded(self, cluster: str, record: Discarded) -> None:
         """Take what stands on a cluster's discarded topic."""
@@ -189,11 +189,11 @@ class PartitionAudit:
         return by_job
 
     def _now(self) -> datetime:
-        return max((log.at for log in self._logs.values()), default=LONG_AGO)
+        return max((log.ledger.book.at for log in self._logs.values()), default=LONG_AGO)
 
     def _high(self, job: str) -> datetime:
         """Return up to which due time a job has been published."""
-        marks = (log.marks.get(job) for log in self._logs.values())
+        marks = (log.ledger.book.marks.get(job) for log in self._logs.values())
         return max((mark.high for mark in marks if mark is not None), default=LONG_AGO)
 
     def _account(
@@ -298,7 +298,8 @@ class PartitionAudit:
         tally.open += 1
         if self._window.has_moved:
             return
-        first, later = (self._logs.get((track.cluster, retry)) for retry in (False, True))
+        logs = (self._logs.get((track.cluster, retry)) for retry in (False, True))
+        first, later = (None if log is None else log.ledger for log in logs)
         text = waiting(first, later, track.run_id, now)
         if text is not None and not track.has_lost_retries:
             self._tell(

@@ -20,11 +20,11 @@ def waiting(first: Ledger | None, later: Ledger | None, run_id: str, now: dateti
         run_id: The run.
         now: Up to when both were read.
     """
-    live = first.live.get(run_id) if first is not None else None
+    live = first.book.live.get(run_id) if first is not None else None
     if first is None or live is None:
         return "no log knows it any more"
     if live.state is State.RETRYABLE or live.not_before is not None:
-        again = later.live.get(run_id) if later is not None else None
+        again = later.book.live.get(run_id) if later is not None else None
         if later is not None and again is not None:
             return _on(later, again, now)
         due = live.not_before or live.run.not_before
@@ -40,7 +40,7 @@ def _on(log: Ledger, live: LiveRun, now: datetime) -> str | None:
         return _late("queued, and nobody has claimed it", due, now)
     if live.state is State.DECIDING:
         return _late("what was decided is not published", live.decided_at or due, now)
-    beat = log.beats.get(live.holder or "")
+    beat = log.book.beats.get(live.holder or "")
     if beat is not None and now - beat.at <= PATIENCE:
         return None  # Its worker is there, and runs it or waits for a slot.
     heard = f"was last heard at {format_clock(beat.at)}" if beat else "was never heard"
@@ -51,7 +51,7 @@ def _waits_for_another(log: Ledger, live: LiveRun) -> bool:
     """Whether it may not overlap, and another run of its job is under way (rule 17)."""
     if live.run.overlap is Overlap.ALLOW:
         return False
-    others = (other for other in log.live.values() if other.run.job == live.run.job)
+    others = (other for other in log.book.live.values() if other.run.job == live.run.job)
     return any(other is not live and (other.begun or other.held) for other in others)
 
 

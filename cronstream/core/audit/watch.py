@@ -11,22 +11,18 @@ from cronstream.core.audit.claims import Claim
 from cronstream.core.audit.finding import Kind
 from cronstream.core.audit.track import EARLY_ON_LOG, Track
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.observed import Observed, RunChange, observing
 from cronstream.core.ledger.retry import MAX_ATTEMPTS_CARRIED
 from cronstream.core.ledger.state import AHEAD, News, Refusal, SkipNews
 from cronstream.core.wire.records import (
     Claimed,
-    Entry,
     Finished,
-    Heartbeat,
-    Level,
     Lost,
     Outcome,
-    Owned,
     Released,
     Repair,
     Run,
     Settled,
-    Skip,
     Started,
     Verdict,
     Withdrawal,
@@ -61,8 +57,11 @@ class Watcher(Protocol):
         """Take it that due times after a time may be run once more."""
 
 
-class WatchedLog(Ledger):
-    """The fold of one partition of a log.
+class WatchedLog:
+    """The fold of one partition of a log, and what is audited of it.
+
+    Attributes:
+        ledger: The fold.
 
     Args:
         retry: Whether it is a retry log.
@@ -71,67 +70,54 @@ class WatchedLog(Ledger):
     """
 
     def __init__(self, *, retry: bool, from_middle: bool, watcher: Watcher) -> None:
-        super().__init__(retry=retry)
-        self.learns, self._watcher = from_middle, watcher
-        self.assumed = self.known
+        self._retry, self._watcher = retry, watcher
+        self.ledger = Ledger(retry=retry, by=observing(self._see))
+        book = self._book = self.ledger.book
+        book.learns, book.assumed = from_middle, book.known
 
-    def _fold(self, entry: Entry) -> None:
-        if isinstance(entry, Heartbeat | Owned | Level):
-            super()._fold(entry)
-        else:
-            self._watch(entry)
+    def _see(self, observed: Observed) -> None:
+        entry = observed.entry
+        for skip in observed.skips:
+            self._watcher.skipped(skip)
+        for change in observed.changes:
+            for news in change.news:
+                self._hear(news, is_run=isinstance(entry, Run))
+        if observed.refusal is not None:
+            self._watcher.turned_away(observed.refusal, self._book.at)
+        if isinstance(entry, Withdrawal):
+            self._watcher.hold(entry, self._book.at)
+        elif isinstance(entry, Repair) and not self._retry:
+            self._watcher.repair(self._book.at + AHEAD)
+        for change in observed.changes:
+            self._see_change(change)
 
-    def _watch(self, entry: Entry) -> None:
-        stood, held = self._stands(entry), self._held_by(entry)
-        self.news.clear()
-        self._takers[type(entry)](entry)
-        actions = [self._hear(news, is_run=isinstance(entry, Run)) for news in self.news]
-        if self.turned_away and isinstance(entry, Run | Skip):
-            self._watcher.turned_away(self.turned_away[-1], self.at)
-        match entry:
-            case Withdrawal():
-                self._watcher.hold(entry, self.at)
-            case Repair() if not self.retry:
-                self._watcher.repair(self.at + AHEAD)
-            case Lost():
-                self._see_loss(entry, held)
-            case Settled():
-                self._see_settled(entry, counted=bool(actions))
-            case Run() if self.retry and "queued" in actions:
-                self._see_later_attempt(entry)
+    def _see_change(self, change: RunChange) -> None:
+        match change.entry:
+            case Lost() as entry:
+                self._see_loss(entry, change)
+            case Settled() as entry:
+                self._see_settled(entry, counted=bool(change.news))
+            case Run() as entry:
+                if self._retry and entry.id == change.run_id and change.says("queued"):
+                    self._see_later_attempt(entry)
             case _:
-                self._see_attempt(entry, actions, stood=stood)
+                self._see_attempt(change)
 
-    def _see_attempt(self, entry: Entry, actions: list[str], *, stood: bool) -> None:
-        match entry:
-            case Claimed() if "claimed" in actions:
-                self._see_claim(entry)
-            case Started():
-                self._see_start(entry, counted="running" in actions)
-            case Finished():
-                self._see_end(entry, counted=stood)
-            case Released() if stood:
+    def _see_attempt(self, change: RunChange) -> None:
+        match change.entry:
+            case Claimed() as entry if change.says("claimed"):
+                self._see_claim(entry, change)
+            case Started() as entry:
+                self._see_start(entry, change)
+            case Finished() as entry:
+                self._see_end(entry, counted=_stood(change, entry))
+            case Released() as entry if _stood(change, entry):
                 self._see_release(entry)
             case _:
                 pass
 
-    def _stands(self, entry: Entry) -> bool:
-        """Whether an entry is of the worker whose claim stands."""
-        if not isinstance(entry, Started | Finished | Released):
-            return False
-        live = self.live.get(entry.run)
-        if live is None or not live.held:
-            return False
-        return (live.holder, live.claim) == (entry.worker, entry.claim)
-
-    def _held_by(self, entry: Entry) -> list[str]:
-        return sorted(self.held.get(entry.worker, ())) if isinstance(entry, Lost) else []
-
-    def _hear(self, news: News | SkipNews, *, is_run: bool) -> str:
-        """Take what the fold says of a run, whether that is what was read; return what it was."""
-        if isinstance(news, SkipNews):
-            self._watcher.skipped(news)
-            return "skipped"
+    def _hear(self, news: News, *, is_run: bool) -> None:
+        """Take what the fold says of a run, whether that is what was read."""
         track = self._watcher.track(news.run.id)
         if news.action != "queued":
             if track is not None:
@@ -139,19 +125,18 @@ class WatchedLog(Ledger):
         elif track is not None or news.run.cause is None or is_run:
             # One that a person asked for counts from when it was published: what is queued again,
             # and was published before the audit begins, has a past that is not known.
-            self._watcher.enter(news.run, self.at, retry=self.retry)
-        return news.action
+            self._watcher.enter(news.run, self._book.at, retry=self._retry)
 
     def _tell(self, track: Track, news: News) -> None:
         verdict = _VERDICTS.get(news.action)
         if news.action == "withdrawn":
             track.withdrawn = True
         elif news.action == "retryable":
-            track.retried_at = self.at
-        elif verdict is not None and self.retry:
+            track.retried_at = self._book.at
+        elif verdict is not None and self._retry:
             track.retry_verdict = verdict
         elif verdict is not None:
-            track.settle(verdict, self.at)
+            track.settle(verdict, self._book.at)
             if verdict is Verdict.SKIPPED:
                 track.reason = news.reason
 
@@ -172,42 +157,42 @@ class WatchedLog(Ledger):
             text = f"attempt {run.attempt} is a retry, and no failure has gone before it"
             track.faults.append((Kind.GAP, text))
 
-    def _see_claim(self, entry: Claimed) -> None:
-        track, live = self._track(entry.run, "claimed"), self.live.get(entry.run)
-        if track is not None and live is not None:
-            run = live.run
+    def _see_claim(self, entry: Claimed, change: RunChange) -> None:
+        track, now = self._track(entry.run, "claimed"), change.after
+        if track is not None and now is not None:
             track.claims.of.append(
                 Claim(
-                    retry=self.retry,
+                    retry=self._retry,
                     number=entry.version,
                     worker=entry.worker,
-                    attempt=run.attempt,
-                    not_before=run.not_before,
+                    attempt=now.run.attempt,
+                    not_before=now.run.not_before,
                     # An attempt of which nobody knows whether it had started may be one before it.
-                    foretold=live.unsure or track.claims.foretells(retry=self.retry),
-                    claimed_at=self.at,
+                    foretold=now.unsure or track.claims.foretells(retry=self._retry),
+                    claimed_at=self._book.at,
                 )
             )
 
-    def _see_start(self, entry: Started, *, counted: bool) -> None:
-        track, live = self._track(entry.run, "started"), self.live.get(entry.run)
+    def _see_start(self, entry: Started, change: RunChange) -> None:
+        track, now = self._track(entry.run, "started"), change.after
         if track is None:
             return
-        track.claims.start(entry, retry=self.retry, counted=counted)
-        if counted and live is not None and self.now < live.run.not_before - EARLY_ON_LOG:
-            early_s = (live.run.not_before - self.now).total_seconds()
-            text = f"attempt {live.run.attempt} was on the log as started {early_s:.1f} s early"
+        counted = change.says("running")
+        track.claims.start(entry, retry=self._retry, counted=counted)
+        if counted and now is not None and self._book.now < now.run.not_before - EARLY_ON_LOG:
+            early_s = (now.run.not_before - self._book.now).total_seconds()
+            text = f"attempt {now.run.attempt} was on the log as started {early_s:.1f} s early"
             track.faults.append((Kind.EARLY, text))
 
     def _see_end(self, entry: Finished, *, counted: bool) -> None:
         track = self._track(entry.run, "finished")
         if track is not None:
-            track.claims.finish(entry, retry=self.retry, counted=counted, at=self.at)
+            track.claims.finish(entry, retry=self._retry, counted=counted, at=self._book.at)
 
     def _see_release(self, entry: Released) -> None:
         track = self._watcher.track(entry.run)
         if track is not None:
-            track.claims.release(entry.worker, entry.claim, retry=self.retry)
+            track.claims.release(entry.worker, entry.claim, retry=self._retry)
 
     def _see_settled(self, entry: Settled, *, counted: bool) -> None:
         """A second verdict is refused; it matters only if it says something else."""
@@ -220,14 +205,18 @@ class WatchedLog(Ledger):
             text = f"it was settled as {entry.verdict} while it was not at its retries"
             track.faults.append((Kind.CONTRADICTION, text))
 
-    def _see_loss(self, entry: Lost, held: list[str]) -> None:
-        for run_id in held:
-            live, track = self.live.get(run_id), self._watcher.track(run_id)
-            if track is not None and (live is None or live.holder != entry.worker):
-                track.claims.lose(entry.worker, retry=self.retry, at=self.at)
+    def _see_loss(self, entry: Lost, change: RunChange) -> None:
+        track = self._watcher.track(change.run_id)
+        if track is not None and (change.after is None or change.after.holder != entry.worker):
+            track.claims.lose(entry.worker, retry=self._retry, at=self._book.at)
 
     def _track(self, run_id: str, what: str) -> Track | None:
         track = self._watcher.track(run_id)
         if track is None:
             self._watcher.unknown(run_id, what)
         return track
+
+
+def _stood(change: RunChange, entry: Started | Finished | Released) -> bool:
+    """Whether an entry is of the worker whose claim stood."""
+    return change.before is not None and change.before.is_held_by(entry.worker, entry.claim)

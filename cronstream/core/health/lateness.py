@@ -115,8 +115,10 @@ def _waiting(member: Member, now: datetime) -> Iterator[tuple[datetime, str]]:
             yield held.run.not_before, held.run.id
     for owner in member.owners.values():
         ledger = owner.ledger
-        for since, version, run_id in ledger.waiting[:LOOKED_AT]:  # The oldest is at the front.
-            live = ledger.live.get(run_id) if since < now else None
+        for since, version, run_id in ledger.book.waiting[
+            :LOOKED_AT
+        ]:  # The oldest is at the front.
+            live = ledger.book.live.get(run_id) if since < now else None
             if live and live.version == version and live.state is State.QUEUED:
                 yield since, run_id
 

@@ -1,10 +1,13 @@
 """The fold of a log: what became of each run, as every reader of the log computes it.
 
-``state``    the values: a live run, a job's mark, what has been settled
-``fold``     `Ledger`: takes the entries of one partition in order; built up from ``book`` (the
-             state with its indexes), ``settling`` (effects and verdicts) and ``intake`` (runs,
-             skips and withdrawals)
-``rows``     a ledger as a JSON row, and back
-``overlap``  which due runs of a job begin, wait, are skipped or give way
-``retry``    how long a later attempt waits
+``state``     the values: a live run, what has changed, what was refused; ``mark`` a job's mark
+``book``      the state of a partition with its indexes, and the few ways in which it changes
+``rules``     the table: what each kind of entry changes. ``arrivals`` runs, skips, withdrawals;
+              ``claims`` who makes an attempt; ``endings`` ends and losses of attempts; ``settling``
+              what brings a decision to its end; ``verdicts`` effects and verdicts
+``fold``      `Ledger`: takes the messages of a partition in order
+``observed``  what each entry has changed, as values, for history and audit
+``rows``      a ledger as a JSON row, and back
+``overlap``   which due runs of a job begin, wait, are skipped or give way
+``retry``     how long a later attempt waits; ``admission`` what belongs on which log
 """

@@ -70,10 +70,10 @@ class Lines:
     Nothing is looked at but the jobs of which something has changed or become due.
 
     Attributes:
-        ledger: It names the jobs that have to be judged, in `Book.stirred`.
+        book: It names the jobs that have to be judged, in `Book.stirred`.
     """
 
-    ledger: Book
+    book: Book
     #: What was asked of the log and not yet read back, by job: until then it is not judged again.
     _asked: dict[str, set[tuple[str, int | None]]] = field(default_factory=dict)
     #: When something in a line becomes due, and whose.
@@ -81,7 +81,7 @@ class Lines:
 
     def begin(self) -> None:
         """Look at every line once: the partition was assigned."""
-        self.ledger.stirred.update(self.ledger.lines)
+        self.book.stirred.update(self.book.lines)
 
     def moves(self, now: datetime, room: int) -> Iterator[Move]:
         """Yield what is to be done now, once each until it is read back.
@@ -90,7 +90,7 @@ class Lines:
             now: The time by this worker's clock.
             room: How many runs may begin at most.
         """
-        stirred = self.ledger.stirred
+        stirred = self.book.stirred
         while self._alarms and self._alarms[0][0] <= now:
             stirred.add(heappop(self._alarms)[1])
         for job in sorted(stirred):
@@ -105,11 +105,11 @@ class Lines:
         stirred.clear()
 
     def _judge(self, job: str, now: datetime) -> Iterator[Move]:
-        line = self.ledger.line(job)
+        line = self.book.line(job)
         due = [live for live in line if live.run.not_before <= now]
         if len(due) < len(line):
             heappush(self._alarms, (line[len(due)].run.not_before, job))
-        for move in moves(due, self.ledger.begun_of(job)) if due else ():
+        for move in moves(due, self.book.begun_of(job)) if due else ():
             self._asked.setdefault(job, set()).add((move.run, move.version))
             yield move
 
@@ -121,4 +121,4 @@ class Lines:
         asked = self._asked.get(job, set())
         asked.discard((run, version))
         if not asked and self._asked.pop(job, None) is not None:
-            self.ledger.stirred.add(job)
+            self.book.stirred.add(job)

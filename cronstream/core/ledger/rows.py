@@ -55,18 +55,18 @@ def row_parts(ledger: Ledger, partition: int) -> Iterator[Row]:
     takes a microsecond for each run.
     """
     head = {
-        "format": FORMAT + ledger.level - 1,
+        "format": FORMAT + ledger.book.level - 1,
         "partition": partition,
-        "retry": ledger.retry,
-        "next_offset": ledger.next_offset,
-        "now": format_time(ledger.now),
-        "beats": [[worker, b.number, format_time(b.at)] for worker, b in ledger.beats.items()],
+        "retry": ledger.book.retry,
+        "next_offset": ledger.book.next_offset,
+        "now": format_time(ledger.book.now),
+        "beats": [[worker, b.number, format_time(b.at)] for worker, b in ledger.book.beats.items()],
     }
-    if ledger.day:
-        head["days"] = [ledger.day, ledger.today]
-    live = [_fields_of(run) for run in ledger.live.values()]
-    marks = [(job, _copy(mark)) for job, mark in ledger.marks.items()]
-    return _parts(head, _rows(live, marks, list(ledger.recent.items())))
+    if ledger.book.day:
+        head["days"] = [ledger.book.day, ledger.book.today]
+    live = [_fields_of(run) for run in ledger.book.live.values()]
+    marks = [(job, _copy(mark)) for job, mark in ledger.book.marks.items()]
+    return _parts(head, _rows(live, marks, list(ledger.book.recent.items())))
 
 
 _fields_of = attrgetter(*(field.name for field in fields(LiveRun)))
@@ -175,20 +175,20 @@ def _read_head(row: Row, known: int) -> Ledger:
     if level > known:
         raise LevelError(level, known, "")
     ledger = Ledger(retry=row["retry"], known=known)
-    ledger.level = level
-    ledger.next_offset = row["next_offset"]
-    ledger.offset = ledger.next_offset - 1
-    ledger.now = _time(row["now"])
-    ledger.day, ledger.today = row.get("days", (0, 0))
-    ledger.beats = {worker: Beat(number, _time(at)) for worker, number, at in row["beats"]}
+    ledger.book.level = level
+    ledger.book.next_offset = row["next_offset"]
+    ledger.book.offset = ledger.book.next_offset - 1
+    ledger.book.now = _time(row["now"])
+    ledger.book.day, ledger.book.today = row.get("days", (0, 0))
+    ledger.book.beats = {worker: Beat(number, _time(at)) for worker, number, at in row["beats"]}
     return ledger
 
 
 def _read(ledger: Ledger, part: Row) -> None:
     for live in part["live"]:
-        ledger.index(_read_live(live))
-    ledger.marks.update((job, _read_mark(mark)) for job, mark in part["marks"].items())
-    ledger.recent.update((i, (n, Verdict(v), _time(at))) for i, n, v, at in part["recent"])
+        ledger.book.index(_read_live(live))
+    ledger.book.marks.update((job, _read_mark(mark)) for job, mark in part["marks"].items())
+    ledger.book.recent.update((i, (n, Verdict(v), _time(at))) for i, n, v, at in part["recent"])
 
 
 def _live_row(live: LiveRun) -> dict[str, Any]:

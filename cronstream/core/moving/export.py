@@ -109,27 +109,30 @@ def release_all(ledger: Ledger, now: datetime) -> None:
     What follows is what any owner would have made of it: the attempt is made again, or the run
     discarded where it may have started and is at_most_once.
     """
-    lost = [Lost(worker=name, number=ledger.beats[name].number) for name in sorted(ledger.held)]
+    lost = [
+        Lost(worker=name, number=ledger.book.beats[name].number)
+        for name in sorted(ledger.book.held)
+    ]
     if lost:
-        ledger.take(ledger.next_offset, max(now, ledger.now), [*lost])
-        ledger.news.clear()
+        ledger.take(ledger.book.next_offset, max(now, ledger.book.now), [*lost])
+        ledger.book.news.clear()
 
 
 def log_state(cluster: str, *, retry: bool, ledgers: Iterable[Ledger]) -> LogState:
     """Return what some partitions of a log know; nobody may hold anything there."""
     folded = list(ledgers)
-    now = max((ledger.now for ledger in folded), default=None)
-    day = max((ledger.day for ledger in folded), default=0)
-    today = max((ledger.today for ledger in folded), default=0)
+    now = max((ledger.book.now for ledger in folded), default=None)
+    day = max((ledger.book.day for ledger in folded), default=0)
+    today = max((ledger.book.today for ledger in folded), default=0)
     state = LogState(cluster, retry, format_time(now) if now else "", (day, today))
     for ledger in folded:
         row = to_row(ledger, 0)
         for live in row["live"]:
-            live["version"] -= ledger.next_offset
+            live["version"] -= ledger.book.next_offset
         state.live.extend(row["live"])
         for job, mark in row["marks"].items():
             more = [*mark[5:], *_UNSAID[len(mark) - 5 :]]
-            more[2] += day - ledger.day
+            more[2] += day - ledger.book.day
             state.marks[job] = [*mark[:5], *more]
         state.recent.extend(row["recent"])
     return state

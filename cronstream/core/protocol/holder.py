@@ -106,7 +106,7 @@ class Holder:
 
     def _mine(self, partition: int, run_id: str, claim: int) -> LiveRun | None:
         """Return the run on which this claim of its own stands."""
-        live = self.ledgers[partition].live.get(run_id)
+        live = self.ledgers[partition].book.live.get(run_id)
         if live and live.held and (live.holder, live.claim) == (self.me, claim):
             return live
         return None
@@ -220,4 +220,4 @@ class Holder:
 
     def _append(self, partition: int, entry: Entry) -> None:
         ledger = self.ledgers.get(partition)
-        self.actions.append(Append(partition, lowered(entry, ledger.level if ledger else 1)))
+        self.actions.append(Append(partition, lowered(entry, ledger.book.level if ledger else 1)))

@@ -143,8 +143,8 @@ class Member(Holder):
         ledger = self.ledgers.get(partition)
         if ledger is None or not ledger.take(offset, at, entries):
             return
-        if ledger.aside:
-            entries = [entry for entry in entries if needed_level(entry) <= ledger.level]
+        if ledger.book.aside:
+            entries = [entry for entry in entries if needed_level(entry) <= ledger.book.level]
         for entry in entries:
             if isinstance(entry, Heartbeat | Claimed | Owned):
                 self._hear(partition, entry, at, mono)
@@ -181,8 +181,8 @@ class Member(Holder):
     def _take_over_all(self, partition: int) -> None:
         """Hand over what the state at the barrier says is this worker's (rule 4)."""
         ledger = self.ledgers[partition]
-        for run_id in sorted(ledger.held.get(self.me, ())):
-            self._take_over(partition, run_id, ledger.live[run_id].claim)
+        for run_id in sorted(ledger.book.held.get(self.me, ())):
+            self._take_over(partition, run_id, ledger.book.live[run_id].claim)
         if not self.draining:
             self.claiming = {k: p for k, p in self.claiming.items() if p != partition}
 
@@ -201,7 +201,7 @@ class Member(Holder):
         if begins and not is_new:
             return
         told = begins or was_begun
-        waits = told or live.unsure or starts_after_word(live.run, retry=owner.ledger.retry)
+        waits = told or live.unsure or starts_after_word(live.run, retry=owner.ledger.book.retry)
         go = begins or not waits
         self.holding[key] = Holding(partition, live.run, go, told=told)
         fence = self.timing.fence_of(live.run) if live.run.fence else None
@@ -252,7 +252,7 @@ class Member(Holder):
             self._claim(partition, owner, now, mono)
             self._move_on(partition, owner, now, mono)
         self.actions += owner.effects()
-        if owner.ledger.held:
+        if owner.ledger.book.held:
             for lost in owner.losses(mono):
                 self._append(partition, lost)
             if owner.asks(mono):
@@ -262,7 +262,7 @@ class Member(Holder):
         return self.timing.max_claims - len(self.holding) - len(self.claiming)
 
     def _claim(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
-        if not owner.ledger.waiting:
+        if not owner.ledger.book.waiting:
             return
         claims = list(owner.claimable(now, self._room()))
         if not claims:
@@ -275,7 +275,7 @@ class Member(Holder):
 
     def _move_on(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
         """Rule 17: let runs that may not overlap begin, or be skipped; or cancel another."""
-        if not owner.ledger.lines:
+        if not owner.ledger.book.lines:
             return
         number, free = 0, None
         for move in owner.lines.moves(now, self._room()):
@@ -315,7 +315,7 @@ class Member(Holder):
         if not due:
             return
         places = self._held_on()
-        places |= {p for p, x in self.owners.items() if x.ledger.held or x.awaits_news}
+        places |= {p for p, x in self.owners.items() if x.ledger.book.held or x.awaits_news}
         for partition in sorted(places & due):
             self._append_beat(partition, mono)
 

@@ -76,7 +76,7 @@ class Owner:
 
     def __post_init__(self) -> None:
         """Begin with nothing asked of the log."""
-        self.lines = Lines(self.ledger)
+        self.lines = Lines(self.ledger.book)
 
     @property
     def ready(self) -> bool:
@@ -116,29 +116,29 @@ class Owner:
             now: The time by this worker's clock.
             room: How many at most.
         """
-        waiting, until = self.ledger.waiting, now + self.timing.look_ahead
+        waiting, until = self.ledger.book.waiting, now + self.timing.look_ahead
         while waiting and room > 0 and waiting[0][0] <= until:
             _, version, run_id = heapq.heappop(waiting)
-            live = self.ledger.live.get(run_id)
+            live = self.ledger.book.live.get(run_id)
             if live and live.version == version and live.state is State.QUEUED:
                 room -= 1
                 yield live
 
     def effects(self) -> Iterator[Publish]:
         """Yield what is decided and not yet published, once each in this assignment (rule 2)."""
-        deciding = self.ledger.deciding
+        deciding = self.ledger.book.deciding
         if len(self._published) > 2 * len(deciding) + 100:
             self._published &= set(deciding.items())
         for decision in list(deciding.items()):
             if self._is_due(decision):
                 self._published.add(decision)
                 _, came_at = self._too_late.pop(decision, (0, None))
-                yield self._publish(self.ledger.live[decision[0]], came_at)
+                yield self._publish(self.ledger.book.live[decision[0]], came_at)
 
     def _is_due(self, decision: tuple[str, int]) -> bool:
         if decision not in self._published:
             return True
-        return self.ledger.next_offset > self._too_late.get(decision, (_FAR_OFFSET, None))[0]
+        return self.ledger.book.next_offset > self._too_late.get(decision, (_FAR_OFFSET, None))[0]
 
     def publish_again(self, run: str, version: int, at: datetime | None = None) -> None:
         """What was published has come too late to count (rule 11).
@@ -152,18 +152,18 @@ class Owner:
             at: When it came, by the clock of the log that it came to: that may be another broker's,
                 and is judged by itself the next time.
         """
-        self._too_late[(run, version)] = (self.ledger.next_offset, at)
+        self._too_late[(run, version)] = (self.ledger.book.next_offset, at)
 
     @property
     def awaits_news(self) -> bool:
         """Whether something has to come on the log before what came too late is published again."""
         if self._too_late:
-            deciding = self.ledger.deciding.items()
+            deciding = self.ledger.book.deciding.items()
             self._too_late = {d: at for d, at in self._too_late.items() if d in deciding}
         return bool(self._too_late)
 
     def _publish(self, live: LiveRun, came_at: datetime | None = None) -> Publish:
-        run, as_of = live.run, max(self.ledger.at, came_at or self.ledger.at)
+        run, as_of = live.run, max(self.ledger.book.at, came_at or self.ledger.book.at)
         messages: list[tuple[str, Run | Discarded | Settled | Cancelled]] = []
         if live.effect is Effect.RETRY:
             following = next_attempt(run, live.not_before or run.not_before, as_of)
@@ -174,13 +174,13 @@ class Owner:
         elif live.effect is Effect.CANCEL:
             gone_for = Cancelled(run=run.id, reason=live.cancel, by=live.cancelled_by)
             messages.append((naming.retry_log(self.cluster), gone_for))
-        verdict = _VERDICTS.get(live.effect) if self.ledger.retry and live.effect else None
+        verdict = _VERDICTS.get(live.effect) if self.ledger.book.retry and live.effect else None
         if verdict is not None:
             settled = Settled(
                 run=run.id, verdict=verdict, attempt=run.attempt, reason=_reason(live)
             )
             messages.append((naming.log(self.cluster), settled))
-        follows_itself = self.ledger.retry and live.effect is Effect.RETRY
+        follows_itself = self.ledger.book.retry and live.effect is Effect.RETRY
         return Publish(
             self.partition, run.id, live.version, run.job, tuple(messages), not follows_itself
         )
@@ -212,8 +212,8 @@ class Owner:
     def _silent(self, barrier: float, as_of: float) -> list[tuple[str, int]]:
         """Return holders that were silent for a lease, not yet judged, with their last number."""
         found = []
-        for worker in self.ledger.held:
-            beat = self.ledger.beats.get(worker)
+        for worker in self.ledger.book.held:
+            beat = self.ledger.book.beats.get(worker)
             if worker == self.me or beat is None or (worker, beat.number) in self._judged:
                 continue
             if as_of - self._heard_last(worker, barrier) > self.timing.lease_s:
@@ -226,7 +226,7 @@ class Owner:
         return max(self.heard.get(worker, _NEVER), barrier - age, resumed)
 
     def _age_at_barrier(self, worker: str) -> float:
-        beat, most = self.ledger.beats.get(worker), self.timing.lease_s - LEAST_LEFT_S
+        beat, most = self.ledger.book.beats.get(worker), self.timing.lease_s - LEAST_LEFT_S
         if beat is None or self.owned_at is None:
             return most
         return max(0.0, min((self.owned_at - beat.at).total_seconds(), most))

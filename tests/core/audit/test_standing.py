@@ -67,7 +67,7 @@ def test_a_run_may_have_to_wait_for_an_earlier_one_of_its_job() -> None:
     log.tell(second)
 
     assert told(60, log, run=second.id) is None
-    log.tell(finished(first, log.ledger.live[first.id].claim or 0))
+    log.tell(finished(first, log.ledger.book.live[first.id].claim or 0))
     assert told(60, log, run=second.id) is not None
 
 

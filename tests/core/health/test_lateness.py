@@ -65,8 +65,8 @@ def test_a_run_that_has_been_claimed_meanwhile_is_counted_once() -> None:
     worker = owner(due(1), due(2), max_claims=1)
     worker.settle()
     ledger = worker.member.ledgers[0]
-    ledger.waiting.append((at(1), 999, due(1).id))
-    ledger.waiting.append((at(1), 999, "gone"))
+    ledger.book.waiting.append((at(1), 999, due(1).id))
+    ledger.book.waiting.append((at(1), 999, "gone"))
     found = find_late(worker.member, 64, at(10))
     assert found is not None
     assert found.count == 2
@@ -75,7 +75,7 @@ def test_a_run_that_has_been_claimed_meanwhile_is_counted_once() -> None:
 def test_of_very_many_not_all_are_looked_at() -> None:
     worker = owner(due(1), due(2), due(3), max_claims=0)
     worker.settle()
-    waiting = worker.member.ledgers[0].waiting
+    waiting = worker.member.ledgers[0].book.waiting
     waiting[1:1] = [(at(1), 999, "gone")] * (LOOKED_AT - 1)
     found = find_late(worker.member, 64, at(10))
     assert found is not None

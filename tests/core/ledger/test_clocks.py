@@ -33,10 +33,10 @@ def test_a_retry_is_stale_by_when_it_came_and_not_by_the_latest_time_ever_seen(
     """Its sender compares the same two times, so it never says `Forwarded` of what is refused."""
     told = told_once_ahead(retry=True, level=level)
     told.tell(a_run(attempt=2, as_of=at(0)), seconds=1)
-    assert bool(told.ledger.live) is enters
+    assert bool(told.ledger.book.live) is enters
 
     told.tell(due(60, attempt=2, as_of=at(0)), seconds=STALE.total_seconds() + 1)
-    assert due(60).id not in told.ledger.live
+    assert due(60).id not in told.ledger.book.live
 
 
 @pytest.mark.parametrize(("level", "waits_s"), [(1, AHEAD_S + 15), (2, 16)])
@@ -67,13 +67,13 @@ def test_one_that_is_ahead_makes_nobody_forget_what_was_settled_last() -> None:
     last = due(500, attempt=2)
     told.tell(last, seconds=500)
     told.tell(finished(last, told.claim(last)), seconds=500)
-    assert len(told.ledger.recent) == KEEP_LEAST + 5
-    version = told.ledger.live[last.id].version
+    assert len(told.ledger.book.recent) == KEEP_LEAST + 5
+    version = told.ledger.book.live[last.id].version
     told.tell(Forwarded(run=last.id, version=version), seconds=500 + 3 * KEEP.total_seconds())
 
-    assert len(told.ledger.recent) == KEEP_LEAST
+    assert len(told.ledger.book.recent) == KEEP_LEAST
     told.tell(due(KEEP_LEAST, attempt=2, as_of=at(500)), seconds=501)
-    assert not told.ledger.live, "it is known, so it is not made again"
+    assert not told.ledger.book.live, "it is known, so it is not made again"
 
 
 def test_what_was_lost_before_its_time_is_not_taken_for_started_later_on() -> None:
@@ -98,14 +98,14 @@ def test_an_edit_holds_though_a_clock_that_was_ahead_has_published_far_ahead(
     assert told.verdicts == ["withdrawn", "withdrawn"]
     told.tell(due(60, revision=2))
 
-    assert len(told.ledger.live) == verdicts
+    assert len(told.ledger.book.live) == verdicts
 
 
 def a_decided_retry() -> tuple[Worker, Publish]:
     run = a_run(max_attempts=2, attempts_left=2)
     worker = owner(RAISED, run)
     worker.settle()
-    live = worker.member.ledgers[0].live[run.id]
+    live = worker.member.ledgers[0].book.live[run.id]
     worker.log(finished(run, live.claim or 0, Outcome.FAILED))
     worker.settle()
     [publish] = worker.of(Publish)
@@ -135,7 +135,7 @@ def test_what_could_not_be_sent_is_judged_by_its_own_log() -> None:
     [(_, run)] = again.messages
 
     assert isinstance(run, Run)
-    assert run.as_of == worker.member.ledgers[0].at
+    assert run.as_of == worker.member.ledgers[0].book.at
 
 
 def test_a_verdict_is_kept_with_when_it_came() -> None:
@@ -143,7 +143,7 @@ def test_a_verdict_is_kept_with_when_it_came() -> None:
     told.tell(run, seconds=1)
     told.tell(finished(run, told.claim(run)), seconds=2)
 
-    assert told.ledger.recent == {run.id: (1, Verdict.SUCCEEDED, at(2))}
+    assert told.ledger.book.recent == {run.id: (1, Verdict.SUCCEEDED, at(2))}
 
 
 # -- a clock that all machines share was ahead, and is right now ----------------------------------
@@ -166,7 +166,7 @@ def test_what_a_clock_that_was_ahead_has_published_is_told_when_it_is_refused_la
     told = published_ahead()
     told.tell(due(600), seconds=600)
 
-    assert [refusal.why for refusal in told.ledger.turned_away] == [FROM_AHEAD]
+    assert [refusal.why for refusal in told.ledger.book.turned_away] == [FROM_AHEAD]
 
 
 @pytest.mark.parametrize("seconds", [AHEAD_AT, AHEAD_AT + 1])
@@ -174,18 +174,18 @@ def test_what_is_refused_as_a_double_by_a_right_clock_is_not(seconds: int) -> No
     told = published_ahead()
     told.tell(due(AHEAD_AT), seconds=seconds)
 
-    assert (told.ledger.refused["duplicate"], told.ledger.turned_away) == (1, [])
+    assert (told.ledger.book.refused["duplicate"], told.ledger.book.turned_away) == (1, [])
 
 
 def test_a_repair_lets_due_times_be_run_that_are_beyond_the_logs_time() -> None:
     told = published_ahead()
     told.tell(REPAIR, seconds=600)
     told.tell(due(660), seconds=640)
-    assert not told.ledger.live, "what may have been published by a right clock stays known"
+    assert not told.ledger.book.live, "what may have been published by a right clock stays known"
     for seconds in (600 + AHEAD.total_seconds() + 60, AHEAD_AT):
         told.tell(due(seconds), seconds=seconds - 20)
 
-    assert len(told.ledger.live) == 2
+    assert len(told.ledger.book.live) == 2
 
 
 def test_after_a_repair_an_edit_holds_from_when_it_says() -> None:
@@ -207,7 +207,7 @@ def test_a_repair_cuts_spans_that_were_skipped() -> None:
     told.tell(REPAIR, seconds=AHEAD_AT - 240)
     limit = at(AHEAD_AT - 240) + AHEAD
 
-    mark = told.ledger.mark("backup")
+    mark = told.ledger.book.mark("backup")
     assert (mark.high, mark.floor, mark.skipped) == (limit, limit, [(at(AHEAD_AT - 240), limit)])
     assert mark.settled == {}
 
@@ -233,9 +233,9 @@ def test_a_retry_that_waits_by_a_wrong_clock_comes_at_once_after_a_repair() -> N
     told.tell(far, near, seconds=AHEAD_AT)
     told.tell(REPAIR, seconds=600)
 
-    waits = {live.run.id: live.run.not_before for live in told.ledger.live.values()}
+    waits = {live.run.id: live.run.not_before for live in told.ledger.book.live.values()}
     assert waits == {far.id: at(600), near.id: at(630)}
-    assert told.ledger.live[far.id].version == told.ledger.offset
+    assert told.ledger.book.live[far.id].version == told.ledger.book.offset
 
 
 def test_a_repair_brings_back_what_is_remembered_until_a_time_to_come() -> None:
@@ -246,15 +246,15 @@ def test_a_repair_brings_back_what_is_remembered_until_a_time_to_come() -> None:
     told.tell(beat("w7", 1), seconds=AHEAD_AT)
     told.tell(REPAIR, seconds=600)
 
-    assert told.ledger.recent[run.id][2] == at(600)
-    assert told.ledger.beats["w7"].at == at(600)
+    assert told.ledger.book.recent[run.id][2] == at(600)
+    assert told.ledger.book.beats["w7"].at == at(600)
 
 
 def test_at_level_1_a_repair_is_put_aside() -> None:
     told = published_ahead(level=1)
     told.tell(REPAIR, seconds=600)
 
-    assert told.ledger.refused["level"] == 1
+    assert told.ledger.book.refused["level"] == 1
 
 
 def test_who_was_heard_by_a_clock_far_ahead_is_not_remembered_until_then() -> None:
@@ -266,4 +266,4 @@ def test_who_was_heard_by_a_clock_far_ahead_is_not_remembered_until_then() -> No
     told.finish(run)
     told.forward(run)
 
-    assert set(told.ledger.beats) == {"w1"}
+    assert set(told.ledger.book.beats) == {"w1"}

@@ -19,7 +19,7 @@ def skips(told: Told) -> list[tuple[float, float]]:
     """From and to, in seconds after noon, of each skip that counted."""
     return [
         ((news.from_at - NOON).total_seconds(), (news.to_at - NOON).total_seconds())
-        for news in told.ledger.news
+        for news in told.ledger.book.news
         if isinstance(news, SkipNews)
     ]
 
@@ -41,14 +41,14 @@ def test_a_run_enters_only_under_the_revision_in_force_at_its_due_time(
     told.edit(2, 30)
     told.tell(due(seconds, revision=revision))
 
-    assert bool(told.ledger.live) is enters
+    assert bool(told.ledger.book.live) is enters
 
 
 def test_a_job_that_the_log_has_never_heard_of_has_no_revision_in_force() -> None:
     told = Told(revision=False)
     told.tell(a_run())
 
-    assert told.ledger.refused["revision"] == 1
+    assert told.ledger.book.refused["revision"] == 1
 
 
 def test_an_edit_that_comes_twice_or_late_counts_once() -> None:
@@ -57,18 +57,18 @@ def test_an_edit_that_comes_twice_or_late_counts_once() -> None:
     told.edit(3, 10)
     told.edit(2, 10)
 
-    assert told.ledger.mark("backup").revisions == [(1, NOON), (3, at(30))]
+    assert told.ledger.book.mark("backup").revisions == [(1, NOON), (3, at(30))]
 
 
 def test_queued_runs_from_the_edit_on_give_way_and_may_come_again() -> None:
     told, before, after = Told(), due(10), due(40)
     told.tell(before, after)
     told.edit(2, 30)
-    assert list(told.ledger.live) == [before.id]
+    assert list(told.ledger.book.live) == [before.id]
     assert told.verdicts == ["withdrawn"]
     told.tell(due(40, revision=2))
 
-    assert told.ledger.live[after.id].run.revision == 2
+    assert told.ledger.book.live[after.id].run.revision == 2
 
 
 def test_an_edit_of_another_job_or_of_a_run_with_a_cause_withdraws_nothing() -> None:
@@ -77,7 +77,7 @@ def test_an_edit_of_another_job_or_of_a_run_with_a_cause_withdraws_nothing() -> 
     told.tell(Withdrawal(job="other", revision=9, effective_from=at(0)))
     told.edit(2, 30)
 
-    assert [live.run.cause for live in told.ledger.live.values()] == ["run-now"]
+    assert [live.run.cause for live in told.ledger.book.live.values()] == ["run-now"]
 
 
 def test_what_was_settled_under_an_older_revision_stays_settled() -> None:
@@ -87,8 +87,8 @@ def test_what_was_settled_under_an_older_revision_stays_settled() -> None:
     told.edit(2, 30)
     told.tell(due(40, revision=2))
 
-    assert not told.ledger.live
-    assert told.ledger.refused["duplicate"] == 1
+    assert not told.ledger.book.live
+    assert told.ledger.book.refused["duplicate"] == 1
 
 
 def test_runs_at_their_retries_stand() -> None:
@@ -130,7 +130,7 @@ def test_a_claimed_run_is_asked_to_give_way_and_is_withdrawn_when_released() -> 
     told.tell(released(due(40), claim))
 
     assert told.verdicts == ["withdrawn"]
-    assert not told.ledger.live
+    assert not told.ledger.book.live
 
 
 def test_the_new_run_waits_beside_the_claim_and_takes_its_place() -> None:
@@ -140,7 +140,7 @@ def test_the_new_run_waits_beside_the_claim_and_takes_its_place() -> None:
     told.tell(released(due(40), claim))
 
     assert (told.live.run.revision, told.live.state, told.live.asked) == (2, State.QUEUED, False)
-    assert told.ledger.mark("backup").high == at(40)
+    assert told.ledger.book.mark("backup").high == at(40)
 
 
 def test_a_skip_may_be_the_successor_and_is_then_a_verdict() -> None:
@@ -148,9 +148,9 @@ def test_a_skip_may_be_the_successor_and_is_then_a_verdict() -> None:
     told.tell(a_skip(40, 40, revision=2))
     told.tell(released(due(40), claim))
 
-    assert not told.ledger.live
+    assert not told.ledger.book.live
     assert skips(told)[-1] == (40, 40)
-    assert told.ledger.mark("backup").settled == {at(40): Verdict.SKIPPED}
+    assert told.ledger.book.mark("backup").settled == {at(40): Verdict.SKIPPED}
 
 
 def test_the_same_revision_is_no_successor() -> None:
@@ -169,7 +169,7 @@ def test_a_later_edit_clears_the_successor_of_an_older_one() -> None:
     told.edit(3, 35)
     told.tell(released(due(40), claim))
 
-    assert not told.ledger.live
+    assert not told.ledger.book.live
 
 
 def test_a_later_edit_that_does_not_concern_it_leaves_the_successor() -> None:
@@ -186,11 +186,11 @@ def test_a_successor_is_checked_against_the_revision_in_force_when_it_enters(kin
     told, claim = asked_to_give_way()
     successor = due(40, revision=2) if kind == "run" else a_skip(40, 40, revision=2)
     told.tell(successor)
-    told.ledger.mark("backup").revisions.append((9, at(0)))
+    told.ledger.book.mark("backup").revisions.append((9, at(0)))
     told.tell(released(due(40), claim))
 
-    assert not told.ledger.live
-    assert not told.ledger.mark("backup").settled
+    assert not told.ledger.book.live
+    assert not told.ledger.book.mark("backup").settled
 
 
 def test_what_has_started_stands_and_its_successor_is_dropped() -> None:
@@ -210,7 +210,7 @@ def test_at_most_once_may_not_start_after_the_withdrawal() -> None:
     told.tell(started(due(40), claim))
 
     assert (told.live.state, told.live.begun) == (State.CLAIMED, False)
-    assert told.ledger.refused["started"] == 1
+    assert told.ledger.book.refused["started"] == 1
 
 
 def at_most_once_whose_start_was_announced() -> tuple[Told, int]:
@@ -226,7 +226,7 @@ def test_at_most_once_that_was_to_start_and_is_given_back_gives_way_to_an_edit()
     told, claim = at_most_once_whose_start_was_announced()
     told.tell(released(due(40), claim))
 
-    assert (list(told.ledger.live), told.verdicts) == ([], ["withdrawn"])
+    assert (list(told.ledger.book.live), told.verdicts) == ([], ["withdrawn"])
 
 
 def test_at_most_once_that_was_to_start_and_is_given_back_has_a_successor() -> None:
@@ -243,7 +243,7 @@ def test_at_most_once_that_was_to_start_and_did_stands_whatever_the_edit() -> No
     told.tell(finished(due(40), claim))
     told.tell(due(40, revision=2, delivery=ONCE))
 
-    assert (list(told.ledger.live), told.verdicts) == ([], ["succeeded"])
+    assert (list(told.ledger.book.live), told.verdicts) == ([], ["succeeded"])
 
 
 def test_at_most_once_that_was_to_start_and_is_lost_is_discarded_whatever_the_edit() -> None:
@@ -316,7 +316,7 @@ def test_a_span_is_skipped_in_one_entry_and_none_of_it_is_new_after_that() -> No
     told.tell(due(40))
 
     assert skips(told) == [(10, 30)]
-    assert list(told.ledger.live) == [due(40).id]
+    assert list(told.ledger.book.live) == [due(40).id]
 
 
 def test_of_run_and_skip_the_first_stands() -> None:
@@ -332,7 +332,7 @@ def test_a_skip_of_a_revision_that_is_not_in_force_changes_nothing() -> None:
     told = Told()
     told.tell(a_skip(10, 30, revision=2))
 
-    assert told.ledger.refused["revision"] == 1
+    assert told.ledger.book.refused["revision"] == 1
     assert not skips(told)
 
 
@@ -345,7 +345,7 @@ def test_a_skip_that_comes_twice_counts_once_also_after_an_edit() -> None:
     told.tell(due(20, revision=2))
 
     assert skips(told) == [(10, 30)]
-    assert not told.ledger.live
+    assert not told.ledger.book.live
 
 
 def test_a_skip_counts_for_what_has_no_verdict_though_the_last_of_its_span_has_one() -> None:
@@ -357,7 +357,7 @@ def test_a_skip_counts_for_what_has_no_verdict_though_the_last_of_its_span_has_o
     told.tell(due(20, revision=2))
 
     assert skips(told) == [(20, 30)]
-    assert not told.ledger.live
+    assert not told.ledger.book.live
 
 
 # -- the mark --------------------------------------------------------------------------------------

@@ -40,8 +40,8 @@ def test_a_run_that_succeeds_goes_from_queued_to_its_verdict() -> None:
 
     assert states == [State.QUEUED, State.CLAIMED, State.RUNNING]
     assert told.verdicts == ["succeeded"]
-    assert not told.ledger.live
-    assert told.ledger.mark("backup").settled == {run.scheduled_at: Verdict.SUCCEEDED}
+    assert not told.ledger.book.live
+    assert told.ledger.book.mark("backup").settled == {run.scheduled_at: Verdict.SUCCEEDED}
 
 
 def test_a_message_counts_once() -> None:
@@ -49,7 +49,7 @@ def test_a_message_counts_once() -> None:
     offset = told.tell(run)
 
     assert not told.ledger.take(offset, at(0), [a_run(scheduled_at=at(60))])
-    assert list(told.ledger.live) == [run.id]
+    assert list(told.ledger.book.live) == [run.id]
 
 
 def test_time_never_goes_back_in_a_fold() -> None:
@@ -57,7 +57,7 @@ def test_time_never_goes_back_in_a_fold() -> None:
     told.tell(beat("w1", 1), seconds=5)
     told.tell(beat("w1", 2), seconds=3)
 
-    assert told.ledger.now == at(5)
+    assert told.ledger.book.now == at(5)
 
 
 def test_the_barrier_changes_nothing() -> None:
@@ -89,7 +89,7 @@ def test_the_first_claim_of_a_version_wins() -> None:
     told.tell(Claimed(run=run.id, version=version, worker="w2", number=1))
 
     assert told.live.holder == "w1"
-    assert told.ledger.refused["claim"] == 1
+    assert told.ledger.book.refused["claim"] == 1
 
 
 def test_a_claim_of_an_older_version_changes_nothing() -> None:
@@ -117,7 +117,7 @@ def test_an_entry_of_a_claim_that_does_not_stand_changes_nothing(
     told.tell(entries[kind])
 
     assert told.live.state is State.CLAIMED
-    assert told.ledger.refused[kind] == 1
+    assert told.ledger.book.refused[kind] == 1
 
 
 def test_a_finish_that_comes_twice_counts_once() -> None:
@@ -157,7 +157,7 @@ def test_a_release_makes_the_run_claimable_under_another_version() -> None:
 
     assert told.live.state is State.QUEUED
     assert told.live.version > version
-    assert not told.ledger.held
+    assert not told.ledger.book.held
 
 
 def test_forwarded_of_another_version_changes_nothing() -> None:
@@ -181,7 +181,7 @@ def test_a_failure_with_attempts_left_is_retried_after_its_backoff() -> None:
     assert (live.state, live.effect) == (State.DECIDING, Effect.RETRY)
     assert live.not_before is not None
     assert at(22) <= live.not_before <= at(23.5)
-    assert told.ledger.deciding == {run.id: live.version}
+    assert told.ledger.book.deciding == {run.id: live.version}
 
 
 def test_the_last_failure_is_discarded_not_retried() -> None:
@@ -208,7 +208,7 @@ def test_a_forwarded_retry_waits_for_its_verdict_from_the_retry_log() -> None:
     told.finish(run, Outcome.FAILED)
     told.forward(run)
     assert told.live.state is State.RETRYABLE
-    assert not told.ledger.deciding
+    assert not told.ledger.book.deciding
     told.tell(Settled(run=run.id, verdict=Verdict.SUCCEEDED, attempt=2))
 
     assert told.verdicts == ["succeeded"]
@@ -232,7 +232,7 @@ def test_a_settled_of_a_run_that_is_not_at_its_retries_changes_nothing() -> None
     told.tell(Settled(run="other@x", verdict=Verdict.SUCCEEDED, attempt=2))
 
     assert told.live.state is State.QUEUED
-    assert told.ledger.refused["settled"] == 2
+    assert told.ledger.book.refused["settled"] == 2
 
 
 def test_a_queued_run_may_be_skipped_by_its_owner() -> None:
@@ -267,7 +267,7 @@ def test_the_next_attempt_on_the_retry_log_takes_the_place_of_the_failed_one() -
     told.tell(third)
 
     assert (told.live.run.attempt, told.live.state) == (3, State.QUEUED)
-    assert not told.ledger.deciding
+    assert not told.ledger.book.deciding
 
 
 def test_a_forwarded_of_a_retry_on_the_retry_log_changes_nothing() -> None:
@@ -290,7 +290,7 @@ def test_a_later_attempt_enters_once_whether_live_deciding_or_settled() -> None:
     told.forward(run)
     told.tell(run)
 
-    assert told.ledger.refused["duplicate"] == 3
+    assert told.ledger.book.refused["duplicate"] == 3
     assert told.verdicts == ["discarded"]
 
 
@@ -298,11 +298,11 @@ def test_a_later_attempt_that_comes_too_late_is_stale() -> None:
     told = Told(retry=True)
     run = a_run(attempt=2, max_attempts=2, attempts_left=1, as_of=at(0))
     told.tell(run, seconds=STALE.total_seconds() + 1)
-    assert not told.ledger.live
+    assert not told.ledger.book.live
     told.tell(run.derive(as_of=at(STALE.total_seconds())))
 
-    assert told.ledger.refused["stale"] == 1
-    assert told.ledger.live
+    assert told.ledger.book.refused["stale"] == 1
+    assert told.ledger.book.live
 
 
 def test_what_became_of_a_later_attempt_is_known_for_an_hour() -> None:
@@ -313,11 +313,11 @@ def test_what_became_of_a_later_attempt_is_known_for_an_hour() -> None:
     told.forward(run)
     other = due(60, attempt=2, max_attempts=2, attempts_left=1)
     told.tell(other, seconds=KEEP.total_seconds() + 2)
-    assert run.id in told.ledger.recent
+    assert run.id in told.ledger.book.recent
     told.finish(other, seconds=KEEP.total_seconds() + 3)
     told.forward(other)
 
-    assert list(told.ledger.recent) == [other.id]
+    assert list(told.ledger.book.recent) == [other.id]
 
 
 # -- rule 7 to 9: losses -------------------------------------------------------------------------
@@ -327,12 +327,12 @@ def test_lost_names_the_heartbeat_and_a_newer_one_makes_it_void() -> None:
     told, run = Told(), a_run()
     told.tell(run)
     told.start(run)
-    number = told.ledger.beats["w1"].number
+    number = told.ledger.book.beats["w1"].number
     told.tell(beat("w1", number + 1), Lost(worker="w1", number=number))
     assert told.live.state is State.RUNNING
     told.tell(Lost(worker="nobody", number=1))
 
-    assert told.ledger.refused["lost"] == 2
+    assert told.ledger.book.refused["lost"] == 2
 
 
 def test_an_older_heartbeat_does_not_hide_a_newer_one() -> None:
@@ -340,7 +340,7 @@ def test_an_older_heartbeat_does_not_hide_a_newer_one() -> None:
     told.tell(beat("w1", 5), seconds=5)
     told.tell(beat("w1", 4), seconds=6)
 
-    assert (told.ledger.beats["w1"].number, told.ledger.beats["w1"].at) == (5, at(5))
+    assert (told.ledger.book.beats["w1"].number, told.ledger.book.beats["w1"].at) == (5, at(5))
 
 
 def test_a_lost_attempt_is_made_again_and_costs_none_of_the_attempts_left() -> None:
@@ -426,9 +426,9 @@ def test_a_loss_takes_all_that_a_worker_held_and_nothing_else() -> None:
         told.claim(run, worker)
     told.lose("w1")
 
-    states = [told.ledger.live[run.id].state for run in runs]
+    states = [told.ledger.book.live[run.id].state for run in runs]
     assert states == [State.QUEUED, State.QUEUED, State.CLAIMED]
-    assert told.ledger.held == {"w2": {runs[2].id}}
+    assert told.ledger.book.held == {"w2": {runs[2].id}}
 
 
 def test_a_finish_after_a_loss_is_refused() -> None:
@@ -439,7 +439,7 @@ def test_a_finish_after_a_loss_is_refused() -> None:
     told.tell(finished(run, claim))
 
     assert told.live.state is State.QUEUED
-    assert told.ledger.refused["finished"] == 1
+    assert told.ledger.book.refused["finished"] == 1
 
 
 def test_a_worker_that_was_not_heard_of_for_an_hour_is_forgotten_unless_it_holds() -> None:
@@ -451,7 +451,7 @@ def test_a_worker_that_was_not_heard_of_for_an_hour_is_forgotten_unless_it_holds
     claim = told.claim(second, "late")
     told.tell(finished(second, claim, worker="late"))
 
-    assert list(told.ledger.beats) == ["holder", "late"]
+    assert list(told.ledger.book.beats) == ["holder", "late"]
 
 
 # -- rule 11: dedupe -----------------------------------------------------------------------------
@@ -466,15 +466,15 @@ def test_a_due_time_enters_once_whether_live_settled_or_behind_the_mark() -> Non
     told.tell(later)
     told.tell(due(15))
 
-    assert told.ledger.refused["duplicate"] == 3
-    assert list(told.ledger.live) == [later.id]
+    assert told.ledger.book.refused["duplicate"] == 3
+    assert list(told.ledger.book.live) == [later.id]
 
 
 def test_scheduled_runs_are_never_stale() -> None:
     told = Told()
     told.tell(a_run(as_of=at(0)), seconds=5 * STALE.total_seconds())
 
-    assert told.ledger.live
+    assert told.ledger.book.live
 
 
 def test_a_run_with_a_cause_enters_once_by_its_id_and_concerns_no_mark() -> None:
@@ -486,15 +486,15 @@ def test_a_run_with_a_cause_enters_once_by_its_id_and_concerns_no_mark() -> None
     told.tell(run)
 
     assert told.verdicts == ["succeeded"]
-    assert told.ledger.refused["duplicate"] == 2
-    assert not told.ledger.marks
+    assert told.ledger.book.refused["duplicate"] == 2
+    assert not told.ledger.book.marks
 
 
 def test_a_run_with_a_cause_that_comes_too_late_is_stale() -> None:
     told = Told()
     told.tell(a_run(revision=None, as_of=at(0)), seconds=STALE.total_seconds() + 1)
 
-    assert not told.ledger.live
+    assert not told.ledger.book.live
 
 
 def test_what_is_kept_of_a_job_is_bounded() -> None:
@@ -506,7 +506,7 @@ def test_what_is_kept_of_a_job_is_bounded() -> None:
         told.tell(a_skip(60 * minute + 20, 60 * minute + 25, revision=minute + 1))
         told.edit(minute + 2, 60 * minute + 30)
 
-    mark = told.ledger.mark("backup")
+    mark = told.ledger.book.mark("backup")
     assert mark.floor == at(59 * 60 + 25) - WINDOW
     assert len(mark.settled) == len(mark.skipped) == WINDOW.total_seconds() // 60
     assert len(mark.revisions) <= WINDOW.total_seconds() // 60 + 2
@@ -520,7 +520,7 @@ def test_an_edit_from_the_beginning_of_the_calendar_on_is_taken_like_any_other()
     told.tell(Withdrawal(job="backup", revision=2, effective_from=LONG_AGO))
     told.tell(due(10, revision=2))
 
-    assert told.ledger.live
+    assert told.ledger.book.live
 
 
 def test_a_backoff_that_no_calendar_has_room_for_ends_in_a_wait_all_the_same() -> None:

@@ -45,27 +45,27 @@ def test_a_job_that_was_taken_out_is_forgotten_days_later_and_not_before() -> No
     days_pass(told, range(1, KEEP_GONE_DAYS + 1))
     told.tell(due(0), seconds=KEEP_GONE_DAYS * DAY_S)
     assert (
-        told.ledger.refused["duplicate"] + told.ledger.refused["revision"],
-        told.ledger.live,
+        told.ledger.book.refused["duplicate"] + told.ledger.book.refused["revision"],
+        told.ledger.book.live,
     ) == (
         1,
         {},
     )
     days_pass(told, range(KEEP_GONE_DAYS + 1, 2 * KEEP_GONE_DAYS + 2))
 
-    assert not told.ledger.marks
+    assert not told.ledger.book.marks
 
 
 def test_a_job_in_force_is_forgotten_when_a_log_would_have_forgotten_it_and_learnt_again() -> None:
     told = told_at_level_2()
     made(told, due(0), 1)
     days_pass(told, range(1, KEEP_DAYS + 1))
-    assert set(told.ledger.marks) == {"backup"}
+    assert set(told.ledger.book.marks) == {"backup"}
     days_pass(told, range(KEEP_DAYS + 1, KEEP_DAYS + 2))
-    assert not told.ledger.marks
+    assert not told.ledger.book.marks
     told.tell(due(300 * DAY_S), seconds=300 * DAY_S)
 
-    assert told.ledger.mark("backup").learnt == 1
+    assert told.ledger.book.mark("backup").learnt == 1
     assert told.live.run == due(300 * DAY_S)
 
 
@@ -76,14 +76,14 @@ def test_a_job_with_a_run_that_has_no_verdict_is_never_forgotten() -> None:
     taken_out(told, seconds=2)
     days_pass(told, range(1, 2 * KEEP_DAYS))
 
-    assert set(told.ledger.marks) == {"backup"}
+    assert set(told.ledger.book.marks) == {"backup"}
 
 
 def test_at_level_1_nothing_is_forgotten_since_nothing_is_learnt() -> None:
     told = Told()
     days_pass(told, range(1, 2 * KEEP_DAYS))
 
-    assert set(told.ledger.marks) == {"backup"}
+    assert set(told.ledger.book.marks) == {"backup"}
     assert "days" not in to_row(told.ledger, 0)
 
 
@@ -95,7 +95,7 @@ def test_a_clock_that_leaps_and_comes_back_is_two_days_at_most(leap: timedelta) 
     told.tell(beat("w1", 2), seconds=10)
     told.tell(beat("w1", 3), seconds=20)
 
-    assert set(told.ledger.marks) == {"backup"}
+    assert set(told.ledger.book.marks) == {"backup"}
 
 
 def test_revisions_that_were_replaced_before_the_last_day_are_forgotten_though_nothing_is_due() -> (
@@ -107,7 +107,7 @@ def test_revisions_that_were_replaced_before_the_last_day_are_forgotten_though_n
         entry = Withdrawal(job="backup", revision=revision, effective_from=at(since))
         told.tell(entry, seconds=since)
 
-    assert len(told.ledger.mark("backup").revisions) <= 2 * 24 + 1
+    assert len(told.ledger.book.mark("backup").revisions) <= 2 * 24 + 1
 
 
 def test_revisions_are_kept_as_long_as_a_run_may_follow_one() -> None:
@@ -117,7 +117,7 @@ def test_revisions_are_kept_as_long_as_a_run_may_follow_one() -> None:
         told.edit(day + 1, day * DAY_S)
         told.tell(beat("w1", day), seconds=day * DAY_S)
 
-    assert len(told.ledger.mark("backup").revisions) == 9
+    assert len(told.ledger.book.mark("backup").revisions) == 9
 
 
 def test_the_span_before_a_day_began_is_still_told_apart() -> None:
@@ -128,26 +128,26 @@ def test_the_span_before_a_day_began_is_still_told_apart() -> None:
     told.tell(due(50), seconds=DAY_S)
     told.tell(due(150), seconds=DAY_S)
 
-    assert set(told.ledger.live) == {due(50).id}
-    assert told.ledger.refused["revision"] == 1
+    assert set(told.ledger.book.live) == {due(50).id}
+    assert told.ledger.book.refused["revision"] == 1
 
 
 def test_a_fold_that_began_in_the_middle_forgets_at_the_same_message() -> None:
     told = told_at_level_2()
     days_pass(told, range(1, 20))
-    middle = told.ledger.next_offset
+    middle = told.ledger.book.next_offset
     made(told, due(20 * DAY_S), 20 * DAY_S)
     taken_out(told, seconds=20 * DAY_S)
     days_pass(told, range(21, 30))
     whole, later = Ledger(retry=False), Ledger(retry=False)
-    later.assumed = 2
+    later.book.assumed = 2
     for message in told.messages:
         whole.take(*message)
         if message[0] >= middle:
             later.take(*message)
-            assert set(later.marks) == set(whole.marks)
+            assert set(later.book.marks) == set(whole.book.marks)
 
-    assert later.day < whole.day
+    assert later.book.day < whole.book.day
 
 
 def test_a_row_keeps_the_days() -> None:
@@ -156,10 +156,10 @@ def test_a_row_keeps_the_days() -> None:
     days_pass(told, range(1, 3))
     read = from_row(orjson.loads(orjson.dumps(to_row(told.ledger, 0))))
 
-    assert (read.day, read.today, read.marks) == (
-        told.ledger.day,
-        told.ledger.today,
-        told.ledger.marks,
+    assert (read.book.day, read.book.today, read.book.marks) == (
+        told.ledger.book.day,
+        told.ledger.book.today,
+        told.ledger.book.marks,
     )
 
 
@@ -176,8 +176,8 @@ def test_a_year_of_generated_names_leaves_the_row_as_small_as_after_a_week() -> 
             for entry in (first, run, gone):
                 offset += 1
                 ledger.take(offset, since, [entry])
-        ledger.news.clear()
+        ledger.book.news.clear()
         sizes[day] = len(orjson.dumps(to_row(ledger, 0)))
 
-    assert len(ledger.marks) <= 28 * (KEEP_GONE_DAYS + 1)
+    assert len(ledger.book.marks) <= 28 * (KEEP_GONE_DAYS + 1)
     assert sizes[364] < 1.1 * sizes[7]

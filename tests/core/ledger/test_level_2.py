@@ -44,7 +44,7 @@ def end(told: Told, run: Run, outcome: Outcome = Outcome.LOST, *, died: bool = T
 
 
 def reasons(told: Told) -> list[str]:
-    return [item.reason for item in told.ledger.news if isinstance(item, News) and item.reason]
+    return [item.reason for item in told.ledger.book.news if isinstance(item, News) and item.reason]
 
 
 def through_a_row(told: Told) -> Told:
@@ -132,7 +132,7 @@ def test_a_killer_of_workers_is_discarded_though_no_start_was_ever_told_before_i
 
 def test_a_run_that_nobody_is_sure_of_starts_once_its_start_is_on_the_log() -> None:
     worker = owner(RAISED, a_run())
-    live = worker.member.ledgers[0].live[a_run().id]
+    live = worker.member.ledgers[0].book.live[a_run().id]
     live.unsure = live.begun = live.begun_before = True
     worker.settle()
 
@@ -145,7 +145,7 @@ def test_a_run_that_nobody_is_sure_of_starts_once_its_start_is_on_the_log() -> N
 
 def test_what_is_made_alone_is_handed_over_as_such() -> None:
     worker = owner(RAISED, a_run())
-    worker.member.ledgers[0].live[a_run().id].alone = True
+    worker.member.ledgers[0].book.live[a_run().id].alone = True
     worker.settle()
 
     assert [hand.alone for hand in worker.of(Hand)] == [True]
@@ -244,9 +244,9 @@ def test_a_queued_run_is_skipped_at_once(overlap: Overlap) -> None:
     told.tell(by_ada(run))
 
     assert (told.verdicts, reasons(told)) == (["skipped"], ["cancelled"])
-    [news] = [x for x in told.ledger.news if isinstance(x, News) and x.action == "skipped"]
+    [news] = [x for x in told.ledger.book.news if isinstance(x, News) and x.action == "skipped"]
     assert news.text == "skipped (cancelled by ada@host)"
-    assert not told.ledger.lines
+    assert not told.ledger.book.lines
 
 
 def test_a_run_that_is_held_is_skipped_once_its_holder_has_ended_it() -> None:
@@ -331,7 +331,7 @@ def test_what_is_settled_or_being_discarded_is_not_cancelled() -> None:
     told.forward(run)
     told.tell(by_ada(run))
 
-    assert (told.verdicts, told.ledger.refused["cancelled"]) == (["discarded"], 2)
+    assert (told.verdicts, told.ledger.book.refused["cancelled"]) == (["discarded"], 2)
 
 
 def test_a_word_is_refused_on_a_log_of_level_1() -> None:
@@ -340,7 +340,7 @@ def test_a_word_is_refused_on_a_log_of_level_1() -> None:
     told.tell(by_ada(run))
 
     assert told.live.state is State.QUEUED
-    assert told.ledger.refused["level"] == 1
+    assert told.ledger.book.refused["level"] == 1
 
 
 @pytest.mark.parametrize(("by", "note"), [
@@ -371,9 +371,9 @@ def test_what_has_not_begun_of_a_removed_job_goes_whenever_it_was_due() -> None:
     told.start(due(10))
     told.tell(gone(30))
 
-    assert list(told.ledger.live) == [due(10).id]
+    assert list(told.ledger.book.live) == [due(10).id]
     assert reasons(told) == ["withdrawn"]
-    assert told.ledger.marks["backup"].settled == {at(0): Verdict.SKIPPED}
+    assert told.ledger.book.marks["backup"].settled == {at(0): Verdict.SKIPPED}
 
 
 def test_what_was_asked_for_by_a_person_stays() -> None:
@@ -382,7 +382,7 @@ def test_what_was_asked_for_by_a_person_stays() -> None:
     told.tell(asked)
     told.tell(gone(30))
 
-    assert list(told.ledger.live) == [asked.id]
+    assert list(told.ledger.book.live) == [asked.id]
 
 
 def test_a_claim_on_a_removed_job_is_given_back_and_nothing_takes_its_place() -> None:
@@ -396,7 +396,7 @@ def test_a_claim_on_a_removed_job_is_given_back_and_nothing_takes_its_place() ->
     told.tell(a_skip(10, 10, revision=2))
     told.tell(released(due(10), claim))
 
-    assert not told.ledger.live
+    assert not told.ledger.book.live
     assert told.verdicts == ["skipped"]
 
 
@@ -407,7 +407,7 @@ def test_a_due_time_from_before_a_removal_that_comes_after_it_goes_too() -> None
     told.tell(due(10))
 
     assert told.verdicts == ["skipped"]
-    assert not told.ledger.live
+    assert not told.ledger.book.live
 
 
 def test_a_job_that_is_put_back_runs() -> None:
@@ -416,7 +416,7 @@ def test_a_job_that_is_put_back_runs() -> None:
     told.edit(3, 40)
     told.tell(due(50, revision=3))
 
-    assert list(told.ledger.live) == [due(50).id]
+    assert list(told.ledger.book.live) == [due(50).id]
 
 
 def test_a_claim_that_gave_way_to_an_edit_has_its_successor_as_before() -> None:
@@ -450,7 +450,7 @@ def test_a_claim_on_a_removed_job_that_is_lost_with_its_worker_is_withdrawn(seco
     told.lose()
 
     assert told.verdicts in (["skipped"], ["withdrawn"])
-    assert not told.ledger.live
+    assert not told.ledger.book.live
 
 
 def test_what_gave_way_to_an_edit_and_was_lost_before_its_time_has_its_successor() -> None:

@@ -17,7 +17,7 @@ _FIRST = 500
 def from_the_middle(*entries: Run | Skip | Withdrawal, level: int = 2) -> Told:
     """Fold a log of which all before these messages was deleted."""
     told = Told(revision=False)
-    told.ledger.assumed = level
+    told.ledger.book.assumed = level
     told.ledger.take(_FIRST - 1, at(-60), [Heartbeat(worker="w1", number=1)])
     for entry in entries:
         told.tell(entry)
@@ -25,46 +25,46 @@ def from_the_middle(*entries: Run | Skip | Withdrawal, level: int = 2) -> Told:
 
 
 def live(told: Told) -> list[tuple[str, int | None]]:
-    runs = [one.run for one in told.ledger.live.values()]
+    runs = [one.run for one in told.ledger.book.live.values()]
     return [(f"{run.scheduled_at:%M:%S}", run.revision) for run in runs]
 
 
 def refused(told: Told) -> list[tuple[str, str]]:
-    return [(one.run, one.why) for one in told.ledger.turned_away]
+    return [(one.run, one.why) for one in told.ledger.book.turned_away]
 
 
 def test_a_run_enters_though_the_word_that_put_its_revision_in_force_is_gone() -> None:
     told = from_the_middle(due(0, revision=4), due(60, revision=4))
 
     assert live(told) == [("00:00", 4), ("01:00", 4)]
-    assert not told.ledger.refused
+    assert not told.ledger.book.refused
 
 
 def test_so_does_a_skip() -> None:
     told = from_the_middle(a_skip(0, 60, revision=4), due(120, revision=4))
 
-    assert told.ledger.mark("backup").skipped == [(at(0), at(60))]
+    assert told.ledger.book.mark("backup").skipped == [(at(0), at(60))]
     assert live(told) == [("02:00", 4)]
 
 
 def test_a_log_of_level_1_is_folded_as_it_always_was_unless_its_beginning_was_not_read() -> None:
     told = from_the_middle(due(0, revision=4), level=1)
     assert refused(told) == [(due(0).id, UNKNOWN)]
-    assert told.ledger.refused["revision"] == 1
+    assert told.ledger.book.refused["revision"] == 1
 
     watched = Ledger(retry=False)
-    watched.learns = True
+    watched.book.learns = True
     watched.take(0, at(0), [due(0, revision=4)])
-    assert list(watched.live) == [due(0).id]
+    assert list(watched.book.live) == [due(0).id]
 
 
 def test_runs_by_hand_and_later_attempts_have_no_revision_to_be_learnt() -> None:
     told = from_the_middle(a_run(revision=None))
-    assert told.ledger.marks == {}
+    assert told.ledger.book.marks == {}
 
     later = Ledger(retry=True)
     later.take(5, at(0), [due(0, attempt=2)])
-    assert later.marks == {}
+    assert later.book.marks == {}
 
 
 def test_a_run_of_a_newer_revision_takes_the_place_of_one_that_was_late() -> None:
@@ -113,10 +113,10 @@ def test_a_revision_that_is_newer_than_a_word_is_not_learnt_but_refused_in_view(
     edit = Withdrawal(job="backup", revision=9, effective_from=at(0))
     told = from_the_middle(edit, due(60, revision=12))
 
-    [refusal] = told.ledger.turned_away
+    [refusal] = told.ledger.book.turned_away
     assert (refusal.run, refusal.why, refusal.is_ordinary) == (due(60).id, UNKNOWN, False)
     told.tell(a_skip(60, 120, revision=12))
-    [refusal] = told.ledger.turned_away
+    [refusal] = told.ledger.book.turned_away
     assert (refusal.run, refusal.from_at, refusal.to_at) == ("backup", at(60), at(120))
 
 
@@ -125,9 +125,13 @@ def test_a_revision_that_was_replaced_long_ago_is_refused_in_view() -> None:
     edit = Withdrawal(job="backup", revision=57, effective_from=at(0))
     late = WINDOW.total_seconds() + 60
     told = from_the_middle(edit, due(60, revision=3))
-    assert [(one.why, one.is_ordinary) for one in told.ledger.turned_away] == [(SUPERSEDED, True)]
+    assert [(one.why, one.is_ordinary) for one in told.ledger.book.turned_away] == [
+        (SUPERSEDED, True)
+    ]
     told.tell(due(late, revision=3))
-    assert [(one.why, one.is_ordinary) for one in told.ledger.turned_away] == [(OUTDATED, False)]
+    assert [(one.why, one.is_ordinary) for one in told.ledger.book.turned_away] == [
+        (OUTDATED, False)
+    ]
 
 
 def test_a_late_run_of_a_job_that_was_taken_out_does_not_wait_for_ever() -> None:
@@ -142,14 +146,14 @@ def test_a_run_that_is_too_old_is_refused_in_view_on_either_log() -> None:
         told = Told(retry=retry)
         fields = {"attempt": 2} if retry else {"revision": None}
         told.tell(a_run(as_of=at(0), **fields), seconds=STALE.total_seconds() + 1)
-        assert [one.why for one in told.ledger.turned_away] == [TOO_OLD]
+        assert [one.why for one in told.ledger.book.turned_away] == [TOO_OLD]
 
 
 def test_what_is_refused_is_told_once() -> None:
     told = from_the_middle(due(60, revision=4), due(90, revision=3))
     told.tell(due(120, revision=4))
 
-    assert told.ledger.turned_away == []
+    assert told.ledger.book.turned_away == []
 
 
 @pytest.mark.parametrize("removed", [False, True])
@@ -159,5 +163,5 @@ def test_what_was_learnt_goes_through_a_row(removed: bool) -> None:
         told.tell(Withdrawal(job="backup", revision=5, effective_from=at(90), removed=True))
     read = from_row(orjson.loads(orjson.dumps(to_row(told.ledger, 0))))
 
-    assert read.marks == told.ledger.marks
-    assert read.mark("backup").learnt == 4
+    assert read.book.marks == told.ledger.book.marks
+    assert read.book.mark("backup").learnt == 4

@@ -8,7 +8,7 @@ from tests.ledger_builders import Told, finished
 
 def lines(told: Told) -> list[str]:
     """Return what is told without being asked for details."""
-    news = [item for item in told.ledger.news if isinstance(item, News)]
+    news = [item for item in told.ledger.book.news if isinstance(item, News)]
     return [item.text for item in news if not item.is_detail]
 
 
@@ -17,7 +17,7 @@ def test_nothing_is_told_of_a_run_before_it_starts_unless_for_details() -> None:
     told.tell(run)
     told.claim(run)
     assert lines(told) == []
-    assert [news.action for news in told.ledger.news if isinstance(news, News)] == [
+    assert [news.action for news in told.ledger.book.news if isinstance(news, News)] == [
         "queued",
         "claimed",
     ]

@@ -104,7 +104,7 @@ def two(policy: Overlap, **fields: Any) -> tuple[Told, Run, Run]:
 
 
 def cancel(told: Told, run: Run) -> None:
-    told.tell(Cancelled(run=run.id, version=told.ledger.live[run.id].version))
+    told.tell(Cancelled(run=run.id, version=told.ledger.book.live[run.id].version))
 
 
 @pytest.mark.parametrize(("policy", "state"), [
@@ -114,7 +114,7 @@ def test_a_claim_is_refused_while_another_run_has_begun(policy: Overlap, state: 
     told, _, second = two(policy)
     told.claim(second, "w2")
 
-    assert told.ledger.live[second.id].state is state
+    assert told.ledger.book.live[second.id].state is state
 
 
 def test_a_claim_that_has_not_yet_started_keeps_others_out_as_well() -> None:
@@ -124,8 +124,8 @@ def test_a_claim_that_has_not_yet_started_keeps_others_out_as_well() -> None:
     told.claim(first)
     told.claim(second, "w2")
 
-    assert told.ledger.live[second.id].state is State.QUEUED
-    assert told.ledger.refused["overlap"] == 1
+    assert told.ledger.book.live[second.id].state is State.QUEUED
+    assert told.ledger.book.refused["overlap"] == 1
 
 
 def test_runs_that_may_overlap_keep_nobody_out_before_they_have_begun() -> None:
@@ -135,23 +135,23 @@ def test_runs_that_may_overlap_keep_nobody_out_before_they_have_begun() -> None:
     told.claim(first)
     told.claim(second, "w2")
 
-    assert told.ledger.live[second.id].state is State.CLAIMED
+    assert told.ledger.book.live[second.id].state is State.CLAIMED
 
 
 @pytest.mark.parametrize("outcome", [Outcome.INTERRUPTED, Outcome.FAILED])
 def test_a_run_has_begun_until_its_verdict_also_between_attempts(outcome: Outcome) -> None:
     told, first, second = two(QUEUE, max_attempts=2)
-    told.tell(finished(first, told.ledger.live[first.id].claim or 0, outcome))
+    told.tell(finished(first, told.ledger.book.live[first.id].claim or 0, outcome))
     told.claim(second)
-    assert told.ledger.live[second.id].state is State.QUEUED
+    assert told.ledger.book.live[second.id].state is State.QUEUED
     if outcome is Outcome.FAILED:
         told.forward(first)
         told.claim(second)
-        assert told.ledger.live[first.id].state is State.RETRYABLE
-        assert told.ledger.live[second.id].state is State.QUEUED
+        assert told.ledger.book.live[first.id].state is State.RETRYABLE
+        assert told.ledger.book.live[second.id].state is State.QUEUED
         told.tell(Settled(run=first.id, verdict=Verdict.DISCARDED, attempt=2))
         told.claim(second)
-        assert told.ledger.live[second.id].state is State.CLAIMED
+        assert told.ledger.book.live[second.id].state is State.CLAIMED
 
 
 def test_a_lost_run_that_had_begun_is_claimed_again_though_others_wait() -> None:
@@ -159,8 +159,8 @@ def test_a_lost_run_that_had_begun_is_claimed_again_though_others_wait() -> None
     told.lose()
     told.claim(first, "w2")
 
-    assert told.ledger.live[first.id].state is State.CLAIMED
-    assert told.ledger.live[first.id].run.attempt == 2
+    assert told.ledger.book.live[first.id].state is State.CLAIMED
+    assert told.ledger.book.live[first.id].run.attempt == 2
 
 
 def test_what_was_lost_before_its_start_has_not_begun_and_keeps_its_number() -> None:
@@ -170,15 +170,15 @@ def test_what_was_lost_before_its_start_has_not_begun_and_keeps_its_number() -> 
     told.lose()
 
     assert (told.live.state, told.live.begun, told.live.run.attempt) == (State.QUEUED, False, 1)
-    assert told.ledger.lines == {"backup": {run.id}}
+    assert told.ledger.book.lines == {"backup": {run.id}}
 
 
 def test_what_was_released_after_its_start_has_not_begun() -> None:
     told, first, second = two(SKIP)
-    told.tell(released(first, told.ledger.live[first.id].claim or 0))
+    told.tell(released(first, told.ledger.book.live[first.id].claim or 0))
 
-    assert told.ledger.lines == {"backup": {first.id, second.id}}
-    assert not told.ledger.begun_of("backup")
+    assert told.ledger.book.lines == {"backup": {first.id, second.id}}
+    assert not told.ledger.book.begun_of("backup")
 
 
 def test_a_start_after_a_withdrawal_is_refused() -> None:
@@ -224,16 +224,16 @@ def test_runs_that_may_overlap_are_in_no_line() -> None:
     told = Told()
     told.tell(due(0), due(10, overlap=SKIP))
 
-    assert told.ledger.lines == {"backup": {due(10).id}}
-    assert [run_id for _, _, run_id in told.ledger.waiting] == [due(0).id]
+    assert told.ledger.book.lines == {"backup": {due(10).id}}
+    assert [run_id for _, _, run_id in told.ledger.book.waiting] == [due(0).id]
 
 
 def test_on_a_retry_log_every_run_has_begun() -> None:
     told = Told(retry=True)
     told.tell(a_run(attempt=2, max_attempts=2, attempts_left=1, overlap=SKIP))
 
-    assert not told.ledger.lines
-    assert told.ledger.waiting
+    assert not told.ledger.book.lines
+    assert told.ledger.book.waiting
 
 
 # -- the fold: skipping ----------------------------------------------------------------------------
@@ -276,11 +276,11 @@ def test_a_cancelled_run_is_not_made_again_however_it_ends(
 ) -> None:
     told, first, second = two(REPLACE, max_attempts=3, delivery=delivery)
     cancel(told, first)
-    assert told.ledger.live[first.id].state is State.RUNNING
-    told.tell(finished(first, told.ledger.live[first.id].claim or 0, outcome))
+    assert told.ledger.book.live[first.id].state is State.RUNNING
+    told.tell(finished(first, told.ledger.book.live[first.id].claim or 0, outcome))
 
     assert told.verdicts == [verdict]
-    assert list(told.ledger.live) == [second.id]
+    assert list(told.ledger.book.live) == [second.id]
 
 
 def test_a_cancelled_run_whose_worker_is_lost_is_skipped() -> None:
@@ -294,7 +294,7 @@ def test_a_cancelled_run_whose_worker_is_lost_is_skipped() -> None:
 def test_a_cancelled_run_that_never_started_after_all_is_skipped() -> None:
     told, first, _ = two(REPLACE)
     cancel(told, first)
-    told.tell(released(first, told.ledger.live[first.id].claim or 0))
+    told.tell(released(first, told.ledger.book.live[first.id].claim or 0))
 
     assert told.verdicts == ["skipped"]
 
@@ -309,12 +309,12 @@ def test_a_run_that_waits_to_be_made_again_is_skipped_at_once() -> None:
 
 def test_a_cancellation_judged_at_an_older_version_changes_nothing() -> None:
     told, first, _ = two(REPLACE)
-    version = told.ledger.live[first.id].version
+    version = told.ledger.book.live[first.id].version
     told.lose()
     told.tell(Cancelled(run=first.id, version=version))
 
-    assert not told.ledger.live[first.id].cancelled
-    assert told.ledger.refused["cancelled"] == 1
+    assert not told.ledger.book.live[first.id].cancelled
+    assert told.ledger.book.refused["cancelled"] == 1
 
 
 def test_what_has_not_begun_is_not_cancelled_nor_is_what_is_not_known() -> None:
@@ -322,19 +322,19 @@ def test_what_has_not_begun_is_not_cancelled_nor_is_what_is_not_known() -> None:
     cancel(told, second)
     told.tell(Cancelled(run="backup@never", version=0))
 
-    assert told.ledger.live[second.id].state is State.QUEUED
-    assert told.ledger.refused["cancelled"] == 2
+    assert told.ledger.book.live[second.id].state is State.QUEUED
+    assert told.ledger.book.refused["cancelled"] == 2
 
 
 def test_what_is_being_decided_is_cancelled_only_once_it_waits_for_its_retry() -> None:
     told, first, _ = two(REPLACE, max_attempts=2)
-    told.tell(finished(first, told.ledger.live[first.id].claim or 0, Outcome.FAILED))
+    told.tell(finished(first, told.ledger.book.live[first.id].claim or 0, Outcome.FAILED))
     cancel(told, first)
-    assert not told.ledger.live[first.id].cancelled
+    assert not told.ledger.book.live[first.id].cancelled
     told.forward(first)
     cancel(told, first)
 
-    live = told.ledger.live[first.id]
+    live = told.ledger.book.live[first.id]
     assert (live.state, live.effect, live.cancelled) == (State.DECIDING, Effect.CANCEL, True)
 
 
@@ -342,12 +342,12 @@ def test_what_is_being_decided_is_cancelled_only_once_it_waits_for_its_retry() -
 @pytest.mark.parametrize("forwarded", [False, True])
 def test_at_its_retries_it_ends_as_the_retry_log_says(verdict: Verdict, *, forwarded: bool) -> None:
     told, first, _ = two(REPLACE, max_attempts=2)
-    told.tell(finished(first, told.ledger.live[first.id].claim or 0, Outcome.FAILED))
+    told.tell(finished(first, told.ledger.book.live[first.id].claim or 0, Outcome.FAILED))
     told.forward(first)
     cancel(told, first)
     if forwarded:
         told.forward(first)
-        assert told.ledger.live[first.id].state is State.RETRYABLE
+        assert told.ledger.book.live[first.id].state is State.RETRYABLE
     told.tell(Settled(run=first.id, verdict=verdict, attempt=2))
 
     assert told.verdicts == [verdict.value]
@@ -355,14 +355,14 @@ def test_at_its_retries_it_ends_as_the_retry_log_says(verdict: Verdict, *, forwa
 
 def test_a_forwarded_of_the_retry_does_not_stand_for_the_cancellation() -> None:
     told, first, _ = two(REPLACE, max_attempts=2)
-    told.tell(finished(first, told.ledger.live[first.id].claim or 0, Outcome.FAILED))
-    version = told.ledger.live[first.id].version
+    told.tell(finished(first, told.ledger.book.live[first.id].claim or 0, Outcome.FAILED))
+    version = told.ledger.book.live[first.id].version
     told.forward(first)
     cancel(told, first)
     told.tell(Forwarded(run=first.id, version=version))
 
-    assert told.ledger.live[first.id].effect is Effect.CANCEL
-    assert first.id in told.ledger.deciding
+    assert told.ledger.book.live[first.id].effect is Effect.CANCEL
+    assert first.id in told.ledger.book.deciding
 
 
 # -- the retry log ---------------------------------------------------------------------------------
@@ -422,7 +422,7 @@ def test_the_attempt_that_follows_a_failure_is_skipped_as_it_enters() -> None:
     told.tell(third)
 
     assert told.verdicts == ["skipped"]
-    assert not told.ledger.live
+    assert not told.ledger.book.live
 
 
 def test_a_doubled_cancellation_changes_nothing() -> None:
@@ -434,17 +434,17 @@ def test_a_doubled_cancellation_changes_nothing() -> None:
     told.forward(run)
     told.tell(Cancelled(run=run.id))
 
-    assert told.ledger.refused["cancelled"] == 2
+    assert told.ledger.book.refused["cancelled"] == 2
 
 
 def test_a_claim_that_was_refused_does_not_stand_when_it_comes_a_second_time() -> None:
     told = Told()
     first, second = due(0, overlap=QUEUE), due(10, overlap=QUEUE)
     told.tell(first, second)
-    version = told.ledger.live[second.id].version
+    version = told.ledger.book.live[second.id].version
     claim = told.start(first)
     told.claim(second, "w2", version)
     told.tell(finished(first, claim))
     told.claim(second, "w2", version)
 
-    assert told.ledger.live[second.id].state is State.QUEUED
+    assert told.ledger.book.live[second.id].state is State.QUEUED

@@ -57,18 +57,18 @@ _Maker = Callable[[Told, Run, str, int], Entry]
 
 
 def _version(told: Told, run: Run, off: int) -> int:
-    live = told.ledger.live.get(run.id)
+    live = told.ledger.book.live.get(run.id)
     version = 0 if live is None else live.version
     return version if off else max(0, version - 1)
 
 
 def _claim(told: Told, run: Run, off: int) -> int:
-    live = told.ledger.live.get(run.id)
+    live = told.ledger.book.live.get(run.id)
     return off if live is None or live.claim is None or not off else live.claim
 
 
 def _number(told: Told, worker: str, other: int) -> int:
-    beat = told.ledger.beats.get(worker)
+    beat = told.ledger.book.beats.get(worker)
     return other if beat is None else beat.number
 
 
@@ -89,7 +89,7 @@ _MAKERS: list[_Maker] = [
         run=run.id, version=_version(told, run, n), reason=SkipReason.OVERLAP
     ),
     lambda told, run, _, n: Cancelled(
-        run=run.id, version=None if told.ledger.retry else _version(told, run, n)
+        run=run.id, version=None if told.ledger.book.retry else _version(told, run, n)
     ),
 ]  # fmt: skip
 
@@ -125,7 +125,7 @@ def _state(ledger: Ledger) -> dict[str, Any]:
 def test_half_a_log_a_row_and_the_rest_is_one_fold_of_the_whole(told: Told, data: Any) -> None:
     cut = data.draw(st.integers(0, len(told.messages)))
     back = data.draw(st.integers(0, cut))
-    half = Ledger(retry=told.ledger.retry)
+    half = Ledger(retry=told.ledger.book.retry)
     for message in told.messages[:cut]:
         half.take(*message)
     again = _through_a_row(half)
@@ -133,20 +133,22 @@ def test_half_a_log_a_row_and_the_rest_is_one_fold_of_the_whole(told: Told, data
         again.take(*message)
 
     assert _state(again) == _state(told.ledger)
-    assert again.deciding == told.ledger.deciding
-    assert again.held == told.ledger.held
-    assert again.lines == told.ledger.lines
+    assert again.book.deciding == told.ledger.book.deciding
+    assert again.book.held == told.ledger.book.held
+    assert again.book.lines == told.ledger.book.lines
 
 
 @given(logs())
 @settings(max_examples=50, deadline=None)
 def test_what_waits_is_found_again_after_a_row(told: Told) -> None:
     again = _through_a_row(told.ledger)
-    queued = {(v, r) for _, v, r in again.waiting}
-    queued |= {(again.live[r].version, r) for line in again.lines.values() for r in line}
+    queued = {(v, r) for _, v, r in again.book.waiting}
+    queued |= {(again.book.live[r].version, r) for line in again.book.lines.values() for r in line}
 
     assert queued == {
-        (live.version, live.run.id) for live in told.ledger.live.values() if live.state == "queued"
+        (live.version, live.run.id)
+        for live in told.ledger.book.live.values()
+        if live.state == "queued"
     }
 
 
@@ -155,15 +157,15 @@ def test_what_waits_is_found_again_after_a_row(told: Told) -> None:
 def test_indexes_say_what_the_runs_say(told: Told) -> None:
     ledger = told.ledger
     held: dict[str, set[str]] = {}
-    for live in ledger.live.values():
+    for live in ledger.book.live.values():
         if live.held:
             held.setdefault(live.holder or "", set()).add(live.run.id)
-        assert (live.run.id in ledger.deciding) is (live.state == "deciding")
+        assert (live.run.id in ledger.book.deciding) is (live.state == "deciding")
         assert (live.holder is not None) is live.held
 
-    assert ledger.held == held
-    assert {run.id for run in (x.run for x in ledger.scheduled_runs("backup"))} == {
-        run_id for run_id, live in ledger.live.items() if live.run.cause is None
+    assert ledger.book.held == held
+    assert {run.id for run in (x.run for x in ledger.book.scheduled_runs("backup"))} == {
+        run_id for run_id, live in ledger.book.live.items() if live.run.cause is None
     }
 
 
@@ -208,21 +210,23 @@ def test_a_row_says_its_partition_and_keeps_a_successor() -> None:
     told.tell(a_run(revision=2))
 
     assert to_row(told.ledger, 3)["partition"] == 3
-    assert _through_a_row(told.ledger).live[a_run().id].successor == a_run(revision=2)
+    assert _through_a_row(told.ledger).book.live[a_run().id].successor == a_run(revision=2)
 
 
 def test_a_large_row_is_made_and_read_in_parts_and_is_of_the_moment_it_was_asked_for() -> None:
     told = Told()
     told.tell(*(a_run(scheduled_at=at(second)) for second in range(2 * PART)))
-    told.ledger.marks["other"] = Mark(settled={at(n): Verdict.SUCCEEDED for n in range(20 * PART)})
-    told.ledger.recent = {f"r{n}": (1, Verdict.SKIPPED, at(n)) for n in range(11 * PART)}
+    told.ledger.book.marks["other"] = Mark(
+        settled={at(n): Verdict.SUCCEEDED for n in range(20 * PART)}
+    )
+    told.ledger.book.recent = {f"r{n}": (1, Verdict.SKIPPED, at(n)) for n in range(11 * PART)}
     whole = to_row(told.ledger, 3)
 
     parts = row_parts(told.ledger, 3)
-    told.ledger.live[a_run(scheduled_at=at(3)).id].begun = True
-    told.ledger.marks["other"].settled.clear()
-    told.ledger.marks["other"].revisions.append((9, at(9)))
-    told.ledger.recent.clear()
+    told.ledger.book.live[a_run(scheduled_at=at(3)).id].begun = True
+    told.ledger.book.marks["other"].settled.clear()
+    told.ledger.book.marks["other"].revisions.append((9, at(9)))
+    told.ledger.book.recent.clear()
     made = [orjson.loads(orjson.dumps(part)) for part in parts]
 
     assert [len(part["live"]) for part in made] == [PART, PART, 0, 0, 0]

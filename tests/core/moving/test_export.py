@@ -52,9 +52,9 @@ def _one(_: str, __: int) -> int:
 
 
 def _moved(ledger: Ledger, numbers: dict[Named, int] | None = None) -> Ledger:
-    state = log_state("cluster-a", retry=ledger.retry, ledgers=[ledger])
+    state = log_state("cluster-a", retry=ledger.book.retry, ledgers=[ledger])
     found = ledgers_of(state, 1, _one, _Numbers() if numbers is None else numbers)
-    return found.get(0, Ledger(retry=ledger.retry))
+    return found.get(0, Ledger(retry=ledger.book.retry))
 
 
 class _Same(_Numbers):
@@ -65,11 +65,11 @@ class _Same(_Numbers):
 @given(logs())
 @settings(max_examples=100, deadline=None)
 def test_whatever_a_fold_knew_comes_along_but_its_offsets(told: Told) -> None:
-    release_all(told.ledger, told.ledger.now)
+    release_all(told.ledger, told.ledger.book.now)
     before = to_row(told.ledger, 0)
     after = to_row(_moved(told.ledger, _Same()), 0)
 
-    end = told.ledger.next_offset
+    end = told.ledger.book.next_offset
     assert [one["version"] + end for one in after["live"]] == [x["version"] for x in before["live"]]
     for name in ("marks", "recent"):
         assert after[name] == before[name]
@@ -83,8 +83,8 @@ def test_whatever_a_fold_knew_comes_along_but_its_offsets(told: Told) -> None:
 @settings(max_examples=100, deadline=None)
 def test_nobody_holds_anything_once_all_were_released(told: Told) -> None:
     release_all(told.ledger, at(0))
-    assert not told.ledger.held
-    assert all(live.holder is None for live in told.ledger.live.values())
+    assert not told.ledger.book.held
+    assert all(live.holder is None for live in told.ledger.book.live.values())
 
 
 def test_what_was_running_is_made_again_or_discarded_by_its_own_rules() -> None:
@@ -96,7 +96,7 @@ def test_what_was_running_is_made_again_or_discarded_by_its_own_rules() -> None:
         told.tell(run)
         told.start(run)
         release_all(told.ledger, at(60))
-        live = _moved(told.ledger).live[run.id]
+        live = _moved(told.ledger).book.live[run.id]
         assert (live.state, live.effect) == (state, effect)
         assert [a.outcome for a in live.run.attempts or []] == [Outcome.LOST]
 
@@ -106,10 +106,10 @@ def test_a_run_keeps_its_id_and_its_attempts_and_has_the_new_number_of_its_revis
     told.tell(run)
     told.finish(run, Outcome.FAILED)
     there = _moved(told.ledger)
-    live = there.live[run.id]
+    live = there.book.live[run.id]
 
     assert (live.run.revision, live.run.attempts_left, live.effect) == (100, 3, Effect.RETRY)
-    assert there.mark("backup").in_force(100, NOON)
+    assert there.book.mark("backup").in_force(100, NOON)
     assert live.version < 0
 
 
@@ -122,17 +122,17 @@ def test_a_successor_and_the_removal_of_its_job_have_new_numbers_too() -> None:
     told.tell(run)
     [state] = [log_state("cluster-a", retry=False, ledgers=[told.ledger])]
     there = ledgers_of(state, 1, _one, _Numbers())[0]
-    assert there.live[a_run().id].successor == a_run(revision=200)
-    assert there.live[run.id].run.revision is None
+    assert there.book.live[a_run().id].successor == a_run(revision=200)
+    assert there.book.live[run.id].run.revision is None
 
     told.tell(Level(level=2))
     told.tell(Withdrawal(job="backup", revision=3, effective_from=at(0), removed=True))
-    assert _moved(told.ledger).mark("backup").removed == 300
+    assert _moved(told.ledger).book.mark("backup").removed == 300
 
 
 def test_each_job_goes_to_its_partition_and_what_is_empty_has_no_row() -> None:
     told = Told()
-    told.ledger.recent = {
+    told.ledger.book.recent = {
         "b@2026-01-01T12:00:00Z!run-now-1": (1, Verdict.SUCCEEDED, at(9)),
         "b@2026-01-01T12:00:00Z!run-now-2": (1, Verdict.SUCCEEDED, at(8.5)),
     }
@@ -141,8 +141,8 @@ def test_each_job_goes_to_its_partition_and_what_is_empty_has_no_row() -> None:
     found = ledgers_of(state, 4, lambda job, _: {"backup": 2, "b": 3}[job], _Numbers())
 
     assert sorted(found) == [2, 3]
-    assert list(found[2].live) == [due(10).id]
-    assert [run_id[-1] for run_id in found[3].recent] == ["2", "1"]
+    assert list(found[2].book.live) == [due(10).id]
+    assert [run_id[-1] for run_id in found[3].book.recent] == ["2", "1"]
 
 
 def test_a_damaged_state_is_refused() -> None:
@@ -157,8 +157,8 @@ def test_a_damaged_state_is_refused() -> None:
 def test_marks_of_jobs_that_are_long_gone_stay_behind() -> None:
     told = Told()
     for name in ("here", "moved", "live", "late"):
-        told.ledger.mark(name).high = at(0)
-    told.ledger.mark("late").high = at(2 * _HOUR_S - 60)
+        told.ledger.book.mark(name).high = at(0)
+    told.ledger.book.mark("late").high = at(2 * _HOUR_S - 60)
     told.tell(a_run(job="live", revision=None))
     log = log_state("cluster-a", retry=False, ledgers=[told.ledger])
     in_force = {"here": a_job("here", cluster="cluster-a"), "moved": a_job("moved", cluster="b")}
@@ -256,10 +256,10 @@ def test_an_export_says_how_much_there_is() -> None:
 def test_a_job_is_forgotten_as_many_days_later_as_it_would_have_been() -> None:
     ledgers = [Ledger(retry=False), Ledger(retry=False)]
     for ledger, day, job in zip(ledgers, (9, 4), ("a", "b"), strict=True):
-        ledger.day, ledger.today = day, 700 + day
-        ledger.mark(job)
-        ledger.day += 2
+        ledger.book.day, ledger.book.today = day, 700 + day
+        ledger.book.mark(job)
+        ledger.book.day += 2
     state = log_state("cluster-a", retry=False, ledgers=ledgers)
     [there] = ledgers_of(state, 1, _one, _Numbers()).values()
-    assert [there.day - mark.heard for mark in there.marks.values()] == [2, 2]
-    assert there.today == 709
+    assert [there.book.day - mark.heard for mark in there.book.marks.values()] == [2, 2]
+    assert there.book.today == 709

@@ -37,18 +37,18 @@ class House:
         self.ledger, self.factor = ledger, factor
 
     def version(self, run: Run) -> int:
-        live = self.ledger.live.get(run.id)
+        live = self.ledger.book.live.get(run.id)
         return -10_000 if live is None else live.version
 
     def claim(self, run: Run) -> int:
-        live = self.ledger.live.get(run.id)
+        live = self.ledger.book.live.get(run.id)
         return -10_000 if live is None or live.claim is None else live.claim
 
     def number(self, revision: int | None) -> Any:
         return None if revision is None else revision * self.factor
 
     def take(self, entry: Entry, seconds: float) -> None:
-        self.ledger.take(self.ledger.next_offset, at(seconds), [entry])
+        self.ledger.take(self.ledger.book.next_offset, at(seconds), [entry])
 
     @property
     def state(self) -> dict[str, Any]:
@@ -85,13 +85,15 @@ _STEPS: list[_Step] = [
     lambda h, run, n: a_skip(10, 10 + 10 * n, revision=h.number(run.revision or 1)),
     lambda _, run, n: Settled(run=run.id, verdict=list(Verdict)[n % 3], attempt=2),
     lambda h, run, _: Skipped(run=run.id, version=h.version(run), reason=SkipReason.OVERLAP),
-    lambda h, run, _: Cancelled(run=run.id, version=None if h.ledger.retry else h.version(run)),
+    lambda h, run, _: Cancelled(
+        run=run.id, version=None if h.ledger.book.retry else h.version(run)
+    ),
     lambda _, run, __: Cancelled(run=run.id, reason=SkipReason.CANCELLED, by="ada"),
 ]
 
 
 def _last(house: House) -> int:
-    beat = house.ledger.beats.get("w9")
+    beat = house.ledger.book.beats.get("w9")
     return -1 if beat is None else beat.number
 
 
@@ -99,14 +101,14 @@ def _last(house: House) -> int:
 @settings(max_examples=60, deadline=None)
 def test_a_fold_goes_on_as_if_it_had_not_moved(told: Told, data: Any) -> None:
     told.tell(Level(level=2), seconds=5000)
-    release_all(told.ledger, told.ledger.now)
-    state = log_state("cluster-a", retry=told.ledger.retry, ledgers=[told.ledger])
+    release_all(told.ledger, told.ledger.book.now)
+    state = log_state("cluster-a", retry=told.ledger.book.retry, ledgers=[told.ledger])
     moved = ledgers_of(state, 1, _one, _Numbers()).get(0)
     if moved is None:
         return
-    told.ledger.beats.clear()  # Nobody of the former house is heard of any more.
+    told.ledger.book.beats.clear()  # Nobody of the former house is heard of any more.
     houses = House(told.ledger, 1), House(moved, 100)
-    known = [live.run for live in told.ledger.live.values()]
+    known = [live.run for live in told.ledger.book.live.values()]
     known += data.draw(st.lists(runs(), min_size=1, max_size=2))
 
     for turn in range(data.draw(st.integers(0, 20))):

@@ -106,14 +106,14 @@ class Installation:
 
     def _append(self, cluster: str, entry: Entry) -> None:
         log = self.logs[cluster]
-        log.take(log.next_offset, self.now, [entry])
+        log.take(log.book.next_offset, self.now, [entry])
 
     def runs(self) -> Counter[datetime]:
-        found = [live.run for log in self.logs.values() for live in log.live.values()]
+        found = [live.run for log in self.logs.values() for live in log.book.live.values()]
         return Counter(run.scheduled_at for run in found)
 
     def revisions(self) -> dict[datetime, int | None]:
-        found = [live.run for log in self.logs.values() for live in log.live.values()]
+        found = [live.run for log in self.logs.values() for live in log.book.live.values()]
         return {run.scheduled_at: run.revision for run in found}
 
 

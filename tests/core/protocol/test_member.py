@@ -190,7 +190,7 @@ def test_a_heartbeat_that_is_read_back_twice_renews_nothing() -> None:
 def test_ends_go_before_the_lease_that_would_let_them_start() -> None:
     worker, key = holder(due(20))
     worker.wake(1)
-    number = worker.member.ledgers[0].beats["w1"].number
+    number = worker.member.ledgers[0].book.beats["w1"].number
     worker.log(Lost(worker="w1", number=number))
     worker.did.clear()
     worker.flush()
@@ -336,7 +336,7 @@ def test_a_holder_that_was_lost_ends_its_command_once() -> None:
     worker, key = holder(a_run())
     report_started(worker, key)
     worker.flush()
-    worker.log(Lost(worker="w1", number=worker.member.ledgers[0].beats["w1"].number))
+    worker.log(Lost(worker="w1", number=worker.member.ledgers[0].book.beats["w1"].number))
     worker.wake()
     worker.log(Lost(worker="w1", number=99))
     worker.wake()
@@ -354,7 +354,7 @@ def test_what_was_asked_to_give_way_is_cancelled_and_released() -> None:
     worker.collect()
     worker.flush()
 
-    assert not worker.member.ledgers[0].live
+    assert not worker.member.ledgers[0].book.live
 
 
 def test_what_had_started_when_it_was_asked_to_give_way_goes_on() -> None:
@@ -365,7 +365,7 @@ def test_what_had_started_when_it_was_asked_to_give_way_goes_on() -> None:
     assert not worker.of(Cancel)
     worker.flush()
 
-    assert worker.member.ledgers[0].live[a_run().id].state == "running"
+    assert worker.member.ledgers[0].book.live[a_run().id].state == "running"
 
 
 def test_what_was_too_late_to_cancel_is_not_cancelled_again() -> None:
@@ -771,7 +771,7 @@ def test_a_worker_does_not_judge_itself() -> None:
 
 def test_a_holder_of_whom_nothing_is_known_is_not_judged() -> None:
     worker = judge()
-    del worker.member.ledgers[0].beats["w2"]
+    del worker.member.ledgers[0].book.beats["w2"]
 
     assert not silent_for(worker, 15)
 
@@ -781,7 +781,7 @@ def test_without_a_known_age_a_holder_has_a_second_and_a_half_left(forgotten: st
     worker = judge()
     one = worker.member.owners[0]
     if forgotten == "beat":
-        worker.member.ledgers[0].beats.clear()
+        worker.member.ledgers[0].book.beats.clear()
     else:
         one.owned_at = None
 
@@ -800,11 +800,11 @@ def test_an_owner_before_its_barrier_judges_nobody() -> None:
 
 def test_what_was_read_before_or_belongs_to_others_changes_nothing() -> None:
     worker = owner(due(20))
-    before = worker.member.ledgers[0].next_offset
+    before = worker.member.ledgers[0].book.next_offset
     worker.member.read(0, 0, NOON, [due(30)], 100.0)
     worker.member.read(1, 0, NOON, [due(30)], 100.0)
 
-    assert worker.member.ledgers[0].next_offset == before
+    assert worker.member.ledgers[0].book.next_offset == before
     assert list(worker.member.ledgers) == [0]
 
 

@@ -117,7 +117,7 @@ def test_a_claim_that_was_refused_keeps_no_slot() -> None:
     worker.member.timing = Timing(slots=1)
     worker.wake()
     assert worker.member._free_slots(at(0)) == 0
-    version = worker.member.ledgers[0].live[run.id].version
+    version = worker.member.ledgers[0].book.live[run.id].version
     worker.log(Claimed(run=run.id, version=version, worker="w2", number=1))
     worker.flush()
 
@@ -201,7 +201,7 @@ def test_nothing_begins_beyond_the_claims_that_a_worker_may_have() -> None:
 
 def test_a_claim_that_another_owner_was_faster_with_is_judged_again() -> None:
     worker, [first, second] = with_runs(QUEUE, 0, 1)
-    version = worker.member.ledgers[0].live[first.id].version
+    version = worker.member.ledgers[0].book.live[first.id].version
     worker.wake()
     unsent, worker.unsent = worker.unsent, []
     entry = Claimed(run=second.id, version=version, worker="w2", number=1)
@@ -222,7 +222,7 @@ def test_a_job_whose_lines_do_not_move_costs_nothing() -> None:
     worker.wake(5)
     worker.settle()
 
-    assert not worker.member.ledgers[0].stirred
+    assert not worker.member.ledgers[0].book.stirred
 
 
 def test_a_job_is_judged_again_only_when_all_that_was_asked_is_read_back() -> None:
@@ -249,15 +249,15 @@ def test_lines_of_one_job_are_not_stirred_by_another() -> None:
     worker.log(Withdrawal(job="other", revision=1, effective_from=at(0)))
     ledger = worker.member.ledgers[0]
     worker.wake()
-    ledger.stirred.clear()
+    ledger.book.stirred.clear()
     worker.log(due(0, job="other"))
     worker.settle()
     [hand] = worker.of(Hand)
     report_started(worker, hand.key)
     end(worker, hand.key)
 
-    assert not ledger.stirred
-    assert list(ledger.lines) == ["backup"]
+    assert not ledger.book.stirred
+    assert list(ledger.book.lines) == ["backup"]
 
 
 def test_what_has_ended_is_not_handed_over_at_a_barrier_that_comes_before_its_end() -> None:
@@ -358,7 +358,7 @@ def test_replace_ends_the_former_and_begins_after_its_end() -> None:
     end(worker, key, Outcome.INTERRUPTED)
 
     assert handed(worker) == [first, second]
-    assert first.id not in worker.member.ledgers[0].live
+    assert first.id not in worker.member.ledgers[0].book.live
 
 
 def test_one_that_has_not_yet_started_its_command_is_dropped() -> None:
@@ -389,7 +389,7 @@ def test_what_waits_to_replace_is_itself_passed_over_by_a_later_one() -> None:
 def test_a_former_owner_ends_what_was_cancelled_on_a_partition_that_it_lost() -> None:
     worker, [first, _] = with_runs(REPLACE, 0, 5)
     key = let_start(worker, first)
-    version = worker.member.ledgers[0].live[first.id].version
+    version = worker.member.ledgers[0].book.live[first.id].version
     worker.assign(1)
     worker.log(Cancelled(run=first.id, version=version))
     worker.wake()
@@ -400,7 +400,7 @@ def test_a_former_owner_ends_what_was_cancelled_on_a_partition_that_it_lost() ->
 def test_a_run_at_its_retries_is_cancelled_on_the_retry_log() -> None:
     worker, [first, second] = with_runs(REPLACE, 0, 5, max_attempts=2)
     end(worker, let_start(worker, first), Outcome.FAILED)
-    live = worker.member.ledgers[0].live[first.id]
+    live = worker.member.ledgers[0].book.live[first.id]
     worker.log(Forwarded(run=first.id, version=live.version))
     worker.wake(5)
     worker.settle()
@@ -434,7 +434,7 @@ def test_a_retry_worker_ends_what_was_cancelled_and_reports_it_as_skipped() -> N
 def test_every_line_is_looked_at_when_a_partition_is_assigned() -> None:
     worker, [run] = with_runs(QUEUE, 0)
     ledger: Ledger = worker.member.ledgers[0]
-    ledger.stirred.clear()
+    ledger.book.stirred.clear()
     worker.assign(0)
     worker.flush()
     worker.settle()

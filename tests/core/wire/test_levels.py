@@ -137,7 +137,7 @@ def test_fields_that_are_not_known_are_in_rows_later_attempts_and_discards() -> 
     run = _from_later(a_run(max_attempts=2, attempts_left=2, revision=None, cause="run-now"))
     ledger = Ledger(retry=False)
     ledger.take(0, NOON, [run])
-    [kept] = from_row(orjson.loads(orjson.dumps(to_row(ledger, 0)))).live.values()
+    [kept] = from_row(orjson.loads(orjson.dumps(to_row(ledger, 0)))).book.live.values()
     ended = with_attempt(
         kept.run, Attempt(attempt=1, outcome=Outcome.FAILED, ended_at=NOON, worker="w1")
     )
@@ -156,21 +156,21 @@ def test_what_was_not_announced_is_refused_by_old_and_new_alike() -> None:
     old, new = _fold(OLD, *log), _fold(NEW, *log)
 
     assert to_row(old, 0) == to_row(new, 0)
-    assert new.refused["level"] == 2
-    assert new.aside == ["Heartbeat of level 99, which was not announced here (level 1 was)"]
-    assert old.beats["w1"].number == 1
+    assert new.book.refused["level"] == 2
+    assert new.book.aside == ["Heartbeat of level 99, which was not announced here (level 1 was)"]
+    assert old.book.beats["w1"].number == 1
 
 
 def test_what_was_announced_counts() -> None:
     ledger = _fold(NEW, encode_entries([NEWS, beat("w1", 1)]), _message(beat("w1", 2), v=NEW))
 
-    assert (ledger.level, ledger.beats["w1"].number, ledger.aside) == (NEW, 2, [])
+    assert (ledger.book.level, ledger.book.beats["w1"].number, ledger.book.aside) == (NEW, 2, [])
 
 
 def test_a_level_that_is_announced_again_or_lower_changes_nothing() -> None:
     ledger = _fold(NEW, encode(NEWS), encode(Level(level=1)), encode(NEWS))
 
-    assert ledger.level == NEW
+    assert ledger.book.level == NEW
 
 
 def test_who_does_not_know_what_is_announced_folds_nothing_of_that_message() -> None:
@@ -178,25 +178,29 @@ def test_who_does_not_know_what_is_announced_folds_nothing_of_that_message() -> 
     with pytest.raises(LevelError, match=r"level 99 by cronstream 9\.9.*only level 98: upgrade"):
         ledger.take(1, at(1), [beat("w1", 2), NEWS])
 
-    assert (ledger.next_offset, ledger.beats["w1"].number, ledger.now) == (1, 1, NOON)
+    assert (ledger.book.next_offset, ledger.book.beats["w1"].number, ledger.book.now) == (
+        1,
+        1,
+        NOON,
+    )
     with pytest.raises(LevelError, match="upgrade it"):
         ledger.take(2, at(2), [beat("w1", 3)])
-    assert ledger.next_offset == 1
+    assert ledger.book.next_offset == 1
 
 
 def test_a_log_whose_beginning_is_gone_is_of_the_level_that_its_installation_has() -> None:
     cut, whole = Ledger(retry=False, known=NEW), Ledger(retry=False, known=NEW)
-    cut.assumed = whole.assumed = NEW
+    cut.book.assumed = whole.book.assumed = NEW
     cut.take(7, NOON, [])
     whole.take(0, NOON, [])
 
-    assert (cut.level, whole.level) == (NEW, 1)
+    assert (cut.book.level, whole.book.level) == (NEW, 1)
 
 
 def test_a_level_is_kept_in_a_row_and_a_row_of_level_1_is_as_it_was() -> None:
     raised = _fold(NEW, encode(NEWS))
 
-    assert from_row(to_row(raised, 0), NEW).level == NEW
+    assert from_row(to_row(raised, 0), NEW).book.level == NEW
     assert to_row(Ledger(retry=False), 0)["format"] == FORMAT == 2
 
 
@@ -218,7 +222,7 @@ def test_a_writer_leaves_out_what_its_log_is_not_ready_for() -> None:
 @pytest.mark.parametrize("announced", [False, True])
 def test_a_member_writes_what_its_log_was_raised_to(announced: bool) -> None:
     worker = owner(a_run())
-    worker.member.ledgers[0].known = NEW
+    worker.member.ledgers[0].book.known = NEW
     if announced:
         worker.log(NEWS)
     worker.settle()

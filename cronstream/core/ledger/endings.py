@@ -1,0 +1,181 @@
+"""What becomes of a run when an attempt has ended, or its worker is lost: again, or not."""
+
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from cronstream.core.ledger import claims, verdicts
+from cronstream.core.ledger.book import Book
+from cronstream.core.ledger.retry import (
+    Complete,
+    Discard,
+    Retry,
+    decide,
+    describe,
+    failures,
+    with_attempt,
+)
+from cronstream.core.ledger.state import (
+    MAX_DEATHS,
+    MAX_LOSSES,
+    OWN_TIME_SINCE,
+    STALE,
+    Effect,
+    LiveRun,
+    State,
+    starts_after_word,
+)
+from cronstream.core.wire.records import (
+    Attempt,
+    Delivery,
+    Finished,
+    Lost,
+    Outcome,
+    Run,
+    Verdict,
+    format_clock,
+)
+
+#: From this level on, a loss of what may have started makes the next start wait for its word.
+_SURE_SINCE: Final = 2
+#: By so much a worker's clock may be ahead of the log's, at most, where nothing starts early.
+_CLOCKS_DIFFER: Final = timedelta(seconds=2)
+
+
+def finished(book: Book, entry: Finished) -> None:
+    """An attempt has ended: what follows is decided, or it is made again (rule 9)."""
+    live = claims.standing(book, entry)
+    if live is None:
+        return
+    live.begun = live.begun_before = True
+    live.asked, live.successor = False, None
+    attempt = Attempt(
+        attempt=live.run.attempt,
+        outcome=entry.outcome,
+        ended_at=_ended_at(book, entry),
+        worker=entry.worker,
+        exit_status=entry.exit_status,
+        signal=entry.signal,
+        note=entry.note,
+    )
+    cancelled = live.cancelled and entry.outcome is not Outcome.SUCCEEDED
+    if cancelled or entry.outcome in (Outcome.INTERRUPTED, Outcome.LOST):
+        _again(book, live, attempt, with_executor=entry.executor_died)
+    else:
+        _decide(book, live, attempt)
+
+
+def _ended_at(book: Book, entry: Finished) -> datetime:
+    """Return when an attempt has ended, by the log; a clock far ahead puts off no retry."""
+    if book.level < OWN_TIME_SINCE:
+        return book.at
+    return min(book.at, entry.ended_at + STALE)
+
+
+def _decide(book: Book, live: LiveRun, attempt: Attempt) -> None:
+    decision = decide(live.run, attempt)
+    live.run = with_attempt(live.run, attempt)
+    match decision:
+        case Complete():
+            if book.retry:
+                text = f"attempt {attempt.attempt} succeeded"
+                book.say(live.run, "finished", text, is_detail=True)
+                verdicts.begin_effect(book, live, Effect.SETTLE)
+            else:
+                note = f"; {attempt.note}" if attempt.note else ""
+                verdicts.settle(book, live, Verdict.SUCCEEDED, f"attempt {attempt.attempt}{note}")
+        case Retry(not_before=not_before):
+            live.not_before = not_before
+            count = f"{failures(live.run)} of {live.run.max_attempts} failures"
+            text = f"{describe(attempt)}, {count}; next attempt not before"
+            book.say(live.run, "finished", f"{text} {format_clock(not_before)}")
+            verdicts.begin_effect(book, live, Effect.RETRY)
+        case Discard(reason=reason):
+            book.say(live.run, "finished", describe(attempt), is_detail=True)
+            verdicts.begin_effect(book, live, Effect.DISCARD, reason)
+        case _ as never:
+            assert_never(never)
+
+
+def _again(book: Book, live: LiveRun, attempt: Attempt, *, with_executor: bool = False) -> None:
+    """Rule 9: an attempt that was lost or interrupted costs none of the attempts left.
+
+    Rule 17: what was cancelled is not made again, however its attempt has ended.
+    """
+    run = live.run
+    if live.cancelled:
+        live.run = with_attempt(run, attempt)
+        verdicts.give_up(book, live)
+        return
+    if not live.begun and starts_after_word(run, retry=book.retry):
+        claims.reopen(book, live)
+        return
+    if attempt.outcome is Outcome.LOST and _gives_way_unstarted(book, live):
+        claims.reopen(book, live)
+        return
+    if run.delivery is Delivery.AT_MOST_ONCE:
+        live.run = with_attempt(run, attempt)
+        why = f"{describe(attempt)}, and it is at_most_once"
+        verdicts.begin_effect(book, live, Effect.DISCARD, why)
+        return
+    is_lost = attempt.outcome is Outcome.LOST
+    too_often = _count_loss(book, live, with_executor) if is_lost else ""
+    following = live.successor if live.asked else run
+    live.run = with_attempt(run, attempt)
+    if too_often or not isinstance(following, Run):
+        why = "while its job was changed" if live.asked else too_often
+        verdicts.begin_effect(book, live, Effect.DISCARD, f"{describe(attempt)} {why}")
+        return
+    book.say(live.run, attempt.outcome.value, f"{describe(attempt)}; it is made again")
+    live.run = following.derive(attempt=run.attempt + 1, attempts=live.run.attempts)
+    # Its command may have run, so no later word can take that back: `Started` may come first.
+    live.begun = live.begun_before = True
+    live.asked, live.successor = False, None
+    book.queue(live)
+
+
+def _gives_way_unstarted(book: Book, live: LiveRun) -> bool:
+    """Whether what was asked to give way was lost before its time, or its job is gone.
+
+    It has not started, or the log has no word of it: it gives way as if it had been released.
+    """
+    if not live.asked or live.begun or book.level < _SURE_SINCE:
+        return False
+    run = live.run
+    is_gone = book.mark(run.job).is_gone(run.revision, run.scheduled_at)
+    return is_gone or run.not_before > book.at + _CLOCKS_DIFFER
+
+
+def _count_loss(book: Book, live: LiveRun, with_executor: bool) -> str:
+    """Rule 9: count a loss against a run; return why it is not made again, if it is not.
+
+    A command may be what ends its executor, or its worker. A neighbour is not to pay for it:
+    what an executor's death takes along is made again alone, and only deaths alone count. Of
+    what died with its worker without a `Started` nobody can tell, so the next start waits for
+    its own: the loss after that counts, whatever the fault keeps from being told.
+    """
+    if with_executor:
+        live.deaths += live.alone
+        live.alone = True
+        return f"with executor {live.deaths} of its own" if live.deaths >= MAX_DEATHS else ""
+    if live.state is State.RUNNING:
+        live.losses += 1
+    elif book.level >= _SURE_SINCE and live.run.not_before <= book.at:
+        live.unsure = True
+    return f"for time {live.losses}" if live.losses > MAX_LOSSES else ""
+
+
+def lost(book: Book, entry: Lost) -> None:
+    """Rule 7: it names the heartbeat that was judged, and a newer one makes it void."""
+    beat = book.beats.get(entry.worker)
+    if beat is None or beat.number != entry.number:
+        book.refused["lost"] += 1
+        return
+    for run_id in sorted(book.held.get(entry.worker, ())):
+        live = book.live[run_id]
+        attempt = Attempt(
+            attempt=live.run.attempt,
+            outcome=Outcome.LOST,
+            ended_at=book.at,
+            worker=entry.worker,
+        )
+        _again(book, live, attempt)

@@ -1,0 +1,178 @@
+"""The fold, observed: what each entry has changed, of which run, from what to what, and why.
+
+History and audit, and whatever shows runs to people, read these values. So the rules are told
+once, and an entry counts for them exactly when the fold takes it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cronstream.core.ledger.book import Book
+from cronstream.core.ledger.rules import Rule, fold
+from cronstream.core.ledger.state import LiveRun, News, Refusal, SkipNews, State
+from cronstream.core.wire.records import (
+    Cancelled,
+    Claimed,
+    Entry,
+    Finished,
+    Forwarded,
+    Heartbeat,
+    Level,
+    Lost,
+    Owned,
+    Released,
+    Repair,
+    Run,
+    Settled,
+    Skip,
+    Skipped,
+    Started,
+    Withdrawal,
+)
+
+#: Entries that name one run by its id.
+OF_ONE_RUN: Final = (Claimed, Released, Started, Finished, Skipped, Cancelled, Forwarded, Settled)
+#: What is most of a log, and changes no run.
+_OF_NONE: Final = (Heartbeat, Owned, Level)
+#: How the fold says that a run is no longer live.
+_ENDS: Final = frozenset({"succeeded", "discarded", "skipped", "withdrawn"})
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A live run as it stood at one moment (`LiveRun` has the fields); the fold changes its own."""
+
+    run: Run
+    state: State
+    version: int
+    holder: str | None
+    claim: int | None
+    begun: bool
+    unsure: bool
+    reason: str
+    next_not_before: datetime | None
+
+    @classmethod
+    def at(cls, live: LiveRun | None) -> "Glance | None":
+        """Return what is to be seen of a live run now."""
+        if live is None:
+            return None
+        return cls(
+            live.run,
+            live.state,
+            live.version,
+            live.holder,
+            live.claim,
+            live.begun,
+            live.unsure,
+            live.reason,
+            live.not_before,
+        )
+
+    def is_held_by(self, worker: str, claim: int) -> bool:
+        """Whether this claim of a worker stands."""
+        is_held = self.state in (State.CLAIMED, State.RUNNING)
+        return is_held and (self.holder, self.claim) == (worker, claim)
+
+
+@dataclass(frozen=True, slots=True)
+class RunChange:
+    """What one entry has changed about one run.
+
+    Attributes:
+        before: The run before it; None if it was not live.
+        after: The run after it; None if it is no longer live, or was not known at all.
+        news: What the fold says of it.
+    """
+
+    run_id: str
+    entry: Entry
+    before: Glance | None
+    after: Glance | None
+    news: tuple[News, ...]
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the entry names a run that is not live, and brings none."""
+        return self.before is None and self.after is None
+
+    @property
+    def end(self) -> News | None:
+        """How the run ended: its action is a verdict, or ``withdrawn``; None if it did not."""
+        return next((one for one in self.news if one.action in _ENDS), None)
+
+    def says(self, action: str) -> bool:
+        """Whether the fold says this of the run."""
+        return any(one.action == action for one in self.news)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What came of one entry.
+
+    Attributes:
+        changes: Of each run that it has changed, and of the run that it names, changed or not.
+        skips: Due times that were skipped by it.
+        refusal: Why the run, or the span of due times, that it brings was refused.
+    """
+
+    entry: Entry
+    changes: tuple[RunChange, ...]
+    skips: tuple[SkipNews, ...]
+    refusal: Refusal | None
+
+
+def observing(see: Callable[[Observed], None]) -> Rule:
+    """Return a rule for `Ledger` that folds, and has `see` told what came of it."""
+
+    def fold_and_see(book: Book, entry: Entry) -> None:
+        if isinstance(entry, _OF_NONE):
+            fold(book, entry)
+            return
+        before = {run_id: Glance.at(book.live.get(run_id)) for run_id in _touched(book, entry)}
+        refused = len(book.turned_away)
+        book.news.clear()
+        fold(book, entry)
+        see(_observed(book, entry, before, refused))
+        book.news.clear()
+
+    return fold_and_see
+
+
+def _observed(book: Book, entry: Entry, before: dict[str, Glance | None], refused: int) -> Observed:
+    said: dict[str, list[News]] = {}
+    for one in book.news:
+        if isinstance(one, News):
+            said.setdefault(one.run.id, []).append(one)
+    changes = [
+        RunChange(run_id, entry, was, Glance.at(book.live.get(run_id)), tuple(said.get(run_id, ())))
+        for run_id, was in before.items()
+    ]
+    skips = tuple(one for one in book.news if isinstance(one, SkipNews))
+    refusal = book.turned_away[-1] if len(book.turned_away) > refused else None
+    return Observed(entry, tuple(filter(_matters, changes)), skips, refusal)
+
+
+def _matters(change: RunChange) -> bool:
+    is_other = change.before != change.after or bool(change.news)
+    return is_other or isinstance(change.entry, OF_ONE_RUN)
+
+
+def _touched(book: Book, entry: Entry) -> list[str]:
+    """Return the ids of the runs that an entry may change."""
+    match entry:
+        case Run():
+            of_job = (live.run.id for live in book.scheduled_runs(entry.job))
+            return list(dict.fromkeys((entry.id, *of_job)))
+        case Skip() | Withdrawal():
+            return [live.run.id for live in book.scheduled_runs(entry.job)]
+        case Lost():
+            return sorted(book.held.get(entry.worker, ()))
+        case Repair():
+            return list(book.live)
+        case _ if isinstance(entry, OF_ONE_RUN):
+            return [entry.run]
+        case _:
+            return []

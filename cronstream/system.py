@@ -33,6 +33,14 @@ def version() -> str:
         return ""
 
 
+def _first_line(file: Path) -> str | None:
+    try:
+        with file.open(encoding="utf-8") as text:
+            return text.readline().strip()
+    except OSError:
+        return None
+
+
 def tzdata_version() -> str:
     """Return the version of the time zones that schedules are read with; empty if none says so.
 
@@ -40,11 +48,9 @@ def tzdata_version() -> str:
     """
     for folder in map(Path, zoneinfo.TZPATH):
         for name, prefix in (("tzdata.zi", "# version "), ("+VERSION", "")):
-            try:
-                with (folder / name).open(encoding="utf-8") as file:
-                    return file.readline().strip().removeprefix(prefix)[:64]
-            except OSError:
-                continue
+            line = _first_line(folder / name)
+            if line is not None:
+                return line.removeprefix(prefix)[:64]
         if (folder / "UTC").exists():
             return ""
     try:

@@ -24,16 +24,25 @@ async def ensure_jars(cache: Path, say: Callable[[str], None]) -> tuple[Path, ..
     """
     folder = cache / f"kafka-{KAFKA_VERSION}"
     try:
-        if not folder.is_dir():
-            async with _only_one(_make_lock(cache), say):
-                if not folder.is_dir():
-                    await _download(folder, say)
+        if not _is_there(folder):
+            await _download_once(folder, cache, say)
     except OSError as error:
         raise BrokerError(f"Kafka's jars cannot be kept in {cache}: {error}") from error
     jars = tuple(sorted(folder.glob("*.jar")))
     if not jars:
         raise BrokerError(f"{folder} has no jars in it: remove it, and they are downloaded again")
     return jars
+
+
+async def _download_once(folder: Path, cache: Path, say: Callable[[str], None]) -> None:
+    """Download them, unless another process has done so meanwhile."""
+    async with _only_one(_make_lock(cache), say):
+        if not _is_there(folder):
+            await _download(folder, say)
+
+
+def _is_there(folder: Path) -> bool:
+    return folder.is_dir()
 
 
 def _make_lock(cache: Path) -> Path:

@@ -99,7 +99,11 @@ def server_properties(
     controller's port may differ from start to start: the data names the voter by its node id alone
     (tried: data formatted with another port is taken).
     """
-    node_id, copies = membership.node_id, membership.copies
+    return f"{_listening(port, membership, further)}log.dirs={_escaped(data)}\n{_sized(membership)}"
+
+
+def _listening(port: int, membership: Membership, further: Sequence[Listener]) -> str:
+    node_id = membership.node_id
     controller_port = membership.voters[node_id]
     voters = ",".join(f"{node}@{HOST}:{at}" for node, at in sorted(membership.voters.items()))
     named = [(f"OUTSIDE{number}", listener) for number, listener in enumerate(further, start=1)]
@@ -116,8 +120,12 @@ advertised.listeners={",".join(advertised)}
 listener.security.protocol.map={",".join(protocols)}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-log.dirs={_escaped(data)}
+"""
 
+
+def _sized(membership: Membership) -> str:
+    copies = membership.copies
+    return f"""
 auto.create.topics.enable=false
 num.partitions=1
 default.replication.factor={copies}

@@ -62,14 +62,18 @@ async def _ask(port: int, request: bytes, size: int | None = None) -> bytes | No
     """Return the first bytes of the answer to a request, or all; None if there is none in time."""
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            reader, writer = await asyncio.open_connection(HOST, port)
-            try:
-                writer.write(struct.pack(">i", len(request)) + request)
-                if size is not None:
-                    return await reader.readexactly(size)
-                length = await reader.readexactly(4)
-                return length + await reader.readexactly(struct.unpack(">i", length)[0])
-            finally:
-                writer.close()
+            return await _answer(port, request, size)
     except (OSError, ValueError, TimeoutError, asyncio.IncompleteReadError):
         return None
+
+
+async def _answer(port: int, request: bytes, size: int | None) -> bytes:
+    reader, writer = await asyncio.open_connection(HOST, port)
+    try:
+        writer.write(struct.pack(">i", len(request)) + request)
+        if size is not None:
+            return await reader.readexactly(size)
+        length = await reader.readexactly(4)
+        return length + await reader.readexactly(struct.unpack(">i", length)[0])
+    finally:
+        writer.close()

@@ -24,6 +24,7 @@ from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.live import LiveLedger
 from cronstream.history.loading import load
 from cronstream.history.scope import LogReader, Scope, clusters
+from cronstream.topology.reading import LogMessage
 
 #: Beyond the longest grace of what runs, how long it is waited for what becomes of it.
 _PATIENCE_S = 30.0
@@ -232,9 +233,16 @@ async def _wait(reader: LogReader, targets: list[Target], patience_s: float) -> 
     while waiting and clock.monotonic() < until:
         for message in await reader.poll(_POLL_S):
             found = places[message.topic, message.partition]
-            for news in found.take(message):
-                if news.action in _ENDS and (found.cluster, news.run.id) in waiting:
-                    waiting.pop((found.cluster, news.run.id)).end = news
+            _note_ends(found, message, waiting)
+
+
+def _note_ends(
+    found: LiveLedger, message: LogMessage, waiting: dict[tuple[str, str], Target]
+) -> None:
+    for news in found.take(message):
+        target = (found.cluster, news.run.id)
+        if news.action in _ENDS and target in waiting:
+            waiting.pop(target).end = news
 
 
 # -- telling ---------------------------------------------------------------------------------------

@@ -27,11 +27,9 @@ async def changes(scope: Scope) -> AsyncGenerator[Change, None]:
     is_away, truncated = False, 0
     while True:
         try:
-            async with reading() as reader:
-                if is_away:
-                    say("Kafka answers again: going on")
+            async for change in _until_away(following, was_away=is_away):
                 is_away = False
-                async for change in following.changes(reader):
+                if change is not None:
                     truncated = 0
                     yield change
         except TruncatedError:
@@ -43,3 +41,15 @@ async def changes(scope: Scope) -> AsyncGenerator[Change, None]:
                 say(f"{error}; waiting for it, Ctrl-C ends")
             is_away = True
         await asyncio.sleep(_RETRY_S)
+
+
+async def _until_away(
+    following: Following, *, was_away: bool
+) -> AsyncGenerator[Change | None, None]:
+    """Yield None once the broker answers, and then each change."""
+    async with reading() as reader:
+        if was_away:
+            say("Kafka answers again: going on")
+        yield None
+        async for change in following.changes(reader):
+            yield change

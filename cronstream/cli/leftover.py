@@ -83,10 +83,12 @@ class Wanted:
             while True:
                 waits = self._named is None or (self._is_known and not self._left)
                 await asyncio.wait({coming}, timeout=None if waits else LOOK_S)
-                if coming.done():
-                    found, coming = coming.result(), asyncio.ensure_future(anext(files))
-                    if isinstance(found, CrontabError):
-                        continue
+                found = coming.result() if coming.done() else None
+                if found is not None:
+                    coming = asyncio.ensure_future(anext(files))
+                if isinstance(found, CrontabError):
+                    continue
+                if found is not None:
                     self._take(found)
                 await self._look()
                 yield parts([*(self._named or ()), *self._left])

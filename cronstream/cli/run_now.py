@@ -72,10 +72,11 @@ async def _verdict(run: Run, ack: Ack) -> RunStory:
     scope = Scope(since=ack.at - _MARGIN, clusters=frozenset({run.cluster}), job=run.job)
     async with aclosing(following.changes(scope)) as changes:
         async for change in changes:
-            if change.story.id == run.id:
-                say(change_text(change))
-                if change.story.state.settled:
-                    return change.story
+            if change.story.id != run.id:
+                continue
+            say(change_text(change))
+            if change.story.state.settled:
+                return change.story
     raise BrokerError(f"the ledgers ended before run {run.id} had its verdict")
 
 

@@ -153,36 +153,41 @@ async def _supervise(wish: Wish, plan: Plan, guard: Guard, note: RunningNote) ->
         web_port = wish.web_port or settings().web_port
         return worker_command(here, role, web_port if role.kind is RoleKind.SCHEDULER else 0)
 
-    def on_ready(url: str) -> None:
-        note.write(url)
-        for line in directions(url):
-            screen.say(_US, line)
-
     supervisor = Supervisor(
         command, screen.say, guard, patience_s=settings().drain_s + _MARGIN_S, stopping=stopping
     )
     for line in greeting(plan, given):
         screen.say(_US, line)
-    with stop_signals(supervisor.stop, supervisor.kill):
-        try:
-            if broker is not None:
-                # It is there soon; a command that is quicker is not to ask another Kafka.
-                note.write(broker.url)
-                broker.on_ready = on_ready
-            else:
-                await unless(stopping, _until_it_answers(screen))
-                on_ready(settings().broker)
-            wanted = Wanted(
-                plan.crontab,
-                lambda named: look_at(url(), named),
-                lambda line: screen.say(_US, stamped(line)),
-            )
-            async with aclosing(wanted.roles()) as changes:
-                status = await supervisor.run(plan.roles, changes, broker)
-            screen.say(_US, stamped("everything has ended"))
-        finally:
-            screen.close()
+    with stop_signals(supervisor.stop, supervisor.kill), closing(screen):
+        await _tell_where(broker, screen, note, stopping)
+        wanted = Wanted(
+            plan.crontab,
+            lambda named: look_at(url(), named),
+            lambda line: screen.say(_US, stamped(line)),
+        )
+        async with aclosing(wanted.roles()) as changes:
+            status = await supervisor.run(plan.roles, changes, broker)
+        screen.say(_US, stamped("everything has ended"))
     return status
+
+
+async def _tell_where(
+    broker: OwnBroker | None, screen: Screen, note: RunningNote, stopping: asyncio.Event
+) -> None:
+    """Have it written down and said where Kafka is, once that serves."""
+
+    def on_ready(url: str) -> None:
+        note.write(url)
+        for line in directions(url):
+            screen.say(_US, line)
+
+    if broker is not None:
+        # It is there soon; a command that is quicker is not to ask another Kafka.
+        note.write(broker.url)
+        broker.on_ready = on_ready
+    else:
+        await unless(stopping, _until_it_answers(screen))
+        on_ready(settings().broker)
 
 
 async def _until_it_answers(screen: Screen) -> None:

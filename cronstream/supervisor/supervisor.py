@@ -120,18 +120,26 @@ class Supervisor:
                 self._begin(self._broker, last_to_end)
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    if self._broker is not None:
-                        # It may have to take another port than it was to have.
-                        await unless(self._stopping, self._broker_serves.wait())
-                    if not self._stopping.is_set():
-                        self._adapt(roles, tasks, is_first=True)
-                    following = tasks.create_task(self._follow(changes, tasks))
-                    await self._stopping.wait()
-                    following.cancel()
-                    await self._stop_parts()
+                    await self._run_parts(roles, changes, tasks)
             finally:
                 if self._broker is not None:
                     self._broker.stop()
+
+    async def _run_parts(
+        self,
+        roles: Iterable[Role],
+        changes: AsyncIterator[tuple[Role, ...]],
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        if self._broker is not None:
+            # It may have to take another port than it was to have.
+            await unless(self._stopping, self._broker_serves.wait())
+        if not self._stopping.is_set():
+            self._adapt(roles, tasks, is_first=True)
+        following = tasks.create_task(self._follow(changes, tasks))
+        await self._stopping.wait()
+        following.cancel()
+        await self._stop_parts()
 
     async def _follow(
         self, changes: AsyncIterator[tuple[Role, ...]], tasks: asyncio.TaskGroup

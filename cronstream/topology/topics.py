@@ -178,13 +178,17 @@ async def _wait_until_seen(admin: Any, specs: list[TopicSpec]) -> None:
     try:
         async with asyncio.timeout(_SEEN_WITHIN_S):
             while True:
-                found = await _describe(admin, specs)
-                if all(_has_leaders(topic, wanted[topic["topic"]]) for topic in found):
+                if await _are_seen(admin, specs, wanted):
                     return
                 await asyncio.sleep(_LOOK_AGAIN_S)
     except TimeoutError as error:
         names = ", ".join(sorted(wanted))
         raise BrokerError(f"topics were created, but are not there yet: {names}") from error
+
+
+async def _are_seen(admin: Any, specs: list[TopicSpec], wanted: dict[str, int]) -> bool:
+    found = await _describe(admin, specs)
+    return all(_has_leaders(topic, wanted[topic["topic"]]) for topic in found)
 
 
 async def _describe(admin: Any, specs: list[TopicSpec]) -> list[dict[str, Any]]:

@@ -152,7 +152,10 @@ class Stories:
         if part is None or part.state is None:
             guessing = change.is_unknown
         else:
-            guessing = part.blind and not isinstance(change.entry, Run)
+            # Gone without an end: it was the double of one that was published before the window.
+            is_gone = change.after is None and change.end is None
+            is_double = is_gone and not change.is_unknown
+            guessing = is_double or (part.blind and not isinstance(change.entry, Run))
         if guessing:
             self._guess(change)
         else:

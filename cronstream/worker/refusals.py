@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cronstream.core.ledger.mark import OUTDATED, UNKNOWN
-from cronstream.core.ledger.state import FROM_AHEAD, TOO_OLD, Refusal
+from cronstream.core.ledger.state import FORGOTTEN, FROM_AHEAD, TOO_OLD, Refusal
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +21,8 @@ _WHY: Final = {
     "again, unless a broker's clock is wrong",
     FROM_AHEAD: "they count as made already, by a clock that was ahead; once all clocks are right, "
     "see 'cronstream repair --dry-run'",
+    FORGOTTEN: "they may have been made before the beginning of the log, which is gone, and nobody "
+    "has claimed them for a week; see 'Topics that are gone' in docs/troubleshooting.md",
 }
 
 

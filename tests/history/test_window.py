@@ -130,6 +130,15 @@ def test_a_doubled_run_whose_original_is_before_the_window_does_not_undo_its_ver
     assert tape.story(RUN).state is RunState.SUCCEEDED
 
 
+def test_a_doubled_run_is_told_by_the_entries_that_follow_from_its_original() -> None:
+    tape = a_tape()
+    tape.first(a_run())
+    tape.first(Started(run=RUN, claim=990, worker="w1", started_at=at(0)))
+    assert tape.story(RUN).state is RunState.RUNNING
+    tape.first(finished(RUN, 990))
+    assert tape.story(RUN).state is RunState.SUCCEEDED
+
+
 def test_a_later_attempt_brings_the_former_ones_along() -> None:
     tape = a_tape()
     former = Attempt(attempt=1, outcome=Outcome.FAILED, ended_at=at(1), worker="w1", exit_status=3)
@@ -146,7 +155,8 @@ def test_a_later_attempt_brings_the_former_ones_along() -> None:
 def test_the_next_attempt_on_the_retry_log_ends_the_guessing() -> None:
     tape = a_tape()
     tape.retry(finished(RUN, 990, "r1", outcome=Outcome.FAILED))
-    version = tape.retry(a_run(max_attempts=3, attempt=3, attempts_left=1, not_before=at(60)))
+    following = {"attempt": 3, "attempts_left": 1, "not_before": at(60), "as_of": at(5)}
+    version = tape.retry(a_run(max_attempts=3, **following))
     tape.retry(Claimed(run=RUN, version=version, worker="r2", number=1))
     tape.retry(Claimed(run=RUN, version=version, worker="r3", number=1))
     story = tape.story(RUN)

@@ -5,6 +5,7 @@
 ``rules``     the table: what each kind of entry changes. ``arrivals`` runs, skips, withdrawals;
               ``claims`` who makes an attempt; ``endings`` ends and losses of attempts; ``settling``
               what brings a decision to its end; ``verdicts`` effects and verdicts
+``beginning`` what may have begun before the log's beginning, where that is gone
 ``fold``      `Ledger`: takes the messages of a partition in order
 ``observed``  what each entry has changed, as values, for history and audit
 ``rows``      a ledger as a JSON row, and back

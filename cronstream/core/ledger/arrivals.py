@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from cronstream.core.ledger import verdicts
+from cronstream.core.ledger.beginning import had_begun
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.state import (
     AHEAD,
@@ -45,7 +46,7 @@ def first_attempt(book: Book, run: Run) -> None:
         book.refused["revision"] += 1
     elif live is not None:
         _succeed(book, live, run)
-    elif mark.knows(run.scheduled_at):
+    elif mark.knows(run.scheduled_at) or had_begun(book, run):
         book.refused["duplicate"] += 1
         if book.level >= OWN_TIME_SINCE and mark.high > book.at + 2 * AHEAD:
             _turn_away(book, run, FROM_AHEAD, run.scheduled_at, run.scheduled_at)
@@ -57,7 +58,7 @@ def first_attempt(book: Book, run: Run) -> None:
 
 
 def _with_cause(book: Book, run: Run) -> None:
-    if run.id in book.live or run.id in book.recent:
+    if run.id in book.live or run.id in book.recent or had_begun(book, run):
         book.refused["duplicate"] += 1
     elif _is_stale(book, run):
         book.refused["stale"] += 1
@@ -72,7 +73,7 @@ def later_attempt(book: Book, run: Run) -> None:
     if live is not None:
         known = live.state is not State.DECIDING or run.attempt <= live.run.attempt
     else:
-        known = run.attempt <= book.recent.get(run.id, (0,))[0]
+        known = had_begun(book, run) or run.attempt <= book.recent.get(run.id, (0,))[0]
     if known:
         book.refused["duplicate"] += 1
     elif _is_stale(book, run):

@@ -11,6 +11,7 @@ from cronstream.core.ledger.state import (
     KEEP_LEAST,
     OWN_TIME_SINCE,
     Beat,
+    Beginning,
     LiveRun,
     News,
     Refusal,
@@ -40,6 +41,7 @@ class Book:
         assumed: What is taken as announced if the log's beginning is gone.
         learns: Whether revisions are learnt from runs at any level, since what came before the
             first message is not known here.
+        beginning: Where the fold has begun in the middle of the log, as long as that matters.
         closed: Why nothing more is folded: the log was raised above what is known.
         aside: Why entries of the message that was folded last were put aside, above `level`.
         offset: Of the message that is being folded, or was last.
@@ -66,6 +68,7 @@ class Book:
         self.retry, self.known = retry, known
         self.level = self.assumed = 1
         self.learns = False
+        self.beginning: Beginning | None = None
         self.closed: LevelError | None = None
         self.aside: list[str] = []
         self.offset = -1

@@ -1,6 +1,6 @@
 """Who makes an attempt: claims, which of them stand, what is given back, what has started."""
 
-from cronstream.core.ledger import verdicts
+from cronstream.core.ledger import beginning, verdicts
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.state import LiveRun, SkipNews, State, starts_after_word
 from cronstream.core.wire.records import Claimed, Finished, Released, Run, Started, Verdict
@@ -34,6 +34,10 @@ def standing(book: Book, entry: Released | Started | Finished) -> LiveRun | None
     if live and live.held and (live.holder, live.claim) == (entry.worker, entry.claim):
         return live
     book.refused[type(entry).__name__.lower()] += 1
+    if isinstance(entry, Released):
+        beginning.was_given_back(book, entry.run)
+    else:
+        beginning.shows_begun(book, entry.run, entry.claim)
     return None
 
 

@@ -8,6 +8,7 @@ that is read twice, comes late, or was sent by somebody who did not know better 
 from collections.abc import Callable
 from datetime import datetime
 
+from cronstream.core.ledger import beginning
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.rules import fold
 from cronstream.core.ledger.state import OWN_TIME_SINCE
@@ -56,14 +57,15 @@ class Ledger:
             return False
         book.heed_levels(entries)
         if offset and not book.next_offset:
-            book.raise_level(book.assumed)
+            beginning.begin_at(book, offset, at)
         book.now = max(book.now, at)
         book.at = at if book.level >= OWN_TIME_SINCE else book.now
         book.offset, book.next_offset = offset, offset + 1
-        if book.level >= OWN_TIME_SINCE:
-            book.begin_day()
         book.aside.clear()
         book.turned_away.clear()
+        if book.level >= OWN_TIME_SINCE:
+            book.begin_day()
+            beginning.begin_day(book)
         for entry in entries:
             if needed_level(entry) <= book.level:
                 self._fold(book, entry)

@@ -19,7 +19,7 @@ import orjson
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.mark import Mark
-from cronstream.core.ledger.state import Beat, Effect, LiveRun, State
+from cronstream.core.ledger.state import Beat, Beginning, Effect, LiveRun, State
 from cronstream.core.wire.codec import build, from_json, to_json
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.pieces import WHOLE_BYTES
@@ -64,6 +64,8 @@ def row_parts(ledger: Ledger, partition: int) -> Iterator[Row]:
     }
     if ledger.book.day:
         head["days"] = [ledger.book.day, ledger.book.today]
+    if (beginning := ledger.book.beginning) is not None:
+        head["beginning"] = [beginning.offset, format_time(beginning.at), sorted(beginning.begun)]
     live = [_fields_of(run) for run in ledger.book.live.values()]
     marks = [(job, _copy(mark)) for job, mark in ledger.book.marks.items()]
     return _parts(head, _rows(live, marks, list(ledger.book.recent.items())))
@@ -180,6 +182,9 @@ def _read_head(row: Row, known: int) -> Ledger:
     ledger.book.offset = ledger.book.next_offset - 1
     ledger.book.now = _time(row["now"])
     ledger.book.day, ledger.book.today = row.get("days", (0, 0))
+    if "beginning" in row:
+        offset, at, begun = row["beginning"]
+        ledger.book.beginning = Beginning(offset, _time(at), set(begun))
     ledger.book.beats = {worker: Beat(number, _time(at)) for worker, number, at in row["beats"]}
     return ledger
 

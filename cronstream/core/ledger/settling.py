@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from cronstream.core.ledger import verdicts
+from cronstream.core.ledger import beginning, verdicts
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.overlap import may_be_cancelled
 from cronstream.core.ledger.state import AHEAD, Effect, LiveRun, State
@@ -25,6 +25,7 @@ def forwarded(book: Book, entry: Forwarded) -> None:
     live = book.live.get(entry.run)
     if live is None or live.version != entry.version or live.state is not State.DECIDING:
         book.refused["forwarded"] += 1
+        beginning.shows_begun(book, entry.run, entry.version)
         return
     if live.effect is Effect.DISCARD:
         verdicts.settle(book, live, Verdict.DISCARDED, live.reason)
@@ -49,6 +50,7 @@ def settled(book: Book, entry: Settled) -> None:
     if live is not None and (
         live.state is State.RETRYABLE
         or (live.state is State.DECIDING and live.effect in _ABOUT_RETRIES)
+        or beginning.is_doubtful(book, live)
     ):
         is_skipped = entry.verdict is Verdict.SKIPPED
         skipped = (entry.reason or SkipReason.OVERLAP).value
@@ -65,6 +67,7 @@ def skipped(book: Book, entry: Skipped) -> None:
     queued = live is not None and live.version == entry.version and live.state is State.QUEUED
     if live is None or not queued or live.begun:
         book.refused["skipped"] += 1
+        beginning.shows_begun(book, entry.run, entry.version)
     else:
         verdicts.settle(book, live, Verdict.SKIPPED, entry.reason.value)
 
@@ -78,6 +81,8 @@ def cancelled(book: Book, entry: Cancelled) -> None:
     live = book.live.get(entry.run)
     if live is None or not _heeds(book, live, entry):
         book.refused["cancelled"] += 1
+        if entry.version is not None:
+            beginning.shows_begun(book, entry.run, entry.version)
         return
     live.cancelled, live.cancel, live.cancelled_by = True, entry.reason, entry.by
     if live.state is State.QUEUED:

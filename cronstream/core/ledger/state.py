@@ -1,6 +1,6 @@
 """What the fold of a log knows of runs, jobs and workers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -27,6 +27,8 @@ MAX_DEATHS: Final = 2
 TOO_OLD: Final = "stale"
 #: It counts as published already, by a clock that was ahead.
 FROM_AHEAD: Final = "ahead"
+#: It may have come before the log's beginning as well, and nobody has taken it up since.
+FORGOTTEN: Final = "forgotten"
 
 
 class State(StrEnum):
@@ -123,6 +125,25 @@ def starts_after_word(run: Run, *, retry: bool) -> bool:
 
 
 @dataclass(slots=True)
+class Beginning:
+    """The first message that is left of a log.
+
+    Attributes:
+        offset: Its offset: what names an older one is about what was deleted.
+        at: When it was appended.
+        begun: Ids of runs that had begun before, as entries say which name older offsets.
+    """
+
+    offset: int
+    at: datetime
+    begun: set[str] = field(default_factory=set)
+
+    def may_follow(self, run: Run) -> bool:
+        """Whether the same may have been published before, so that this is its double."""
+        return (run.as_of or run.not_before - AHEAD) <= self.at
+
+
+@dataclass(slots=True)
 class Beat:
     """The last that was heard of a worker: its heartbeat's number, and when, by the log."""
 
@@ -155,7 +176,7 @@ class Refusal:
     Attributes:
         run: The run's id, or the job's name where it is a span.
         revision: That it names.
-        why: `UNKNOWN`, `SUPERSEDED`, `OUTDATED`, or `TOO_OLD`.
+        why: `UNKNOWN`, `SUPERSEDED`, `OUTDATED`, `TOO_OLD`, `FROM_AHEAD` or `FORGOTTEN`.
         from_at: The first of the due times; `to_at` is the last.
     """
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-_CLONE_NEWNS = 0x20000
+_CLONE_FS, _CLONE_NEWNS = 0x200, 0x20000
 _MS_NOSUID_NODEV = 6
 _MS_REC_PRIVATE = 0x4000 | 1 << 18
 _MNT_DETACH = 2
@@ -33,6 +33,8 @@ def mounts_of_its_own() -> Iterator[None]:
         _done(_libc.mount(None, b"/", None, _MS_REC_PRIVATE, None), "make private")
         yield
     finally:
+        # A thread that was begun meanwhile shares its directory, and would hold it here.
+        _done(_libc.unshare(_CLONE_FS), "unshare")
         _done(_libc.setns(before, _CLONE_NEWNS), "setns")  # to its root directory
         os.chdir(place)
         os.close(before)

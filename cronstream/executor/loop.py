@@ -192,7 +192,7 @@ class Executor:
 
     def _end(self, order: End) -> None:
         if execution := self._running.get(order.key):
-            self._running.end(execution, order.outcome, order.note)
+            self._running.end(execution, order.note)
         else:
             self._cancel(order.key)
 
@@ -278,7 +278,7 @@ class Executor:
         now = clock.monotonic()
         for execution in [one for one in self._fenced.values() if self._fence(one) <= now]:
             del self._fenced[execution.key]
-            self._running.end(execution, "interrupted", _FENCE_NOTE)
+            self._running.end(execution, _FENCE_NOTE)
 
     def _see_what_hangs(self) -> None:
         """Tell of what has been on its way to its directory, or its program, for too long."""

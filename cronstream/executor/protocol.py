@@ -70,14 +70,14 @@ class Cancel:
 class End:
     """End this command: TERM, its grace, KILL; like ``Cancel`` if it is not running.
 
+    Its ``Finished`` says that it was interrupted, unless it has ended by itself already.
+
     Attributes:
         key: The hold's.
-        outcome: What its ``Finished`` is to say, unless it has ended by itself already.
         note: Why, for people.
     """
 
     key: str
-    outcome: Outcome
     note: str | None
 
 

@@ -10,7 +10,6 @@ from itertools import count
 from cronstream import clock
 from cronstream.executor import tree
 from cronstream.executor.execution import Execution, Phase
-from cronstream.executor.protocol import Outcome
 from cronstream.executor.spawn import MARK
 
 #: Seconds between two rounds of KILL, for what was forked or in the kernel's hands meanwhile.
@@ -77,10 +76,10 @@ class Running:
                 self._lingering[execution.key] = execution
         return self._settle() if reaped and self._lingering else []
 
-    def end(self, execution: Execution, outcome: Outcome, note: str | None) -> None:
+    def end(self, execution: Execution, note: str | None) -> None:
         """Begin to end an execution, unless it has ended by itself or is being ended."""
         if not execution.is_over and execution.outcome is None:
-            execution.outcome, execution.note = outcome, note
+            execution.outcome, execution.note = "interrupted", note
         if execution.phase is Phase.RUNNING:
             self._terminate([execution])
 

@@ -18,7 +18,7 @@ def to_command(action: Hand | Go | Cancel | End | Lease) -> protocol.Order:
         case Cancel(key=key):
             return protocol.Cancel(key)
         case End(key=key, note=note):
-            return protocol.End(key, "interrupted", note)
+            return protocol.End(key, note)
         case Lease(partition=partition, until=until):
             return protocol.Lease(str(partition), until)
 

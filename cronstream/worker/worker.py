@@ -16,7 +16,7 @@ from cronstream.core.ledger.state import STALE
 from cronstream.core.protocol.actions import Action, Append, Publish, run_and_claim
 from cronstream.core.protocol.member import Member
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import Forwarded, Outcome, Owned, Run
+from cronstream.core.wire.records import Forwarded, Owned, Run
 from cronstream.errors import BrokerError, LevelError, MessageError
 from cronstream.executor import protocol
 from cronstream.executor.orphans import Reaper
@@ -107,7 +107,7 @@ class Worker:
             logger.info("%d running, waiting up to %gs", running, self._settings.drain_s)
         await self._until_nothing_is_held(self._settings.drain_s)
         if self.member.holding:
-            self.member.end_all(Outcome.INTERRUPTED, "its worker was told to stop")
+            self.member.end_all("its worker was told to stop")
             self._turn()
             await self._until_nothing_is_held(_END_S)
         await self.publisher.flush(_FLUSH_S)

@@ -27,7 +27,7 @@ async def test_what_it_says_when_it_is_told_to_end_is_kept(
     hold = a_hold(f"trap 'echo bye; exit 0' TERM; echo hi | tee {file}; sleep 30 & wait")
     await witness.started(hold)
     await text_in(file)
-    witness.tell(End(hold.key, "interrupted", None))
+    witness.tell(End(hold.key, None))
     finished = await witness.the(Finished, hold.key)
     assert (finished.outcome, finished.exit_status) == ("interrupted", 0)
     assert finished.head == "hi\nbye\n"
@@ -47,11 +47,13 @@ async def test_a_stopped_command_can_be_ended(witness: Witness) -> None:
     assert (finished.outcome, finished.signal) == ("timed_out", signal.SIGTERM)
 
 
-async def test_an_end_on_demand_has_the_outcome_and_the_note_it_was_given(witness: Witness) -> None:
+async def test_an_end_on_demand_is_an_interruption_with_the_first_note_that_it_was_given(
+    witness: Witness,
+) -> None:
     hold = a_hold("sleep 30")
     await witness.started(hold)
-    witness.tell(End(hold.key, "interrupted", "the worker stops"))
-    witness.tell(End(hold.key, "failed", "too late"))
+    witness.tell(End(hold.key, "the worker stops"))
+    witness.tell(End(hold.key, "too late"))
     finished = await witness.the(Finished, hold.key)
     assert (finished.outcome, finished.note) == ("interrupted", "the worker stops")
     assert len(witness.of(Finished)) == 1
@@ -123,7 +125,7 @@ async def test_what_is_waited_for_is_interrupted_when_it_is_told_to_end(witness:
     hold = a_hold("sleep 30 & exit 0", background="wait")
     await witness.started(hold)
     await witness.run(a_hold())
-    witness.tell(End(hold.key, "interrupted", "told to"))
+    witness.tell(End(hold.key, "told to"))
     finished = await witness.the(Finished, hold.key)
     assert (finished.outcome, finished.note) == ("interrupted", "told to")
 
@@ -136,7 +138,7 @@ async def test_to_end_a_command_is_to_end_its_whole_tree(
     hold = a_hold(command.format(file=file) + "; sleep 30")
     await witness.started(hold)
     leftover = int((await text_in(file)).split()[-1])
-    witness.tell(End(hold.key, "interrupted", None))
+    witness.tell(End(hold.key, None))
     finished = await witness.the(Finished, hold.key)
     assert not is_alive(leftover)
     assert finished.outcome == "interrupted"
@@ -162,7 +164,7 @@ async def test_one_commands_end_leaves_the_others_alone(witness: Witness, tmp_pa
     await witness.run(a_hold("sleep 30", timeout_s=0.1))
     assert is_alive(orphan)
     assert not witness.of(Finished, other.key)
-    witness.tell(End(other.key, "interrupted", None))
+    witness.tell(End(other.key, None))
     await witness.the(Finished, other.key)
     assert not is_alive(orphan)
 
@@ -202,7 +204,7 @@ async def test_what_is_forked_while_its_parent_is_being_ended_is_ended_as_soon(
     hold = a_hold([sys.executable, "-c", FORKS_AT_THE_END, str(file)], grace_s=25.0)
     await witness.started(hold)
     await text_in(file)
-    witness.tell(End(hold.key, "interrupted", None))
+    witness.tell(End(hold.key, None))
     finished = await witness.the(Finished, hold.key)
     assert (finished.outcome, finished.exit_status) == ("interrupted", 7)
 

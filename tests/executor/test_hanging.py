@@ -80,7 +80,7 @@ async def test_what_hangs_is_ended_when_it_is_told_to_and_when_its_worker_goes(
 ) -> None:
     told, left = (a_hold("true", cwd=str(mount), grace_s=0.1) for _ in range(2))
     started = [await witness.started(hold) for hold in (told, left)]
-    witness.tell(End(told.key, "interrupted", "it was cancelled"))
+    witness.tell(End(told.key, "it was cancelled"))
     finished = await witness.the(Finished, told.key)
     assert (finished.outcome, finished.note) == ("interrupted", "it was cancelled")
     await witness.handle.close()

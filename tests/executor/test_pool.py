@@ -161,7 +161,7 @@ async def test_one_that_dies_is_replaced_and_says_what_it_had(pool: Pool) -> Non
     # What is told of them now is answered as of what has started, and no key is taken twice.
     pool.pool.send(*(Cancel(key) for key in lost), *holds, *ended)
     await pool.until(Kept, len(lost))
-    pool.pool.send(*(End(key, "interrupted", None) for key in left))
+    pool.pool.send(*(End(key, None) for key in left))
     await pool.until_so(lambda: left <= pool.over())
     assert pool.over() & set(lost) == set()
     # Its slots are there again, and the leases were told to the new one.

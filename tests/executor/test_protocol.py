@@ -28,7 +28,7 @@ from tests.executor.witness import a_hold
         a_hold(["printf", "%s", "\n"], env={"A": "1"}, cwd="/", timeout_s=1.5, go=False),
         Go("k"),
         Cancel("k"),
-        End("k", "interrupted", None),
+        End("k", None),
         Lease("p", 12.5),
     ],
 )

@@ -223,7 +223,7 @@ async def test_a_hold_that_has_started_or_ended_is_kept(witness: Witness) -> Non
 
 async def test_end_of_what_has_not_started_is_a_cancellation(witness: Witness) -> None:
     hold = a_hold(at=now() + 60)
-    witness.tell(hold, End(hold.key, "interrupted", None))
+    witness.tell(hold, End(hold.key, None))
     await witness.the(Cancelled, hold.key)
 
 

@@ -78,8 +78,8 @@ class SimExecutor:
                 self._may_go.add(key)
             case Cancel(key=key):
                 self._cancel(key)
-            case End(key=key, outcome=outcome, note=note):
-                self._end(key, outcome, note)
+            case End(key=key, note=note):
+                self._end(key, note)
             case Lease(partition=partition, until=until):
                 self._leases[partition] = until
             case _ as never:
@@ -196,9 +196,9 @@ class SimExecutor:
         if self.running.get(key) is start and not self.dead:
             self._finish(key, outcome or start.outcome, None)
 
-    def _end(self, key: str, outcome: Outcome, note: str) -> None:
+    def _end(self, key: str, note: str) -> None:
         if key in self.running:
-            self._finish(key, Outcome.INTERRUPTED, f"{note} ({outcome})")
+            self._finish(key, Outcome.INTERRUPTED, note)
         else:
             self._cancel(key)
 

@@ -10,7 +10,7 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_row, to_row
 from cronstream.core.protocol.actions import Action, Append, Hand, Lease, Publish, key_of
 from cronstream.core.protocol.member import Member
-from cronstream.core.wire.records import Forwarded, Outcome, Run, Started
+from cronstream.core.wire.records import Forwarded, Run, Started
 from cronstream.errors import LevelError
 from tests.simulation.executor import SimExecutor
 from tests.simulation.group import Group
@@ -116,7 +116,7 @@ class SimWorker(Process):
 
     def _end_all(self) -> None:
         if self.member.holding:
-            self.member.end_all(Outcome.INTERRUPTED, "its worker was told to stop")
+            self.member.end_all("its worker was told to stop")
             self._turn()
 
     def _stop_when_done(self, down_s: float, limit: float) -> None:

@@ -53,7 +53,7 @@ def test_the_other_actions_have_their_orders() -> None:
     assert to_command(Go("k#1")) == protocol.Go("k#1")
     assert to_command(Cancel("k#1")) == protocol.Cancel("k#1")
     assert to_command(Lease(2, 5.5)) == protocol.Lease("2", 5.5)
-    assert to_command(End("k#1", Outcome.LOST, "why")) == protocol.End("k#1", "interrupted", "why")
+    assert to_command(End("k#1", "why")) == protocol.End("k#1", "why")
 
 
 def test_a_note_has_nothing_in_it_that_no_message_may_have_and_is_no_longer_than_it_may_be() -> (

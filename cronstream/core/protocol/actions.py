@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from cronstream.core.wire.records import Cancelled, Discarded, Entry, Outcome, Run, Settled
+from cronstream.core.wire.records import Cancelled, Discarded, Entry, Run, Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,9 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """End a running command."""
+    """End a running command, which is then interrupted."""
 
     key: str
-    outcome: Outcome
     note: str
 
 

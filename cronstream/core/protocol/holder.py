@@ -83,10 +83,10 @@ class Holder:
         self._begun: set[str] = set()
         self._unsettled: set[int] = set()
 
-    def end_all(self, outcome: Outcome, note: str) -> None:
+    def end_all(self, note: str) -> None:
         """End every command that still runs."""
         left = (key for key, held in self.holding.items() if not held.orphaned)
-        self.actions.extend(End(key, outcome, note) for key in left)
+        self.actions.extend(End(key, note) for key in left)
 
     def _cancel_unstarted(self, partitions: set[int]) -> None:
         for key, held in self.holding.items():
@@ -125,10 +125,10 @@ class Holder:
             live = self._standing(partition, key)
             if live is None:
                 held.giving_up = True
-                self.actions.append(End(key, Outcome.LOST, "its worker was taken for lost"))
+                self.actions.append(End(key, "its worker was taken for lost"))
             elif live.cancelled and held.started:
                 held.giving_up = True
-                self.actions.append(End(key, Outcome.INTERRUPTED, _why(live)))
+                self.actions.append(End(key, _why(live)))
             elif (live.asked or live.cancelled) and not held.started:
                 held.giving_up = True
                 self.actions.append(Cancel(key))

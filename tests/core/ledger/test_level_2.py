@@ -223,7 +223,7 @@ def test_what_a_dead_executor_still_says_changes_nothing() -> None:
     worker.member.kept(key)
     died(worker, key, "unknown@2026-01-01T12:00:00Z#1")
     worker.member.drain()
-    worker.member.end_all(Outcome.INTERRUPTED, "told to stop")
+    worker.member.end_all("told to stop")
     worker.collect()
 
     assert len(worker.unsent) == said
@@ -354,7 +354,7 @@ def test_a_command_is_told_who_ends_it(by: str | None, note: str) -> None:
     worker.log(Cancelled(run=a_run().id, reason=SkipReason.CANCELLED, by=by))
     worker.wake()
 
-    assert worker.of(End) == [End(key, Outcome.INTERRUPTED, note)]
+    assert worker.of(End) == [End(key, note)]
 
 
 # -- rule 12: what is removed ----------------------------------------------------------------------

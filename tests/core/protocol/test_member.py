@@ -341,7 +341,7 @@ def test_a_holder_that_was_lost_ends_its_command_once() -> None:
     worker.log(Lost(worker="w1", number=99))
     worker.wake()
 
-    assert [(end.key, end.outcome) for end in worker.of(End)] == [(key, Outcome.LOST)]
+    assert worker.of(End) == [End(key, "its worker was taken for lost")]
 
 
 def test_what_was_asked_to_give_way_is_cancelled_and_released() -> None:
@@ -548,10 +548,10 @@ def test_a_barrier_that_is_passed_while_draining_forgets_no_claim() -> None:
 
 def test_what_is_left_after_draining_is_ended_as_interrupted() -> None:
     worker, key = holder(a_run())
-    worker.member.end_all(Outcome.INTERRUPTED, "told to stop")
+    worker.member.end_all("told to stop")
     worker.collect()
 
-    assert worker.of(End) == [End(key, Outcome.INTERRUPTED, "told to stop")]
+    assert worker.of(End) == [End(key, "told to stop")]
 
 
 # -- rule 2: effects -------------------------------------------------------------------------------

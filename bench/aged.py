@@ -132,7 +132,7 @@ async def killed(one: Rig, programs: Programs, what: str, *options: str) -> dict
     row = {
         "what": f"{what} killed",
         "taken_over_s": taken_s,
-        **_lateness(stamps(file), at - 4, end - 12),
+        **lateness(stamps(file), at - 4, end - 12),
     }
     say(f"{row}")
     return row
@@ -143,7 +143,7 @@ def _jobs(programs: Programs, file: Path) -> list[dict[str, object]]:
     return [{**job, "command": command} for job in jobs_due(programs, file, _JOBS, 1)]
 
 
-def _lateness(got: list[tuple[str, float]], begin: float, end: float) -> dict[str, float]:
+def lateness(got: list[tuple[str, float]], begin: float, end: float) -> dict[str, float]:
     """Of the runs due in a span, how many never began, and how late the others did at first."""
     firsts: dict[str, float] = {}
     for run, at in got:
@@ -186,7 +186,7 @@ async def quiet(one: Rig, programs: Programs) -> dict[str, Any]:
     one.write([*_jobs(programs, file), *idle_jobs(_IDLE)])
     await asyncio.sleep(10 + _QUIET_S)
     begin, end = time.time() - _QUIET_S, time.time() - 1
-    row: dict[str, Any] = {**_lateness(stamps(file), begin, end), **_spread(stamps(file), begin)}
+    row: dict[str, Any] = {**lateness(stamps(file), begin, end), **_spread(stamps(file), begin)}
     row |= {f"{part.name}_rss_mib": round(part.costs()[part.name].rss) for part in one.parts}
     for words in (("runs",), ("audit", "--since", "30s")):
         row[f"{words[0]}_s"] = min([await took_command(one, *words) for _ in range(3)])

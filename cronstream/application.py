@@ -143,9 +143,7 @@ class Cronstream(App):
         scheduler.on_fatal = self.fail
         self._scheduler, self._publisher, self._stopping = scheduler, publisher, asyncio.Event()
         ticks = self._log_topic(naming.TICKS, config.shards)
-        definitions = self._log_topic(naming.JOBS, config.shards)
         self.agent(ticks, name="cronstream.ticks")(scheduler.fire)
-        self.agent(definitions, name="cronstream.jobs")(scheduler.note_jobs)
         self.timer(1.0, name="cronstream.tick")(self._tick)
         self._watch(SchedulerSubject(scheduler, publisher, config), scheduler)
 

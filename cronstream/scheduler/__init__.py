@@ -2,6 +2,7 @@
 
 ``scheduler``    `Scheduler`: what Faust calls
 ``firing``       publishes a shard's plan, and moves its cursor once the broker has it
+``learning``     has them learn what has come on ``jobs``, of very much a part at a time
 ``sending``      puts its entries on the logs, and knows who has not taken them
 ``lagging``      sees to partitions that take nothing: set aside, and published once they do
 ``zones``        makes way for a scheduler that knows a job's time zone, where this one does not

@@ -10,20 +10,16 @@ from aiokafka.errors import KafkaError
 
 from cronstream.core.planning.due import Shard
 from cronstream.core.planning.plan import Plan
-from cronstream.core.planning.recent import Seen, mark_of
-from cronstream.core.wire import naming
-from cronstream.core.wire.job_messages import Definition, decode_house, decode_jobs
-from cronstream.core.wire.naming import Role
 from cronstream.errors import CronstreamError, HouseError, LevelError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.holding import Held, Holdings, Out, Rows
 from cronstream.scheduler.lagging import Lagging
+from cronstream.scheduler.learning import Learning
 from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
 from cronstream.scheduler.sending import Sender
 from cronstream.scheduler.telling import second, tell
 from cronstream.settings import Settings
-from cronstream.topology.installation_level import see_that_it_is_open
-from cronstream.topology.jobs import JobsLog, read_on, see_that_it_goes_on
+from cronstream.topology.jobs import JobsLog
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +42,7 @@ class Firing:
         shards: Numbers of the shards that are this process's.
         moved: When each last came forward (its jobs were read, its runs published in full), or
             was assigned, in monotonic seconds.
+        learning: Has them learn what stands on ``jobs``.
     """
 
     def __init__(
@@ -67,7 +64,7 @@ class Firing:
         rows = Rows(cursors, settings, lambda: {"level": announcer.found, "kafka": announcer.kafka})
         self._holdings = Holdings(settings, rows, self._sender, ports.clock)
         self._failing: dict[int, str] = {}
-        self._jobs = jobs
+        self.learning = Learning(self._reader, jobs, ports.clock, settings.look_ahead_s)
         jobs.on_move = self._note_move
         #: Whether this machine's clock agrees with the log's; and who is told of a cursor set back.
         self.may_set_back: Callable[[], bool] = lambda: True
@@ -139,7 +136,7 @@ class Firing:
             if not is_through or self._since(began) > GO_ON_S:
                 return
         async with asyncio.timeout(self._left(began)):
-            await self._read_on(number, held)
+            await self.learning.learn(number, held)
             await self._lagging.renew(number, held, self._left(began))
         if held.cursor.is_ahead(self._ports.clock.now()) and self.may_set_back():
             self._set_back(number, held)
@@ -153,9 +150,13 @@ class Firing:
             plan = await self._plan(number, held)
             if not await self._publish(number, held, plan, began):
                 return False
-            if plan.complete or self._since(began) > GO_ON_S:
+            is_all = plan.complete and not held.unlearnt
+            if is_all or self._since(began) > GO_ON_S:
                 break
-        held.fired_at = self._ports.clock.monotonic() if plan.complete else float("-inf")
+            if plan.complete:
+                async with asyncio.timeout(self._left(began)):
+                    await self.learning.learn(number, held)
+        held.fired_at = self._ports.clock.monotonic() if is_all else float("-inf")
         return True
 
     def _set_back(self, number: int, held: Held) -> None:
@@ -178,54 +179,6 @@ class Firing:
     def is_right(self) -> bool:
         """Whether the cursors of its shards are where a right clock has them."""
         return self._holdings.is_right(self.shards)
-
-    async def _read_on(self, number: int, held: Held) -> None:
-        """Learn what has come on the shard's ``jobs`` partition.
-
-        Raises:
-            CronstreamError: If it is not the topic any more that was read before.
-            HouseError: If nobody may work in the installation any more.
-        """
-        if held.row is None and not held.taken_over:
-            await self._see_that_it_is_new(number)
-        end = (await self._reader.ends(naming.JOBS, [number]))[number]
-        if held.seen.position == 0:
-            await see_that_it_goes_on(self._reader, number, held.left, end)
-            await self._begin(number, held)
-        async for message in read_on(self._reader, {number: held.seen}, {number: end}):
-            # What is refused, `Scheduler.note_jobs` puts aside.
-            jobs = [Definition(j, message.offset) for j in decode_jobs(message.value)[0]]
-            held.learn(jobs)
-            held.house = decode_house(message.value) or held.house
-            held.seen = Seen(message.offset + 1, mark_of(message.value))
-            self._note_move(number)
-        see_that_it_is_open(held.house)
-        if not held.taken_over:
-            held.taken_over = True
-            where = second(held.cursor.at) if held.row else "new"
-            logger.info("shard %d: taken over, cursor %s, %d jobs", number, where, held.shard.jobs)
-
-    async def _begin(self, number: int, held: Held) -> None:
-        """Learn what this process knows of the shard's jobs, if that is enough for its cursor."""
-        recent = (await self._jobs.read_on()).of[number]
-        if recent.serves(held.cursor):
-            seen, definitions = recent.seen, recent.definitions()
-            await asyncio.to_thread(held.learn, definitions)
-            held.seen, held.house = seen, recent.house
-
-    async def _see_that_it_is_new(self, number: int) -> None:
-        """A shard without a cursor begins now: what was due before would be lost, if it had one.
-
-        Raises:
-            CronstreamError: If the table's changelog has messages: the table was not recovered.
-        """
-        topic = naming.changelog(Role.of(None, retry=False).group, naming.CURSORS)
-        end = (await self._reader.ends(topic, [number]))[number]
-        if end:
-            raise CronstreamError(
-                f"the table has no cursor for it, though {topic}/{number} has had {end}: it was "
-                "not recovered"
-            )
 
     async def _plan(self, number: int, held: Held) -> Plan:
         now = self._ports.clock.now()

@@ -33,6 +33,8 @@ RETRY_S = 0.5
 HELD_UP_S = 5.0
 #: How long the logs have to take the level; whoever publishes there sees to it again.
 _ANNOUNCED_S = 3.0
+#: Every so many edits, others get their turn.
+_TURN = 500
 #: A file that differs from what is in force for this long was not only edited a moment sooner.
 STANDBY_LOOK_S = 5.0
 
@@ -230,10 +232,12 @@ class CrontabFollower:
         now = self._ports.clock.now()
         if renewed:
             logger.warning("%d definitions hold from now, not from far ahead", len(renewed))
-        jobs = [*change.added, *change.changed]
-        sent = [self._send(job.derive(effective_from=now)) for job in jobs]
-        sent += [self._send(job.derive(effective_from=now, removed=True)) for job in change.removed]
-        sent += [self._send(job.derive(effective_from=now)) for job in renewed]
+        gone = [job.derive(removed=True) for job in change.removed]
+        sent = []
+        for job in [*change.added, *change.changed, *gone, *renewed]:
+            sent.append(self._send(job.derive(effective_from=now)))
+            if len(sent) % _TURN == 0:
+                await asyncio.sleep(0)
         await asyncio.gather(*sent)
 
     def _send(self, job: Job) -> asyncio.Future[Ack]:

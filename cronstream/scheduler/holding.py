@@ -79,6 +79,7 @@ class Held:
         stragglers: The partitions that are behind its cursor.
         left: How far its ``jobs`` partition had been read when the row was written.
         seen: How far it has been read here.
+        unlearnt: How many messages there were still to be read when that was last seen to.
         house: The last word there on whether processes may work here.
         fired_at: When it was last planned, by the monotonic clock.
     """
@@ -99,6 +100,7 @@ class Held:
         self.stragglers = {place: Straggler(lag) for place, lag in cursor.behind.items()}
         self.left = rows.seen(cursor.shard) or Seen(cursor.taken)
         self.seen = Seen(0)
+        self.unlearnt = 0
         self.house: House | None = None
         #: Cluster of each job whose time zone is not known here, and why it is set aside.
         self.zoneless: dict[str, tuple[str, str]] = {}

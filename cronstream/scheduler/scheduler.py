@@ -9,7 +9,6 @@ from typing import Any
 
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode
-from cronstream.core.wire.job_messages import decode_jobs
 from cronstream.core.wire.records import Tick
 from cronstream.errors import HouseError, LevelError, MessageError
 from cronstream.scheduler.announcing import Announcer
@@ -29,8 +28,8 @@ logger = logging.getLogger(__name__)
 class Scheduler:
     """Fires the shards whose ``ticks`` partition this process has been assigned.
 
-    `fire` and `note_jobs` are the bodies of agents on raw bytes; `fire` alone writes the cursors,
-    since Faust lets tables be written only in the iteration of a stream.
+    `fire` is the body of an agent on raw bytes; it alone writes the cursors, since Faust lets
+    tables be written only in the iteration of a stream.
     """
 
     def __init__(
@@ -53,6 +52,7 @@ class Scheduler:
         #: What this process has read of ``jobs``, before a shard comes to it and after.
         self.jobs = JobsLog(self._reader, ports.rows, range(settings.shards))
         self.firing = Firing(settings, publisher, cursors, ports, self.announcer, self.jobs)
+        self.firing.learning.on_refused = self._refuse
         self.firing.may_set_back = lambda: self.clock_check.agrees
         self.firing.on_set_back = self._apply_again
         self._follower: CrontabFollower | None = None
@@ -136,22 +136,6 @@ class Scheduler:
         finally:
             self.is_at_a_tick = False
             self.heard[shard] = self._ports.clock.monotonic()
-
-    async def note_jobs(self, stream: Any) -> None:
-        """Put aside what cannot be read of the ``jobs`` topic.
-
-        Args:
-            stream: Faust's stream of the ``jobs`` topic, as raw bytes.
-        """
-        async for event in stream.events():
-            message = event.message
-            try:
-                _, refused = decode_jobs(message.value)
-            except LevelError as error:
-                self._end(str(error))
-                continue
-            for reason in refused:
-                self._refuse(message, reason)
 
     async def follow_crontab(self, stop: asyncio.Event) -> None:
         """Put the crontab in force, and each change of it, until `stop` is set.

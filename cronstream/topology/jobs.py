@@ -23,6 +23,12 @@ logger = logging.getLogger(__name__)
 #: As many revisions at least are read again rather than kept once more.
 KEEP_EVERY: Final = 1000
 
+#: So many revisions are read, and taken into force, in one go: others have their turn then.
+PART: Final = 5_000
+
+#: Every so many messages, others get their turn, too.
+TURN: Final = 500
+
 #: Returns the row that is kept of each of some partitions.
 Rows: TypeAlias = Callable[[Iterable[int]], Awaitable[dict[int, LastRow]]]
 #: Puts the row of a partition where such rows are kept.
@@ -63,14 +69,36 @@ class JobsLog:
         Raises:
             CronstreamError: If it is no longer the topic that was read before.
         """
+        while await self._read_part():
+            pass
+        return self.known
+
+    async def read_to(self, partition: int, offset: int) -> Recent:
+        """Take in what stands below an offset of a partition, and of what is beyond a part.
+
+        Raises:
+            CronstreamError: If it is no longer the topic that was read before.
+        """
+        while await self._read_part() and self.known.of[partition].position < offset:
+            pass
+        return self.known.of[partition]
+
+    async def _read_part(self) -> bool:
+        """Take in a part of what has come; return whether there is more.
+
+        Whoever else wants the topic read has its turn between two parts.
+        """
         async with self._lock:
             ends = await self._reader.ends(naming.JOBS, list(self.known.of))
             await self._begin({p: end for p, end in ends.items() if p not in self._begun})
             seen = {partition: recent.seen for partition, recent in self.known.of.items()}
-            async for message in read_on(self._reader, seen, ends):
+            parts = {p: min(end, seen[p].position + PART) for p, end in ends.items()}
+            async for message in read_on(self._reader, seen, parts):
                 self.known.of[message.partition].take(message.offset, message.value)
                 self.on_move(message.partition)
-        return self.known
+                if message.offset % TURN == 0:
+                    await asyncio.sleep(0)
+        return parts != ends
 
     async def _begin(self, ends: dict[int, int]) -> None:
         """Begin with what is kept, where there is more than is read as fast."""

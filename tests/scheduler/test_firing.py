@@ -11,8 +11,8 @@ from cronstream.core.planning.cursor import Cursor, Place
 from cronstream.core.planning.recent import mark_of
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
-from cronstream.core.wire.records import Message, Run, Skip, Tick, Withdrawal
-from cronstream.scheduler import firing
+from cronstream.core.wire.records import Message, Run, Skip, Tick, Withdrawal, format_time
+from cronstream.scheduler import firing, learning
 from cronstream.topology import jobs
 from cronstream.topology.reading import LogMessage
 from tests.builders import at
@@ -429,6 +429,24 @@ async def test_what_cannot_be_read_among_the_jobs_costs_only_itself(
     assert any("'bad', revision 1" in message for message in caplog.messages)
 
 
+async def test_what_cannot_be_read_among_the_jobs_goes_to_quarantine_and_no_successor_puts_it_there(
+    bench: Bench,
+) -> None:
+    bad = [None, b"{", encode(a_job(effective_from=None)), encode(a_job(max_attempts=0))]
+    for value in [*bad, encode(a_job())]:
+        bench.broker.put(naming.JOBS, 0, value)
+    await bench.tick()
+    assert [refused[:3] for refused in bench.quarantine.refused] == [
+        (naming.JOBS, 0, offset) for offset in range(4)
+    ]
+    successor = bench.another()
+    successor.assigned({0})
+    bench.broker.put(naming.JOBS, 0, b"more")
+    bench.clock.passed += 20
+    await bench.tick(successor)
+    assert [refused[2] for refused in bench.quarantine.refused] == [0, 1, 2, 3, 5]
+
+
 async def test_a_bad_tick_goes_to_quarantine(bench: Bench) -> None:
     message = LogMessage(naming.TICKS, 0, 7, at(0), None, b"{}")
     await bench.scheduler.fire(FakeStream(message))
@@ -640,8 +658,9 @@ async def test_a_scheduler_that_stood_by_takes_over_with_what_it_has_read(bench:
     bench.clock.passed = 20
     await bench.tick(successor)
 
-    # What is new, and before it the last that it knows; and where the cursor's own reading ended.
-    assert sum(reader.reads for reader in bench.readers) == read_before + 3
+    # What is new, and before it the last that is known, once by the process and once by the shard;
+    # and where the cursor's own reading ended.
+    assert sum(reader.reads for reader in bench.readers) == read_before + 5
     assert bench.cursors["0"]["taken"] == 11
     assert due_seconds(bench.broker.on(LOG))[-2:] == [50, 50]
 
@@ -652,6 +671,7 @@ async def test_a_process_that_has_just_begun_goes_on_from_what_is_kept(
     monkeypatch.setattr(jobs, "KEEP_EVERY", 5)
     bench.define(*(a_job(effective_from=at(n - 40_000)) for n in range(0, 40_000, 4_000)))
     await bench.tick()
+    await bench.scheduler.jobs.read_on()
     await bench.scheduler.jobs.keep(bench.kept.__setitem__)
     bench.define(a_job("later", effective_from=at(1)))
     successor = bench.another()
@@ -660,7 +680,7 @@ async def test_a_process_that_has_just_begun_goes_on_from_what_is_kept(
     read_before = sum(reader.reads for reader in bench.readers)
     await bench.tick(successor)
 
-    assert sum(reader.reads for reader in bench.readers) == read_before + 4
+    assert sum(reader.reads for reader in bench.readers) == read_before + 6
     assert bench.cursors["0"]["taken"] == 11
     assert due_seconds(bench.broker.on(LOG))[-2:] == [50, 50]
 
@@ -675,3 +695,85 @@ async def test_a_cursor_that_needs_more_than_is_remembered_has_all_of_it_read(
     assert [word.revision for word in bench.broker.on(LOG) if isinstance(word, Withdrawal)] == [
         *range(3, 10)
     ]
+
+
+# -- very many edits at once ----------------------------------------------------------------------
+
+
+def told(bench: Bench) -> list[int]:
+    return [word.revision for word in bench.broker.on(LOG) if isinstance(word, Withdrawal)]
+
+
+async def test_many_edits_at_once_are_taken_into_force_in_parts_and_all_else_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    bench.define(a_job(), a_job("other", "@every 1h"))
+    await bench.tick()
+    monkeypatch.setattr(learning, "PART", 5)
+    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    bench.define(*(a_job("other", "@every 1h", effective_from=at(1)) for _ in range(23)))
+    for number in range(1, 6):
+        bench.clock.passed += 9
+        await bench.tick()
+        assert bench.cursors["0"]["taken"] == min(25, 2 + 5 * number)
+        assert due_seconds(bench.broker.on(LOG))[-1] == 30 + 10 * number
+    assert told(bench) == list(range(25))
+    lines = [message for message in caplog.messages if "edits are" in message]
+    assert lines == [
+        "shard 0: 18 edits are taken into force in parts",
+        "shard 0: all edits are in force",
+    ]
+
+
+async def test_a_tick_takes_as_many_parts_as_there_is_time_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.define(a_job(), a_job("other", "@every 1h"))
+    await bench.tick()
+    monkeypatch.setattr(learning, "PART", 5)
+    bench.define(*(a_job("other", "@every 1h", effective_from=at(1)) for _ in range(23)))
+    await bench.tick()
+    assert bench.cursors["0"]["taken"] == 25
+    assert told(bench) == list(range(25))
+
+
+async def test_a_successor_takes_over_in_parts_what_has_come_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.define(a_job(), a_job("other", "@every 1h"))
+    await bench.tick()
+    monkeypatch.setattr(learning, "PART", 5)
+    monkeypatch.setattr(jobs, "PART", 5)
+    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    bench.define(*(a_job("other", "@every 1h", effective_from=at(1)) for _ in range(23)))
+    successor = bench.another()
+    await successor.start()
+    await successor.jobs.read_on()
+    successor.assigned({0})
+    for number in range(1, 6):
+        bench.clock.passed += 9
+        await bench.tick(successor)
+        assert bench.cursors["0"]["taken"] == min(25, 2 + 5 * number)
+        assert due_seconds(bench.broker.on(LOG))[-1] == 30 + 10 * number
+    assert told(bench) == list(range(25))
+
+
+@pytest.mark.parametrize("away", [True, False], ids=["away for long", "a plan to repeat"])
+async def test_a_shard_that_cannot_go_on_from_its_cursor_reads_all_edits_first(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, away: bool
+) -> None:
+    bench.define(a_job(), a_job("other", "@every 1h"))
+    await bench.tick()
+    monkeypatch.setattr(learning, "PART", 5)
+    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    bench.define(*(a_job("other", "@every 1h", effective_from=at(1)) for _ in range(23)))
+    if away:
+        bench.clock.passed += 61
+    else:
+        noted = {"until": format_time(at(40)), "now": format_time(at(5))}
+        bench.cursors["0"] = {**bench.cursors["0"], "plan": noted}
+    successor = bench.another()
+    successor.assigned({0})
+    await bench.tick(successor)
+    assert bench.cursors["0"]["taken"] == 25

@@ -2,13 +2,9 @@
 
 import pytest
 
-from cronstream.core.wire import naming
-from cronstream.core.wire.codec import encode
 from cronstream.core.wire.records import Job
 from cronstream.scheduler import JobsView
-from cronstream.topology.reading import LogMessage
-from tests.builders import NOON
-from tests.scheduler.fakes import Bench, FakeStream, a_job
+from tests.scheduler.fakes import Bench, a_job
 
 
 async def _view(*jobs: Job) -> JobsView:
@@ -43,14 +39,3 @@ async def test_a_removed_job_is_not_shown() -> None:
     assert (list(view), len(view), view.get("backup"), "backup" in view) == ([], 0, None, False)
     with pytest.raises(KeyError):
         view["nobody"]
-
-
-async def test_bad_messages_go_to_quarantine() -> None:
-    bench = Bench()
-    bad = [None, b"{", encode(a_job(effective_from=None)), encode(a_job(max_attempts=0))]
-    values = [*bad, encode(a_job())]
-    messages = [LogMessage(naming.JOBS, 0, n, NOON, None, value) for n, value in enumerate(values)]
-
-    await bench.scheduler.note_jobs(FakeStream(*messages))
-
-    assert [offset for _, _, offset, _ in bench.quarantine.refused] == [0, 1, 2, 3]

@@ -1,5 +1,6 @@
 """The ``jobs`` topic is read from what is kept of it on, if that is of this topic."""
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -160,3 +161,17 @@ async def test_a_row_that_is_no_json_is_not_used(kafka: Kafka) -> None:
     log = JobsLog(FakeReader(kafka.broker), rows, [0, 1])
     await log.read_on()
     assert [recent.seen.position for recent in log.known.of.values()] == [20, 20]
+
+
+async def test_it_is_read_in_parts_and_whoever_wants_less_waits_for_no_more(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "PART", 3)
+    kafka.define(*range(40))
+    log, _ = kafka.log()
+    recent = await log.read_to(1, 5)
+    assert (recent.position, log.known.of[0].position) == (6, 6)
+    whole, some = await asyncio.gather(log.read_on(), log.read_to(0, 10))
+    assert [of.position for of in whole.of.values()] == [20, 20]
+    assert some.position >= 10
+    assert kafka.moved.count(0) == kafka.moved.count(1) == 20

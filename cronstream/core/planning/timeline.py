@@ -1,5 +1,6 @@
 """The revisions of one job, and which of them each due time follows (rules 14 and 15)."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -112,7 +113,8 @@ class Timeline:
 
     def before(self, number: int) -> Revision | None:
         """Return the last revision below `number`."""
-        return next((r for r in reversed(self.revisions) if r.number < number), None)
+        place = bisect_left(self.revisions, number, key=lambda revision: revision.number)
+        return self.revisions[place - 1] if place else None
 
     def clusters_at(self, revision: Revision) -> list[str]:
         """Return the cluster of a revision, after that of the one before it if that is another."""

@@ -1,0 +1,120 @@
+"""Learns what has come on ``jobs``: all of it, or of very much a part at a time.
+
+A shard that learnt hundreds of thousands of revisions before it publishes anything would be late
+with what has nothing to do with them. So it takes them into force in parts, each with what is due
+meanwhile, as a scheduler would to which they come one after another: what is not edited goes on on
+time, and an edit is in force once its turn has come.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from cronstream.core.planning.recent import Seen, mark_of
+from cronstream.core.wire import naming
+from cronstream.core.wire.job_messages import Definition, decode_house, decode_jobs
+from cronstream.core.wire.naming import Role
+from cronstream.errors import CronstreamError
+from cronstream.scheduler.holding import Held
+from cronstream.scheduler.ports import Clock, JobsReader
+from cronstream.scheduler.telling import second
+from cronstream.topology.installation_level import see_that_it_is_open
+from cronstream.topology.jobs import PART, TURN, JobsLog, read_on, see_that_it_goes_on
+from cronstream.topology.reading import LogMessage
+
+logger = logging.getLogger(__name__)
+
+
+class Learning:
+    """Has the shards of this process learn what stands on their ``jobs`` partitions."""
+
+    def __init__(
+        self, reader: JobsReader, jobs: JobsLog, clock: Clock, look_ahead_s: float
+    ) -> None:
+        #: Puts aside what cannot be read, and why.
+        self.on_refused: Callable[[LogMessage, str], None] = lambda _, __: None
+        self._reader, self._jobs, self._clock = reader, jobs, clock
+        self._look_ahead = timedelta(seconds=look_ahead_s)
+
+    async def learn(self, number: int, held: Held) -> None:
+        """Learn what has come of a shard, or a part of it: `Held.unlearnt` says what is left.
+
+        Raises:
+            CronstreamError: If it is not the topic any more that was read before.
+            HouseError: If nobody may work in the installation any more.
+            LevelError: If it was raised to a level that is not known here.
+        """
+        if held.row is None and not held.taken_over:
+            await self._see_that_it_is_new(number)
+        end = (await self._reader.ends(naming.JOBS, [number]))[number]
+        if held.seen.position == 0 < held.left.position:
+            await see_that_it_goes_on(self._reader, number, held.left, end)
+            await self._begin(number, held)
+        await self._read(number, held, end)
+        see_that_it_is_open(held.house)
+        self._note(number, held, end - held.seen.position)
+
+    def _goes_in_parts(self, held: Held) -> bool:
+        """Whether a shard may fire before it knows all that has come.
+
+        One that has been away for longer may not: what is due since then follows the definitions
+        of that time. Nor one that has a plan to repeat, or nothing to go on from.
+        """
+        cursor = held.cursor
+        is_up = cursor.at > self._clock.now() - self._look_ahead
+        return is_up and cursor.noted is None and cursor.taken > 0
+
+    async def _begin(self, number: int, held: Held) -> None:
+        """Learn what this process knows of what the shard had read, if it knows enough."""
+        recent = await self._jobs.read_to(number, held.left.position)
+        if recent.serves(held.cursor):
+            seen, house = held.left, recent.house
+            known = [d for d in recent.definitions() if d.revision < seen.position]
+            await asyncio.to_thread(held.learn, known)
+            held.seen, held.house = seen, house
+
+    async def _read(self, number: int, held: Held, end: int) -> None:
+        """Read on from where the shard has come to, and learn that."""
+        until = end
+        if self._goes_in_parts(held):
+            until = min(end, max(held.left.position, held.seen.position + PART))
+        count = 0
+        async for message in read_on(self._reader, {number: held.seen}, {number: until}):
+            jobs, refused = decode_jobs(message.value)
+            held.learn(Definition(job, message.offset) for job in jobs)
+            if message.offset >= held.left.position:  # Else who had the shard has done so.
+                for reason in refused:
+                    self.on_refused(message, reason)
+            held.house = decode_house(message.value) or held.house
+            held.seen = Seen(message.offset + 1, mark_of(message.value))
+            self._jobs.on_move(number)
+            count += 1
+            if count % TURN == 0:
+                await asyncio.sleep(0)
+
+    def _note(self, number: int, held: Held, unlearnt: int) -> None:
+        """Say what a shard knows now, where that is news."""
+        if not held.taken_over:
+            held.taken_over = True
+            where = second(held.cursor.at) if held.row else "new"
+            logger.info("shard %d: taken over, cursor %s, %d jobs", number, where, held.shard.jobs)
+        if unlearnt and not held.unlearnt:
+            logger.info("shard %d: %d edits are taken into force in parts", number, unlearnt)
+        elif held.unlearnt and not unlearnt:
+            logger.info("shard %d: all edits are in force", number)
+        held.unlearnt = unlearnt
+
+    async def _see_that_it_is_new(self, number: int) -> None:
+        """A shard without a cursor begins now: what was due before would be lost, if it had one.
+
+        Raises:
+            CronstreamError: If the table's changelog has messages: the table was not recovered.
+        """
+        topic = naming.changelog(Role.of(None, retry=False).group, naming.CURSORS)
+        end = (await self._reader.ends(topic, [number]))[number]
+        if end:
+            raise CronstreamError(
+                f"the table has no cursor for it, though {topic}/{number} has had {end}: it was "
+                "not recovered"
+            )

@@ -33,6 +33,8 @@ EDITS = 300_000
 _JOBS = 20
 _IDLE = 1000
 _PATIENCE_S = 900.0
+#: A scheduler that begins after this long has something to make up for.
+_AWAY_S = 60.0
 #: After the last has been taken into force.
 _AFTER_S = 10.0
 
@@ -114,6 +116,7 @@ async def measure(folder: Path, programs: Programs, edits: int) -> list[dict[str
         rows.append(await during(one, file, "while it is up", live))
         await one.stop(part)
         await come(one, edits)
+        await asyncio.sleep(_AWAY_S)
 
         async def begun() -> Part:
             return await one.start("scheduler", waits=False)

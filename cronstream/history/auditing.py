@@ -11,18 +11,18 @@ from functools import lru_cache
 from typing import Final
 
 from cronstream import clock
-from cronstream.core.audit.definitions import Definitions, JobHistory
+from cronstream.core.audit.definitions import JobHistory
 from cronstream.core.audit.finding import Report, Window
-from cronstream.core.audit.known import Known, Offsets, Published
+from cronstream.core.audit.known import Known, Published
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
 from cronstream.core.audit.tenancy import own
 from cronstream.core.ledger.admission import Place
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode, decode_entries
-from cronstream.core.wire.job_messages import decode_house
 from cronstream.core.wire.records import Discarded, format_clock
 from cronstream.errors import MessageError, NotFoundError
+from cronstream.history.definitions import DefinitionsRead
 from cronstream.history.limits import Limits
 from cronstream.history.published import read_published
 from cronstream.history.scope import LogReader, clusters, read_between
@@ -93,7 +93,7 @@ async def audit(reader: LogReader, window: Window, watch: Watch) -> Tally:
         await auditor.go_through(partition)
     await auditor.tell_limits()
     if window.job is not None and not auditor.tally.due:
-        auditor.check_that_there_is(window.job)
+        await auditor.check_that_there_is(window.job)
     return auditor.tally
 
 
@@ -105,7 +105,7 @@ class _Auditor:
         self.partitions: list[int] = []
         self._reader, self._window, self._watch = reader, window, watch
         self._read_from = window.since - BEFORE_DUE
-        self._definitions = Definitions(self._read_from)
+        self._definitions = DefinitionsRead(reader, self._read_from)
         self._logs: list[_Log] = []
         self._now = clock.now()
         self._done = self._total = 0
@@ -113,10 +113,11 @@ class _Auditor:
         self._limits = Limits()
         self._published: Published = lambda _, __: None
 
-    def check_that_there_is(self, job: str) -> None:
+    async def check_that_there_is(self, job: str) -> None:
         """See that a job is defined, or has been: nothing can be said of one that is not."""
-        if job not in self._definitions.of:
-            near = get_close_matches(job, self._definitions.of, n=1)
+        names = await self._definitions.names()
+        if job not in names:
+            near = get_close_matches(job, names, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise NotFoundError(f"no job {job!r} was ever defined, and there is no run of it{hint}")
 
@@ -146,18 +147,9 @@ class _Auditor:
         await self._read_definitions()
 
     async def _read_definitions(self) -> None:
-        there = await self._reader.partitions(naming.JOBS)
-        if not there:
-            return
-        start = await self._reader.beginnings(naming.JOBS, there)
-        end = await self._reader.ends(naming.JOBS, there)
-        self._limits.jobs = {shard: Offsets(start[shard], end[shard]) for shard in there}
-        words = []
-        async for message in read_between(self._reader, naming.JOBS, start, end):
-            self._definitions.take(message.offset, message.value)
-            word = decode_house(message.value) if message.partition == 0 else None
-            words += [word] if word is not None else []
-        self._window, self._limits.moved = own(self._window, words)
+        await self._definitions.read()
+        self._limits.jobs = self._definitions.offsets
+        self._window, self._limits.moved = own(self._window, self._definitions.words)
 
     async def _offsets_at(self, log: _Log, moment: datetime) -> dict[int, int]:
         found = await self._reader.offsets_at(log.topic, log.partitions, moment)
@@ -227,7 +219,7 @@ class _Auditor:
     def _histories(self, partition: int) -> dict[str, JobHistory]:
         return {
             name: history
-            for name, history in self._definitions.of.items()
+            for name, history in self._definitions.definitions.of.items()
             if self._window.job in (None, name) and self._partition_of(name) == partition
         }
 

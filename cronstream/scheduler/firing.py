@@ -153,7 +153,7 @@ class Firing:
             is_all = plan.complete and not held.unlearnt
             if is_all or self._since(began) > GO_ON_S:
                 break
-            if plan.complete:
+            if held.unlearnt:
                 async with asyncio.timeout(self._left(began)):
                     await self.learning.learn(number, held)
         held.fired_at = self._ports.clock.monotonic() if is_all else float("-inf")
@@ -183,9 +183,9 @@ class Firing:
     async def _plan(self, number: int, held: Held) -> Plan:
         now = self._ports.clock.now()
         if held.cursor.at >= now and math.isfinite(held.fired_at):
-            return held.shard.plan(held.cursor, now)
+            return held.shard.plan(held.cursor, now, held.known_to)
         # Long sums stay out of the loop's way; nothing else touches the shard meanwhile.
-        plan = await asyncio.to_thread(held.shard.plan, held.cursor, now)
+        plan = await asyncio.to_thread(held.shard.plan, held.cursor, now, held.known_to)
         gap = (now - held.cursor.at).total_seconds()
         if held.cursor.taken and plan.noted is not None and gap > 0:
             logger.info(

@@ -80,6 +80,8 @@ class Held:
         left: How far its ``jobs`` partition had been read when the row was written.
         seen: How far it has been read here.
         unlearnt: How many messages there were still to be read when that was last seen to.
+        known_to: Up to when it may be planned with what has been learnt; None if as far as ever.
+        told_last: From when what was learnt last is to hold.
         house: The last word there on whether processes may work here.
         fired_at: When it was last planned, by the monotonic clock.
     """
@@ -101,6 +103,8 @@ class Held:
         self.left = rows.seen(cursor.shard) or Seen(cursor.taken)
         self.seen = Seen(0)
         self.unlearnt = 0
+        self.known_to: datetime | None = None
+        self.told_last = cursor.at
         self.house: House | None = None
         #: Cluster of each job whose time zone is not known here, and why it is set aside.
         self.zoneless: dict[str, tuple[str, str]] = {}
@@ -116,6 +120,7 @@ class Held:
         """
         for job, revision in definitions:
             was_zoneless, problem = self.zoneless.pop(job.name, None), ""
+            self.told_last = job.effective_from or self.told_last
             try:
                 self.shard.learn(job, revision)
             except ZoneError:

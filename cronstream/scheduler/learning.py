@@ -1,9 +1,10 @@
 """Learns what has come on ``jobs``: all of it, or of very much a part at a time.
 
 A shard that learnt hundreds of thousands of revisions before it publishes anything would be late
-with what has nothing to do with them. So it takes them into force in parts, each with what is due
-meanwhile, as a scheduler would to which they come one after another: what is not edited goes on on
-time, and an edit is in force once its turn has come.
+with what has nothing to do with them, and with a plan too large to be published in time. So it
+takes them into force in parts, each with what is due meanwhile, as a scheduler would to which they
+come one after another: what is not edited goes on on time, and an edit is in force once its turn
+has come. One that has been away makes up for that only as far as it knows what held then.
 """
 
 import asyncio
@@ -48,36 +49,32 @@ class Learning:
         if held.row is None and not held.taken_over:
             await self._see_that_it_is_new(number)
         end = (await self._reader.ends(naming.JOBS, [number]))[number]
-        if held.seen.position == 0 < held.left.position:
+        if held.seen.position == 0:
             await see_that_it_goes_on(self._reader, number, held.left, end)
             await self._begin(number, held)
         await self._read(number, held, end)
         see_that_it_is_open(held.house)
         self._note(number, held, end - held.seen.position)
-
-    def _goes_in_parts(self, held: Held) -> bool:
-        """Whether a shard may fire before it knows all that has come.
-
-        One that has been away for longer may not: what is due since then follows the definitions
-        of that time. Nor one that has a plan to repeat, or nothing to go on from.
-        """
-        cursor = held.cursor
-        is_up = cursor.at > self._clock.now() - self._look_ahead
-        return is_up and cursor.noted is None and cursor.taken > 0
+        is_behind = held.cursor.at <= self._clock.now() - self._look_ahead
+        held.known_to = held.told_last if held.unlearnt and is_behind else None
 
     async def _begin(self, number: int, held: Held) -> None:
         """Learn what this process knows of what the shard had read, if it knows enough."""
-        recent = await self._jobs.read_to(number, held.left.position)
+        if held.left.position:
+            recent = await self._jobs.read_to(number, held.left.position)
+        else:
+            recent = (await self._jobs.read_on()).of[number]
         if recent.serves(held.cursor):
-            seen, house = held.left, recent.house
+            seen = held.left if held.left.position else recent.seen
             known = [d for d in recent.definitions() if d.revision < seen.position]
+            house = recent.house
             await asyncio.to_thread(held.learn, known)
             held.seen, held.house = seen, house
 
     async def _read(self, number: int, held: Held, end: int) -> None:
         """Read on from where the shard has come to, and learn that."""
         until = end
-        if self._goes_in_parts(held):
+        if _goes_in_parts(held):
             until = min(end, max(held.left.position, held.seen.position + PART))
         count = 0
         async for message in read_on(self._reader, {number: held.seen}, {number: until}):
@@ -118,3 +115,13 @@ class Learning:
                 f"the table has no cursor for it, though {topic}/{number} has had {end}: it was "
                 "not recovered"
             )
+
+
+def _goes_in_parts(held: Held) -> bool:
+    """Whether a shard may publish before it has learnt all that has come.
+
+    One without a cursor may not: it would look back to when old definitions were in force. Nor one
+    that has a plan to repeat, where it does not know what that was made with.
+    """
+    cursor = held.cursor
+    return cursor.taken > 0 and (cursor.noted is None or bool(held.left.mark))

@@ -102,17 +102,9 @@ class JobsLog:
 
     async def _begin(self, ends: dict[int, int]) -> None:
         """Begin with what is kept, where there is more than is read as fast."""
-        wanted = [partition for partition, end in ends.items() if end > KEEP_EVERY]
-        for partition, row in (await self._rows(wanted) if wanted else {}).items():
-            try:
-                recent = await asyncio.to_thread(_recent_of, row)
-                await see_that_it_goes_on(self._reader, partition, recent.seen, ends[partition])
-            except CronstreamError as error:
-                what = "what is kept of its jobs is not used, and all of it is read"
-                logger.info("%s/%d: %s (%s)", naming.JOBS, partition, what, error)
-            else:
-                self.known.of[partition] = recent
-                self._kept_at[partition] = recent.position
+        for partition, recent in (await kept(self._reader, self._rows, ends)).items():
+            self.known.of[partition] = recent
+            self._kept_at[partition] = recent.position
         self._begun.update(ends)
 
     async def keep(self, put: Put) -> None:
@@ -122,6 +114,28 @@ class JobsLog:
                 if recent.position - self._kept_at[partition] >= max(KEEP_EVERY, recent.jobs):
                     self._kept_at[partition] = recent.position
                     put(partition, await asyncio.to_thread(_bytes_of, recent))
+
+
+async def kept(reader: JobsReader, rows: Rows, ends: Mapping[int, int]) -> dict[int, Recent]:
+    """Return what is kept of partitions of ``jobs``, where that is of this topic, and worth it.
+
+    Args:
+        reader: Reads the topic.
+        rows: Reads what is kept.
+        ends: Where each partition ends.
+    """
+    wanted = [partition for partition, end in ends.items() if end > KEEP_EVERY]
+    found = {}
+    for partition, row in (await rows(wanted) if wanted else {}).items():
+        try:
+            recent = await asyncio.to_thread(_recent_of, row)
+            await see_that_it_goes_on(reader, partition, recent.seen, ends[partition])
+        except CronstreamError as error:
+            what = "what is kept of its jobs is not used, and all of it is read"
+            logger.info("%s/%d: %s (%s)", naming.JOBS, partition, what, error)
+        else:
+            found[partition] = recent
+    return found
 
 
 async def read_on(

@@ -1,6 +1,7 @@
 """``audit`` over logs that a test has written."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,13 +12,17 @@ from click.testing import CliRunner, Result
 from cronstream.cli.audit_output import Progress
 from cronstream.cli.main import main
 from cronstream.core.planning.cursor import Cursor, Lag, Place
+from cronstream.core.planning.recent import Recent, mark_of
 from cronstream.core.wire import naming
+from cronstream.core.wire.codec import encode, to_json
 from cronstream.core.wire.records import (
     Cause,
     Claimed,
     Discarded,
     Finished,
     Forwarded,
+    House,
+    HouseState,
     Outcome,
     Run,
     Settled,
@@ -26,6 +31,7 @@ from cronstream.core.wire.records import (
     Withdrawal,
 )
 from cronstream.history import auditing
+from cronstream.topology import jobs
 from tests.builders import a_run, at
 from tests.cli.conftest import Command
 from tests.cli.fake_broker import FakeBroker
@@ -378,6 +384,80 @@ def test_a_jobs_topic_that_was_made_anew_is_named(broker: FakeBroker, command: C
     [summary] = lines(command("audit", "--json", *SINCE))
     assert summary["clean"]
     assert "cronstream.jobs was made anew" in summary["limits"][0]
+
+
+@pytest.fixture
+def aged(broker: FakeBroker, monkeypatch: pytest.MonkeyPatch) -> FakeBroker:
+    """An installation with edits behind it, of which only what is kept can be read any more."""
+    monkeypatch.setattr(jobs, "KEEP_EVERY", 1)
+    known = Recent()
+    broker.create(naming.JOBS, 1)
+    broker.create(naming.kept_jobs(), 1)
+    for name in ["gone", "gone", *["backup"] * 8]:
+        removed = name == "gone" and bool(known.position)
+        since = at(3600 * (known.position - 100))
+        broker.job(a_job(name=name, removed=removed, effective_from=since), since)
+        known.take(known.position, broker.topics[naming.JOBS][0][-1].value)
+    row = orjson.dumps(known.to_row())
+    broker.put(naming.kept_jobs(), "0", row, at(-3600))
+    for offset in range(9):
+        lost = broker.topics[naming.JOBS][0][offset]
+        broker.topics[naming.JOBS][0][offset] = replace(lost, value=b"{")
+    return broker
+
+
+def test_what_is_kept_of_the_jobs_is_begun_from_if_it_is_old_enough(
+    aged: FakeBroker, command: Command
+) -> None:
+    held = Withdrawal(job="backup", revision=9, effective_from=at(-86_400))
+    aged.log("backup", held, when=at(-60))
+    for minute in range(6):
+        make(aged, "backup", 60 * minute, revision=9)
+    aged.job(a_job(name="backup", removed=True, effective_from=at(301)), at(301))
+    [summary] = lines(command("audit", "--json", *SINCE))
+    assert (summary["clean"], summary["due"], summary["limits"]) == (True, 6, [])
+
+
+@pytest.mark.usefixtures("aged")
+def test_if_it_is_not_old_enough_all_is_read(command: Command) -> None:
+    earlier = ("--since", "2025-12-28T12:00:00", "--until", "2025-12-28T12:05:00")
+    [summary] = lines(command("audit", "--json", *earlier))
+    assert summary["due"] == 0, "the only definition that can be read holds from later on"
+
+
+def test_a_job_that_is_not_kept_was_defined_all_the_same(
+    aged: FakeBroker, command: Command
+) -> None:
+    gone = aged.topics[naming.JOBS][0][0]
+    told = encode(a_job(name="gone", effective_from=at(-400_000)))
+    aged.topics[naming.JOBS][0][0] = replace(gone, value=told)
+    known = command("audit", *SINCE, "--job", "gone")
+    assert known.exit_code == 0, known.output
+    unknown = command("audit", *SINCE, "--job", "gonne")
+    assert "no job 'gonne' was ever defined" in unknown.output
+    assert "did you mean 'gone'?" in unknown.output
+
+
+@pytest.mark.parametrize(
+    ("word", "is_enough"),
+    [
+        (House(state=HouseState.OPEN, export="x", at=at(-90_000)), True),
+        (House(state=HouseState.OPEN, export="x"), False),
+        (House(state=HouseState.CLOSED, export="x", at=at(-90_000)), False),
+    ],
+    ids=["moved in", "taken back", "moved away"],
+)
+def test_of_moving_what_is_kept_has_the_last_word_alone(
+    aged: FakeBroker, command: Command, word: House, *, is_enough: bool
+) -> None:
+    kept = aged.topics[naming.kept_jobs()][0]
+    row = {**orjson.loads(kept[0].value or b""), "house": to_json(word)}
+    kept[0] = replace(kept[0], value=orjson.dumps(row))
+    aged.topics[naming.JOBS][0][9] = replace(aged.topics[naming.JOBS][0][9], value=b"{")
+    row["mark"] = mark_of(b"{")
+    kept[0] = replace(kept[0], value=orjson.dumps(row))
+    [*_, summary] = lines(command("audit", "--json", *SINCE))
+    assert (summary["due"] > 0) == is_enough
 
 
 def test_partitions_that_somebody_has_added_are_named(broker: FakeBroker, command: Command) -> None:

@@ -432,19 +432,21 @@ async def test_what_cannot_be_read_among_the_jobs_costs_only_itself(
 async def test_what_cannot_be_read_among_the_jobs_goes_to_quarantine_and_no_successor_puts_it_there(
     bench: Bench,
 ) -> None:
+    bench.define(a_job())
+    await bench.tick()
     bad = [None, b"{", encode(a_job(effective_from=None)), encode(a_job(max_attempts=0))]
-    for value in [*bad, encode(a_job())]:
+    for value in [*bad, encode(a_job(effective_from=at(1)))]:
         bench.broker.put(naming.JOBS, 0, value)
     await bench.tick()
     assert [refused[:3] for refused in bench.quarantine.refused] == [
-        (naming.JOBS, 0, offset) for offset in range(4)
+        (naming.JOBS, 0, offset) for offset in range(1, 5)
     ]
     successor = bench.another()
     successor.assigned({0})
     bench.broker.put(naming.JOBS, 0, b"more")
     bench.clock.passed += 20
     await bench.tick(successor)
-    assert [refused[2] for refused in bench.quarantine.refused] == [0, 1, 2, 3, 5]
+    assert [refused[2] for refused in bench.quarantine.refused] == [1, 2, 3, 4, 6]
 
 
 async def test_a_bad_tick_goes_to_quarantine(bench: Bench) -> None:
@@ -759,21 +761,43 @@ async def test_a_successor_takes_over_in_parts_what_has_come_at_once(
     assert told(bench) == list(range(25))
 
 
-@pytest.mark.parametrize("away", [True, False], ids=["away for long", "a plan to repeat"])
-async def test_a_shard_that_cannot_go_on_from_its_cursor_reads_all_edits_first(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, away: bool
+async def test_a_shard_that_was_away_makes_up_for_that_as_far_as_it_knows_what_held(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.define(a_job(), a_job("other", "@every 1h"))
+    bench.define(a_job(missed_grace_s=3600.0), a_job("other", "@every 10s"))
     await bench.tick()
     monkeypatch.setattr(learning, "PART", 5)
     monkeypatch.setattr(firing, "GO_ON_S", -1.0)
-    bench.define(*(a_job("other", "@every 1h", effective_from=at(1)) for _ in range(23)))
-    if away:
-        bench.clock.passed += 61
-    else:
-        noted = {"until": format_time(at(40)), "now": format_time(at(5))}
-        bench.cursors["0"] = {**bench.cursors["0"], "plan": noted}
+    bench.define(*(a_job("other", "@every 1h", effective_from=at(100 + n)) for n in range(23)))
+    bench.clock.passed += 600
     successor = bench.another()
     successor.assigned({0})
+    for until in (104, 109, 114, 119):
+        await bench.tick(successor)
+        assert bench.cursors["0"]["at"] == format_time(at(until))
     await bench.tick(successor)
-    assert bench.cursors["0"]["taken"] == 25
+    assert bench.cursors["0"]["at"] == format_time(at(636))
+    assert told(bench) == list(range(25))
+    others = [m for m in bench.broker.on(LOG) if isinstance(m, Run) and m.job == "other"]
+    late = [(run.scheduled_at - at(0)).total_seconds() for run in others if run.revision == 1]
+    assert max(late) < 100, "the definition that held then"
+
+
+async def test_a_plan_that_is_repeated_knows_all_that_it_was_made_with(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.define(a_job(), a_job("other", "@every 1h"))
+    await bench.tick()
+    bench.define(*(a_job("other", "@every 1h", effective_from=at(1)) for _ in range(23)))
+    await bench.tick()
+    monkeypatch.setattr(learning, "PART", 5)
+    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    noted = {"until": format_time(at(40)), "now": format_time(at(5))}
+    row = {**bench.cursors["0"], "taken": 2, "plan": noted}
+    for known in (row, {name: value for name, value in row.items() if name != "jobs"}):
+        bench.broker.records.clear()
+        bench.cursors["0"] = known
+        successor = bench.another()
+        successor.assigned({0})
+        await bench.tick(successor)
+        assert told(bench) == list(range(2, 25))

@@ -3,7 +3,7 @@
 They come from the ``jobs`` topic; from when each holds, the first `Withdrawal` on a log says.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
@@ -11,13 +11,17 @@ from itertools import islice
 from cronstream.core.planning.due import FIRST_REACH
 from cronstream.core.planning.timeline import TICK, Revision, spans
 from cronstream.core.schedule.schedule import Schedule, compile_schedule
-from cronstream.core.wire.job_messages import decode_jobs
+from cronstream.core.wire.job_messages import Definition, decode_jobs
 from cronstream.core.wire.records import Job, Run, Withdrawal
 from cronstream.errors import ScheduleError
 
 #: A definition that a later one has replaced this long before the window does not matter in it.
 _FORMER = timedelta(days=1)
 _REMEMBERED = 2**16
+#: What is said of a definition that nobody knows.
+NOT_THERE = "is not on the jobs topic, or was replaced long before"
+#: No revision: which was the first of a job is not known.
+_NONE = -1
 
 
 class Definitions:
@@ -25,21 +29,38 @@ class Definitions:
 
     Args:
         needed_from: Due times before it will not be asked for.
+
+    Attributes:
+        of: By the name of the job.
+        bound: A definition that a later one had replaced by then does not matter.
     """
 
     def __init__(self, needed_from: datetime) -> None:
-        self._bound = needed_from - _FORMER
+        self.bound = needed_from - _FORMER
         self.of: dict[str, JobHistory] = {}
         self._calendar = _Calendar()
+
+    def begin(self, kept: Iterable[Definition], dropped_by: int) -> None:
+        """Begin a partition with what is kept of it, in the order of revisions.
+
+        Args:
+            kept: All of its definitions, but for those that had been replaced before `bound`.
+            dropped_by: The last revision that has replaced one of those.
+        """
+        for job, revision in kept:
+            self._define(revision, job, may_be_first=revision > dropped_by)
 
     def take(self, revision: int, raw: bytes | None) -> None:
         """Take one message of the ``jobs`` topic; each partition's in order."""
         for job in decode_jobs(raw)[0]:
-            history = self.of.get(job.name)
-            if history is None:
-                history = self.of[job.name] = JobHistory(job.name, self._calendar)
-            history.define(revision, job)
-            history.forget(self._bound)
+            self._define(revision, job)
+
+    def _define(self, revision: int, job: Job, *, may_be_first: bool = True) -> None:
+        history = self.of.get(job.name)
+        if history is None:
+            history = self.of[job.name] = JobHistory(job.name, self._calendar)
+        history.define(revision, job, may_be_first=may_be_first)
+        history.forget(self.bound)
 
 
 class JobHistory:
@@ -59,8 +80,8 @@ class JobHistory:
         self._said: set[int] = set()
         self._first: int | None = None
 
-    def define(self, number: int, job: Job) -> None:
-        """Take the next definition."""
+    def define(self, number: int, job: Job, *, may_be_first: bool = True) -> None:
+        """Take the next definition; the first may have had others before it that are not known."""
         if job.effective_from is None:
             return
         schedule: Schedule | None = None
@@ -69,7 +90,7 @@ class JobHistory:
             with suppress(ScheduleError):
                 schedule = compile_schedule(job.schedule, job.timezone)
         if self._first is None:
-            self._first = number
+            self._first = number if may_be_first else _NONE
         self._revisions[number] = Revision(number, job, schedule, job.effective_from)
 
     def forget(self, bound: datetime) -> None:
@@ -122,7 +143,7 @@ class JobHistory:
         """Return why no definition asks for a scheduled run, or None if one does."""
         revision = self.find(run.revision)
         if revision is None:
-            return f"revision {run.revision} of its job is not on the jobs topic"
+            return f"revision {run.revision} of its job {NOT_THERE}"
         job, due = revision.job, run.scheduled_at
         schedule = revision.schedule
         if schedule is None or self._calendar.next_after(schedule, due - TICK) != due:

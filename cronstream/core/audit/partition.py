@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from cronstream.core.audit.definitions import JobHistory
+from cronstream.core.audit.definitions import NOT_THERE, JobHistory
 from cronstream.core.audit.finding import Finding, Kind, Report, Window
 from cronstream.core.audit.known import Known, Unknown
 from cronstream.core.audit.refusals import Refusals
@@ -109,7 +109,7 @@ class PartitionAudit:
 
     def _check_asked(self, track: Track, run: Run) -> None:
         history = self._histories.get(run.job)
-        problem = history.problem(run) if history else "its job is not on the jobs topic"
+        problem = history.problem(run) if history else f"its job {NOT_THERE}"
         if problem is None:
             return
         is_defined = history is not None and history.find(run.revision) is not None

@@ -109,8 +109,14 @@ class Shard:
             except ScheduleError as error:
                 raise type(error)(f"job {job.name!r}, revision {revision}: {error}") from error
 
-    def plan(self, cursor: Cursor, now: datetime) -> Plan:
+    def plan(self, cursor: Cursor, now: datetime, known_to: datetime | None = None) -> Plan:
         """Return what is to be published after `cursor`; `accept` it once that has been done.
+
+        Args:
+            cursor: How far all has been published.
+            now: By which it is judged what is due, and what has been missed.
+            known_to: No due time beyond it is taken, for what holds then has not all been learnt;
+                None if that is no matter.
 
         Raises:
             ValueError: If the cursor is before the one that was accepted last: what came
@@ -128,7 +134,7 @@ class Shard:
             cursor = self._first(cursor, now)
         moved, holds = self._take(cursor, draft, new=new)
         self._stand_at(cursor.at, draft)
-        until = self._fill(cursor, draft)
+        until = self._fill(cursor, draft, known_to)
         # Where jobs move, what they ask for depends on `now`, too.
         is_noted = cursor.at < now or moved != cursor.moved
         noted = replace(cursor, noted=Noted(until, now)) if is_noted else None
@@ -260,14 +266,15 @@ class Shard:
             self._agenda.rebuild(self._timelines, at, draft.next_after)
         self._agenda_at = None
 
-    def _fill(self, cursor: Cursor, draft: Draft) -> datetime:
+    def _fill(self, cursor: Cursor, draft: Draft, known_to: datetime | None) -> datetime:
         """Put into the draft what is due beyond the cursor; return how far that goes."""
         all_missed = draft.now - self._max_grace
         step: int | None = STEP
         if cursor.noted is not None:
             limit, step = cursor.noted.until, None
         else:
-            limit = max(cursor.at, draft.now + self._look_ahead)
+            ahead = draft.now + self._look_ahead
+            limit = max(cursor.at, min(ahead, known_to or ahead))
             limit = self._bounded(self._agenda, cursor.at, limit, draft)
         return self._agenda.fill(
             draft, self._timelines, limit=limit, all_missed=all_missed, step=step

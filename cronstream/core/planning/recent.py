@@ -58,6 +58,8 @@ class Recent:
         installation: The id of the installation, if this partition has said so.
         kafka: That of the Kafka that it was begun on, likewise.
         house: The last word on whether processes may work in it, likewise.
+        dropped_by: The last revision that has replaced one that was dropped; -1 without one.
+        dropped_at: The latest time from which such a revision holds.
     """
 
     def __init__(self) -> None:
@@ -70,9 +72,8 @@ class Recent:
         self._of: dict[str, list[Definition]] = {}
         #: Those that were taken out, in the order of time.
         self._removed: deque[Definition] = deque()
-        #: The last revision that has replaced one that was dropped, and the latest time of one.
-        self._dropped_by = -1
-        self._dropped_at = datetime.min.replace(tzinfo=UTC)
+        self.dropped_by = -1
+        self.dropped_at = datetime.min.replace(tzinfo=UTC)
 
     @property
     def seen(self) -> Seen:
@@ -127,8 +128,8 @@ class Recent:
             self._note_dropped(removal)
 
     def _note_dropped(self, by: Definition) -> None:
-        self._dropped_by = max(self._dropped_by, by.revision)
-        self._dropped_at = max(self._dropped_at, by.job.effective_from or self._dropped_at)
+        self.dropped_by = max(self.dropped_by, by.revision)
+        self.dropped_at = max(self.dropped_at, by.job.effective_from or self.dropped_at)
 
     def serves(self, cursor: Cursor) -> bool:
         """Whether nothing was dropped that a shard with this cursor needs.
@@ -137,7 +138,7 @@ class Recent:
         """
         places = [Lag(cursor.at, cursor.taken), *cursor.behind.values()]
         return all(
-            (lag.taken == 0 or lag.taken > self._dropped_by) and lag.at > self._dropped_at + BEYOND
+            (lag.taken == 0 or lag.taken > self.dropped_by) and lag.at > self.dropped_at + BEYOND
             for lag in places
         )
 
@@ -166,8 +167,8 @@ class Recent:
             "installation": self.installation,
             "kafka": self.kafka,
             "house": self.house and to_json(self.house),
-            "dropped_by": self._dropped_by,
-            "dropped_at": format_time(self._dropped_at),
+            "dropped_by": self.dropped_by,
+            "dropped_at": format_time(self.dropped_at),
             "jobs": [[revision, to_json(job)] for job, revision in self.definitions()],
         }
 
@@ -187,8 +188,8 @@ class Recent:
             recent.position, recent._last = int(row["position"]), str(row["mark"])
             recent.installation, recent.kafka = row["installation"], row["kafka"]
             recent.house = row["house"] and from_json(row["house"], {"House": House})
-            recent._dropped_by = int(row["dropped_by"])
-            recent._dropped_at = datetime.fromisoformat(row["dropped_at"])
+            recent.dropped_by = int(row["dropped_by"])
+            recent.dropped_at = datetime.fromisoformat(row["dropped_at"])
         except (KeyError, TypeError, ValueError) as error:
             raise MessageError(f"it is damaged: {error!r}") from error
         return recent

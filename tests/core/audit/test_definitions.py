@@ -1,13 +1,16 @@
 """The due times of a job, by its definitions and from when each of them held."""
 
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
 
 from cronstream.core.audit import definitions
 from cronstream.core.audit.definitions import Definitions, JobHistory
+from cronstream.core.planning.recent import Recent
 from cronstream.core.wire.codec import encode
+from cronstream.core.wire.job_messages import Definition
 from cronstream.core.wire.records import Withdrawal
 from tests.builders import at
 from tests.core.audit.books import a_job, due_at
@@ -74,7 +77,7 @@ def test_an_edit_that_comes_late_holds_from_when_it_says() -> None:
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"revision": 7}, "revision 7 of its job is not on the jobs topic"),
+        ({"revision": 7}, f"revision 7 of its job {definitions.NOT_THERE}"),
         ({"revision": 1}, "revision 1 of its job did not hold yet"),
         ({"cluster": "cluster-b"}, "revision 0 of its job belongs to cluster-a"),
         ({"command": "false"}, "it is not what revision 0 of its job says"),
@@ -111,6 +114,46 @@ def test_definitions_that_were_replaced_long_before_are_forgotten() -> None:
 
     assert [number for number in range(4) if history.find(number)] == [2, 3]
     assert history.problem(due_at(60, revision=3)) is None
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_is_kept_of_the_topic_says_as_much_as_all_of_it_if_it_is_old_enough(
+    seed: int,
+) -> None:
+    random, second = Random(seed), -5 * 86_400.0
+    whole, short, kept = Definitions(at(0)), Definitions(at(0)), Recent()
+    messages, names = list[bytes](), ["a", "b", "c", "d"]
+    while second < 3600 and len(messages) < 60:
+        second += random.choice([1, 600, 7200, 86_400])
+        fields = {"name": random.choice(names), "removed": random.random() < 0.3}
+        every = f"@every {random.choice([30, 60, 90])}s"
+        messages.append(encode(a_job(**fields, schedule=every, effective_from=at(second))))
+    position = random.randrange(len(messages) + 1)
+    for offset, raw in enumerate(messages):
+        whole.take(offset, raw)
+        if offset < position:
+            kept.take(offset, raw)
+    if kept.dropped_at >= short.bound:
+        return  # Not old enough: all of it is read.
+    short.begin(kept.definitions(), kept.dropped_by)
+    for offset, raw in enumerate(messages[position:], position):
+        short.take(offset, raw)
+
+    for name, history in whole.of.items():
+        begun = short.of.get(name) or JobHistory(name)
+        assert due(begun, -900, 3600) == due(history, -900, 3600)
+        assert begun.unheard_from(at(-900)) == history.unheard_from(at(-900))
+
+
+def test_what_is_kept_says_of_no_definition_that_it_was_the_first_if_others_are_not_kept() -> None:
+    job = a_job(effective_from=at(-86_400))
+    found = []
+    for dropped_by in (-1, 7):
+        all_ = Definitions(at(0))
+        all_.begin([Definition(job, 7)], dropped_by)
+        hold(all_.of["backup"], 7, -86_400, 0)
+        found.append(due(all_.of["backup"], -7200, -7100)[:1])
+    assert found == [[], [(-7140, 7)]]
 
 
 def test_what_is_no_definition_is_passed_over() -> None:

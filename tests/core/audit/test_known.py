@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from cronstream.core.audit.definitions import NOT_THERE
 from cronstream.core.audit.finding import Kind
 from cronstream.core.audit.known import Known, Offsets, Unknown
 from cronstream.core.wire.records import Cause, Finished, Started, Verdict, Withdrawal
@@ -36,7 +37,7 @@ def test_a_run_of_a_definition_that_was_deleted_is_not_held_against_it() -> None
     audited = books.audit(since=50, until=190)
 
     assert audited.of(Kind.UNASKED) == [
-        "revision 9 of its job is not on the jobs topic, and no person has asked for it"
+        f"revision 9 of its job {NOT_THERE}, and no person has asked for it"
     ]
     assert audited.tally.unknown[Unknown.DEFINITION] == 2
 

@@ -556,6 +556,19 @@ def test_a_catch_up_moves_in_steps_that_end_with_a_whole_second(
     assert (cursor.at, cursor.noted) == (at(130), None)
 
 
+def test_a_plan_goes_no_further_than_it_is_known_what_holds() -> None:
+    shard = a_shard(a_job(missed_grace_s=3600.0))
+    _, cursor = publish(shard, fresh(), START)
+    plan = shard.plan(cursor, at(100), at(60))
+    shard.accept(plan)
+    assert (due_seconds(plan), plan.cursor.at, plan.complete) == ([40, 50, 60], at(60), False)
+    shard.learn(a_job(effective_from=at(75)), 1)
+    again = shard.plan(plan.cursor, at(100), at(50))
+    assert (due_seconds(again), again.cursor.at) == ([], at(60)), "nor back"
+    shard.accept(again)
+    assert publish(shard, again.cursor, at(100))[1].at == at(130)
+
+
 def test_a_week_of_seconds_is_skipped_in_bounded_steps() -> None:
     shard = a_shard(*(a_job(f"job-{n}", "@every 1s") for n in range(3)))
     _, cursor = publish(shard, fresh(), START)

@@ -8,7 +8,6 @@ whose clock is off claims nothing (`core.presence`, `core.clocks`).
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 from cronstream import clock
 from cronstream.core.health import clocks, presence
@@ -138,7 +137,8 @@ class PresenceWatch:
 
     def look(self) -> None:
         """Do what follows for a worker from what all tell."""
-        clock_s = None if self.topic.trouble else self.topic.clock_s
+        offset = self.topic.clock_offset
+        clock_s = self.topic.clock_s_at(offset)
         if self._worker is None:
             me = self._first.model_copy(update={"clock_s": clock_s})
             self.clock_fault = clocks.firing_fault(me, self._present)
@@ -147,7 +147,7 @@ class PresenceWatch:
         was_fault = self.clock_fault
         self.clock_fault = clocks.fault(clock_s, clocks.right_s(self._present))
         if not self.clock_fault:
-            self._set_dials(self._worker)
+            self._set_dials(self._worker, offset)
         if self.clock_fault and not was_fault:
             logger.error("%s; set it by NTP", self.clock_fault)
             self._worker.member.rest()
@@ -155,9 +155,8 @@ class PresenceWatch:
             logger.info("this machine's clock is right again")
             self._worker.member.resume()
 
-    def _set_dials(self, worker: Worker) -> None:
+    def _set_dials(self, worker: Worker, offset: float) -> None:
         """Have commands start by this machine's clock as it is now, for it was found right."""
-        offset = self.topic.clock_offset
         if worker.executor is not None and abs(offset - self._offset) > _CLOCKS_DIFFER_S:
             self._offset = offset
             worker.executor.send(Clock(offset))
@@ -165,12 +164,7 @@ class PresenceWatch:
     def _keep_lease(self, worker: Worker) -> None:
         mine, others = self._first.shared, self.topic.roll.counted()
         held, before = presence.held(mine, others), worker.member.timing
-        timing = replace(
-            before,
-            lease_s=held.lease_s,
-            fence_s=held.fence_s,
-            least_lease_s=held.least_lease_s,
-        )
+        timing = held.of(before)
         if timing == before:
             return
         worker.member.keep_to(timing)

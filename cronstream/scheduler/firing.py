@@ -138,8 +138,10 @@ class Firing:
         async with asyncio.timeout(self._left(began)):
             await self.learning.learn(number, held)
             await self._lagging.renew(number, held, self._left(began))
-        if held.cursor.is_ahead(self._ports.clock.now()) and self.may_set_back():
-            self._set_back(number, held)
+        if held.cursor.is_ahead(self._ports.clock.now()):
+            self._note_move(number)  # Nothing is due yet, and an edit would hold only from there.
+            if self.may_set_back():
+                self._set_back(number, held)
         elif await self._publish_all(number, held, began) and self._since(began) <= GO_ON_S:
             async with asyncio.timeout(self._left(began)):
                 await self._lagging.tend(number, held, self._left(began))

@@ -86,26 +86,24 @@ class WorkersTopic:
 
     @property
     def clock_s(self) -> float | None:
-        """How far this machine's clock is ahead of the broker's; None before it is known.
+        """How far this machine's clock is ahead of the broker's; None before it is known."""
+        return self.clock_s_at(self.clock_offset)
 
-        If it steps, that is known at once: the other clock, which never steps, shows it.
+    def clock_s_at(self, offset: float) -> float | None:
+        """Return how far this machine's clock is ahead of the broker's, if it has this offset.
+
+        So if it steps, that is known at once, whether Kafka answers or not: the other clock, which
+        never steps, shows it.
         """
         if self._measured is None:
             return None
-        found, offset = self._measured
-        return round(found + clock.offset(clock.wall, clock.monotonic) - offset, 3)
+        found, measured_at = self._measured
+        return round(found + offset - measured_at, 3)
 
     @property
     def clock_offset(self) -> float:
-        """How far this machine's clock was ahead of the one that never steps, when measured last.
-
-        Now, if it cannot be measured.
-        """
-        return (
-            clock.offset(clock.wall, clock.monotonic)
-            if self._measured is None or self.trouble
-            else self._measured[1]
-        )
+        """How far this machine's clock is ahead of the one that never steps."""
+        return clock.offset(clock.wall, clock.monotonic)
 
     @property
     def trouble(self) -> str:

@@ -42,6 +42,9 @@ class FakeTopic:
     follows: bool = False
     has_stopped: bool = False
 
+    def clock_s_at(self, offset: float) -> float | None:
+        return None if self.clock_s is None else self.clock_s + offset - self.clock_offset
+
     def told(self, who: Presence, seconds: float = 0.0) -> int:
         at = NOON + timedelta(seconds=seconds)
         self.roll.take(self.offset, at, who.name.encode(), who.encode())
@@ -204,12 +207,26 @@ async def test_commands_start_by_the_clock_as_it_was_when_it_was_found_right(ben
 
 
 async def test_without_the_topic_nobody_knows_and_the_worker_goes_on(bench: Bench) -> None:
-    bench.topic.clock_s = 600.0
+    bench.topic.clock_s = None
     bench.topic.trouble = "this process cannot tell of itself"
 
     await asyncio.wait_for(bench.join(), 5)
 
     assert not bench.member.draining
+
+
+async def test_a_clock_that_steps_while_the_topic_is_away_is_found_out_all_the_same(
+    bench: Bench,
+) -> None:
+    told: list[Clock] = []
+    await bench.join()
+    bench.worker.executor = SimpleNamespace(send=told.append)
+    bench.topic.trouble = "this process cannot tell of itself"
+    bench.topic.clock_s, bench.topic.clock_offset = 600.0, 650.0
+    bench.watch.look()
+
+    assert bench.member.draining
+    assert told == []
 
 
 async def test_a_scheduler_whose_clock_is_off_joins_once_no_other_is_there_that_is_right(

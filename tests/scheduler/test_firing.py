@@ -537,6 +537,40 @@ async def test_a_clock_that_is_behind_the_logs_sets_no_cursor_back(bench: Bench)
     assert bench.cursors["0"]["at"] == "2026-01-01T14:00:00Z"
 
 
+async def test_a_clock_that_has_just_stepped_back_sets_no_cursor_back_before_it_is_measured(
+    bench: Bench,
+) -> None:
+    bench.define(a_job())
+    await bench.tick()
+    before = bench.cursors["0"]["at"]
+    bench.clock.passed += 2
+    bench.clock.ahead = timedelta(minutes=-10)
+    message = LogMessage(
+        naming.TICKS, 0, 1, bench.clock.true(), None, encode(Tick(shard=0, at=bench.clock.now()))
+    )
+    await bench.scheduler.fire(FakeStream(message))
+
+    assert bench.cursors["0"]["at"] == before
+
+
+async def test_an_edit_waits_while_a_cursor_is_far_ahead_and_the_clocks_do_not_agree(
+    bench: Bench,
+) -> None:
+    bench.define(a_job())
+    published_ahead(bench)
+    bench.clock.ahead = timedelta(seconds=-40)
+    await bench.tick()
+    bench.define(a_job(schedule="*/5 * * * *"))
+    await bench.tick()
+    assert bench.broker.on(LOG) == []
+
+    bench.clock.ahead = timedelta()
+    for _ in range(3):
+        await bench.tick()
+    told = [entry for entry in bench.broker.on(LOG) if isinstance(entry, Withdrawal)]
+    assert [entry.effective_from < at(60) for entry in told] == [True]
+
+
 async def test_nothing_is_fired_before_the_clock_has_been_measured(bench: Bench) -> None:
     bench.define(a_job())
     bench.broker.held = True

@@ -134,15 +134,29 @@ async def test_a_clock_is_measured_by_what_is_told_and_a_step_is_seen_at_once(
     assert world.clock_s() == -1200.0
 
 
-async def test_the_clock_that_was_measured_is_known_though_it_steps_afterwards(
+async def test_a_clock_is_compared_as_it_is_now_also_when_it_was_measured_while_it_was_wrong(
     world: World,
 ) -> None:
-    await world.tell()
-    measured = world.topic.clock_offset
     world.ahead_s = 600.0
-    assert world.topic.clock_offset == measured
     await world.tell()
-    assert world.topic.clock_offset == measured + 600.0
+    wrong = world.topic.clock_offset
+    world.ahead_s = 0.0
+
+    offset = world.topic.clock_offset
+    assert offset == wrong - 600.0
+    assert world.topic.clock_s_at(offset) == 0.0
+    assert world.topic.clock_s_at(wrong) == 600.0
+
+
+async def test_a_step_is_seen_though_the_topic_cannot_be_reached(world: World) -> None:
+    await world.tell()
+    world.fails = KafkaConnectionError()
+    world.ahead_s = -600.0
+    await world.tell()
+    await world.tell()
+
+    assert world.topic.trouble
+    assert world.clock_s() == -600.0
 
 
 @pytest.mark.parametrize("error", [TopicAuthorizationFailedError("x"), KafkaConnectionError()])

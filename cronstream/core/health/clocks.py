@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cronstream.core.health.presence import Presence
@@ -34,6 +35,45 @@ def difference_s(
     if sent_at > appended_at:
         return (sent_at - appended_at).total_seconds()
     return min(0.0, (acknowledged_at - appended_at).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a scheduler's clock compared with the log's, when that was measured last (rule 18).
+
+    A clock that is further in front than is allowed would publish runs that are not due for long,
+    and push the cursor out of reach of the right time: nothing is fired then. One that is behind
+    does no harm but lateness. A step into either is known before the next message has been
+    measured: the other clock, which never steps, shows it.
+
+    Attributes:
+        ahead: How far it was ahead of the log's; less than nothing: behind.
+        behind: How far it was behind, at least.
+        offset: How far it was ahead of the clock that never steps, when that was sent.
+    """
+
+    ahead: timedelta
+    behind: timedelta
+    offset: timedelta
+
+    @classmethod
+    def of(
+        cls, sent_at: datetime, appended_at: datetime, acknowledged_at: datetime, offset: timedelta
+    ) -> "Comparison":
+        """Compare by a message: when it was sent and acknowledged by the clock, and its time."""
+        return cls(sent_at - appended_at, appended_at - acknowledged_at, offset)
+
+    def is_trusted(self, offset: timedelta, allowed: timedelta) -> bool:
+        """Whether it is not too far ahead; `offset` is what it is now."""
+        return self.ahead + max(offset - self.offset, timedelta()) <= allowed
+
+    def is_late(self, offset: timedelta, allowed: timedelta) -> bool:
+        """Whether it is too far behind."""
+        return self.behind + max(self.offset - offset, timedelta()) > allowed
+
+    def agrees(self, offset: timedelta, allowed: timedelta) -> bool:
+        """Whether it is neither: only then it may say that a cursor is too far ahead."""
+        return self.is_trusted(offset, allowed) and not self.is_late(offset, allowed)
 
 
 def right_s(present: Iterable[Presence]) -> float:

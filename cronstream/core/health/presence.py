@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from cronstream.core.timing import Timing
 from cronstream.core.wire.naming import Role, RoleKind
 
 #: A process is gone when it has missed so many of the times at which it meant to tell of itself.
@@ -212,6 +213,12 @@ class Held:
     lease_s: float
     fence_s: float
     least_lease_s: float
+
+    def of(self, timing: Timing) -> Timing:
+        """Return the spans of time of a worker by which it keeps to this."""
+        return replace(
+            timing, lease_s=self.lease_s, fence_s=self.fence_s, least_lease_s=self.least_lease_s
+        )
 
 
 def held(mine: Shared, others: Iterable[Presence]) -> Held:

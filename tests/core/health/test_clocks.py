@@ -1,8 +1,17 @@
 """Which clocks are off, and by how much."""
 
+from datetime import timedelta
+
 import pytest
 
-from cronstream.core.health.clocks import difference_s, fault, firing_fault, right_s, warnings
+from cronstream.core.health.clocks import (
+    Comparison,
+    difference_s,
+    fault,
+    firing_fault,
+    right_s,
+    warnings,
+)
 from cronstream.core.health.presence import Presence
 from tests.builders import at
 from tests.core.health.test_presence import a_process, a_scheduler
@@ -111,3 +120,41 @@ def test_a_scheduler_within_half_of_the_look_ahead_makes_nothing_late(
 ) -> None:
     me = a_scheduler("node9.me", clock_s=clock_s)
     assert firing_fault(me, [me, *RIGHT, a_scheduler("node3.s", clock_s=0.0)]) == ""
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+@pytest.mark.parametrize(
+    ("sent", "appended", "is_trusted", "is_late"),
+    [(0, 0, True, False), (30, 0, True, False), (31, 0, False, False), (0, 32, True, True)],
+)
+def test_a_schedulers_clock_may_be_off_by_what_is_allowed(
+    sent: float, appended: float, *, is_trusted: bool, is_late: bool
+) -> None:
+    compared = Comparison.of(at(sent), at(appended), at(sent + 1), seconds(7))
+
+    assert compared.is_trusted(seconds(7), seconds(30)) is is_trusted
+    assert compared.is_late(seconds(7), seconds(30)) is is_late
+    assert compared.agrees(seconds(7), seconds(30)) is (is_trusted and not is_late)
+
+
+@pytest.mark.parametrize(
+    ("step", "is_trusted", "is_late"), [(31, False, False), (-31, True, True), (29, True, False)]
+)
+def test_a_step_is_known_before_the_next_message_is_measured(
+    step: float, *, is_trusted: bool, is_late: bool
+) -> None:
+    compared = Comparison.of(at(0), at(0), at(0), seconds(7))
+
+    assert compared.is_trusted(seconds(7 + step), seconds(30)) is is_trusted
+    assert compared.is_late(seconds(7 + step), seconds(30)) is is_late
+    assert not compared.agrees(seconds(7 + step), seconds(30)) or (is_trusted and not is_late)
+
+
+@pytest.mark.parametrize("off", [3600, -3600])
+def test_a_step_that_puts_a_clock_right_counts_once_it_was_measured(off: float) -> None:
+    compared = Comparison.of(at(off), at(0), at(off), seconds(off))
+
+    assert not compared.agrees(seconds(0), seconds(30))

@@ -23,6 +23,7 @@ from cronstream.core.health.presence import (
     spans,
     warnings,
 )
+from cronstream.core.timing import Timing
 from cronstream.core.wire.naming import RoleKind
 from tests.builders import NOON, at
 
@@ -165,6 +166,14 @@ def test_the_longest_lease_and_the_shortest_fence_hold_until_all_agree() -> None
     assert held(SHARED, []) == Held(6, 4.5, 6)
     assert held(SHARED, [a_process(**LONG)]) == Held(20, 4.5, 6)
     assert held(a_process(**LONG).shared, [a_process()]) == Held(20, 4.5, 6)
+
+
+def test_a_worker_keeps_to_what_holds_and_to_nothing_else() -> None:
+    before = Timing(beat_s=0.7, slots=3)
+
+    assert Held(20, 4.5, 6).of(before) == Timing(
+        beat_s=0.7, slots=3, lease_s=20, fence_s=4.5, least_lease_s=6
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,7 @@ _CHATTY = (
     "aiohttp",
     # The services of these modules log their life as Faust's own do.
     "cronstream.application",
-    "cronstream.worker.tables",
-    "cronstream.topology.tables",
-    "cronstream.web_port",
+    "cronstream.fitted",
     # It counts the changes in a folder, whatever they are.
     "watchfiles",
 )
@@ -34,9 +32,7 @@ _SERVICES = (
     "faust",
     "mode",
     "cronstream.application",
-    "cronstream.worker.tables",
-    "cronstream.topology.tables",
-    "cronstream.web_port",
+    "cronstream.fitted",
 )
 
 

@@ -83,6 +83,10 @@ def test_the_count_of_changed_files_is_no_news(lines: Path) -> None:
 
 
 def test_the_life_of_services_is_no_news_whoever_s_they_are(lines: Path) -> None:
-    for module in ("cronstream.topology.tables", "cronstream.web_port", "faust.web.drivers"):
+    for module in (
+        "cronstream.fitted.to_faust.tables",
+        "cronstream.fitted.to_faust.web",
+        "faust.web.drivers",
+    ):
         logging.getLogger(module).info("[^--BoundWeb]: Stopping...")
     assert lines.read_text() == ""

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from cronstream.application import app
+from cronstream.worker import WorkerDuty
 
 #: Told from here on.
 _LEAST_S = 0.1
@@ -26,7 +27,7 @@ def _watch(main: int) -> None:
         recovery: Any = app.tables._recovery if app.started else None
         if began is None and recovery is not None and recovery.restoring_since is not None:
             began = recovery.restoring_since
-        owners = app._worker.member.owners if app._worker else {}
+        owners = app.duty.worker.member.owners if isinstance(app.duty, WorkerDuty) else {}
         if not told and began is not None and owners and owners[0].ready:
             told = True
             _say(f"barrier after {now - began:.2f} s")

@@ -17,9 +17,9 @@ from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.scope import LogReader
 from cronstream.settings import Settings, settings
 from cronstream.topology.publish import Ack, Publisher
+from cronstream.topology.reaching import probe
 from cronstream.topology.reading import Reader
 
-_PROBE_S = 3.0
 _CONNECT_S = 5.0
 _ACK_S = 30.0
 _STOP_S = 3.0
@@ -50,33 +50,6 @@ class RunPublisher(Startable, Protocol):
 
     def append(self, topic: str, partition: int, record: Message) -> asyncio.Future[Ack]:
         """Put a record on a partition."""
-
-
-async def probe(bootstrap: list[str]) -> None:
-    """Return once any of the brokers accepts a connection.
-
-    Kafka's client would try for as long as a minute, and say no more in the end.
-
-    Raises:
-        BrokerError: If none does.
-    """
-    faults = []
-    for address in bootstrap:
-        host, _, port = address.rpartition(":")
-        try:
-            async with asyncio.timeout(_PROBE_S):
-                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-        except TimeoutError:
-            faults.append(f"{address}: no answer within {_PROBE_S:.0f} s")
-        except (OSError, ValueError) as error:
-            faults.append(f"{address}: {error}")
-        else:
-            writer.close()
-            return
-    raise BrokerError(
-        f"no Kafka answers ({'; '.join(faults)}); start one with 'cronstream up', "
-        "or say where it is with --broker or CRONSTREAM_BROKER"
-    )
 
 
 def brisk_reader(settings: Settings) -> Reader:

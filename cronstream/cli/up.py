@@ -17,7 +17,6 @@ from cronstream.broker.data_lock import data_folder
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import HOST, free_port, is_free
-from cronstream.cli.connection import probe
 from cronstream.cli.leftover import Wanted, look_at
 from cronstream.clock import monotonic
 from cronstream.core.wire.naming import Role, RoleKind
@@ -36,6 +35,7 @@ from cronstream.supervisor import (
     unless,
     worker_command,
 )
+from cronstream.topology.reaching import probe
 
 KAFKA_PORT = 9092
 #: Seconds that a worker may take to stop besides the time its commands have to end.

@@ -4,24 +4,22 @@
 about each is in docs/health.md.
 
 ``watch``     gathers the facts, judges them each second, and runs out of patience
-``subjects``  the facts of a worker and of a scheduler
-``group``     the facts of the consumer group, from Faust and aiokafka
+``subject``   what is asked of a worker or a scheduler, and of its consumer group
 ``early``     ``/health`` of a process that waits for Kafka
 ``presence``  what it tells other processes of itself, and how it compares with them
 ``watchdog``  a thread that ends the process when its event loop is stuck
 """
 
 from cronstream.health.early import EarlyPage
-from cronstream.health.group import FaustGroup
 from cronstream.health.presence import PresenceWatch
-from cronstream.health.subjects import SchedulerSubject, WorkerSubject
+from cronstream.health.subject import Group, Peer, Subject
 from cronstream.health.watch import HealthWatch
 
 __all__ = [
     "EarlyPage",
-    "FaustGroup",
+    "Group",
     "HealthWatch",
+    "Peer",
     "PresenceWatch",
-    "SchedulerSubject",
-    "WorkerSubject",
+    "Subject",
 ]

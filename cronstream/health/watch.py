@@ -9,8 +9,7 @@ from cronstream import clock
 from cronstream.core.health.facts import describe
 from cronstream.core.health.judging import Facts, Health, judge, warn
 from cronstream.core.health.patience import Patience, Standstill
-from cronstream.health.group import Group
-from cronstream.health.subjects import Subject
+from cronstream.health.subject import Group, Subject
 from cronstream.health.watchdog import Watchdog
 from cronstream.settings import Settings
 from cronstream.topology.reading import Reader

@@ -1,5 +1,6 @@
 """The scheduler: tick, what is due, publish.
 
+``duty``         what a process does in this role, from its start to its end
 ``scheduler``    `Scheduler`: what Faust calls
 ``firing``       publishes a shard's plan, and moves its cursor once the broker has it
 ``learning``     has them learn what has come on ``jobs``, of very much a part at a time
@@ -15,12 +16,15 @@
 ``clock_check``  refuses a clock that is ahead of the log's
 ``jobs_view``    shows the jobs that are fired here
 ``phase``        places ticks between whole seconds
+``health``       the facts from which its health is judged
+``peer``         what it tells other processes, and does about what they tell
 ``ports``        what it reaches the world through
 """
 
+from cronstream.scheduler.duty import SchedulerDuty
+from cronstream.scheduler.health import SchedulerSubject
 from cronstream.scheduler.jobs_view import JobsView
-from cronstream.scheduler.phase import seconds_to_middle
-from cronstream.scheduler.ports import real_ports
+from cronstream.scheduler.peer import SchedulerPeer
 from cronstream.scheduler.scheduler import Scheduler
 
-__all__ = ["JobsView", "Scheduler", "real_ports", "seconds_to_middle"]
+__all__ = ["JobsView", "Scheduler", "SchedulerDuty", "SchedulerPeer", "SchedulerSubject"]

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
-from aiokafka.structs import TopicPartition
 
 from cronstream import clock
 from cronstream.core.wire.codec import encode
@@ -16,6 +15,7 @@ from cronstream.core.wire.fitting import fitted
 from cronstream.core.wire.records import Discarded, Message, Run, Tick
 from cronstream.core.wire.sizes import MAX_RECORD_BYTES, MAX_RUN_BYTES
 from cronstream.errors import BrokerError, TooLargeError
+from cronstream.fitted.to_aiokafka.clients import uncount
 
 logger = logging.getLogger(__name__)
 
@@ -181,10 +181,7 @@ class LogWriter:
 
     async def _put_back(self, batch: list[Waiting]) -> None:
         """Have what was too large for the broker sent one by one, or with less in it."""
-        # aiokafka (0.14) has counted the refused message, and the broker has not: the next one
-        # would be out of order, for good.
-        place = TopicPartition(self._topic, self._partition)
-        self._producer._txn_manager.increment_sequence_number(place, -1)  # noqa: SLF001 - no public way
+        uncount(self._producer, self._topic, self._partition)
         only = batch[0] if len(batch) == 1 else None
         if only is None:
             for item in batch:

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from cronstream.errors import BrokerError
+from cronstream.fitted.to_aiokafka.clients import client_of
 from cronstream.settings import Settings
 
 #: One that has not disconnected by then is left to its process's end.
@@ -63,4 +64,4 @@ async def _close(consumer: Any) -> None:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        await consumer._client.close()  # noqa: SLF001 - what it has not come to
+        await client_of(consumer).close()  # What it has not come to.

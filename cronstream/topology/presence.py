@@ -6,6 +6,8 @@ warning on ``/health``. So its producer is its own: what fails here breaks nothi
 
 import asyncio
 import logging
+import secrets
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,6 +58,11 @@ class _Fault:
         return self.times == _TOLD_AFTER
 
 
+def new_name() -> str:
+    """Return a name for this process, another one after each start."""
+    return f"{socket.gethostname()}.{secrets.token_hex(4)}"
+
+
 class WorkersTopic:
     """One process's end of the workers' topic.
 
@@ -104,6 +111,11 @@ class WorkersTopic:
     def clock_offset(self) -> float:
         """How far this machine's clock is ahead of the one that never steps."""
         return clock.offset(clock.wall, clock.monotonic)
+
+    @property
+    def present(self) -> list[Presence]:
+        """What those tell of themselves that are there."""
+        return [seen.who for seen in self.roll.present()]
 
     @property
     def trouble(self) -> str:

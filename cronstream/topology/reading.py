@@ -11,6 +11,7 @@ from aiokafka.structs import TopicPartition
 
 from cronstream.core.wire import naming
 from cronstream.errors import BrokerError, TruncatedError
+from cronstream.fitted.to_aiokafka.clients import client_of, learn
 from cronstream.settings import Settings
 from cronstream.topology.plain_consumer import start_consumer, stop_consumer
 from cronstream.topology.topic_ids import kafka_id, topic_ids
@@ -112,20 +113,11 @@ class Reader:
 
     async def _metadata(self) -> Any:
         # `partitions_for_topic` of the consumer itself knows only topics that it reads.
-        return await self._consumer._client.fetch_all_metadata()  # noqa: SLF001 - no public way
-
-    async def _learn(self, topics: set[str]) -> None:
-        """Have the client know who leads these topics, all with one question.
-
-        Asked about a topic that it does not know, aiokafka (0.14) learns of that one, waits for
-        0.1 s, and begins anew: nearly a second for the nine topics of three clusters.
-        """
-        client = self._consumer._client  # noqa: SLF001 - no public way
-        await client.set_topics(client._topics | topics)  # noqa: SLF001 - likewise
+        return await client_of(self._consumer).fetch_all_metadata()
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Return for each partition the offset that its next message will have."""
-        await self._learn({topic})
+        await learn(self._consumer, {topic})
         found = await self._consumer.end_offsets([TopicPartition(topic, p) for p in partitions])
         return {tp.partition: offset for tp, offset in found.items()}
 
@@ -142,17 +134,16 @@ class Reader:
 
     async def ids(self, topics: Iterable[str]) -> dict[str, str]:
         """Return the id of each of some topics that is there, where Kafka tells it."""
-        client = self._consumer._client  # noqa: SLF001 - no public way
-        return await topic_ids(client, topics)
+        return await topic_ids(client_of(self._consumer), topics)
 
     async def kafka_id(self) -> str | None:
         """Return the id that this Kafka has given itself; None if it tells none."""
-        return await kafka_id(self._consumer._client)  # noqa: SLF001 - no public way
+        return await kafka_id(client_of(self._consumer))
 
     async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Return for each partition the first offset that it still has."""
         tps = [TopicPartition(topic, p) for p in partitions]
-        await self._learn({topic})
+        await learn(self._consumer, {topic})
         found = await self._consumer.beginning_offsets(tps)
         return {tp.partition: offset for tp, offset in found.items()}
 
@@ -161,7 +152,7 @@ class Reader:
     ) -> dict[int, int]:
         """Return for each partition the offset of its first message from `moment` on."""
         wanted = {TopicPartition(topic, p): int(moment.timestamp() * 1000) for p in partitions}
-        await self._learn({topic})
+        await learn(self._consumer, {topic})
         found = await self._consumer.offsets_for_times(wanted)
         ends = await self.ends(topic, [tp.partition for tp in wanted])
         return {
@@ -181,7 +172,7 @@ class Reader:
         wanted = list(places)
         if not wanted:
             return {}
-        await self._learn({place.topic for place in wanted})
+        await learn(self._consumer, {place.topic for place in wanted})
         ends = await self._consumer.end_offsets(wanted)
         if since is None:
             begins = await self._consumer.beginning_offsets(wanted)

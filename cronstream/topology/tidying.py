@@ -10,6 +10,8 @@ from aiokafka.errors import IncompatibleBrokerVersion, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, String
 
+from cronstream.fitted.to_aiokafka.clients import send_request
+
 _TOPIC, _SET = 2, 0
 _INCREMENTAL_ALTER_CONFIGS = 44
 
@@ -89,7 +91,7 @@ async def tidy_up(admin: Any, changes: Mapping[str, Mapping[str, str]]) -> list[
     if not changes:
         return []
     try:
-        answer = await admin._send_request(_Alter(changes))  # noqa: SLF001 - no public way
+        answer = await send_request(admin, _Alter(changes))
     except (IncompatibleBrokerVersion, NotImplementedError) as error:
         return [_by_hand(topic, changes[topic], type(error).__name__) for topic in changes]
     return [

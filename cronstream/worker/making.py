@@ -1,18 +1,12 @@
 """Makes the member of a worker, as the settings have it."""
 
-import secrets
-import socket
 from datetime import timedelta
 
 from cronstream.core.protocol.member import Member
 from cronstream.core.timing import Timing
 from cronstream.core.wire.naming import Role
 from cronstream.settings import Settings
-
-
-def new_name() -> str:
-    """Return a name for this process, another one after each start."""
-    return f"{socket.gethostname()}.{secrets.token_hex(4)}"
+from cronstream.topology.presence import new_name
 
 
 def new_member(settings: Settings, role: Role) -> Member:

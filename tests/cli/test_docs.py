@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from cronstream import __version__
-from cronstream.cli import worker_options
 from cronstream.cli.main import SECTIONS, main
+from cronstream.fitted.to_faust import commands
 from cronstream.settings import Settings, settings
 from tests.cli.shown import PAGES, ROOT, Shown, shown_commands
 
@@ -44,8 +44,8 @@ OF_A_COMMAND = {
 }
 #: By which an executor knows its own.
 OF_AN_EXECUTOR = {"CRONSTREAM_EXECUTION", "CRONSTREAM_EXECUTOR"}
-FAUST = {"worker": worker_options.worker} | {
-    command.__name__.replace("_", "-"): command for command in worker_options._OTHERS
+FAUST = {"worker": commands.worker} | {
+    command.__name__.replace("_", "-"): command for command in commands._OTHERS
 }
 
 

@@ -3,7 +3,6 @@
 import pytest
 
 from cronstream import clock
-from cronstream.cli.connection import probe
 from cronstream.cli.run_now import run_of
 from cronstream.core.wire import naming
 from cronstream.core.wire.records import (
@@ -17,6 +16,7 @@ from cronstream.core.wire.records import (
     Started,
 )
 from cronstream.errors import BrokerError
+from cronstream.topology.reaching import probe
 from tests.builders import NOON, at
 from tests.cli.conftest import Command, a_job, json_lines
 from tests.cli.fake_broker import FakeBroker

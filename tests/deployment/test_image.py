@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cronstream.cli import worker_options
 from cronstream.cli.main import SECTIONS
+from cronstream.fitted.to_faust import commands
 from cronstream.settings import child_environment
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ def test_every_command_is_found_by_its_name_alone(programs: Path, name: str) -> 
 def test_every_command_of_fausts_that_takes_a_role_is_known() -> None:
     script = (IMAGE / "entrypoint.sh").read_text()
     [names] = re.findall(r"^    (worker \|.*)\)$", script, re.MULTILINE)
-    others = {command.__name__.replace("_", "-") for command in worker_options._OTHERS}
+    others = {command.__name__.replace("_", "-") for command in commands._OTHERS}
 
     assert set(names.split(" | ")) == {"worker", *others}
 

@@ -16,8 +16,10 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.protocol.member import Member
 from cronstream.core.timing import Timing
 from cronstream.core.wire.naming import Role
-from cronstream.health import FaustGroup, SchedulerSubject, WorkerSubject
+from cronstream.fitted.to_faust.group import FaustGroup
+from cronstream.scheduler import SchedulerSubject
 from cronstream.settings import Settings
+from cronstream.worker import WorkerSubject
 from cronstream.worker.late_watch import LateWatch
 from cronstream.worker.refusals import RefusalWatch
 from tests.builders import NOON

@@ -18,9 +18,9 @@ from cronstream.errors import SettingsError
 from cronstream.executor.protocol import Clock
 from cronstream.health import presence as presence_module
 from cronstream.health.presence import PresenceWatch
-from cronstream.scheduler import Scheduler
+from cronstream.scheduler import Scheduler, SchedulerPeer
 from cronstream.settings import Settings
-from cronstream.worker import Worker
+from cronstream.worker import Worker, WorkerPeer
 from tests.builders import NOON
 from tests.core.health.test_presence import a_process, a_scheduler
 
@@ -44,6 +44,10 @@ class FakeTopic:
 
     def clock_s_at(self, offset: float) -> float | None:
         return None if self.clock_s is None else self.clock_s + offset - self.clock_offset
+
+    @property
+    def present(self) -> list[Presence]:
+        return [seen.who for seen in self.roll.present()]
 
     def told(self, who: Presence, seconds: float = 0.0) -> int:
         at = NOON + timedelta(seconds=seconds)
@@ -78,7 +82,7 @@ class Bench:
         self.worker.member = Member("node9.me", "cluster-a", timing)
         self.worker.executor = None
         self.worker.late_watch = SimpleNamespace(late=None)
-        self.watch = PresenceWatch(chosen, WORKER, self.worker)
+        self.watch = PresenceWatch(chosen, WORKER, WorkerPeer(self.worker, chosen))
         self.topic: Any = self.watch.topic
         self.waited: list[str] = []
         self.while_asleep: list[Callable[[], object]] = []
@@ -235,7 +239,8 @@ async def test_a_scheduler_whose_clock_is_off_joins_once_no_other_is_there_that_
     bench = Bench(monkeypatch)
     scheduler = cast("Any", Scheduler.__new__(Scheduler))
     scheduler.firing = SimpleNamespace(shards=frozenset())
-    bench.watch = PresenceWatch(Settings(), Role.of(None, retry=False), scheduler)
+    peer = SchedulerPeer(scheduler)
+    bench.watch = PresenceWatch(Settings(), Role.of(None, retry=False), peer)
     topic: Any = bench.watch.topic
     topic.clock_s = -600.0
     topic.told(a_scheduler("node3.s", clock_s=0.0))

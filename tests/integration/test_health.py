@@ -152,7 +152,7 @@ def leave_group():
     app.consumer._thread.thread_loop.call_soon_threadsafe(coordinator._coordination_task.cancel)
 
 def turn_no_more():
-    app._worker.loops[0].cancel()
+    app.duty.worker.loops[0].cancel()
 
 def block():
     time.sleep(120)
@@ -233,7 +233,7 @@ PresenceWatch.join = join
 FORGETFUL = (
     QUIET
     + """
-from cronstream import assignment
+from cronstream.fitted.to_faust import assignment
 
 def leave_out(self, topic, known=assignment.KnownTopics.partitions_for_topic):
     return None if topic == app.role.log else known(self, topic)

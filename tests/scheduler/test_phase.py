@@ -1,6 +1,6 @@
 import pytest
 
-from cronstream.scheduler import seconds_to_middle
+from cronstream.scheduler.phase import seconds_to_middle
 from tests.builders import at
 
 

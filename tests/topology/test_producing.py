@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from cronstream.fitted.to_aiokafka import clients
 from cronstream.settings import Settings
 from cronstream.topology import producing
 
@@ -35,10 +36,10 @@ async def test_who_leads_a_partition_is_asked_after_a_pause(
         loop.call_soon(ask)
 
     monkeypatch.setattr(loop, "call_later", call_later)
-    producing._pace(client)
+    clients.pace(client)
     await client.force_metadata_update()
 
-    assert waits == [producing._ASK_AGAIN_S]
+    assert waits == [clients._ASK_AGAIN_S]
     assert client.asked == 1
 
 
@@ -46,8 +47,8 @@ async def test_who_no_longer_waits_for_the_answer_is_given_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = FakeClient()
-    monkeypatch.setattr(producing, "_ASK_AGAIN_S", 0.0)
-    producing._pace(client)
+    monkeypatch.setattr(clients, "_ASK_AGAIN_S", 0.0)
+    clients.pace(client)
     client.force_metadata_update().cancel()
     while not client.asked:  # noqa: ASYNC110 - nobody is told of it
         await asyncio.sleep(0)

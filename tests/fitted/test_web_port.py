@@ -10,13 +10,13 @@ import pytest
 
 from cronstream.core.wire.naming import Role
 from cronstream.errors import SettingsError
-from cronstream.web_port import bind_web
+from cronstream.fitted.to_faust.web import bind_web
 
 HERE = "127.0.0.1"
 SCHEDULER, WORKER = Role.of(None, retry=False), Role.of("a", retry=False)
 CHOOSE = """
 import sys
-from cronstream.web_port import bind_web
+from cronstream.fitted.to_faust.web import bind_web
 from cronstream.core.wire.naming import Role
 bound = bind_web("127.0.0.1", None, Role.of(None, retry=False))
 print(bound.getsockname()[1], flush=True)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from aiokafka.conn import AIOKafkaConnection
 
-from cronstream.topology import connections
-from cronstream.topology.connections import GONE_S, notice_who_is_gone, watch
+from cronstream.fitted.to_aiokafka import connections
+from cronstream.fitted.to_aiokafka.connections import GONE_S, notice_who_is_gone, watch
 
 
 async def test_a_broker_that_never_greets_is_given_up_within_seconds(

@@ -8,7 +8,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from faust.assignor.client_assignment import ClientAssignment, ClientMetadata
 
 from cronstream.application import app
-from cronstream.assignment import Assignor, KnownTopics
+from cronstream.fitted.to_faust.assignment import Assignor, KnownTopics
 
 
 def test_a_topic_that_the_broker_has_not_heard_of_has_the_partitions_that_are_known() -> None:

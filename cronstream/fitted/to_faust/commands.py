@@ -21,10 +21,10 @@ from faust.cli.base import AppCommand, option
 from faust.exceptions import AlreadyConfiguredWarning
 from faust.models.base import registry
 
-from cronstream.cli.clusters_there import has_logs, known_clusters
 from cronstream.core.wire import naming
 from cronstream.core.wire.naming import Role
 from cronstream.errors import SettingsError
+from cronstream.fitted.to_faust.clusters_there import has_logs, known_clusters
 
 
 class ClusterName(click.ParamType):
@@ -84,6 +84,10 @@ LEGACY_OPTIONS = [
 ]
 
 
+#: Options that are settings, by their names there.
+_CHOSEN = ("slots", "adopt", "legacy_topic", "legacy_group")
+
+
 class _TakesRole(AppCommand):
     """Mixed into a Faust command: has the app take the role before anything else."""
 
@@ -101,9 +105,10 @@ class _TakesRole(AppCommand):
         if retry and cluster is None:
             raise click.UsageError("--retry needs --cluster: whose later attempts?", ctx)
         self.role = Role.of(cluster, retry=retry)
+        chosen = {name: value for name in _CHOSEN if (value := kwargs.pop(name, None))}
         super().__init__(ctx, *args, **kwargs)
         try:
-            self.app.take_role(self.role)
+            self.app.take_role(self.role, **chosen)
         except SettingsError as error:
             raise click.UsageError(str(error), ctx) from error
 
@@ -140,25 +145,10 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
         else:
             self._loglevel = _LEVELS.get(self.loglevel.upper(), self.loglevel.upper())
 
-    def as_service(
-        self,
-        loop: Any,
-        *args: Any,
-        slots: int | None = None,
-        adopt: bool = False,
-        legacy_topic: str | None = None,
-        legacy_group: str | None = None,
-        **kwargs: Any,
-    ) -> Any:
+    def as_service(self, loop: Any, *args: Any, **kwargs: Any) -> Any:
         """Return what is to run: the app, in its role."""
         with _settings_told():
             self.app.make_data_folder()
-        if slots is not None:
-            self.app.set_slots(slots)
-        if adopt:
-            self.app.adopt()
-        if legacy_topic is not None:
-            self.app.move_from(legacy_topic, legacy_group)
         self.app.log_to(self.loglevel, self.logfile)
         with warnings.catch_warnings():
             # What Faust sets here, such as --web-port, replaces what the role had chosen.
@@ -215,7 +205,7 @@ def _explain(command: click.Command) -> None:
             parameter.help, parameter.show_default = _HELP[parameter.name], False
 
 
-_explain(worker._click)  # noqa: SLF001 - where Faust keeps what click is to show
+_explain(worker._click)
 
 
 def _is_given(ctx: click.Context, name: str) -> bool:
@@ -238,11 +228,11 @@ def _check_scheduler_options(ctx: click.Context) -> None:
 
 def _rows_of_fields(command: Any, kind: Any) -> list[list[str]]:
     """Return a row for each field: Faust looks for descriptors, which our records have not."""
-    options = kind._options  # noqa: SLF001 - Faust's own place
+    options = kind._options
     return [
         [
             name,
-            command._type(hint),  # noqa: SLF001 - likewise
+            command._type(hint),
             repr(options.defaults[name]) if name in options.defaults else "*",
         ]
         for name, hint in options.fields.items()

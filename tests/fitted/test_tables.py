@@ -20,15 +20,15 @@ from faust.tables.recovery import ServiceStopped
 from faust.types import TP
 
 from cronstream.core.wire.pieces import LastRow
-from cronstream.topology import waiting
-from cronstream.topology.consuming import App
-from cronstream.topology.tables import (
+from cronstream.fitted.to_faust.app import App
+from cronstream.fitted.to_faust.tables import (
     ElsewhereTable,
     KeptTable,
     PatientRecovery,
     PatientTables,
     ViewTable,
 )
+from cronstream.topology import waiting
 
 
 class Consumer:

@@ -5,11 +5,11 @@ import asyncio
 import click
 from aiokafka.errors import KafkaError
 
-from cronstream.cli.connection import probe
 from cronstream.core.wire import naming
 from cronstream.crontab_file import read_crontab
 from cronstream.errors import CronstreamError, CrontabError, SettingsError
 from cronstream.settings import settings
+from cronstream.topology.reaching import probe
 from cronstream.topology.reading import Reader
 
 #: How long Kafka may take to say whether it has the logs of a cluster that no crontab names.

@@ -1,8 +1,8 @@
 """What aiokafka (0.14) does not do and has to do here; each goes when a release has it."""
 
-from cronstream.topology.bootstrap import ask_the_bootstrap_again
-from cronstream.topology.connections import notice_who_is_gone
-from cronstream.topology.leaders import keep_leaders_known
+from cronstream.fitted.to_aiokafka.bootstrap import ask_the_bootstrap_again
+from cronstream.fitted.to_aiokafka.connections import notice_who_is_gone
+from cronstream.fitted.to_aiokafka.leaders import keep_leaders_known
 
 
 def mend_aiokafka() -> None:

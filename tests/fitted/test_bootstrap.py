@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from cronstream.topology import bootstrap
-from cronstream.topology.bootstrap import Patience
+from cronstream.fitted.to_aiokafka import bootstrap
+from cronstream.fitted.to_aiokafka.bootstrap import Patience
 
 
 class FakeClient:

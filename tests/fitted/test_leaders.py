@@ -12,7 +12,7 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import TopicPartition
 
-from cronstream.topology.leaders import keep_leaders_known
+from cronstream.fitted.to_aiokafka.leaders import keep_leaders_known
 
 
 class FakeClient:

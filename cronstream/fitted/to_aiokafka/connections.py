@@ -29,12 +29,12 @@ async def _connect_soon(connection: Any) -> Any:
         OSError: If nobody is there.
         TimeoutError: If nobody has greeted in time.
     """
-    patience = connection._request_timeout  # noqa: SLF001 - likewise
-    connection._request_timeout = min(patience, CONNECT_S)  # noqa: SLF001 - likewise
+    patience = connection._request_timeout
+    connection._request_timeout = min(patience, CONNECT_S)
     try:
         reader, writer = await _connect(connection)
     finally:
-        connection._request_timeout = patience  # noqa: SLF001 - likewise
+        connection._request_timeout = patience
     # Not the connection's own: that is gone by now if the broker has hung up meanwhile.
     watch(writer.get_extra_info("socket"))
     return reader, writer

@@ -15,7 +15,7 @@ from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaError
 
 _FETCHER: Any = Fetcher  # there is no public way in
-_ask = _FETCHER._proc_offset_request  # noqa: SLF001 - likewise
+_ask = _FETCHER._proc_offset_request
 
 
 async def _ask_and_learn(
@@ -30,10 +30,10 @@ async def _ask_and_learn(
         return await _ask(fetcher, node_id, topics)
     except KafkaError as error:
         if error.invalid_metadata:
-            fetcher._client.force_metadata_update()  # noqa: SLF001 - likewise
+            fetcher._client.force_metadata_update()
         raise
 
 
 def keep_leaders_known() -> None:
     """Mend all consumers of this process, those to come and those that are there."""
-    _FETCHER._proc_offset_request = _ask_and_learn  # noqa: SLF001 - likewise
+    _FETCHER._proc_offset_request = _ask_and_learn

@@ -1,6 +1,6 @@
 """Which partition a table's row is looked for in."""
 
-from cronstream.routing import JobRouter
+from cronstream.fitted.to_faust.routing import JobRouter
 from cronstream.topology.publish import partition_of
 
 

@@ -19,7 +19,7 @@ from cronstream import clock
 AGAIN_S = 1.0
 
 _CLIENT: Any = AIOKafkaClient  # there is no public way in
-_update = _CLIENT._metadata_update  # noqa: SLF001 - likewise
+_update = _CLIENT._metadata_update
 _bootstrap = _CLIENT.bootstrap
 _asked_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
@@ -70,4 +70,4 @@ async def _update_or_begin_anew(client: Any, cluster: Any, topics: Any) -> bool:
 def ask_the_bootstrap_again() -> None:
     """Mend all clients of this process, those to come and those that are there."""
     _CLIENT.bootstrap = _bootstrap_in_time
-    _CLIENT._metadata_update = _update_or_begin_anew  # noqa: SLF001 - likewise
+    _CLIENT._metadata_update = _update_or_begin_anew

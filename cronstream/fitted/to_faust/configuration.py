@@ -4,16 +4,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-import faust
+from faust.app import BootStrategy
 
 from cronstream.core.wire.naming import Role
+from cronstream.fitted.to_faust.assignment import Assignor
+from cronstream.fitted.to_faust.routing import JobRouter
+from cronstream.fitted.to_faust.tables import KeptTable, PatientTables
 from cronstream.settings import Settings
-from cronstream.topology.tables import KeptTable, PatientTables
 
 #: The same in each process.
 COMMON: Mapping[str, Any] = MappingProxyType(
     {
         "env_prefix": "CRONSTREAM_FAUST_",
+        "PartitionAssignor": Assignor,
+        "Router": JobRouter,
         "Table": KeptTable,
         "TableManager": PatientTables,
         "broker_session_timeout": 6,
@@ -30,7 +34,7 @@ COMMON: Mapping[str, Any] = MappingProxyType(
 )
 
 
-class Boot(faust.app.BootStrategy):
+class Boot(BootStrategy):
     """Which services Faust starts: no producer of its own, for the tables have `Changelog`."""
 
     enable_kafka_producer = False

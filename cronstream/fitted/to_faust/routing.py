@@ -18,7 +18,7 @@ class JobRouter(Router):
         topic = self._get_table_topic(table)
         partition = self._partition(table_name, str(key), table.partitions or 1)
         assignor: Any = self._assignor
-        return URL(assignor._tps_url[TP(topic, partition)])  # noqa: SLF001 - no other way
+        return URL(assignor._tps_url[TP(topic, partition)])
 
     @staticmethod
     def _partition(table_name: str, key: str, partitions: int) -> int:

@@ -7,22 +7,10 @@ each with a stack trace, and none of them says what is to be done.
 import asyncio
 from typing import Any
 
-import faust
 from aiokafka.errors import KafkaError
 from faust.transport.drivers.aiokafka import Consumer, Transport
 
 from cronstream.topology.refusals import missing_right
-
-
-class App(faust.App):
-    """A Faust app that reads by a `RightsConsumer`."""
-
-    def fail(self, reason: str) -> None:
-        """End this process in good order: it can no longer do what it is there for."""
-        raise NotImplementedError
-
-    def _new_transport(self) -> Any:
-        return RightsTransport(self.conf.broker_consumer, self)
 
 
 class RightsConsumer(Consumer):

@@ -9,44 +9,18 @@ group's coordinator, which is a broker, knows all members and what each was give
 
 import contextlib
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import GroupAuthorizationFailedError, for_code
 
 from cronstream import clock
+from cronstream.fitted.to_aiokafka.clients import is_member, member_id, pending_error
 from cronstream.settings import Settings
 
 #: The state of a group whose members have all been told what is theirs.
 _STABLE = "Stable"
-
-
-class Group(Protocol):
-    """What a watch asks about the consumer group; moments are monotonic seconds."""
-
-    #: When the consumer's thread last turned.
-    thread_at: float
-    #: Since when the process is no member of its group; None if it is one.
-    outside_since: float | None
-    #: What Kafka has said to that; empty if nothing.
-    outside_why: str
-    #: Since when a rebalance or recovery has made no progress; None if none is under way.
-    rebalancing_since: float | None
-    #: Since when its tables are being restored; None if they are not.
-    restoring_since: float | None
-
-    def begin(self, now_mono: float) -> None:
-        """From now on it is to become a member, and the thread is to turn."""
-
-    def look(self, now_mono: float) -> None:
-        """Bring the above up to date."""
-
-    async def unowned(self, topic: str, partitions: int) -> set[int]:
-        """Ask a broker which partitions no other member owns, for a process that owns none."""
-
-    async def stop(self) -> None:
-        """Disconnect."""
 
 
 class FaustGroup:
@@ -68,11 +42,11 @@ class FaustGroup:
 
     def look(self, now_mono: float) -> None:
         """Bring what is known up to date, and ask the thread to say that it turns."""
-        thread = self._app.consumer._thread  # noqa: SLF001 - Faust has no public way
+        thread = self._app.consumer._thread
         with contextlib.suppress(RuntimeError):  # its loop is closed: it turns no more
             thread.thread_loop.call_soon_threadsafe(self._note_turn)
-        self.outside_why = _refusal(thread._consumer, self._app.conf.id)  # noqa: SLF001 - likewise
-        if _is_member(thread._consumer):  # noqa: SLF001 - likewise
+        self.outside_why = _refusal(thread._consumer, self._app.conf.id)
+        if is_member(thread._consumer):
             self.outside_since = None
         elif self.outside_since is None:
             self.outside_since = now_mono
@@ -96,7 +70,7 @@ class FaustGroup:
             raise for_code(described["error_code"])
         if described["state"] != _STABLE:
             return set()
-        me = self._app.consumer._thread._consumer._coordinator.member_id  # noqa: SLF001 - likewise
+        me = member_id(self._app.consumer._thread._consumer)
         return set(range(partitions)) - _owned_by_others(described["members"], topic, me)
 
     async def stop(self) -> None:
@@ -118,18 +92,9 @@ class FaustGroup:
             self._progress, self.rebalancing_since = progress, now_mono
 
 
-def _is_member(consumer: Any) -> bool:
-    """Whether it knows its coordinator, which knows it, and still works: an error ends its task."""
-    coordinator = getattr(consumer, "_coordinator", None)
-    if coordinator is None or coordinator._coordination_task.done():  # noqa: SLF001 - likewise
-        return False
-    return bool(coordinator.generation > 0) and coordinator.coordinator_id is not None
-
-
 def _refusal(consumer: Any, group: str) -> str:
-    """Return what aiokafka has been told and keeps for whoever polls next: nobody does, outside."""
-    coordinator = getattr(consumer, "_coordinator", None)
-    error = getattr(coordinator, "_pending_exception", None)
+    """Return why it is no member, as far as Kafka has said so."""
+    error = pending_error(consumer)
     if isinstance(error, GroupAuthorizationFailedError):
         return f"Kafka gives this user no right to: grant Read on group {group}"
     return "" if error is None else type(error).__name__

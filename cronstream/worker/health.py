@@ -1,43 +1,18 @@
-"""The facts of a worker and of a scheduler."""
+"""The facts of a worker, from which its health is judged."""
 
 import logging
 import math
-from typing import Protocol
 
-from cronstream.core.health.judging import SchedulerFacts, WorkerFacts
+from cronstream.core.health.judging import WorkerFacts
 from cronstream.core.health.patience import Standstill
-from cronstream.core.wire import naming
 from cronstream.core.wire.naming import Role
-from cronstream.scheduler import Scheduler
 from cronstream.settings import Settings
-from cronstream.topology.publish import Publisher
-from cronstream.worker import Worker
+from cronstream.worker.worker import Worker
 
 logger = logging.getLogger(__name__)
 
 #: What has not come by the stream for so long is read without it.
 _LATE_S = 3.0
-
-
-class Subject(Protocol):
-    """Whose health is watched."""
-
-    #: The topic that its work depends on, and how many partitions that has.
-    topic: str
-    partitions: int
-    publisher: Publisher
-    #: How long it is let be at most if a restart may mend it, whatever the settings say.
-    patience_s: float
-
-    @property
-    def owns(self) -> bool:
-        """Whether any partition of its topic is its own."""
-
-    def facts(self, now_mono: float) -> SchedulerFacts | WorkerFacts:
-        """Return what is known of it now."""
-
-    def note_ends(self, ends: dict[int, int], now_mono: float) -> None:
-        """Take the offsets that the next messages of its topic will have, by partition."""
 
 
 class WorkerSubject:
@@ -103,37 +78,3 @@ class WorkerSubject:
         for partition, since in self._unread.items():
             if now_mono - since > _LATE_S:
                 self._worker.read_up_to(partition, ends[partition])
-
-
-class SchedulerSubject:
-    """A scheduler, of whatever shards it owns; one with none stands by."""
-
-    topic = naming.TICKS
-    #: Nothing is interrupted by its end, and another one may stand by: what cannot fire is to end
-    #: within the look-ahead, so that no run is late.
-    patience_s = 6.0
-
-    def __init__(self, scheduler: Scheduler, publisher: Publisher, settings: Settings) -> None:
-        self._scheduler, self.publisher = scheduler, publisher
-        self.partitions = settings.shards
-
-    @property
-    def owns(self) -> bool:
-        """Whether any shard is its own."""
-        return bool(self._scheduler.firing.shards)
-
-    def facts(self, now_mono: float) -> SchedulerFacts:
-        """Return what is known of it now."""
-        scheduler, firing = self._scheduler, self._scheduler.firing
-        is_at_one = scheduler.is_at_a_tick
-        return SchedulerFacts(
-            tick_at=scheduler.tick_at,
-            heard={s: now_mono if is_at_one else scheduler.heard[s] for s in firing.shards},
-            shards={shard: firing.moved[shard] for shard in firing.shards},
-            clock_is_refused=scheduler.clock_check.is_refused,
-            foreign=scheduler.foreign,
-            set_aside=scheduler.set_aside,
-        )
-
-    def note_ends(self, ends: dict[int, int], now_mono: float) -> None:
-        """How far a shard has come shows in what it publishes."""

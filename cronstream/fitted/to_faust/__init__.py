@@ -1,0 +1,1 @@
+"""A Faust app, as this application needs it: what it replaces of Faust's, and why."""

@@ -1,0 +1,66 @@
+"""What a process does in the role of a worker, or of a retry worker: it makes attempts."""
+
+from collections.abc import Callable, Iterable
+
+from faust.types import TP
+
+from cronstream.core.wire import naming
+from cronstream.core.wire.naming import Role
+from cronstream.fitted.to_faust.app import App
+from cronstream.fitted.to_faust.tables import ElsewhereTable, ViewTable
+from cronstream.settings import Settings
+from cronstream.topology.installation_level import Found
+from cronstream.worker.health import WorkerSubject
+from cronstream.worker.making import new_member
+from cronstream.worker.peer import WorkerPeer
+from cronstream.worker.tables import LedgersView, RunsView
+from cronstream.worker.worker import Worker
+
+
+class WorkerDuty:
+    """Folds the role's log, as far as this process owns it, and makes the attempts it claims."""
+
+    def __init__(
+        self, app: App, role: Role, settings: Settings, fail: Callable[[str], None]
+    ) -> None:
+        self.role, self._settings = role, settings
+        member = new_member(settings, role)
+        view, text = LedgersView(member.ledgers), "The fold of each partition."
+        ledgers = ElsewhereTable.add(app, naming.LEDGERS, settings.partitions, text, view)
+        self.worker = Worker(settings, role, member, ledgers, fail)
+        ledgers.reads = self.worker.snapshots.read
+        self.subject = WorkerSubject(self.worker, role, settings)
+        self.peer = WorkerPeer(self.worker, settings)
+
+    def declare(self, app: App) -> None:
+        """Give the app the log that is to be read, and the runs to show."""
+        partitions, view = self._settings.partitions, RunsView(self.worker.member.ledgers)
+        text = "The runs that this worker's partitions know, by run id."
+        ViewTable.add(app, "runs", partitions, text, view)
+        log = app.log_topic(self.role.log, partitions)
+        app.agent(log, name=self.role.log)(self.worker.folding.fold)
+
+    async def start(self, found: Found) -> None:
+        """Connect, start the executor, and begin to turn.
+
+        Raises:
+            BrokerError: If no broker answers.
+        """
+        self.worker.level_found = found.level
+        await self.worker.start()
+
+    def revoked(self) -> None:
+        """A rebalance begins."""
+        self.worker.revoked()
+
+    def assigned(self, places: Iterable[TP]) -> None:
+        """A rebalance is over, and Faust has recovered the tables."""
+        self.worker.assigned({tp.partition for tp in places if tp.topic == self.role.log})
+
+    async def drain(self) -> None:
+        """Before it leaves its group: claim nothing more, release what has not started."""
+        await self.worker.drain()
+
+    async def finish(self) -> None:
+        """After it has left: what still runs belongs to nobody else, and comes to its end."""
+        await self.worker.finish()

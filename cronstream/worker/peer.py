@@ -1,0 +1,79 @@
+"""What a worker tells the others of itself, and does about what they tell.
+
+It judges by the longest lease and starts by the shortest fence that any worker has; and one whose
+clock is off claims nothing (`cronstream.core.health.presence`, `cronstream.core.health.clocks`).
+"""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from cronstream.core.health import clocks, presence
+from cronstream.core.health.presence import Presence, Shared
+from cronstream.executor.protocol import Clock
+from cronstream.settings import Settings
+from cronstream.topology.presence import WorkersTopic
+from cronstream.worker.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+#: Clocks that differ by less are one.
+_CLOCKS_DIFFER_S = 0.001
+
+
+class WorkerPeer:
+    """A worker among those that are there."""
+
+    def __init__(self, worker: Worker, settings: Settings) -> None:
+        self._worker, self._slots = worker, settings.slots
+        self.name = worker.member.me
+        self._fault = ""
+        self._offset = float("-inf")
+
+    def news(self) -> dict[str, Any]:
+        """Return what it tells of itself that changes."""
+        member, late = self._worker.member, self._worker.late_watch.late
+        return {
+            "slots": self._slots,
+            "running": sum(held.started for held in member.holding.values()),
+            "waiting": 0 if late is None else late.count,
+            "owns": presence.spans(member.owners),
+        }
+
+    def heed(self, mine: Presence, topic: WorkersTopic) -> str:
+        """Keep to the lease and the fence that hold for all, and rest while its clock is off."""
+        self._keep_lease(mine.shared, topic.roll.counted())
+        was_fault = self._fault
+        offset = topic.clock_offset
+        right_s = clocks.right_s(topic.present)
+        self._fault = clocks.fault(topic.clock_s_at(offset), right_s)
+        if not self._fault:
+            self._set_dials(offset)
+        if self._fault and not was_fault:
+            logger.error("%s; set it by NTP", self._fault)
+            self._worker.member.rest()
+        elif was_fault and not self._fault:
+            logger.info("this machine's clock is right again")
+            self._worker.member.resume()
+        return self._fault
+
+    def _set_dials(self, offset: float) -> None:
+        """Have commands start by this machine's clock as it is now, for it was found right."""
+        executor = self._worker.executor
+        if executor is not None and abs(offset - self._offset) > _CLOCKS_DIFFER_S:
+            self._offset = offset
+            executor.send(Clock(offset))
+
+    def _keep_lease(self, mine: Shared, others: Iterable[Presence]) -> None:
+        member = self._worker.member
+        held, before = presence.held(mine, others), member.timing
+        timing = held.of(before)
+        if timing == before:
+            return
+        member.keep_to(timing)
+        if (held.lease_s, held.fence_s) != (before.lease_s, before.fence_s):
+            logger.warning(
+                "a lease of %g s and a fence of %g s hold from now on: the longest and the "
+                "shortest of all workers; here %g and %g are set",
+                *(held.lease_s, held.fence_s, mine.lease_s, mine.fence_s),
+            )

@@ -26,6 +26,8 @@ from tests.simulation.folding import Folded, fold
 from tests.simulation.loop import moment
 from tests.simulation.world import World
 
+#: What any two folds of a log have to agree on.
+_OF_A_FOLD = ("live", "marks", "recent", "beats", "now", "level", "day", "today", "beginning")
 _VERDICTS = frozenset(verdict.value for verdict in Verdict)
 
 
@@ -181,7 +183,7 @@ def _other_folds(world: World, folds: list[Folded]) -> Iterator[str]:
             expected = whole[partition + partitions * worker.retry]
             if owner.ledger.book.next_offset != expected.book.next_offset:
                 continue
-            for name in ("live", "marks", "recent", "beats", "now", "level", "day", "today"):
+            for name in _OF_A_FOLD:
                 one, other = getattr(owner.ledger.book, name), getattr(expected.book, name)
                 if one != other:
                     yield f"two folds differ in {name}: {one} and {other}"

@@ -18,9 +18,10 @@ class Client(Process):
 
     def publish(self, run: Run) -> None:
         """Publish it as judged now."""
-        log = self._log_of(run)
-        fresh = run.derive(as_of=moment(self.loop.now))
-        self.put(log, fresh, partial(self._acknowledged, fresh))
+        self._publish(run.derive(as_of=moment(self.loop.now)))
+
+    def _publish(self, run: Run) -> None:
+        self.put(self._log_of(run), run, partial(self._acknowledged, run))
 
     def cancel(self, run: Run) -> None:
         """Ask for the end of a run, whatever it is doing."""
@@ -32,5 +33,6 @@ class Client(Process):
         return topics.log(naming.log(run.cluster), topics.partition_of(run.job))
 
     def _acknowledged(self, run: Run, _: int, at: Any) -> None:
+        """The next time it is judged by the clock of the broker, as `cli.connection` does."""
         if run.as_of is not None and at - run.as_of > self.world.stale:
-            self.publish(run)
+            self._publish(run.derive(as_of=at))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cronstream.core.ledger import arrivals, claims, endings, verdicts
+from cronstream.core.ledger import arrivals, beginning, claims, endings, verdicts
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.mark import Mark
 from cronstream.core.ledger.rules import RULES
@@ -120,6 +120,11 @@ def _made_again(book: Book, live: LiveRun, _attempt: Any, **_: bool) -> None:
 @fault("12: a revision is not learnt where its word was deleted", Mark, "may_learn")
 def _nothing_is_learnt(_mark: Mark, _revision: int, _due: Any) -> bool:
     return False
+
+
+@fault("11: what had begun before the beginning is made again", beginning, "shows_begun")
+def _the_double_counts(_book: Book, _run: str, _version: int) -> None:
+    return None
 
 
 @fault("18: a clock that was ahead makes what comes later stale", arrivals, "_is_stale")

@@ -4,16 +4,29 @@ Where days pass, what is kept of jobs that nobody has told of since is forgotten
 
 Retention or DeleteRecords takes what is settled, and the snapshots are gone as well (the recovery
 that docs/health.md recommends); all workers start from there. What jobs are in force was said
-before the beginning.
+before the beginning. Where a message came twice, the second may be left, with what was said then.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from math import ceil
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from cronstream.core.wire.records import Run, Skip
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.wire.records import (
+    Entry,
+    Finished,
+    Forwarded,
+    Released,
+    Run,
+    Settled,
+    Skip,
+    Skipped,
+    Started,
+)
 from tests.simulation.log import Log
+from tests.simulation.loop import moment
 from tests.simulation.scale import DAY_S
 
 if TYPE_CHECKING:
@@ -28,6 +41,8 @@ _SHARE_OF_DAYS: Final = 0.5
 #: How long workers are down, and how long after the due time nothing more is due.
 _DOWN_S: Final = 1.0
 _AFTER_S: Final = 2.0
+#: What tells of a run that it has begun, or is over; who gives it back last has not begun.
+_TELL: Final = (Started, Finished, Forwarded, Skipped, Settled)
 
 
 def lives_on(seed: int) -> bool:
@@ -42,7 +57,7 @@ def live_on(world: "World", seed: int) -> float:
     """
     if Random(f"{seed} days").random() < _SHARE_OF_DAYS:
         return _let_days_pass(world)
-    return _lose_beginnings(world)
+    return _lose_beginnings(world, seed)
 
 
 def _let_days_pass(world: "World") -> float:
@@ -57,18 +72,34 @@ def _let_days_pass(world: "World") -> float:
     return _trouble_around(world, due)
 
 
-def _lose_beginnings(world: "World") -> float:
-    """Delete all that is settled."""
+def _lose_beginnings(world: "World", seed: int) -> float:
+    """Delete all that is settled; or leave the doubles of the last runs, and how they ended."""
     world.count["logs that lost their beginning"] += 1
     for retry in (False, True):
         for log in world.logs_of(retry=retry):
             log.start = world.dice.choice((_settled(log), len(log.messages), len(log.messages)))
+            if between := list(_between_doubles(log, retry=retry)):
+                world.count["logs that begin between two of a message"] += 1
+                log.start = Random(f"{seed} {log.name} {log.partition}").choice(between)
     world.in_trouble = True
     _forget_rows(world)
     world.loop.at(world.loop.now + 0.9 * _DOWN_S, partial(_forget_rows, world))
     for worker in world.workers:
         worker.crash(_DOWN_S)
     return _trouble_around(world, EVERY_S * ceil((world.loop.now + 2 * _DOWN_S) / EVERY_S))
+
+
+def repeat_runs(world: "World", seed: int, about: float) -> None:
+    """Have the last runs on each log come once more, as from a scheduler that did not know."""
+    dice = Random(f"{seed} repeats")
+    for retry in (False, True):
+        for log in world.logs_of(retry=retry):
+            world.loop.at(about + dice.uniform(-1, 4), partial(_repeat, world, log))
+
+
+def _repeat(world: "World", log: Log) -> None:
+    if place := _settled(log):
+        log.append(world.loop.now, log.messages[place - 1][1])
 
 
 def _trouble_around(world: "World", due: int) -> float:
@@ -85,6 +116,32 @@ def _settled(log: Log) -> int:
         if any(isinstance(entry, Run | Skip) for entry in log.messages[offset][1]):
             return offset + 1
     return 0
+
+
+def _between_doubles(log: Log, *, retry: bool) -> Iterator[int]:
+    """Yield the offsets behind which each run that comes was live already, and has begun.
+
+    What is older than the beginning is told by the broker's clock, which must be right then.
+    """
+    ledger, first = Ledger(retry=retry), dict[tuple[str, int], int]()
+    for offset, entry in _from(log, 0):
+        if isinstance(entry, Run):
+            first.setdefault((entry.id, entry.attempt), offset)
+    begins = max(first.values(), default=len(log.messages)) + 1
+    for start, (at, entries) in enumerate(log.messages[: _settled(log)]):
+        left = [entry for _, entry in _from(log, start)]
+        last = {entry.run: entry for entry in left if isinstance(entry, (*_TELL, Released))}
+        told = {run for run in ledger.book.live if isinstance(last.get(run), _TELL)}
+        come = (entry for entry in left if isinstance(entry, Run | Skip))
+        is_right = at >= moment(log.true_times[start])
+        if is_right and start >= begins and all(isinstance(x, Run) and x.id in told for x in come):
+            yield start
+        ledger.take(start, at, entries)
+
+
+def _from(log: Log, start: int) -> Iterator[tuple[int, Entry]]:
+    for offset, (_, entries) in enumerate(log.messages[start:], start):
+        yield from ((offset, entry) for entry in entries)
 
 
 def _forget_rows(world: "World") -> None:

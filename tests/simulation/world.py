@@ -13,7 +13,7 @@ from tests.simulation.group import Group
 from tests.simulation.log import Log, Topics
 from tests.simulation.loop import moment
 from tests.simulation.process import Process
-from tests.simulation.retention import EVERY_S, live_on, lives_on
+from tests.simulation.retention import EVERY_S, live_on, lives_on, repeat_runs
 from tests.simulation.scale import STALE
 from tests.simulation.scheduler import LOOK_AHEAD_S, SimScheduler
 from tests.simulation.stage import Stage
@@ -92,6 +92,8 @@ class World(Stage):
         self.trouble.begin(TROUBLE_S)
         self.trouble.step_clocks(seed, TROUBLE_S)
         self.trouble.repair(seed, TROUBLE_S)
+        if self.lives_on:
+            repeat_runs(self, seed, TROUBLE_S)
 
     def _build(self) -> None:
         partitions = self.topics.partitions

@@ -21,7 +21,7 @@ _MORE: Final = {
     "bytes of a ledger's row": 40_000,
     "bytes of a cursor's row": 1_500,
     "bytes of what is kept of jobs": 6_000,
-    "messages read to find a row": 40,
+    "messages read to find a row": 64,  # One step of the search more.
     "definitions read by a scheduler": 20,
     "bytes of a changelog": 0,
     "messages of a log": 3_000,

@@ -289,8 +289,14 @@ class Trouble:
         return self.lapse.topics.log(log.name, log.partition)
 
     def _snapshots_lost(self) -> None:
-        """The changelogs of a role are deleted, and its workers fold from what retention left."""
+        """The changelogs of a role are deleted, and its workers fold from what retention left.
+
+        At level 1 no revision is learnt from runs, so there it must have left all.
+        """
         cluster, retry = self.dice.choice(CLUSTERS), self.dice.random() < 0.4
+        logs = self.lapse.logs_of(retry=retry, cluster=cluster)
+        if self.lapse.level == 1 and any(log.start for log in logs):
+            return
         self._excuse(60.0, "snapshots lost")
         for worker in self.lapse.workers_of(cluster, retry=retry):
             worker.crash(self.dice.uniform(5, 10))

@@ -7,12 +7,12 @@ the beginning, and shows that it had begun, or was over. It is not made again; n
 nobody has said a word for a week, which must have been over by then.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from cronstream.core.ledger import verdicts
 from cronstream.core.ledger.book import DAY, Book
-from cronstream.core.ledger.state import FORGOTTEN, Beginning, LiveRun, Refusal, State
+from cronstream.core.ledger.state import FORGOTTEN, Beginning, Refusal, State
 from cronstream.core.wire.records import Run, SkipReason
 
 #: From this level on, a fold knows where it has begun.
@@ -20,6 +20,8 @@ _SINCE: Final = 2
 #: So many of the log's days what may have come before the beginning waits for somebody to take it
 #: up. No retention is shorter, and no outage of all workers should be as long.
 DOUBT_DAYS: Final = 7
+#: What follows from what was before the beginning names it, or an offset within this.
+_FOLLOWS: Final = timedelta(hours=1)
 
 
 def begin_at(book: Book, offset: int, at: datetime) -> None:
@@ -35,24 +37,19 @@ def had_begun(book: Book, run: Run) -> bool:
     return beginning is not None and run.id in beginning.begun and beginning.may_follow(run)
 
 
-def is_doubtful(book: Book, live: LiveRun) -> bool:
-    """Whether a run may have come before the beginning as well."""
-    return book.beginning is not None and book.beginning.may_follow(live.run)
-
-
 def shows_begun(book: Book, run_id: str, version: int) -> None:
     """An entry that was refused shows a run to have begun, at a version that is not known.
 
     That was before the beginning, or follows from what was; so the run is left to those who knew
-    it, and to the verdict that they gave it.
+    it, and to the verdict that they gave it. What has given way to an edit had not begun.
     """
     beginning, live = book.beginning, book.live.get(run_id)
-    if beginning is None:
+    if beginning is None or run_id in beginning.withdrawn:
         return
-    is_older = version < beginning.offset
-    if live is None and is_older:
-        beginning.begun.add(run_id)
-    elif live is not None and (is_older or version > live.version) and is_doubtful(book, live):
+    if live is None:
+        if version < beginning.offset or book.at < beginning.at + _FOLLOWS:
+            beginning.begun.add(run_id)
+    elif live.entered is not None and not live.entered <= version <= live.version:
         beginning.begun.add(run_id)
         book.remove(run_id)
         book.say(live.run, "unknown", "had begun before the log's beginning", is_detail=True)
@@ -73,7 +70,7 @@ def begin_day(book: Book) -> None:
         for live in book.live.values()
         if live.state is State.QUEUED
         and not live.begun
-        and is_doubtful(book, live)
+        and live.entered is not None
         and live.run.not_before + DAY < book.at
     ]
     book.beginning = None

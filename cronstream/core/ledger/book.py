@@ -172,7 +172,8 @@ class Book:
     def enter(self, run: Run) -> None:
         """Take a run in, or its next attempt."""
         self.remove(run.id)
-        self.queue(LiveRun(run, self.offset))
+        is_doubtful = self.beginning is not None and self.beginning.may_follow(run)
+        self.queue(LiveRun(run, self.offset, entered=self.offset if is_doubtful else None))
 
     def queue(self, live: LiveRun) -> None:
         """Let an attempt wait for a claim."""

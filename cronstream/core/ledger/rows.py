@@ -65,7 +65,8 @@ def row_parts(ledger: Ledger, partition: int) -> Iterator[Row]:
     if ledger.book.day:
         head["days"] = [ledger.book.day, ledger.book.today]
     if (beginning := ledger.book.beginning) is not None:
-        head["beginning"] = [beginning.offset, format_time(beginning.at), sorted(beginning.begun)]
+        ids = sorted(beginning.begun), sorted(beginning.withdrawn)
+        head["beginning"] = [beginning.offset, format_time(beginning.at), *ids]
     live = [_fields_of(run) for run in ledger.book.live.values()]
     marks = [(job, _copy(mark)) for job, mark in ledger.book.marks.items()]
     return _parts(head, _rows(live, marks, list(ledger.book.recent.items())))
@@ -183,8 +184,8 @@ def _read_head(row: Row, known: int) -> Ledger:
     ledger.book.now = _time(row["now"])
     ledger.book.day, ledger.book.today = row.get("days", (0, 0))
     if "beginning" in row:
-        offset, at, begun = row["beginning"]
-        ledger.book.beginning = Beginning(offset, _time(at), set(begun))
+        offset, at, *ids = row["beginning"]
+        ledger.book.beginning = Beginning(offset, _time(at), *map(set, ids))
     ledger.book.beats = {worker: Beat(number, _time(at)) for worker, number, at in row["beats"]}
     return ledger
 
@@ -227,6 +228,7 @@ _SINCE_LEVEL_2: Final[dict[str, Any]] = {
     "unsure": False,
     "alone": False,
     "deaths": 0,
+    "entered": None,
 }
 
 
@@ -249,6 +251,7 @@ def _read_live(row: dict[str, Any]) -> LiveRun:
         unsure=row.get("unsure", False),
         alone=row.get("alone", False),
         deaths=row.get("deaths", 0),
+        entered=row.get("entered"),
         effect=None if effect is None else Effect(effect),
         reason=row["reason"],
         not_before=None if row["not_before"] is None else _time(row["not_before"]),

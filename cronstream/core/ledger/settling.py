@@ -50,7 +50,6 @@ def settled(book: Book, entry: Settled) -> None:
     if live is not None and (
         live.state is State.RETRYABLE
         or (live.state is State.DECIDING and live.effect in _ABOUT_RETRIES)
-        or beginning.is_doubtful(book, live)
     ):
         is_skipped = entry.verdict is Verdict.SKIPPED
         skipped = (entry.reason or SkipReason.OVERLAP).value
@@ -59,6 +58,7 @@ def settled(book: Book, entry: Settled) -> None:
         verdicts.settle(book, live, entry.verdict, reason, is_detail=True)
     else:
         book.refused["settled"] += 1
+        beginning.shows_begun(book, entry.run, book.offset)
 
 
 def skipped(book: Book, entry: Skipped) -> None:

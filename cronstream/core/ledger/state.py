@@ -77,6 +77,7 @@ class LiveRun:
         deaths: Executors that have died with it while they were its own.
         not_before: With effect RETRY, when the next attempt may start.
         decided_at: When the attempt ended, by the log's clock.
+        entered: At which offset it came, if it may have come before the log's beginning as well.
     """
 
     run: Run
@@ -99,6 +100,7 @@ class LiveRun:
     reason: str = ""
     not_before: datetime | None = None
     decided_at: datetime | None = None
+    entered: int | None = None
 
     @property
     def held(self) -> bool:
@@ -131,12 +133,14 @@ class Beginning:
     Attributes:
         offset: Its offset: what names an older one is about what was deleted.
         at: When it was appended.
-        begun: Ids of runs that had begun before, as entries say which name older offsets.
+        begun: Ids of runs that had begun before, as entries say that came before their doubles.
+        withdrawn: Ids of those that may have come before, and have given way to an edit since.
     """
 
     offset: int
     at: datetime
     begun: set[str] = field(default_factory=set)
+    withdrawn: set[str] = field(default_factory=set)
 
     def may_follow(self, run: Run) -> bool:
         """Whether the same may have been published before, so that this is its double."""

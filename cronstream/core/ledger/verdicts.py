@@ -47,4 +47,6 @@ def withdraw(book: Book, live: LiveRun) -> None:
         settle(book, live, Verdict.SKIPPED, SkipReason.WITHDRAWN.value)
         return
     book.remove(run.id)
+    if book.beginning is not None and live.entered is not None:
+        book.beginning.withdrawn.add(run.id)
     book.say(run, "withdrawn", "withdrawn: the crontab has changed")

@@ -24,6 +24,7 @@ from tests.simulation.checks_of_overlap import faults_of_cancelled, faults_of_ov
 from tests.simulation.checks_of_starts import faults_of_starts
 from tests.simulation.folding import Folded, fold
 from tests.simulation.loop import moment
+from tests.simulation.stepping import BORNE_S
 from tests.simulation.world import World
 
 #: What any two folds of a log have to agree on.
@@ -68,6 +69,8 @@ def broken_promises(world: World) -> list[str]:
         *faults_of_losses(world, [*first, *later]),
         *_gave_way(world, set().union(*(folded.too_late for folded in (*first, *later)))),
         *faults_of_starts(world, {run for run, story in stories.items() if story.final}),
+        *_set_back_by_whom(world),
+        *(f"held though it could have started: {key}" for key in world.late),
         *(f"announced without a slot: {key}" for key in world.without_slot),
         *faults_of_killers(world),
         *_cancelled_by_people([*first, *later], stories),
@@ -166,6 +169,14 @@ def _cancelled_by_people(folds: list[Folded], stories: dict[str, Story]) -> Iter
         final = stories[run].final[:1]
         if final not in (["skipped"], ["succeeded"]):
             yield f"cancelled by a person, yet {final}: {run}"
+
+
+def _set_back_by_whom(world: World) -> Iterator[str]:
+    """Rule 18: a cursor is set back by a clock that is right, as far as clocks that agree are."""
+    for at, skew in world.set_back:
+        shared = any(start <= at <= end for start, end in world.wrong)
+        if abs(skew) > BORNE_S and not shared:
+            yield f"a cursor was set back at {at:.3f} by a clock that was off by {skew:.1f} s"
 
 
 def _live(ledgers: list[Ledger]) -> Iterator[str]:

@@ -38,7 +38,8 @@ def _false_loss(world: World, loss: Loss) -> Iterator[str]:
     spans = [(start, end) for process, start, end in world.silences if process == loss.worker]
     now = seconds(loss.at)
     # In an outage what was judged before it waits to be sent.
-    since = now - 2 * world.timing.lease_s - silence(world.outages, 0.0, now)
+    longest = max(timing.lease_s for timing in world.timings)
+    since = now - 2 * longest - silence(world.outages, 0.0, now)
     own, all_told = silence(spans, since, now), silence(spans + world.outages, since, now)
     least = LEAST_LEFT_S - 4 * world.slowest_s - 0.3
     if all_told < about_a_lease(world) or own < least:

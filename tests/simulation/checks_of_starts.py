@@ -76,7 +76,8 @@ def was_silent(world: Stage, before: Start, until: float, *, or_dead: bool = Fal
 
     What it started when it had been silent for longer than the fence nothing explains.
     """
-    lease, fence = world.timing.lease_s, world.timing.fence_s
+    lease = max(timing.lease_s for timing in world.timings)
+    fence = max(timing.fence_s for timing in world.timings)
     spans = [
         (start, end)
         for process, start, end in world.silences
@@ -88,7 +89,8 @@ def was_silent(world: Stage, before: Start, until: float, *, or_dead: bool = Fal
 
 def about_a_lease(world: Stage) -> float:
     """Return the silence that, with messages that take long, may cost a worker its lease."""
-    return world.timing.lease_s - world.timing.beat_s - 4 * world.slowest_s - 0.3
+    shortest = min(timing.lease_s for timing in world.timings)
+    return shortest - world.timing.beat_s - 4 * world.slowest_s - 0.3
 
 
 def silence(spans: list[tuple[float, float]], start: float, end: float) -> float:

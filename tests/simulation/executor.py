@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from cronstream.core.protocol.actions import Cancel, End, Go, Hand, Lease, run_and_claim
 from cronstream.core.wire.records import Finished, Outcome, Run
-from tests.simulation.loop import moment
+from tests.simulation.loop import moment, seconds
 
 if TYPE_CHECKING:
     from tests.simulation.worker import SimWorker
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Order: TypeAlias = Hand | Go | Cancel | End | Lease
 
 _NEVER = float("-inf")
+#: A start may be late by so much: as far as clocks are off that are not found to be.
+_LATE_S = 1.0
 
 
 @dataclass(slots=True, eq=False)
@@ -68,7 +70,7 @@ class SimExecutor:
             return
         for order in orders:
             self._obey(order)
-        self._start_due()
+        self.start_due()
 
     def _obey(self, order: Order) -> None:
         match order:
@@ -108,17 +110,30 @@ class SimExecutor:
         if hand.go:
             self._may_go.add(hand.key)
         self._wait_for(hand)
+        if self.world.steps:
+            at = max(self.loop.now, seconds(hand.run.not_before)) + _LATE_S
+            self.loop.at(at, partial(self._see_whether_late, hand))
+
+    def _see_whether_late(self, hand: Hand) -> None:
+        """Nothing waits past its time that has all it needs, whatever its machine's clock says."""
+        key = hand.key
+        if self.dead or key not in self.holds or self.loop.now < self.paused_until:
+            return
+        has_slot = key in self.reserved or self.worker.has_free_slot
+        has_lease = self.has_lease(hand.partition, hand.ends_before_s or 0.0)
+        if key in self._may_go and has_slot and has_lease:
+            self.world.late.append(key)
 
     def clock_stepped(self) -> None:
         """The worker's clock is another: what is held becomes due sooner, or later."""
         for hand in self.holds.values():
             self._wait_for(hand)
-        self._start_due()
+        self.start_due()
 
     def _wait_for(self, hand: Hand) -> None:
-        wait = (hand.run.not_before - self.worker.wall()).total_seconds()
+        wait = (hand.run.not_before - self.worker.dial()).total_seconds()
         if wait > 0:
-            self.loop.at(self.loop.now + wait + 0.001, self._start_due)
+            self.loop.at(self.loop.now + wait + 0.001, self.start_due)
 
     def _cancel(self, key: str) -> None:
         if key in self.running or self.gone.get(key):
@@ -129,13 +144,14 @@ class SimExecutor:
         self.gone[key] = False
         self._report(partial(self.worker.member.cancelled, key))
 
-    def _start_due(self) -> None:
+    def start_due(self) -> None:
+        """Start what is due, has its go-ahead and its lease, and finds a slot."""
         if self.dead or not self.holds:
             return
         if self.loop.now < self.paused_until:
-            self.loop.at(self.paused_until, self._start_due)
+            self.loop.at(self.paused_until, self.start_due)
             return
-        now = self.worker.wall()
+        now = self.worker.dial()
         for key, hand in sorted(self.holds.items(), key=lambda item: item[1].run.not_before):
             if hand.run.not_before > now:
                 break
@@ -155,7 +171,7 @@ class SimExecutor:
         self.running[key] = start
         end = self.loop.now + self.world.spec(hand.run.job).lasts_s
         self.loop.at(end, partial(self._over, key, start))
-        self._report(partial(self.worker.member.started, key, self.worker.wall(), 1))
+        self._report(partial(self.worker.member.started, key, self.worker.dial(), 1))
         self.worker.step("started")
         if hand.ends_before_s is not None:
             self._fence(key, start, hand)
@@ -213,7 +229,7 @@ class SimExecutor:
             worker=self.worker.id,
             outcome=outcome,
             started_at=moment(start.at),
-            ended_at=self.worker.wall(),
+            ended_at=self.worker.dial(),
             exit_status=0 if outcome is Outcome.SUCCEEDED else 1,
             note=note,
         )
@@ -221,7 +237,7 @@ class SimExecutor:
         self._report(partial(self._tell_end, key))
         self.worker.step("finished")
         for executor in self.worker.executors:
-            executor._start_due()
+            executor.start_due()
 
     def _tell_end(self, key: str) -> None:
         end = self._ends.pop(key, None)

@@ -6,9 +6,17 @@ from tests.simulation import (
     faults_of_levels,
     faults_of_member,
     faults_of_overlap,
+    faults_of_settings,
 )
 from tests.simulation.planting import FAULTS, planted
 
 #: Where they are planted from; to import them is to have them.
-SOURCES = (faults_of_fold, faults_of_levels, faults_of_member, faults_of_overlap, faults_around)
+SOURCES = (
+    faults_of_fold,
+    faults_of_levels,
+    faults_of_member,
+    faults_of_overlap,
+    faults_of_settings,
+    faults_around,
+)
 __all__ = ["FAULTS", "SOURCES", "planted"]

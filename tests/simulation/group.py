@@ -49,7 +49,7 @@ class Group:
 
     def back(self, member: Process) -> None:
         """A member can be reached again: it learns where it stands."""
-        if member.draining:
+        if member.draining or not member.has_joined:
             return
         if self._in.get(member) != member.boot:
             member.revoked()
@@ -81,7 +81,7 @@ class Group:
             member.when_reached(partial(self._tell_revoked, member, generation))
 
     def _complete(self) -> None:
-        fit = [m for m in self.members if m.fit and not m.draining]
+        fit = [m for m in self.members if m.fit and m.has_joined and not m.draining]
         if not fit:
             self._tries += 1
             again = 0.3 if self._tries < _MANY else _LONG_S

@@ -5,9 +5,14 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from cronstream.core.health.presence import Presence
+from cronstream.core.timing import Timing
+from cronstream.core.wire import naming
 from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.naming import RoleKind
 from tests.simulation.log import Log
-from tests.simulation.loop import Call, moment
+from tests.simulation.loop import START, Call, moment
+from tests.simulation.telling import EVERY_S, Telling
 
 if TYPE_CHECKING:
     from tests.simulation.group import Group
@@ -15,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Called with offset and append time once the broker has acknowledged.
 Done: TypeAlias = Callable[[int, datetime], None]
+#: Topics on which each process says something all the time.
+_BEATS = {naming.WORKERS, naming.TICKS}
 _RETRY_S = 0.3
 _LONG_S = 60.0
 
@@ -29,9 +36,15 @@ class Process:
         knows: The highest level that it knows.
         upgraded_at: When it starts from then on, it knows them all.
         skew: Seconds that its wall clock is ahead; its monotonic clock has an origin of its own.
+        stepped_s: How much of that is a step, for a while.
+        timing: Its settings, as they were when it was started.
+        has_joined: Whether it is a member of its group: not before it knows of the others.
+        telling: Its end of the workers' topic, in worlds that have one.
+        clock_fault: Why its clock cannot be trusted; empty if it can.
     """
 
     group: "Group"
+    kind = RoleKind.WORKER
 
     def __init__(self, world: "Stage", name: str) -> None:
         self.world, self.name = world, name
@@ -41,7 +54,12 @@ class Process:
         self.knows = LEVEL
         self.skew = self.dice.uniform(-world.skew, world.skew)
         self._origin = self.dice.uniform(0, 1000)
+        self.has_joined, self.telling, self.clock_fault = True, None, ""
+        self.stepped_s = 0.0
         self._senders: dict[tuple[str, int], Sender] = {}
+
+    telling: Telling | None
+    timing: Timing
 
     @property
     def id(self) -> str:
@@ -79,13 +97,49 @@ class Process:
             self.loop.at(self.upgraded_at, self.start)
             return
         self.boot, self.alive, self.draining = self.boot + 1, True, False
+        self.timing = self.world.timing_of(self)
         self.cut_until = self.paused_until = 0.0
-        self._senders = {}
+        self._senders, self.clock_fault = {}, ""
         self.started()
 
     def started(self) -> None:
         """Do what this kind of process does at its start."""
         raise NotImplementedError
+
+    def enter(self) -> None:
+        """Join the group: at once, or once it has told of itself, and heard of the others."""
+        if not self.world.tells:
+            self.join_group()
+            return
+        self.has_joined, self.telling = False, Telling(self)
+        self.telling.begin()
+
+    def join_group(self) -> None:
+        """Be a member from now on, unless it is about to stop."""
+        if not self.draining:
+            self.has_joined = True
+            self.group.join(self)
+
+    def hear(self, _: int) -> None:
+        """There is something new on the workers' topic."""
+        if self.telling is not None and self.alive:
+            self.telling.notice()
+
+    def compare(self) -> None:
+        """Do what follows from what all processes tell."""
+
+    def describe(self, clock_s: float | None) -> Presence:
+        """Return what it tells of itself."""
+        return Presence(
+            name=self.id,
+            role=self.kind,
+            version="",
+            level=self.knows,
+            shared=self.world.shared_of(self),
+            clock_s=clock_s,
+            every_s=EVERY_S,
+            since=START,
+        )
 
     def revoked(self) -> None:
         """Learn that a rebalance is under way."""
@@ -143,7 +197,9 @@ class Process:
     @property
     def idle(self) -> bool:
         """Whether everything that it put somewhere has been acknowledged."""
-        return not any(sender.sending for sender in self._senders.values())
+        return not any(
+            sender.sending for (log, _), sender in self._senders.items() if log not in _BEATS
+        )
 
 
 class Sender:

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Final
 from unittest.mock import patch
 
+from cronstream.core.health import clocks, presence
 from cronstream.core.ledger import arrivals, book, endings, mark
-from cronstream.core.planning import due
+from cronstream.core.planning import cursor, due
 
 #: A later attempt that the broker got this long after it was judged is stale.
 STALE: Final = timedelta(seconds=4)
@@ -21,6 +23,11 @@ _SPANS: Final[list[tuple[Any, str, Any]]] = [
     (book, "DAY", timedelta(seconds=DAY_S)),
     (mark, "KEEP_DAYS", 4),
     (due, "REACH", timedelta(seconds=7)),
+    (cursor, "FAR_AHEAD", timedelta(seconds=10)),
+    (clocks, "REFUSED_S", 1.0),
+    (clocks, "TOLD_S", 0.5),
+    # Each message is read by all; what it says is the same.
+    (presence, "decode", lru_cache(maxsize=1000)(presence.decode)),
 ]
 
 

@@ -1,13 +1,17 @@
 """A scheduler: a real `Shard`, with its ticks, its file and its table modelled."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cronstream.core.health import clocks
+from cronstream.core.health.clocks import Comparison
+from cronstream.core.planning import cursor as cursors
 from cronstream.core.planning.cursor import Cursor
 from cronstream.core.planning.due import Shard
 from cronstream.core.planning.plan import Plan
 from cronstream.core.wire.levels import lowered
+from cronstream.core.wire.naming import RoleKind
 from cronstream.core.wire.records import Job, Level
 from tests.simulation.group import Group
 from tests.simulation.log import Log
@@ -20,12 +24,15 @@ if TYPE_CHECKING:
 LOOK_AHEAD_S = 5.0
 _REST = timedelta(seconds=LOOK_AHEAD_S / 3)
 _TICK_S = 0.7
+#: With a clock that stays off for so long it leaves the shard to another, if one is right.
+_ENDS_AFTER_S = 2.0
 
 
 class SimScheduler(Process):
     """One process of the scheduler; it fires the one shard while that is assigned to it."""
 
     world: "World"
+    kind = RoleKind.SCHEDULER
 
     def __init__(self, world: "World", name: str, group: Group) -> None:
         super().__init__(world, name)
@@ -42,8 +49,11 @@ class SimScheduler(Process):
 
     def started(self) -> None:
         """Begin with nothing in memory."""
-        self._shard, self._busy = None, False
-        self.group.join(self)
+        self._shard, self._busy, self._is_measuring = None, False, False
+        self._compared: Comparison | None = None
+        if self.world.tells:
+            self._measure()
+        self.enter()
 
     def crash(self, down_s: float) -> None:
         """The group finds out later."""
@@ -59,13 +69,16 @@ class SimScheduler(Process):
         """Begin from the table's cursor, or now and then from an older one (rule 18)."""
         if not partitions:
             return
-        self._shard, self._busy, self._read_to = Shard(LOOK_AHEAD_S), False, 0
-        self._announced = self.knows == 1
-        self._file = {}
         rows = self.world.cursors
-        self._cursor = rows[-1] if rows else Cursor(0, START)
+        self._announced = self.knows == 1
+        cursor = rows[-1] if rows else Cursor(0, START)
         if rows and self.dice.random() < 0.1:
-            self._cursor = self.dice.choice(rows[-4:])
+            cursor = self.dice.choice(rows[-4:])
+        self._load(cursor)
+
+    def _load(self, cursor: Cursor) -> None:
+        self._shard, self._busy, self._read_to = Shard(self.world.look_ahead_s), False, 0
+        self._cursor, self._file = cursor, {}
         self._tick(self._shard)
 
     def _tick(self, shard: Shard) -> None:
@@ -79,19 +92,27 @@ class SimScheduler(Process):
             return
         if self.world.level > self.knows:
             self.crash(0.5)
-            return
-        if not self._announced:
+        elif self.telling is not None and not self._is_trusted():
+            self.world.count["ticks given up, for their clock"] += 1
+        elif not self._announced:
             self._announce(shard)
-            return
+        elif edits := self._read_on(shard):
+            changes = [(self.jobs, job.derive(effective_from=self.wall())) for job in edits]
+            self._put_all(changes, lambda: self._free(shard))
+        elif not self._is_far_ahead():
+            self._publish(shard)
+        elif self._may_set_back():
+            self._set_back()
+
+    def _read_on(self, shard: Shard) -> list[Job]:
+        """Learn what is on the topic, and return what is to be there."""
         for offset, (_, [job]) in enumerate(self.jobs.messages[self._read_to :], self._read_to):
             shard.learn(job, offset)
             self._file[job.name] = job
         self._read_to = len(self.jobs.messages)
-        edits = self.world.edits(self._file)
-        if edits:
-            changes = [(self.jobs, job.derive(effective_from=self.wall())) for job in edits]
-            self._put_all(changes, lambda: self._free(shard))
-            return
+        return self.world.edits(self._file) or self._ahead()
+
+    def _publish(self, shard: Shard) -> None:
         plan = shard.plan(self._cursor, self.wall())
         if plan.noted is not None:
             self._cursor = plan.noted
@@ -103,6 +124,71 @@ class SimScheduler(Process):
             for _, entry in plan.messages
         ]
         self._put_all(entries, partial(self._published, shard, plan))
+
+    # -- its clock ------------------------------------------------------------------------
+
+    @property
+    def _allowed(self) -> timedelta:
+        """So far ahead of the log's time it may be, and so far behind to set a cursor back."""
+        return timedelta(seconds=self.world.look_ahead_s)
+
+    @property
+    def _offset(self) -> timedelta:
+        return timedelta(seconds=self.skew)
+
+    def _measure(self) -> None:
+        """Have the broker say what time it is, by a tick (``scheduler.clock_check``)."""
+        self.later(_TICK_S, self._measure)
+        if not self._is_measuring:
+            self._is_measuring = True
+            measured = partial(self._measured, self.wall(), self._offset)
+            self.put(self.world.ticks, (self.id,), measured)
+
+    def _measured(self, sent_at: datetime, offset: timedelta, _: int, at: datetime) -> None:
+        self._is_measuring = False
+        self._compared = Comparison.of(sent_at, at, self.wall(), offset)
+
+    def _is_trusted(self) -> bool:
+        compared = self._compared
+        return compared is not None and compared.is_trusted(self._offset, self._allowed)
+
+    def _is_far_ahead(self) -> bool:
+        """Whether the cursor is so far ahead that nothing is due, and an edit would hold late."""
+        return self._cursor.is_ahead(self.wall())
+
+    def _may_set_back(self) -> bool:
+        """Whether its clock agrees with the log's, by which the cursor may have been moved."""
+        return self._compared is not None and self._compared.agrees(self._offset, self._allowed)
+
+    def _set_back(self) -> None:
+        """Go on from now (``scheduler.firing``): a clock that was ahead is right again."""
+        self.world.set_back.append((self.loop.now, self.skew))
+        self.world.cursors.append(self._cursor.set_back(self.wall()))
+        self._load(self.world.cursors[-1])
+
+    def _ahead(self) -> list[Job]:
+        """Return definitions that hold only from far ahead (``core.planning.recent``)."""
+        if self.telling is None or self._cursor.is_ahead(self.wall()):
+            return []
+        now, far = self.wall(), cursors.FAR_AHEAD
+        known = self._file.values()
+        return [job for job in known if job.effective_from and job.effective_from - now > far]
+
+    def compare(self) -> None:
+        """Leave the shard to another whose clock is right, if one's own is not."""
+        if self.telling is None or not self.world.steps:
+            return
+        me, was = self.describe(self.telling.clock_s), self.clock_fault
+        self.clock_fault = clocks.firing_fault(me, self.telling.present)
+        if self.clock_fault and not was and self.has_joined:
+            self.later(_ENDS_AFTER_S, self._end_for_its_clock)
+
+    def _end_for_its_clock(self) -> None:
+        if self.clock_fault:
+            self.world.count["schedulers that ended, for their clock"] += 1
+            self.crash(0.1)
+
+    # -- publishing -----------------------------------------------------------------------
 
     def _announce(self, shard: Shard) -> None:
         """Say what may stand on the logs from now on; ``jobs`` has been told before them."""

@@ -17,6 +17,7 @@ from tests.simulation.loop import Loop
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from cronstream.core.health.presence import Shared
     from cronstream.core.planning.cursor import Cursor
     from cronstream.core.wire.records import Run
     from tests.simulation.process import Process
@@ -72,9 +73,20 @@ class Stage:
         level: What the installation was raised to, as the ``jobs`` topic says.
         slowest_s: The longest that a message takes when nothing is wrong.
         stale: A later attempt that the broker got this long after it was judged is stale.
+        tells: Whether its processes tell of themselves on the workers' topic.
+        steps: Whether clocks of its processes step, which they mind.
+        joins_slowly: Whether the first reading there takes long.
+        slowest_roll_s: The longest that reading there takes when nothing is wrong.
+        wrong: From and to of each time in which the clock of schedulers and brokers was off.
+        set_back: When a cursor was set back, and how far the scheduler's clock was ahead then.
+        late: What an executor could have started in time, and had not a moment later.
     """
 
     cluster: str
+    tells = False
+    steps = False
+    slowest_roll_s = 0.0
+    joins_slowly = False
     trouble: Strikes
     specs: dict[str, Any]
     stale: "timedelta"
@@ -99,6 +111,24 @@ class Stage:
         self.outages: list[tuple[float, float]] = []
         self.rows: dict[tuple[bool, int], list[bytes]] = {}
         self.cursors: list[Cursor] = []
+        self.late: list[str] = []
+        self.wrong: list[tuple[float, float]] = []
+        self.set_back: list[tuple[float, float]] = []
+        self.workers_topic = Log(naming.WORKERS, 0, batches=False)
+        self.ticks = Log(naming.TICKS, 0, batches=False)
+
+    @property
+    def timings(self) -> list[Timing]:
+        """The settings of its workers."""
+        return [self.timing]
+
+    def timing_of(self, _: "Process") -> Timing:
+        """Return the settings of a worker that starts now."""
+        return self.timing
+
+    def shared_of(self, process: "Process") -> "Shared":
+        """Return what a process tells of its settings."""
+        raise NotImplementedError
 
     def logs_of(self, *, retry: bool, cluster: str | None = None) -> list[Log]:
         """Return the partitions of the log of a role."""
@@ -112,7 +142,7 @@ class Stage:
 
     def wire(self, records: list[Any]) -> list[Any]:
         """Return records as they come out of a message; in a few worlds they really go in one."""
-        if not self.on_the_wire or isinstance(records[0], Job | Discarded):
+        if not self.on_the_wire or isinstance(records[0], Job | Discarded | tuple):
             return records
         entries, refused = decode_entries(encode_entries(records))
         if refused:

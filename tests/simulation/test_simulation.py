@@ -21,6 +21,9 @@ from tests.simulation.trouble import BLOWS, STEPS
 #: Faults that no few hundred seeds show: they need a very rare meeting, or another rule covers
 #: for them (docs/simulation.md). Their rules have tests of their own in tests/core.
 _RARELY_SEEN = {
+    "18: a cursor follows any clock",
+    "18: an edit is taken by a cursor that is far ahead",
+    "20: a holder starts by its own fence",
     "7: an outage makes workers lost",
     "7: Lost is taken although a newer heartbeat came",
     "13: at_most_once: Started after a withdrawal is taken",
@@ -73,6 +76,9 @@ def test_a_world_sees_every_kind_of_trouble_and_verdict(seen_in_all: list[Seen])
     expected += ["cancel", "executors that died", "killed"]
     expected += ["logs that lost their beginning"]
     expected += ["upgrade", "too old to join", "too old to go on"]
+    expected += ["changes of a lease", "settings that were kept to"]
+    expected += ["clocks of processes that stepped", "workers that rested, for their clock"]
+    expected += ["clocks of a machine with a broker that stepped"]
     assert [kind for kind in expected if not count[kind]] == []
     assert not count["no verdict"]
 

@@ -104,7 +104,8 @@ class Trouble:
         # Each world has its own mixture: rare meetings of two kinds become common somewhere.
         weights = [weight * self.dice.choice((0.1, 1, 1, 6)) for weight in _KINDS.values()]
         for kind in self.dice.choices(kinds(), weights, k=self.dice.randint(2, 12)):
-            act = getattr(self, f"_{kind.replace(' ', '_')}")
+            name = kind.replace(" ", "_")
+            act = getattr(self, name if kind == "edit" else f"_{name}")
             self.loop.at(self.dice.uniform(0.3, until), partial(self._begin, kind, act))
 
     def _begin(self, kind: str, act: "partial[None]") -> None:
@@ -153,7 +154,7 @@ class Trouble:
 
     def of_second_life(self) -> list[Callable[[], None]]:
         """Return what may go wrong once the logs have lost their beginning."""
-        return [self._crash, self._rebalance, self._edit, self._edit, self._run_now, self._drain]
+        return [self._crash, self._rebalance, self.edit, self.edit, self._run_now, self._drain]
 
     def _any(self) -> Process | None:
         """Return a process that is alive; rather one that holds something."""
@@ -171,7 +172,7 @@ class Trouble:
         self.world.count[f"{blow.__name__[1:]} when {step}"] += 1
         blow(process)
         if self.dice.random() < (0.3 if isinstance(process, SimWorker) else 0.7):
-            self.loop.at(self.loop.now + self.dice.uniform(0, 3), self._edit)
+            self.loop.at(self.loop.now + self.dice.uniform(0, 3), self.edit)
 
     def _crash(self, process: Process | None = None) -> None:
         if process := process or self._any():
@@ -179,7 +180,9 @@ class Trouble:
 
     def _long(self) -> float:
         """Return a span that may be shorter or longer than a session, a fence or a lease."""
-        about_a_lease = self.world.timing.lease_s + self.dice.uniform(-1.0, 0.6)
+        timings = self.world.timings
+        timing = timings[0] if len(timings) == 1 else self.dice.choice(timings)
+        about_a_lease = timing.lease_s + self.dice.uniform(-1.0, 0.6)
         spans = (0.5, 1.5, 3.5, 6)
         longer = self.dice.choice(spans) * self.dice.uniform(0.6, 1.4)
         return about_a_lease if self.dice.random() < 0.25 else longer
@@ -187,7 +190,7 @@ class Trouble:
     def _cut(self, process: Process | None = None) -> None:
         if process := process or self._any():
             until = process.cut_until = max(process.cut_until, self.loop.now + self._long())
-            self._silence(process, until)
+            self.silence(process, until)
 
     def _pause(self, process: Process | None = None) -> None:
         if process := process or self._any():
@@ -195,9 +198,10 @@ class Trouble:
             if isinstance(process, SimWorker) and self.dice.random() < 0.5:
                 process.executor.paused_until = until
                 self.world.stopped.append((process.id, self.loop.now, until))
-            self._silence(process, until)
+            self.silence(process, until)
 
-    def _silence(self, process: Process, until: float) -> None:
+    def silence(self, process: Process, until: float) -> None:
+        """Have a process be silent, as it is from now on, until a time."""
         self.world.silences.append((process.id, self.loop.now, until))
         process.group.silent(process)
         self.loop.at(until + 0.001, partial(_is_back, process))
@@ -215,7 +219,8 @@ class Trouble:
     def _rebalance(self) -> None:
         self.dice.choice(self.world.groups).rebalance()
 
-    def _edit(self) -> None:
+    def edit(self) -> None:
+        """Change a job, or take it out."""
         job = self.dice.choice(list(self.world.file))
         self.world.edit(job, self.dice.choice((1, 2, 3, 5, 5, None)))
 
@@ -237,7 +242,7 @@ class Trouble:
         for scheduler in firing:
             self._cut(scheduler)
         for _ in range(self.dice.randint(1, 3)):
-            self.loop.at(self.loop.now + self.dice.uniform(0, 3), self._edit)
+            self.loop.at(self.loop.now + self.dice.uniform(0, 3), self.edit)
 
     def _edit_at_a_start(self) -> None:
         """Edit a job just when a run of it starts: the withdrawal and `Started` meet."""
@@ -276,7 +281,7 @@ class Trouble:
     def upgrade(self) -> None:
         """Have some worlds begin with old processes, which are upgraded one by one."""
         world, dice = self.world, self.dice
-        if dice.random() >= 0.25:
+        if dice.random() >= 0.25 or world.steps:
             return
         in_order = dice.random() < 0.5
         for process in world.processes:

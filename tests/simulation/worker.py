@@ -15,19 +15,18 @@ from cronstream.errors import LevelError
 from tests.simulation.executor import SimExecutor
 from tests.simulation.group import Group
 from tests.simulation.loop import seconds
-from tests.simulation.process import Process
+from tests.simulation.minding import Minding
 
 if TYPE_CHECKING:
     from tests.simulation.stage import Stage
 
 
-class SimWorker(Process):
+class SimWorker(Minding):
     """One process of a cluster's worker or retry worker."""
 
     #: Between two turns while something is held, and while nothing is.
     turn_s = 0.36
     long_s = 1000.0
-    member: Member
     #: The one that attempts are handed to; and those of attempts that have one for themselves.
     executor: SimExecutor
     apart: dict[str, SimExecutor]
@@ -48,13 +47,13 @@ class SimWorker(Process):
 
     def started(self) -> None:
         """Begin with nothing in memory."""
-        self.member = Member(self.id, self.cluster, self.world.timing)
-        self.gone = {}
+        self.member = Member(self.id, self.cluster, self.timing)
+        self.gone, self.dial_skew = {}, self.skew
         self.executor, self.apart = SimExecutor(self), {}
         self._reading: set[int] = set()
         self._to_read: set[int] = set()
         self._turning, self._timer_at = False, float("inf")
-        self.group.join(self)
+        self.enter()
 
     def crash(self, down_s: float) -> None:
         """Its executor ends what runs; the group finds out later."""
@@ -97,6 +96,8 @@ class SimWorker(Process):
             self.executor = SimExecutor(self)
             self.executor.paused_until = executor.paused_until
         self.member.executor_died(keys, self.wall())
+        for other in self.executors:
+            other.start_due()  # There are slots again.
         self._soon()
 
     def drain(self, patience_s: float, down_s: float) -> None:
@@ -126,6 +127,8 @@ class SimWorker(Process):
             return
         for executor in self.executors:
             executor.die()
+        if self.telling is not None:
+            self.telling.stop()
         super().crash(down_s)
 
     # -- membership -----------------------------------------------------------------------

@@ -4,12 +4,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 
+from cronstream.core.health.presence import Shared
 from cronstream.core.planning.draft import run_of
 from cronstream.core.timing import Timing
 from cronstream.core.wire import naming
 from cronstream.core.wire.records import Backoff, Cause, Delivery, Job, Overlap, Run
+from tests.simulation import leases
 from tests.simulation.client import Client
 from tests.simulation.group import Group
+from tests.simulation.leases import Leases
 from tests.simulation.log import Log, Topics
 from tests.simulation.loop import moment
 from tests.simulation.process import Process
@@ -17,6 +20,7 @@ from tests.simulation.retention import EVERY_S, live_on, lives_on, repeat_runs
 from tests.simulation.scale import STALE
 from tests.simulation.scheduler import LOOK_AHEAD_S, SimScheduler
 from tests.simulation.stage import Stage
+from tests.simulation.stepping import Stepping
 from tests.simulation.trouble import AIMED, Trouble
 from tests.simulation.worker import SimWorker
 
@@ -66,14 +70,21 @@ class World(Stage):
         super().__init__(seed)
         self.seed, dice = seed, self.dice
         self.cluster, self.stale = CLUSTER, STALE
-        self.lives_on, self.trouble_until = lives_on(seed), TROUBLE_S
+        self.leases, self.stepping = Leases(self, seed, TIMING), Stepping(self, seed)
+        self.steps = self.stepping.happens and not self.leases.differ
+        self.tells = self.leases.differ or self.steps
+        trouble_s, self.look_ahead_s = TROUBLE_S, LOOK_AHEAD_S
+        if self.leases.differ:
+            trouble_s, self.look_ahead_s = leases.TROUBLE_S, leases.LOOK_AHEAD_S
+        self.lives_on, self.trouble_until = lives_on(seed) and not self.tells, trouble_s
         self.struck_kind = Run
         self.slowest_s = dice.choice((0.05, 0.2, 0.4))
         self.skew = dice.choice((0.0, 0.2))
         self.slots = dice.choice((3, 6, 50))
         if Random(f"{seed} slots").random() < _NARROW:
             self.slots = 1
-        self.timing = replace(TIMING, slots=self.slots)
+        self.leases.timings = [replace(t, slots=self.slots) for t in self.leases.timings]
+        self.timing = self.timings[0]
         self.on_the_wire = dice.random() < 0.03
         self.topics = Topics(self.loop, dice.choice((2, 3)))
         self.jobs = Log(naming.JOBS, 0, batches=False)
@@ -89,11 +100,15 @@ class World(Stage):
         self.trouble = Trouble(self)
         self.trouble.aim()
         self._build()
-        self.trouble.begin(TROUBLE_S)
-        self.trouble.step_clocks(seed, TROUBLE_S)
-        self.trouble.repair(seed, TROUBLE_S)
+        self.trouble.begin(trouble_s)
+        if not self.steps:
+            self.trouble.step_clocks(seed, trouble_s)
+        self.trouble.repair(seed, trouble_s)
+        self.leases.change()
+        if self.steps:
+            self.stepping.begin(trouble_s)
         if self.lives_on:
-            repeat_runs(self, seed, TROUBLE_S)
+            repeat_runs(self, seed, trouble_s)
 
     def _build(self) -> None:
         partitions = self.topics.partitions
@@ -105,10 +120,32 @@ class World(Stage):
         self.processes: list[Process] = [*self.schedulers, *self.workers]
         self.client = Client(self, "client")
         self.client.start()
+        if self.tells:
+            self._hear()
         self.trouble.upgrade()
         for process in self.processes:
             process.group.members.append(process)
             process.start()
+
+    def _hear(self) -> None:
+        """Have all processes hear of the workers' topic; it takes long in some worlds."""
+        dice = Random(f"{self.seed} hears")
+        self.joins_slowly = not self.leases.longer_is_new
+        self.slowest_roll_s = dice.choice((0.0, 3.0, 8.0) if self.leases.differ else (0.0, 1.0))
+        self.workers_topic.listeners += [process.hear for process in self.processes]
+
+    @property
+    def timings(self) -> list[Timing]:
+        """The settings of its workers; the shortest lease first."""
+        return self.leases.timings
+
+    def timing_of(self, process: Process) -> Timing:
+        """Return the settings of a worker that starts now."""
+        return self.leases.timing_of(process)
+
+    def shared_of(self, process: Process) -> Shared:
+        """Return what a process tells of its settings."""
+        return self.leases.shared(process.timing)
 
     def _job(self, name: str) -> Job:
         dice = self.dice
@@ -204,7 +241,8 @@ class World(Stage):
 
     def is_quiet(self) -> bool:
         """Whether nothing is live, nothing on its way, and everybody has read everything."""
-        if not all(process.fit and process.idle for process in [*self.processes, self.client]):
+        everybody = [*self.processes, self.client]
+        if not all(process.fit and process.has_joined and process.idle for process in everybody):
             return False
         if self.edits(_last_of_each(self.jobs)) or self._cursor_is_behind():
             return False

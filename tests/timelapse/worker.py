@@ -38,7 +38,6 @@ class LapseWorker(SimWorker):
         self._written: dict[int, tuple[int, float]] = {}
         #: When the last row that is on its way is there: they keep their order.
         self._arriving: dict[int, float] = {}
-        self.clock_fault = ""
         super().__init__(world, name, group, retry=retry, cluster=cluster)
 
     def start(self) -> None:
@@ -52,7 +51,7 @@ class LapseWorker(SimWorker):
         """Begin with nothing in memory."""
         changelogs = self.world.ledgers[self.cluster, self.retry]
         self._tables = {p: Table(changelog) for p, changelog in enumerate(changelogs)}
-        self._written, self.clock_fault = {}, ""
+        self._written = {}
         super().started()
 
     def crash(self, down_s: float) -> None:
@@ -131,11 +130,9 @@ class LapseWorker(SimWorker):
     # -- its clock ------------------------------------------------------------------------
 
     def clock_stepped(self) -> None:
-        """Its clock, or the broker's, is another: timers go by it, and it is measured soon."""
+        """Its clock, or the broker's, is another: it is measured soon."""
         if not self.alive:
             return
-        for executor in self.executors:
-            executor.clock_stepped()
         self._soon()
         self.later(self.dice.uniform(0, _MEASURED_AFTER_S), self._look_at_clock)
 
@@ -144,6 +141,8 @@ class LapseWorker(SimWorker):
 
     def _look_at_clock(self) -> None:
         was, self.clock_fault = self.clock_fault, self._fault()
+        if not self.clock_fault:
+            self.set_dial(self.skew)
         if self.clock_fault and not was:
             self.world.count["workers that rested, for their clock"] += 1
             self.member.rest()

@@ -59,7 +59,8 @@ class Settings(BaseSettings):
     """Everything that can be set; one value each for the whole installation, or for a process.
 
     What keeps a broker's failover from costing anything, and the loss of a worker from making
-    the next runs late, is ``broker failover < fence_s < lease_s < look_ahead_s`` (design, rule 8).
+    the next runs late, is ``broker failover < fence_s < lease_s < look_ahead_s`` (rule 8 in
+    docs/design).
     """
 
     model_config = SettingsConfigDict(

@@ -3,7 +3,7 @@
 In one partition messages go one after another, each after the acknowledgement of the one
 before; what arrives meanwhile goes together in the next message. After a failure the same
 message is tried again, and nothing behind it is sent before it is through: so a release never
-overtakes the claim that it releases (design, section 2).
+overtakes the claim that it releases (docs/design/topics-and-tables.md).
 """
 
 import asyncio

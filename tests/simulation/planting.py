@@ -10,7 +10,7 @@ Change: TypeAlias = tuple[Any, Any, Any]
 
 
 class Faults(dict[str, list[Change]]):
-    """Faults by their sentences, which begin with the number of a rule (design, section 3.1)."""
+    """Faults by their sentences, which begin with the number of a rule (docs/design/rules.md)."""
 
     def fault(self, name: str, target: Any, attribute: Any) -> Callable[[Any], Any]:
         """Name what is decorated as the faulty one for an attribute, or a key of a table."""

@@ -1,6 +1,6 @@
 """The rules of the fold, one for each kind of entry: what it changes in the book.
 
-The numbers in their docstrings are those of the design, section 3.1. What an entry says of a run
+The numbers in their docstrings are those of docs/design/rules.md. What an entry says of a run
 counts only if the run still is what the entry judged: else a rule changes nothing, and counts it
 in `Book.refused`.
 """

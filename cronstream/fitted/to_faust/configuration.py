@@ -1,4 +1,4 @@
-"""Faust's own settings, as this application needs them; the reasons are in docs/design.md."""
+"""Faust's own settings, as this application needs them; for why see docs/design/choices.md."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -24,6 +24,7 @@ from cronstream.core.wire.records import (
     Skip,
     Skipped,
     Started,
+    Withdrawal,
 )
 from tests.simulation.log import Log
 from tests.simulation.loop import moment
@@ -90,7 +91,7 @@ def _lose_beginnings(world: "World", seed: int) -> float:
 
 
 def repeat_runs(world: "World", seed: int, about: float) -> None:
-    """Have the last runs on each log come once more, as from a scheduler that did not know."""
+    """Have the last runs on each log come once more, with the words since: from an older cursor."""
     dice = Random(f"{seed} repeats")
     for retry in (False, True):
         for log in world.logs_of(retry=retry):
@@ -98,8 +99,9 @@ def repeat_runs(world: "World", seed: int, about: float) -> None:
 
 
 def _repeat(world: "World", log: Log) -> None:
-    if place := _settled(log):
-        log.append(world.loop.now, log.messages[place - 1][1])
+    for _, entries in log.messages[max(0, _settled(log) - 1) :]:
+        if any(isinstance(entry, Run | Skip | Withdrawal) for entry in entries):
+            log.append(world.loop.now, entries)
 
 
 def _trouble_around(world: "World", due: int) -> float:
@@ -121,7 +123,7 @@ def _settled(log: Log) -> int:
 def _between_doubles(log: Log, *, retry: bool) -> Iterator[int]:
     """Yield the offsets behind which each run that comes was live already, and has begun.
 
-    What is older than the beginning is told by the broker's clock, which must be right then.
+    What is older than the beginning is told by the brokers' clocks, which must be right then.
     """
     ledger, first = Ledger(retry=retry), dict[tuple[str, int], int]()
     for offset, entry in _from(log, 0):
@@ -132,9 +134,11 @@ def _between_doubles(log: Log, *, retry: bool) -> Iterator[int]:
         left = [entry for _, entry in _from(log, start)]
         last = {entry.run: entry for entry in left if isinstance(entry, (*_TELL, Released))}
         told = {run for run in ledger.book.live if isinstance(last.get(run), _TELL)}
-        come = (entry for entry in left if isinstance(entry, Run | Skip))
-        is_right = at >= moment(log.true_times[start])
-        if is_right and start >= begins and all(isinstance(x, Run) and x.id in told for x in come):
+        come = [entry for entry in left if isinstance(entry, Run | Skip)]
+        is_told = all(
+            isinstance(one, Run) and one.id in told and (one.as_of or at) <= at for one in come
+        )
+        if start >= begins and is_told and at >= moment(log.true_times[start]):
             yield start
         ledger.take(start, at, entries)
 

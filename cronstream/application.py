@@ -15,6 +15,7 @@ from cronstream.fitted.to_faust import commands  # noqa: F401 - for what it repl
 from cronstream.fitted.to_faust.app import App
 from cronstream.fitted.to_faust.configuration import COMMON
 from cronstream.fitted.to_faust.group import FaustGroup
+from cronstream.fitted.to_faust.records import make_records_of_faust
 from cronstream.health import EarlyPage, HealthWatch, PresenceWatch
 from cronstream.logs import OWN_END
 from cronstream.topology.installation_level import look_at_installation
@@ -128,4 +129,5 @@ def _keep_what_is_loaded() -> None:
 
 
 mend_aiokafka()
+make_records_of_faust()
 app = Cronstream("cronstream", **COMMON)

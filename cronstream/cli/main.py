@@ -108,12 +108,6 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     ),
 }
 offer()
-#: Commands that need the records, and no more of Faust.
-_READERS = tuple(
-    entry
-    for heading in ("The crontab", "What became of runs", "Who is there", "By hand")
-    for entry in SECTIONS[heading]
-)
 _ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
 
 
@@ -159,7 +153,7 @@ class LazyGroup(click.Group):
         if entry.needs_linux and not ctx.resilient_parsing:
             need_linux()
         module, _, attribute = entry.place.partition(":")
-        command: click.Command = getattr(load(module, is_reader=entry in _READERS), attribute)
+        command: click.Command = getattr(load(module), attribute)
         return _dressed(command, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

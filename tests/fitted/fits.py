@@ -153,6 +153,11 @@ FITS = (
         "ThreadDelegateConsumer.__init__",
         "715814ce37c5",
     ),
+    Fit("to_faust.records", "faust.models.base", "Model._init_subclass", "107af64d9801"),
+    Fit("to_faust.records", "faust.models.record", "Record.__init_subclass__", "7b66acdbc909"),
+    Fit("to_faust.records", "faust.models.record", "Record._contribute_to_options", "4f28217d47eb"),
+    Fit("to_faust.records", "faust.models.record", "Record._contribute_methods", "7271f4001b0f"),
+    Fit("to_faust.records", "faust.models.record", "Record._BUILD_asdict", "387a8d8dd724"),
     Fit("to_faust.routing", "faust.app.router", "Router.key_store", "3141b178b0bc"),
     Fit(
         "to_faust.routing",

@@ -212,16 +212,15 @@ def _fields(kind: type[Record], level: int) -> tuple[_Field, ...]:
 
 def _compile_fields(kind: type[Record], level: int) -> tuple[_Field, ...]:
     hints = get_type_hints(kind)
-    options: Any = getattr(kind, "_options")  # noqa: B009 - Faust's own place, unknown to types
     since, values = FIELDS.get(kind, {}), VALUES.get(kind, {})
     return tuple(
         (
             name,
             older(_reader(hints[name]), values.get(name, {}), level),
-            options.defaults.get(name),
-            name not in options.defaults,
+            kind.defaults.get(name),
+            name not in kind.defaults,
         )
-        for name in options.fields
+        for name in kind.fields
         if since.get(name, 1) <= level
     )
 

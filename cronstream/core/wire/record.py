@@ -1,19 +1,27 @@
-"""What every message is: a record with typed fields, which Faust describes.
+"""What every message is: a record with typed fields.
 
-This is the only module of the core that knows Faust.
+Where Faust is loaded, which commands can do without, records are Faust's: see
+`cronstream.fitted.to_faust.records`.
 """
 
-from typing import TYPE_CHECKING, Any, Self, dataclass_transform
+from operator import attrgetter
+from types import NoneType
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform, get_args
 
 if TYPE_CHECKING:
 
     @dataclass_transform()
     class Record:
-        """What type checkers see: ``faust.Record`` gives them a base of type Any."""
+        """What type checkers see: fields as they are declared, and a constructor of them."""
 
-        def __init_subclass__(
-            cls, *, namespace: str = "", abstract: bool = False, **more: Any
-        ) -> None: ...
+        #: The type of each field, by its name, in order.
+        fields: ClassVar[dict[str, Any]]
+        #: The default of each field that has one.
+        defaults: ClassVar[dict[str, Any]]
+        #: What it is called in messages.
+        namespace: ClassVar[str]
+
+        def __init_subclass__(cls, *, namespace: str = "") -> None: ...
         @property
         def unknown(self) -> dict[str, Any]:
             """Fields that came with it and mean nothing at its level; they are passed on."""
@@ -25,34 +33,34 @@ if TYPE_CHECKING:
             """Return the fields by name."""
 
 else:
-    import faust
 
-    class Record(faust.Record, abstract=True, serializer="json", isodates=True):
+    class _Plain:
+        """Stands where `faust.Record` does once Faust is there."""
+
+    class Record(_Plain):
         """A typed message; see `cronstream.core.wire.codec` for its form and its checks.
 
-        Faust describes the fields, and compares records. But its constructor and its descriptors
-        run Python code for each field, and a fold makes several records of each message: so here
-        fields are plain attributes, and one that was not given has the default of its class. Nor
-        is that code written and compiled whenever a process starts, which took as long again.
+        A fold makes several records of each message: so fields are plain attributes, and one that
+        was not given has the default of its class.
         """
 
-        def __init_subclass__(cls, **options: Any) -> None:
-            super().__init_subclass__(**options)
-            cls._required = frozenset(cls._options.fields) - frozenset(cls._options.defaults)
-            for name, default in cls._options.defaults.items():
-                setattr(cls, name, default)
+        def __init_subclass__(cls, *, namespace: str = "") -> None:
+            cls.namespace = namespace
+            cls.fields = dict(cls.__annotations__)
+            cls.defaults = {name: vars(cls)[name] for name in cls.fields if name in vars(cls)}
+            for name, hint in cls.fields.items():
+                if NoneType in get_args(hint) and name not in cls.defaults:
+                    cls.defaults[name] = None
+                    setattr(cls, name, None)
+            cls._known = frozenset(cls.fields)
+            cls._required = cls._known - frozenset(cls.defaults)
+            cls._values = staticmethod(attrgetter("__class__", *cls.fields))
 
-        # Faust asks these for what it puts into each class.
-        _contribute_field_descriptors = classmethod(lambda *_: {})
-        _BUILD_init = classmethod(lambda cls: cls._set_fields)
-        _BUILD_asdict = classmethod(lambda cls: cls._by_name)
-
-        def _set_fields(self, *values: Any, **fields: Any) -> None:
+        def __init__(self, *values: Any, **fields: Any) -> None:
             if values:
-                fields.update(zip(self._options.fields, values, strict=False))
-            known = self._options.fieldset
-            if not self._required <= fields.keys() <= known:
-                lacking, others = self._required - fields.keys(), fields.keys() - known
+                fields.update(zip(self.fields, values, strict=False))
+            if not self._required <= fields.keys() <= self._known:
+                lacking, others = self._required - fields.keys(), fields.keys() - self._known
                 wrong = sorted(lacking or others)
                 raise TypeError(f"{type(self).__name__} lacks fields, or has others: {wrong}")
             vars(self).update(fields)
@@ -61,13 +69,25 @@ else:
         def __post_init__(self) -> None:
             """Check the values together."""
 
-        def _by_name(self) -> dict[str, Any]:
-            return {name: getattr(self, name) for name in self._options.fields}
+        def __eq__(self, other: object) -> bool:
+            if type(other) is not type(self):
+                return NotImplemented
+            return self._values(self) == self._values(other)
+
+        def __hash__(self) -> int:
+            return hash(self._values(self))
+
+        def __repr__(self) -> str:
+            told = {**vars(self), **{n: v for n, v in self.defaults.items() if n not in vars(self)}}
+            return f"<{type(self).__name__}: {', '.join(f'{n}={v!r}' for n, v in told.items())}>"
+
+        def asdict(self) -> dict[str, Any]:
+            """Return the fields by name."""
+            return {name: getattr(self, name) for name in self.fields}
 
         def derive(self, **fields: Any) -> Self:
             """Return a copy with some fields changed."""
-            known = self._options.fieldset
-            given = {name: value for name, value in vars(self).items() if name in known}
+            given = {name: value for name, value in vars(self).items() if name in self._known}
             derived = type(self)(**{**given, **fields})
             if "unknown" in vars(self):
                 vars(derived)["unknown"] = self.unknown

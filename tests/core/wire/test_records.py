@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cronstream.core.wire.records import Attempt, Heartbeat, Outcome, Run
+from cronstream.core.wire.records import Attempt, Backoff, Heartbeat, Outcome, RetryOn, Run
 from tests.builders import a_run, at
 
 
@@ -53,3 +53,18 @@ def test_two_records_with_the_same_values_are_equal_whether_given_or_by_default(
 def test_a_record_with_a_field_of_another_names_that_one_alone() -> None:
     with pytest.raises(TypeError, match=r"\['nope'\]"):
         a_run(timeout_s=3.0, nope=1)
+
+
+def test_records_are_equal_if_they_are_of_one_kind_and_have_the_same_fields() -> None:
+    assert Backoff(first_s=3.0) == Backoff(first_s=3.0)
+    assert hash(Backoff(first_s=3.0)) == hash(Backoff(first_s=3.0))
+    assert Backoff(first_s=3.0) != Backoff()
+    others: list[object] = [RetryOn(), 1]
+    assert Backoff() not in others
+
+
+def test_a_record_says_its_fields_those_that_were_given_first() -> None:
+    assert (
+        repr(Backoff(jitter=0.0))
+        == "<Backoff: jitter=0.0, first_s=15.0, factor=2.0, ceiling_s=3600.0>"
+    )

@@ -167,7 +167,7 @@ class Worker:
     async def _turn_for_ever(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_TURN_S):
+                async with asyncio.timeout(0.0 if self.member.has_more else _TURN_S):
                     await self._woken.wait()
             self._woken.clear()
             self._turn()

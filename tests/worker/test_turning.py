@@ -1,5 +1,6 @@
 """What a worker does in a turn, and what it no longer does when an executor has died."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from cronstream import clock
+from cronstream.core.protocol import claiming
 from cronstream.core.protocol.actions import Hand
 from cronstream.core.protocol.member import Member
 from cronstream.core.wire.naming import Role
@@ -55,6 +57,23 @@ def holders(*runs: Run) -> tuple[Bench, list[str]]:
 
 def kinds(publisher: FakePublisher) -> set[type]:
     return {type(entry) for entry in publisher.entries}
+
+
+async def test_very_many_claims_are_made_in_turns_between_which_others_have_theirs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claiming, "AT_ONCE", 3)
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+    bench = owner(*(due(second) for second in range(8)))
+    worker, publisher = a_worker(bench.member, is_alive=True)
+    turning = asyncio.create_task(worker._turn_for_ever())
+    worker._woken.set()
+    made = []
+    for _ in range(30):
+        await asyncio.sleep(0)
+        made.append(sum(isinstance(entry, Claimed) for entry in publisher.entries))
+    turning.cancel()
+    assert sorted(set(made) - {0}) == [3, 6, 8]
 
 
 async def test_a_start_is_announced_only_while_all_executors_live() -> None:

@@ -2,6 +2,7 @@
 
 ``member``      one worker: its partitions, each as owner, holder, or both
 ``owner``       what the owner of a partition does: claims, effects, leases
+``claiming``    what is claimed, and how much at once
 ``holder``      what the holder of a claim does: its executor, starts, releases
 ``heartbeats``  when a heartbeat is due, and what follows from one that was read back
 ``actions``     what a member asks the world to do, as values

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.overlap import Begin
 from cronstream.core.ledger.state import State, starts_after_word
 from cronstream.core.protocol.actions import (
     Go,
@@ -17,8 +16,8 @@ from cronstream.core.protocol.actions import (
     key_of,
     run_and_claim,
 )
-from cronstream.core.protocol.heartbeats import Heartbeats
-from cronstream.core.protocol.holder import Holder, Holding
+from cronstream.core.protocol.claiming import Claimer
+from cronstream.core.protocol.holder import Holding
 from cronstream.core.protocol.owner import Owner
 from cronstream.core.timing import Timing
 from cronstream.core.wire.levels import needed_level
@@ -40,7 +39,7 @@ from cronstream.core.wire.records import (
 _UNSETTLING = (Lost, Withdrawal, Skipped, Cancelled)
 
 
-class Member(Holder):
+class Member(Claimer):
     """A worker of one role of one cluster.
 
     Attributes:
@@ -54,7 +53,6 @@ class Member(Holder):
         self.rebalancing = False
         #: Whether it drains only until its clock is right again.
         self.resting = False
-        self.heartbeats = Heartbeats(timing)
 
     # -- membership ---------------------------------------------------------------------------
 
@@ -233,6 +231,7 @@ class Member(Holder):
             self._reconsider(partition)
         self._unsettled.clear()
         self._renew_leases()
+        self._claimed = 0
         if not self.rebalancing:
             for partition, owner in self.owners.items():
                 if owner.ready:
@@ -257,41 +256,6 @@ class Member(Holder):
                 self._append(partition, lost)
             if owner.asks(mono):
                 self._append_beat(partition, mono)
-
-    def _room(self) -> int:
-        return self.timing.max_claims - len(self.holding) - len(self.claiming)
-
-    def _claim(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
-        if not owner.ledger.book.waiting:
-            return
-        claims = list(owner.claimable(now, self._room()))
-        if not claims:
-            return
-        number = self._next_beat(partition, mono)
-        for live in claims:
-            self.claiming[key_of(live.run.id, live.version)] = partition
-            claim = Claimed(run=live.run.id, version=live.version, worker=self.me, number=number)
-            self._append(partition, claim)
-
-    def _move_on(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
-        """Rule 17: let runs that may not overlap begin, or be skipped; or cancel another."""
-        if not owner.ledger.book.lines:
-            return
-        number, free = 0, None
-        for move in owner.lines.moves(now, self._room()):
-            if not isinstance(move, Begin):
-                self._append(partition, move)
-                continue
-            run, version = move.run, move.version
-            number = number or self._next_beat(partition, mono)
-            free = self._free_slots(now) if free is None else free - 1
-            self.claiming[key_of(run, version)] = partition
-            claim = Claimed(run=run, version=version, worker=self.me, number=number)
-            self._append(partition, claim)
-            if free > 0:
-                self._begun.add(key_of(run, version))
-                entry = Started(run=run, claim=version, worker=self.me, started_at=now)
-                self._append(partition, entry)
 
     def _announce(self, now: datetime) -> None:
         """Rule 9: `Started` is read back before the command is started, and only for a slot."""
@@ -322,9 +286,6 @@ class Member(Holder):
     def _append_beat(self, partition: int, mono: float) -> None:
         number = self._next_beat(partition, mono)
         self._append(partition, Heartbeat(worker=self.me, number=number))
-
-    def _next_beat(self, partition: int, mono: float) -> int:
-        return self.heartbeats.beat(partition, mono)
 
     def publish_again(self, action: Publish, at: datetime | None = None) -> None:
         """What was published has come too late to count (rule 11), by the clock where it came."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.protocol import claiming
 from cronstream.core.protocol.actions import (
     Cancel,
     End,
@@ -110,6 +111,32 @@ def test_no_more_is_claimed_than_a_worker_may_hold() -> None:
     worker.settle()
 
     assert len(worker.of(Hand)) == 4
+
+
+def test_of_very_many_runs_some_are_claimed_at_once_and_the_rest_when_it_is_woken_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claiming, "AT_ONCE", 3)
+    worker = owner(*(due(second) for second in range(8)))
+    for made in (3, 6, 8):
+        worker.wake()
+        assert (len(worker.appended(Claimed)), worker.member.has_more) == (made, made < 8)
+    claims = worker.appended(Claimed)
+    assert [claim.run for claim in claims] == [due(second).id for second in range(8)]
+
+
+def test_heartbeats_go_out_while_very_many_runs_are_claimed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claiming, "AT_ONCE", 3)
+    worker = owner(*(due(second) for second in range(8)))
+    worker.wake()
+    worker.wake(2)
+    numbers = [claim.number for claim in worker.appended(Claimed)]
+    beats = [beat.number for beat in worker.appended(Heartbeat)]
+    assert len(numbers) == 6
+    assert numbers[-1] > numbers[0], "a claim is a heartbeat, too"
+    assert all(beat > numbers[0] for beat in beats)
 
 
 def test_an_attempt_is_handed_over_when_its_claim_is_read_back_as_the_winner() -> None:

@@ -15,7 +15,6 @@ from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
 
 #: An attempt whose worker was struck may end this long after the strike is over, on its account.
 _ON_ITS_ACCOUNT = timedelta(seconds=20)
-_FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT)
 
 
 class Wrong(StrEnum):

@@ -15,7 +15,7 @@ from cronstream.cli.options import check_job, chosen_clusters
 from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.run_commands import since_of
 from cronstream.cli.story_output import state_text
-from cronstream.core.ledger.state import LiveRun, News
+from cronstream.core.ledger.state import LiveRun, News, State
 from cronstream.core.wire import naming
 from cronstream.core.wire.levels import needed_level
 from cronstream.core.wire.records import Cancelled, SkipReason
@@ -32,8 +32,6 @@ _ACK_S = 30.0
 _POLL_S = 0.2
 #: How long a name may be that stands on the log.
 _MOST_NAME = 200
-#: What ends a run, in the words of the fold.
-_ENDS = ("succeeded", "discarded", "skipped", "withdrawn")
 
 
 @dataclass(slots=True)
@@ -41,19 +39,20 @@ class Target:
     """A run that is to be cancelled.
 
     Attributes:
-        before: Its state when that was asked for, in words.
+        before: Its state when that was asked for.
+        holder: The worker that had it then.
         end: What it ended as, and in which words; None while it has not.
     """
 
     place: LiveLedger
     live: LiveRun
-    before: str = ""
+    before: State = State.QUEUED
+    holder: str | None = None
     end: News | None = None
 
     def __post_init__(self) -> None:
         """Note where it stands: the fold goes on."""
-        holder = f" on {self.live.holder}" if self.live.holder else ""
-        self.before = f"{self.live.state}{holder}"
+        self.before, self.holder = self.live.state, self.live.holder
 
     @property
     def id(self) -> str:
@@ -241,7 +240,7 @@ def _note_ends(
 ) -> None:
     for news in found.take(message):
         target = (found.cluster, news.run.id)
-        if news.action in _ENDS and target in waiting:
+        if news.is_end and target in waiting:
             waiting.pop(target).end = news
 
 
@@ -253,20 +252,20 @@ def _tell(target: Target, *, as_json: bool) -> None:
         emit_json(_fields(target))
     elif target.end is not None:
         but = "" if target.is_cancelled else " before it could be cancelled"
-        emit(f"{target.id}  {target.end.text}{but}; it was {target.before}")
+        on = f" on {target.holder}" if target.holder else ""
+        emit(f"{target.id}  {target.end.text}{but}; it was {target.before}{on}")
     if target.end is None:
         say(f"run {target.id}: it is to end, but has not yet: {_hint(target)}")
 
 
 def _fields(target: Target) -> dict[str, Any]:
     end = target.end
-    state, _, worker = target.before.partition(" on ")
     return {
         "run": target.id,
         "job": target.live.run.job,
         "cluster": target.place.cluster,
-        "before": state,
-        "worker": worker or None,
+        "before": target.before,
+        "worker": target.holder,
         "state": target.live.state if end is None else end.action,
         "reason": None if end is None else end.reason or None,
         "cancelled": target.is_cancelled,

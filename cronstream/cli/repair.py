@@ -50,7 +50,7 @@ class Found:
         return f"{self.live.place.topic}/{self.live.place.partition}"
 
     @property
-    def sentence(self) -> str:
+    def what(self) -> str:
         """What is wrong, for people."""
         parts = []
         if self.until is not None:
@@ -60,8 +60,12 @@ class Found:
         if self.retries:
             some = f"{len(self.retries)} retries" if len(self.retries) > 1 else "a retry"
             parts.append(f"{some} would wait for as long")
-        what = ", and ".join(parts)
-        return f"{self.place}: {what}, by a clock that was ahead; see 'cronstream repair --dry-run'"
+        return f"{self.place}: {', and '.join(parts)}, by a clock that was ahead"
+
+    @property
+    def sentence(self) -> str:
+        """The same, and where to look."""
+        return f"{self.what}; see 'cronstream repair --dry-run'"
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -135,7 +139,7 @@ async def _repair(by: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
         if as_json:
             emit_json({**one.fields, "repaired": not dry_run})
         else:
-            emit(one.sentence.partition(";")[0] + ("" if dry_run else ": undone"))
+            emit(one.what + ("" if dry_run else ": undone"))
     if not found:
         say("there is nothing to repair: no due time to come counts as run")
 

@@ -7,11 +7,9 @@ story is put together from both when somebody asks for it.
 from dataclasses import dataclass
 from datetime import datetime
 
-from cronstream.core.wire.records import Attempt, Discarded, Outcome, Overlap, Run
+from cronstream.core.wire.records import FAILURES, Attempt, Discarded, Overlap, Run
 from cronstream.history.part import Part
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
-
-_FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT)
 
 
 @dataclass(slots=True)
@@ -64,7 +62,7 @@ class Draft:
             revision=run.revision if run else None,
             attempts=attempts,
             attempt=next((a.number for a in reversed(attempts) if a.number is not None), 0),
-            failures=sum(attempt.outcome in _FAILURES for attempt in attempts),
+            failures=sum(attempt.outcome in FAILURES for attempt in attempts),
             max_attempts=run.max_attempts if run else None,
             not_before=None if state.settled else self._not_before(),
             published_at=self.published_at,

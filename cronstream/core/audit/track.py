@@ -8,7 +8,15 @@ from typing import Any, Final
 
 from cronstream.core.audit.claims import Claim, Claims, End
 from cronstream.core.audit.finding import Finding, Kind
-from cronstream.core.wire.records import Delivery, Outcome, Overlap, Run, Verdict, format_time
+from cronstream.core.wire.records import (
+    FAILURES,
+    Delivery,
+    Outcome,
+    Overlap,
+    Run,
+    Verdict,
+    format_time,
+)
 
 #: A start may be this much before its time: times on the logs are rounded.
 _EARLY: Final = timedelta(milliseconds=5)
@@ -20,7 +28,6 @@ EARLY_ON_LOG: Final = timedelta(seconds=1)
 LINGER: Final = timedelta(minutes=10)
 #: What stands on one topic and is missing on another may still be on its way for this long.
 ON_ITS_WAY: Final = timedelta(seconds=30)
-_FAILED: Final = (Outcome.FAILED, Outcome.TIMED_OUT)
 
 
 @dataclass(slots=True)
@@ -141,7 +148,7 @@ def _starts(track: Track) -> Iterator[Finding]:
         if before.attempt == after.attempt:
             text = f"attempt {after.attempt} was started by {before.worker} and {after.worker}"
             yield track.finding(Kind.DOUBLED, text, attempt=after.attempt)
-        elif track.claims.once and before.outcome not in _FAILED:
+        elif track.claims.once and before.outcome not in FAILURES:
             text = f"at_most_once, and attempt {after.attempt} was started after {_ended(before)}"
             yield track.finding(Kind.DOUBLED, text, attempt=after.attempt)
     for claim in started:

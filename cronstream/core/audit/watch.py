@@ -5,7 +5,7 @@ at as well, since a command may have been started all the same.
 """
 
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 
 from cronstream.core.audit.claims import Claim
 from cronstream.core.audit.finding import Kind
@@ -15,10 +15,10 @@ from cronstream.core.ledger.observed import Observed, RunChange, observing
 from cronstream.core.ledger.retry import MAX_ATTEMPTS_CARRIED
 from cronstream.core.ledger.state import AHEAD, News, Refusal, SkipNews
 from cronstream.core.wire.records import (
+    FAILURES,
     Claimed,
     Finished,
     Lost,
-    Outcome,
     Released,
     Repair,
     Run,
@@ -27,9 +27,6 @@ from cronstream.core.wire.records import (
     Verdict,
     Withdrawal,
 )
-
-_VERDICTS: Final = {verdict.value: verdict for verdict in Verdict}
-_FAILED: Final = (Outcome.FAILED, Outcome.TIMED_OUT)
 
 
 class Watcher(Protocol):
@@ -128,7 +125,7 @@ class WatchedLog:
             self._watcher.enter(news.run, self._book.at, retry=self._retry)
 
     def _tell(self, track: Track, news: News) -> None:
-        verdict = _VERDICTS.get(news.action)
+        verdict = news.verdict
         if news.action == "withdrawn":
             track.withdrawn = True
         elif news.action == "retryable":
@@ -151,9 +148,9 @@ class WatchedLog:
             text = f"attempt {run.attempt} carries attempts {[a.attempt for a in made]}"
             track.faults.append((Kind.GAP, text))
             return
-        failed = sum(attempt.outcome in _FAILED for attempt in made)
+        failed = sum(attempt.outcome in FAILURES for attempt in made)
         enough = first > 1 or failed == run.max_attempts - run.attempts_left
-        if made[-1].outcome not in _FAILED or not enough:
+        if made[-1].outcome not in FAILURES or not enough:
             text = f"attempt {run.attempt} is a retry, and no failure has gone before it"
             track.faults.append((Kind.GAP, text))
 

@@ -36,8 +36,6 @@ from cronstream.core.wire.records import (
 OF_ONE_RUN: Final = (Claimed, Released, Started, Finished, Skipped, Cancelled, Forwarded, Settled)
 #: What is most of a log, and changes no run.
 _OF_NONE: Final = (Heartbeat, Owned, Level)
-#: How the fold says that a run is no longer live.
-_ENDS: Final = frozenset({"succeeded", "discarded", "skipped", "withdrawn"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ class RunChange:
     @property
     def end(self) -> News | None:
         """How the run ended: its action is a verdict, or ``withdrawn``; None if it did not."""
-        return next((one for one in self.news if one.action in _ENDS), None)
+        return next((one for one in self.news if one.is_end), None)
 
     def says(self, action: str) -> bool:
         """Whether the fold says this of the run."""

@@ -27,12 +27,11 @@ def forwarded(book: Book, entry: Forwarded) -> None:
         book.refused["forwarded"] += 1
         beginning.shows_begun(book, entry.run, entry.version)
         return
-    if live.effect is Effect.DISCARD:
-        verdicts.settle(book, live, Verdict.DISCARDED, live.reason)
-    elif live.effect is Effect.SETTLE:
-        verdicts.settle(book, live, Verdict.SUCCEEDED, f"attempt {live.run.attempt}")
-    elif live.effect is Effect.SKIP:
-        verdicts.settle(book, live, Verdict.SKIPPED, live.reason)
+    verdict = live.effect.verdict if live.effect else None
+    if verdict is not None:
+        succeeded = verdict is Verdict.SUCCEEDED
+        reason = f"attempt {live.run.attempt}" if succeeded else live.reason
+        verdicts.settle(book, live, verdict, reason)
     elif not book.retry and live.cancelled and live.effect is Effect.RETRY:
         # By a person, while its retry was on its way.
         verdicts.begin_effect(book, live, Effect.CANCEL)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from cronstream.core.ledger.mark import SUPERSEDED
-from cronstream.core.wire.records import Delivery, Overlap, Run, Skip, SkipReason
+from cronstream.core.wire.records import Delivery, Overlap, Run, Skip, SkipReason, Verdict
 
 #: Ids of runs with a cause, and of later attempts, are known this long after their verdict.
 KEEP: Final = timedelta(hours=1)
@@ -54,6 +54,19 @@ class Effect(StrEnum):
     CANCEL = "cancel"
     #: A retry log's run that was cancelled, to be reported to the cluster's log.
     SKIP = "skip"
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What becomes of the run when it is done; None if the run goes on."""
+        return _VERDICTS.get(self)
+
+
+_VERDICTS: Final = {
+    Effect.SETTLE: Verdict.SUCCEEDED,
+    Effect.DISCARD: Verdict.DISCARDED,
+    Effect.SKIP: Verdict.SKIPPED,
+}
+_VERDICT_WORDS: Final = {verdict.value: verdict for verdict in Verdict}
 
 
 @dataclass(slots=True)
@@ -171,6 +184,16 @@ class News:
     text: str
     reason: str = ""
     is_detail: bool = False
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict that it tells, if it does."""
+        return _VERDICT_WORDS.get(self.action)
+
+    @property
+    def is_end(self) -> bool:
+        """Whether the run is no longer live: it has a verdict, or was withdrawn."""
+        return self.action == "withdrawn" or self.verdict is not None
 
 
 @dataclass(frozen=True, slots=True)

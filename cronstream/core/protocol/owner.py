@@ -23,19 +23,12 @@ from cronstream.core.wire.records import (
     Run,
     Settled,
     SkipReason,
-    Verdict,
 )
 
 #: A holder has at least this much of its lease left when a new owner starts to judge.
 LEAST_LEFT_S = 1.5
 _NEVER = float("-inf")
 _FAR_OFFSET = 1 << 62
-#: What a retry log reports to its cluster's log.
-_VERDICTS = {
-    Effect.SETTLE: Verdict.SUCCEEDED,
-    Effect.DISCARD: Verdict.DISCARDED,
-    Effect.SKIP: Verdict.SKIPPED,
-}
 
 
 @dataclass(slots=True)
@@ -174,7 +167,8 @@ class Owner:
         elif live.effect is Effect.CANCEL:
             gone_for = Cancelled(run=run.id, reason=live.cancel, by=live.cancelled_by)
             messages.append((naming.retry_log(self.cluster), gone_for))
-        verdict = _VERDICTS.get(live.effect) if self.ledger.book.retry and live.effect else None
+        # What a retry log reports to its cluster's log.
+        verdict = live.effect.verdict if self.ledger.book.retry and live.effect else None
         if verdict is not None:
             settled = Settled(
                 run=run.id, verdict=verdict, attempt=run.attempt, reason=_reason(live)

@@ -9,7 +9,7 @@ import re
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from cronstream.core.wire.record import Record
 from cronstream.errors import MessageError
@@ -34,6 +34,10 @@ class Outcome(StrEnum):
     LOST = "lost"
     #: Its worker was told to stop; costs no attempt.
     INTERRUPTED = "interrupted"
+
+
+#: How attempts end that count as failures of the command: they use up attempts, and are retried.
+FAILURES: Final = frozenset({Outcome.FAILED, Outcome.TIMED_OUT})
 
 
 class Verdict(StrEnum):

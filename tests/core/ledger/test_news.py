@@ -1,7 +1,7 @@
 """What people are told of a run: each thing once, and nothing before it is due."""
 
-from cronstream.core.ledger.state import News
-from cronstream.core.wire.records import Outcome, Settled, Verdict
+from cronstream.core.ledger.state import Effect, News
+from cronstream.core.wire.records import FAILURES, Outcome, Settled, Verdict
 from tests.builders import a_run
 from tests.ledger_builders import Told, finished
 
@@ -59,3 +59,20 @@ def test_a_last_attempt_has_two_lines_of_which_the_second_has_the_verdict_and_th
         told.finish(run, outcome)
         told.forward(run)
         assert lines(told) == ["attempt 2 started", verdict]
+
+
+def test_failures_are_told_apart_from_attempts_that_cost_nothing_or_were_lost() -> None:
+    assert FAILURES == {Outcome.FAILED, Outcome.TIMED_OUT}
+
+
+def test_what_is_to_be_published_says_what_becomes_of_the_run() -> None:
+    verdicts = [effect.verdict for effect in (Effect.SETTLE, Effect.DISCARD, Effect.SKIP)]
+    assert verdicts == [Verdict.SUCCEEDED, Verdict.DISCARDED, Verdict.SKIPPED]
+    assert Effect.RETRY.verdict is Effect.CANCEL.verdict is None
+
+
+def test_a_change_says_whether_it_is_the_end_of_the_run() -> None:
+    ends = [News(a_run(), action, "") for action in (*Verdict, "withdrawn")]
+    assert all(news.is_end for news in ends)
+    assert [news.verdict for news in ends] == [*Verdict, None]
+    assert not News(a_run(), "retryable", "").is_end

@@ -86,6 +86,18 @@ class BrokerError(CronstreamError):
     """Kafka cannot be started or reached, or did not take a message in time."""
 
 
+class UnreachableError(BrokerError):
+    """Nothing answers where Kafka is said to be.
+
+    Attributes:
+        what: The sentence without its remedy, for who waits until something answers.
+    """
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}; {remedy}")
+        self.what = what
+
+
 class SetupError(BrokerError):
     """Kafka answers, but brokers are missing, or cannot be reached at the address they name.
 

@@ -21,7 +21,7 @@ from cronstream.cli.leftover import Wanted, look_at
 from cronstream.clock import monotonic
 from cronstream.core.wire.naming import Role, RoleKind
 from cronstream.crontab_file import read_crontab
-from cronstream.errors import BrokerError
+from cronstream.errors import UnreachableError
 from cronstream.running import RunningNote
 from cronstream.settings import given_broker, settings
 from cronstream.supervisor import (
@@ -196,12 +196,12 @@ async def _until_it_answers(screen: Screen) -> None:
     while True:
         try:
             await probe(settings().bootstrap)
-        except BrokerError as error:
+        except UnreachableError as error:
             waited_s = monotonic() - began
             if waited_s - said_at >= _SAY_AGAIN_S:
                 said_at = waited_s
-                why = str(error).partition("; start one")[0]
-                screen.say(_US, stamped(f"{why}; waiting for it ({waited_s:.0f} s), Ctrl-C ends"))
+                waits = f"{error.what}; waiting for it ({waited_s:.0f} s), Ctrl-C ends"
+                screen.say(_US, stamped(waits))
             await asyncio.sleep(_LOOK_AGAIN_S)
         else:
             return

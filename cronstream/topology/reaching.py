@@ -2,7 +2,7 @@
 
 import asyncio
 
-from cronstream.errors import BrokerError
+from cronstream.errors import UnreachableError
 
 _PROBE_S = 3.0
 
@@ -13,7 +13,7 @@ async def probe(bootstrap: list[str]) -> None:
     Kafka's client would try for as long as a minute, and say no more in the end.
 
     Raises:
-        BrokerError: If none does.
+        UnreachableError: If none does.
     """
     faults = []
     for address in bootstrap:
@@ -28,7 +28,7 @@ async def probe(bootstrap: list[str]) -> None:
         else:
             writer.close()
             return
-    raise BrokerError(
-        f"no Kafka answers ({'; '.join(faults)}); start one with 'cronstream up', "
-        "or say where it is with --broker or CRONSTREAM_BROKER"
+    raise UnreachableError(
+        f"no Kafka answers ({'; '.join(faults)})",
+        "start one with 'cronstream up', or say where it is with --broker or CRONSTREAM_BROKER",
     )

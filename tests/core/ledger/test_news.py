@@ -62,7 +62,7 @@ def test_a_last_attempt_has_two_lines_of_which_the_second_has_the_verdict_and_th
 
 
 def test_failures_are_told_apart_from_attempts_that_cost_nothing_or_were_lost() -> None:
-    assert FAILURES == {Outcome.FAILED, Outcome.TIMED_OUT}
+    assert {Outcome.FAILED, Outcome.TIMED_OUT} == FAILURES
 
 
 def test_what_is_to_be_published_says_what_becomes_of_the_run() -> None:

@@ -23,12 +23,23 @@ _PATIENCE_S: Final = 8 * 86_400.0
 _MOVES: Final = timedelta(hours=1, minutes=2)
 #: A start that is later than this needs an excuse.
 _LATE_S: Final = 10.0
+#: An end may be told this long after: its worker, or the partition, was away.
+_TOLD_AFTER_S: Final = 6 * 3600.0
+#: With the second of the log's days what was replaced before the first is forgotten.
+_DAYS_TO_FORGET: Final = 4
+_REMEMBERED: Final = timedelta(days=8)
 
 
 def broken_so_far(lapse: "Lapse") -> list[str]:
     """Return what is broken of what should be over by now."""
     until = moment(lapse.loop.now - _PATIENCE_S)
-    return [*lapse.broken, *lapse.judge.refused, *_verdicts(lapse, until), *_folds(lapse)]
+    return [
+        *lapse.broken,
+        *lapse.judge.refused,
+        *_verdicts(lapse, until),
+        *_folds(lapse),
+        *_revisions(lapse),
+    ]
 
 
 def broken_promises(lapse: "Lapse") -> list[str]:
@@ -43,6 +54,7 @@ def broken_promises(lapse: "Lapse") -> list[str]:
         *faults_of_starts(lapse, with_verdict),
         *_edits_hold(lapse),
         *_lateness(lapse),
+        *_put_off(lapse),
         *lapse.growth.faults(),
     ]
 
@@ -133,6 +145,19 @@ def _folds(lapse: "Lapse") -> Iterator[str]:
                     yield f"two folds differ on {worker.cluster}: {mine ^ all_} (its own: {mine})"
 
 
+def _revisions(lapse: "Lapse") -> Iterator[str]:
+    """What was replaced is forgotten with the log's days, where nothing is live of the job."""
+    for folded in lapse.judge.folds.values():
+        book = folded.ledger.book
+        if book.day < _DAYS_TO_FORGET:
+            continue
+        told = {live.run.job for live in book.live.values()}
+        for job in book.marks.keys() - told:
+            old = [n for n, at in book.marks[job].revisions if at < book.at - _REMEMBERED]
+            if len(old) > 1:
+                yield f"revisions {old} of {job} are still known"
+
+
 def _standing(ledger: Ledger) -> set[tuple[str, str, int]]:
     return {(run, live.state.value, live.version) for run, live in ledger.book.live.items()}
 
@@ -158,6 +183,24 @@ def _lateness(lapse: "Lapse") -> Iterator[str]:
             lapse.count["late starts, excused"] += 1
         else:
             yield f"started {late_s:.0f} s late: {start.run.id}#{start.run.attempt}"
+
+
+def _put_off(lapse: "Lapse") -> Iterator[str]:
+    """A later attempt comes as soon as its backoff says, reckoned from the end of the former."""
+    failed = {
+        (start.run.id, start.run.attempt): start.at + lapse.specs[start.run.job].lasts_s
+        for start in lapse.starts
+        if start.outcome is Outcome.FAILED
+    }
+    for start in lapse.starts:
+        ended = failed.get((start.run.id, start.run.attempt - 1))
+        if ended is None:
+            continue
+        backoff = start.run.backoff
+        longest = min(backoff.first_s * 2 ** (start.run.attempt - 2), backoff.ceiling_s)
+        by_s = seconds(start.run.not_before) - ended - longest * (1 + backoff.jitter)
+        if by_s > _TOLD_AFTER_S:
+            yield f"put off by {by_s:.0f} s: {start.run.id}#{start.run.attempt}"
 
 
 def _first_of_each(starts: list[Start]) -> Iterator[Start]:

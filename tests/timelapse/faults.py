@@ -38,6 +38,11 @@ def _revisions_stay(mark: Mark, due: datetime, at: datetime | None = None) -> No
     mark.revisions = before
 
 
+@fault("12: revisions are never forgotten", Mark, "begin_day")
+def _no_day_begins(_mark: Mark) -> None:
+    return None
+
+
 _raise_to = Mark.raise_to
 
 FAULTS["18: a cursor follows any clock"] = [(ClockCheck, "is_trusted", True)]

@@ -1,5 +1,6 @@
 """What must not grow with time: states, rows, logs, and what it costs to take over."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,8 @@ _MORE: Final = {
 }
 #: What is bounded by retention, or by how long Kafka compacts nothing, and not from the start.
 _BOUNDED_LATER: Final = {"messages of a log": 15.0, "bytes of a changelog": 60.0}
+#: What the design bounds, whenever it is: the search for a row takes three steps, if not two.
+_NEVER_MORE: Final = {"messages read to find a row": 512}
 
 
 class Growth:
@@ -93,6 +96,8 @@ class Growth:
     def faults(self) -> Iterator[str]:
         """Yield what has grown."""
         for what, early, late in self.table():
+            if max(early, late) > _NEVER_MORE.get(what, sys.maxsize):
+                yield f"too many: {what}, {early:,} early, {late:,} in the end"
             factor = _BOUNDED_LATER.get(what, _FACTOR)
             if late > factor * early + _MORE[what]:
                 yield f"it grows: {what}, {early:,} early, {late:,} in the end"

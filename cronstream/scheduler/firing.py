@@ -64,7 +64,7 @@ class Firing:
         rows = Rows(cursors, settings, lambda: {"level": announcer.found, "kafka": announcer.kafka})
         self._holdings = Holdings(settings, rows, self._sender, ports.clock)
         self._failing: dict[int, str] = {}
-        self.learning = Learning(self._reader, jobs, ports.clock, settings.look_ahead_s)
+        self.learning = Learning(self._reader, jobs, ports.clock)
         jobs.on_move = self._note_move
         #: Whether this machine's clock agrees with the log's; and who is told of a cursor set back.
         self.may_set_back: Callable[[], bool] = lambda: True

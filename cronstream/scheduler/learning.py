@@ -4,14 +4,15 @@ A shard that learnt hundreds of thousands of revisions before it publishes anyth
 with what has nothing to do with them, and with a plan too large to be published in time. So it
 takes them into force in parts, each with what is due meanwhile, as a scheduler would to which they
 come one after another: what is not edited goes on on time, and an edit is in force once its turn
-has come. One that has been away makes up for that only as far as it knows what held then.
+has come. One that was away for longer than an edit reaches back (`REACH`) makes up for that only as
+far as it knows what held then: what it published before would stand.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 
+from cronstream.core.planning.due import REACH
 from cronstream.core.planning.recent import Seen, mark_of
 from cronstream.core.wire import naming
 from cronstream.core.wire.job_messages import Definition, decode_house, decode_jobs
@@ -30,13 +31,10 @@ logger = logging.getLogger(__name__)
 class Learning:
     """Has the shards of this process learn what stands on their ``jobs`` partitions."""
 
-    def __init__(
-        self, reader: JobsReader, jobs: JobsLog, clock: Clock, look_ahead_s: float
-    ) -> None:
+    def __init__(self, reader: JobsReader, jobs: JobsLog, clock: Clock) -> None:
         #: Puts aside what cannot be read, and why.
         self.on_refused: Callable[[LogMessage, str], None] = lambda _, __: None
         self._reader, self._jobs, self._clock = reader, jobs, clock
-        self._look_ahead = timedelta(seconds=look_ahead_s)
 
     async def learn(self, number: int, held: Held) -> None:
         """Learn what has come of a shard, or a part of it: `Held.unlearnt` says what is left.
@@ -55,7 +53,7 @@ class Learning:
         await self._read(number, held, end)
         see_that_it_is_open(held.house)
         self._note(number, held, end - held.seen.position)
-        is_behind = held.cursor.at <= self._clock.now() - self._look_ahead
+        is_behind = held.cursor.at <= self._clock.now() - REACH
         held.known_to = held.told_last if held.unlearnt and is_behind else None
 
     async def _begin(self, number: int, held: Held) -> None:

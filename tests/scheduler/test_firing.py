@@ -795,6 +795,22 @@ async def test_a_successor_takes_over_in_parts_what_has_come_at_once(
     assert told(bench) == list(range(25))
 
 
+async def test_a_shard_that_was_away_for_minutes_goes_on_before_it_knows_all_edits(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.define(a_job(missed_grace_s=3600.0), a_job("other", "@every 1h"))
+    await bench.tick()
+    monkeypatch.setattr(learning, "PART", 5)
+    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    bench.define(*(a_job("other", "@every 1h", effective_from=at(100 + n)) for n in range(23)))
+    bench.clock.passed += 120
+    successor = bench.another()
+    successor.assigned({0})
+    await bench.tick(successor)
+    assert due_seconds(bench.broker.on(LOG))[-1] == 150
+    assert bench.cursors["0"]["taken"] == 7
+
+
 async def test_a_shard_that_was_away_makes_up_for_that_as_far_as_it_knows_what_held(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -803,14 +819,14 @@ async def test_a_shard_that_was_away_makes_up_for_that_as_far_as_it_knows_what_h
     monkeypatch.setattr(learning, "PART", 5)
     monkeypatch.setattr(firing, "GO_ON_S", -1.0)
     bench.define(*(a_job("other", "@every 1h", effective_from=at(100 + n)) for n in range(23)))
-    bench.clock.passed += 600
+    bench.clock.passed += 800
     successor = bench.another()
     successor.assigned({0})
     for until in (104, 109, 114, 119):
         await bench.tick(successor)
         assert bench.cursors["0"]["at"] == format_time(at(until))
     await bench.tick(successor)
-    assert bench.cursors["0"]["at"] == format_time(at(636))
+    assert bench.cursors["0"]["at"] == format_time(at(836))
     assert told(bench) == list(range(25))
     others = [m for m in bench.broker.on(LOG) if isinstance(m, Run) and m.job == "other"]
     late = [(run.scheduled_at - at(0)).total_seconds() for run in others if run.revision == 1]

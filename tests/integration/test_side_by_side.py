@@ -18,11 +18,12 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import to_row
 from cronstream.core.wire import naming
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import Withdrawal
+from cronstream.core.wire.records import Cause, Outcome, Withdrawal
 from cronstream.settings import Settings
 from cronstream.topology.changelog import Changelog
 from cronstream.topology.publish import partition_of
 from cronstream.topology.topics import ensure_topics, topics_of
+from tests.builders import a_run
 from tests.integration.command import run_command
 from tests.integration.conftest import StartWorker
 from tests.integration.hands import (
@@ -38,6 +39,7 @@ from tests.integration.hands import (
 from tests.integration.leaderless import without_a_leader
 from tests.integration.truth import Truth, a_name
 from tests.integration.watched import Watched, start_watched
+from tests.ledger_builders import finished
 
 pytestmark = pytest.mark.integration
 
@@ -187,13 +189,26 @@ def _of(case: _Case, worker: str) -> list[Any]:
 async def _what_was_announced_once_is_learnt(case: _Case, due: datetime) -> None:
     """The first worker comes when Kafka has deleted the words that put its jobs in force."""
     await _forget(case, case.first, due)
+    await _leave_a_double(case, f"{case.first}-0")
     worker = await case.worker(case.first, "first")
 
     runs = await _three_runs(case, case.first)
     assert len(set(runs)) == len(runs) == 3
+    assert not any("!" in run for run in runs), "the double was made, and at once"
     _, health = await worker.ask()
     assert health["warnings"] == []
     await _is_clean_as_far_as_the_log_tells(case, case.first)
+
+
+async def _leave_a_double(case: _Case, job: str) -> None:
+    """Put on a log that is without its beginning a message come twice, and how its run ended."""
+    now = datetime.now(UTC)
+    run = a_run(job=job, cluster=case.first, command=case.truth.command, scheduled_at=now)
+    run = run.derive(cause=Cause.RUN_NOW, revision=None, as_of=now - timedelta(minutes=1))
+    over = finished(run, 0, Outcome.SUCCEEDED, "gone")
+    async with publisher(case.broker) as to_log:
+        await to_log.publish(naming.log(case.first), job, run)
+        await to_log.publish(naming.log(case.first), job, over)
 
 
 async def _forget(case: _Case, cluster: str, due: datetime) -> None:

@@ -130,7 +130,7 @@ class Settings(BaseSettings):
             found = _BROKER.fullmatch(part)
             if found is None or not 1 <= int(found["port"]) <= 65_535:
                 raise ValueError(
-                    f"{part!r} is no broker's address; write kafka://HOST:PORT, "
+                    f"{part!r} is not a broker's address; write kafka://HOST:PORT, "
                     "such as kafka://127.0.0.1:9092, and several with ';' between"
                 )
         return ";".join(parts)

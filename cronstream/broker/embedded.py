@@ -201,7 +201,7 @@ class EmbeddedBroker:
         if self._process is not None and self._process.returncode is None:
             archive = self._archive()
             if not archive.is_file():
-                self._say("noting Kafka's classes, once, so that it starts quicker ...")
+                self._say("caching Kafka's classes, once, so that it starts faster ...")
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)
             try:

@@ -33,7 +33,7 @@ class Address:
         """
         found = _ADDRESS.fullmatch(text)
         if found is None or not 1 <= int(found["port"]) <= 65_535:
-            raise ValueError(f"{text!r} is no address; write HOST:PORT, such as 192.0.2.7:9092")
+            raise ValueError(f"{text!r} is not an address; write HOST:PORT, such as 192.0.2.7:9092")
         return cls(found["v6"] or found["host"], int(found["port"]))
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ class Address:
 
     @property
     def is_everywhere(self) -> bool:
-        """Whether it is each address of a machine, so that nobody can be sent to it."""
+        """Whether it is each address of a machine, so that clients cannot be sent to it."""
         return _ip(self.host) in (ipaddress.IPv4Address(0), ipaddress.IPv6Address(0))
 
     @property
@@ -73,7 +73,7 @@ def pair(listen: Sequence[Address], advertise: Sequence[Address]) -> tuple[Liste
     for listener in listeners:
         if listener.advertised.is_everywhere:
             raise ValueError(
-                f"nobody can be sent to {listener.advertised}: give the name or the address by "
+                f"clients cannot be sent to {listener.advertised}: give the name or the address by "
                 "which other machines reach this one, --advertise HOST:PORT"
             )
     ports = [listener.at.port for listener in listeners]
@@ -109,7 +109,7 @@ def warnings(listeners: Sequence[Listener]) -> list[str]:
         )
     lines += [
         f"WARNING: clients that come by {listener.at} are sent to {listener.advertised}, which "
-        "other machines take for themselves: see --advertise"
+        "to other machines means themselves: see --advertise"
         for listener in open_to_others
         if listener.advertised.is_local
     ]

@@ -46,7 +46,7 @@ class _Time(click.ParamType):
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             self.fail(
-                f"{value!r} is no time; write it like 2026-03-29, 2026-03-29T01:30 (UTC) "
+                f"{value!r} is not a time; write it like 2026-03-29, 2026-03-29T01:30 (UTC) "
                 "or 2026-03-29T03:30+02:00",
                 param,
                 ctx,
@@ -55,7 +55,7 @@ class _Time(click.ParamType):
 
 @click.command
 @_file_argument
-@click.option("--advice", is_flag=True, help="Say as well what is valid, but may not be wise.")
+@click.option("--advice", is_flag=True, help="Also report what is valid, but may not be wise.")
 @json_option
 @click.pass_context
 def check(ctx: click.Context, file: Path | None, advice: bool, as_json: bool) -> None:

@@ -173,7 +173,8 @@ def _confirm(chosen: list[DiscardedRun]) -> None:
     jobs = sorted({one.run.job for one in chosen})
     names = ", ".join(jobs[:5]) + (f" and {len(jobs) - 5} more" if len(jobs) > 5 else "")
     if not is_terminal(sys.stdin):
-        raise click.UsageError(f"{len(chosen)} runs would be replayed ({names}): say so with --yes")
+        what = f"{len(chosen)} runs would be replayed ({names})"
+        raise click.UsageError(f"{what}: confirm with --yes")
     click.confirm(f"Replay {len(chosen)} runs of {names}?", abort=True, err=True)
 
 

@@ -43,7 +43,7 @@ async def _ledgers(now: datetime) -> list[tuple[str, str]]:
 
 def _findings(there: list[Presence]) -> list[tuple[str, str]]:
     absent = [
-        ("process", f"no {role.value} is there, as far as any has told in the last seconds")
+        ("process", f"no {role.value} is there, as far as any has reported in the last seconds")
         for role in RoleKind
         if all(who.role is not role for who in there)
     ]

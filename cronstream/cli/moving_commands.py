@@ -38,7 +38,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--force",
     is_flag=True,
-    help="Though processes tell that they are there: they end as soon as they hear of it, or fail.",
+    help="Even if processes still report: they end as soon as they hear of it, or fail.",
 )
 @click.option(
     "--take-back",

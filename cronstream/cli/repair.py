@@ -148,7 +148,7 @@ def _confirm(found: list[Found]) -> None:
     jobs = sorted({job for one in found for job in one.jobs})
     what = f"what {len(jobs)} jobs have run too early would run again when it is due"
     if not is_terminal(sys.stdin):
-        raise click.UsageError(f"{what}: say so with --yes")
+        raise click.UsageError(f"{what}: confirm with --yes")
     click.confirm(f"Repair {len(found)} partitions? {what.capitalize()}.", abort=True, err=True)
 
 

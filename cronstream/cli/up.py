@@ -101,7 +101,7 @@ class OwnBroker(EmbeddedBroker):
     "--verbose",
     "is_verbose",
     is_flag=True,
-    help="Tell each step of a run, and not only what it comes to.",
+    help="Report each step of a run, not only what became of it.",
 )
 def up(**wishes: Any) -> None:
     """Run everything on this machine: Kafka, a scheduler, and every cluster's workers."""

@@ -197,7 +197,7 @@ class ExecutorHandle:
                 self.lost()
 
     async def _await_death(self, on_death: OnDeath) -> None:
-        """Wait for the end of the executor; end what it leaves, and say so if it is no wonder."""
+        """Wait for the end of the executor; end what it leaves, and report how it died."""
         await self._gone.wait()
         was_closing, self._is_closing = self._is_closing, True
         how = await asyncio.to_thread(self._bury)

@@ -45,7 +45,7 @@ SAYS = "cronstream: "
 #: Goes to the directory that follows, and becomes what follows then.
 _GO_AND_BECOME = f"""cd -- "$1" 2>/dev/null || {{
   if [ ! -e "$1" ]; then why='it does not exist'
-  elif [ ! -d "$1" ]; then why='it is no directory'
+  elif [ ! -d "$1" ]; then why='it is not a directory'
   else why='permission denied'; fi
   printf '{SAYS}cannot start in directory %s: %s\\n' "'$1'" "$why"
   exit {CANNOT_EXECUTE}

@@ -216,7 +216,7 @@ class HealthWatch:
             async with asyncio.timeout(_ANSWER_S):
                 return await self._group.unowned(self._subject.topic, self._subject.partitions)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is not known who owns what
-            logger.debug("no word on who owns what (%s: %s)", type(error).__name__, error)
+            logger.debug("it is not known who owns what (%s: %s)", type(error).__name__, error)
             return set()
 
     async def _begin_anew(self) -> None:

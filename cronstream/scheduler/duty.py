@@ -77,7 +77,7 @@ class SchedulerDuty:
         await self._legacy.start()
 
     async def _follow_crontab(self) -> None:
-        """Keep the crontab in force; without that, a scheduler is none."""
+        """Keep the crontab in force: no scheduler goes on without that."""
         try:
             await self.scheduler.follow_crontab(self._stopping)
         except Exception as error:

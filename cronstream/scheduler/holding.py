@@ -251,7 +251,7 @@ class Holdings:
                 return Cursor.from_row(row)
             except MessageError as error:
                 reason = error
-            logger.error("shard %d: %s; it begins anew, an hour ago", number, reason)
+            logger.error("shard %d: %s; it starts again from an hour ago", number, reason)
         return None
 
     def _see_that_nothing_has_moved(self, row: dict[str, Any]) -> None:

@@ -277,7 +277,7 @@ def _sentence(cluster: str, why: str, partitions: list[int]) -> str:
             "else goes on; give this machine newer time zones, or let a scheduler take over that "
             "has them"
         )
-    remedy = "see to the brokers of this partition"
+    remedy = "check the brokers of this partition"
     if why == "there is no such topic":
         remedy = (
             f"start a worker of cluster {cluster}, which creates it, or take the jobs of that "

@@ -25,7 +25,7 @@ _POLICIES = (PolicyViolationError, InvalidConfigurationError)
 def no_right(topic: str, operation: str, what: str) -> TopologyError:
     """Return that the user whom Kafka takes this process for lacks a right on a topic."""
     return TopologyError(
-        f"topic {topic} {what}: Kafka gives this user no right to; grant it with kafka-acls --add "
+        f"topic {topic} {what}: Kafka does not allow this user to; grant it with kafka-acls --add "
         f"--allow-principal User:NAME --operation {operation} --topic {topic}"
     )
 
@@ -37,7 +37,7 @@ def missing_right(error: Exception) -> TopologyError | None:
     if isinstance(error, GroupAuthorizationFailedError):
         where = f"--operation Read --group {_name_in(error) or 'GROUP'}"
         return TopologyError(
-            "the consumer group cannot be used: Kafka gives this user no right to; grant it with "
+            "the consumer group cannot be used: Kafka does not allow this user to; grant it with "
             f"kafka-acls --add --allow-principal User:NAME {where}"
         )
     if isinstance(error, ClusterAuthorizationFailedError):

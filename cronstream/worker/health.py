@@ -59,7 +59,7 @@ class WorkerSubject:
         for task in ended:
             if not self._has_told and not task.cancelled():
                 self._has_told = True
-                logger.error("a task that never ends has ended", exc_info=task.exception())
+                logger.error("a task that should never end has ended", exc_info=task.exception())
         return bool(ended)
 
     def note_ends(self, ends: dict[int, int], now_mono: float) -> None:

@@ -33,7 +33,7 @@ def end_in_view(member: Member, action: Action, why: Exception, now: datetime) -
     reason = f"{type(why).__name__}: {why}"
     match action:
         case Append(partition=partition, entry=Finished() as end) if end.head or end.tail:
-            told = without_output(end, f"what it wrote cannot be told ({reason})")
+            told = without_output(end, f"what it wrote cannot be reported ({reason})")
             member.actions.append(Append(partition, told))
         case Hand(key=key):
             note = f"it could not be handed to an executor ({reason})"
@@ -45,5 +45,5 @@ def end_in_view(member: Member, action: Action, why: Exception, now: datetime) -
 def unusable(member: Member, report: protocol.Report, why: Exception, now: datetime) -> None:
     """Have a run end whose executor has reported its end in a form that is no use."""
     if isinstance(report, protocol.Finished):
-        note = f"its executor's report is no use ({type(why).__name__}: {why})"
+        note = f"its executor's report cannot be used ({type(why).__name__}: {why})"
         member.finished(report.key, to_failed(report.key, member.me, now, note))

@@ -269,7 +269,7 @@ class Worker:
             try:
                 self._take(report)
             except Exception as error:
-                logger.exception("run %s: its executor's report is no use", report.key)
+                logger.exception("run %s: its executor's report cannot be used", report.key)
                 unusable(self.member, report, error, clock.now())
         self._woken.set()
 
@@ -290,7 +290,7 @@ class Worker:
                 logger.warning("run %s: %s", run, note, extra={"action": "hanging", "run": run})
 
     def _executor_died(self, reason: str, keys: list[str]) -> None:
-        """Have what it had made again; without any executor a worker is none, and ends."""
+        """Have what it had made again; a worker that has no executor left ends."""
         self.member.executor_died(keys, clock.now())
         self._woken.set()
         if self.executor is None or self.executor.is_alive:

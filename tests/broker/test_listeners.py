@@ -36,8 +36,8 @@ def test_an_address_that_is_not_advertised_otherwise_is_told_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("listen", "advertise", "told"),
     [
-        ([EVERYWHERE], [], r"nobody can be sent to 0\.0\.0\.0:9092: give .* --advertise HOST:PORT"),
-        ([OURS], [Address("::", 9092)], r"nobody can be sent to \[::\]:9092"),
+        ([EVERYWHERE], [], r"clients cannot be sent to 0\.0\.0\.0:9092: .* --advertise HOST:PORT"),
+        ([OURS], [Address("::", 9092)], r"clients cannot be sent to \[::\]:9092"),
         ([], [NAME], "once for each --listen"),
         ([OURS], [NAME, NAME], "once for each --listen"),
         ([OURS, EVERYWHERE], [NAME, NAME], "another port for each --listen"),
@@ -63,7 +63,7 @@ def test_one_that_only_this_machine_reaches_is_not_warned_of() -> None:
 def test_a_listener_that_sends_others_to_themselves_is_warned_of() -> None:
     *_, line = warnings(pair([EVERYWHERE], [Address("localhost", 9092)]))
 
-    assert "sent to localhost:9092, which other machines take for themselves" in line
+    assert "sent to localhost:9092, which to other machines means themselves" in line
 
 
 def test_an_address_that_is_not_this_machines_is_told_before_kafka_is_started() -> None:
@@ -82,7 +82,7 @@ def test_a_port_that_is_in_use_is_told_before_kafka_is_started() -> None:
     ("arguments", "told"),
     [
         (["--listen", "9092"], "write HOST:PORT"),
-        (["--listen", "0.0.0.0:9092"], "nobody can be sent to 0.0.0.0:9092"),
+        (["--listen", "0.0.0.0:9092"], "clients cannot be sent to 0.0.0.0:9092"),
         (["--port", "9000", "--listen", "127.0.0.2:9000"], "another port for --listen than --port"),
     ],
 )

@@ -75,7 +75,7 @@ def test_json_is_one_object_with_every_figure(wishes: list[Wish]) -> None:
     ("options", "said"),
     [
         (["--faults", "kill,flood"], "must be some of kill,pause,term,broker,scale"),
-        (["--duration", "soon"], "'soon' is no length of time"),
+        (["--duration", "soon"], "'soon' is not a length of time"),
         (["--brokers", "2"], "'2' is not one of '1', '3'"),
     ],
 )

@@ -85,8 +85,8 @@ def test_every_problem_is_an_object_for_programs(path: Path) -> None:
         ("job 'a': key 'comand' is not known", {"job": "a", "key": "comand"}),
         ("job 'a': key 'backoff.frist' is not known", {"job": "a", "key": "backoff.frist"}),
         ("job 'a': retry_on.exit_statuses must", {"job": "a", "key": "retry_on.exit_statuses"}),
-        ("defaults: grace 'zz' is no length of time", {"key": "defaults.grace"}),
-        ("job 'a': the name is there twice", {"job": "a"}),
+        ("defaults: grace 'zz' is not a length of time", {"key": "defaults.grace"}),
+        ("job 'a': the name appears twice", {"job": "a"}),
         ("the crontab is empty", {}),
     ],
 )
@@ -270,8 +270,8 @@ def test_a_due_time_is_shown_in_utc_and_by_the_jobs_own_clock() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--from", "tomorrow"], "'tomorrow' is no time; write it like 2026-03-29"),
-        (["--from", "0001-01-01T00:00+14:00"], "is no time"),
+        (["--from", "tomorrow"], "'tomorrow' is not a time; write it like 2026-03-29"),
+        (["--from", "0001-01-01T00:00+14:00"], "is not a time"),
         (["--count", "0"], "0 is not in the range"),
     ],
 )

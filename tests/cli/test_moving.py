@@ -140,7 +140,7 @@ def test_what_is_no_export_is_refused_in_one_line(command: Command, tmp_path: Pa
     answer = command("import", str(file))
     assert (answer.exit_code, answer.stderr) == (
         1,
-        f"cronstream: {file} is no export of cronstream\n",
+        f"cronstream: {file} is not an export of cronstream\n",
     )
     assert command("import", str(tmp_path / "none")).exit_code == 1
 

@@ -122,7 +122,7 @@ def test_nothing_is_changed_without_a_word_of_the_person(
     result = command("repair")
 
     assert result.exit_code == 2
-    assert "what 1 jobs have run too early would run again when it is due: say so with --yes" in (
+    assert "what 1 jobs have run too early would run again when it is due: confirm with --yes" in (
         result.stderr
     )
     assert broker.published == []

@@ -128,7 +128,7 @@ async def test_a_command_that_cannot_be_started_has_failed_and_says_why(
 
 @pytest.mark.parametrize(
     ("cwd", "reason"),
-    [("/no/such/directory", "it does not exist"), ("/etc/passwd", "it is no directory")],
+    [("/no/such/directory", "it does not exist"), ("/etc/passwd", "it is not a directory")],
 )
 @pytest.mark.parametrize("command", ["pwd", "/bin/pwd", ["pwd"]])
 async def test_a_command_that_cannot_get_to_its_directory_has_failed_and_says_why(

@@ -327,7 +327,7 @@ async def test_what_ended_a_loop_is_told_once(
     assert subject.facts(5.0).has_ended
     assert subject.facts(6.0).has_ended
 
-    assert caplog.messages == ["a task that never ends has ended"]
+    assert caplog.messages == ["a task that should never end has ended"]
     assert "ValueError: why" in caplog.text
 
 

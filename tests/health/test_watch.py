@@ -107,7 +107,7 @@ def test_it_ends_a_process_that_does_not_come_back(bench: Bench) -> None:
     assert bench.fatal == []
     bench.seconds(3)
 
-    assert bench.fatal == ["unhealthy: a task that never ends has ended"]
+    assert bench.fatal == ["unhealthy: a task that should never end has ended"]
 
 
 def test_who_interrupts_nothing_is_let_be_for_a_shorter_time(
@@ -119,7 +119,7 @@ def test_who_interrupts_nothing_is_let_be_for_a_shorter_time(
 
     bench.seconds(4)
 
-    assert bench.fatal == ["unhealthy: a task that never ends has ended"]
+    assert bench.fatal == ["unhealthy: a task that should never end has ended"]
 
 
 def test_it_ends_nothing_while_no_broker_answers(bench: Bench) -> None:

@@ -171,7 +171,7 @@ async def break_it(*_, **__):
 #: How each way to break ends: exit status, and what is said.
 ENDS = {
     "leave_group": (1, "outside its consumer group"),
-    "turn_no_more": (1, "a task that never ends has ended"),
+    "turn_no_more": (1, "a task that should never end has ended"),
     "block": (70, "event loop has not turned"),
     "hold_thread": (70, "could not stop in good order"),
 }

@@ -171,7 +171,7 @@ async def test_a_topic_with_the_senders_timestamps_is_refused(admin: FakeAdmin) 
         (44, "a rule of this Kafka's does not take its settings (no room)"),
         (40, "--config message.timestamp.type=LogAppendTime"),
         (29, "--operation Create --topic log, or have it created: kafka-topics --create"),
-        (31, "Kafka gives this user no right to"),
+        (31, "Kafka does not allow this user to"),
         (37, "topic log cannot be created: no room; or have it created: kafka-topics"),
     ],
 )

@@ -155,7 +155,7 @@ async def test_an_end_that_cannot_be_told_is_told_without_its_output_and_the_oth
     bad = ends[due(20).id]
     assert (bad.head, bad.tail, bad.omitted) == ("", "", 5)
     assert bad.note is not None
-    assert bad.note.startswith("what it wrote cannot be told (TypeError: str is not valid UTF-8")
+    assert bad.note.startswith("what it wrote cannot be reported (TypeError: str is not valid")
     assert f"run {due(20).id}: Append failed" in caplog.messages
 
 
@@ -208,7 +208,7 @@ async def test_a_report_that_is_no_use_ends_its_run_and_the_others_go_on() -> No
     ends = [entry for entry in publisher.entries if isinstance(entry, Finished)]
     assert [end.outcome for end in ends] == [Outcome.FAILED, Outcome.SUCCEEDED]
     assert ends[0].note == (
-        "its executor's report is no use (ValueError: 'vanished' is not a valid Outcome)"
+        "its executor's report cannot be used (ValueError: 'vanished' is not a valid Outcome)"
     )
 
 

@@ -249,7 +249,7 @@ def _loss(track: Track, claim: Claim) -> Finding:
         became = track.verdict.value
     else:
         became = "to be made again"
-    begun = "while it ran" if claim.started_at else "before it told of a start"
+    begun = "while it ran" if claim.started_at else "before it reported a start"
     return track.finding(
         Kind.LOST,
         f"attempt {claim.attempt} was lost with {claim.worker} {begun}; {became}",

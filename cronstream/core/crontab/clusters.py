@@ -75,7 +75,7 @@ class ClusterReader:
         first = self._named.setdefault(item.value, item.place)
         if first is not item.place:
             where = f"first on line {first.line}"
-            sentence = f"cluster {item.value!r} is there twice, {where}; remove one"
+            sentence = f"cluster {item.value!r} appears twice, {where}; remove one"
             self._problems.add(item.place, sentence)
         self._enter(Cluster(item.value), item.place)
 

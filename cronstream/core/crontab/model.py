@@ -37,7 +37,7 @@ def _duration(value: Any) -> float:
             return float(value)
         case int() | float():
             raise ValueError("is out of range; it goes from 0s to 366d")
-    raise ValueError("is no length of time; write it like 10s, 5m, 1h30m or 1d")
+    raise ValueError("is not a length of time; write it like 10s, 5m, 1h30m or 1d")
 
 
 def _not_zero(seconds: float) -> float:
@@ -49,7 +49,7 @@ def _not_zero(seconds: float) -> float:
 def _job_name(text: str) -> str:
     if not _JOB_NAME.fullmatch(text):
         raise ValueError(
-            "is no name for a job; use letters, digits, '.', '_' and '-', at most 128, "
+            "is not a name for a job; use letters, digits, '.', '_' and '-', at most 128, "
             "and begin with a letter or digit"
         )
     return text
@@ -80,7 +80,7 @@ def _variable(value: Any) -> str:
 
 def _variable_name(name: str) -> str:
     if not name or "=" in name:
-        raise ValueError("is no name for a variable; rename it")
+        raise ValueError("is not a name for a variable; rename it")
     return name
 
 

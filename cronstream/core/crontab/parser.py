@@ -222,7 +222,7 @@ class _Reader:
     def _note_name(self, name: str, place: Place, label: str) -> None:
         first = self._named.setdefault(name, place)
         if first is not place:
-            sentence = f"the name is there twice, first on line {first.line}; rename one"
+            sentence = f"the name appears twice, first on line {first.line}; rename one"
             self._problems.add(place, sentence, label)
 
     def _check_whole(self, values: dict[str, Plain], node: Node, label: str) -> None:
@@ -242,7 +242,7 @@ class _Reader:
         except ScheduleError as error:
             reason = str(error)
             if schedule.startswith(tuple(_TYPOGRAPHIC)):
-                reason = f"{schedule[0]} is no quote to YAML; write \" or '"
+                reason = f"{schedule[0]} is not a quote to YAML; write \" or '"
             self._problems.add(place, f"schedule {schedule!r}: {reason}", label)
 
     def _check_zone(self, name: Plain, place: Place, label: str) -> str:

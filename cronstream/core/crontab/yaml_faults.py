@@ -112,7 +112,7 @@ def _odd_space(fault: _Fault) -> _Told:
     for number in (fault.place.line, fault.context.line if fault.context else 0):
         found = _ODD_SPACE.search(fault.line(number)) if number else None
         if found is not None:
-            sentence = f"character U+{ord(found[0]):04X} looks like a space and is none; write one"
+            sentence = f"character U+{ord(found[0]):04X} only looks like a space; write one"
             return Place(number, found.start() + 1), sentence
     return None
 

@@ -148,7 +148,7 @@ class _Builder:
         first = mapping.keys.get(key)
         if first is not None:
             self._problems.add(
-                place, f"key {key!r} is there twice, first on line {first.line}; remove one"
+                place, f"key {key!r} appears twice, first on line {first.line}; remove one"
             )
             if len(self._open) == 1:
                 mapping.items[key] = _together(mapping.items[key], node)
@@ -222,7 +222,7 @@ class _Builder:
 
 
 def _together(first: Node, second: Node) -> Node:
-    """Return what is in either, so that nothing of a part that is there twice seems missing."""
+    """Return what is in either, so that nothing of a part that appears twice seems missing."""
     if isinstance(first, Mapping) and isinstance(second, Mapping):
         items, keys = second.items | first.items, second.keys | first.keys
         return Mapping(first.place, items, keys, first.size, first.depth)

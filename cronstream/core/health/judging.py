@@ -211,7 +211,7 @@ def _group_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
         yield _ending(f"a rebalance or recovery has made no progress for {rebalancing_s:.0f} s")
     restoring_s = _lasted(facts.restoring_since, facts, now)
     if restoring_s > limits.restore_s:
-        yield _lasting(f"its tables have been restored for {restoring_s:.0f} s, and are not yet")
+        yield _lasting(f"its tables are not restored after {restoring_s:.0f} s")
 
 
 def _lasted(since: float | None, facts: Facts, now: float) -> float:
@@ -232,7 +232,7 @@ def _owner_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
 
 def _turn_faults(worker: WorkerFacts, now: float, limits: Limits) -> Iterator[Health]:
     if worker.has_ended:
-        yield _ending("a task that never ends has ended")
+        yield _ending("a task that should never end has ended")
     if not worker.has_executor:
         yield _ending("it has no executor")
     if now - worker.turned_at > limits.turn_s:
@@ -267,7 +267,7 @@ def _fold_faults(worker: WorkerFacts, now: float, limits: Limits) -> Iterator[He
     for partition, since in worker.unready.items():
         if now - since > limits.ready_s:
             yield _ending(
-                f"partition {partition} is assigned, but not ready for {now - since:.0f} s"
+                f"partition {partition} has been assigned, but not ready, for {now - since:.0f} s"
             )
     for partition, since in worker.unread.items():
         if now - since > limits.read_s:

@@ -161,7 +161,7 @@ def _count_loss(book: Book, live: LiveRun, with_executor: bool) -> str:
         live.losses += 1
     elif book.level >= _SURE_SINCE and live.run.not_before <= book.at:
         live.unsure = True
-    return f"for time {live.losses}" if live.losses > MAX_LOSSES else ""
+    return f"({live.losses} losses in all)" if live.losses > MAX_LOSSES else ""
 
 
 def lost(book: Book, entry: Lost) -> None:

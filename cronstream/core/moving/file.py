@@ -68,7 +68,7 @@ def from_lines(name: str, raw: bytes) -> Export:
     first, *lines = raw.splitlines(keepends=True) or [b""]
     head = _parse(first)
     if _KIND not in head:
-        raise HouseError(f"{name} is no export of cronstream")
+        raise HouseError(f"{name} is not an export of cronstream")
     if head[_KIND] != FORMAT or head.get("level", 0) > LEVEL:
         raise HouseError(
             f"{name} was written by cronstream {head.get('version')}, whose exports this version "

@@ -118,7 +118,7 @@ def _scheduled_at(value: Any, written_at: datetime | None) -> datetime:
         if type(value) in (int, float):
             return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise MessageError(f"scheduled_at {_short(value)} is no time: {error}") from error
+        raise MessageError(f"scheduled_at {_short(value)} is not a time: {error}") from error
     raise MessageError(f"scheduled_at {_short(value)} is neither text nor a number")
 
 

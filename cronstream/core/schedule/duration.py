@@ -19,7 +19,7 @@ def parse_duration(text: str) -> float:
     """
     match = _DURATION.fullmatch(text)
     if not text or match is None:
-        raise ValueError("is no length of time; write it like 10s, 5m, 1h30m or 1d")
+        raise ValueError("is not a length of time; write it like 10s, 5m, 1h30m or 1d")
     seconds = sum(float(match[unit] or 0) * factor for unit, factor in _UNITS.items())
     if seconds > LONGEST_S:
         raise ValueError("is longer than 366 days; shorten it")

@@ -132,7 +132,7 @@ def parse_fields(expression: str) -> Fields:
             if near
             else f"there are {', '.join(NICKNAMES)}, @every 10m"
         )
-        raise ScheduleError(f"is no nickname that is known; {hint}")
+        raise ScheduleError(f"is not a known nickname; {hint}")
     texts = NICKNAMES.get(nickname, expression).lower().split()
     if len(texts) not in (5, 6):
         raise ScheduleError(

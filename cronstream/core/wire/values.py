@@ -58,7 +58,7 @@ def read_text_map(value: Any) -> dict[str, str]:
     for key, text in value.items():
         _read_text(text)
         if not key or "=" in key or "\0" in key:
-            raise ValueError(f"{short(key)} is no name for a variable")
+            raise ValueError(f"{short(key)} is not a name for a variable")
     return value
 
 
@@ -95,7 +95,7 @@ def _read_bool(value: Any) -> bool:
 
 def _read_time(value: Any) -> datetime:
     if not isinstance(value, str):
-        raise TypeError(f"{short(value)} is no time")
+        raise TypeError(f"{short(value)} is not a time")
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is UTC:
         return moment

@@ -195,7 +195,7 @@ _HELP = {
     "one that is free, from 6066 on).",
     "web_bind": "Address of these pages (CRONSTREAM_WEB_BIND; default: 127.0.0.1).",
     "web_host": "Canonical host name for the web server (default: the address of --web-bind).",
-    "loglevel": "What is below it is not told (default: INFO).",
+    "loglevel": "Lower levels are not logged (default: INFO).",
 }
 
 

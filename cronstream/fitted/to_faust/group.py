@@ -96,7 +96,7 @@ def _refusal(consumer: Any, group: str) -> str:
     """Return why it is no member, as far as Kafka has said so."""
     error = pending_error(consumer)
     if isinstance(error, GroupAuthorizationFailedError):
-        return f"Kafka gives this user no right to: grant Read on group {group}"
+        return f"Kafka does not allow this user to: grant Read on group {group}"
     return "" if error is None else type(error).__name__
 
 

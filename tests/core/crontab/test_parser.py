@@ -240,10 +240,10 @@ def test_a_word_that_yaml_1_1_takes_for_a_truth_value_is_text() -> None:
         ("max_attempts: true", "max_attempts true must be a whole number"),
         ('max_attempts: "3"', "max_attempts '3' must be a whole number"),
         ("timeout: 0", "timeout 0 must be longer than 0s"),
-        ("timeout: 5 minutes", "column 14: job 'backup': timeout '5 minutes' is no length of time"),
+        ("timeout: 5 minutes", "job 'backup': timeout '5 minutes' is not a length of time"),
         ("timeout: -1", "timeout -1 is out of range"),
         ("grace: .nan", "grace nan is out of range"),
-        ("grace: true", "grace true is no length of time"),
+        ("grace: true", "grace true is not a length of time"),
         ("grace:", "column 5: job 'backup': grace is empty; give it a value, or leave it out"),
         (
             "timezone: Europe/Berln",
@@ -257,8 +257,8 @@ def test_a_word_that_yaml_1_1_takes_for_a_truth_value_is_text() -> None:
         ),
         ("env: {KEY: }", "env.KEY is empty; give it a value"),
         ("env: {KEY: [a]}", "env.KEY is a list, and a variable must be text"),
-        ('env: {"A=B": c}', "env has 'A=B', which is no name for a variable; rename it"),
-        ('env: {"": c}', "env has '', which is no name for a variable"),
+        ('env: {"A=B": c}', "env has 'A=B', which is not a name for a variable; rename it"),
+        ('env: {"": c}', "env has '', which is not a name for a variable"),
         ("env: [A]", "env must be a mapping"),
         (f'env: {{KEY: "{"x" * 131_072}"}}', "is longer than 128 KiB; put it in a file"),
         ("cwd: srv", "cwd 'srv' is not absolute; begin it with '/'"),
@@ -286,7 +286,7 @@ def test_a_word_that_yaml_1_1_takes_for_a_truth_value_is_text() -> None:
         ("retry_on: {exit_statuses: 1}", "retry_on.exit_statuses 1 must be all, or a list"),
         ("retry_on: {timeouts: 1}", "retry_on.timeouts 1 must be true or false"),
         ("description: [a]", "description must be text"),
-        ("name: other", "column 5: key 'name' is there twice, first on line 4; remove one"),
+        ("name: other", "column 5: key 'name' appears twice, first on line 4; remove one"),
         ('env: {KEY: "a\\0b"}', "a NUL or half a character is in it; remove it"),
     ],
 )
@@ -298,7 +298,7 @@ def test_a_wrong_setting_is_told_with_line_column_job_and_remedy(line: str, prob
 
 def test_a_variables_name_and_the_value_of_another_are_found_wrong_at_once() -> None:
     name, value = problems(a_crontab('env: {"A=B": c, D: 1}'))
-    assert name.endswith("env has 'A=B', which is no name for a variable; rename it")
+    assert name.endswith("env has 'A=B', which is not a name for a variable; rename it")
     assert name.startswith("line 8, column 11")
     assert "env.D 1 is a number" in value
 
@@ -330,7 +330,7 @@ def test_a_wrong_command_is_told_where_it_stands(command: str, problem: str) -> 
 def test_a_jobs_name_has_only_what_run_ids_and_addresses_can_carry(name: str) -> None:
     [found] = problems(a_crontab().replace("name: backup", f'name: "{name}"'))
     assert found.startswith("line 4, column 11: ")
-    assert "is no name for a job; use letters, digits" in found
+    assert "is not a name for a job; use letters, digits" in found
 
 
 def test_a_schedule_is_refused_with_the_reason() -> None:
@@ -407,14 +407,14 @@ def test_a_name_that_is_there_twice_is_told_with_where_it_was_first() -> None:
     job = "  - {name: a, cluster: cluster-a, schedule: '@daily', command: x}\n"
     [found] = problems(HEAD + "jobs:\n" + job + job)
     assert found == (
-        "line 5, column 12: job 'a': the name is there twice, first on line 4; rename one"
+        "line 5, column 12: job 'a': the name appears twice, first on line 4; rename one"
     )
 
 
 def test_a_name_that_is_there_twice_on_one_line_is_told_too() -> None:
     job = "{name: a, cluster: cluster-a, schedule: '@daily', command: x}"
     [found] = problems(HEAD + f"jobs: [{job}, {job}]\n")
-    assert "the name is there twice, first on line 3" in found
+    assert "the name appears twice, first on line 3" in found
 
 
 @pytest.mark.parametrize(
@@ -435,7 +435,7 @@ def test_a_name_that_is_there_twice_on_one_line_is_told_too() -> None:
         ("version: 1\nclusters: [1]\njobs: []\n", "cluster 1 must be text; write '- cluster-a'"),
         ("version: 1\nclusters: [{a: }]\njobs: []\n", "column 12: not a name; write '- cluster-a'"),
         ("version: 1\nclusters: [A]\njobs: []\n", "cluster name 'A' must be lower-case"),
-        ("version: 1\nclusters: [a, a]\njobs: []\n", "cluster 'a' is there twice, first on line"),
+        ("version: 1\nclusters: [a, a]\njobs: []\n", "cluster 'a' appears twice, first on line"),
         ("version: 2\nservices: []\n", "line 1, column 10: version 2 is not supported; write"),
         ("version: 1\nclusters: {a: b}\njobs: []\n", "cluster 'a': 'b' must be a mapping of keys"),
         ("version: 1\nclusters: {a: {x: 1}}\njobs: []\n", "cluster 'a': key 'x' is not known"),
@@ -457,7 +457,7 @@ def test_what_is_no_crontab_is_refused_with_what_to_do(text: str, problem: str) 
 
 def test_a_key_of_the_defaults_that_is_wrong_is_told_once_and_not_for_each_job() -> None:
     [found] = problems(a_crontab(defaults="{timeout: never}"))
-    assert found.startswith("line 3, column 21: defaults: timeout 'never' is no length of time")
+    assert found.startswith("line 3, column 21: defaults: timeout 'never' is not a length of time")
 
 
 @pytest.mark.parametrize(("defaults", "line", "problem"), [
@@ -506,7 +506,7 @@ ONE_MISTAKE = [
     ("clusters: [a]", "clusterz: [a]", "line 2, column 1: key 'clusterz' is not known; did you"),
     ("clusters: [a]", "clusters: [a, A-1]", "cluster name 'A-1' must be lower-case letters"),
     ("clusters: [a]", "clusters: [z]", "defaults: cluster 'a' is not known, as in 2 other places;"),
-    ("clusters: [a]", "clusters: {z: }\nclusters: {a: }", "key 'clusters' is there twice, first"),
+    ("clusters: [a]", "clusters: {z: }\nclusters: {a: }", "key 'clusters' appears twice, first"),
     ("{cluster: a}", "text", "line 3, column 11: defaults: 'text' must be a mapping of keys and"),
     ("{cluster: a}", "{clusterr: a}", "defaults: key 'clusterr' is not known; did you mean"),
     ("defaults: ", "default: ", "line 3, column 1: key 'default' is not known; did you mean"),
@@ -520,7 +520,7 @@ ONE_MISTAKE = [
     ("{cluster: a}", "{cluster: a, schedule: x}", "defaults: 'schedule' is each job's own; write"),
     ("schedule: '@hourly'", "schedulee: '@hourly'", "job 'two': key 'schedulee' is not known; did"),
     ("schedule: '@hourly'", "schedule: ", "job 'two': schedule is empty; give it a value"),
-    ("schedule: '@hourly'", "schedule: \u201c@hourly\u201d", "\u201c is no quote to YAML; write"),
+    ("schedule: '@hourly'", "schedule: \u201c@hourly\u201d", "\u201c is not a quote to YAML"),
     ("name: two", "namee: two", "line 6, column 6: job 'two': key 'namee' is not known; did you"),
     ("backoff: ", "bacoff: ", "line 6, column 38: job 'two': key 'bacoff' is not known; did you"),
     ("cluster: a, name: three", "cluster: b, name: three", "cluster 'b' is not known; 'clusters'"),

@@ -109,7 +109,7 @@ def test_an_item_of_a_list_is_told_too(pure: bool) -> None:
         (["a: {b: [c, d] [e]}"], "'[' begins a list in YAML, and text goes on behind its end;"),
         (["a: [[c] [d]]"], "line 6, column 13: ',' or ']' is missing before this; add it"),
         (["a: {b: c,", "  d: #e", "  - f}"], "line 8, column 7: a value is missing before this;"),
-        (["a:\u00a0b", "c: d"], "line 6, column 7: character U+00A0 looks like a space and"),
+        (["a:\u00a0b", "c: d"], "line 6, column 7: character U+00A0 only looks like a space"),
         (["a\u00a0:", "  b", " c: d"], "line 8, column 6: no value can begin here"),
     ],
 )  # fmt: skip

@@ -98,8 +98,8 @@ def test_an_alias_is_what_its_anchor_stands_on(pure: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: 1\nb: 2\na: 3\n", "line 3, column 1: key 'a' is there twice, first on line 1;"),
-        ("a: {b: 1, b: 2}", "line 1, column 11: key 'b' is there twice"),
+        ("a: 1\nb: 2\na: 3\n", "line 3, column 1: key 'a' appears twice, first on line 1;"),
+        ("a: {b: 1, b: 2}", "line 1, column 11: key 'b' appears twice"),
         ("a: b\n\tc: d\n", "line 2, column 1: a tab indents this line; use spaces"),
         ("a:\n  - b\n \t- c\n", "a tab indents this line"),
         ("a: 1\n---\nb: 2\n", "line 2, column 1: a second document begins"),

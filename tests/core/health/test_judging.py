@@ -71,7 +71,7 @@ def test_nothing_is_wrong_with(facts: Facts) -> None:
         (replace(WORKER, rebalancing_since=NOW - 31), "recovery has made no progress for 31 s"),
         (replace(WORKER, clock_fault="its clock is off"), "its clock is off"),
         (replace(_scheduler(), clock_fault="its clock is off"), "its clock is off"),
-        (_worker(has_ended=True), "a task that never ends has ended"),
+        (_worker(has_ended=True), "a task that should never end has ended"),
         (_worker(has_executor=False), "it has no executor"),
         (_worker(turned_at=NOW - 11), "it has not turned for 11 s"),
         (replace(WORKER, waiting_since=NOW - 16, failures=20), "its producer is broken"),
@@ -82,7 +82,7 @@ def test_nothing_is_wrong_with(facts: Facts) -> None:
         (_scheduler(tick_at=NOW - 21), "none of its ticks has been acknowledged for 21 s"),
         (_scheduler(heard={0: NOW, 3: NOW - 9}), "ticks of shard 3 have not come back for 9 s"),
         (_scheduler(shards={0: NOW, 3: NOW - 31}), "shard 3 has not been published for 31 s"),
-        (_worker(unready={7: NOW - 31}), "partition 7 is assigned, but not ready for 31 s"),
+        (_worker(unready={7: NOW - 31}), "partition 7 has been assigned, but not ready, for 31 s"),
         (_worker(unread={7: NOW - 31}), "partition 7 has not been read for 31 s"),
         (
             replace(WORKER, unowned={0: NOW - 17, 3: NOW - 16, 4: NOW - 1}),
@@ -161,7 +161,7 @@ def test_a_process_whose_tables_take_long_to_restore_does_nothing_and_says_so() 
 
     health = judge(facts, NOW)
 
-    assert health.reason == "its tables have been restored for 34 s, and are not yet"
+    assert health.reason == "its tables are not restored after 34 s"
     assert not health.ends
     assert describe(facts, NOW)["restoring_s"] == 34.0
     assert judge(replace(facts, restoring_since=NOW - 4), NOW) == HEALTHY

@@ -384,7 +384,7 @@ def test_the_sixth_loss_discards_the_run_as_lost() -> None:
     told.lose()
 
     assert told.live.effect is Effect.DISCARD
-    assert told.live.reason == "attempt 6 lost for time 6"
+    assert told.live.reason == "attempt 6 lost (6 losses in all)"
 
 
 @pytest.mark.parametrize("outcome", [Outcome.LOST, Outcome.INTERRUPTED])

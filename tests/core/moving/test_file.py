@@ -31,7 +31,7 @@ def test_a_file_that_is_not_whole_is_refused(damage: Callable[[bytes], bytes]) -
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"7\n", b'{"jobs": []}\n'])
 def test_what_is_no_export_is_refused(raw: bytes) -> None:
-    with pytest.raises(HouseError, match="x is no export of cronstream"):
+    with pytest.raises(HouseError, match="x is not an export of cronstream"):
         from_lines("x", raw)
 
 

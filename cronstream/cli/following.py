@@ -27,9 +27,11 @@ async def changes(scope: Scope) -> AsyncGenerator[Change, None]:
     is_away, truncated = False, 0
     while True:
         try:
-            async for change in _until_away(following, was_away=is_away):
+            async with reading() as reader:
+                if is_away:
+                    say("Kafka answers again: going on")
                 is_away = False
-                if change is not None:
+                async for change in following.changes(reader):
                     truncated = 0
                     yield change
         except TruncatedError:
@@ -41,15 +43,3 @@ async def changes(scope: Scope) -> AsyncGenerator[Change, None]:
                 say(f"{error}; waiting for it, Ctrl-C ends")
             is_away = True
         await asyncio.sleep(_RETRY_S)
-
-
-async def _until_away(
-    following: Following, *, was_away: bool
-) -> AsyncGenerator[Change | None, None]:
-    """Yield None once the broker answers, and then each change."""
-    async with reading() as reader:
-        if was_away:
-            say("Kafka answers again: going on")
-        yield None
-        async for change in following.changes(reader):
-            yield change

@@ -1,5 +1,6 @@
 """A worker's settings and clock, beside those of the others (rules 18 and 20)."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 #: With a clock that stays off for so long a worker ends.
 _ENDS_AFTER_S: Final = 2.0
+#: A clock that is off by less is right.
+_BORNE_S: Final = 1.0
 
 
 class Minding(Process):
@@ -50,6 +53,8 @@ class Minding(Process):
         was = self.clock_fault
         there = telling.present
         self.clock_fault = clocks.fault(telling.clock_s, clocks.right_s(there))
+        if self._are_most_wrong(there):
+            self.world.misled.append(self.loop.now)
         if not self.clock_fault:
             self.set_dial(self.skew_for_dial())
         if self.clock_fault and not was and self.has_joined:
@@ -60,6 +65,13 @@ class Minding(Process):
         elif was and not self.clock_fault:
             self.member.resume()
             self._soon()
+
+    def _are_most_wrong(self, there: Iterable[presence.Presence]) -> bool:
+        """Whether most clocks are wrong, in their several ways: then nobody can know the time."""
+        skews = {process.id: process.skew for process in self.world.processes}
+        votes = [self.world.workers_topic.ahead_s, *(skews.get(who.name, 0.0) for who in there)]
+        wrong = sum(abs(vote) > _BORNE_S for vote in votes)
+        return 2 * wrong >= len(votes)
 
     def _keep_lease(self) -> None:
         if self.telling is None:

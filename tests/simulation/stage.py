@@ -1,6 +1,7 @@
 """What processes need of the world that they live in: here of seconds, or of months."""
 
 from collections import Counter
+from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -45,6 +46,8 @@ class Spec(Protocol):
 
 #: An attempt may start this much early: the clocks differ, and times are in milliseconds.
 _EARLY_S = 0.21
+#: So long may what a worker was misled to show in what its executors start.
+_MISLED_S = 3.0
 
 
 class Strikes(Protocol):
@@ -69,6 +72,7 @@ class Stage:
         struck_at: A step at which it is struck more often; when it concerns a record, at one of
             `struck_kind`.
         stepped: Process name, from and to, and by how much, of each time in which a clock was off.
+        misled: When a worker compared clocks, most of which were wrong.
         outages: From and to of each time in which nobody reaches the broker.
         level: What the installation was raised to, as the ``jobs`` topic says.
         slowest_s: The longest that a message takes when nothing is wrong.
@@ -87,6 +91,7 @@ class Stage:
     steps = False
     slowest_roll_s = 0.0
     joins_slowly = False
+    processes: "Sequence[Process]" = ()
     trouble: Strikes
     specs: dict[str, Any]
     stale: "timedelta"
@@ -113,6 +118,7 @@ class Stage:
         self.cursors: list[Cursor] = []
         self.late: list[str] = []
         self.wrong: list[tuple[float, float]] = []
+        self.misled: list[float] = []
         self.set_back: list[tuple[float, float]] = []
         self.workers_topic = Log(naming.WORKERS, 0, batches=False)
         self.ticks = Log(naming.TICKS, 0, batches=False)
@@ -159,6 +165,8 @@ class Stage:
 
     def may_be_early_s(self, start: Start) -> float:
         """Return by how much a command may have be early: as far as its clock was ahead."""
+        if any(start.at - _MISLED_S <= at <= start.at for at in self.misled):
+            return float("inf")
         process = start.worker.rpartition(".")[0]
         ahead = [
             by

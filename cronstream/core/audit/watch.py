@@ -176,10 +176,21 @@ class WatchedLog:
             return
         counted = change.says("running")
         track.claims.start(entry, retry=self._retry, counted=counted)
-        if counted and now is not None and self._book.now < now.run.not_before - EARLY_ON_LOG:
+        if counted and now is not None and self._is_early(entry, now.run.not_before):
             early_s = (now.run.not_before - self._book.now).total_seconds()
             text = f"attempt {now.run.attempt} was on the log as started {early_s:.1f} s early"
             track.faults.append((Kind.EARLY, text))
+
+    def _is_early(self, entry: Started, not_before: datetime) -> bool:
+        """Whether a command was started before its time.
+
+        Nothing is claimed so far ahead that minutes are possible: so by the log's clock alone, that
+        was wrong for a while; the worker's own clock has to say it, too.
+        """
+        early = not_before - self._book.now
+        if early > AHEAD:
+            return entry.started_at < not_before - EARLY_ON_LOG
+        return early > EARLY_ON_LOG
 
     def _see_end(self, entry: Finished, *, counted: bool) -> None:
         track = self._track(entry.run, "finished")

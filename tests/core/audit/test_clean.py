@@ -228,6 +228,21 @@ def test_a_daily_job_is_due_once_when_the_clocks_change() -> None:
     assert audited.tally.due == 1
 
 
+@pytest.mark.parametrize(("started_s", "kinds"), [(7200, set()), (7150, {Kind.EARLY})])
+def test_a_start_is_hours_early_by_the_log_only_if_its_worker_says_so(
+    started_s: float, kinds: set[Kind]
+) -> None:
+    """The clock of the broker was two hours behind for a while."""
+    books = Books()
+    run = due_at(7200)
+    version = books.publish(run, when=10)
+    books.put(Claimed(run=run.id, version=version, worker="w1", number=1), 11)
+    books.put(Started(run=run.id, claim=version, worker="w1", started_at=at(started_s)), 20)
+    audited = books.audit(since=7190, until=7210)
+
+    assert {one.kind for one in audited.findings} & {Kind.EARLY} == kinds
+
+
 def test_a_worker_that_was_lost_is_told_and_is_no_fault() -> None:
     books = Books()
     run = due_at(0)

@@ -17,7 +17,7 @@ class Timing:
         beat_s: Between two heartbeats.
         max_claims: Attempts that one worker claims ahead, at most.
         least_lease_s: The shortest lease that anybody judges by, while they differ
-            (`core.presence`); None if nobody's is shorter.
+            (`core.health.presence`); None if nobody's is shorter.
         slots: Commands that one worker runs at a time, at most.
     """
 

@@ -14,7 +14,7 @@ _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 class ClockCheck:
     """Compares the clock with the times that the broker gives to what is sent to it.
 
-    What follows from that is `core.clocks.Comparison`.
+    What follows from that is `cronstream.core.health.clocks.Comparison`.
     """
 
     def __init__(self, look_ahead_s: float, clock: Clock) -> None:

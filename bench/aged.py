@@ -30,8 +30,8 @@ from bench.rig import Part, Rig, rig, say
 from cronstream.core.planning.cursor import Cursor
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
+from cronstream.core.wire.entries import Heartbeat
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import Heartbeat
 
 #: A row each minute of a year, as of a scheduler with little to do; and thousands of snapshots.
 CURSORS = 525_600

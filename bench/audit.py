@@ -26,20 +26,9 @@ from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
 from cronstream.core.planning.draft import run_of
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import (
-    Attempt,
-    Claimed,
-    Discarded,
-    Finished,
-    Forwarded,
-    Job,
-    Outcome,
-    Run,
-    Settled,
-    Started,
-    Verdict,
-    Withdrawal,
-)
+from cronstream.core.wire.entries import Claimed, Finished, Forwarded, Settled, Started, Withdrawal
+from cronstream.core.wire.enumerations import Outcome, Verdict
+from cronstream.core.wire.runs import Attempt, Discarded, Job, Run
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher, partition_of
 from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics

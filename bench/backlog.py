@@ -10,7 +10,8 @@ from bench.machine import Cost, Programs, cost, stamps
 from bench.rig import Part, Rig, say
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
-from cronstream.core.wire.records import Cause, Run
+from cronstream.core.wire.enumerations import Cause
+from cronstream.core.wire.runs import Run
 from cronstream.topology.publish import Publisher
 from cronstream.topology.reading import Reader
 

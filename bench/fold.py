@@ -17,7 +17,9 @@ import orjson
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.wire.codec import decode_entries, encode_entries
-from cronstream.core.wire.records import Claimed, Entry, Finished, Outcome, Run, Started, Withdrawal
+from cronstream.core.wire.entries import Claimed, Entry, Finished, Started, Withdrawal
+from cronstream.core.wire.enumerations import Outcome
+from cronstream.core.wire.runs import Run
 
 _AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 #: Entries in one message, as batches are on a busy log.

@@ -9,7 +9,7 @@ from bench.machine import cost
 from bench.rig import Rig, say
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
-from cronstream.core.wire.records import Run
+from cronstream.core.wire.runs import Run
 from cronstream.topology.reading import Reader
 
 #: Long enough before the look-ahead for the crontab to be in force.

@@ -21,8 +21,9 @@ from aiokafka import AIOKafkaProducer
 from bench.rig import Part, Rig, rig, say
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode_entries
+from cronstream.core.wire.entries import Entry, Withdrawal
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import Entry, Run, Withdrawal
+from cronstream.core.wire.runs import Run
 from cronstream.topology.changelog import Changelog
 from cronstream.topology.publish import partition_of
 from cronstream.topology.topics import ensure_topics, topics_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 from cronstream.settings import child_environment
 
 _COMMAND = "from cronstream.cli.main import main; main(prog_name='cronstream')"

@@ -10,7 +10,8 @@ from functools import cached_property
 from chaos.incident import Incident
 from chaos.truth import RESOLUTION, Execution
 from chaos.workload import ChaosJob, Temper
-from cronstream.core.wire.records import Delivery, Outcome, Overlap, SkipReason, format_time
+from cronstream.core.wire.enumerations import Delivery, Outcome, Overlap, SkipReason
+from cronstream.core.wire.times import format_time
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
 
 #: An attempt whose worker was struck may end this long after the strike is over, on its account.

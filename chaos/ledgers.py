@@ -9,7 +9,7 @@ from aiokafka.structs import TopicPartition
 
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
-from cronstream.core.wire.records import Entry
+from cronstream.core.wire.entries import Entry
 from cronstream.history.part import Where
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import LogKind

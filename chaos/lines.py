@@ -7,7 +7,7 @@ from datetime import datetime
 from chaos.incident import Incident
 from chaos.judge import Evidence, Finding, Wrong
 from chaos.truth import RESOLUTION, Execution
-from cronstream.core.wire.records import Overlap
+from cronstream.core.wire.enumerations import Overlap
 
 
 def overlaps(evidence: Evidence) -> Iterator[Finding]:

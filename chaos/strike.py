@@ -18,8 +18,10 @@ from chaos.workload import HERD_EVERY_S
 from cronstream import clock
 from cronstream.broker.cluster import EmbeddedCluster
 from cronstream.broker.embedded import EmbeddedBroker
+from cronstream.core.wire.entries import Claimed, Finished, Started
+from cronstream.core.wire.enumerations import Outcome
 from cronstream.core.wire.naming import Role, RoleKind
-from cronstream.core.wire.records import Claimed, Finished, Outcome, Run, Started
+from cronstream.core.wire.runs import Run
 
 #: If the ledger does not say by then what is waited for, the fault strikes all the same.
 _INSTANT_WITHIN_S = 8.0

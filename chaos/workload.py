@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from cronstream.core.wire.records import Delivery, Overlap
+from cronstream.core.wire.enumerations import Delivery, Overlap
 
 #: Seconds between two herds, and of the minute in which they come.
 HERD_EVERY_S = 20

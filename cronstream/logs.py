@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 from cronstream.settings import Settings
 
 #: Loggers whose chatter says nothing to an operator; what they warn of is told.

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cronstream.core.wire.records import Cause, Run
+from cronstream.core.wire.enumerations import Cause
+from cronstream.core.wire.runs import Run
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

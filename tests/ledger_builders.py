@@ -5,21 +5,20 @@ from typing import Any
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import LiveRun, News
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Claimed,
     Entry,
     Finished,
     Forwarded,
     Heartbeat,
     Lost,
-    Outcome,
     Released,
-    Run,
     Skip,
-    SkipReason,
     Started,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Outcome, SkipReason
+from cronstream.core.wire.runs import Run
 from tests.builders import NOON, a_run, at
 
 

@@ -7,7 +7,8 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.protocol.actions import Action, Append, Hand
 from cronstream.core.protocol.member import Member
 from cronstream.core.timing import Timing
-from cronstream.core.wire.records import Entry, Run, Withdrawal
+from cronstream.core.wire.entries import Entry, Withdrawal
+from cronstream.core.wire.runs import Run
 from tests.builders import NOON, at
 
 ActionT = TypeVar("ActionT", bound=Action)

@@ -11,7 +11,7 @@ from cronstream import clock
 from cronstream.cli.output import emit, emit_json, format_duration
 from cronstream.core.audit.finding import Finding, Kind, Window
 from cronstream.core.audit.tally import Tally
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 
 #: Of each kind so many findings are printed for people, and the others are counted.
 _SHOWN: Final = 20

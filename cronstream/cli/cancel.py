@@ -17,8 +17,9 @@ from cronstream.cli.run_commands import since_of
 from cronstream.cli.story_output import state_text
 from cronstream.core.ledger.state import LiveRun, News, State
 from cronstream.core.wire import naming
+from cronstream.core.wire.entries import Cancelled
+from cronstream.core.wire.enumerations import SkipReason
 from cronstream.core.wire.levels import needed_level
-from cronstream.core.wire.records import Cancelled, SkipReason
 from cronstream.errors import BrokerError
 from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.live import LiveLedger

@@ -11,7 +11,8 @@ from aiokafka.errors import KafkaError
 
 from cronstream.core.ledger.state import STALE
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Message, Run
+from cronstream.core.wire.messages import Message
+from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError, NotFoundError
 from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.scope import LogReader

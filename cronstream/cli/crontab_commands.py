@@ -22,7 +22,8 @@ from cronstream.cli.output import Column, emit, emit_json, emit_table, json_opti
 from cronstream.core.crontab.advice import Advice, advise
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab
 from cronstream.core.schedule.schedule import compile_schedule
-from cronstream.core.wire.records import Job, format_time
+from cronstream.core.wire.runs import Job
+from cronstream.core.wire.times import format_time
 from cronstream.crontab_file import crontab_of, read_crontab
 from cronstream.errors import CrontabError, NotFoundError
 from cronstream.settings import settings

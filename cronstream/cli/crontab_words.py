@@ -4,7 +4,8 @@ import re
 from typing import Any, Final
 
 from cronstream.core.schedule.duration import format_duration
-from cronstream.core.wire.records import Backoff, Job, Overlap, RetryOn
+from cronstream.core.wire.enumerations import Overlap
+from cronstream.core.wire.runs import Backoff, Job, RetryOn
 
 #: Fields of a record that have another name in the file; lengths of time lose their ``_s``.
 _WORDS: Final = {"statuses": "exit_statuses"}

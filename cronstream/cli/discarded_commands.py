@@ -20,7 +20,9 @@ from cronstream.cli.options import (
 )
 from cronstream.cli.output import Column, emit, emit_json, emit_table, is_terminal, json_option, say
 from cronstream.cli.progress import READING, progress
-from cronstream.core.wire.records import Cause, Run, format_time
+from cronstream.core.wire.enumerations import Cause
+from cronstream.core.wire.runs import Run
+from cronstream.core.wire.times import format_time
 from cronstream.errors import NotFoundError
 from cronstream.history.discards import DiscardedRun, discarded_runs, with_replays
 from cronstream.history.fields import discarded_fields

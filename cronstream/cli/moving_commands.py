@@ -18,7 +18,7 @@ from cronstream.cli.workers_command import read_roll
 from cronstream.core.health.presence import Seen
 from cronstream.core.moving.export import Export
 from cronstream.core.moving.file import from_lines, to_lines
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 from cronstream.errors import HouseError
 from cronstream.moving.arriving import Site, bring
 from cronstream.moving.leaving import closed, take_back

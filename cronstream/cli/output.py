@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import click
 
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 
 #: Letters that turn the reading direction around (UAX #9), so that text reads as what it is not.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -17,9 +17,10 @@ from cronstream.cli.workers_command import read_roll
 from cronstream.core.health import clocks
 from cronstream.core.ledger.settling import waits_too_long
 from cronstream.core.ledger.state import AHEAD
+from cronstream.core.wire.entries import Repair
 from cronstream.core.wire.levels import needed_level
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import Repair, format_time
+from cronstream.core.wire.times import format_time
 from cronstream.errors import BrokerError, CronstreamError
 from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.live import LiveLedger

@@ -29,7 +29,7 @@ from cronstream.cli.output import (
 )
 from cronstream.cli.progress import READING, progress
 from cronstream.cli.story_output import change_text, emit_story, exit_text, state_text
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 from cronstream.errors import NotFoundError
 from cronstream.history.fields import change_fields, full_fields, run_fields
 from cronstream.history.loading import LATEST, History, load

@@ -12,7 +12,8 @@ from cronstream.cli.output import emit, emit_json, json_option, nearest, say
 from cronstream.cli.story_output import change_text
 from cronstream.core.planning import draft
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Cause, Job, Run
+from cronstream.core.wire.enumerations import Cause
+from cronstream.core.wire.runs import Job, Run
 from cronstream.errors import BrokerError, NotFoundError
 from cronstream.history.fields import full_fields
 from cronstream.history.jobs import jobs_in_force

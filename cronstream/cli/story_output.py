@@ -8,7 +8,8 @@ import click
 
 from cronstream import clock
 from cronstream.cli.output import emit, format_duration, safe
-from cronstream.core.wire.records import Outcome, format_time
+from cronstream.core.wire.enumerations import Outcome
+from cronstream.core.wire.times import format_time
 from cronstream.history.story import AttemptStory, Change, RunState, RunStory
 
 

@@ -13,7 +13,7 @@ from cronstream.cli.output import Column, emit_json, emit_table, json_option, ne
 from cronstream.core.health import clocks, presence
 from cronstream.core.health.presence import EVERY_S, REMEMBERED, Roll, Seen
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 from cronstream.errors import NotFoundError
 from cronstream.history.scope import LogReader, read_between
 

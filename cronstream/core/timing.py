@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cronstream.core.wire.records import Run
+from cronstream.core.wire.runs import Run
 
 
 @dataclass(frozen=True, slots=True)

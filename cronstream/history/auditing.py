@@ -20,7 +20,8 @@ from cronstream.core.audit.tenancy import own
 from cronstream.core.ledger.admission import Place
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode, decode_entries
-from cronstream.core.wire.records import Discarded, format_clock
+from cronstream.core.wire.runs import Discarded
+from cronstream.core.wire.times import format_clock
 from cronstream.errors import MessageError, NotFoundError
 from cronstream.history.definitions import DefinitionsRead
 from cronstream.history.limits import Limits

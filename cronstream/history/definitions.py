@@ -12,8 +12,9 @@ from cronstream.core.audit.definitions import Definitions
 from cronstream.core.audit.known import Offsets
 from cronstream.core.planning.recent import Recent
 from cronstream.core.wire import naming
+from cronstream.core.wire.enumerations import HouseState
+from cronstream.core.wire.installation import House
 from cronstream.core.wire.job_messages import decode_house
-from cronstream.core.wire.records import House, HouseState
 from cronstream.history.jobs import known_jobs
 from cronstream.history.scope import LogReader, read_between
 from cronstream.topology.jobs import kept

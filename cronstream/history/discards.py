@@ -8,7 +8,8 @@ from aiokafka.structs import TopicPartition
 
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode, decode_entries
-from cronstream.core.wire.records import Cause, Discarded, Run
+from cronstream.core.wire.enumerations import Cause
+from cronstream.core.wire.runs import Discarded, Run
 from cronstream.errors import MessageError
 from cronstream.history.scope import LogReader, Scope, clusters_of, places, read_spans
 from cronstream.topology.reading import LogMessage

@@ -7,7 +7,8 @@ story is put together from both when somebody asks for it.
 from dataclasses import dataclass
 from datetime import datetime
 
-from cronstream.core.wire.records import FAILURES, Attempt, Discarded, Overlap, Run
+from cronstream.core.wire.enumerations import FAILURES, Overlap
+from cronstream.core.wire.runs import Attempt, Discarded, Run
 from cronstream.history.part import Part
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
 

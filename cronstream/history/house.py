@@ -1,8 +1,8 @@
 """Whether processes may work in an installation, for commands that put something there."""
 
 from cronstream.core.wire import naming
+from cronstream.core.wire.installation import House
 from cronstream.core.wire.job_messages import decode_house
-from cronstream.core.wire.records import House
 from cronstream.history.scope import LogReader, read_between
 from cronstream.topology.installation_level import see_that_it_is_open
 

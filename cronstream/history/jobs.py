@@ -4,7 +4,7 @@ from functools import partial
 
 from cronstream.core.wire import naming
 from cronstream.core.wire.job_messages import decode_jobs
-from cronstream.core.wire.records import Job
+from cronstream.core.wire.runs import Job
 from cronstream.history.scope import LogReader, Scope, read_topics
 from cronstream.topology.jobs import JobsLog
 from cronstream.topology.last_rows import rows_on

@@ -7,7 +7,7 @@ from datetime import datetime
 from cronstream.core.audit.known import Offsets, Unknown
 from cronstream.core.audit.tally import Tally
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 from cronstream.topology.publish import partition_of
 
 

@@ -10,7 +10,7 @@ from aiokafka.structs import TopicPartition
 
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode, decode_entries
-from cronstream.core.wire.records import Discarded
+from cronstream.core.wire.runs import Discarded
 from cronstream.errors import MessageError, TruncatedError
 from cronstream.history.part import Where
 from cronstream.history.scope import LogReader, Scope, clusters_of, places, read_spans

@@ -6,20 +6,19 @@ from typing import Any
 
 from cronstream.core.ledger.observed import Glance, RunChange
 from cronstream.core.ledger.state import News
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Cancelled,
     Claimed,
     Finished,
     Forwarded,
     Lost,
-    Outcome,
     Released,
-    Run,
     Settled,
     Skipped,
-    SkipReason,
     Started,
 )
+from cronstream.core.wire.enumerations import Outcome, SkipReason
+from cronstream.core.wire.runs import Run
 from cronstream.history.story import AttemptStory, LogKind, RunState
 
 

@@ -12,17 +12,9 @@ from typing import Final
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.observed import OF_ONE_RUN, Observed, RunChange, observing
 from cronstream.core.ledger.state import SkipNews
-from cronstream.core.wire.records import (
-    Claimed,
-    Discarded,
-    Entry,
-    Finished,
-    Lost,
-    Run,
-    Skip,
-    Withdrawal,
-    format_time,
-)
+from cronstream.core.wire.entries import Claimed, Entry, Finished, Lost, Skip, Withdrawal
+from cronstream.core.wire.runs import Discarded, Run
+from cronstream.core.wire.times import format_time
 from cronstream.history.draft import Draft
 from cronstream.history.part import Part, Where
 from cronstream.history.story import Change, LogKind, RunState, RunStory

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from cronstream.core.wire.records import Cause, Outcome
+from cronstream.core.wire.enumerations import Cause, Outcome
 
 #: What has not started so many seconds after it could have is late; logs and clocks differ a bit.
 _LATE_S = 2.0

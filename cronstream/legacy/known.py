@@ -9,7 +9,8 @@ from cronstream.core.planning.legacy import KnownJobs, place_of
 from cronstream.core.planning.recent import Seen, mark_of
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
-from cronstream.core.wire.records import Cause, Job, Run
+from cronstream.core.wire.enumerations import Cause
+from cronstream.core.wire.runs import Job, Run
 from cronstream.crontab_file import read_crontab
 from cronstream.errors import CrontabError
 from cronstream.settings import Settings

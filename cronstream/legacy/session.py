@@ -19,7 +19,8 @@ from cronstream.core.planning.legacy import (
     number_of,
 )
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Job, Run, format_time
+from cronstream.core.wire.runs import Job, Run
+from cronstream.core.wire.times import format_time
 from cronstream.errors import BrokerError, CrontabError, MessageError
 from cronstream.legacy.groups import Committed, Groups, find_starts
 from cronstream.legacy.item import Item, read_item

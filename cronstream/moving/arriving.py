@@ -18,9 +18,10 @@ from cronstream.core.ledger.rows import as_text, row_parts
 from cronstream.core.moving.export import Export, Kept, Named, cursors_of, ledgers_of
 from cronstream.core.planning.cursor import Cursor
 from cronstream.core.wire import naming
+from cronstream.core.wire.enumerations import HouseState
+from cronstream.core.wire.installation import House, Installation
 from cronstream.core.wire.job_messages import closed_because, decode_house, decode_jobs
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import House, HouseState, Installation
 from cronstream.errors import BrokerError, HouseError
 from cronstream.history.scope import LogReader, clusters_of, read_spans
 from cronstream.moving.telling import ACK_S, Appender, acknowledged, tell

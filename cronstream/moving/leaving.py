@@ -16,6 +16,8 @@ from cronstream import clock
 from cronstream.core.moving.export import Export, LogState, log_state, needed, without_the_past
 from cronstream.core.planning.cursor import Cursor
 from cronstream.core.wire import naming
+from cronstream.core.wire.enumerations import HouseState
+from cronstream.core.wire.installation import House
 from cronstream.core.wire.job_messages import (
     Definition,
     decode_installations,
@@ -23,7 +25,7 @@ from cronstream.core.wire.job_messages import (
     decode_level,
     foreign_because,
 )
-from cronstream.core.wire.records import Discarded, House, HouseState, Job
+from cronstream.core.wire.runs import Discarded, Job
 from cronstream.errors import HouseError, NotFoundError
 from cronstream.history.discards import discarded_runs, with_replays
 from cronstream.history.house import last_word

@@ -6,8 +6,10 @@ from importlib.metadata import version
 from typing import Protocol
 
 from cronstream.core.wire import naming
+from cronstream.core.wire.entries import Level
+from cronstream.core.wire.installation import House
 from cronstream.core.wire.levels import LEVEL
-from cronstream.core.wire.records import House, Level, Message
+from cronstream.core.wire.messages import Message
 from cronstream.errors import BrokerError
 from cronstream.topology.publish import Ack
 

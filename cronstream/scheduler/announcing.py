@@ -7,8 +7,8 @@ from importlib.metadata import version
 
 from cronstream.core.planning.cursor import Place
 from cronstream.core.wire import naming
+from cronstream.core.wire.entries import Level
 from cronstream.core.wire.levels import LEVEL
-from cronstream.core.wire.records import Level
 from cronstream.errors import BrokerError
 from cronstream.scheduler.ports import Clock, RunPublisher
 from cronstream.settings import Settings

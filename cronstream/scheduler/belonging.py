@@ -13,8 +13,8 @@ from pathlib import Path
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.planning.recent import JobsKnown
 from cronstream.core.wire import naming
+from cronstream.core.wire.installation import Installation
 from cronstream.core.wire.levels import KINDS, LEVEL
-from cronstream.core.wire.records import Installation
 from cronstream.scheduler.ports import Memory, RunPublisher
 from cronstream.settings import Settings
 

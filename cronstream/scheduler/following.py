@@ -14,7 +14,7 @@ from cronstream.core.crontab.parser import Crontab
 from cronstream.core.planning.cursor import Place
 from cronstream.core.planning.recent import JobsKnown
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Job
+from cronstream.core.wire.runs import Job
 from cronstream.errors import BrokerError, CronstreamError, CrontabError, TopologyError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.belonging import Belonging

@@ -10,8 +10,8 @@ from cronstream.core.planning.cursor import Cursor, Lag, Place
 from cronstream.core.planning.due import Shard
 from cronstream.core.planning.plan import CatchUp, Plan
 from cronstream.core.planning.recent import Seen
+from cronstream.core.wire.installation import House
 from cronstream.core.wire.job_messages import Definition
-from cronstream.core.wire.records import House
 from cronstream.errors import CronstreamError, MessageError, ScheduleError, ZoneError
 from cronstream.scheduler.lagging import Straggler
 from cronstream.scheduler.ports import Clock

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cronstream.core.planning.due import Shard
-from cronstream.core.wire.records import Job, format_time
+from cronstream.core.wire.runs import Job
+from cronstream.core.wire.times import format_time
 
 
 class JobsView(dict[str, Any]):

@@ -18,7 +18,7 @@ from typing import Protocol
 from cronstream.core.planning.cursor import Cursor, Lag, Place
 from cronstream.core.planning.plan import CatchUp
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.ports import Clock, JobsReader, RunPublisher
 from cronstream.scheduler.renewal import Renewal

@@ -12,7 +12,7 @@ import orjson
 from cronstream import clock
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Message
+from cronstream.core.wire.messages import Message
 from cronstream.crontab_file import watch_crontab
 from cronstream.errors import CrontabError
 from cronstream.scheduler.memory import DataFolder

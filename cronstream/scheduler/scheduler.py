@@ -9,7 +9,7 @@ from typing import Any
 
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode
-from cronstream.core.wire.records import Tick
+from cronstream.core.wire.messages import Tick
 from cronstream.errors import HouseError, LevelError, MessageError
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.clock_check import ClockCheck

@@ -9,7 +9,9 @@ from functools import lru_cache
 from cronstream.core.planning.cursor import Place
 from cronstream.core.planning.draft import Planned
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Run, Skip, SkipReason, Withdrawal
+from cronstream.core.wire.entries import Skip, Withdrawal
+from cronstream.core.wire.enumerations import SkipReason
+from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError, CronstreamError, TooLargeError
 from cronstream.scheduler.ports import RunPublisher
 from cronstream.topology.publish import Ack, partition_of

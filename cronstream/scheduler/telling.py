@@ -4,7 +4,9 @@ import logging
 from datetime import datetime
 
 from cronstream.core.planning.plan import Plan
-from cronstream.core.wire.records import Run, Skip, format_time
+from cronstream.core.wire.entries import Skip
+from cronstream.core.wire.runs import Run
+from cronstream.core.wire.times import format_time
 
 logger = logging.getLogger("cronstream.scheduler.firing")
 

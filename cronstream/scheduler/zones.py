@@ -7,7 +7,7 @@ there. If none is, it fires all else (`cronstream.scheduler.lagging`).
 from collections.abc import Iterable
 
 from cronstream.core.schedule.schedule import find_zone
-from cronstream.core.wire.records import Job
+from cronstream.core.wire.runs import Job
 from cronstream.errors import ZoneError
 from cronstream.system import tzdata_version
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from cronstream import clock
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 from cronstream.supervisor.lines import labelled
 
 _LINES = 10_000

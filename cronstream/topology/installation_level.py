@@ -11,6 +11,7 @@ import orjson
 
 from cronstream.core.planning.recent import Seen
 from cronstream.core.wire import naming
+from cronstream.core.wire.installation import House
 from cronstream.core.wire.job_messages import (
     closed_because,
     decode_house,
@@ -20,7 +21,6 @@ from cronstream.core.wire.job_messages import (
 )
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import House
 from cronstream.errors import CronstreamError, HouseError
 from cronstream.settings import Settings
 from cronstream.topology.jobs import read_on, see_that_it_goes_on

@@ -12,7 +12,8 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from cronstream import clock
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.fitting import fitted
-from cronstream.core.wire.records import Discarded, Message, Run, Tick
+from cronstream.core.wire.messages import Message, Tick
+from cronstream.core.wire.runs import Discarded, Run
 from cronstream.core.wire.sizes import MAX_RECORD_BYTES, MAX_RUN_BYTES
 from cronstream.errors import BrokerError, TooLargeError
 from cronstream.fitted.to_aiokafka.clients import uncount

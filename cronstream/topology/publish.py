@@ -12,7 +12,9 @@ from typing import Any
 
 from aiokafka.partitioner import murmur2
 
-from cronstream.core.wire.records import Message, Run, Skip, Withdrawal
+from cronstream.core.wire.entries import Skip, Withdrawal
+from cronstream.core.wire.messages import Message
+from cronstream.core.wire.runs import Run
 from cronstream.settings import Settings
 from cronstream.topology.log_writer import Ack, LogWriter, Waiting
 from cronstream.topology.producing import start_producer, stop_producer

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 
 from cronstream.core.protocol.actions import Cancel, End, Go, Hand, Lease, run_and_claim
-from cronstream.core.wire.records import Finished, Outcome, Run, format_time
+from cronstream.core.wire.entries import Finished
+from cronstream.core.wire.enumerations import Outcome
+from cronstream.core.wire.runs import Run
 from cronstream.core.wire.sizes import shortened
+from cronstream.core.wire.times import format_time
 from cronstream.executor import protocol
 
 

@@ -20,8 +20,9 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import News, SkipNews
 from cronstream.core.protocol.member import Member
 from cronstream.core.wire.codec import decode_entries
+from cronstream.core.wire.entries import Entry
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import Entry, format_time
+from cronstream.core.wire.times import format_time
 from cronstream.errors import BrokerError, LevelError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, partition_of

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from cronstream.core.protocol.actions import Action, Append, Hand, Lease, Publish, run_and_claim
 from cronstream.core.protocol.member import Member
+from cronstream.core.wire.entries import Finished
 from cronstream.core.wire.fitting import without_output
-from cronstream.core.wire.records import Finished
 from cronstream.executor import protocol
 from cronstream.worker.commands import to_failed
 

@@ -10,7 +10,7 @@ from typing import Any
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import row_parts
 from cronstream.core.ledger.state import LiveRun
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 
 
 class RunsView(dict[str, Any]):

@@ -15,8 +15,9 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import STALE
 from cronstream.core.protocol.actions import Action, Append, Publish, run_and_claim
 from cronstream.core.protocol.member import Member
+from cronstream.core.wire.entries import Forwarded, Owned
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import Forwarded, Owned, Run
+from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError, LevelError, MessageError
 from cronstream.executor import protocol
 from cronstream.executor.orphans import Reaper

@@ -8,7 +8,7 @@ from chaos.judge import Evidence
 from chaos.plan import Card, Fault, FaultKind, Reach, Target
 from chaos.truth import Execution
 from chaos.workload import ChaosJob
-from cronstream.core.wire.records import Outcome
+from cronstream.core.wire.enumerations import Outcome
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
 
 DUE = datetime(2026, 1, 1, 12, 0, 10, tzinfo=UTC)

@@ -4,7 +4,7 @@ from chaos.incident import Incident
 from chaos.judge import Evidence, Wrong, delays, findings, takeovers
 from chaos.plan import FaultKind, Target
 from chaos.workload import Temper
-from cronstream.core.wire.records import Delivery, Outcome, Overlap
+from cronstream.core.wire.enumerations import Delivery, Outcome, Overlap
 from cronstream.history.story import RunState
 from tests.chaos.evidence import (
     RUN,

@@ -8,7 +8,7 @@ from chaos.lines import overlaps
 from chaos.plan import FaultKind, Reach
 from chaos.truth import Execution
 from chaos.workload import ChaosJob
-from cronstream.core.wire.records import Outcome, Overlap
+from cronstream.core.wire.enumerations import Outcome, Overlap
 from tests.chaos.evidence import (
     RUN,
     a_job,

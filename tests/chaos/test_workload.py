@@ -5,7 +5,7 @@ import pytest
 from chaos.workload import ChaosJob, crontab_text, jobs_of
 from cronstream.core.crontab.parser import parse_crontab
 from cronstream.core.schedule.schedule import compile_schedule
-from cronstream.core.wire.records import Delivery, Overlap
+from cronstream.core.wire.enumerations import Delivery, Overlap
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JOBS = jobs_of("chaos-a", herd=3)

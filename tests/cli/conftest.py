@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cronstream.cli.main import main
-from cronstream.core.wire.records import Job
+from cronstream.core.wire.runs import Job
 from tests.builders import NOON
 from tests.cli.fake_broker import FakeBroker
 

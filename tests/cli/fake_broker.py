@@ -11,7 +11,9 @@ from cronstream import clock
 from cronstream.cli.connection import Connections
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode, encode_entries
-from cronstream.core.wire.records import Discarded, Entry, Job, Message
+from cronstream.core.wire.entries import Entry
+from cronstream.core.wire.messages import Message
+from cronstream.core.wire.runs import Discarded, Job
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, partition_of
 from cronstream.topology.reading import LogMessage, Spans

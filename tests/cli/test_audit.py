@@ -15,21 +15,10 @@ from cronstream.core.planning.cursor import Cursor, Lag, Place
 from cronstream.core.planning.recent import Recent, mark_of
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode, to_json
-from cronstream.core.wire.records import (
-    Cause,
-    Claimed,
-    Discarded,
-    Finished,
-    Forwarded,
-    House,
-    HouseState,
-    Outcome,
-    Run,
-    Settled,
-    Started,
-    Verdict,
-    Withdrawal,
-)
+from cronstream.core.wire.entries import Claimed, Finished, Forwarded, Settled, Started, Withdrawal
+from cronstream.core.wire.enumerations import Cause, HouseState, Outcome, Verdict
+from cronstream.core.wire.installation import House
+from cronstream.core.wire.runs import Discarded, Run
 from cronstream.history import auditing
 from cronstream.topology import jobs
 from tests.builders import a_run, at

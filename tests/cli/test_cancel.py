@@ -12,21 +12,20 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import to_row
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Cancelled,
     Claimed,
     Entry,
     Finished,
     Heartbeat,
     Level,
-    Message,
-    Outcome,
     Released,
-    Run,
-    SkipReason,
     Started,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Outcome, SkipReason
+from cronstream.core.wire.messages import Message
+from cronstream.core.wire.runs import Run
 from cronstream.topology.publish import partition_of
 from cronstream.topology.reading import LogMessage
 from tests.builders import NOON, a_run, at

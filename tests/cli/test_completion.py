@@ -11,7 +11,7 @@ from click.shell_completion import ShellComplete
 from cronstream.cli import proposals
 from cronstream.cli.connection import Connections
 from cronstream.cli.main import main
-from cronstream.core.wire.records import Discarded
+from cronstream.core.wire.runs import Discarded
 from tests.builders import a_run, at
 from tests.cli.fake_broker import FakeBroker
 

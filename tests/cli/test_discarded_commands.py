@@ -6,7 +6,9 @@ from typing import Any
 from cronstream import clock
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import to_json
-from cronstream.core.wire.records import Attempt, Cause, Discarded, Message, Outcome, Run
+from cronstream.core.wire.enumerations import Cause, Outcome
+from cronstream.core.wire.messages import Message
+from cronstream.core.wire.runs import Attempt, Discarded, Run
 from tests.builders import NOON, a_run, at
 from tests.cli.conftest import Command, a_job, json_lines
 from tests.cli.fake_broker import PARTITIONS, FakeBroker

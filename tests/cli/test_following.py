@@ -7,7 +7,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from cronstream import clock
 from cronstream.cli import following
-from cronstream.core.wire.records import Run
+from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError
 from tests.builders import a_run
 from tests.cli.conftest import Command

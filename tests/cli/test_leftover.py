@@ -11,8 +11,9 @@ import pytest
 from cronstream.cli import leftover
 from cronstream.cli.leftover import Wanted, unfinished
 from cronstream.core.wire import naming
+from cronstream.core.wire.entries import Claimed, Finished, Level, Started, Withdrawal
+from cronstream.core.wire.enumerations import Outcome
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import Claimed, Finished, Level, Outcome, Started, Withdrawal
 from cronstream.errors import BrokerError
 from cronstream.supervisor import parts
 from tests.builders import a_run, at

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from cronstream.cli.main import SECTIONS, main
 
-HEAVY = ("faust", "aiokafka", "pydantic", "rich", "ruamel", "cronstream.core.wire.records")
+HEAVY = ("faust", "aiokafka", "pydantic", "rich", "ruamel", "cronstream.core.wire.runs")
 
 
 def test_help_names_every_command_under_its_heading() -> None:

@@ -11,7 +11,9 @@ from cronstream.cli.main import main
 from cronstream.core.moving.file import from_lines
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
-from cronstream.core.wire.records import Discarded, House, HouseState
+from cronstream.core.wire.enumerations import HouseState
+from cronstream.core.wire.installation import House
+from cronstream.core.wire.runs import Discarded
 from cronstream.moving import leaving
 from tests.builders import NOON
 from tests.cli.conftest import Command, a_job, json_lines

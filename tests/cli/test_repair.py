@@ -4,7 +4,8 @@ import pytest
 
 from cronstream import clock
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Backoff, Entry, Level, Repair, Withdrawal
+from cronstream.core.wire.entries import Entry, Level, Repair, Withdrawal
+from cronstream.core.wire.runs import Backoff
 from cronstream.topology.publish import partition_of
 from tests.builders import a_run, at
 from tests.cli.conftest import Command, json_lines

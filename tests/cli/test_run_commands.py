@@ -11,20 +11,17 @@ from click.testing import CliRunner
 from cronstream import clock
 from cronstream.cli.main import main
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Claimed,
-    Discarded,
     Finished,
     Forwarded,
-    Outcome,
-    Overlap,
-    Run,
     Skip,
     Skipped,
-    SkipReason,
     Started,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Outcome, Overlap, SkipReason
+from cronstream.core.wire.runs import Discarded, Run
 from cronstream.history.loading import follow
 from cronstream.history.scope import Scope
 from cronstream.history.story import RunState

@@ -5,16 +5,10 @@ import pytest
 from cronstream import clock
 from cronstream.cli.run_now import run_of
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import (
-    Cause,
-    Claimed,
-    Discarded,
-    Finished,
-    Message,
-    Outcome,
-    Run,
-    Started,
-)
+from cronstream.core.wire.entries import Claimed, Finished, Started
+from cronstream.core.wire.enumerations import Cause, Outcome
+from cronstream.core.wire.messages import Message
+from cronstream.core.wire.runs import Discarded, Run
 from cronstream.errors import BrokerError
 from cronstream.topology.reaching import probe
 from tests.builders import NOON, at

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from cronstream.broker.ports import free_port
-from cronstream.core.wire.records import Backoff, Claimed, Run
+from cronstream.core.wire.entries import Claimed
+from cronstream.core.wire.runs import Backoff, Run
 from cronstream.settings import child_environment
 
 CRONTAB = """\

@@ -9,7 +9,8 @@ import orjson
 import pytest
 from faust.models.base import registry
 
-from cronstream.core.wire.records import Backoff, Finished, Run
+from cronstream.core.wire.entries import Finished
+from cronstream.core.wire.runs import Backoff, Run
 from cronstream.fitted.to_faust.records import kinds, make_records_of_faust
 
 make_records_of_faust()
@@ -34,7 +35,7 @@ def test_faust_writes_a_record_as_it_does_its_own() -> None:
 def test_a_record_made_before_faust_was_there_is_as_one_made_after() -> None:
     script = (
         "import sys\n"
-        "from cronstream.core.wire.records import Backoff\n"
+        "from cronstream.core.wire.runs import Backoff\n"
         "before, said = Backoff(first_s=3.0), repr(Backoff(first_s=3.0))\n"
         "assert 'faust' not in sys.modules\n"
         "import cronstream.application, faust\n"

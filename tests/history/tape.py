@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Discarded, Entry, Outcome
-from cronstream.core.wire.records import Finished as FinishedEntry
+from cronstream.core.wire.entries import Entry
+from cronstream.core.wire.entries import Finished as FinishedEntry
+from cronstream.core.wire.enumerations import Outcome
+from cronstream.core.wire.runs import Discarded
 from cronstream.history.part import Where
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import Change, LogKind, RunStory

@@ -1,27 +1,22 @@
 """Entries in, stories out: what people are told must be what the ledger says."""
 
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Cancelled,
     Claimed,
-    Delivery,
-    Discarded,
     Entry,
     Forwarded,
     Heartbeat,
     Lost,
-    Outcome,
-    Overlap,
     Owned,
     Released,
-    Run,
     Settled,
     Skip,
     Skipped,
-    SkipReason,
     Started,
-    Verdict,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Delivery, Outcome, Overlap, SkipReason, Verdict
+from cronstream.core.wire.runs import Discarded, Run
 from cronstream.history.story import LogKind, RunState
 from tests.builders import NOON, a_run, at
 from tests.history.tape import Tape, finished

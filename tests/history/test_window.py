@@ -1,23 +1,20 @@
 """What can be told when reading begins in the middle of a log."""
 
-from cronstream.core.wire.records import (
-    Attempt,
+from cronstream.core.wire.entries import (
     Cancelled,
     Claimed,
-    Discarded,
     Entry,
     Forwarded,
     Lost,
-    Outcome,
     Released,
     Settled,
     Skip,
     Skipped,
-    SkipReason,
     Started,
-    Verdict,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Outcome, SkipReason, Verdict
+from cronstream.core.wire.runs import Attempt, Discarded
 from cronstream.history.story import RunState
 from tests.builders import NOON, a_run, at
 from tests.history.tape import Tape, finished

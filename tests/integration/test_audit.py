@@ -14,7 +14,8 @@ import pytest
 from cronstream import clock
 from cronstream.core.planning.draft import run_of
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Job, Started, Withdrawal
+from cronstream.core.wire.entries import Started, Withdrawal
+from cronstream.core.wire.runs import Job
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher, partition_of
 from tests.integration.command import run_command

@@ -12,8 +12,10 @@ from aiokafka import AIOKafkaProducer
 
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
+from cronstream.core.wire.entries import Skip
+from cronstream.core.wire.enumerations import SkipReason
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import Skip, SkipReason, format_time
+from cronstream.core.wire.times import format_time
 from cronstream.history.live import LiveLedger
 from cronstream.settings import Settings
 from cronstream.topology.changelog import Changelog

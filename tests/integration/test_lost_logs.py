@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from cronstream.broker.ports import free_port
 from cronstream.core.wire import naming
 from cronstream.core.wire.job_messages import decode_level
-from cronstream.core.wire.records import Job
+from cronstream.core.wire.runs import Job
 from cronstream.settings import Settings
 from cronstream.topology.jobs import KEEP_EVERY, JobsLog
 from cronstream.topology.last_rows import rows_on

@@ -22,7 +22,9 @@ from cronstream import clock
 from cronstream.core.planning.legacy import LEGACY_GROUP
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
-from cronstream.core.wire.records import Cause, Message, Run
+from cronstream.core.wire.enumerations import Cause
+from cronstream.core.wire.messages import Message
+from cronstream.core.wire.runs import Run
 from cronstream.legacy import LegacyMover
 from cronstream.legacy.groups import Groups
 from cronstream.settings import Settings

@@ -16,7 +16,7 @@ from aiokafka.structs import TopicPartition
 from cronstream import clock
 from cronstream.core.wire import naming
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 from cronstream.settings import Settings
 from cronstream.topology.reading import Reader
 from cronstream.topology.topics import ensure_topics, topics_of

@@ -8,7 +8,7 @@ import pytest
 
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
-from cronstream.core.wire.records import Cause
+from cronstream.core.wire.enumerations import Cause
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher, partition_of
 from cronstream.topology.reading import LogMessage, Reader

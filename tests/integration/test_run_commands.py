@@ -19,20 +19,9 @@ from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import (
-    Cause,
-    Claimed,
-    Discarded,
-    Finished,
-    Forwarded,
-    Job,
-    Outcome,
-    Run,
-    Settled,
-    Started,
-    Verdict,
-    Withdrawal,
-)
+from cronstream.core.wire.entries import Claimed, Finished, Forwarded, Settled, Started, Withdrawal
+from cronstream.core.wire.enumerations import Cause, Outcome, Verdict
+from cronstream.core.wire.runs import Discarded, Job, Run
 from cronstream.settings import Settings, settings
 from cronstream.topology.publish import Publisher, partition_of
 from cronstream.topology.reading import LogMessage, Reader

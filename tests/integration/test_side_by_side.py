@@ -17,8 +17,9 @@ import pytest
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import to_row
 from cronstream.core.wire import naming
+from cronstream.core.wire.entries import Withdrawal
+from cronstream.core.wire.enumerations import Cause, Outcome
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import Cause, Outcome, Withdrawal
 from cronstream.settings import Settings
 from cronstream.topology.changelog import Changelog
 from cronstream.topology.publish import partition_of

@@ -11,15 +11,11 @@ from cronstream.core.moving.export import Export
 from cronstream.core.planning.cursor import Cursor, Lag, Place
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
-from cronstream.core.wire.records import (
-    Discarded,
-    House,
-    HouseState,
-    Installation,
-    Job,
-    Message,
-    Withdrawal,
-)
+from cronstream.core.wire.entries import Withdrawal
+from cronstream.core.wire.enumerations import HouseState
+from cronstream.core.wire.installation import House, Installation
+from cronstream.core.wire.messages import Message
+from cronstream.core.wire.runs import Discarded, Job
 from cronstream.errors import BrokerError, HouseError
 from cronstream.moving.arriving import Site, bring
 from cronstream.moving.leaving import closed

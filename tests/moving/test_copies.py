@@ -8,8 +8,10 @@ from cronstream.core.moving.export import Export
 from cronstream.core.planning.cursor import Cursor
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
+from cronstream.core.wire.entries import Claimed, Finished, Level, Withdrawal
+from cronstream.core.wire.enumerations import Outcome
+from cronstream.core.wire.installation import Installation
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import Claimed, Finished, Installation, Level, Outcome, Withdrawal
 from cronstream.errors import HouseError
 from cronstream.moving.folds import folds
 from cronstream.topology.publish import partition_of

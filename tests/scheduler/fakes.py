@@ -13,9 +13,11 @@ from aiokafka.errors import KafkaConnectionError
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
+from cronstream.core.wire.entries import Level
 from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.messages import Message, Tick
 from cronstream.core.wire.pieces import LastRow
-from cronstream.core.wire.records import Job, Level, Message, Tick
+from cronstream.core.wire.runs import Job
 from cronstream.errors import BrokerError, CrontabError
 from cronstream.scheduler import Scheduler
 from cronstream.scheduler.ports import Ports

@@ -9,7 +9,9 @@ from aiokafka.errors import KafkaError
 from cronstream.core.planning.cursor import Place
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
-from cronstream.core.wire.records import Level, Message, Run
+from cronstream.core.wire.entries import Level
+from cronstream.core.wire.messages import Message
+from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError
 from cronstream.scheduler.announcing import REPEAT_S, Announcer
 from cronstream.settings import Settings

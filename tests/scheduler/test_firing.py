@@ -11,7 +11,10 @@ from cronstream.core.planning.cursor import Cursor, Place
 from cronstream.core.planning.recent import mark_of
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
-from cronstream.core.wire.records import Message, Run, Skip, Tick, Withdrawal, format_time
+from cronstream.core.wire.entries import Skip, Withdrawal
+from cronstream.core.wire.messages import Message, Tick
+from cronstream.core.wire.runs import Run
+from cronstream.core.wire.times import format_time
 from cronstream.scheduler import firing, learning
 from cronstream.topology import jobs
 from cronstream.topology.reading import LogMessage

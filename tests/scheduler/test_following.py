@@ -14,7 +14,8 @@ from cronstream.core.crontab.clusters import Cluster
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.planning.cursor import Cursor
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Installation, Job
+from cronstream.core.wire.installation import Installation
+from cronstream.core.wire.runs import Job
 from cronstream.errors import BrokerError, CrontabError, TopologyError
 from cronstream.scheduler import Scheduler, following
 from tests.builders import at

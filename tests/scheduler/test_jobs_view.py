@@ -2,7 +2,7 @@
 
 import pytest
 
-from cronstream.core.wire.records import Job
+from cronstream.core.wire.runs import Job
 from cronstream.scheduler import JobsView
 from tests.scheduler.fakes import Bench, a_job
 

@@ -7,7 +7,9 @@ import pytest
 
 from cronstream.core.schedule import schedule
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Level, Message, Run, Skip, Withdrawal
+from cronstream.core.wire.entries import Level, Skip, Withdrawal
+from cronstream.core.wire.messages import Message
+from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError, TooLargeError, ZoneError
 from cronstream.scheduler import firing, lagging
 from tests.builders import at

@@ -4,7 +4,9 @@ import pytest
 
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
-from cronstream.core.wire.records import House, HouseState, Run
+from cronstream.core.wire.enumerations import HouseState
+from cronstream.core.wire.installation import House
+from cronstream.core.wire.runs import Run
 from tests.scheduler.fakes import Bench, a_job, until
 from tests.scheduler.test_following import a_crontab, followed, published
 

@@ -5,7 +5,8 @@ import logging
 import pytest
 
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Level, Run, Withdrawal
+from cronstream.core.wire.entries import Level, Withdrawal
+from cronstream.core.wire.runs import Run
 from tests.builders import at
 from tests.scheduler.fakes import Bench, a_job
 

@@ -10,14 +10,10 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.retry import MAX_ATTEMPTS_CARRIED
 from cronstream.core.ledger.state import SkipNews
 from cronstream.core.planning.timeline import Revision, spans
-from cronstream.core.wire.records import (
-    Discarded,
-    Job,
-    Run,
-    Verdict,
-    Withdrawal,
-    format_time,
-)
+from cronstream.core.wire.entries import Withdrawal
+from cronstream.core.wire.enumerations import Verdict
+from cronstream.core.wire.runs import Discarded, Job, Run
+from cronstream.core.wire.times import format_time
 from tests.simulation.checks_of_killers import faults_of_killers
 from tests.simulation.checks_of_losses import faults_of_losses
 from tests.simulation.checks_of_overlap import faults_of_cancelled, faults_of_overlap

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from cronstream.core.ledger.state import MAX_DEATHS, MAX_LOSSES
-from cronstream.core.wire.records import Outcome
+from cronstream.core.wire.enumerations import Outcome
 from tests.simulation.world import World
 
 #: How the reason of a discard says that executors have died with it.

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import groupby, pairwise
 
-from cronstream.core.wire.records import Outcome, Overlap
+from cronstream.core.wire.enumerations import Outcome, Overlap
 from tests.simulation.checks_of_starts import may_outlive, silence, was_silent
 from tests.simulation.executor import Start
 from tests.simulation.world import World

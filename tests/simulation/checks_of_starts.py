@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
-from cronstream.core.wire.records import Outcome
+from cronstream.core.wire.enumerations import Outcome
 from tests.simulation.executor import Start
 from tests.simulation.loop import seconds
 from tests.simulation.stage import Stage

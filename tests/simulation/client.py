@@ -4,7 +4,9 @@ from functools import partial
 from typing import Any
 
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Cancelled, Run, SkipReason
+from cronstream.core.wire.entries import Cancelled
+from cronstream.core.wire.enumerations import SkipReason
+from cronstream.core.wire.runs import Run
 from tests.simulation.log import Log
 from tests.simulation.loop import moment
 from tests.simulation.process import Process

@@ -5,7 +5,9 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from cronstream.core.protocol.actions import Cancel, End, Go, Hand, Lease, run_and_claim
-from cronstream.core.wire.records import Finished, Outcome, Run
+from cronstream.core.wire.entries import Finished
+from cronstream.core.wire.enumerations import Outcome
+from cronstream.core.wire.runs import Run
 from tests.simulation.loop import moment, seconds
 
 if TYPE_CHECKING:

@@ -4,9 +4,7 @@ from typing import Any
 
 from cronstream.core.ledger import rows
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.wire.records import (
-    Outcome,
-)
+from cronstream.core.wire.enumerations import Outcome
 from tests.simulation import worker as sim_worker
 from tests.simulation.executor import SimExecutor
 from tests.simulation.planting import fault

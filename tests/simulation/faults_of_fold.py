@@ -7,16 +7,16 @@ from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.mark import Mark
 from cronstream.core.ledger.rules import RULES
 from cronstream.core.ledger.state import LiveRun, State
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Claimed,
     Finished,
     Lost,
     Released,
-    Run,
     Skip,
     Started,
     Withdrawal,
 )
+from cronstream.core.wire.runs import Run
 from tests.simulation.planting import fault
 from tests.simulation.scale import STALE
 

@@ -11,7 +11,7 @@ from cronstream.core.ledger.rules import RULES
 from cronstream.core.ledger.state import LiveRun, State
 from cronstream.core.protocol import holder
 from cronstream.core.protocol.holder import Holder
-from cronstream.core.wire.records import Forwarded, Withdrawal
+from cronstream.core.wire.entries import Forwarded, Withdrawal
 from tests.simulation.executor import SimExecutor
 from tests.simulation.planting import fault
 from tests.simulation.scheduler import SimScheduler

@@ -8,12 +8,7 @@ from cronstream.core.protocol.actions import Go, Hand, Lease, Publish, key_of
 from cronstream.core.protocol.holder import Holding
 from cronstream.core.protocol.member import Member
 from cronstream.core.protocol.owner import Owner
-from cronstream.core.wire.records import (
-    Finished,
-    Lost,
-    Released,
-    Started,
-)
+from cronstream.core.wire.entries import Finished, Lost, Released, Started
 from tests.simulation.planting import fault
 
 

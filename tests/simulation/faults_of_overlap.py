@@ -12,7 +12,9 @@ from cronstream.core.protocol.holder import Holding
 from cronstream.core.protocol.member import Member
 from cronstream.core.protocol.owner import Owner
 from cronstream.core.timing import Timing
-from cronstream.core.wire.records import Attempt, Cancelled, Outcome, Overlap, Run
+from cronstream.core.wire.entries import Cancelled
+from cronstream.core.wire.enumerations import Outcome, Overlap
+from cronstream.core.wire.runs import Attempt, Run
 from tests.simulation.planting import fault
 
 

@@ -7,17 +7,17 @@ from datetime import datetime
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import Effect, LiveRun, SkipNews, State, starts_after_word
 from cronstream.core.protocol.actions import key_of
-from cronstream.core.wire.levels import LEVEL
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Cancelled,
     Entry,
     Finished,
     Lost,
     Released,
-    SkipReason,
     Started,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import SkipReason
+from cronstream.core.wire.levels import LEVEL
 from tests.simulation.log import Log
 from tests.simulation.loop import moment
 

@@ -14,18 +14,18 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Entry,
     Finished,
     Forwarded,
     Released,
-    Run,
     Settled,
     Skip,
     Skipped,
     Started,
     Withdrawal,
 )
+from cronstream.core.wire.runs import Run
 from tests.simulation.log import Log
 from tests.simulation.loop import moment
 from tests.simulation.scale import DAY_S

@@ -10,9 +10,10 @@ from cronstream.core.planning import cursor as cursors
 from cronstream.core.planning.cursor import Cursor
 from cronstream.core.planning.due import Shard
 from cronstream.core.planning.plan import Plan
+from cronstream.core.wire.entries import Level
 from cronstream.core.wire.levels import lowered
 from cronstream.core.wire.naming import RoleKind
-from cronstream.core.wire.records import Job, Level
+from cronstream.core.wire.runs import Job
 from tests.simulation.group import Group
 from tests.simulation.log import Log
 from tests.simulation.loop import START

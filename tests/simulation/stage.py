@@ -9,8 +9,9 @@ from cronstream.core.protocol.actions import Hand
 from cronstream.core.timing import Timing
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries, encode_entries
+from cronstream.core.wire.enumerations import Outcome
 from cronstream.core.wire.record import Record
-from cronstream.core.wire.records import Discarded, Job, Outcome
+from cronstream.core.wire.runs import Discarded, Job
 from tests.simulation.executor import Start
 from tests.simulation.log import Log, Topics
 from tests.simulation.loop import Loop
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from cronstream.core.health.presence import Shared
     from cronstream.core.planning.cursor import Cursor
-    from cronstream.core.wire.records import Run
+    from cronstream.core.wire.runs import Run
     from tests.simulation.process import Process
     from tests.simulation.worker import SimWorker
 

@@ -13,7 +13,7 @@ import orjson
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_row, to_row
 from cronstream.core.wire.codec import decode_entries, encode_entries
-from cronstream.core.wire.records import Level
+from cronstream.core.wire.entries import Level
 from tests.old_version import unpack_old
 from tests.simulation.scale import scaled_down
 from tests.simulation.world import World

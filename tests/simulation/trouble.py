@@ -5,7 +5,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Claimed,
     Finished,
     Forwarded,
@@ -14,11 +14,11 @@ from cronstream.core.wire.records import (
     Owned,
     Released,
     Repair,
-    Run,
     Settled,
     Started,
     Withdrawal,
 )
+from cronstream.core.wire.runs import Run
 from tests.simulation.client import Client
 from tests.simulation.log import Log
 from tests.simulation.loop import moment, seconds

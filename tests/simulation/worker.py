@@ -10,7 +10,8 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_row, to_row
 from cronstream.core.protocol.actions import Action, Append, Hand, Lease, Publish, key_of
 from cronstream.core.protocol.member import Member
-from cronstream.core.wire.records import Forwarded, Run, Started
+from cronstream.core.wire.entries import Forwarded, Started
+from cronstream.core.wire.runs import Run
 from cronstream.errors import LevelError
 from tests.simulation.executor import SimExecutor
 from tests.simulation.group import Group

@@ -8,7 +8,8 @@ from cronstream.core.health.presence import Shared
 from cronstream.core.planning.draft import run_of
 from cronstream.core.timing import Timing
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import Backoff, Cause, Delivery, Job, Overlap, Run
+from cronstream.core.wire.enumerations import Cause, Delivery, Overlap
+from cronstream.core.wire.runs import Backoff, Job, Run
 from tests.simulation import leases
 from tests.simulation.client import Client
 from tests.simulation.group import Group

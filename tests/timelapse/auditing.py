@@ -11,7 +11,7 @@ from cronstream.core.audit.known import Known, Offsets
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 from tests.simulation.loop import START, moment, seconds
 from tests.timelapse.checks import due_times
 from tests.timelapse.jobs import CLUSTERS

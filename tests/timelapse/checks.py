@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.planning.timeline import TICK, Revision, spans
 from cronstream.core.schedule.schedule import compile_schedule
-from cronstream.core.wire.records import Outcome, Overlap, format_time
+from cronstream.core.wire.enumerations import Outcome, Overlap
+from cronstream.core.wire.times import format_time
 from tests.simulation.checks_of_starts import faults_of_starts
 from tests.simulation.executor import Start
 from tests.simulation.loop import START, moment, seconds

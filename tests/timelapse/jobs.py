@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from cronstream.core.wire.records import Backoff, Delivery, Job, Overlap, Run
+from cronstream.core.wire.enumerations import Delivery, Overlap
+from cronstream.core.wire.runs import Backoff, Job, Run
 
 CLUSTERS: Final = ("north", "south")
 _HOUR_S: Final = 3600.0

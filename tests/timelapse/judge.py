@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import SkipNews
-from cronstream.core.wire.records import Discarded, SkipReason, Verdict, Withdrawal
+from cronstream.core.wire.entries import Withdrawal
+from cronstream.core.wire.enumerations import SkipReason, Verdict
+from cronstream.core.wire.runs import Discarded
 from tests.simulation.folding import Folded
 from tests.simulation.loop import moment
 from tests.timelapse.kafka import LapseTopics

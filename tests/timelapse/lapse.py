@@ -11,7 +11,7 @@ from cronstream.core.timing import Timing
 from cronstream.core.wire import naming
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.naming import RoleKind
-from cronstream.core.wire.records import Job, Run
+from cronstream.core.wire.runs import Job, Run
 from tests.simulation.client import Client
 from tests.simulation.group import Group
 from tests.simulation.log import Log

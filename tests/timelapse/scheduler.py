@@ -12,8 +12,9 @@ from cronstream.core.planning.due import Shard
 from cronstream.core.planning.recent import Recent
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
+from cronstream.core.wire.entries import Level
 from cronstream.core.wire.levels import lowered
-from cronstream.core.wire.records import Job, Level
+from cronstream.core.wire.runs import Job
 from cronstream.scheduler.clock_check import ClockCheck
 from cronstream.scheduler.holding import Held, Out, Rows
 from cronstream.scheduler.sending import Sent

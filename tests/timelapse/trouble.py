@@ -5,7 +5,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cronstream.core.planning.draft import run_of
-from cronstream.core.wire.records import Cause, Discarded, Job, Run
+from cronstream.core.wire.enumerations import Cause
+from cronstream.core.wire.runs import Discarded, Job, Run
 from tests.simulation.log import Log
 from tests.simulation.loop import moment
 from tests.simulation.process import Process

@@ -9,7 +9,10 @@ from cronstream.core.planning.cursor import Cursor
 from cronstream.core.planning.recent import mark_of
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
-from cronstream.core.wire.records import House, HouseState, Installation, Level, Message
+from cronstream.core.wire.entries import Level
+from cronstream.core.wire.enumerations import HouseState
+from cronstream.core.wire.installation import House, Installation
+from cronstream.core.wire.messages import Message
 from cronstream.errors import HouseError
 from cronstream.settings import Settings
 from cronstream.topology import installation_level

@@ -11,7 +11,8 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 from aiokafka.structs import TopicPartition
 
 from cronstream.core.wire.codec import decode
-from cronstream.core.wire.records import Discarded, Finished, Heartbeat, Withdrawal
+from cronstream.core.wire.entries import Finished, Heartbeat, Withdrawal
+from cronstream.core.wire.runs import Discarded
 from cronstream.core.wire.sizes import MAX_RECORD_BYTES
 from cronstream.errors import BrokerError, TooLargeError
 from cronstream.settings import Settings

@@ -1,7 +1,7 @@
 """What the executor is told, and what its reports become."""
 
 from cronstream.core.protocol.actions import Cancel, End, Go, Hand, Lease
-from cronstream.core.wire.records import Background, Outcome
+from cronstream.core.wire.enumerations import Background, Outcome
 from cronstream.core.wire.sizes import MAX_NOTE
 from cronstream.executor import protocol
 from cronstream.worker.commands import to_command, to_finished

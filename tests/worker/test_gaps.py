@@ -14,8 +14,8 @@ from cronstream.core.protocol.member import Member
 from cronstream.core.protocol.owner import Owner
 from cronstream.core.timing import Timing
 from cronstream.core.wire.codec import encode
+from cronstream.core.wire.entries import Heartbeat, Level, Owned
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import Heartbeat, Level, Owned
 from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, Publisher

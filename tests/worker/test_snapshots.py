@@ -10,8 +10,9 @@ import pytest
 from cronstream import clock
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import PART, row_parts, to_row
+from cronstream.core.wire.entries import Heartbeat, Withdrawal
+from cronstream.core.wire.enumerations import Verdict
 from cronstream.core.wire.pieces import WHOLE_BYTES
-from cronstream.core.wire.records import Heartbeat, Verdict, Withdrawal
 from cronstream.errors import LevelError, MessageError
 from cronstream.worker import snapshots as snapshots_module
 from cronstream.worker.snapshots import Snapshots

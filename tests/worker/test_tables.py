@@ -4,7 +4,8 @@ import pytest
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import PART
-from cronstream.core.wire.records import Claimed, Finished, Outcome, Withdrawal
+from cronstream.core.wire.entries import Claimed, Finished, Withdrawal
+from cronstream.core.wire.enumerations import Outcome
 from cronstream.worker.tables import LedgersView, RunsView
 from tests.builders import NOON, a_run, at
 

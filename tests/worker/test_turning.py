@@ -12,8 +12,10 @@ from cronstream import clock
 from cronstream.core.protocol import claiming
 from cronstream.core.protocol.actions import Hand
 from cronstream.core.protocol.member import Member
+from cronstream.core.wire.entries import Claimed, Finished, Started
+from cronstream.core.wire.enumerations import Delivery, Outcome
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.records import Claimed, Delivery, Finished, Outcome, Run, Started
+from cronstream.core.wire.runs import Run
 from cronstream.errors import LevelError
 from cronstream.executor import protocol
 from cronstream.settings import Settings

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from cronstream.core.wire.records import Finished, Outcome, Started
+from cronstream.core.wire.entries import Finished, Started
+from cronstream.core.wire.enumerations import Outcome
 
 
 class End(StrEnum):

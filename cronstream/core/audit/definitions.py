@@ -11,8 +11,9 @@ from itertools import islice
 from cronstream.core.planning.due import FIRST_REACH
 from cronstream.core.planning.timeline import TICK, Revision, spans
 from cronstream.core.schedule.schedule import Schedule, compile_schedule
+from cronstream.core.wire.entries import Withdrawal
 from cronstream.core.wire.job_messages import Definition, decode_jobs
-from cronstream.core.wire.records import Job, Run, Withdrawal
+from cronstream.core.wire.runs import Job, Run
 from cronstream.errors import ScheduleError
 
 #: A definition that a later one has replaced this long before the window does not matter in it.

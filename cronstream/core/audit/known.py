@@ -10,7 +10,8 @@ from cronstream.core.audit.finding import Finding, Kind
 from cronstream.core.audit.track import Track
 from cronstream.core.planning.cursor import Lag
 from cronstream.core.planning.timeline import Revision
-from cronstream.core.wire.records import Verdict, format_clock, format_time
+from cronstream.core.wire.enumerations import Verdict
+from cronstream.core.wire.times import format_clock, format_time
 
 
 class Unknown(StrEnum):

@@ -22,7 +22,10 @@ from cronstream.core.audit.watch import WatchedLog
 from cronstream.core.ledger.mark import LONG_AGO
 from cronstream.core.ledger.state import Refusal, SkipNews
 from cronstream.core.planning.timeline import TICK, Revision
-from cronstream.core.wire.records import Discarded, Entry, Run, Verdict, Withdrawal, format_time
+from cronstream.core.wire.entries import Entry, Withdrawal
+from cronstream.core.wire.enumerations import Verdict
+from cronstream.core.wire.runs import Discarded, Run
+from cronstream.core.wire.times import format_time
 
 #: Nothing is new, to the fold, for due times this far behind a job's mark (``state.WINDOW``).
 BEHIND: Final = timedelta(minutes=15)

@@ -6,7 +6,7 @@ from datetime import datetime
 from cronstream.core.ledger.mark import OUTDATED, UNKNOWN
 from cronstream.core.ledger.state import Refusal
 from cronstream.core.planning.timeline import Revision
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 
 
 class Refusals:

@@ -5,7 +5,8 @@ from typing import Final
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import LiveRun, State
-from cronstream.core.wire.records import Overlap, format_clock
+from cronstream.core.wire.enumerations import Overlap
+from cronstream.core.wire.times import format_clock
 
 #: What nobody has taken up this long after its time is told as waiting.
 PATIENCE: Final = timedelta(seconds=60)

@@ -6,7 +6,8 @@ from typing import Final
 
 from cronstream.core.audit.finding import Window
 from cronstream.core.planning.timeline import TICK
-from cronstream.core.wire.records import House, HouseState
+from cronstream.core.wire.enumerations import HouseState
+from cronstream.core.wire.installation import House
 
 _ELSEWHERE: Final = "were left to the Kafka that it"
 

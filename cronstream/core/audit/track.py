@@ -8,15 +8,9 @@ from typing import Any, Final
 
 from cronstream.core.audit.claims import Claim, Claims, End
 from cronstream.core.audit.finding import Finding, Kind
-from cronstream.core.wire.records import (
-    FAILURES,
-    Delivery,
-    Outcome,
-    Overlap,
-    Run,
-    Verdict,
-    format_time,
-)
+from cronstream.core.wire.enumerations import FAILURES, Delivery, Outcome, Overlap, Verdict
+from cronstream.core.wire.runs import Run
+from cronstream.core.wire.times import format_time
 
 #: A start may be this much before its time: times on the logs are rounded.
 _EARLY: Final = timedelta(milliseconds=5)

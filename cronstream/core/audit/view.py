@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from cronstream.core.audit.track import Track
 from cronstream.core.ledger.state import Refusal, SkipNews
-from cronstream.core.wire.records import Run, Withdrawal
+from cronstream.core.wire.entries import Withdrawal
+from cronstream.core.wire.runs import Run
 
 if TYPE_CHECKING:
     from cronstream.core.audit.partition import PartitionAudit

@@ -14,19 +14,18 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.observed import Observed, RunChange, observing
 from cronstream.core.ledger.retry import MAX_ATTEMPTS_CARRIED
 from cronstream.core.ledger.state import AHEAD, News, Refusal, SkipNews
-from cronstream.core.wire.records import (
-    FAILURES,
+from cronstream.core.wire.entries import (
     Claimed,
     Finished,
     Lost,
     Released,
     Repair,
-    Run,
     Settled,
     Started,
-    Verdict,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import FAILURES, Verdict
+from cronstream.core.wire.runs import Run
 
 
 class Watcher(Protocol):

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.crontab.problems import Place
-from cronstream.core.wire.records import Job
+from cronstream.core.wire.runs import Job
 
 #: Jobs that are named in a sentence.
 _NAMED = 3

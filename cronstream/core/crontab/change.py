@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from cronstream.core.schedule.duration import format_duration
-from cronstream.core.wire.records import Backoff, Job, RetryOn
+from cronstream.core.wire.runs import Backoff, Job, RetryOn
 
 #: The fields that make a job what it is, as the Record and as the file calls them: not since when.
 _FIELDS: Final = {

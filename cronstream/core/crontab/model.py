@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from cronstream.core.schedule.duration import LONGEST_S, format_duration, parse_duration
-from cronstream.core.wire.records import Backoff, RetryOn
+from cronstream.core.wire.runs import Backoff, RetryOn
 
 #: '@', '!', '#' and '/' are left out: they are parts of run ids and of addresses.
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -6,7 +6,7 @@ from typing import Any, Final
 from cronstream.core.crontab.faults import Fault
 from cronstream.core.schedule.duration import format_duration
 from cronstream.core.timing import Timing
-from cronstream.core.wire.records import Job
+from cronstream.core.wire.runs import Job
 
 DEFAULT_LEASE_S: Final = Timing().lease_s
 _DEFAULT_GRACE_S: Final[float] = Job("", "", "", "", "").grace_s

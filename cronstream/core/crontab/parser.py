@@ -25,7 +25,8 @@ from cronstream.core.crontab.yaml_nodes import (
 )
 from cronstream.core.crontab.yaml_tree import parse_yaml
 from cronstream.core.schedule.schedule import compile_schedule, find_zone
-from cronstream.core.wire.records import Background, Delivery, Job, Overlap
+from cronstream.core.wire.enumerations import Background, Delivery, Overlap
+from cronstream.core.wire.runs import Job
 from cronstream.errors import CrontabError, ScheduleError
 
 VERSION = 1

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from cronstream.core.crontab.faults import Fault
 from cronstream.core.wire.codec import encode
-from cronstream.core.wire.records import Job
+from cronstream.core.wire.runs import Job
 from cronstream.core.wire.sizes import MAX_JOB_BYTES, json_bytes
 
 #: The most bytes that a character takes in JSON.

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cronstream.core.wire.records import Entry, Run, Skip, Withdrawal
+from cronstream.core.wire.entries import Entry, Skip, Withdrawal
+from cronstream.core.wire.runs import Run
 
 
 @dataclass(frozen=True, slots=True)

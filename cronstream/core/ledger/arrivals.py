@@ -17,7 +17,8 @@ from cronstream.core.ledger.state import (
     SkipNews,
     State,
 )
-from cronstream.core.wire.records import Run, Skip, Withdrawal
+from cronstream.core.wire.entries import Skip, Withdrawal
+from cronstream.core.wire.runs import Run
 
 #: From this level on, a revision of which the log has lost the word is learnt from its runs.
 _LEARNS_SINCE: Final = 2

@@ -13,7 +13,8 @@ from typing import Final
 from cronstream.core.ledger import verdicts
 from cronstream.core.ledger.book import DAY, Book
 from cronstream.core.ledger.state import FORGOTTEN, Beginning, Refusal, State
-from cronstream.core.wire.records import Run, SkipReason
+from cronstream.core.wire.enumerations import SkipReason
+from cronstream.core.wire.runs import Run
 
 #: From this level on, a fold knows where it has begun.
 _SINCE: Final = 2

@@ -18,8 +18,11 @@ from cronstream.core.ledger.state import (
     SkipNews,
     State,
 )
+from cronstream.core.wire.entries import Entry, Level
+from cronstream.core.wire.enumerations import Overlap, Verdict
 from cronstream.core.wire.levels import LEVEL, needed_level
-from cronstream.core.wire.records import Entry, Level, Overlap, Run, Verdict, format_clock
+from cronstream.core.wire.runs import Run
+from cronstream.core.wire.times import format_clock
 from cronstream.errors import LevelError
 
 #: The span by which `Book.day` counts.

@@ -3,7 +3,9 @@
 from cronstream.core.ledger import beginning, verdicts
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.state import LiveRun, SkipNews, State, starts_after_word
-from cronstream.core.wire.records import Claimed, Finished, Released, Run, Started, Verdict
+from cronstream.core.wire.entries import Claimed, Finished, Released, Started
+from cronstream.core.wire.enumerations import Verdict
+from cronstream.core.wire.runs import Run
 
 
 def claimed(book: Book, entry: Claimed) -> None:

@@ -24,16 +24,10 @@ from cronstream.core.ledger.state import (
     State,
     starts_after_word,
 )
-from cronstream.core.wire.records import (
-    Attempt,
-    Delivery,
-    Finished,
-    Lost,
-    Outcome,
-    Run,
-    Verdict,
-    format_clock,
-)
+from cronstream.core.wire.entries import Finished, Lost
+from cronstream.core.wire.enumerations import Delivery, Outcome, Verdict
+from cronstream.core.wire.runs import Attempt, Run
+from cronstream.core.wire.times import format_clock
 
 #: From this level on, a loss of what may have started makes the next start wait for its word.
 _SURE_SINCE: Final = 2

@@ -12,8 +12,8 @@ from cronstream.core.ledger import beginning
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.rules import fold
 from cronstream.core.ledger.state import OWN_TIME_SINCE
+from cronstream.core.wire.entries import Entry
 from cronstream.core.wire.levels import LEVEL, needed_level
-from cronstream.core.wire.records import Entry
 
 
 class Ledger:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from cronstream.core.wire.records import Verdict
+from cronstream.core.wire.enumerations import Verdict
 
 #: Due times this far behind a job's mark are no longer known one by one (rule 11): a revision
 #: that reaches the log later than this holds from that far behind the mark only. It is longer

@@ -12,7 +12,7 @@ from typing import Final
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.rules import Rule, fold
 from cronstream.core.ledger.state import LiveRun, News, Refusal, SkipNews, State
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Cancelled,
     Claimed,
     Entry,
@@ -24,13 +24,13 @@ from cronstream.core.wire.records import (
     Owned,
     Released,
     Repair,
-    Run,
     Settled,
     Skip,
     Skipped,
     Started,
     Withdrawal,
 )
+from cronstream.core.wire.runs import Run
 
 #: Entries that name one run by its id.
 OF_ONE_RUN: Final = (Claimed, Released, Started, Finished, Skipped, Cancelled, Forwarded, Settled)

@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.state import LiveRun, State
-from cronstream.core.wire.records import Cancelled, Overlap, Skipped, SkipReason
+from cronstream.core.wire.entries import Cancelled, Skipped
+from cronstream.core.wire.enumerations import Overlap, SkipReason
 
 
 @dataclass(frozen=True, slots=True)

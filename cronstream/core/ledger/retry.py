@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from cronstream.core.wire.records import Attempt, Backoff, Outcome, Run
+from cronstream.core.wire.enumerations import Outcome
+from cronstream.core.wire.runs import Attempt, Backoff, Run
 
 #: The doubling stops here, where it would long have passed any ceiling
 #: (dramatiq stops there too: ``compute_backoff``, ``max_exponent=32``).

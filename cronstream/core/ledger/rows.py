@@ -21,9 +21,12 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.mark import Mark
 from cronstream.core.ledger.state import Beat, Beginning, Effect, LiveRun, State
 from cronstream.core.wire.codec import build, from_json, to_json
+from cronstream.core.wire.entries import Skip
+from cronstream.core.wire.enumerations import SkipReason, Verdict
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.pieces import WHOLE_BYTES
-from cronstream.core.wire.records import Run, Skip, SkipReason, Verdict, format_time
+from cronstream.core.wire.runs import Run
+from cronstream.core.wire.times import format_time
 from cronstream.errors import LevelError, MessageError
 
 #: The format of a row at level 1; one of a higher level has a format that is as much higher, so a

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from cronstream.core.ledger import arrivals, claims, endings, settling
 from cronstream.core.ledger.book import Book
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Cancelled,
     Claimed,
     Entry,
@@ -22,13 +22,13 @@ from cronstream.core.wire.records import (
     Owned,
     Released,
     Repair,
-    Run,
     Settled,
     Skip,
     Skipped,
     Started,
     Withdrawal,
 )
+from cronstream.core.wire.runs import Run
 
 #: Folds one entry of its kind into a book.
 Rule: TypeAlias = Callable[[Book, Any], None]

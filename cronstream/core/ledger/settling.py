@@ -6,15 +6,8 @@ from cronstream.core.ledger import beginning, verdicts
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.overlap import may_be_cancelled
 from cronstream.core.ledger.state import AHEAD, Effect, LiveRun, State
-from cronstream.core.wire.records import (
-    Cancelled,
-    Forwarded,
-    Repair,
-    Settled,
-    Skipped,
-    SkipReason,
-    Verdict,
-)
+from cronstream.core.wire.entries import Cancelled, Forwarded, Repair, Settled, Skipped
+from cronstream.core.wire.enumerations import SkipReason, Verdict
 
 #: What a cluster's log decides about a run whose later attempts are on the retry log.
 _ABOUT_RETRIES = (Effect.RETRY, Effect.CANCEL)

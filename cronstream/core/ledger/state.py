@@ -6,7 +6,9 @@ from enum import StrEnum
 from typing import Final
 
 from cronstream.core.ledger.mark import SUPERSEDED
-from cronstream.core.wire.records import Delivery, Overlap, Run, Skip, SkipReason, Verdict
+from cronstream.core.wire.entries import Skip
+from cronstream.core.wire.enumerations import Delivery, Overlap, SkipReason, Verdict
+from cronstream.core.wire.runs import Run
 
 #: Ids of runs with a cause, and of later attempts, are known this long after their verdict.
 KEEP: Final = timedelta(hours=1)

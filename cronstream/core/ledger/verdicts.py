@@ -2,7 +2,7 @@
 
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.state import Effect, LiveRun, State
-from cronstream.core.wire.records import SkipReason, Verdict
+from cronstream.core.wire.enumerations import SkipReason, Verdict
 
 
 def begin_effect(book: Book, live: LiveRun, effect: Effect, reason: str = "") -> None:

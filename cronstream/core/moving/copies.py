@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from cronstream.core.wire.records import Claimed, Entry, Finished, Job, Run, Started, Withdrawal
+from cronstream.core.wire.entries import Claimed, Entry, Finished, Started, Withdrawal
+from cronstream.core.wire.runs import Job, Run
 from cronstream.errors import HouseError
 
 #: A few claims name something else: whoever was too late had not read the last word on a run.

@@ -13,9 +13,11 @@ from typing import Any, Final, TypeAlias
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import FORMAT, from_row, to_row
 from cronstream.core.planning.cursor import Cursor
+from cronstream.core.wire.entries import Lost
 from cronstream.core.wire.job_messages import Definition
 from cronstream.core.wire.levels import LEVEL
-from cronstream.core.wire.records import Discarded, Job, Lost, format_time
+from cronstream.core.wire.runs import Discarded, Job
+from cronstream.core.wire.times import format_time
 from cronstream.errors import HouseError
 
 #: What a job's mark guards is over so long before the cursor, if the job is no longer there; and a

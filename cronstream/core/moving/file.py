@@ -16,7 +16,8 @@ from cronstream.core.moving.export import Export, Kept, LogState
 from cronstream.core.planning.cursor import Cursor
 from cronstream.core.wire.codec import build, to_json
 from cronstream.core.wire.levels import LEVEL
-from cronstream.core.wire.records import Discarded, Job, format_time
+from cronstream.core.wire.runs import Discarded, Job
+from cronstream.core.wire.times import format_time
 from cronstream.core.wire.values import PLAIN
 from cronstream.errors import HouseError, MessageError
 

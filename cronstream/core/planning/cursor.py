@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from cronstream.core.wire.records import format_time
+from cronstream.core.wire.times import format_time
 from cronstream.errors import MessageError
 
 #: A cursor, or a definition, is so far ahead only by a clock that was wrong: the look-ahead is a

@@ -6,7 +6,9 @@ from typing import Any, TypeAlias
 
 from cronstream.core.planning.timeline import Revision
 from cronstream.core.schedule.schedule import Schedule
-from cronstream.core.wire.records import Job, Run, Skip, SkipReason, Withdrawal
+from cronstream.core.wire.entries import Skip, Withdrawal
+from cronstream.core.wire.enumerations import SkipReason
+from cronstream.core.wire.runs import Job, Run
 
 Planned: TypeAlias = tuple[str, Run | Skip | Withdrawal]
 

@@ -17,7 +17,7 @@ from cronstream.core.planning.draft import Draft
 from cronstream.core.planning.plan import CatchUp, Plan
 from cronstream.core.planning.timeline import TICK, Revision, Timeline
 from cronstream.core.schedule.schedule import compile_schedule
-from cronstream.core.wire.records import Job
+from cronstream.core.wire.runs import Job
 from cronstream.errors import MessageError, ScheduleError
 
 #: A new installation, or one that has lost its cursor, looks back no further than this.

@@ -15,8 +15,9 @@ import orjson
 from cronstream.core.planning.draft import run_of
 from cronstream.core.planning.timeline import TICK
 from cronstream.core.schedule.schedule import compile_schedule
+from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.job_messages import Definition, decode_jobs
-from cronstream.core.wire.records import Cause, Job, Run
+from cronstream.core.wire.runs import Job, Run
 from cronstream.errors import LegacyError, MessageError, ScheduleError
 
 #: What the crontab takes as a job's name: the other characters become hyphens.

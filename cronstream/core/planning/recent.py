@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from cronstream.core.planning.cursor import FAR_AHEAD, Cursor, Lag
 from cronstream.core.wire.codec import from_json, to_json
+from cronstream.core.wire.installation import House
 from cronstream.core.wire.job_messages import (
     Definition,
     decode_house,
@@ -19,7 +20,8 @@ from cronstream.core.wire.job_messages import (
     decode_jobs,
 )
 from cronstream.core.wire.levels import LEVEL
-from cronstream.core.wire.records import House, Job, format_time
+from cronstream.core.wire.runs import Job
+from cronstream.core.wire.times import format_time
 from cronstream.errors import MessageError
 
 #: A definition that another had replaced so long before the last edit of its job is dropped; so is

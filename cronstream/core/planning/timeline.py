@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 from cronstream.core.schedule.schedule import Schedule
-from cronstream.core.wire.records import Job
+from cronstream.core.wire.runs import Job
 
 #: The step from one moment to the next.
 TICK: Final = timedelta(microseconds=1)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from cronstream.core.wire.records import Cancelled, Discarded, Entry, Run, Settled
+from cronstream.core.wire.entries import Cancelled, Entry, Settled
+from cronstream.core.wire.runs import Discarded, Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from cronstream.core.protocol.heartbeats import Heartbeats
 from cronstream.core.protocol.holder import Holder
 from cronstream.core.protocol.owner import Owner
 from cronstream.core.timing import Timing
-from cronstream.core.wire.records import Claimed, Started
+from cronstream.core.wire.entries import Claimed, Started
 
 #: So many runs are claimed at once, in some ten milliseconds: then others have their turn.
 AT_ONCE: Final = 500

@@ -14,16 +14,10 @@ from cronstream.core.protocol.actions import (
     run_and_claim,
 )
 from cronstream.core.timing import Timing
+from cronstream.core.wire.entries import Entry, Finished, Released, Started
+from cronstream.core.wire.enumerations import Outcome, SkipReason
 from cronstream.core.wire.levels import lowered
-from cronstream.core.wire.records import (
-    Entry,
-    Finished,
-    Outcome,
-    Released,
-    Run,
-    SkipReason,
-    Started,
-)
+from cronstream.core.wire.runs import Run
 
 _REPLACED = "a later run has taken its place"
 

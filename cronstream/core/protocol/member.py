@@ -20,8 +20,7 @@ from cronstream.core.protocol.claiming import Claimer
 from cronstream.core.protocol.holder import Holding
 from cronstream.core.protocol.owner import Owner
 from cronstream.core.timing import Timing
-from cronstream.core.wire.levels import needed_level
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Cancelled,
     Claimed,
     Entry,
@@ -34,6 +33,7 @@ from cronstream.core.wire.records import (
     Started,
     Withdrawal,
 )
+from cronstream.core.wire.levels import needed_level
 
 #: Entries after which what is held may be held no longer, or may have to give way.
 _UNSETTLING = (Lost, Withdrawal, Skipped, Cancelled)

@@ -16,14 +16,9 @@ from cronstream.core.ledger.state import Effect, LiveRun, State
 from cronstream.core.protocol.actions import Publish
 from cronstream.core.timing import Timing
 from cronstream.core.wire import naming
-from cronstream.core.wire.records import (
-    Cancelled,
-    Discarded,
-    Lost,
-    Run,
-    Settled,
-    SkipReason,
-)
+from cronstream.core.wire.entries import Cancelled, Lost, Settled
+from cronstream.core.wire.enumerations import SkipReason
+from cronstream.core.wire.runs import Discarded, Run
 
 #: A holder has at least this much of its lease left when a new owner starts to judge.
 LEAST_LEFT_S = 1.5

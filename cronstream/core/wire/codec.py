@@ -16,9 +16,11 @@ from typing import Any, TypeAlias, TypeVar, Union, cast, get_args, get_origin, g
 
 import orjson
 
+from cronstream.core.wire.entries import ENTRIES, Entry
 from cronstream.core.wire.levels import FIELDS, KINDS, LEVEL, VALUES, needed_level
+from cronstream.core.wire.messages import Message
 from cronstream.core.wire.record import Record
-from cronstream.core.wire.records import ENTRIES, Entry, Message, format_time
+from cronstream.core.wire.times import format_time
 from cronstream.core.wire.values import (
     PLAIN,
     Reader,

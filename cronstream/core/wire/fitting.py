@@ -9,7 +9,9 @@ read, and it says so.
 from collections.abc import Iterator
 
 from cronstream.core.wire.codec import encode
-from cronstream.core.wire.records import Discarded, Finished, Message, Run
+from cronstream.core.wire.entries import Finished
+from cronstream.core.wire.messages import Message
+from cronstream.core.wire.runs import Discarded, Run
 from cronstream.core.wire.sizes import MAX_RECORD_BYTES, MAX_RUN_BYTES, shortened
 
 _CUT = "its output was too large for a message, and is cut"

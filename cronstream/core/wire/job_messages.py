@@ -10,9 +10,12 @@ from typing import Any, NamedTuple, TypeVar
 import orjson
 
 from cronstream.core.wire.codec import from_json
+from cronstream.core.wire.entries import Level
+from cronstream.core.wire.enumerations import HouseState
+from cronstream.core.wire.installation import House, Installation
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.record import Record
-from cronstream.core.wire.records import House, HouseState, Installation, Job, Level
+from cronstream.core.wire.runs import Job
 from cronstream.errors import LevelError, MessageError
 
 RecordT = TypeVar("RecordT", bound=Record)

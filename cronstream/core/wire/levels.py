@@ -18,20 +18,19 @@ Writers use a higher level only for what needs it. The tables below say what tha
 
 from typing import Any, Final, TypeVar
 
-from cronstream.core.wire.record import Record
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Cancelled,
     Finished,
-    House,
-    Installation,
     Repair,
-    Run,
     Settled,
     Skip,
     Skipped,
-    SkipReason,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import SkipReason
+from cronstream.core.wire.installation import House, Installation
+from cronstream.core.wire.record import Record
+from cronstream.core.wire.runs import Run
 
 RecordT = TypeVar("RecordT", bound=Record)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import faust
 
-from cronstream.core.wire import records
+from cronstream.core.wire import entries, installation, messages, runs
 from cronstream.core.wire.record import Record
 
 _OURS: Any = Record
@@ -20,10 +20,10 @@ _KEPT = ("__init__", "__hash__", "__eq__", "__ne__", "__gt__", "__ge__", "__lt__
 
 
 def kinds() -> Iterator[Any]:
-    """Return all kinds of records that are on the topics."""
-    for kind in vars(records).values():
-        if isinstance(kind, type) and issubclass(kind, Record) and kind is not Record:
-            yield kind
+    """Return all kinds of records that are on the topics, or within others there."""
+    for module in (runs, entries, installation, messages):
+        own = [kind for kind in vars(module).values() if isinstance(kind, type)]
+        yield from (k for k in own if issubclass(k, Record) and k.__module__ == module.__name__)
 
 
 def make_records_of_faust() -> None:

@@ -8,23 +8,19 @@ from cronstream.core.audit.finding import FAULTS, Finding, Kind, Window
 from cronstream.core.audit.known import Known
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
-from cronstream.core.wire.records import (
-    Attempt,
+from cronstream.core.wire.entries import (
     Claimed,
-    Discarded,
     Entry,
     Finished,
     Forwarded,
-    Job,
     Lost,
-    Outcome,
     Released,
-    Run,
     Settled,
     Started,
-    Verdict,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Outcome, Verdict
+from cronstream.core.wire.runs import Attempt, Discarded, Job, Run
 from tests.builders import a_run, at
 
 _MARGIN = timedelta(minutes=15)

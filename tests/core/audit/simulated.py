@@ -8,7 +8,7 @@ from cronstream.core.audit.finding import Finding, Window
 from cronstream.core.audit.known import Known
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
-from cronstream.core.wire.records import Discarded
+from cronstream.core.wire.runs import Discarded
 from tests.simulation.log import Log
 from tests.simulation.loop import START, moment
 from tests.simulation.world import CLUSTER, World

@@ -1,7 +1,8 @@
 """What claims, starts and ends on the logs say of who has started a command."""
 
 from cronstream.core.audit.claims import Claim, Claims, End
-from cronstream.core.wire.records import Finished, Outcome, Started
+from cronstream.core.wire.entries import Finished, Started
+from cronstream.core.wire.enumerations import Outcome
 from tests.builders import at
 
 RUN = "backup@2026-01-01T12:00:00Z"

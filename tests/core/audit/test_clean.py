@@ -8,23 +8,18 @@ import pytest
 
 from cronstream.core.audit.finding import Kind
 from cronstream.core.audit.track import Track
-from cronstream.core.wire.records import (
-    Cause,
+from cronstream.core.wire.entries import (
     Claimed,
-    Delivery,
     Finished,
     Heartbeat,
     Level,
-    Outcome,
-    Overlap,
     Released,
     Skip,
     Skipped,
-    SkipReason,
     Started,
-    Verdict,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Cause, Delivery, Outcome, Overlap, SkipReason, Verdict
 from tests.builders import NOON, a_run, at
 from tests.core.audit.books import Books, due_at
 

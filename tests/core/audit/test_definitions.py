@@ -10,8 +10,8 @@ from cronstream.core.audit import definitions
 from cronstream.core.audit.definitions import Definitions, JobHistory
 from cronstream.core.planning.recent import Recent
 from cronstream.core.wire.codec import encode
+from cronstream.core.wire.entries import Withdrawal
 from cronstream.core.wire.job_messages import Definition
-from cronstream.core.wire.records import Withdrawal
 from tests.builders import at
 from tests.core.audit.books import a_job, due_at
 

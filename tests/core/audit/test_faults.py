@@ -9,22 +9,18 @@ import pytest
 from cronstream.core.audit.finding import FAULTS, Kind
 from cronstream.core.audit.known import Known
 from cronstream.core.planning.cursor import Lag
-from cronstream.core.wire.records import (
-    Attempt,
-    Cause,
+from cronstream.core.wire.entries import (
     Claimed,
-    Delivery,
     Finished,
     Forwarded,
     Heartbeat,
-    Outcome,
     Settled,
     Skip,
-    SkipReason,
     Started,
-    Verdict,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Cause, Delivery, Outcome, SkipReason, Verdict
+from cronstream.core.wire.runs import Attempt
 from tests.builders import a_run, at
 from tests.core.audit.books import Books, due_at, later
 

@@ -7,7 +7,8 @@ import pytest
 from cronstream.core.audit.definitions import NOT_THERE
 from cronstream.core.audit.finding import Kind
 from cronstream.core.audit.known import Known, Offsets, Unknown
-from cronstream.core.wire.records import Cause, Finished, Started, Verdict, Withdrawal
+from cronstream.core.wire.entries import Finished, Started, Withdrawal
+from cronstream.core.wire.enumerations import Cause, Verdict
 from tests.builders import at
 from tests.core.audit.books import Books, due_at
 

@@ -2,7 +2,7 @@
 
 from cronstream.core.audit.standing import waiting
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.wire.records import Outcome, Overlap
+from cronstream.core.wire.enumerations import Outcome, Overlap
 from tests.builders import at
 from tests.ledger_builders import Told, beat, due, finished
 

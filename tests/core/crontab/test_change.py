@@ -6,7 +6,8 @@ import pytest
 
 from cronstream.core.crontab.change import Change, compare, describe, missing, without
 from cronstream.core.wire.codec import decode, encode
-from cronstream.core.wire.records import Background, Backoff, Delivery, Job, Overlap, RetryOn
+from cronstream.core.wire.enumerations import Background, Delivery, Overlap
+from cronstream.core.wire.runs import Backoff, Job, RetryOn
 from tests.builders import NOON
 
 

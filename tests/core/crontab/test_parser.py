@@ -7,7 +7,8 @@ import pytest
 
 from cronstream.core.crontab.clusters import Cluster
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab, parse_crontab
-from cronstream.core.wire.records import Background, Backoff, Delivery, Job, Overlap, RetryOn
+from cronstream.core.wire.enumerations import Background, Delivery, Overlap
+from cronstream.core.wire.runs import Backoff, Job, RetryOn
 from cronstream.errors import CrontabError
 
 ROOT = Path(__file__).parents[3]

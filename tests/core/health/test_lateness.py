@@ -1,7 +1,8 @@
 """Which runs are late with a worker, why, and when that is told."""
 
 from cronstream.core.health.lateness import LOOKED_AT, Holders, Late, Telling, find_late
-from cronstream.core.wire.records import Run, Withdrawal
+from cronstream.core.wire.entries import Withdrawal
+from cronstream.core.wire.runs import Run
 from tests.builders import NOON, a_run, at
 from tests.ledger_builders import due
 from tests.member_builders import Worker, owner

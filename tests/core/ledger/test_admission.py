@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from cronstream.core.ledger.admission import Place
-from cronstream.core.wire.records import Run, Withdrawal
+from cronstream.core.wire.entries import Withdrawal
+from cronstream.core.wire.runs import Run
 from tests.builders import NOON, a_run
 from tests.ledger_builders import a_skip, beat
 

@@ -11,23 +11,19 @@ from cronstream.core.ledger.book import DAY
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_row, to_row
 from cronstream.core.ledger.state import FORGOTTEN, Effect
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Cancelled,
-    Delivery,
     Entry,
     Finished,
     Forwarded,
     Level,
-    Outcome,
-    Overlap,
-    Run,
     Settled,
     Skipped,
-    SkipReason,
     Started,
-    Verdict,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Delivery, Outcome, Overlap, SkipReason, Verdict
+from cronstream.core.wire.runs import Run
 from tests.builders import a_run, at
 from tests.ledger_builders import Told, beat, due, finished, released, started
 

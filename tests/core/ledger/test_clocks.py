@@ -8,7 +8,9 @@ from cronstream.core.ledger.mark import WINDOW
 from cronstream.core.ledger.rows import to_row
 from cronstream.core.ledger.state import AHEAD, FROM_AHEAD, KEEP, KEEP_LEAST, STALE, Effect, State
 from cronstream.core.protocol.actions import Publish
-from cronstream.core.wire.records import Backoff, Forwarded, Level, Outcome, Repair, Run, Verdict
+from cronstream.core.wire.entries import Forwarded, Level, Repair
+from cronstream.core.wire.enumerations import Outcome, Verdict
+from cronstream.core.wire.runs import Backoff, Run
 from tests.builders import a_run, at
 from tests.ledger_builders import Told, a_skip, beat, due, finished
 from tests.member_builders import Worker, owner

@@ -7,7 +7,8 @@ import pytest
 from cronstream.core.ledger.mark import LONG_AGO, WINDOW, Mark
 from cronstream.core.ledger.state import Effect, SkipNews, State
 from cronstream.core.planning.due import REACH
-from cronstream.core.wire.records import Delivery, Outcome, Overlap, Verdict, Withdrawal
+from cronstream.core.wire.entries import Withdrawal
+from cronstream.core.wire.enumerations import Delivery, Outcome, Overlap, Verdict
 from cronstream.settings import Settings
 from tests.builders import NOON, a_run, at
 from tests.ledger_builders import Told, a_skip, due, finished, released, started

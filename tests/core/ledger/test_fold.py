@@ -4,22 +4,18 @@ import pytest
 
 from cronstream.core.ledger.mark import LONG_AGO, WINDOW
 from cronstream.core.ledger.state import KEEP, MAX_LOSSES, STALE, Effect, State
-from cronstream.core.wire.records import (
-    Backoff,
+from cronstream.core.wire.entries import (
     Claimed,
-    Delivery,
     Entry,
     Forwarded,
     Lost,
-    Outcome,
     Owned,
-    RetryOn,
     Settled,
     Skipped,
-    SkipReason,
-    Verdict,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Delivery, Outcome, SkipReason, Verdict
+from cronstream.core.wire.runs import Backoff, RetryOn
 from tests.builders import a_run, at
 from tests.ledger_builders import Told, a_skip, beat, due, finished, released, started
 

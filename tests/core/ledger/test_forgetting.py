@@ -8,7 +8,8 @@ import pytest
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.mark import KEEP_DAYS, KEEP_GONE_DAYS
 from cronstream.core.ledger.rows import from_row, to_row
-from cronstream.core.wire.records import Level, Run, Withdrawal
+from cronstream.core.wire.entries import Level, Withdrawal
+from cronstream.core.wire.runs import Run
 from tests.builders import NOON, a_run, at
 from tests.ledger_builders import Told, beat, due, finished
 

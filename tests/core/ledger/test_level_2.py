@@ -8,21 +8,9 @@ from cronstream.core.ledger.rows import from_row, to_row
 from cronstream.core.ledger.state import MAX_DEATHS, MAX_LOSSES, Effect, News, State
 from cronstream.core.protocol.actions import End, Hand
 from cronstream.core.protocol.owner import Owner
-from cronstream.core.wire.records import (
-    Cancelled,
-    Cause,
-    Delivery,
-    Finished,
-    Level,
-    Outcome,
-    Overlap,
-    Released,
-    Run,
-    Settled,
-    SkipReason,
-    Verdict,
-    Withdrawal,
-)
+from cronstream.core.wire.entries import Cancelled, Finished, Level, Released, Settled, Withdrawal
+from cronstream.core.wire.enumerations import Cause, Delivery, Outcome, Overlap, SkipReason, Verdict
+from cronstream.core.wire.runs import Run
 from tests.builders import a_run, at
 from tests.ledger_builders import Told, a_skip, due, finished, released
 from tests.member_builders import Worker, holder, owner, report_started

@@ -7,7 +7,8 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.mark import OUTDATED, SUPERSEDED, UNKNOWN, WINDOW
 from cronstream.core.ledger.rows import from_row, to_row
 from cronstream.core.ledger.state import STALE, TOO_OLD
-from cronstream.core.wire.records import Heartbeat, Run, Skip, Withdrawal
+from cronstream.core.wire.entries import Heartbeat, Skip, Withdrawal
+from cronstream.core.wire.runs import Run
 from tests.builders import a_run, at
 from tests.ledger_builders import Told, a_skip, due
 

@@ -1,7 +1,8 @@
 """What people are told of a run: each thing once, and nothing before it is due."""
 
 from cronstream.core.ledger.state import Effect, News
-from cronstream.core.wire.records import FAILURES, Outcome, Settled, Verdict
+from cronstream.core.wire.entries import Settled
+from cronstream.core.wire.enumerations import FAILURES, Outcome, Verdict
 from tests.builders import a_run
 from tests.ledger_builders import Told, finished
 

@@ -3,17 +3,9 @@
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.observed import Observed, observing
 from cronstream.core.ledger.state import State
-from cronstream.core.wire.records import (
-    Claimed,
-    Heartbeat,
-    Level,
-    Outcome,
-    Repair,
-    Run,
-    Skip,
-    SkipReason,
-    Withdrawal,
-)
+from cronstream.core.wire.entries import Claimed, Heartbeat, Level, Repair, Skip, Withdrawal
+from cronstream.core.wire.enumerations import Outcome, SkipReason
+from cronstream.core.wire.runs import Run
 from tests.builders import NOON, a_run, at
 from tests.ledger_builders import Told, finished
 

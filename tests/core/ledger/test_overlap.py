@@ -6,18 +6,9 @@ import pytest
 
 from cronstream.core.ledger.overlap import Begin, moves
 from cronstream.core.ledger.state import Effect, LiveRun, State
-from cronstream.core.wire.records import (
-    Cancelled,
-    Delivery,
-    Forwarded,
-    Outcome,
-    Overlap,
-    Run,
-    Settled,
-    Skipped,
-    SkipReason,
-    Verdict,
-)
+from cronstream.core.wire.entries import Cancelled, Forwarded, Settled, Skipped
+from cronstream.core.wire.enumerations import Delivery, Outcome, Overlap, SkipReason, Verdict
+from cronstream.core.wire.runs import Run
 from tests.builders import a_run, at
 from tests.ledger_builders import Told, due, finished, released, started
 

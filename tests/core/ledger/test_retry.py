@@ -20,7 +20,8 @@ from cronstream.core.ledger.retry import (
     noise,
     with_attempt,
 )
-from cronstream.core.wire.records import Attempt, Backoff, Outcome, RetryOn, Run
+from cronstream.core.wire.enumerations import Outcome
+from cronstream.core.wire.runs import Attempt, Backoff, RetryOn, Run
 from tests.builders import a_run, at
 
 

@@ -11,23 +11,19 @@ from hypothesis import strategies as st
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.mark import Mark
 from cronstream.core.ledger.rows import PART, from_parts, from_row, join, row_parts, to_row
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Cancelled,
     Claimed,
-    Delivery,
     Entry,
     Forwarded,
     Level,
     Lost,
-    Outcome,
-    Overlap,
-    Run,
     Settled,
     Skipped,
-    SkipReason,
-    Verdict,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Delivery, Outcome, Overlap, SkipReason, Verdict
+from cronstream.core.wire.runs import Run
 from cronstream.errors import MessageError
 from tests.builders import a_run, at
 from tests.ledger_builders import Told, a_skip, beat, due, finished, released, started

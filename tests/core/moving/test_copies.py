@@ -3,7 +3,9 @@
 import pytest
 
 from cronstream.core.moving.copies import JobsShift, LogShift, Shift, Times
-from cronstream.core.wire.records import Attempt, Claimed, Heartbeat, Outcome, Withdrawal
+from cronstream.core.wire.entries import Claimed, Heartbeat, Withdrawal
+from cronstream.core.wire.enumerations import Outcome
+from cronstream.core.wire.runs import Attempt
 from cronstream.errors import HouseError
 from tests.builders import a_run, at
 from tests.core.wire.test_job_messages import a_job

@@ -21,16 +21,10 @@ from cronstream.core.moving.export import (
     without_the_past,
 )
 from cronstream.core.planning.cursor import Cursor, Noted
+from cronstream.core.wire.entries import Level, Withdrawal
+from cronstream.core.wire.enumerations import Delivery, Outcome, Verdict
 from cronstream.core.wire.job_messages import Definition
-from cronstream.core.wire.records import (
-    Delivery,
-    Discarded,
-    Job,
-    Level,
-    Outcome,
-    Verdict,
-    Withdrawal,
-)
+from cronstream.core.wire.runs import Discarded, Job
 from cronstream.errors import HouseError, MessageError
 from tests.builders import NOON, a_run, at
 from tests.core.ledger.test_rows import logs

@@ -9,21 +9,19 @@ from hypothesis import strategies as st
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import to_row
 from cronstream.core.moving.export import ledgers_of, log_state, release_all
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Cancelled,
     Claimed,
     Entry,
     Forwarded,
     Level,
     Lost,
-    Outcome,
-    Run,
     Settled,
     Skipped,
-    SkipReason,
-    Verdict,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Outcome, SkipReason, Verdict
+from cronstream.core.wire.runs import Run
 from tests.builders import at
 from tests.core.ledger.test_rows import logs, runs
 from tests.core.moving.test_export import _Numbers, _one

@@ -15,7 +15,9 @@ from cronstream.core.planning.draft import run_of
 from cronstream.core.planning.due import Shard
 from cronstream.core.planning.plan import Plan
 from cronstream.core.schedule.schedule import compile_schedule
-from cronstream.core.wire.records import Job, Run, Skip, SkipReason, Withdrawal
+from cronstream.core.wire.entries import Skip, Withdrawal
+from cronstream.core.wire.enumerations import SkipReason
+from cronstream.core.wire.runs import Job, Run
 from cronstream.errors import MessageError, ScheduleError
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

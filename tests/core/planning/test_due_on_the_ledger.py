@@ -12,7 +12,8 @@ from cronstream.core.planning.cursor import Cursor, Place
 from cronstream.core.planning.due import Shard
 from cronstream.core.planning.plan import Plan
 from cronstream.core.schedule.schedule import compile_schedule
-from cronstream.core.wire.records import Entry, Job
+from cronstream.core.wire.entries import Entry
+from cronstream.core.wire.runs import Job
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SCHEDULES = ("@every 4s", "@every 7s", "@every 10s", "*/15 * * * * *")

@@ -24,7 +24,8 @@ from cronstream.core.planning.legacy import (
     starting_offsets,
 )
 from cronstream.core.wire.codec import decode_entries, encode
-from cronstream.core.wire.records import Backoff, Cause, Delivery, Job
+from cronstream.core.wire.enumerations import Cause, Delivery
+from cronstream.core.wire.runs import Backoff, Job
 from cronstream.errors import LegacyError, MessageError
 from tests.builders import NOON, at
 

@@ -12,8 +12,11 @@ from cronstream.core.planning.due import Shard
 from cronstream.core.planning.plan import Plan
 from cronstream.core.planning.recent import BEYOND, KEEP, JobsKnown, Recent, Seen, mark_of
 from cronstream.core.wire.codec import encode, to_json
+from cronstream.core.wire.entries import Level, Withdrawal
+from cronstream.core.wire.enumerations import HouseState
+from cronstream.core.wire.installation import House, Installation
 from cronstream.core.wire.levels import LEVEL
-from cronstream.core.wire.records import House, HouseState, Installation, Job, Level, Withdrawal
+from cronstream.core.wire.runs import Job
 from cronstream.errors import LevelError, MessageError
 from tests.core.planning.test_due import a_job, at
 

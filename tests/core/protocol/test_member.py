@@ -17,24 +17,21 @@ from cronstream.core.protocol.actions import (
     key_of,
     run_and_claim,
 )
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Claimed,
-    Delivery,
-    Discarded,
     Entry,
     Finished,
     Forwarded,
     Heartbeat,
     Lost,
-    Outcome,
     Owned,
     Released,
-    Run,
     Settled,
     Started,
-    Verdict,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Delivery, Outcome, Verdict
+from cronstream.core.wire.runs import Discarded, Run
 from tests.builders import NOON, a_run, at
 from tests.ledger_builders import beat, due, finished
 from tests.member_builders import BACKUP, Worker, first, holder, owner, report_started

@@ -6,7 +6,7 @@ import pytest
 
 from cronstream.core.protocol.actions import Cancel, Hand, Lease
 from cronstream.core.timing import Timing
-from cronstream.core.wire.records import Claimed, Lost, Released
+from cronstream.core.wire.entries import Claimed, Lost, Released
 from tests.builders import a_run
 from tests.member_builders import holder, owner
 

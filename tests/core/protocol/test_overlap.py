@@ -7,24 +7,19 @@ import pytest
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.protocol.actions import Cancel, End, Go, Hand, Publish, key_of
 from cronstream.core.timing import Timing
-from cronstream.core.wire.records import (
+from cronstream.core.wire.entries import (
     Cancelled,
-    Cause,
     Claimed,
-    Delivery,
     Finished,
     Forwarded,
-    Outcome,
-    Overlap,
     Released,
-    Run,
     Settled,
     Skipped,
-    SkipReason,
     Started,
-    Verdict,
     Withdrawal,
 )
+from cronstream.core.wire.enumerations import Cause, Delivery, Outcome, Overlap, SkipReason, Verdict
+from cronstream.core.wire.runs import Run
 from tests.builders import a_run, at
 from tests.ledger_builders import beat, due, finished
 from tests.member_builders import Worker, owner, report_started

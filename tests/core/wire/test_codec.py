@@ -17,28 +17,11 @@ from cronstream.core.wire.codec import (
     from_json,
     to_json,
 )
+from cronstream.core.wire.entries import ENTRIES, Heartbeat, Lost, Skip, Started, Withdrawal
+from cronstream.core.wire.enumerations import Cause, Delivery, Outcome, Overlap, SkipReason, Verdict
+from cronstream.core.wire.messages import Tick
 from cronstream.core.wire.record import Record
-from cronstream.core.wire.records import (
-    ENTRIES,
-    Attempt,
-    Backoff,
-    Cause,
-    Delivery,
-    Discarded,
-    Heartbeat,
-    Job,
-    Lost,
-    Outcome,
-    Overlap,
-    RetryOn,
-    Run,
-    Skip,
-    SkipReason,
-    Started,
-    Tick,
-    Verdict,
-    Withdrawal,
-)
+from cronstream.core.wire.runs import Attempt, Backoff, Discarded, Job, RetryOn, Run
 from cronstream.core.wire.values import MAX_INT
 from cronstream.errors import MessageError
 from tests.builders import NOON, a_run, at

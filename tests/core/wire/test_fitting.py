@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from cronstream.core.wire.codec import encode
+from cronstream.core.wire.entries import Finished
+from cronstream.core.wire.enumerations import Outcome
 from cronstream.core.wire.fitting import fitted, without_output
-from cronstream.core.wire.records import Attempt, Discarded, Finished, Job, Message, Outcome, Run
+from cronstream.core.wire.messages import Message
+from cronstream.core.wire.runs import Attempt, Discarded, Job, Run
 from cronstream.core.wire.sizes import MAX_JOB_BYTES, MAX_NOTE, MAX_RECORD_BYTES
 from tests.builders import NOON, a_run
 from tests.ledger_builders import finished

@@ -5,13 +5,16 @@ from typing import Any
 import pytest
 
 from cronstream.core.wire.codec import encode
+from cronstream.core.wire.entries import Level
+from cronstream.core.wire.enumerations import HouseState
+from cronstream.core.wire.installation import House, Installation
 from cronstream.core.wire.job_messages import (
     closed_because,
     decode_house,
     decode_jobs,
     foreign_because,
 )
-from cronstream.core.wire.records import House, HouseState, Installation, Job, Level
+from cronstream.core.wire.runs import Job
 from cronstream.errors import MessageError
 from tests.builders import NOON
 

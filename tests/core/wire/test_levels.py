@@ -12,22 +12,11 @@ from cronstream.core.ledger.rows import FORMAT, from_row, to_row
 from cronstream.core.protocol.actions import Append
 from cronstream.core.wire import codec
 from cronstream.core.wire.codec import decode_entries, encode, encode_entries, from_json, to_json
+from cronstream.core.wire.entries import ENTRIES, Entry, Finished, Heartbeat, Level, Lost, Skipped
+from cronstream.core.wire.enumerations import Outcome, SkipReason
 from cronstream.core.wire.job_messages import decode_jobs, decode_level
 from cronstream.core.wire.levels import FIELDS, KINDS, VALUES, lowered, needed_level
-from cronstream.core.wire.records import (
-    ENTRIES,
-    Attempt,
-    Discarded,
-    Entry,
-    Finished,
-    Heartbeat,
-    Level,
-    Lost,
-    Outcome,
-    Run,
-    Skipped,
-    SkipReason,
-)
+from cronstream.core.wire.runs import Attempt, Discarded, Run
 from cronstream.errors import LevelError, MessageError
 from tests.builders import NOON, a_run, at
 from tests.ledger_builders import beat, finished

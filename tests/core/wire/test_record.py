@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from cronstream.core.wire.records import Attempt, Backoff, Heartbeat, Outcome, RetryOn, Run
+from cronstream.core.wire.entries import Heartbeat
+from cronstream.core.wire.enumerations import Outcome
+from cronstream.core.wire.runs import Attempt, Backoff, RetryOn, Run
 from tests.builders import a_run, at
 
 

@@ -25,7 +25,7 @@ from watchfiles import awatch
 from cronstream import clock
 from cronstream.core.crontab.change import missing
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab, parse_crontab
-from cronstream.errors import CrontabError
+from cronstream.errors import CrontabError, Place, Problem
 from cronstream.settings import settings
 
 logger = logging.getLogger(__name__)
@@ -287,12 +287,12 @@ def _try(path: Path, content: _Content) -> Crontab | CrontabError:
 
 def _parse(source: str, content: _Content) -> Crontab:
     if content.problem is not None:
-        raise CrontabError(source, [content.problem])
+        raise CrontabError(source, [Problem(content.problem)])
     try:
         text = content.raw.decode()
     except UnicodeDecodeError as error:
         lines = content.raw[: error.start].decode().split("\n")
-        place = f"line {len(lines)}, column {len(lines[-1]) + 1}"
-        problem = f"{place}: no UTF-8 from here on; save the file as UTF-8"
+        place = Place(len(lines), len(lines[-1]) + 1)
+        problem = Problem("no UTF-8 from here on; save the file as UTF-8", place)
         raise CrontabError(source, [problem]) from error
     return parse_crontab(text, source, lease_s=settings().lease_s)

@@ -19,6 +19,64 @@ CronstreamError
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+
+class Place(NamedTuple):
+    """Where something begins in a text; line and column are counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a crontab that a problem is in.
+
+    Attributes:
+        kind: One job or cluster, or what holds for all jobs.
+        name: As the file has it; a job without a name has its number there, from 1.
+    """
+
+    kind: Literal["job", "cluster", "defaults"]
+    name: str | int | None = None
+
+    def __str__(self) -> str:
+        match self.name:
+            case None:
+                return self.kind
+            case int():
+                return f"{self.kind} number {self.name}"
+            case _:
+                return f"{self.kind} {self.name!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a crontab.
+
+    Attributes:
+        what: What is wrong, and what to do about it, without saying where.
+        place: Where; None if it is the file itself.
+        part: The part of the crontab that it is in, if it is in one.
+        key: The key that it is about, as it stands there; one below another behind a dot.
+    """
+
+    what: str
+    place: Place | None = None
+    part: Part | None = None
+    key: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What is said of it where line and column stand beside it."""
+        return self.what if self.part is None else f"{self.part}: {self.what}"
+
+    def __str__(self) -> str:
+        if self.place is None:
+            return self.sentence
+        return f"line {self.place.line}, column {self.place.column}: {self.sentence}"
 
 
 class CronstreamError(Exception):
@@ -32,11 +90,11 @@ class CrontabError(CronstreamError):
 
     Attributes:
         source: The file, or ``<string>``.
-        problems: One sentence for each fault with its line and column, in file order; never empty.
+        problems: Every fault, in the order of the file; never empty.
     """
 
-    def __init__(self, source: str, problems: Sequence[str]) -> None:
-        super().__init__(f"{source}: " + "; ".join(problems))
+    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        super().__init__(f"{source}: " + "; ".join(map(str, problems)))
         self.source = source
         self.problems = tuple(problems)
 

@@ -60,7 +60,7 @@ class Watching:
         async with asyncio.timeout(WITHIN_S):
             found = await self._found.get()
         if isinstance(found, CrontabError):
-            return found.problems[0]
+            return str(found.problems[0])
         return " ".join(cluster.name for cluster in found.clusters)
 
     async def tells(self, expected: str) -> None:
@@ -134,7 +134,7 @@ def test_a_bad_file_is_an_error_with_its_name_and_place(
     with pytest.raises(CrontabError) as caught:
         read_crontab(path)
     assert caught.value.source == str(path)
-    assert problem in caught.value.problems[0]
+    assert problem in str(caught.value.problems[0])
 
 
 def test_a_file_that_is_not_there_is_an_error_with_a_remedy(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ one JSON object on a line. Exit status: 0 fine, 1 the crontab has problems, 2 wr
 """
 
 import heapq
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -25,10 +25,8 @@ from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.wire.runs import Job
 from cronstream.core.wire.times import format_time
 from cronstream.crontab_file import crontab_of, read_crontab
-from cronstream.errors import CrontabError, NotFoundError
+from cronstream.errors import CrontabError, NotFoundError, Place, Problem
 from cronstream.settings import settings
-
-_PLACED = re.compile(r"line (\d+), column (\d+): (.*)", re.DOTALL)
 
 _file_argument = click.argument("file", required=False, type=click.Path(path_type=Path))
 
@@ -185,24 +183,28 @@ def _find(jobs: Sequence[Job], name: str) -> Job:
     raise NotFoundError(f"there is no job {name!r} in the crontab; {hint}")
 
 
-def _emit_problem(source: str, problem: str, *, as_json: bool) -> None:
-    match = _PLACED.fullmatch(problem)
-    line, column, sentence = match.groups() if match else (None, None, problem)
+def _emit_problem(source: str, problem: Problem, *, as_json: bool) -> None:
     if as_json:
-        place = {"line": int(line), "column": int(column)} if line and column else {}
-        emit_json({"file": source, **place, **problem_words(sentence), "problem": sentence})
+        about = {**problem_words(problem), "problem": problem.sentence}
+        emit_json(_placed(source, problem.place) | about)
     else:
-        emit(":".join([source, *(part for part in (line, column) if part), f" {sentence}"]))
+        emit(f"{_where(source, problem.place)}: {problem.sentence}")
 
 
 def _emit_advice(path: Path, piece: Advice, *, as_json: bool) -> None:
-    place = None if piece.place is None else piece.place._asdict()
     if as_json:
-        about = {"kind": piece.kind, "jobs": piece.jobs}
-        emit_json({"file": str(path), **(place or {}), "advice": piece.sentence, **about})
+        about = {"advice": piece.sentence, "kind": piece.kind, "jobs": piece.jobs}
+        emit_json(_placed(str(path), piece.place) | about)
     else:
-        where = ":".join(map(str, (path, *(place or {}).values())))
-        emit(f"{where}: advice: {piece.sentence}")
+        emit(f"{_where(str(path), piece.place)}: advice: {piece.sentence}")
+
+
+def _placed(source: str, place: Place | None) -> dict[str, Any]:
+    return {"file": source} | (place._asdict() if place else {})
+
+
+def _where(source: str, place: Place | None) -> str:
+    return ":".join(map(str, (source, *(place or ()))))
 
 
 def _utc(due: datetime | None) -> str:

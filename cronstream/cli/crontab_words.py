@@ -1,21 +1,16 @@
 """Jobs and problems for programs, in the words of ``crontab.yaml``: what is read can be written."""
 
-import re
 from typing import Any, Final
 
 from cronstream.core.schedule.duration import format_duration
 from cronstream.core.wire.enumerations import Overlap
 from cronstream.core.wire.runs import Backoff, Job, RetryOn
+from cronstream.errors import Part, Problem
 
 #: Fields of a record that have another name in the file; lengths of time lose their ``_s``.
 _WORDS: Final = {"statuses": "exit_statuses"}
 #: What only the topic knows.
 _NOT_IN_THE_FILE: Final = frozenset({"effective_from", "removed"})
-#: How a problem begins that is about a job, or about what all of them have; and then a key.
-_ABOUT: Final = re.compile(
-    r"(?:job '(?P<job>[^']*)'|(?P<defaults>defaults)): "
-    r"(?:key '(?P<unknown>[\w.-]+)'|(?P<key>[\w.]+))"
-)
 
 
 def job_words(job: Job) -> dict[str, Any]:
@@ -43,16 +38,19 @@ def _in_words(name: str, value: Any) -> Any:
     return value
 
 
-def problem_words(sentence: str) -> dict[str, str]:
-    """Return the job and the key, as the file has them, that a problem is about, if it says so."""
-    about = _ABOUT.match(sentence)
-    if about is None:
-        return {}
-    found = {} if about["job"] is None else {"job": about["job"]}
-    key = about["unknown"] or about["key"]
-    if about["unknown"] or key.partition(".")[0] in _KEYS:
-        found["key"] = f"defaults.{key}" if about["defaults"] else key
-    return found
+def problem_words(problem: Problem) -> dict[str, str]:
+    """Return the job and the key, as the file has them, that a problem is about, if it is."""
+    keys = [] if problem.key is None else [problem.key]
+    match problem.part:
+        case Part("job", str(name)):
+            return {"job": name} | _key(keys)
+        case Part("cluster", name):
+            return _key(["clusters", str(name), *keys])
+        case Part("defaults"):
+            return _key(["defaults", *keys])
+        case _:
+            return _key(keys)
 
 
-_KEYS: Final = frozenset(job_words(Job(name="", cluster="", schedule="", timezone="", command="")))
+def _key(steps: list[str]) -> dict[str, str]:
+    return {"key": ".".join(steps)} if steps else {}

@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cronstream import clock
-from cronstream.cli.crontab_words import problem_words
 from cronstream.cli.main import main
 from cronstream.crontab_file import read_crontab
 from cronstream.settings import settings
@@ -79,21 +78,45 @@ def test_every_problem_is_an_object_for_programs(path: Path) -> None:
     assert (second["job"], second["key"]) == ("berlin", "cluster")
 
 
+ROOT = "version: 1\nclusters: [a]\njobs: []\n"
+
+
+def one_job(settings: str) -> str:
+    """A crontab with one job, of which one setting is wrong."""
+    job = f'{{name: one, cluster: a, schedule: "@daily", command: x, {settings}}}'
+    return ROOT.replace("[]", f"[{job}]")
+
+
 @pytest.mark.parametrize(
-    ("sentence", "words"),
+    ("text", "words"),
     [
-        ("job 'a': key 'comand' is not known", {"job": "a", "key": "comand"}),
-        ("job 'a': key 'backoff.frist' is not known", {"job": "a", "key": "backoff.frist"}),
-        ("job 'a': retry_on.exit_statuses must", {"job": "a", "key": "retry_on.exit_statuses"}),
-        ("defaults: grace 'zz' is not a length of time", {"key": "defaults.grace"}),
-        ("job 'a': the name appears twice", {"job": "a"}),
-        ("the crontab is empty", {}),
+        (one_job("cwdd: /"), {"job": "one", "key": "cwdd"}),
+        (one_job("backoff: {frist: 1s}"), {"job": "one", "key": "backoff.frist"}),
+        (one_job("retry_on: {exit_statuses: 3}"), {"job": "one", "key": "retry_on.exit_statuses"}),
+        (one_job("env: {A: 1}"), {"job": "one", "key": "env.A"}),
+        (one_job("timezone: Mars/Base"), {"job": "one", "key": "timezone"}),
+        (one_job("").replace("schedule: ", "#"), {}),
+        (ROOT.replace("[]", "[{name: one, cluster: a}]"), {"job": "one", "key": "command"}),
+        (ROOT.replace("[]", "[3]"), {}),
+        (ROOT + "defaults: {grace: zz}\n", {"key": "defaults.grace"}),
+        (ROOT + "defaults: {command: zz}\n", {"key": "defaults.command"}),
+        (ROOT.replace("[a]", "{a: {size: 1}}"), {"key": "clusters.a.size"}),
+        (ROOT + "job: []\n", {"key": "job"}),
+        ("", {}),
     ],
 )
 def test_a_problem_for_programs_names_job_and_key_as_the_file_has_them(
-    sentence: str, words: dict[str, str]
+    path: Path, text: str, words: dict[str, str]
 ) -> None:
-    assert problem_words(sentence) == words
+    path.write_text(text)
+    first = objects(run("check", "--json"))[0]
+    assert {name: first[name] for name in ("job", "key") if name in first} == words
+
+
+def test_a_name_that_looks_like_a_sentence_is_not_taken_apart(path: Path) -> None:
+    path.write_text(ROOT.replace("[]", """[{name: "it's: key 'x'", cluster: a, command: x}]"""))
+    found = [(each["job"], each["key"]) for each in objects(run("check", "--json"))]
+    assert sorted(found) == [("it's: key 'x'", "name"), ("it's: key 'x'", "schedule")]
 
 
 def test_a_dash_is_standard_input() -> None:

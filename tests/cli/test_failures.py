@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from cronstream.cli.failures import _OUR_FAULT
 from cronstream.cli.main import main
-from cronstream.errors import BrokerError, CrontabError, NotFoundError
+from cronstream.errors import BrokerError, CrontabError, NotFoundError, Place, Problem
 
 MAIN = "from cronstream.cli.main import main; main(prog_name='cronstream')"
 CRONTAB = """\
@@ -43,12 +43,13 @@ def test_an_error_of_cronstreams_own_is_one_line_and_status_1(
 
 
 def test_each_problem_of_a_crontab_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    error = CrontabError("crontab.yaml", ["3:5: no schedule", "9:1: name twice"])
+    problems = [Problem("no schedule", Place(3, 5)), Problem("name twice", Place(9, 1))]
+    error = CrontabError("crontab.yaml", problems)
     result = invoke_raising(monkeypatch, error)
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
-        "cronstream: crontab.yaml: 3:5: no schedule",
-        "cronstream: crontab.yaml: 9:1: name twice",
+        "cronstream: crontab.yaml: line 3, column 5: no schedule",
+        "cronstream: crontab.yaml: line 9, column 1: name twice",
     ]
 
 

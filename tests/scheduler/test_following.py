@@ -16,7 +16,7 @@ from cronstream.core.planning.cursor import Cursor
 from cronstream.core.wire import naming
 from cronstream.core.wire.installation import Installation
 from cronstream.core.wire.runs import Job
-from cronstream.errors import BrokerError, CrontabError, TopologyError
+from cronstream.errors import BrokerError, CrontabError, Place, Problem, TopologyError
 from cronstream.scheduler import Scheduler, following
 from tests.builders import at
 from tests.scheduler.fakes import Bench, FakeReader, a_job, turns, until
@@ -109,11 +109,12 @@ async def test_a_broken_file_is_told_with_every_problem_and_changes_nothing(
     async with followed(bench):
         bench.files.put_nowait(a_crontab(a_job()))
         await until(lambda: published(bench))
-        bench.files.put_nowait(CrontabError("crontab.yaml", ["line 3: one", "line 9: two"]))
+        problems = [Problem("one", Place(3, 1)), Problem("two")]
+        bench.files.put_nowait(CrontabError("crontab.yaml", problems))
         await until(lambda: "stays in force" in caplog.text)
     assert len(published(bench)) == 1
-    assert "crontab.yaml: line 3: one" in caplog.messages
-    assert "crontab.yaml: line 9: two" in caplog.messages
+    assert "crontab.yaml: line 3, column 1: one" in caplog.messages
+    assert "crontab.yaml: two" in caplog.messages
 
 
 async def test_a_first_start_without_a_good_file_waits_and_removes_nothing(
@@ -121,7 +122,7 @@ async def test_a_first_start_without_a_good_file_waits_and_removes_nothing(
 ) -> None:
     bench.define(a_job())
     async with followed(bench):
-        bench.files.put_nowait(CrontabError("crontab.yaml", ["there is no such file"]))
+        bench.files.put_nowait(CrontabError("crontab.yaml", [Problem("there is no such file")]))
         await until(lambda: "waiting for a good one" in caplog.text)
     assert published(bench) == []
 

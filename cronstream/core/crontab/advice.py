@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from cronstream.core.crontab.parser import Crontab
-from cronstream.core.crontab.problems import Place
 from cronstream.core.wire.runs import Job
+from cronstream.errors import Place
 
 #: Jobs that are named in a sentence.
 _NAMED = 3
@@ -72,16 +72,17 @@ def _named(names: Sequence[str]) -> str:
 
 def timeouts(crontab: Crontab) -> Iterator[Advice]:
     """A command that hangs has its slot for good; when all are taken, nothing starts any more."""
+    without = [job for job in crontab.jobs if job.timeout_s is None]
+    have = "has" if len(without) == 1 else "have"
 
     def say(jobs: str) -> str:
-        have = "has" if jobs.startswith("job ") else "have"
         return (
             f"{jobs} {have} no timeout: a command that hangs keeps its slot until it is cancelled, "
             "and with all slots taken no job starts; set 'defaults: {timeout: 1h}', longer than "
             "any of them takes"
         )
 
-    return of_jobs(crontab, "timeout", [job for job in crontab.jobs if job.timeout_s is None], say)
+    return of_jobs(crontab, "timeout", without, say)
 
 
 def either_day(crontab: Crontab) -> Iterator[Advice]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from cronstream.core.crontab.faults import Fault, faults_of
 from cronstream.core.crontab.model import ClusterModel
-from cronstream.core.crontab.problems import Place, Problems
+from cronstream.core.crontab.problems import Problems
 from cronstream.core.crontab.yaml_nodes import Mapping, Node, Plain, Scalar, Sequence, plain
 from cronstream.core.wire.naming import cluster_problem
+from cronstream.errors import Part, Place
 
 _NAME_ONE = "name one, as 'clusters: [cluster-a]'"
 
@@ -25,7 +26,7 @@ class _Jobs:
     """Jobs that have the same fault: they are told of in one line, at the first of them."""
 
     place: Place
-    label: str
+    part: Part
     others: int = 0
 
     def mentioned(self) -> str:
@@ -41,7 +42,7 @@ class ClusterReader:
     Where that cannot be read, jobs are not told that theirs is unknown.
     """
 
-    def __init__(self, problems: Problems, note: Callable[[list[Fault], Node, str], None]) -> None:
+    def __init__(self, problems: Problems, note: Callable[[list[Fault], Node, Part], None]) -> None:
         self.found: dict[str, Cluster] = {}
         self._problems, self._note = problems, note
         self._is_whole = True
@@ -64,7 +65,7 @@ class ClusterReader:
 
     def _fail(self, place: Place, sentence: str) -> None:
         self._is_whole = False
-        self._problems.add(place, sentence)
+        self._problems.add(place, sentence, key="clusters")
 
     def _read_listed(self, item: Node) -> None:
         if not isinstance(item, Scalar) or not isinstance(item.value, str):
@@ -76,37 +77,37 @@ class ClusterReader:
         if first is not item.place:
             where = f"first on line {first.line}"
             sentence = f"cluster {item.value!r} appears twice, {where}; remove one"
-            self._problems.add(item.place, sentence)
+            self._problems.add(item.place, sentence, key="clusters")
         self._enter(Cluster(item.value), item.place)
 
     def _read_settings(self, name: str, place: Place, settings: Node) -> None:
         values = plain(settings)
         model, faults = faults_of(ClusterModel, {} if values is None else values)
-        self._note(faults, settings, f"cluster {name!r}: ")
+        self._note(faults, settings, Part("cluster", name))
         self._enter(Cluster(name, model.description if model is not None else None), place)
 
     def _enter(self, cluster: Cluster, place: Place) -> None:
         problem = cluster_problem(cluster.name)
         if problem is not None:
-            self._problems.add(place, f"{problem}; rename it")
+            self._problems.add(place, f"{problem}; rename it", key="clusters")
         # It is known all the same, so that its jobs are not told of it as well.
         self.found[cluster.name] = cluster
 
-    def check(self, name: Plain, place: Place, label: str) -> None:
+    def check(self, name: Plain, place: Place, part: Part) -> None:
         """Take the cluster that a job names."""
         if not isinstance(name, str) or name in self.found or not self._is_whole:
             return
         if name in self._unknown:
             self._unknown[name].others += 1
         else:
-            self._unknown[name] = _Jobs(place, label)
+            self._unknown[name] = _Jobs(place, part)
 
-    def miss(self, place: Place, label: str) -> None:
+    def miss(self, place: Place, part: Part) -> None:
         """Take a job that names none, though nothing says which it belongs to."""
         if not self._is_whole:
             return
         if self._without is None:
-            self._without = _Jobs(place, label)
+            self._without = _Jobs(place, part)
         else:
             self._without.others += 1
 
@@ -116,9 +117,9 @@ class ClusterReader:
         for name, jobs in self._unknown.items():
             what = f"cluster {name!r} is not known{jobs.mentioned()}"
             sentence = f"{what}; 'clusters' names {names or 'none'}"
-            self._problems.add(jobs.place, sentence, jobs.label)
+            self._problems.add(jobs.place, sentence, jobs.part, key="cluster")
         if self._without is not None:
             jobs = self._without
             many = ", or name one under 'defaults'" if jobs.others else ""
             sentence = f"'cluster' is missing{jobs.mentioned()}; choose one of {names}{many}"
-            self._problems.add(jobs.place, sentence, jobs.label)
+            self._problems.add(jobs.place, sentence, jobs.part, key="cluster")

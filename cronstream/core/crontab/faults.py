@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from cronstream.core.crontab.problems import Place
 from cronstream.core.crontab.yaml_nodes import Mapping, Node, node_at
+from cronstream.errors import Place
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -38,12 +38,19 @@ class Fault:
         path: The keys that lead to it.
         is_key: Whether the key itself is wrong, rather than its value.
         missing: The key that is not there, if that is the fault.
+        mended: The key that stands there, if the last of the path is what was meant by it.
     """
 
     path: tuple[int | str, ...]
     sentence: str
     is_key: bool = False
     missing: str | None = None
+    mended: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The key that it is about, as it stands there; None if it is about the whole."""
+        return self.missing or self.mended or ".".join(map(str, self.path)) or None
 
     def place_in(self, node: Node) -> Place:
         """Return where it is, in the tree that was checked."""
@@ -86,7 +93,7 @@ def mend_keys(node: Node, known: Iterable[str]) -> list[Fault]:
     for key in [key for key in node.items if key not in names]:
         near = close_key(key, names)
         if near is not None and near not in node.items:
-            faults.append(Fault((near,), unknown_key(key, names), is_key=True))
+            faults.append(Fault((near,), unknown_key(key, names), is_key=True, mended=key))
             node.items[near], node.keys[near] = node.items.pop(key), node.keys.pop(key)
     return faults
 

@@ -12,7 +12,7 @@ from cronstream.core.crontab.clusters import Cluster, ClusterReader
 from cronstream.core.crontab.faults import Fault, faults_of, mend_keys, unknown_key
 from cronstream.core.crontab.model import DefaultsModel, JobModel
 from cronstream.core.crontab.pairs import DEFAULT_LEASE_S, pair_faults
-from cronstream.core.crontab.problems import Place, Problems
+from cronstream.core.crontab.problems import Problems
 from cronstream.core.crontab.sizes import size_fault
 from cronstream.core.crontab.yaml_nodes import (
     Mapping,
@@ -27,7 +27,7 @@ from cronstream.core.crontab.yaml_tree import parse_yaml
 from cronstream.core.schedule.schedule import compile_schedule, find_zone
 from cronstream.core.wire.enumerations import Background, Delivery, Overlap
 from cronstream.core.wire.runs import Job
-from cronstream.errors import CrontabError, ScheduleError
+from cronstream.errors import CrontabError, Part, Place, ScheduleError
 
 VERSION = 1
 #: A crontab of 100,000 jobs has about as much.
@@ -72,7 +72,7 @@ def parse_crontab(
     problems = Problems()
     crontab = _Reader(problems, lease_s).read(text)
     if crontab is None or problems:
-        raise CrontabError(source, problems.sentences())
+        raise CrontabError(source, problems.in_order())
     return crontab
 
 
@@ -99,12 +99,12 @@ class _Reader:
         if root is None or not isinstance(root, Mapping):
             self._explain_root(root)
             return None
-        self._note(mend_keys(root, _KEYS), root, "")
+        self._note(mend_keys(root, _KEYS), root, None)
         if not self._read_version(root):
             return None
         for key in root.items:
             if key not in _KEYS:
-                self._problems.add(root.keys[key], unknown_key(key, _KEYS))
+                self._problems.add(root.keys[key], unknown_key(key, _KEYS), key=key)
         self._clusters.read(root.items.get("clusters"), root.place)
         self._read_defaults(root)
         jobs = self._read_jobs(root)
@@ -133,133 +133,138 @@ class _Reader:
         """Return whether the rest can be read: another version may mean anything by it."""
         node = root.items.get("version")
         if node is None:
-            self._problems.add(root.place, "'version' is missing; begin with 'version: 1'")
+            sentence = "'version' is missing; begin with 'version: 1'"
+            self._problems.add(root.place, sentence, key="version")
             return True
         version = node.value if isinstance(node, Scalar) else None
         if type(version) is int and version == VERSION:
             return True
         sentence = f"version {plain(node)!r} is not supported; write 'version: 1'"
-        self._problems.add(node.place, sentence)
+        self._problems.add(node.place, sentence, key="version")
         return type(version) is not int
 
     def _read_defaults(self, root: Mapping) -> None:
         node = root.items.get("defaults")
         if node is None or (isinstance(node, Scalar) and node.value is None):
             return
-        label = "defaults: "
-        self._note(mend_keys(node, DefaultsModel.model_fields), node, label)
+        part = Part("defaults")
+        self._note(mend_keys(node, DefaultsModel.model_fields), node, part)
         self._move_out(node)
         values = plain(node)
         defaults, faults = faults_of(DefaultsModel, values)
-        self._note(faults, node, label)
+        self._note(faults, node, part)
         self._has_good_defaults = defaults is not None
         if defaults is not None:
-            self._defaults = self._settings(defaults, node, label)
-            self._has_good_defaults = self._fits(_job(_UNNAMED | self._defaults), node, label)
+            self._defaults = self._settings(defaults, node, part)
+            self._has_good_defaults = self._fits(_job(_UNNAMED | self._defaults), node, part)
         if not isinstance(values, dict):
             self._has_default_cluster = True  # It may well be there.
             return
         self._has_default_cluster = "cluster" in values
-        self._clusters.check(values.get("cluster"), find_place(node, ("cluster",)), label)
+        self._clusters.check(values.get("cluster"), find_place(node, ("cluster",)), part)
         zone = find_place(node, ("timezone",))
-        self._zone = self._check_zone(values.get("timezone"), zone, label)
+        self._zone = self._check_zone(values.get("timezone"), zone, part)
 
     def _move_out(self, node: Node) -> None:
         """Take from the defaults what is a job's own: then no job is told that it lacks it."""
         for key in _OWN:
             if isinstance(node, Mapping) and key in node.items:
                 sentence = f"{key!r} is each job's own; write it there"
-                self._problems.add(node.keys.pop(key), sentence, "defaults: ")
+                self._problems.add(node.keys.pop(key), sentence, Part("defaults"), key=key)
                 del node.items[key]
                 self._misplaced.add(key)
 
     def _read_jobs(self, root: Mapping) -> list[Job]:
         node = root.items.get("jobs")
         if node is None:
-            self._problems.add(root.place, "'jobs' is missing; add 'jobs: []' if there are none")
+            sentence = "'jobs' is missing; add 'jobs: []' if there are none"
+            self._problems.add(root.place, sentence, key="jobs")
             return []
         if isinstance(node, Scalar) and node.value is None:
             return []
         if not isinstance(node, Sequence):
-            self._problems.add(node.place, "'jobs' must be a list; begin each job with '- name: …'")
+            sentence = "'jobs' must be a list; begin each job with '- name: …'"
+            self._problems.add(node.place, sentence, key="jobs")
             return []
         jobs = (self._read_job(item, index) for index, item in enumerate(node.items, start=1))
         return [job for job in jobs if job is not None]
 
     def _read_job(self, node: Node, number: int) -> Job | None:
-        label = f"job number {number}: "
+        part = Part("job", number)
         mended = mend_keys(node, JobModel.model_fields)
         values = plain(node)
-        if isinstance(values, dict) and isinstance(values.get("name"), str):
-            label = f"job {values['name']!r}: "
-            self._note_name(str(values["name"]), find_place(node, ("name",)), label)
+        name = values.get("name") if isinstance(values, dict) else None
+        if isinstance(name, str):
+            part = Part("job", name)
+            self._note_name(name, find_place(node, ("name",)), part)
         model, faults = faults_of(JobModel, values)
         faults = [fault for fault in faults if fault.missing not in self._misplaced]
-        self._note([*mended, *faults], node, label)
+        self._note([*mended, *faults], node, part)
         if isinstance(values, dict):
-            self._check_whole(values, node, label)
+            self._check_whole(values, node, part)
         if model is None:
             return None
-        job = _job(self._settings(model, node, label))
+        job = _job(self._settings(model, node, part))
         if self._has_good_defaults:
-            self._fits(job, node, label)
+            self._fits(job, node, part)
         return None if self._problems else job
 
-    def _settings(self, model: DefaultsModel, node: Node, label: str) -> dict[str, Any]:
+    def _settings(self, model: DefaultsModel, node: Node, part: Part) -> dict[str, Any]:
         """Return what holds for a job, or for all of them; note what does not go together."""
         said = {name: getattr(model, name) for name in model.model_fields_set}
         settings = self._defaults | said
         if self._has_good_defaults:
-            self._note(list(pair_faults(settings, said, self._lease_s)), node, label)
+            self._note(list(pair_faults(settings, said, self._lease_s)), node, part)
         return settings
 
-    def _fits(self, job: Job, node: Node, label: str) -> bool:
+    def _fits(self, job: Job, node: Node, part: Part) -> bool:
         """Return whether a job fits in a message; note it if not."""
         fault = size_fault(job)
         if fault is not None:
-            self._note([fault], node, label)
+            self._note([fault], node, part)
         return fault is None
 
-    def _note_name(self, name: str, place: Place, label: str) -> None:
+    def _note_name(self, name: str, place: Place, part: Part) -> None:
         first = self._named.setdefault(name, place)
         if first is not place:
             sentence = f"the name appears twice, first on line {first.line}; rename one"
-            self._problems.add(place, sentence, label)
+            self._problems.add(place, sentence, part, key="name")
 
-    def _check_whole(self, values: dict[str, Plain], node: Node, label: str) -> None:
+    def _check_whole(self, values: dict[str, Plain], node: Node, part: Part) -> None:
         """Check what a job says only together with the rest of the file, if it says it in text."""
         if "cluster" in values:
-            self._clusters.check(values["cluster"], find_place(node, ("cluster",)), label)
+            self._clusters.check(values["cluster"], find_place(node, ("cluster",)), part)
         elif not self._has_default_cluster:
-            self._clusters.miss(node.place, label)
-        zone = self._check_zone(values.get("timezone"), find_place(node, ("timezone",)), label)
+            self._clusters.miss(node.place, part)
+        zone = self._check_zone(values.get("timezone"), find_place(node, ("timezone",)), part)
         schedule = values.get("schedule")
         if isinstance(schedule, str):
-            self._check_schedule(schedule, zone, find_place(node, ("schedule",)), label)
+            self._check_schedule(schedule, zone, find_place(node, ("schedule",)), part)
 
-    def _check_schedule(self, schedule: str, zone: str, place: Place, label: str) -> None:
+    def _check_schedule(self, schedule: str, zone: str, place: Place, part: Part) -> None:
         try:
             compile_schedule(schedule, zone)
         except ScheduleError as error:
             reason = str(error)
             if schedule.startswith(tuple(_TYPOGRAPHIC)):
                 reason = f"{schedule[0]} is not a quote to YAML; write \" or '"
-            self._problems.add(place, f"schedule {schedule!r}: {reason}", label)
+            sentence = f"schedule {schedule!r}: {reason}"
+            self._problems.add(place, sentence, part, key="schedule")
 
-    def _check_zone(self, name: Plain, place: Place, label: str) -> str:
+    def _check_zone(self, name: Plain, place: Place, part: Part) -> str:
         """Return the zone to check a schedule in: this one, or the default if it is no zone."""
         if not isinstance(name, str):
             return self._zone
         try:
             find_zone(name)
         except ScheduleError as error:
-            self._problems.add(place, str(error), label)
+            self._problems.add(place, str(error), part, key="timezone")
             return self._zone
         return name
 
-    def _note(self, faults: list[Fault], node: Node, label: str) -> None:
+    def _note(self, faults: list[Fault], node: Node, part: Part | None) -> None:
         for fault in faults:
-            self._problems.add(fault.place_in(node), fault.sentence, label)
+            self._problems.add(fault.place_in(node), fault.sentence, part, key=fault.key)
 
 
 #: Settings that are one of a few words.

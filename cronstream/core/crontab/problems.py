@@ -1,38 +1,32 @@
-"""Faults in a text, each with the place where it is, so that all are told at once."""
+"""The faults that are found in a text, so that all are told at once."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-
-class Place(NamedTuple):
-    """Where something begins in a text; line and column are counted from 1."""
-
-    line: int
-    column: int
+from cronstream.errors import Part, Place, Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Problems:
     """The faults found so far, at most one of the same words at a place."""
 
-    _found: dict[tuple[Place, str], str] = field(default_factory=dict)
+    _found: dict[tuple[Place, str], Problem] = field(default_factory=dict)
 
-    def add(self, place: Place, sentence: str, label: str = "") -> None:
+    def add(
+        self, place: Place, what: str, part: Part | None = None, *, key: str | None = None
+    ) -> None:
         """Note a fault: what is wrong, and what to do about it.
 
         Args:
             place: Where.
-            sentence: What is wrong there.
-            label: What it is about; of several that share the place (by an alias) the first.
+            what: What is wrong there.
+            part: What it is in; of several that share the place (by an alias) the first.
+            key: What it is about, as it stands there.
         """
-        self._found.setdefault((place, sentence), label)
+        self._found.setdefault((place, what), Problem(what, place, part, key))
 
     def __bool__(self) -> bool:
         return bool(self._found)
 
-    def sentences(self) -> list[str]:
-        """Return each fault as ``line 12, column 5: …``, in the order of the text."""
-        return [
-            f"line {place.line}, column {place.column}: {label}{sentence}"
-            for (place, sentence), label in sorted(self._found.items())
-        ]
+    def in_order(self) -> list[Problem]:
+        """Return each fault, in the order of the text."""
+        return [self._found[each] for each in sorted(self._found)]

@@ -13,8 +13,8 @@ from typing import Any, Final, TypeAlias
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import ScalarEvent
 
-from cronstream.core.crontab.problems import Place
 from cronstream.core.crontab.yaml_quotes import BEGINS, KEY, line_of, put_in_quotes, quotes_needed
+from cronstream.errors import Place
 
 _OWN_LINE: Final = re.compile(r"(\s*(?:- +)*)([\w.-]+)\s*:(?:\s|$)")
 _GLUED: Final = re.compile(r"\s*(?:- +)*([\w.-]+):(?=\S)")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from cronstream.core.crontab.problems import Place
+from cronstream.errors import Place
 
 #: No value is shown at greater length.
 _MAX_SHOWN: Final = 60

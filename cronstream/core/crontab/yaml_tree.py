@@ -20,11 +20,12 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from cronstream.core.crontab.problems import Place, Problems
+from cronstream.core.crontab.problems import Problems
 from cronstream.core.crontab.yaml_faults import place_of_mark, syntax_fault
 from cronstream.core.crontab.yaml_nodes import Mapping, Node, Scalar, Sequence
 from cronstream.core.crontab.yaml_quotes import quotes_needed, value_at
 from cronstream.core.crontab.yaml_scalars import resolve
+from cronstream.errors import Place
 
 #: A crontab nests four deep.
 _MAX_DEPTH = 64

@@ -4,7 +4,7 @@ import pytest
 
 from cronstream.core.crontab.advice import Advice, advise
 from cronstream.core.crontab.parser import parse_crontab
-from cronstream.core.crontab.problems import Place
+from cronstream.errors import Place
 
 HEAD = "version: 1\nclusters: {a: }\n"
 

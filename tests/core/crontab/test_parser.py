@@ -32,7 +32,7 @@ def problems(text: str) -> list[str]:
     with pytest.raises(CrontabError) as caught:
         parse_crontab(text, "crontab.yaml")
     assert caught.value.source == "crontab.yaml"
-    return list(caught.value.problems)
+    return list(map(str, caught.value.problems))
 
 
 # -- sizes ---------------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ def pure(request: pytest.FixtureRequest) -> bool:
 def fault(text: str, *, pure: bool) -> str:
     problems = Problems()
     parse_yaml(text, problems, pure=pure)
-    [problem] = problems.sentences()
-    return problem
+    [problem] = problems.in_order()
+    return str(problem)
 
 
 def in_a_block(*lines: str) -> str:
@@ -153,5 +153,5 @@ def test_whatever_is_wrong_has_a_sentence_and_never_an_error(seed: int, pure: bo
         text = text[:at] + mark + text[at + dice.randint(0, 1) :]
     problems = Problems()
     parse_yaml(text, problems, pure=pure)
-    for sentence in problems.sentences():
-        assert sentence.startswith("line ")
+    for problem in problems.in_order():
+        assert str(problem).startswith("line ")

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cronstream.core.crontab.parser import parse_crontab
-from cronstream.core.crontab.problems import Place, Problems
+from cronstream.core.crontab.problems import Problems
 from cronstream.core.crontab.yaml_nodes import Mapping, find_place, plain
 from cronstream.core.crontab.yaml_scalars import resolve
 from cronstream.core.crontab.yaml_tree import parse_yaml
-from cronstream.errors import CrontabError
+from cronstream.errors import CrontabError, Place
 
 
 @pytest.fixture(params=[False, True], ids=["libyaml if there", "pure"])
@@ -25,13 +25,13 @@ def pure(request: pytest.FixtureRequest) -> bool:
 def faults(text: str, *, pure: bool) -> list[str]:
     problems = Problems()
     parse_yaml(text, problems, pure=pure)
-    return problems.sentences()
+    return [str(each) for each in problems.in_order()]
 
 
 def value(text: str, *, pure: bool = True) -> Any:
     problems = Problems()
     root = parse_yaml(text, problems, pure=pure)
-    assert problems.sentences() == []
+    assert not problems
     return None if root is None else plain(root)
 
 
@@ -78,7 +78,7 @@ def test_a_key_of_the_top_that_is_there_twice_is_told_once_and_both_parts_are_re
     root = parse_yaml(text, problems)
     assert root is not None
     assert plain(root) == {"a": {"b": 1, "c": 3}, "d": [1, 2], "e": 1}
-    assert len(problems.sentences()) == 3
+    assert len(problems.in_order()) == 3
 
 
 def test_what_is_quoted_or_tagged_as_text_is_text(pure: bool) -> None:
@@ -141,7 +141,7 @@ jobs:
 """
     with pytest.raises(CrontabError) as refused:
         parse_crontab(text)
-    assert [problem.split(";")[0] for problem in refused.value.problems] == [
+    assert [str(problem).split(";")[0] for problem in refused.value.problems] == [
         "line 5, column 6: merge keys '<<' are not part of YAML 1.2",
         "line 6, column 19: merge keys '<<' are not part of YAML 1.2",
     ]
@@ -153,7 +153,7 @@ def test_half_a_character_is_refused_by_both_parsers(pure: bool) -> None:
 
 def test_several_faults_are_told_at_once_in_the_order_of_the_text(pure: bool) -> None:
     found = faults("a: !x 1\nb: 1\nb: 2\n3: !y 4\n", pure=pure)
-    assert [problem.split(":")[0] for problem in found] == [
+    assert [str(problem).split(":")[0] for problem in found] == [
         "line 1, column 4",
         "line 3, column 1",
         "line 4, column 1",
@@ -200,7 +200,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine(pure: bool) -> None:
 def test_json_is_read_as_what_it_is(document: Any) -> None:
     problems = Problems()
     root = parse_yaml(json.dumps(document, ensure_ascii=False), problems)
-    assert problems.sentences() == []
+    assert not problems
     assert root is not None
     assert plain(root) == document
 

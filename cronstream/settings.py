@@ -256,7 +256,8 @@ def _read() -> Settings:
 
 def _sentence(fault: ErrorDetails) -> str:
     """Return what is wrong with one value, behind the variable's name if it is about one."""
-    sentence = fault["msg"].removeprefix("Value error, ")
+    # Our own sentence, or else pydantic's.
+    sentence = str(fault.get("ctx", {}).get("error", fault["msg"]))
     if not fault["loc"]:
         return sentence
     name = str(fault["loc"][0])

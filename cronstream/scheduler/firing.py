@@ -18,6 +18,7 @@ from cronstream.scheduler.learning import Learning
 from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
 from cronstream.scheduler.sending import Sender
 from cronstream.scheduler.telling import second, tell
+from cronstream.scheduler.zones import Zoneless
 from cronstream.settings import Settings
 from cronstream.topology.jobs import JobsLog
 
@@ -75,8 +76,8 @@ class Firing:
         """What people should know of partitions that take nothing."""
         return [sentence for told in self._lagging.told.values() for sentence in told]
 
-    def zoneless(self, number: int) -> list[str]:
-        """Return why jobs of a shard are set aside whose time zone is not known here."""
+    def zoneless(self, number: int) -> list[Zoneless]:
+        """Return the jobs of a shard that are set aside for their time zones."""
         return self._holdings.zoneless(number)
 
     async def start(self) -> None:

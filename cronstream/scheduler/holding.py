@@ -16,7 +16,7 @@ from cronstream.errors import CronstreamError, MessageError, ScheduleError, Zone
 from cronstream.scheduler.lagging import Straggler
 from cronstream.scheduler.ports import Clock
 from cronstream.scheduler.sending import Sender, Sent
-from cronstream.scheduler.zones import zoneless
+from cronstream.scheduler.zones import Zoneless
 from cronstream.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -106,8 +106,8 @@ class Held:
         self.known_to: datetime | None = None
         self.told_last = cursor.at
         self.house: House | None = None
-        #: Cluster of each job whose time zone is not known here, and why it is set aside.
-        self.zoneless: dict[str, tuple[str, str]] = {}
+        #: The jobs that are set aside for their time zones, by name, with the cluster of each.
+        self.zoneless: dict[str, tuple[str, Zoneless]] = {}
         self.taken_over = False
         self.fired_at = float("-inf")
         self.out: Out | None = None
@@ -124,7 +124,7 @@ class Held:
             try:
                 self.shard.learn(job, revision)
             except ZoneError:
-                self.zoneless[job.name] = job.cluster, zoneless(job)
+                self.zoneless[job.name] = job.cluster, Zoneless(job.name, job.timezone)
             except ScheduleError as error:
                 problem = str(error)
             if problem:
@@ -133,8 +133,8 @@ class Held:
                 what = "what was due of it before, by a zone that is not known here, is not run"
                 logger.warning("job %r has changed, and %s", job.name, what)
 
-    def unread(self) -> dict[Place, str]:
-        """Return where nothing may be told, since a job's time zone is not known here, and why."""
+    def unread(self) -> dict[Place, Zoneless]:
+        """Return where nothing may be told, since the time zone of a job is not known here."""
         place_of = self._sender.place_of
         return {place_of(cluster, job): why for job, (cluster, why) in self.zoneless.items()}
 
@@ -235,8 +235,8 @@ class Holdings:
         """The shards that are held, by number."""
         return {number: held.shard for number, held in self._held.items()}
 
-    def zoneless(self, number: int) -> list[str]:
-        """Return why jobs of a shard are set aside whose time zone is not known here."""
+    def zoneless(self, number: int) -> list[Zoneless]:
+        """Return the jobs of a shard that are set aside for their time zones."""
         held = self._held.get(number)
         return [] if held is None else [why for _, why in held.zoneless.values()]
 

@@ -10,7 +10,7 @@ something again, what it lacks is worked out anew from there: nothing has to be 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -20,10 +20,11 @@ from cronstream.core.planning.plan import CatchUp
 from cronstream.core.wire import naming
 from cronstream.core.wire.times import format_time
 from cronstream.scheduler.announcing import Announcer
+from cronstream.scheduler.obstacles import Fault, Obstacle, sentences
 from cronstream.scheduler.ports import Clock, JobsReader, RunPublisher
 from cronstream.scheduler.renewal import Renewal
 from cronstream.scheduler.sending import Sender, Sent
-from cronstream.scheduler.zones import ZONELESS
+from cronstream.scheduler.zones import Zoneless
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +35,6 @@ _WAIT_S = 1.0
 #: A log that has been away for so long, with no job that is in force, is gone for good.
 GONE_S = 60.0
 
-_SILENT = "it has not acknowledged what was sent"
-
 
 @dataclass(slots=True)
 class Straggler:
@@ -45,14 +44,14 @@ class Straggler:
         lag: How far it is.
         sent: What is on its way there.
         reached: How far it is once that was acknowledged.
-        why: Why it takes nothing, as far as that is known; empty if nothing is in its way.
+        why: Why it takes nothing, as far as that is known; None if nothing is in its way.
         missing_since: Since when there is no such topic, in monotonic seconds.
     """
 
     lag: Lag
     sent: Sent | None = None
     reached: Lag | None = None
-    why: str = _SILENT
+    why: Obstacle | None = Fault.SILENT
     missing_since: float | None = None
 
     def begin_anew(self, now: datetime) -> None:
@@ -79,8 +78,8 @@ class Behind(Protocol):
     def has_reached(self, lag: Lag) -> bool:
         """Whether the shard itself is no further."""
 
-    def unread(self) -> dict[Place, str]:
-        """Return where nothing may be told, since a job there cannot be read here, and why."""
+    def unread(self) -> dict[Place, Zoneless]:
+        """Return where nothing may be told, since the time zone of a job is not known here."""
 
     def clusters(self) -> set[str]:
         """Return the clusters of the jobs in force."""
@@ -123,7 +122,7 @@ class Lagging:
                 self._announcer.forget(place)
                 straggler = shard.stragglers.setdefault(place, Straggler(Lag(shard.cursor.at, 0)))
                 straggler.begin_anew(now)
-                straggler.why = ""
+                straggler.why = None
             shard.note()
             await self._announcer.announce(places, within_s)
 
@@ -183,13 +182,13 @@ class Lagging:
         for key, place in places.items():
             straggler = shard.stragglers[place]
             if key not in unled:
-                straggler.why = "" if straggler.sent is None else _SILENT
+                straggler.why = None if straggler.sent is None else Fault.SILENT
                 straggler.missing_since = None
             elif unled[key]:
-                straggler.why, straggler.missing_since = "it has no leader", None
+                straggler.why, straggler.missing_since = Fault.LEADERLESS, None
             elif straggler.missing_since is None:
                 straggler.begin_anew(self._clock.now())
-                straggler.why, straggler.missing_since = "there is no such topic", now
+                straggler.why, straggler.missing_since = Fault.MISSING, now
                 self._announcer.forget(place)
         self._drop_gone(number, shard, now)
 
@@ -221,7 +220,7 @@ class Lagging:
         """Send to those with nothing on the way and nothing in it."""
         free = {p: s for p, s in shard.stragglers.items() if s.sent is None and not s.why}
         for place in await self._announcer.announce(free, within_s):
-            free.pop(place).why = _SILENT
+            free.pop(place).why = Fault.SILENT
         groups: dict[Lag, set[Place]] = defaultdict(set)
         for place, straggler in free.items():
             if not shard.has_reached(straggler.lag):
@@ -239,7 +238,10 @@ class Lagging:
             await self._sender.wait(sent, within_s)
 
     def _tell(self, number: int, shard: Behind) -> None:
-        before, now = self.told.get(number, []), _sentences(shard.stragglers)
+        before, now = (
+            self.told.get(number, []),
+            sentences({p: s.why for p, s in shard.stragglers.items() if s.why}),
+        )
         self.told[number] = now
         for sentence in now:
             if sentence not in before:
@@ -256,34 +258,3 @@ class Lagging:
             for log in (naming.log, naming.retry_log)
         }
         self._publisher.bear_with(self._announcer.out.union(*self._borne.values()))
-
-
-def _sentences(stragglers: Mapping[Place, Straggler]) -> list[str]:
-    """Return what people should know: each log with each reason, and the remedy."""
-    found: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for place, straggler in sorted(stragglers.items()):
-        if straggler.why:
-            found[place.cluster, straggler.why].append(place.partition)
-    return [_sentence(cluster, why, parts) for (cluster, why), parts in found.items()]
-
-
-def _sentence(cluster: str, why: str, partitions: list[int]) -> str:
-    log = naming.log(cluster)
-    which = ", ".join(map(str, partitions))
-    aside = "what is due there is set aside until"
-    if why.startswith(ZONELESS):
-        return (
-            f"nothing is put on partition {which} of {log} ({why}): {aside} that is read, and all "
-            "else goes on; give this machine newer time zones, or let a scheduler take over that "
-            "has them"
-        )
-    remedy = "check the brokers of this partition"
-    if why == "there is no such topic":
-        remedy = (
-            f"start a worker of cluster {cluster}, which creates it, or take the jobs of that "
-            "cluster out of the crontab"
-        )
-    return (
-        f"{log} takes nothing on partition {which} ({why}): {aside} it does, and all else goes on; "
-        f"{remedy}"
-    )

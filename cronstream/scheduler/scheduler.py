@@ -128,9 +128,9 @@ class Scheduler:
         self.is_at_a_tick = True
         try:
             await self.firing.fire(shard)
-            sentences, other = self.firing.zoneless(shard), self.newer_zones()
-            if sentences and other:
-                self._end(makes_way(sentences[0], other))
+            jobs, other = self.firing.zoneless(shard), self.newer_zones()
+            if jobs and other:
+                self._end(makes_way(jobs[0], other))
         except (LevelError, HouseError) as error:
             self._end(str(error))
         finally:

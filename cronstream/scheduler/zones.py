@@ -5,27 +5,32 @@ there. If none is, it fires all else (`cronstream.scheduler.lagging`).
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from cronstream.core.schedule.schedule import find_zone
 from cronstream.core.wire.runs import Job
 from cronstream.errors import ZoneError
 from cronstream.system import tzdata_version
 
-#: How each sentence of `zoneless` begins.
-ZONELESS = "time zone "
+
+@dataclass(frozen=True, slots=True)
+class Zoneless:
+    """A job whose time zone is not known here, and the version of the time zones that are."""
+
+    job: str
+    timezone: str
+    tzdata: str = field(default_factory=lambda: tzdata_version() or "without a version")
+
+    def __str__(self) -> str:
+        return (
+            f"time zone {self.timezone!r} of job {self.job!r} is not known here, by tzdata "
+            f"{self.tzdata}"
+        )
 
 
-def zoneless(job: Job) -> str:
-    """Return a sentence that says that a job's time zone is not known here."""
-    tzdata = tzdata_version() or "without a version"
-    return f"{ZONELESS}{job.timezone!r} of job {job.name!r} is not known here, by tzdata {tzdata}"
-
-
-def makes_way(sentence: str, other: str) -> str:
-    """Return why a scheduler ends, or does not join, by a sentence of `zoneless`."""
-    return (
-        f"{sentence}, and {other} has newer time zones: upgrade them here (pip install -U tzdata)"
-    )
+def makes_way(job: Zoneless, other: str) -> str:
+    """Return why a scheduler ends, or does not join, for a job that another can read."""
+    return f"{job}, and {other} has newer time zones: upgrade them here (pip install -U tzdata)"
 
 
 def see_to_zones(jobs: Iterable[Job], other: str) -> None:
@@ -36,7 +41,7 @@ def see_to_zones(jobs: Iterable[Job], other: str) -> None:
     """
     for job in jobs:
         if not _is_known(job.timezone):
-            raise ZoneError(makes_way(zoneless(job), other))
+            raise ZoneError(makes_way(Zoneless(job.name, job.timezone), other))
 
 
 def _is_known(zone: str) -> bool:

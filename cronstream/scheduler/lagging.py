@@ -238,10 +238,8 @@ class Lagging:
             await self._sender.wait(sent, within_s)
 
     def _tell(self, number: int, shard: Behind) -> None:
-        before, now = (
-            self.told.get(number, []),
-            sentences({p: s.why for p, s in shard.stragglers.items() if s.why}),
-        )
+        why = {place: each.why for place, each in shard.stragglers.items() if each.why}
+        before, now = self.told.get(number, []), sentences(why)
         self.told[number] = now
         for sentence in now:
             if sentence not in before:

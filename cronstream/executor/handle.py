@@ -3,16 +3,14 @@
 import asyncio
 import contextlib
 import logging
-import secrets
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Self
 
-from cronstream.errors import LaunchError
 from cronstream.executor import tree
+from cronstream.executor.child import Child, start
 from cronstream.executor.protocol import (
     Down,
     Finished,
@@ -59,19 +57,10 @@ class ExecutorHandle:
         has_turned: Whether it has ever said anything.
     """
 
-    def __init__(
-        self,
-        child: subprocess.Popen[bytes],
-        mark: str,
-        slots: Slots,
-        taken: Slots,
-        on_reports: OnReports,
-    ) -> None:
-        self.pid = child.pid
-        self._child = child
-        self.mark = mark
+    def __init__(self, child: Child, on_reports: OnReports) -> None:
+        self.pid, self.mark = child.process.pid, child.mark
         self.has_turned = False
-        self._slots, self._taken = slots, taken
+        self._child, self._process = child, child.process
         self._on_reports = on_reports
         self._sessions: dict[str, int] = {}
         #: Sessions that were there when it was killed for not turning, and why it was.
@@ -102,13 +91,9 @@ class ExecutorHandle:
         Raises:
             LaunchError: If the process cannot be started.
         """
-        mark = secrets.token_hex(16)
-        try:
-            child, ours, taken = _begin(mark, slots, output_bytes)
-        except OSError as error:
-            raise LaunchError(f"the executor cannot be started: {error}") from error
-        handle = cls(child, mark, slots, taken, on_reports)
-        loop = asyncio.get_running_loop()
+        child = start(slots, output_bytes)
+        handle = cls(child, on_reports)
+        loop, ours = asyncio.get_running_loop(), child.socket
         transport, _ = await loop.create_connection(lambda: _Ear(handle, ours), sock=ours)
         handle._transport = transport
         handle._watch = asyncio.create_task(handle._await_death(on_death))
@@ -118,7 +103,7 @@ class ExecutorHandle:
     @property
     def has_taken(self) -> bool:
         """Whether it has a slot now."""
-        return self.is_alive and self._taken.number > 0
+        return self.is_alive and self._child.taken.number > 0
 
     @property
     def is_alive(self) -> bool:
@@ -147,7 +132,7 @@ class ExecutorHandle:
             async with asyncio.timeout(_CLOSE_S):
                 await self._gone.wait()
         except TimeoutError:
-            self._child.kill()
+            self._process.kill()
             self.lost()
         if self._pings is not None:
             self._pings.cancel()
@@ -193,7 +178,7 @@ class ExecutorHandle:
                 self._fault = f"has not turned for {most * _PING_S:g} s ({where})"
                 logger.error("executor %d %s: it is killed", self.pid, self._fault)
                 self._left = tree.sessions_beneath([self.pid])
-                self._child.kill()
+                self._process.kill()
                 self.lost()
 
     async def _await_death(self, on_death: OnDeath) -> None:
@@ -203,8 +188,8 @@ class ExecutorHandle:
         how = await asyncio.to_thread(self._bury)
         if self._transport is not None:
             self._transport.abort()
-        self._slots.give(self._taken.number)
-        self._taken.close()
+        self._child.slots.give(self._child.taken.number)
+        self._child.taken.close()
         if not was_closing:
             on_death(self, f"executor {self.pid} {how}")
 
@@ -212,7 +197,7 @@ class ExecutorHandle:
         """Reap the executor, and kill all that it had started; return how it ended."""
         if self._fault is None:
             self._reap(_CLOSE_S / 2)
-        self._child.kill()
+        self._process.kill()
         status = self._reap(_KILLED_S)
         sessions = {*self._sessions.values(), *self._left}
         tree.kill_wherever(
@@ -228,7 +213,7 @@ class ExecutorHandle:
     def _reap(self, within_s: float) -> int | None:
         """Wait for its end; None if it does not come: who hangs in the kernel may not go at all."""
         try:
-            return self._child.wait(timeout=within_s)
+            return self._process.wait(timeout=within_s)
         except subprocess.TimeoutExpired:
             return None
 
@@ -270,46 +255,6 @@ class _Ear(asyncio.Protocol):
         with contextlib.suppress(OSError):
             while data := self._socket.recv(_CHUNK):
                 self.data_received(data)
-
-
-def _begin(
-    mark: str, slots: Slots, output_bytes: int
-) -> tuple[subprocess.Popen[bytes], socket.socket, Slots]:
-    """Start the process; return it, our end of its socket, and what it takes.
-
-    Raises:
-        OSError: If anything of it is not to be had; nothing is left behind then.
-    """
-    with contextlib.ExitStack() as undo:
-        ours, theirs = socket.socketpair()
-        undo.callback(ours.close)
-        with theirs:
-            taken = Slots.make(0)
-            undo.callback(taken.close)
-            child = _start(theirs.fileno(), mark, slots, taken, output_bytes)
-        undo.pop_all()
-        return child, ours, taken
-
-
-def _start(
-    descriptor: int, mark: str, slots: Slots, taken: Slots, output_bytes: int
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "cronstream.executor",
-            f"--socket={descriptor}",
-            f"--id={mark}",
-            "--slots={},{}".format(*slots.descriptors),
-            "--taken={},{}".format(*taken.descriptors),
-            f"--output-bytes={output_bytes}",
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        pass_fds=(descriptor, *slots.descriptors, *taken.descriptors),
-        start_new_session=True,
-    )
 
 
 def _how(status: int) -> str:

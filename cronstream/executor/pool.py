@@ -13,6 +13,7 @@ from typing import Any, Self
 from zlib import crc32
 
 from cronstream.errors import LaunchError
+from cronstream.executor.backing_off import BackingOff
 from cronstream.executor.guarding import Guard
 from cronstream.executor.handle import ExecutorHandle, OnReports
 from cronstream.executor.homes import Homes
@@ -36,12 +37,6 @@ logger = logging.getLogger(__name__)
 #: Gets the reason, and the keys of what the executor had and has not reported as finished.
 OnDeath = Callable[[str, list[str]], None]
 
-#: Executors that may die one after another without having turned once, or not be started at all,
-#: while there is no other; with one that lives it is tried for ever.
-_MOST_FAILURES = 5
-#: Seconds before the second such is followed by another; twice as many for each more, up to most.
-_BACK_OFF_S = 0.25
-_LONGEST_BACK_OFF_S = 30.0
 #: Between two looks for a free slot, for an attempt that is to be alone; and how long it may take.
 _LOOK_S = 0.05
 _LOOKS_FOR_ITS_SLOT = 20
@@ -67,11 +62,8 @@ class ExecutorPool:
         self._homes: Homes[ExecutorHandle] = Homes()
         #: What all have to know: the last lease of each partition, and the clock.
         self._common: dict[str | None, Lease | Clock] = {}
-        self._failures, self._is_closing = 0, False
-        self._launching = asyncio.Lock()
-        #: The last; once it has turned, failures are forgotten.
-        self._latest: ExecutorHandle | None = None
-        self._has_given_up = False
+        self._backing_off = BackingOff(self._launch)
+        self._is_closing = self._has_given_up = False
         #: Of those that are to be alone, one after another looks for a slot.
         self._looking = asyncio.Lock()
         #: Those that are being started, and those that are being ended.
@@ -100,7 +92,7 @@ class ExecutorPool:
         try:
             pool._guard.start()
             for _ in range(min(number, slots)):
-                pool._handles.append(await pool._launch())
+                pool._handles.append(await pool._backing_off.launch())
         except OSError as error:
             await pool.close()
             raise LaunchError(f"the guard of executors cannot be started: {error}") from error
@@ -113,7 +105,7 @@ class ExecutorPool:
     def is_alive(self) -> bool:
         """Whether there are executors, or others follow them."""
         has_others = any(handle.is_alive for handle in self._handles)
-        return not self._is_closing and (has_others or self._failures <= _MOST_FAILURES)
+        return not self._is_closing and (has_others or self._backing_off.is_worth_a_try)
 
     @property
     def pids(self) -> list[int]:
@@ -213,7 +205,7 @@ class ExecutorPool:
         for key in keys:
             self._alone.pop(key, None)
         if handle in self._handles:
-            self._failures = 0 if handle.has_turned else self._failures + 1
+            self._backing_off.died(handle)
             _keep(self._starts, self._replace(handle))
         self._on_death(reason, keys)
 
@@ -229,27 +221,14 @@ class ExecutorPool:
             _keep(self._ends, self._end_started(launching))
             raise
         self._guard.watch(handle.pid, handle.mark)
-        self._latest = handle
         return handle
 
     async def _launch_whatever_it_takes(self) -> ExecutorHandle | None:
-        """Start one; again if that fails, each time a little later; None if it is given up."""
-        while self.is_alive:
-            async with self._launching:
-                if self._latest is not None and self._latest.has_turned:
-                    self._failures = 0
-                if self._failures:
-                    await asyncio.sleep(_back_off_s(self._failures))
-                try:
-                    return await self._launch()
-                except LaunchError as error:
-                    logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
-                except Exception:
-                    # Without it the place would stay empty: whatever it is, it is tried again.
-                    logger.exception("an executor could not be started")
-                self._failures, self._latest = self._failures + 1, None
-        self._give_up()
-        return None
+        """Start one; again if that fails; None if it is given up."""
+        handle = await self._backing_off.launch_while(lambda: self.is_alive)
+        if handle is None:
+            self._give_up()
+        return handle
 
     def _give_up(self) -> None:
         if self._has_given_up or self._is_closing:
@@ -299,10 +278,6 @@ class ExecutorPool:
         await handle.close()
         self._leaving.discard(handle)
         self._guard.forget(handle.mark)
-
-
-def _back_off_s(failures: int) -> float:
-    return min(_BACK_OFF_S * 2.0 ** min(failures, 10), _LONGEST_BACK_OFF_S)
 
 
 def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:

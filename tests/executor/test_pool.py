@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 
 from cronstream import clock
+from cronstream.executor import backing_off
 from cronstream.executor import handle as handle_module
-from cronstream.executor import pool as pool_module
 from cronstream.executor.pool import ExecutorPool
 from cronstream.executor.protocol import (
     Cancel,
@@ -263,11 +263,11 @@ async def test_what_was_never_told_has_never_started(pool: Pool) -> None:
 async def test_a_pool_without_executors_is_given_up_after_some_tries(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool_module, "_BACK_OFF_S", 0.001)
+    monkeypatch.setattr(backing_off, "_BACK_OFF_S", 0.001)
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     first, *others = pool.pool.pids
     os.kill(first, signal.SIGKILL)
-    await pool.until_so(lambda: pool.pool._failures > 6)
+    await pool.until_so(lambda: pool.pool._backing_off.failures > 6)
     assert pool.pool.is_alive, "another lives"
 
     for pid in others:

@@ -11,7 +11,8 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 
-from cronstream.broker.embedded import EmbeddedBroker, new_cluster_id
+from cronstream.broker.embedded import EmbeddedBroker
+from cronstream.broker.formatting import new_cluster_id
 from cronstream.broker.guard import Guard
 from cronstream.broker.layout import Membership
 from cronstream.broker.ports import free_port
@@ -47,10 +48,11 @@ class EmbeddedCluster:
                 guard=guard,
                 say=partial(_say_for, say, node_id),
                 jar_cache=jar_cache,
-                membership=Membership(node_id, voters, cluster_id),
             )
             for node_id in voters
         }
+        for node_id, broker in self.brokers.items():
+            broker.membership = Membership(node_id, voters, cluster_id)
 
     @property
     def url(self) -> str:

@@ -1,31 +1,19 @@
 """Start and stop the embedded Kafka."""
 
 import asyncio
-import base64
 import os
-import shutil
 import signal
-import subprocess
-import uuid
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 from cronstream.broker.data_lock import DataLock, lock_data
+from cronstream.broker.formatting import cluster_id_of, format_data, is_formatted, new_cluster_id
 from cronstream.broker.guard import Guard
 from cronstream.broker.jars import KAFKA_VERSION, ensure_jars
-from cronstream.broker.java import Java, find_java
-from cronstream.broker.layout import (
-    Layout,
-    Membership,
-    archive_flags,
-    java_command,
-    log4j_properties,
-    server_properties,
-)
+from cronstream.broker.java import find_java
+from cronstream.broker.kafka_program import KafkaProgram, KafkasWords
+from cronstream.broker.layout import Layout, Membership, log4j_properties, server_properties
 from cronstream.broker.listeners import Listener, check_free
 from cronstream.broker.ports import HOST, free_port, is_free
 from cronstream.broker.probe import answers, answers_as
@@ -36,8 +24,6 @@ from cronstream.settings import settings
 #: What the JVM says of a port that is in use, and lines of the trace around it.
 _TAKEN, _STACK_TRACE = "Address already in use", 100
 _TRIES = 5
-_FORMAT = "kafka.tools.StorageTool"
-_SERVE = "kafka.Kafka"
 _PROBE_S = 0.03
 _SECONDS_BETWEEN_LINES = 5.0
 #: A start after a kill reads the logs again; with much data in them that takes its time.
@@ -60,11 +46,13 @@ class EmbeddedBroker:
     Attributes:
         port: Where it listens.
         further: Where else it listens; to be set before it is started.
+        membership: Which node of which cluster it is; likewise.
         is_port_asked_for: Whether it takes no other port if somebody has this one when it is
             first started; likewise.
     """
 
     further: Sequence[Listener] = ()
+    membership: Membership | None = None
     is_port_asked_for = True
 
     def __init__(
@@ -75,20 +63,17 @@ class EmbeddedBroker:
         guard: Guard,
         say: Callable[[str], None],
         jar_cache: Path | None = None,
-        membership: Membership | None = None,
     ) -> None:
         cache = jar_cache or settings().jars
         self.port = port
-        self._membership = membership
         self._layout = Layout((data_dir / "kafka").absolute(), cache.absolute())
         self._guard = guard
         self._say = say
         self._lock: DataLock | None = None
-        self._java: Java | None = None
-        self._jars: tuple[Path, ...] = ()
+        self._kafka: KafkaProgram | None = None
+        self._words = KafkasWords(self._layout)
         self._process: asyncio.subprocess.Process | None = None
         self._launched_at = 0.0
-        self._logged_bytes = 0
 
     @property
     def address(self) -> str:
@@ -121,11 +106,13 @@ class EmbeddedBroker:
             lock = await lock_data(self._layout.lock, self.port)
         except OSError as error:
             raise BrokerError(f"Kafka's data cannot be kept: {error}") from error
-        self._lock, self._java, self._jars = lock, java, jars
+        self._lock, self._kafka = lock, KafkaProgram(java, jars, self._layout)
         try:
             self._configure()
-            if not (self._layout.data / "meta.properties").is_file():
-                await self._format()
+            if not is_formatted(self._layout):
+                given = self.membership.cluster_id if self.membership else None
+                cluster_id = given or new_cluster_id()
+                await format_data(self._kafka, lock.fileno, self._guard, cluster_id)
         except BaseException:
             self._unlock()
             raise
@@ -148,10 +135,8 @@ class EmbeddedBroker:
             raise
         self._configure()
         self._launched_at = monotonic()
-        self._logged_bytes = self._layout.log.stat().st_size if self._layout.log.exists() else 0
-        archive = self._archive()
-        flags = archive_flags(archive, self._unfinished(archive))
-        self._process = await self._run(*flags, main=(_SERVE, str(self._layout.properties)))
+        self._words = KafkasWords.from_now(self._layout)
+        self._process = await self._serve()
         self._guard.add(self._process.pid)
 
     async def start(self) -> None:
@@ -193,21 +178,21 @@ class EmbeddedBroker:
         if self._process is None:
             raise BrokerError("Kafka was not started")
         status = await self._process.wait()
-        self._ended(self._process.pid)
+        self._guard.remove(self._process.pid)
         return status
 
     async def stop(self) -> None:
         """End Kafka in good order: SIGTERM, and SIGKILL if that takes longer than 20 s."""
         if self._process is not None and self._process.returncode is None:
-            archive = self._archive()
-            if not archive.is_file():
+            if self._kafka is not None and not self._kafka.archive.is_file():
                 self._say("caching Kafka's classes, once, so that it starts faster ...")
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)
             try:
                 async with asyncio.timeout(_STOP_WITHIN_S):
                     await self._process.wait()
-                self._keep_archive(archive)
+                if self._kafka is not None:
+                    self._kafka.keep_archive()
             except TimeoutError:
                 self._say(f"Kafka has not ended within {_STOP_WITHIN_S:.0f} s and is killed")
         await self.kill()
@@ -218,7 +203,7 @@ class EmbeddedBroker:
             if self._process.returncode is None:
                 self.kill_now()
                 await self._process.wait()
-            self._ended(self._process.pid)
+            self._guard.remove(self._process.pid)
         self._unlock()
 
     def kill_now(self) -> None:
@@ -229,17 +214,11 @@ class EmbeddedBroker:
 
     def last_lines(self, count: int = 5) -> list[str]:
         """Return the last lines that Kafka logged or wrote since its last start."""
-        lines: deque[str] = deque(maxlen=count)
-        for path, begin in ((self._layout.log, self._logged_bytes), (self._layout.output, 0)):
-            with suppress(OSError), path.open(errors="replace") as file:
-                # A log that is shorter than it was has been put aside for a new one.
-                file.seek(begin if path.stat().st_size >= begin else 0)
-                lines.extend(line.rstrip() for line in file if line.strip())
-        return list(lines)
+        return self._words.last_lines(count)
 
     def _configure(self) -> None:
         layout = self._layout
-        membership = self._membership or Membership(1, {1: self._controller_port()})
+        membership = self.membership or Membership(1, {1: self._controller_port()})
         text = server_properties(layout.data, self.port, membership, self.further)
         layout.properties.write_text(text)
         layout.log4j.write_text(log4j_properties(layout.log))
@@ -248,109 +227,39 @@ class EmbeddedBroker:
         taken = {listener.at.port for listener in self.further}
         return free_port(*({self.port + 1} - taken))
 
-    async def _format(self) -> None:
-        """Give the data folder its cluster id; a half-done one is made anew."""
-        given = self._membership.cluster_id if self._membership else None
-        cluster_id = given or new_cluster_id()
-        shutil.rmtree(self._layout.data, ignore_errors=True)
-        archive = self._archive()
-        flags = archive_flags(archive, archive) if archive.is_file() else ()
-        arguments = (
-            "format",
-            f"--cluster-id={cluster_id}",
-            "-c",
-            str(self._layout.properties),
-        )
-        process = await self._run(*flags, main=(_FORMAT, *arguments))
-        self._guard.add(process.pid)
-        try:
-            status = await process.wait()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-            self._guard.remove(process.pid)
-        if status != 0:
-            shutil.rmtree(self._layout.data, ignore_errors=True)
-            raise BrokerError(self._failure(f"could not format its data (status {status})"))
-
-    async def _run(self, *flags: str, main: tuple[str, ...]) -> asyncio.subprocess.Process:
-        """Start a class of Kafka's in a session of its own, so that Ctrl-C does not hit it."""
-        if self._java is None or self._lock is None:
+    async def _serve(self) -> asyncio.subprocess.Process:
+        if self._kafka is None or self._lock is None:
             raise BrokerError("Kafka was not prepared")
-        command = [*java_command(self._java, self._jars, self._layout, *flags), *main]
         try:
-            with self._layout.output.open("wb") as output:
-                return await asyncio.create_subprocess_exec(
-                    *command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    pass_fds=[self._lock.fileno],
-                )
-        except OSError as error:
+            return await self._kafka.serve(self._lock.fileno)
+        except BrokerError:
             self._unlock()
-            raise BrokerError(f"{command[0]} cannot be started: {error}") from error
+            raise
 
     async def _ready(self) -> None:
         if self._process is None:
             raise BrokerError("Kafka was not started")
         said_at = self._launched_at
-        cluster_id = self._cluster_id()
+        cluster_id = cluster_id_of(self._layout)
         while not await answers_as(self.port, cluster_id):
             if self._process.returncode is not None:
                 if any(_TAKEN in line for line in self.last_lines(_STACK_TRACE)):
-                    raise _PortTakenError(self._failure("found one of its ports in use"))
-                raise BrokerError(self._failure(f"ended with status {self._process.returncode}"))
+                    raise _PortTakenError(self._words.failure("found one of its ports in use"))
+                raise BrokerError(
+                    self._words.failure(f"ended with status {self._process.returncode}")
+                )
             waited_s = monotonic() - self._launched_at
             if waited_s > _READY_WITHIN_S:
-                raise BrokerError(self._failure(f"does not serve after {waited_s:.0f} s"))
+                raise BrokerError(self._words.failure(f"does not serve after {waited_s:.0f} s"))
             if monotonic() - said_at > _SECONDS_BETWEEN_LINES:
                 said_at = monotonic()
                 self._say(f"waiting for Kafka ({waited_s:.0f} s) ...")
             await asyncio.sleep(_PROBE_S)
 
-    def _cluster_id(self) -> str:
-        """Return what tells our Kafka from another that was quicker to take the port."""
-        lines = (self._layout.data / "meta.properties").read_text().splitlines()
-        return next(line.partition("=")[2] for line in lines if line.startswith("cluster.id="))
-
-    def _failure(self, what: str) -> str:
-        lines = self.last_lines(3)
-        said = f"; it said: {' | '.join(lines)}" if lines else ""
-        return f"Kafka {what}{said} (see {self._layout.log} and {self._layout.output.name})"
-
-    def _archive(self) -> Path:
-        if self._java is None:
-            raise BrokerError("Kafka was not prepared")
-        return self._layout.archive(self._java, self._jars)
-
-    @staticmethod
-    def _unfinished(archive: Path) -> Path:
-        """Return where this process has its JVM write the archive; remove what dead ones left."""
-        for left in archive.parent.glob("*.jsa.*"):
-            if left.suffix[1:].isdigit() and not psutil.pid_exists(int(left.suffix[1:])):
-                left.unlink(missing_ok=True)
-        return archive.with_name(f"{archive.name}.{os.getpid()}")
-
-    def _keep_archive(self, archive: Path) -> None:
-        """Take the archive that the JVM has written at its end; without one it starts slower."""
-        with suppress(FileNotFoundError):
-            self._unfinished(archive).replace(archive)
-
-    def _ended(self, pid: int) -> None:
-        self._guard.remove(pid)
-
     def _unlock(self) -> None:
         if self._lock is not None:
             self._lock.release()
         self._lock = None
-
-
-def new_cluster_id() -> str:
-    """Return what tells a Kafka cluster from others: a random UUID, as Kafka writes it."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def _port_in_use(port: int, is_kafka: bool) -> str:

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from cronstream.broker.embedded import EmbeddedBroker
+from cronstream.broker.formatting import cluster_id_of
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port, is_free
 from cronstream.broker.probe import answers_as
@@ -28,6 +29,7 @@ OWNER = """
 import asyncio, sys
 from pathlib import Path
 from cronstream.broker.embedded import EmbeddedBroker
+from cronstream.broker.formatting import cluster_id_of
 from cronstream.broker.guard import Guard
 async def main():
     broker = EmbeddedBroker(Path(sys.argv[1]), int(sys.argv[2]), guard=Guard(),
@@ -201,7 +203,7 @@ async def test_a_port_that_nobody_asked_for_and_that_is_taken_is_changed_for_ano
         # Both find it free, and whoever is quicker has it.
         await asyncio.gather(first.start(), second.start())
         assert first.port != second.port
-        assert await answers_as(first.port, first._cluster_id())
-        assert await answers_as(second.port, second._cluster_id())
+        assert await answers_as(first.port, cluster_id_of(first._layout))
+        assert await answers_as(second.port, cluster_id_of(second._layout))
     finally:
         await asyncio.gather(first.kill(), second.kill())

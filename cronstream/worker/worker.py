@@ -7,18 +7,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from cronstream import clock
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.state import STALE
 from cronstream.core.protocol.actions import Action, Append, Publish, run_and_claim
 from cronstream.core.protocol.member import Member
-from cronstream.core.wire.entries import Forwarded, Owned
+from cronstream.core.wire.entries import Owned
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.runs import Run
-from cronstream.errors import BrokerError, LevelError, MessageError
+from cronstream.errors import LevelError, MessageError
 from cronstream.executor import protocol
 from cronstream.executor.orphans import Reaper
 from cronstream.executor.pool import ExecutorPool
@@ -29,14 +26,13 @@ from cronstream.worker.commands import moment, to_command, to_finished
 from cronstream.worker.folding import Folding
 from cronstream.worker.late_watch import LateWatch
 from cronstream.worker.mishaps import about, end_in_view, unusable
+from cronstream.worker.publishing import Publishing
 from cronstream.worker.snapshots import Snapshots
 
 logger = logging.getLogger(__name__)
 
 #: How long a turn waits for something to happen.
 _TURN_S = 0.1
-#: Before what could not be published is tried again.
-_AGAIN_S = 5.0
 #: How long a stopping worker waits for the broker to take what it gives back.
 _FLUSH_S = 3.0
 #: Beyond the drain time, how long ended commands have to be reported.
@@ -61,6 +57,7 @@ class Worker:
         self._on_fatal = on_fatal
         self.executor: ExecutorPool | None = None
         self._woken = asyncio.Event()
+        self._decisions = Publishing(self.publisher, member, role.log, self._woken.set)
         aside = Quarantine(self.publisher)
         self.folding = Folding(settings, role, member, aside, self._woken.set, on_fatal)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -219,49 +216,10 @@ class Worker:
             case Append(partition=partition, entry=entry):
                 self.publisher.put(self._log, partition, entry)
             case Publish():
-                self._spawn(self._publish(action))
+                self._spawn(self._decisions.publish(action))
             case _:
                 return to_command(action)
         return None
-
-    async def _publish(self, action: Publish) -> None:
-        """Publish what was decided, durably; then say so in the log."""
-        came_late: datetime | None = None
-        fresh = True
-        try:
-            came_late = await self._send_all(action)
-        except BrokerError as error:
-            logger.error("run %s: what was decided is not published: %s", action.run, error)  # noqa: TRY400 - the sentence says it all
-            await asyncio.sleep(_AGAIN_S)
-            fresh = False
-        except Exception:  # Nobody awaits this task: the decision would wait without a word.
-            logger.exception("run %s: what was decided is not published", action.run)
-            await asyncio.sleep(_AGAIN_S)
-            fresh = False
-        if came_late is not None or not fresh:
-            self.member.publish_again(action, came_late)
-            self._woken.set()
-        elif action.forwarded:
-            entry = Forwarded(run=action.run, version=action.version)
-            self.publisher.put(self._log, action.partition, entry)
-
-    async def _send_all(self, action: Publish) -> datetime | None:
-        """Return when the last of it came, if some came too late to count (rule 11).
-
-        Raises:
-            BrokerError: If a message cannot be sent at all.
-        """
-        sent = [
-            (record, self.publisher.publish(topic, action.job, record))
-            for topic, record in action.messages
-        ]
-        acks = [(record, await done) for record, done in sent]
-        late = (
-            ack.at
-            for record, ack in acks
-            if isinstance(record, Run) and record.as_of and ack.at - record.as_of > STALE
-        )
-        return max(late, default=None)
 
     # -- the executor ---------------------------------------------------------------------
 

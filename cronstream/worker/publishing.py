@@ -1,0 +1,75 @@
+"""Publishes what was decided about runs, durably, and then says so in the log."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from cronstream.core.ledger.state import STALE
+from cronstream.core.protocol.actions import Publish
+from cronstream.core.protocol.member import Member
+from cronstream.core.wire.entries import Forwarded
+from cronstream.core.wire.runs import Run
+from cronstream.errors import BrokerError
+from cronstream.topology.publish import Publisher
+
+logger = logging.getLogger(__name__)
+
+#: Before what could not be published is tried again.
+_AGAIN_S = 5.0
+
+
+class Publishing:
+    """Publishes decisions.
+
+    Args:
+        publisher: What it publishes by.
+        member: Is told what has to be decided again.
+        log: The topic that is told what has been published.
+        wake: Has the member decide soon.
+    """
+
+    def __init__(
+        self, publisher: Publisher, member: Member, log: str, wake: Callable[[], None]
+    ) -> None:
+        self._publisher, self._member = publisher, member
+        self._log, self._wake = log, wake
+
+    async def publish(self, action: Publish) -> None:
+        """Publish what was decided; what cannot be, or comes too late, is decided once more."""
+        came_late: datetime | None = None
+        fresh = True
+        try:
+            came_late = await self._send_all(action)
+        except BrokerError as error:
+            logger.error("run %s: what was decided is not published: %s", action.run, error)  # noqa: TRY400 - the sentence says it all
+            await asyncio.sleep(_AGAIN_S)
+            fresh = False
+        except Exception:  # Nobody awaits this task: the decision would wait without a word.
+            logger.exception("run %s: what was decided is not published", action.run)
+            await asyncio.sleep(_AGAIN_S)
+            fresh = False
+        if came_late is not None or not fresh:
+            self._member.publish_again(action, came_late)
+            self._wake()
+        elif action.forwarded:
+            entry = Forwarded(run=action.run, version=action.version)
+            self._publisher.put(self._log, action.partition, entry)
+
+    async def _send_all(self, action: Publish) -> datetime | None:
+        """Return when the last of it came, if some came too late to count (rule 11).
+
+        Raises:
+            BrokerError: If a message cannot be sent at all.
+        """
+        sent = [
+            (record, self._publisher.publish(topic, action.job, record))
+            for topic, record in action.messages
+        ]
+        acks = [(record, await done) for record, done in sent]
+        late = (
+            ack.at
+            for record, ack in acks
+            if isinstance(record, Run) and record.as_of and ack.at - record.as_of > STALE
+        )
+        return max(late, default=None)

@@ -10,7 +10,7 @@ from cronstream.cli.connection import reading
 from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.repair import survey
 from cronstream.cli.workers_command import read_roll
-from cronstream.core.health import clocks, presence
+from cronstream.core.health import agreement, clocks
 from cronstream.core.health.presence import Presence
 from cronstream.core.wire.naming import RoleKind
 
@@ -47,5 +47,5 @@ def _findings(there: list[Presence]) -> list[tuple[str, str]]:
         for role in RoleKind
         if all(who.role is not role for who in there)
     ]
-    settings = [("settings", text) for text in presence.warnings(there)]
+    settings = [("settings", text) for text in agreement.warnings(there)]
     return [*absent, *settings, *(("clock", text) for text in clocks.warnings(there))]

@@ -15,7 +15,7 @@ from cronstream.cli.connection import connections, publishing, reading
 from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.progress import READING, progress
 from cronstream.cli.workers_command import read_roll
-from cronstream.core.health.presence import Seen
+from cronstream.core.health.roll import Seen
 from cronstream.core.moving.export import Export
 from cronstream.core.moving.file import from_lines, to_lines
 from cronstream.core.wire.times import format_time

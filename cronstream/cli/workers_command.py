@@ -10,8 +10,9 @@ from cronstream.cli import failures
 from cronstream.cli.connection import reading
 from cronstream.cli.options import cluster_option
 from cronstream.cli.output import Column, emit_json, emit_table, json_option, nearest, say
-from cronstream.core.health import clocks, presence
-from cronstream.core.health.presence import EVERY_S, REMEMBERED, Roll, Seen
+from cronstream.core.health import agreement, clocks
+from cronstream.core.health.presence import EVERY_S
+from cronstream.core.health.roll import REMEMBERED, Roll, Seen, fields
 from cronstream.core.wire import naming
 from cronstream.core.wire.times import format_time
 from cronstream.errors import NotFoundError
@@ -53,7 +54,7 @@ def workers(*, cluster: str | None, as_json: bool) -> None:
         say(line)
     if as_json:
         for seen in shown:
-            emit_json(presence.fields(seen, now))
+            emit_json(fields(seen, now))
         return
     emit_table(_COLUMNS, [_row(seen, now) for seen in shown])
     if not shown:
@@ -62,7 +63,7 @@ def workers(*, cluster: str | None, as_json: bool) -> None:
 
 def _differences(roll: Roll, now: datetime) -> list[str]:
     there = [seen.who for seen in roll.all() if seen.is_there(now)]
-    return [*presence.warnings(there), *clocks.warnings(there)]
+    return [*agreement.warnings(there), *clocks.warnings(there)]
 
 
 async def read_roll() -> tuple[Roll, datetime]:
@@ -104,7 +105,7 @@ async def _read_on(reader: LogReader, roll: Roll, start: int) -> int:
 
 
 def _row(seen: Seen, now: datetime) -> tuple[str, ...]:
-    who, told = seen.who, presence.fields(seen, now)
+    who, told = seen.who, fields(seen, now)
     is_worker = who.cluster is not None
     return (
         who.name,

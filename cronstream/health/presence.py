@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 
 from cronstream import clock
-from cronstream.core.health import clocks, presence
+from cronstream.core.health import agreement, clocks
 from cronstream.core.health.presence import Presence, Shared
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.naming import Role
@@ -82,12 +82,12 @@ class PresenceWatch:
         """
         while True:
             before = [seen for seen in self.topic.roll.present() if seen.first < place]
-            if sentence := presence.refusal(
+            if sentence := agreement.refusal(
                 self._first, [seen.who for seen in before if seen.last > place]
             ):
                 await self.stop()
                 raise SettingsError(sentence)
-            if not (doubt := presence.refusal(self._first, [seen.who for seen in before])):
+            if not (doubt := agreement.refusal(self._first, [seen.who for seen in before])):
                 return
             tell(doubt)
             await asyncio.sleep(_AGAIN_S)
@@ -102,7 +102,7 @@ class PresenceWatch:
         """Return what people should see to."""
         trouble = [self.topic.trouble] if self.topic.trouble else []
         there = self.topic.present
-        return [*trouble, *presence.warnings(there), *clocks.warnings(there)]
+        return [*trouble, *agreement.warnings(there), *clocks.warnings(there)]
 
     def look(self) -> None:
         """Do what follows from what all tell."""

@@ -15,7 +15,8 @@ import orjson
 from aiokafka.structs import TopicPartition
 
 from cronstream.core.ledger.rows import as_text, row_parts
-from cronstream.core.moving.export import Export, Kept, Named, cursors_of, ledgers_of
+from cronstream.core.moving.export import Export, Kept, Named
+from cronstream.core.moving.renumbering import cursors_of, ledgers_of
 from cronstream.core.planning.cursor import Cursor
 from cronstream.core.wire import naming
 from cronstream.core.wire.enumerations import HouseState

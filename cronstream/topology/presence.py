@@ -18,7 +18,8 @@ from aiokafka.structs import TopicPartition
 
 from cronstream import clock
 from cronstream.core.health import clocks
-from cronstream.core.health.presence import REMEMBERED, Presence, Roll, often
+from cronstream.core.health.presence import Presence, often
+from cronstream.core.health.roll import REMEMBERED, Roll
 from cronstream.core.wire import naming
 from cronstream.errors import BrokerError, CronstreamError
 from cronstream.settings import Settings

@@ -1,14 +1,14 @@
 """What a worker tells the others of itself, and does about what they tell.
 
 It judges by the longest lease and starts by the shortest fence that any worker has; and one whose
-clock is off claims nothing (`cronstream.core.health.presence`, `cronstream.core.health.clocks`).
+clock is off claims nothing (`cronstream.core.health.agreement`, `clocks`).
 """
 
 import logging
 from collections.abc import Iterable
 from typing import Any
 
-from cronstream.core.health import clocks, presence
+from cronstream.core.health import agreement, clocks, presence
 from cronstream.core.health.presence import Presence, Shared
 from cronstream.executor.protocol import Clock
 from cronstream.settings import Settings
@@ -66,7 +66,7 @@ class WorkerPeer:
 
     def _keep_lease(self, mine: Shared, others: Iterable[Presence]) -> None:
         member = self._worker.member
-        held, before = presence.held(mine, others), member.timing
+        held, before = agreement.held(mine, others), member.timing
         timing = held.of(before)
         if timing == before:
             return

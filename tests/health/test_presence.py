@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from cronstream.core.health.presence import Presence, Roll
+from cronstream.core.health.presence import Presence
+from cronstream.core.health.roll import Roll
 from cronstream.core.protocol.member import Member
 from cronstream.core.timing import Timing
 from cronstream.core.wire.naming import Role

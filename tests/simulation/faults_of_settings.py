@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cronstream.core.health import clocks
+from cronstream.core.health.agreement import Held
 from cronstream.core.health.clocks import Comparison
-from cronstream.core.health.presence import Held, Presence, Seen
+from cronstream.core.health.presence import Presence
+from cronstream.core.health.roll import Seen
 from tests.simulation.minding import Minding
 from tests.simulation.planting import fault
 from tests.simulation.scheduler import SimScheduler

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from cronstream.core.health import clocks, presence
+from cronstream.core.health import clocks
+from cronstream.core.health.agreement import Held, held
+from cronstream.core.health.presence import Presence
 from cronstream.core.protocol.member import Member
 from tests.simulation.loop import moment
 from tests.simulation.process import Process
@@ -66,7 +68,7 @@ class Minding(Process):
             self.member.resume()
             self._soon()
 
-    def _are_most_wrong(self, there: Iterable[presence.Presence]) -> bool:
+    def _are_most_wrong(self, there: Iterable[Presence]) -> bool:
         """Whether most clocks are wrong, in their several ways: then nobody can know the time."""
         skews = {process.id: process.skew for process in self.world.processes}
         votes = [self.world.workers_topic.ahead_s, *(skews.get(who.name, 0.0) for who in there)]
@@ -86,9 +88,9 @@ class Minding(Process):
         """Return how far its clock is ahead, which was found right."""
         return self.skew
 
-    def held(self, others: list[presence.Presence]) -> presence.Held:
+    def held(self, others: list[Presence]) -> Held:
         """Return the lease and the fence that it keeps to."""
-        return presence.held(self.world.shared_of(self), others)
+        return held(self.world.shared_of(self), others)
 
     def _end_for_its_clock(self) -> None:
         if self.clock_fault and not self.draining:

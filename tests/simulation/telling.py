@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cronstream.core.health import clocks
-from cronstream.core.health.presence import Presence, Roll
+from cronstream.core.health.presence import Presence
+from cronstream.core.health.roll import Roll
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process

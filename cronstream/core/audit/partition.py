@@ -10,20 +10,20 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from cronstream.core.audit.closing import Closing
 from cronstream.core.audit.definitions import NOT_THERE, JobHistory
 from cronstream.core.audit.finding import Finding, Kind, Report, Window
 from cronstream.core.audit.known import Known, Unknown
 from cronstream.core.audit.refusals import Refusals
-from cronstream.core.audit.standing import PATIENCE, waiting
+from cronstream.core.audit.standing import PATIENCE
 from cronstream.core.audit.tally import Tally
-from cronstream.core.audit.track import Track, lateness, losses, problems
+from cronstream.core.audit.track import Track
 from cronstream.core.audit.view import View
 from cronstream.core.audit.watch import WatchedLog
 from cronstream.core.ledger.mark import LONG_AGO
 from cronstream.core.ledger.state import Refusal, SkipNews
 from cronstream.core.planning.timeline import TICK, Revision
 from cronstream.core.wire.entries import Entry, Withdrawal
-from cronstream.core.wire.enumerations import Verdict
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.core.wire.times import format_time
 
@@ -51,8 +51,8 @@ class PartitionAudit:
         known: Known,
     ) -> None:
         self._histories, self._window = histories, window
-        self._tally, self._report = tally, report
-        self._known = known
+        self._tally, self._known = tally, known
+        self._closing = Closing(window, tally, report, known)
         self._logs: dict[tuple[str, bool], WatchedLog] = {}
         self._views: dict[str, View] = {}
         self.tracks: dict[tuple[str, str], Track] = {}
@@ -183,7 +183,7 @@ class PartitionAudit:
         for (cluster, run_id), what in self._strays.items():
             job = run_id.partition("@")[0]
             text = f"{what}, though it was never published"
-            self._tell(Finding(Kind.UNASKED, run_id, job, cluster, text))
+            self._closing.tell(Finding(Kind.UNASKED, run_id, job, cluster, text))
 
     def _tracks_by_job(self) -> defaultdict[str, list[Track]]:
         by_job: defaultdict[str, list[Track]] = defaultdict(list)
@@ -252,7 +252,7 @@ class PartitionAudit:
         published_beyond = due <= self._high(job)
         refused = self._refusals.why(cluster, revision, due)
         if refused is not None:
-            self._tell(Finding(Kind.REFUSED, run_id, job, cluster, refused))
+            self._closing.tell(Finding(Kind.REFUSED, run_id, job, cluster, refused))
             return
         if end is not None and not published_beyond and self._is_to_come(revision, due, end):
             self._tally.open += 1
@@ -263,7 +263,7 @@ class PartitionAudit:
             text = "never published, though later due times were"
         else:
             text = "never published"
-        self._tell(Finding(Kind.UNEXPLAINED, run_id, job, cluster, text))
+        self._closing.tell(Finding(Kind.UNEXPLAINED, run_id, job, cluster, text))
 
     def _is_to_come(self, revision: Revision, due: datetime, now: datetime) -> bool:
         """Whether schedulers have yet to come to a due time; tell so if they take long."""
@@ -271,44 +271,12 @@ class PartitionAudit:
             return True
         found = self._known.unpublished(revision, due, now)
         if found is not None:
-            self._tell(found)
+            self._closing.tell(found)
         return found is not None
 
     def _close(self, track: Track, now: datetime) -> None:
-        """Count a run, tell what is wrong with it, and forget it."""
+        """Be done with a run."""
         del self.tracks[track.cluster, track.run_id]
-        self._tally.unknown.update(self._known.look(track))
-        if not track.withdrawn:
-            self._count(track, now)
-        for finding in (*problems(track, now), *losses(track)):
-            self._tell(finding)
-        delay_s, late = lateness(track, self._window.late_after_s)
-        if delay_s is not None:
-            self._tally.start(track.cluster, delay_s)
-        if late is not None:
-            self._tally.late[late.facts["by"]] += 1
-            self._tell(late)
-
-    def _count(self, track: Track, now: datetime) -> None:
-        tally = self._tally
-        tally.due += 1
-        tally.asked += not track.scheduled
-        if track.verdict is not None:
-            tally.verdicts[track.verdict.value] += 1
-            if track.verdict is Verdict.SKIPPED:
-                tally.skipped[track.reason] += 1
-            return
-        tally.open += 1
-        if self._window.has_moved:
-            return
         logs = (self._logs.get((track.cluster, retry)) for retry in (False, True))
         first, later = (None if log is None else log.ledger for log in logs)
-        text = waiting(first, later, track.run_id, now)
-        if text is not None and not track.has_lost_retries:
-            self._tell(
-                track.finding(Kind.WAITING, text, past_due_s=(now - track.due).total_seconds())
-            )
-
-    def _tell(self, finding: Finding) -> None:
-        self._tally.found[finding.kind] += 1
-        self._report(finding)
+        self._closing.close(track, now, first, later)

@@ -1,8 +1,8 @@
 """What of an installation has to come along when it moves to other logs.
 
 Revisions, versions and cursors are offsets, so they mean nothing on another Kafka, and a job's
-partition follows from how many there are. What is live is taken out of all that (`Export`), and put
-into other numbers (`ledgers_of`, `cursors_of`): each fold goes on where it was, as from a snapshot.
+partition follows from how many there are. What is live is taken out of all that (`Export`);
+`cronstream.core.moving.renumbering` puts it into other numbers.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.rows import FORMAT, from_row, to_row
+from cronstream.core.ledger.rows import to_row
 from cronstream.core.planning.cursor import Cursor
 from cronstream.core.wire.entries import Lost
 from cronstream.core.wire.job_messages import Definition
-from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.runs import Discarded, Job
 from cronstream.core.wire.times import format_time
 from cronstream.errors import HouseError
@@ -27,7 +26,7 @@ _OVER: Final = timedelta(hours=1)
 #: What the last values of a mark's row are where they are left out: as `rows` has it.
 _UNSAID: Final = (-1, -1, 0, -1)
 #: Where a mark's row names revisions, but for those that still matter: removed, learnt, former.
-_REVISIONS: Final = (5, 6, 8)
+REVISIONS: Final = (5, 6, 8)
 
 #: A job's name, and one of its revisions.
 Named: TypeAlias = tuple[str, int]
@@ -210,95 +209,4 @@ def _named(log: LogState) -> Iterable[Named]:
                 yield run["job"], run["revision"]
     for job, mark in log.marks.items():
         yield from ((job, revision) for revision, _ in mark[2])
-        yield from ((job, mark[place]) for place in _REVISIONS if mark[place] >= 0)
-
-
-def ledgers_of(
-    log: LogState,
-    partitions: int,
-    partition_of: Callable[[str, int], int],
-    numbers: Mapping[Named, int],
-) -> dict[int, Ledger]:
-    """Return the folds with which the partitions of a log begin that is empty.
-
-    Args:
-        log: What was known in the former house.
-        partitions: How many there are now.
-        partition_of: Which of so many is a job's.
-        numbers: Revisions by what they were in the former house.
-
-    Raises:
-        MessageError: If what is known is damaged.
-    """
-    rows = {number: _empty_row(log, number) for number in range(partitions)}
-    for live in log.live:
-        moved = {**live, "run": _renumbered(live["run"], numbers)}
-        if live["successor"] is not None:
-            moved["successor"] = _renumbered(live["successor"], numbers)
-        rows[partition_of(live["run"]["job"], partitions)]["live"].append(moved)
-    for job, mark in log.marks.items():
-        rows[partition_of(job, partitions)]["marks"][job] = _renumbered_mark(job, mark, numbers)
-    for one in log.recent:
-        rows[partition_of(one[0].partition("@")[0], partitions)]["recent"].append(one)
-    for row in rows.values():
-        row["recent"].sort(key=lambda one: datetime.fromisoformat(one[3]))
-    filled = {n: row for n, row in rows.items() if row["live"] or row["marks"] or row["recent"]}
-    return {number: from_row(row) for number, row in filled.items()}
-
-
-def _empty_row(log: LogState, partition: int) -> dict[str, Any]:
-    return {
-        "format": FORMAT + LEVEL - 1,
-        "partition": partition,
-        "retry": log.retry,
-        "next_offset": 0,
-        "now": log.now,
-        "days": list(log.day),
-        "live": [],
-        "marks": {},
-        "recent": [],
-        "beats": [],
-    }
-
-
-def _renumbered(run: dict[str, Any], numbers: Mapping[Named, int]) -> dict[str, Any]:
-    revision = run.get("revision")
-    return run if revision is None else {**run, "revision": numbers[run["job"], revision]}
-
-
-def _renumbered_mark(job: str, mark: list[Any], numbers: Mapping[Named, int]) -> list[Any]:
-    revisions = [[numbers[job, revision], since] for revision, since in mark[2]]
-    moved = [*mark[:2], revisions, *mark[3:]]
-    for place in _REVISIONS:
-        moved[place] = numbers[job, mark[place]] if mark[place] >= 0 else mark[place]
-    return moved
-
-
-def cursors_of(
-    export: Export, taken: Mapping[int, int], shard_of: Callable[[str], int]
-) -> list[Cursor]:
-    """Return the cursors from which the shards go on.
-
-    As many shards as before go on each from its own; others all from the one that was least far:
-    what was published beyond it is known to the ledgers, and dropped.
-
-    Args:
-        export: What comes along.
-        taken: Below which number the revisions of each shard count as told.
-        shard_of: Which shard is a job's.
-    """
-    if export.reached is None:
-        return []
-    moved = {job: at for cursor in export.cursors for job, at in cursor.moved.items()}
-    former = {cursor.shard: cursor for cursor in export.cursors}
-    same = former.keys() == taken.keys()
-    return [
-        Cursor(
-            shard,
-            former[shard].at if same else export.reached,
-            told,
-            former[shard].noted if same else None,
-            {job: at for job, at in moved.items() if shard_of(job) == shard},
-        )
-        for shard, told in taken.items()
-    ]
+        yield from ((job, mark[place]) for place in REVISIONS if mark[place] >= 0)

@@ -75,7 +75,17 @@ class Agenda:
                 heapq.heapreplace(heap, item)
         return limit
 
-    def leap_limit(self, at: datetime, limit: datetime) -> datetime:
+    def bounded(self, at: datetime, limit: datetime, all_missed: datetime) -> datetime:
+        """Return how far a step may go from `at` on, so that counting what is missed is bounded."""
+        missed_to = min(limit, all_missed - TICK)
+        if at >= missed_to:
+            return limit
+        # Beyond what has been missed it goes on in the same step: time goes on too, so a catch-up
+        # that stopped there would find a bit missed again, without an end.
+        leap_to = self._leap_limit(at, missed_to)
+        return leap_to if leap_to < missed_to else limit
+
+    def _leap_limit(self, at: datetime, limit: datetime) -> datetime:
         """Return how far a step may go where all is missed, so that counting stays bounded."""
         schedules: dict[int, Schedule] = {}
         for due, _, _, revision, _ in self._heap:

@@ -178,7 +178,7 @@ class Shard:
         is_late = lag.noted is None and lag.at < now
         limit, step = (cursor.at, STEP) if lag.noted is None else (lag.noted.until, None)
         if lag.noted is None:
-            limit = self._bounded(agenda, lag.at, limit, draft)
+            limit = agenda.bounded(lag.at, limit, draft.now - self._max_grace)
         until = agenda.fill(
             draft,
             self._timelines,
@@ -275,20 +275,10 @@ class Shard:
         else:
             ahead = draft.now + self._look_ahead
             limit = max(cursor.at, min(ahead, known_to or ahead))
-            limit = self._bounded(self._agenda, cursor.at, limit, draft)
+            limit = self._agenda.bounded(cursor.at, limit, all_missed)
         return self._agenda.fill(
             draft, self._timelines, limit=limit, all_missed=all_missed, step=step
         )
-
-    def _bounded(self, agenda: Agenda, at: datetime, limit: datetime, draft: Draft) -> datetime:
-        """Return how far a step may go from `at` on, so that counting what is missed is bounded."""
-        missed_to = min(limit, draft.now - self._max_grace - TICK)
-        if at >= missed_to:
-            return limit
-        # Beyond what has been missed it goes on in the same step: time goes on too, so a catch-up
-        # that stopped there would find a bit missed again, without an end.
-        leap_to = agenda.leap_limit(at, missed_to)
-        return leap_to if leap_to < missed_to else limit
 
 
 def _tell_again(timeline: Timeline, lag: Lag, draft: Draft) -> None:

@@ -7,22 +7,9 @@ from typing import Any
 
 import pytest
 
-from cronstream.core.health.presence import (
-    EVERY_S,
-    REMEMBERED,
-    Held,
-    Presence,
-    Roll,
-    Seen,
-    Shared,
-    decode,
-    fields,
-    held,
-    often,
-    refusal,
-    spans,
-    warnings,
-)
+from cronstream.core.health.agreement import Held, held, refusal, warnings
+from cronstream.core.health.presence import EVERY_S, Presence, Shared, decode, often, spans
+from cronstream.core.health.roll import REMEMBERED, Roll, Seen, fields
 from cronstream.core.timing import Timing
 from cronstream.core.wire.naming import RoleKind
 from tests.builders import NOON, at
@@ -138,7 +125,7 @@ def test_a_process_that_has_stopped_is_gone_at_once_and_is_remembered() -> None:
 
 
 def test_whoever_writes_there_the_roll_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cronstream.core.health.presence._MOST", 3)
+    monkeypatch.setattr("cronstream.core.health.roll._MOST", 3)
     topic = Topic()
     for number in range(9):
         topic.tell(a_process(f"node1.{number}"), number)

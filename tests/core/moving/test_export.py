@@ -13,13 +13,12 @@ from cronstream.core.moving.export import (
     Kept,
     LogState,
     Named,
-    cursors_of,
-    ledgers_of,
     log_state,
     needed,
     release_all,
     without_the_past,
 )
+from cronstream.core.moving.renumbering import cursors_of, ledgers_of
 from cronstream.core.planning.cursor import Cursor, Noted
 from cronstream.core.wire.entries import Level, Withdrawal
 from cronstream.core.wire.enumerations import Delivery, Outcome, Verdict

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import to_row
-from cronstream.core.moving.export import ledgers_of, log_state, release_all
+from cronstream.core.moving.export import log_state, release_all
+from cronstream.core.moving.renumbering import ledgers_of
 from cronstream.core.wire.entries import (
     Cancelled,
     Claimed,

@@ -1,0 +1,102 @@
+"""Puts what has come along into the numbers of other logs: each fold goes on where it was."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.rows import FORMAT, from_row
+from cronstream.core.moving.export import REVISIONS, Export, LogState, Named
+from cronstream.core.planning.cursor import Cursor
+from cronstream.core.wire.levels import LEVEL
+
+
+def ledgers_of(
+    log: LogState,
+    partitions: int,
+    partition_of: Callable[[str, int], int],
+    numbers: Mapping[Named, int],
+) -> dict[int, Ledger]:
+    """Return the folds with which the partitions of a log begin that is empty.
+
+    Args:
+        log: What was known in the former house.
+        partitions: How many there are now.
+        partition_of: Which of so many is a job's.
+        numbers: Revisions by what they were in the former house.
+
+    Raises:
+        MessageError: If what is known is damaged.
+    """
+    rows = {number: _empty_row(log, number) for number in range(partitions)}
+    for live in log.live:
+        moved = {**live, "run": _renumbered(live["run"], numbers)}
+        if live["successor"] is not None:
+            moved["successor"] = _renumbered(live["successor"], numbers)
+        rows[partition_of(live["run"]["job"], partitions)]["live"].append(moved)
+    for job, mark in log.marks.items():
+        rows[partition_of(job, partitions)]["marks"][job] = _renumbered_mark(job, mark, numbers)
+    for one in log.recent:
+        rows[partition_of(one[0].partition("@")[0], partitions)]["recent"].append(one)
+    for row in rows.values():
+        row["recent"].sort(key=lambda one: datetime.fromisoformat(one[3]))
+    filled = {n: row for n, row in rows.items() if row["live"] or row["marks"] or row["recent"]}
+    return {number: from_row(row) for number, row in filled.items()}
+
+
+def _empty_row(log: LogState, partition: int) -> dict[str, Any]:
+    return {
+        "format": FORMAT + LEVEL - 1,
+        "partition": partition,
+        "retry": log.retry,
+        "next_offset": 0,
+        "now": log.now,
+        "days": list(log.day),
+        "live": [],
+        "marks": {},
+        "recent": [],
+        "beats": [],
+    }
+
+
+def _renumbered(run: dict[str, Any], numbers: Mapping[Named, int]) -> dict[str, Any]:
+    revision = run.get("revision")
+    return run if revision is None else {**run, "revision": numbers[run["job"], revision]}
+
+
+def _renumbered_mark(job: str, mark: list[Any], numbers: Mapping[Named, int]) -> list[Any]:
+    revisions = [[numbers[job, revision], since] for revision, since in mark[2]]
+    moved = [*mark[:2], revisions, *mark[3:]]
+    for place in REVISIONS:
+        moved[place] = numbers[job, mark[place]] if mark[place] >= 0 else mark[place]
+    return moved
+
+
+def cursors_of(
+    export: Export, taken: Mapping[int, int], shard_of: Callable[[str], int]
+) -> list[Cursor]:
+    """Return the cursors from which the shards go on.
+
+    As many shards as before go on each from its own; others all from the one that was least far:
+    what was published beyond it is known to the ledgers, and dropped.
+
+    Args:
+        export: What comes along.
+        taken: Below which number the revisions of each shard count as told.
+        shard_of: Which shard is a job's.
+    """
+    if export.reached is None:
+        return []
+    moved = {job: at for cursor in export.cursors for job, at in cursor.moved.items()}
+    former = {cursor.shard: cursor for cursor in export.cursors}
+    same = former.keys() == taken.keys()
+    return [
+        Cursor(
+            shard,
+            former[shard].at if same else export.reached,
+            told,
+            former[shard].noted if same else None,
+            {job: at for job, at in moved.items() if shard_of(job) == shard},
+        )
+        for shard, told in taken.items()
+    ]

@@ -151,8 +151,8 @@ class Bench:
 
 
 def _has_shard(part: Part) -> bool:
-    lines = [line for line in part.recent if "shard 0" in line]
-    return bool(lines) and "another scheduler" not in lines[-1]
+    told = [said["action"] for said in part.recent if said.get("shard") == 0]
+    return bool(told) and told[-1] != "shard-left"
 
 
 @asynccontextmanager

@@ -115,7 +115,7 @@ async def killed(one: Rig, programs: Programs, what: str, *options: str) -> dict
     spare = await one.start(f"{what} spare", *options, waits=False)
     await asyncio.sleep(10)
     if options:  # By then it has its share of the partitions.
-        await spare.said("owns ")
+        await spare.said("assigned")
     elif not _has_shard(owner):
         owner, spare = spare, owner
     one.write([*_jobs(programs, file), *idle_jobs(_IDLE)])
@@ -123,7 +123,7 @@ async def killed(one: Rig, programs: Programs, what: str, *options: str) -> dict
     at = time.time()
     spare.recent.clear()
     await one.kill(owner)
-    await spare.said("owns " if options else "taken over")
+    await spare.said("assigned" if options else "shard-taken")
     taken_s = round(time.time() - at, 1)
     await asyncio.sleep(max(0.0, at + _AFTER_S - time.time()))
     one.write(idle_jobs(_IDLE))
@@ -163,19 +163,19 @@ def lateness(got: list[tuple[str, float]], begin: float, end: float) -> dict[str
 
 
 def _has_shard(part: Part) -> bool:
-    return any("taken over" in line for line in part.recent)
+    return part.has_said("shard-taken")
 
 
 async def cold(one: Rig) -> dict[str, Any]:
     """Start a scheduler and a worker, each by itself, after both were stopped."""
     row: dict[str, Any] = {}
-    for what, text, *options in (
-        ("scheduler", "nothing changed"),
-        ("worker", "owns ", "--cluster", "a"),
+    for what, action, *options in (
+        ("scheduler", "crontab-applied"),
+        ("worker", "assigned", "--cluster", "a"),
     ):
         began = time.monotonic()
         part = await one.start(what, *options, waits=False)
-        await part.said(text, within_s=600)
+        await part.said(action, within_s=600)
         row[f"{what}_begins_s"] = round(time.monotonic() - began, 1)
     return row
 
@@ -206,13 +206,13 @@ async def measure(folder: Path, *, aged: bool, scale: float) -> dict[str, Any]:
         if aged:  # Schedulers have seen each edit when it came: no cursor is behind them.
             one.write([])
             part = await one.start("scheduler", waits=False)
-            await part.said("nothing changed")
+            await part.said("crontab-applied")
             await _stop_all(one)
             one.write(idle_jobs(_IDLE))
             await edit(one, int(EDITS * scale))
         one.write([*jobs_due(programs, folder / "first", 20, 1), *idle_jobs(_IDLE)])
         part = await one.start("scheduler", waits=False)
-        await part.said(" in all", within_s=600)
+        await part.said("crontab-applied", within_s=600)
         await one.start("worker", "--cluster", "a")
         await asyncio.sleep(45)  # Until each partition has a row.
         one.write(idle_jobs(_IDLE))

@@ -105,7 +105,7 @@ async def measure(folder: Path, programs: Programs, edits: int) -> list[dict[str
         due = _due(programs, file)
         one.write([*due, *idle_jobs(_IDLE)])
         part = await one.start("scheduler")
-        await part.said(" in all")
+        await part.said("crontab-applied")
         await one.start("worker", "--cluster", "a")
         await asyncio.sleep(15)
 
@@ -125,13 +125,13 @@ async def measure(folder: Path, programs: Programs, edits: int) -> list[dict[str
         part = next(p for p in one.parts if p.name == "scheduler")
         many = idle_jobs(edits // 3)
         one.write([*due, *many])
-        await part.said(f"{len(due) + len(many)} in all", within_s=_PATIENCE_S)
+        await part.said("crontab-applied", jobs=len(due) + len(many), within_s=_PATIENCE_S)
         await in_force(one, part)
         await asyncio.sleep(10)
 
         async def edited() -> Part:
             one.write([*due, *({**job, "command": "exit 1"} for job in many)])
-            await part.said(f"{len(many)} changed", within_s=_PATIENCE_S)
+            await part.said("crontab-applied", changed=len(many), within_s=_PATIENCE_S)
             return part
 
         rows.append(await during(one, file, "by the crontab", edited))

@@ -71,14 +71,14 @@ async def measure(folder: Path, edits: int) -> dict[str, Any]:
             await edit(one, edits)
             say(f"edited within {time.monotonic() - began:.0f} s")
         first = await one.start("scheduler", waits=False)
-        await first.said("taken over", within_s=_PATIENCE_S)
-        await first.said("1000 jobs, nothing changed", "1000 in all", within_s=_PATIENCE_S)
+        await first.said("shard-taken", within_s=_PATIENCE_S)
+        await first.said("crontab-applied", jobs=1000, within_s=_PATIENCE_S)
         await _has_cursor(one)
         await one.stop(first)
         row: dict[str, Any] = {"edits": edits}
-        row["scheduler_s"] = await _took(one, "scheduler", "taken over")
-        row["crontab_s"] = await _took(one, "scheduler", "nothing changed")
-        row["worker_s"] = await _took(one, "worker", "owns ", "--cluster", "a")
+        row["scheduler_s"] = await _took(one, "scheduler", "shard-taken")
+        row["crontab_s"] = await _took(one, "scheduler", "crontab-applied")
+        row["worker_s"] = await _took(one, "worker", "assigned", "--cluster", "a")
         row["run_now_s"] = await took_command(one, "run-now", "i1")
         row["discarded_s"] = await took_command(one, "discarded")
     say(f"{row}")
@@ -96,14 +96,14 @@ async def _has_cursor(one: Rig) -> None:
 
 async def _begun(one: Rig, name: str) -> Part:
     part = await one.start(name, waits=False)
-    await part.said("nothing changed")
+    await part.said("crontab-applied")
     return part
 
 
-async def _took(one: Rig, name: str, text: str, *options: str) -> float:
+async def _took(one: Rig, name: str, action: str, *options: str) -> float:
     began = time.monotonic()
     part = await one.start(name, *options, waits=False)
-    await part.said(text, within_s=_PATIENCE_S)
+    await part.said(action, within_s=_PATIENCE_S)
     took = time.monotonic() - began
     say(f"{name} took {took:.1f} s")
     await one.stop(part)

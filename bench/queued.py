@@ -7,7 +7,6 @@ could decide (the barrier). It takes about two minutes.
 """
 
 import asyncio
-import re
 import sys
 import tempfile
 import time
@@ -76,15 +75,14 @@ async def _fill(one: Rig, runs: int) -> None:
 
 async def _measured(one: Rig, what: str, wait_s: float) -> tuple[Part, dict[str, Any]]:
     part = await one.start(what, "--cluster", "a", app="bench.apps.watched_app")
-    await part.said("barrier after")
+    await part.said("barrier")
     await asyncio.sleep(wait_s)
     return part, _row(part, what)
 
 
 def _row(part: Part, what: str) -> dict[str, Any]:
-    said = "\n".join(part.recent)
-    stalls = [float(found) for found in re.findall(r"stood still for ([\d.]+)", said)]
-    barrier = [float(found) for found in re.findall(r"barrier after ([\d.]+)", said)]
+    stalls = [said["seconds"] for said in _of(part, "stalled")]
+    barrier = [said["seconds"] for said in _of(part, "barrier")]
     cost = part.costs()[part.name]
     return {
         "what": what,
@@ -93,6 +91,11 @@ def _row(part: Part, what: str) -> dict[str, Any]:
         "stalls_over_0.1_s": len(stalls),
         "rss_mib": round(cost.rss),
     }
+
+
+def _of(part: Part, action: str) -> list[dict[str, Any]]:
+    """Return what it has said of one kind."""
+    return [said for said in part.recent if said.get("action") == action]
 
 
 async def _until_written(one: Rig, part: Part, runs: int) -> float:
@@ -107,6 +110,11 @@ async def _until_written(one: Rig, part: Part, runs: int) -> float:
     raise TimeoutError(f"no snapshot within three minutes: {part.recent[-20:]}")
 
 
+def _show_stalls(part: Part) -> None:
+    for said in _of(part, "stalled"):
+        sys.stderr.write(f"{said['time']} stood still for {said['seconds']} s in {said['where']}\n")
+
+
 async def measure(folder: Path, runs: int) -> list[dict[str, Any]]:
     """Measure one worker that folds and writes, and one that takes over."""
     async with rig(folder) as one:
@@ -114,15 +122,15 @@ async def measure(folder: Path, runs: int) -> list[dict[str, Any]]:
         await _fill(one, runs)
         say(f"{runs:,} runs are queued")
         first, _ = await _measured(one, "writes", 0)
-        first.recent[:] = [line for line in first.recent if "barrier" in line]
+        first.recent[:] = _of(first, "barrier")
         took = await _until_written(one, first, runs)
         writes = {**_row(first, "writes"), "written_after_s": round(took, 1)}
         say(f"{writes}")
-        sys.stderr.write("\n".join(x for x in first.recent if "stood still" in x) + "\n")
+        _show_stalls(first)
         await one.kill(first)
         second, reads = await _measured(one, "takes over", 10)
         say(f"{reads}")
-        sys.stderr.write("\n".join(x for x in second.recent if "stood still" in x) + "\n")
+        _show_stalls(second)
     return [writes, reads]
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -16,6 +17,7 @@ from bench.machine import Cost, cost
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
+from cronstream.logs import read_line
 from cronstream.settings import Settings, settings
 from cronstream.supervisor.child import ProcessChild
 from cronstream.supervisor.command import Command
@@ -30,7 +32,8 @@ class Part:
     name: str
     child: ProcessChild | None = None
     lines: int = 0
-    recent: list[str] = field(default_factory=list)
+    #: The lines that it has said last, as `cronstream.logs.read_line` gives them.
+    recent: list[dict[str, Any]] = field(default_factory=list)
     log: Path | None = None
     _heard: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -51,20 +54,28 @@ class Part:
 
     def hear(self, line: str) -> None:
         self.lines += 1
-        if self.lines < 400 or " run " not in line:
-            self.recent.append(line)
+        said = read_line(line)
+        if self.lines < 400 or "run" not in said:
+            self.recent.append(said)
         if len(self.recent) > 4000:
             del self.recent[:2000]
         self._heard.set()
 
-    async def said(self, *texts: str, within_s: float = 120.0) -> None:
+    def has_said(self, action: str, **fields: Any) -> bool:
+        """Whether one of its last lines has this action, and these fields."""
+        wanted = {"action": action, **fields}.items()
+        return any(wanted <= said.items() for said in self.recent)
+
+    async def said(self, action: str, *, within_s: float = 120.0, **fields: Any) -> None:
+        """Wait until it has said that."""
         try:
             async with asyncio.timeout(within_s):
-                while not any(text in line for line in self.recent for text in texts):
+                while not self.has_said(action, **fields):
                     self._heard.clear()
                     await self._heard.wait()
         except TimeoutError:
-            raise TimeoutError(f"{self.name} never said {texts}: {self.recent[-20:]}") from None
+            what = f"{action} {fields or ''}"
+            raise TimeoutError(f"{self.name} never said {what}: {self.recent[-20:]}") from None
 
     def costs(self) -> dict[str, Cost]:
         """Of the process itself, and of its executors if it has any."""
@@ -112,6 +123,7 @@ class Rig:
             "CRONSTREAM_ADOPT": "1",
             "CRONSTREAM_CLUSTER": "",
             "CRONSTREAM_RETRY": "",
+            "CRONSTREAM_LOG_FORMAT": "json",
             "PYTHONUNBUFFERED": "1",
             **self.variables,
         }
@@ -120,7 +132,7 @@ class Rig:
         part.child = await ProcessChild.start(command, part.hear, self.guard, _DRAIN_S)
         self.parts.append(part)
         if waits:
-            await part.said("owns " if "--cluster" in options else "taken over")
+            await part.said("assigned" if "--cluster" in options else "shard-taken")
         return part
 
     async def stop(self, part: Part) -> None:

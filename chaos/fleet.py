@@ -61,7 +61,12 @@ class Fleet:
             crontab=self.files.of(part.name) if is_scheduler else self.files.common,
         )
         command = worker_command(own, part.role, part.web_port)
-        variables = {**command.variables, **self._variables, PROCESS: process}
+        variables = {
+            **command.variables,
+            **self._variables,
+            PROCESS: process,
+            "CRONSTREAM_LOG_FORMAT": "json",  # What it says is read by its part.
+        }
         patience_s = float(self._variables["CRONSTREAM_DRAIN_S"]) + _STOP_MARGIN_S
         return await ProcessChild.start(
             Command(command.argv, variables), say, self._guard, patience_s

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,11 +14,9 @@ import psutil
 from cronstream import clock
 from cronstream.broker.ports import free_port
 from cronstream.core.wire.naming import Role
+from cronstream.logs import read_line
 from cronstream.supervisor.child import ProcessChild
 
-_NAME = re.compile(r"this worker is (\S+)")
-_TAKEN = re.compile(r"shard \d+: taken over")
-_GIVEN_UP = re.compile(r"shard \d+: another scheduler has it")
 #: How long a process that ended by itself stays away.
 _RESTART_S = 1.0
 _LOOK_AGAIN_S = 0.1
@@ -111,12 +108,13 @@ class Part:
 
     def _hear(self, line: str) -> None:
         print(line, file=self._file, flush=True)
-        if (named := _NAME.search(line)) is not None:
-            self.lives[-1] = replace(self.lives[-1], worker=named[1])
-        if _TAKEN.search(line):
-            self.fires = True
-        elif _GIVEN_UP.search(line):
-            self.fires = False
+        match read_line(line):
+            case {"action": "worker-named", "worker": worker}:
+                self.lives[-1] = replace(self.lives[-1], worker=worker)
+            case {"action": "shard-taken"}:
+                self.fires = True
+            case {"action": "shard-left"}:
+                self.fires = False
 
     def _expect_the_end(self) -> None:
         self.lives[-1] = replace(self.lives[-1], expected=True)

@@ -17,7 +17,7 @@ from cronstream.fitted.to_faust.configuration import COMMON
 from cronstream.fitted.to_faust.group import FaustGroup
 from cronstream.fitted.to_faust.records import make_records_of_faust
 from cronstream.health import EarlyPage, HealthWatch, PresenceWatch
-from cronstream.logs import OWN_END
+from cronstream.logs import OWN_END, fields
 from cronstream.topology.installation_level import look_at_installation
 from cronstream.topology.topics import topics_of
 from cronstream.topology.waiting import until_answered, wait_for_topics
@@ -50,7 +50,7 @@ class Cronstream(App):
         As whoever supervises it would. Faust's own way, `crash`, ends all parts at once: now and
         then its consumer's thread before the consumer, which waits for that thread without end.
         """
-        logger.error("%s; this process ends", reason, extra={"action": OWN_END})
+        logger.error("%s; this process ends", reason, extra=fields(OWN_END))
         self._health.stopping()
         if not self.has_failed:
             self.has_failed = True
@@ -61,7 +61,7 @@ class Cronstream(App):
     async def on_first_start(self) -> None:
         """Before anything connects: wait for the broker, and see that the topics are right."""
         if self.chosen_address:
-            logger.info("its pages are at %s/table/", self.chosen_address)
+            logger.info("its pages are at %s/table/", self.chosen_address, extra=fields("pages"))
         page = EarlyPage(self._health.report)
         if self.web_socket is not None:
             await page.start(self.web_socket)

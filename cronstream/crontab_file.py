@@ -26,6 +26,7 @@ from cronstream import clock
 from cronstream.core.crontab.change import missing
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab, parse_crontab
 from cronstream.errors import CrontabError, Place, Problem
+from cronstream.logs import fields
 from cronstream.settings import settings
 
 logger = logging.getLogger(__name__)
@@ -151,6 +152,7 @@ class _Patience:
                         self._path.name,
                         doubt,
                         _STILL_S,
+                        extra=fields("crontab-waits"),
                     )
                 self._held = _Held(content, found, now)
                 return None

@@ -1,11 +1,17 @@
-"""Log lines: one for each state change, for people or, as JSON, for machines."""
+"""Log lines: one for each state change, for people or, as JSON, for machines.
 
+What a line is about stands in its fields (`fields`), which `docs/logs.md` describes; nobody has to
+read its sentence for that.
+"""
+
+import json
 import logging
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import orjson
 
+from cronstream.core.wire.naming import Role
 from cronstream.core.wire.times import format_time
 from cronstream.settings import Settings
 
@@ -25,7 +31,7 @@ _CHATTY = (
 #: a line for each partition after it; we say it once. What they did not expect themselves, they
 #: tell with a traceback.
 _NOISY = ("aiokafka", "faust.transport.drivers.aiokafka")
-#: What a record says of itself when this process ends by its own decision.
+#: The action of the line that says that this process ends by its own decision.
 OWN_END = "own-end"
 #: The packages whose services go down with a process that ends itself.
 _SERVICES = (
@@ -34,6 +40,40 @@ _SERVICES = (
     "cronstream.application",
     "cronstream.fitted",
 )
+
+
+class Fields(TypedDict, total=False):
+    """What a line may be about, besides its action."""
+
+    job: str
+    run: str
+    attempt: int
+    #: Why: a word of the product's, such as a verdict's reason.
+    reason: str
+    cluster: str
+    topic: str
+    partition: int
+    offset: int
+    shard: int
+    #: A worker's name in the ledger.
+    worker: str
+    #: The process of an executor.
+    executor: int
+    #: How many jobs there are, and how many of them were edited in which way.
+    jobs: int
+    added: int
+    changed: int
+    removed: int
+
+
+def fields(action: str, **about: Unpack[Fields]) -> dict[str, dict[str, Any]]:
+    """Return what a line says of itself, as ``extra`` of a logger's methods.
+
+    Args:
+        action: What has happened, in words with hyphens; each has a row in `docs/logs.md`.
+        about: What it has happened to.
+    """
+    return {"fields": {"action": action, **about}}
 
 
 class PlainFormatter(logging.Formatter):
@@ -58,22 +98,43 @@ class PlainFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: at, level, logger, message, and action and run where there are."""
+    """One JSON object a line: time, level, logger, message, and the fields that it has.
+
+    Args:
+        role: What this process does, which all of its lines say.
+    """
+
+    def __init__(self, role: Role | None = None) -> None:
+        super().__init__()
+        self._common = {} if role is None else {"role": role.kind.value}
+        if role is not None and role.cluster is not None:
+            self._common["cluster"] = role.cluster
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         line: dict[str, Any] = {
-            "at": format_time(datetime.fromtimestamp(record.created, UTC)),
+            "time": format_time(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **self._common,
+            **getattr(record, "fields", {}),
         }
-        for name in ("action", "run"):
-            if hasattr(record, name):
-                line[name] = getattr(record, name)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line).decode()
+        try:
+            return orjson.dumps(line).decode()
+        except orjson.JSONEncodeError:  # It has half a character, as a file's name may.
+            return json.dumps(line)
+
+
+def read_line(line: str) -> dict[str, Any]:
+    """Return what a line of JSON says; of any other, as a library may write, only its text."""
+    try:
+        said = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        said = None
+    return said if isinstance(said, dict) else {"message": line}
 
 
 class OwnEndFilter(logging.Filter):
@@ -89,7 +150,7 @@ class OwnEndFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the record is to be told."""
-        if getattr(record, "action", None) == OWN_END:
+        if getattr(record, "fields", {}).get("action") == OWN_END:
             self._ends = True
             return True
         return not (self._ends and record.name.startswith(_SERVICES))
@@ -104,7 +165,10 @@ class NoiseFilter(logging.Filter):
 
 
 def logging_config(
-    settings: Settings, level: str | int = "INFO", logfile: str | None = None
+    settings: Settings,
+    level: str | int = "INFO",
+    logfile: str | None = None,
+    role: Role | None = None,
 ) -> dict[str, Any]:
     """Return the configuration, as ``logging.config.dictConfig`` takes it.
 
@@ -112,11 +176,14 @@ def logging_config(
         settings: Says the form of the lines.
         level: What is below it is not told.
         logfile: Where lines go; None for stderr.
+        role: What this process does.
     """
     # No line says where in the code it was written, or by which thread: that is not looked up.
     logging._srcfile = None  # noqa: SLF001 - so says the HOWTO of logging (Optimization)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    formatter = JsonFormatter if settings.log_format == "json" else PlainFormatter
+    line: dict[str, Any] = {"()": PlainFormatter}
+    if settings.log_format == "json":
+        line = {"()": JsonFormatter, "role": role}
     handler: dict[str, Any] = {"class": "logging.StreamHandler"}
     if logfile:
         handler = {"class": "logging.FileHandler", "filename": logfile}
@@ -126,7 +193,7 @@ def logging_config(
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": formatter}},
+        "formatters": {"line": line},
         "filters": {"own end": {"()": OwnEndFilter}, "noise": {"()": NoiseFilter}},
         "handlers": {"lines": {**handler, "formatter": "line", "level": level}},
         "root": {"handlers": ["lines"], "level": "INFO"},

@@ -1,14 +1,24 @@
 """The lines that an operator reads: all that matters, and nothing that hides it."""
 
+import ast
 import logging
 import logging.config
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
 import pytest
 
-from cronstream.logs import OWN_END, JsonFormatter, PlainFormatter, logging_config
+from cronstream import logs
+from cronstream.core.wire.naming import Role
+from cronstream.logs import (
+    OWN_END,
+    JsonFormatter,
+    PlainFormatter,
+    fields,
+    logging_config,
+    read_line,
+)
 from cronstream.settings import Settings
 
 
@@ -42,19 +52,69 @@ def test_a_line_says_its_level_only_if_it_is_more_than_news() -> None:
 
 def test_a_json_line_has_what_was_raised_and_what_it_is_about() -> None:
     record = a_record(logging.ERROR)
-    record.action = "quarantine"
+    vars(record).update(fields("running", job="backup", attempt=2))
     error = ValueError("no")
     record.exc_info = (ValueError, error, None)
-    line = orjson.loads(JsonFormatter().format(record))
-    assert line["at"] == "2026-01-01T12:00:00Z"
-    assert (line["level"], line["action"]) == ("error", "quarantine")
+    line = read_line(JsonFormatter().format(record))
+    assert line["time"] == "2026-01-01T12:00:00Z"
+    assert (line["level"], line["message"]) == ("error", "all is well")
+    assert (line["action"], line["job"], line["attempt"]) == ("running", "backup", 2)
     assert line["exception"].endswith("ValueError: no")
+    assert not {"role", "cluster"} & line.keys()
+
+
+def test_json_lines_say_which_process_they_are_of(lines: Path) -> None:
+    settings = Settings(log_format="json")
+    for role in (Role.of("a", retry=True), Role.of(None, retry=False)):
+        logging.config.dictConfig(logging_config(settings, "INFO", str(lines), role))
+        logging.getLogger("cronstream.worker").info("one", extra=fields("shard-taken", shard=3))
+    first, second = map(read_line, lines.read_text().splitlines())
+    assert (first["role"], first["cluster"], first["shard"]) == ("retry-worker", "a", 3)
+    assert (second["role"], "cluster" in second) == ("scheduler", False)
+
+
+def test_half_a_character_in_a_line_does_not_cost_the_line() -> None:
+    line = JsonFormatter().format(a_record(message="no such file: \udcff"))
+    assert "no such file: " in line
+    assert line.isascii()
+
+
+@pytest.mark.parametrize("text", ["Traceback (most recent call last):", "3", "null", ""])
+def test_a_line_that_is_no_object_has_its_text_alone(text: str) -> None:
+    assert read_line(text) == {"message": text}
+
+
+PACKAGE = Path(logs.__file__).parent
+LEVELS = {f"logger.{name}" for name in ("info", "warning", "error", "exception", "critical", "log")}
+
+
+def logged() -> Iterator[tuple[str, ast.Call]]:
+    """Every call that writes a line above debug, and where it is."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in LEVELS:
+                yield f"{path.relative_to(PACKAGE)}:{node.lineno}", node
+
+
+def test_every_line_says_what_it_is_about() -> None:
+    extras = {where: "extra" in {word.arg for word in call.keywords} for where, call in logged()}
+    assert len(extras) > 80
+    assert [where for where, is_there in extras.items() if not is_there] == []
+
+
+def test_every_action_is_described() -> None:
+    text = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    used = set(re.findall(r"""(?:fields|_about)\(\s*"([a-z-]+)\"""", text)) | {OWN_END}
+    described = (PACKAGE.parent / "docs" / "logs.md").read_text()
+    rows = [line.split("|")[1] for line in described.splitlines() if line.startswith("| `")]
+    assert len(used) > 50
+    assert used - set(re.findall("`([a-z-]+)`", " ".join(rows))) == set()
 
 
 def test_after_its_own_decision_to_end_a_process_tells_no_more_of_faust(lines: Path) -> None:
     ours, fausts = logging.getLogger("cronstream.worker"), logging.getLogger("mode.services")
     fausts.error("a crash before")
-    ours.error("the executor has died; this process ends", extra={"action": OWN_END})
+    ours.error("the executor has died; this process ends", extra=fields(OWN_END))
     fausts.error("Crashed reason=%r", RuntimeError("Event loop is closed"))
     ours.info("claims are released")
     told = [line.partition(" ")[2] for line in lines.read_text().splitlines()]

@@ -9,6 +9,8 @@ import threading
 import time
 from typing import Any
 
+import orjson
+
 from cronstream.application import app
 from cronstream.worker import WorkerDuty
 
@@ -30,10 +32,10 @@ def _watch(main: int) -> None:
         owners = app.duty.worker.member.owners if isinstance(app.duty, WorkerDuty) else {}
         if not told and began is not None and owners and owners[0].ready:
             told = True
-            _say(f"barrier after {now - began:.2f} s")
+            _say("barrier", seconds=round(now - began, 2))
         if asked_at and pending.is_set():
             if now - asked_at > _LEAST_S + _LOOK_S:
-                _say(f"stood still for {now - asked_at:.2f} s in {where}")
+                _say("stalled", seconds=round(now - asked_at, 2), where=where)
             asked_at = 0.0
         if not asked_at and app.started:
             pending.clear()
@@ -52,8 +54,9 @@ def _frames(thread: int) -> str:
     return " < ".join(names)
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"{time.strftime('%H:%M:%S')} watched: {text}\n")
+def _say(action: str, **fields: Any) -> None:
+    line = {"time": time.strftime("%H:%M:%S"), "action": action, **fields}
+    sys.stderr.write(f"{orjson.dumps(line).decode()}\n")
     sys.stderr.flush()
 
 

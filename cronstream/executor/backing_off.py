@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from cronstream.errors import LaunchError
 from cronstream.executor.handle import ExecutorHandle
+from cronstream.logs import fields
 
 logger = logging.getLogger(__name__)
 
@@ -67,13 +68,14 @@ class BackingOff:
         return None
 
     async def _try(self) -> ExecutorHandle | None:
+        about = fields("executor-not-started")
         try:
             return await self.launch()
         except LaunchError as error:
-            logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
+            logger.error("%s", error, extra=about)  # noqa: TRY400 - the sentence says it all
         except Exception:
             # Without it the place would stay empty: whatever it is, it is tried again.
-            logger.exception("an executor could not be started")
+            logger.exception("an executor could not be started", extra=about)
         return None
 
 

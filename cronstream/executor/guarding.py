@@ -6,6 +6,8 @@ import logging
 import subprocess
 import sys
 
+from cronstream.logs import fields
+
 logger = logging.getLogger(__name__)
 
 #: Seconds between two looks whether the guard is still there.
@@ -75,7 +77,8 @@ class Guard:
         while True:
             await asyncio.sleep(_LOOK_AGAIN_S)
             if self._child is None or self._child.poll() is not None:
-                logger.warning("the guard of this worker's executors has died; starting another")
+                text = "the guard of this worker's executors has died; starting another"
+                logger.warning(text, extra=fields("guard-died"))
                 with contextlib.suppress(OSError):
                     self._begin()
 

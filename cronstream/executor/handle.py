@@ -25,6 +25,7 @@ from cronstream.executor.protocol import (
 )
 from cronstream.executor.slots import Slots
 from cronstream.executor.spawn import EXECUTOR_MARK
+from cronstream.logs import fields
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +177,8 @@ class ExecutorHandle:
             if missed > most and self.is_alive:
                 where = tree.waits_in(self.pid)
                 self._fault = f"has not turned for {most * _PING_S:g} s ({where})"
-                logger.error("executor %d %s: it is killed", self.pid, self._fault)
+                about = fields("executor-stuck", executor=self.pid)
+                logger.error("executor %d %s: it is killed", self.pid, self._fault, extra=about)
                 self._left = tree.sessions_beneath([self.pid])
                 self._process.kill()
                 self.lost()

@@ -31,6 +31,7 @@ from cronstream.executor.protocol import (
     Report,
 )
 from cronstream.executor.slots import Slots
+from cronstream.logs import fields
 
 logger = logging.getLogger(__name__)
 
@@ -245,7 +246,8 @@ class ExecutorPool:
             return
         self._handles[self._handles.index(dead)] = handle
         handle.send(*self._common.values())
-        logger.info("executor %d has taken the place of %d", handle.pid, dead.pid)
+        about = fields("executor-replaced", executor=handle.pid)
+        logger.info("executor %d has taken the place of %d", handle.pid, dead.pid, extra=about)
         for key in self._homes.waiting():
             if key not in self._to_be_alone:
                 handle.send(*self._homes.settle(key, handle))

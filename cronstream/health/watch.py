@@ -11,6 +11,7 @@ from cronstream.core.health.judging import Facts, Health, judge, warn
 from cronstream.core.health.patience import Patience, Standstill
 from cronstream.health.subject import Group, Subject
 from cronstream.health.watchdog import Watchdog
+from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.topology.reading import Reader
 
@@ -143,9 +144,9 @@ class HealthWatch:
         now = self._monotonic()
         health = judge(self._facts(now), now)
         if self._was_ok and not health.ok and not self._is_stopping:
-            logger.warning("unhealthy: %s", health.reason)
+            logger.warning("unhealthy: %s", health.reason, extra=fields("unhealthy"))
         elif health.ok and not self._was_ok:
-            logger.info("healthy")
+            logger.info("healthy", extra=fields("healthy"))
         self._was_ok = health.ok
         if self._patience.is_over(health, now):
             self.stopping()

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 
 from cronstream.core.health.patience import Missed
+from cronstream.logs import OWN_END, fields
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,8 @@ class Watchdog:
 
 
 def _say(reason: str) -> None:
-    logger.critical("%s; this process ends with status %d", reason, STATUS)
+    text = "%s; this process ends with status %d"
+    logger.critical(text, reason, STATUS, extra=fields(OWN_END))
     for handler in logging.getLogger().handlers:
         handler.flush()
 

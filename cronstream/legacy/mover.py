@@ -19,6 +19,7 @@ from cronstream.errors import BrokerError, CronstreamError, LegacyError
 from cronstream.legacy.groups import Groups, find_starts
 from cronstream.legacy.progress import Progress
 from cronstream.legacy.session import Assignments, Session, Tools
+from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
@@ -103,7 +104,8 @@ class LegacyMover:
         except CronstreamError as error:
             self._fail(str(error))
         except Exception as error:  # A task of its own: else nobody would hear of it.
-            logger.exception("old topic %s: unexpected", self._topic)
+            about = fields("legacy-failed", topic=self._topic)
+            logger.exception("old topic %s: unexpected", self._topic, extra=about)
             self._fail(f"old topic {self._topic}: {error!r}")
 
     async def _stay(self) -> None:

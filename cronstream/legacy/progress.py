@@ -1,8 +1,11 @@
 """How far the old topic has been moved, in numbers and in the words for people."""
 
+import dataclasses
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+
+from cronstream.logs import fields
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +33,7 @@ class Counts:
 
     def add(self, more: "Counts") -> None:
         """Add what became of some more messages."""
-        for each in fields(self):
+        for each in dataclasses.fields(self):
             setattr(self, each.name, getattr(self, each.name) + getattr(more, each.name))
 
 
@@ -58,9 +61,8 @@ class Progress:
         """Say why it does not go on, once for each reason."""
         if reason != self._told_waiting:
             self._told_waiting = reason
-            logger.warning(
-                "old topic %s: waiting: %s", self.topic, reason, extra={"action": "legacy-waits"}
-            )
+            about = fields("legacy-waits", topic=self.topic)
+            logger.warning("old topic %s: waiting: %s", self.topic, reason, extra=about)
 
     def tell(self, lags: Mapping[int, int], now_s: float) -> None:
         """Say how far it is, unless that is what was said last.
@@ -76,7 +78,7 @@ class Progress:
         lag = sum(lags.values())
         sentence = self.sentence(lag)
         if sentence != self._told:
-            logger.info("%s", sentence, extra={"action": "legacy"})
+            logger.info("%s", sentence, extra=fields("legacy", topic=self.topic))
             self._told = sentence
         quiet_s = now_s - self.busy_at
         if lag == 0 and quiet_s >= QUIET_S and not self._told_quiet:
@@ -89,7 +91,7 @@ class Progress:
                 self.topic,
                 quiet_s,
                 ", ".join(map(str, sorted(lags))),
-                extra={"action": "legacy"},
+                extra=fields("legacy-quiet", topic=self.topic),
             )
 
     def sentence(self, lag: int) -> str:

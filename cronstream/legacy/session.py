@@ -26,6 +26,7 @@ from cronstream.legacy.groups import Committed, Groups, find_starts
 from cronstream.legacy.item import Item, read_item
 from cronstream.legacy.known import JobsInForce, moved_before
 from cronstream.legacy.progress import Counts, Progress
+from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, Publisher
 from cronstream.topology.quarantine import Quarantine
@@ -142,7 +143,7 @@ class Session:
             self._topic,
             where,
             len(self._moved),
-            extra={"action": "legacy"},
+            extra=fields("legacy", topic=self._topic),
         )
 
     def _ready(self, now: datetime) -> list[Item]:
@@ -164,7 +165,9 @@ class Session:
         for run, ack in filter(None, sent):
             await self._taken(run, ack)
         while counts.refused and not await self._tools.publisher.flush(_FLUSH_S):
-            logger.warning("old topic %s: waiting for the quarantine topic", self._topic)
+            about = fields("legacy-waits", topic=self._topic)
+            text = "old topic %s: waiting for the quarantine topic"
+            logger.warning(text, self._topic, extra=about)
         for item, _ in judged:
             self._next[item.partition] = item.offset + 1
         if judged:

@@ -10,6 +10,7 @@ from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Level
 from cronstream.core.wire.levels import LEVEL
 from cronstream.errors import BrokerError
+from cronstream.logs import fields
 from cronstream.scheduler.ports import Clock, RunPublisher
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack
@@ -74,7 +75,8 @@ class Announcer:
         if self.found < self._level:
             await self._say_on_jobs(now + within_s)
             self.found = self._level
-            logger.info("this installation is of level %d from now on", self._level)
+            text = "this installation is of level %d from now on"
+            logger.info(text, self._level, extra=fields("level-raised"))
         sent = {place: [self._put(key) for key in _logs(place)] for place in due}
         new = [f for place in asked & sent.keys() - self._said_at.keys() for f in sent[place]]
         if new:

@@ -15,6 +15,7 @@ from cronstream.core.planning.recent import JobsKnown
 from cronstream.core.wire import naming
 from cronstream.core.wire.installation import Installation
 from cronstream.core.wire.levels import KINDS, LEVEL
+from cronstream.logs import fields
 from cronstream.scheduler.ports import Memory, RunPublisher
 from cronstream.settings import Settings
 
@@ -59,7 +60,7 @@ class Belonging:
             "the right file (CRONSTREAM_CRONTAB)"
         )
         if self.foreign != before:
-            logger.error("%s", self.foreign)
+            logger.error("%s", self.foreign, extra=fields("crontab-foreign"))
         return False
 
     async def _belongs(self, crontab: Crontab) -> bool:

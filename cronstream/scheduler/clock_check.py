@@ -4,6 +4,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from cronstream.core.health.clocks import Comparison
+from cronstream.logs import fields
 from cronstream.scheduler.ports import Clock
 
 logger = logging.getLogger(__name__)
@@ -56,15 +57,17 @@ class ClockCheck:
                 "this machine's clock is %.1f s ahead of the broker's: nothing is fired from here "
                 "until it is right; set it by NTP",
                 self._last.ahead.total_seconds(),
+                extra=fields("clock-wrong"),
             )
         elif self._is_late and not was_late:
             logger.error(
                 "this machine's clock is %.1f s behind the broker's: runs fired from here are "
                 "late until it is right; set it by NTP",
                 self._last.behind.total_seconds(),
+                extra=fields("clock-wrong"),
             )
         elif was_late > self._is_late or (was_known and was_refused > self.is_refused):
-            logger.info("this machine's clock is right again")
+            logger.info("this machine's clock is right again", extra=fields("clock-right"))
 
     @property
     def _is_late(self) -> bool:

@@ -15,6 +15,7 @@ from cronstream.core.wire.naming import Role
 from cronstream.fitted.to_faust.app import App
 from cronstream.fitted.to_faust.tables import ViewTable
 from cronstream.legacy import LegacyMover
+from cronstream.logs import fields
 from cronstream.scheduler.health import SchedulerSubject
 from cronstream.scheduler.jobs_view import JobsView
 from cronstream.scheduler.peer import SchedulerPeer
@@ -81,7 +82,8 @@ class SchedulerDuty:
         try:
             await self.scheduler.follow_crontab(self._stopping)
         except Exception as error:
-            logger.exception("the crontab can no longer be followed")
+            text = "the crontab can no longer be followed"
+            logger.exception(text, extra=fields("crontab-not-followed"))
             self._fail(f"the crontab can no longer be followed ({error})")
 
     async def _tick(self) -> None:

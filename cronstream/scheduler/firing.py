@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from cronstream.core.planning.due import Shard
 from cronstream.core.planning.plan import Plan
 from cronstream.errors import CronstreamError, HouseError, LevelError
+from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.holding import Held, Holdings, Out, Rows
 from cronstream.scheduler.lagging import Lagging
@@ -101,7 +102,8 @@ class Firing:
         for number in self._holdings.forget_others(shards):
             self._failing.pop(number, None)
             self._lagging.forget(number)
-            logger.info("shard %d: another scheduler has it now", number)
+            about = fields("shard-left", shard=number)
+            logger.info("shard %d: another scheduler has it now", number, extra=about)
         self.shards = shards
         self.moved = dict.fromkeys(shards, self._ports.clock.monotonic())
 
@@ -122,7 +124,8 @@ class Firing:
             self._fail(number, f"tick given up ({type(error).__name__}: {error})")
         except Exception:
             self._holdings.forget(number)
-            logger.exception("shard %d: tick given up; it is loaded again at the next", number)
+            text = "shard %d: tick given up; it is loaded again at the next"
+            logger.exception(text, number, extra=fields("not-published", shard=number))
         else:
             if self._holdings.is_settled(number):
                 self._recover(number)
@@ -174,6 +177,7 @@ class Firing:
             number,
             second(held.cursor.at),
             (held.cursor.at - now).total_seconds(),
+            extra=fields("cursor-set-back", shard=number),
         )
         self._holdings.set_back(number, now)
         self.on_set_back()
@@ -196,6 +200,7 @@ class Firing:
                 number,
                 second(held.cursor.at),
                 gap,
+                extra=fields("catching-up", shard=number),
             )
         return plan
 
@@ -238,8 +243,10 @@ class Firing:
     def _fail(self, number: int, text: str) -> None:
         if self._failing.get(number) != text:
             self._failing[number] = text
-            logger.error("shard %d: %s", number, text)
+            about = fields("not-published", shard=number)
+            logger.error("shard %d: %s", number, text, extra=about)
 
     def _recover(self, number: int) -> None:
         if self._failing.pop(number, None) is not None:
-            logger.info("shard %d: published again, nothing is left out", number)
+            about = fields("published-again", shard=number)
+            logger.info("shard %d: published again, nothing is left out", number, extra=about)

@@ -15,7 +15,15 @@ from cronstream.core.planning.cursor import Place
 from cronstream.core.planning.recent import JobsKnown
 from cronstream.core.wire import naming
 from cronstream.core.wire.runs import Job
-from cronstream.errors import BrokerError, CronstreamError, CrontabError, TopologyError
+from cronstream.errors import (
+    BrokerError,
+    CronstreamError,
+    CrontabError,
+    Part,
+    Problem,
+    TopologyError,
+)
+from cronstream.logs import Fields, fields
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.belonging import Belonging
 from cronstream.scheduler.ports import Ports, RunPublisher
@@ -93,9 +101,10 @@ class CrontabFollower:
             self.apply_again()
             return
         for problem in found.problems:
-            logger.error("%s: %s", found.source, problem)
+            about = fields("crontab-problem", **_about(problem))
+            logger.error("%s: %s", found.source, problem, extra=about)
         what = "the crontab before it stays in force" if self._crontab else "waiting for a good one"
-        logger.error("%s: not used; %s", found.source, what)
+        logger.error("%s: not used; %s", found.source, what, extra=fields("crontab-refused"))
 
     async def _apply_each(self) -> None:
         while True:
@@ -134,7 +143,8 @@ class CrontabFollower:
         except (CronstreamError, KafkaError, OSError, TimeoutError):
             return  # It is no scheduler's turn to say that the broker is away, least of all this.
         except Exception:  # Its turn to apply may come, so the loop goes on, whatever it was.
-            logger.exception("%s could not be compared; trying again", self._settings.crontab)
+            text = "%s could not be compared; trying again"
+            logger.exception(text, self._settings.crontab, extra=fields("crontab-not-compared"))
             return
         before, self._differing = self._differing, _counts(change)
         if self._differing and self._differing == before != self._told:
@@ -148,6 +158,7 @@ class CrontabFollower:
                 Path(self._settings.crontab).name,
                 before,
                 remedy,
+                extra=fields("crontab-differs"),
             )
 
     async def _try(self, crontab: Crontab) -> bool:
@@ -157,7 +168,8 @@ class CrontabFollower:
             self._fail(f"{type(error).__name__}: {error}")
             return False
         except Exception:
-            logger.exception("%s could not be put in force; trying again", self._settings.crontab)
+            text = "%s could not be put in force; trying again"
+            logger.exception(text, self._settings.crontab, extra=fields("crontab-not-applied"))
             return False
         self._failing = ""
         return is_done
@@ -185,8 +197,7 @@ class CrontabFollower:
         await self.belonging.settle()
         name = Path(self._settings.crontab).name
         if change or not faults:
-            for line in _lines(name, change, len(crontab.jobs)):
-                logger.info("%s", line)
+            _log_applied(name, change, len(crontab.jobs))
         self._hold_up(name, faults, whole)
         await self._jobs.keep(self._ports.keep)
         return self.is_right() or not renewed
@@ -212,14 +223,15 @@ class CrontabFollower:
         """Note, and say once, which jobs wait until the topics of their cluster are right."""
         waiting = Counter(job.cluster for job in [*whole.added, *whole.changed])
         before = self.held_up
-        self.held_up = [
-            f"{name}: cluster {cluster} is held up, and {waiting[cluster]} edits of its jobs with "
-            f"it; all else is in force ({fault})"
+        held_up = {
+            cluster: f"{name}: cluster {cluster} is held up, and {waiting[cluster]} edits of its "
+            f"jobs with it; all else is in force ({fault})"
             for cluster, fault in faults.items()
-        ]
-        for sentence in self.held_up:
+        }
+        self.held_up = list(held_up.values())
+        for cluster, sentence in held_up.items():
             if sentence not in before:
-                logger.error("%s", sentence)
+                logger.error("%s", sentence, extra=fields("cluster-held-up", cluster=cluster))
 
     def _ahead(self, in_force: JobsKnown, change: Change) -> list[Job]:
         """Return definitions that are to hold from now: a clock that was ahead has put them off."""
@@ -231,7 +243,8 @@ class CrontabFollower:
         """Put every changed job on its partition, all from one moment on; wait for the broker."""
         now = self._ports.clock.now()
         if renewed:
-            logger.warning("%d definitions hold from now, not from far ahead", len(renewed))
+            text = "%d definitions hold from now, not from far ahead"
+            logger.warning(text, len(renewed), extra=fields("definitions-renewed"))
         gone = [job.derive(removed=True) for job in change.removed]
         sent = []
         for job in [*change.added, *change.changed, *gone, *renewed]:
@@ -246,14 +259,33 @@ class CrontabFollower:
     def _fail(self, text: str) -> None:
         if self._failing != text:
             self._failing = text
-            logger.error("%s is not in force yet (%s); trying again", self._settings.crontab, text)
+            file, about = self._settings.crontab, fields("crontab-not-applied")
+            logger.error("%s is not in force yet (%s); trying again", file, text, extra=about)
 
 
-def _lines(name: str, change: Change, jobs: int) -> list[str]:
-    """Return what is told of a change: how many, and then each."""
-    if not change:
-        return [f"{name}: {jobs} jobs, nothing changed"]
-    return [f"{name}: jobs {_counts(change)}; {jobs} in all", *describe(change)]
+def _about(problem: Problem) -> Fields:
+    """Return the job that a problem is in, or the cluster."""
+    match problem.part:
+        case Part("job", str(name)):
+            return {"job": name}
+        case Part("cluster", str(name)):
+            return {"cluster": name}
+        case _:
+            return {}
+
+
+def _log_applied(name: str, change: Change, jobs: int) -> None:
+    """Tell what was put in force: how much of it is new, and then each edit."""
+    text = f"jobs {_counts(change)}; {jobs} in all" if change else f"{jobs} jobs, nothing changed"
+    counts: Fields = {
+        "jobs": jobs,
+        "added": len(change.added),
+        "changed": len(change.changed),
+        "removed": len(change.removed),
+    }
+    logger.info("%s: %s", name, text, extra=fields("crontab-applied", **counts))
+    for line in describe(change):
+        logger.info("%s", line, extra=fields("edit"))
 
 
 def _counts(change: Change) -> str:

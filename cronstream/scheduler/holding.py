@@ -13,6 +13,7 @@ from cronstream.core.planning.recent import Seen
 from cronstream.core.wire.installation import House
 from cronstream.core.wire.job_messages import Definition
 from cronstream.errors import CronstreamError, MessageError, ScheduleError, ZoneError
+from cronstream.logs import fields
 from cronstream.scheduler.lagging import Straggler
 from cronstream.scheduler.ports import Clock
 from cronstream.scheduler.sending import Sender, Sent
@@ -128,10 +129,12 @@ class Held:
             except ScheduleError as error:
                 problem = str(error)
             if problem:
-                logger.error("%s; it does not run until it is edited", problem)
+                about = fields("job-unreadable", job=job.name)
+                logger.error("%s; it does not run until it is edited", problem, extra=about)
             if was_zoneless and self.taken_over and job.name not in self.zoneless:
                 what = "what was due of it before, by a zone that is not known here, is not run"
-                logger.warning("job %r has changed, and %s", job.name, what)
+                about = fields("job-changed", job=job.name)
+                logger.warning("job %r has changed, and %s", job.name, what, extra=about)
 
     def unread(self) -> dict[Place, Zoneless]:
         """Return where nothing may be told, since the time zone of a job is not known here."""
@@ -251,7 +254,8 @@ class Holdings:
                 return Cursor.from_row(row)
             except MessageError as error:
                 reason = error
-            logger.error("shard %d: %s; it starts again from an hour ago", number, reason)
+            text = "shard %d: %s; it starts again from an hour ago"
+            logger.error(text, number, reason, extra=fields("cursor-lost", shard=number))
         return None
 
     def _see_that_nothing_has_moved(self, row: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from cronstream.core.planning.cursor import Cursor, Lag, Place
 from cronstream.core.planning.plan import CatchUp
 from cronstream.core.wire import naming
 from cronstream.core.wire.times import format_time
+from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.obstacles import Fault, Obstacle, sentences
 from cronstream.scheduler.ports import Clock, JobsReader, RunPublisher
@@ -116,6 +117,7 @@ class Lagging:
                 "there again, and what is due from now on is published again",
                 number,
                 naming.log(cluster),
+                extra=fields("log-renewed", shard=number, cluster=cluster),
             )
             places = self._sender.places_of(cluster)
             for place in places:
@@ -211,6 +213,7 @@ class Lagging:
                 number,
                 log,
                 format_time(since.replace(microsecond=0)),
+                extra=fields("log-gone", shard=number, cluster=cluster),
             )
             self._publisher.give_up_on(log)
         for place in gone:
@@ -243,9 +246,11 @@ class Lagging:
         self.told[number] = now
         for sentence in now:
             if sentence not in before:
-                logger.error("shard %d: %s", number, sentence)
+                about = fields("set-aside", shard=number)
+                logger.error("shard %d: %s", number, sentence, extra=about)
         if before and not now:
-            logger.info("shard %d: all that was set aside has been published", number)
+            text = "shard %d: all that was set aside has been published"
+            logger.info(text, number, extra=fields("set-aside-published", shard=number))
         self._bear_with(number, shard.stragglers)
 
     def _bear_with(self, number: int, places: Iterable[Place]) -> None:

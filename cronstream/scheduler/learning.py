@@ -18,6 +18,7 @@ from cronstream.core.wire import naming
 from cronstream.core.wire.job_messages import Definition, decode_house, decode_jobs
 from cronstream.core.wire.naming import Role
 from cronstream.errors import CronstreamError
+from cronstream.logs import fields
 from cronstream.scheduler.holding import Held
 from cronstream.scheduler.ports import Clock, JobsReader
 from cronstream.scheduler.telling import second
@@ -93,11 +94,17 @@ class Learning:
         if not held.taken_over:
             held.taken_over = True
             where = second(held.cursor.at) if held.row else "new"
-            logger.info("shard %d: taken over, cursor %s, %d jobs", number, where, held.shard.jobs)
+            about = fields("shard-taken", shard=number, jobs=held.shard.jobs)
+            text = "shard %d: taken over, cursor %s, %d jobs"
+            logger.info(text, number, where, held.shard.jobs, extra=about)
         if unlearnt and not held.unlearnt:
-            logger.info("shard %d: %d edits are taken into force in parts", number, unlearnt)
+            about = fields("edits-in-parts", shard=number)
+            logger.info(
+                "shard %d: %d edits are taken into force in parts", number, unlearnt, extra=about
+            )
         elif held.unlearnt and not unlearnt:
-            logger.info("shard %d: all edits are in force", number)
+            about = fields("edits-in-force", shard=number)
+            logger.info("shard %d: all edits are in force", number, extra=about)
         held.unlearnt = unlearnt
 
     async def _see_that_it_is_new(self, number: int) -> None:

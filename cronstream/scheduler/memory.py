@@ -8,6 +8,7 @@ left none of the jobs.
 import logging
 from pathlib import Path
 
+from cronstream.logs import fields
 from cronstream.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class DataFolder:
                 "a restart with another crontab it may need --adopt",
                 path,
                 error.strerror,
+                extra=fields("not-remembered"),
             )
 
     @property

@@ -11,6 +11,7 @@ from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode
 from cronstream.core.wire.messages import Tick
 from cronstream.errors import HouseError, LevelError, MessageError
+from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.clock_check import ClockCheck
 from cronstream.scheduler.firing import Firing
@@ -105,7 +106,8 @@ class Scheduler:
                     self._ticks[shard] = sent
                     when_done(sent, partial(self._measure, now, self.clock_check.offset()))
         except Exception:  # What leaves a timer of Faust's ends the process.
-            logger.exception("a tick could not be sent; trying again in a second")
+            text = "a tick could not be sent; trying again in a second"
+            logger.exception(text, extra=fields("tick-not-sent"))
 
     async def fire(self, stream: Any) -> None:
         """Publish what is due of a shard at each of its ticks, whoever sent them.

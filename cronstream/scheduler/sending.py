@@ -13,6 +13,7 @@ from cronstream.core.wire.entries import Skip, Withdrawal
 from cronstream.core.wire.enumerations import SkipReason
 from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError, CronstreamError, TooLargeError
+from cronstream.logs import fields
 from cronstream.scheduler.ports import RunPublisher
 from cronstream.topology.publish import Ack, partition_of
 
@@ -86,7 +87,8 @@ class Sender:
 
     def _skip(self, log: str, run: Run, reason: BrokerError) -> "asyncio.Future[Ack]":
         # It would be too large at every tick, and hold up all other jobs of its partition.
-        logger.error("run %s: skipped, %s", run.id, reason)
+        about = fields("skipped", job=run.job, run=run.id, reason="too-large")
+        logger.error("run %s: skipped, %s", run.id, reason, extra=about)
         return self._publisher.publish(log, run.job, _skip_of(run))
 
     def _heed(self, sent: Sent, future: "asyncio.Future[Ack]") -> None:
@@ -98,7 +100,8 @@ class Sender:
             skipped = self._skip(naming.log(cluster), entry, error)
             sent.waiting[skipped] = cluster, _skip_of(entry)
         elif error is not None:
-            logger.error("%s", error)
+            about = fields("not-sent", job=entry.job, cluster=cluster)
+            logger.error("%s", error, extra=about)
             sent.refused.add(self.place_of(cluster, entry.job))
 
 

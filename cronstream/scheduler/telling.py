@@ -7,6 +7,7 @@ from cronstream.core.planning.plan import Plan
 from cronstream.core.wire.entries import Skip
 from cronstream.core.wire.runs import Run
 from cronstream.core.wire.times import format_time
+from cronstream.logs import fields
 
 logger = logging.getLogger("cronstream.scheduler.firing")
 
@@ -29,9 +30,12 @@ def tell(number: int, plan: Plan) -> None:
             skip.count,
             format_time(skip.from_at),
             format_time(skip.to_at),
+            extra=fields("missed", job=skip.job, shard=number),
         )
     if len(skips) > _TOLD_SKIPS:
-        logger.info("shard %d: due times of %d jobs missed; not run", number, len(skips))
+        about = fields("missed", shard=number)
+        text = "shard %d: due times of %d jobs missed; not run"
+        logger.info(text, number, len(skips), extra=about)
     if logger.isEnabledFor(logging.DEBUG) and plan.messages:
         runs = sum(isinstance(entry, Run) for _, entry in plan.messages)
         logger.debug("shard %d: %d runs published up to %s", number, runs, second(plan.cursor.at))

@@ -20,6 +20,7 @@ from aiokafka.structs import TopicPartition
 
 from cronstream import clock
 from cronstream.core.wire.pieces import WHOLE_BYTES, LastRow, cut
+from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.topology.last_rows import last_rows
 from cronstream.topology.producing import start_producer, stop_producer
@@ -124,7 +125,9 @@ class Changelog:
             if told_at is None or clock.monotonic() - told_at > _TELL_EVERY_S:
                 told_at = clock.monotonic()
                 why = type(error).__name__ if isinstance(error, KafkaError) else repr(error)
-                logger.warning("%s/%d: not acknowledged (%s); trying again", *place, why)
+                text = "%s/%d: not acknowledged (%s); trying again"
+                about = fields("not-acknowledged", topic=place[0], partition=place[1])
+                logger.warning(text, *place, why, extra=about)
             await asyncio.sleep(_REFUSED_PAUSE_S if isinstance(error, _REFUSED) else _RETRY_PAUSE_S)
 
     async def _send(self, place: _Place, key: bytes, row: bytes | None) -> Exception | None:

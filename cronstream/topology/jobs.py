@@ -16,6 +16,7 @@ from cronstream.core.planning.recent import JobsKnown, Recent, Seen, mark_of
 from cronstream.core.wire import naming
 from cronstream.core.wire.pieces import LastRow
 from cronstream.errors import CronstreamError, MessageError
+from cronstream.logs import fields
 from cronstream.topology.reading import LogMessage
 
 logger = logging.getLogger(__name__)
@@ -132,7 +133,8 @@ async def kept(reader: JobsReader, rows: Rows, ends: Mapping[int, int]) -> dict[
             await see_that_it_goes_on(reader, partition, recent.seen, ends[partition])
         except CronstreamError as error:
             what = "what is kept of its jobs is not used, and all of it is read"
-            logger.info("%s/%d: %s (%s)", naming.JOBS, partition, what, error)
+            about = fields("row-unused", topic=naming.JOBS, partition=partition)
+            logger.info("%s/%d: %s (%s)", naming.JOBS, partition, what, error, extra=about)
         else:
             found[partition] = recent
     return found

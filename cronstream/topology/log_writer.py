@@ -17,6 +17,7 @@ from cronstream.core.wire.runs import Discarded, Run
 from cronstream.core.wire.sizes import MAX_RECORD_BYTES, MAX_RUN_BYTES
 from cronstream.errors import BrokerError, TooLargeError
 from cronstream.fitted.to_aiokafka.clients import uncount
+from cronstream.logs import fields
 
 logger = logging.getLogger(__name__)
 
@@ -233,7 +234,7 @@ class LogWriter:
                 what = f"{type(error).__name__}: {error}"
                 if is_awaited:
                     reason = f"{self._topic}: a message cannot be sent: {what}"
-                    logger.error("%s", reason)  # noqa: TRY400 - the sentence says it all
+                    logger.error("%s", reason, extra=self._about("not-sent"))  # noqa: TRY400 - the sentence says it all
                     raise _CannotBeSentError(reason) from error
                 await self._pause(what)
             else:
@@ -243,9 +244,12 @@ class LogWriter:
         """Count a failure, which the process's health judges, and wait before the next try."""
         self.failures += 1
         self.failed_why = why
-        place = f"{self._topic}/{self._partition}"
-        logger.warning("%s: not acknowledged (%s); trying again", place, why)
+        text, place = "%s: not acknowledged (%s); trying again", f"{self._topic}/{self._partition}"
+        logger.warning(text, place, why, extra=self._about("not-acknowledged"))
         await asyncio.sleep(_RETRY_PAUSE_S)
+
+    def _about(self, action: str) -> dict[str, Any]:
+        return fields(action, topic=self._topic, partition=self._partition)
 
 
 def moment_of(timestamp_ms: int | None) -> datetime:

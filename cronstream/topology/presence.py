@@ -22,6 +22,7 @@ from cronstream.core.health.presence import Presence, often
 from cronstream.core.health.roll import REMEMBERED, Roll
 from cronstream.core.wire import naming
 from cronstream.errors import BrokerError, CronstreamError
+from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.topology.log_writer import moment_of
 from cronstream.topology.producing import start_producer, stop_producer
@@ -251,9 +252,11 @@ class WorkersTopic:
             why = str(error) if isinstance(error, BrokerError) else type(error).__name__
             fault = self._faults.setdefault(what, _Fault())
             if fault.happened(f"this process cannot {what} on {naming.WORKERS} ({why})"):
-                logger.warning("%s; it goes on, but nothing is compared", fault.sentence)
+                text = "%s; it goes on, but nothing is compared"
+                logger.warning(text, fault.sentence, extra=fields("presence-fails"))
             return False
         fault = self._faults.pop(what, _Fault())
         if fault.is_told:
-            logger.info("this process can %s on %s again", what, naming.WORKERS)
+            text = "this process can %s on %s again"
+            logger.info(text, what, naming.WORKERS, extra=fields("presence-works"))
         return True

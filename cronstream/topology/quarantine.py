@@ -6,6 +6,7 @@ from functools import partial
 
 from cronstream.core.wire import naming
 from cronstream.core.wire.sizes import MAX_RECORD_BYTES
+from cronstream.logs import fields
 from cronstream.topology.publish import Ack, Publisher, when_done
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Quarantine:
                 naming.QUARANTINE,
                 reason,
                 told,
+                extra=fields("quarantined", topic=topic, partition=partition, offset=offset),
             )
         if is_left_out:
             self._leave_out(topic, partition, offset)
@@ -97,7 +99,8 @@ class Quarantine:
             f"{number} refused messages from offset {first} on are not kept here: they came "
             f"faster than Kafka took them; they stand on {topic}/{partition}, while it keeps them"
         )
-        logger.warning("%s/%d: %s", topic, partition, reason)
+        about = fields("quarantine-full", topic=topic, partition=partition, offset=first)
+        logger.warning("%s/%d: %s", topic, partition, reason, extra=about)
         headers = {
             "topic": topic,
             "partition": str(partition),

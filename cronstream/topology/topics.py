@@ -13,6 +13,7 @@ from aiokafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedErr
 from cronstream.core.wire import naming
 from cronstream.core.wire.naming import Role
 from cronstream.errors import BrokerError, TopologyError
+from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.topology import refusals
 from cronstream.topology.shapes import check_shape, copies_of
@@ -262,7 +263,7 @@ def _tell_once(notes: list[str]) -> None:
     for note in notes:
         if note not in _told:
             _told.add(note)
-            logger.warning("%s", note)
+            logger.warning("%s", note, extra=fields("topic-differs"))
 
 
 def _check_timestamps(name: str, config: dict[str, str]) -> None:

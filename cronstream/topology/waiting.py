@@ -10,6 +10,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from cronstream import clock
 from cronstream.errors import BrokerError, SetupError, TopologyError, TruncatedError
+from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.topology.refusals import missing_right
 from cronstream.topology.topics import TopicSpec, ensure_topics
@@ -104,7 +105,7 @@ class _Wait:
             raise TopologyError(text) from fault
         if text != self._said or now - self._said_at >= _TELL_EVERY_S:
             self._said, self._said_at = text, now
-            logger.warning("%s; waiting for it", text)
+            logger.warning("%s; waiting for it", text, extra=fields("waiting"))
 
 
 async def _explain(error: Exception, settings: Settings) -> BrokerError:

@@ -24,6 +24,7 @@ from cronstream.core.wire.entries import Entry
 from cronstream.core.wire.naming import Role
 from cronstream.core.wire.times import format_time
 from cronstream.errors import BrokerError, LevelError, TruncatedError
+from cronstream.logs import Fields, fields
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, partition_of
 from cronstream.topology.quarantine import Quarantine
@@ -218,7 +219,10 @@ class Folding:
             self._end(f"{where}: {error}")
             return
         except Exception as error:  # The message would stop each worker that comes after this one.
-            logger.exception("%s: cannot be folded; it is passed over", where)
+            about = fields(
+                "not-folded", topic=self._log, partition=partition, offset=message.offset
+            )
+            logger.exception("%s: cannot be folded; it is passed over", where, extra=about)
             self._put_aside(message, [f"cannot be folded: {error!r}"])
         self._put_aside(message, ledger.book.aside)
         if ledger.book.turned_away:
@@ -234,17 +238,21 @@ class Folding:
         owner = self._member.owners.get(partition)
         if owner is not None and owner.ready:
             for news in ledger.book.news:
-                _log_news(news)
+                _log_news(news, partition)
         ledger.book.news.clear()
 
 
-def _log_news(news: News | SkipNews) -> None:
+def _log_news(news: News | SkipNews, partition: int) -> None:
     if isinstance(news, News):
-        extra = {"action": news.action, "run": news.run.id}
-        level = logging.DEBUG if news.is_detail else logging.INFO
-        logger.log(level, "run %s: %s", news.run.id, news.text, extra=extra)
+        run, level = news.run, logging.DEBUG if news.is_detail else logging.INFO
+        place = Fields(job=run.job, run=run.id, attempt=run.attempt, partition=partition)
+        if news.reason:
+            place["reason"] = news.reason
+        about = fields(news.action, **place)
+        logger.log(level, "run %s: %s", run.id, news.text, extra=about)
         return
     span = format_time(news.from_at)
     if news.count > 1:
         span = f"{span} to {format_time(news.to_at)}, {news.count} due times"
-    logger.info("job %s: %s: skipped (%s)", news.job, span, news.reason.value)
+    about = fields("skipped", job=news.job, partition=partition, reason=news.reason.value)
+    logger.info("job %s: %s: skipped (%s)", news.job, span, news.reason.value, extra=about)

@@ -6,6 +6,7 @@ import math
 from cronstream.core.health.judging import WorkerFacts
 from cronstream.core.health.patience import Standstill
 from cronstream.core.wire.naming import Role
+from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.worker.worker import Worker
 
@@ -59,7 +60,8 @@ class WorkerSubject:
         for task in ended:
             if not self._has_told and not task.cancelled():
                 self._has_told = True
-                logger.error("a task that should never end has ended", exc_info=task.exception())
+                text, about = "a task that should never end has ended", fields("task-ended")
+                logger.error(text, exc_info=task.exception(), extra=about)
         return bool(ended)
 
     def note_ends(self, ends: dict[int, int], now_mono: float) -> None:

@@ -5,6 +5,7 @@ import logging
 from cronstream import clock
 from cronstream.core.health.lateness import Late, Telling, find_late
 from cronstream.core.protocol.member import Member
+from cronstream.logs import fields
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,6 @@ class LateWatch:
         self.late = find_late(self._member, self._slots, clock.now())
         sentence = self._telling.look(self.late, mono)
         if sentence is not None:
-            logger.warning("%s", sentence)
+            logger.warning("%s", sentence, extra=fields("late"))
         elif self._telling.is_over(self.late):
-            logger.info("no run is late any more")
+            logger.info("no run is late any more", extra=fields("late-no-more"))

@@ -5,27 +5,36 @@ id and ends with a note that says why, and the worker goes on with the others.
 """
 
 from datetime import datetime
+from typing import Any
 
 from cronstream.core.protocol.actions import Action, Append, Hand, Lease, Publish, run_and_claim
 from cronstream.core.protocol.member import Member
 from cronstream.core.wire.entries import Finished
 from cronstream.core.wire.fitting import without_output
 from cronstream.executor import protocol
+from cronstream.logs import Fields, fields
 from cronstream.worker.commands import to_failed
 
 
-def about(action: Action) -> str:
-    """Return what an action is about, as the beginning of a sentence."""
+def failed(action: Action) -> tuple[str, dict[str, Any]]:
+    """Return what is said of an action that failed, and what a log line has of it besides."""
+    about = _about(action)
+    [(what, which)] = about.items()
+    return f"{what} {which}: {type(action).__name__} failed", fields("not-done", **about)
+
+
+def _about(action: Action) -> Fields:
+    """Return the run that an action is about, or else the partition."""
     match action:
         case Append(partition=partition, entry=entry):
             run = getattr(entry, "run", None)
-            return f"partition {partition}" if run is None else f"run {run}"
+            return {"partition": partition} if run is None else {"run": run}
         case Publish(run=run):
-            return f"run {run}"
+            return {"run": run}
         case Lease(partition=partition):
-            return f"partition {partition}"
+            return {"partition": partition}
         case _:
-            return f"run {run_and_claim(action.key)[0]}"
+            return {"run": run_and_claim(action.key)[0]}
 
 
 def end_in_view(member: Member, action: Action, why: Exception, now: datetime) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from cronstream.core.health import agreement, clocks, presence
 from cronstream.core.health.presence import Presence, Shared
 from cronstream.executor.protocol import Clock
+from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.topology.presence import WorkersTopic
 from cronstream.worker.worker import Worker
@@ -50,10 +51,10 @@ class WorkerPeer:
         if not self._fault:
             self._set_dials(offset)
         if self._fault and not was_fault:
-            logger.error("%s; set it by NTP", self._fault)
+            logger.error("%s; set it by NTP", self._fault, extra=fields("clock-wrong"))
             self._worker.member.rest()
         elif was_fault and not self._fault:
-            logger.info("this machine's clock is right again")
+            logger.info("this machine's clock is right again", extra=fields("clock-right"))
             self._worker.member.resume()
         return self._fault
 
@@ -76,4 +77,5 @@ class WorkerPeer:
                 "a lease of %g s and a fence of %g s hold from now on: the longest and the "
                 "shortest of all workers; here %g and %g are set",
                 *(held.lease_s, held.fence_s, mine.lease_s, mine.fence_s),
+                extra=fields("lease-changed"),
             )

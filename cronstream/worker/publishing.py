@@ -11,6 +11,7 @@ from cronstream.core.protocol.member import Member
 from cronstream.core.wire.entries import Forwarded
 from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError
+from cronstream.logs import fields
 from cronstream.topology.publish import Publisher
 
 logger = logging.getLogger(__name__)
@@ -39,14 +40,16 @@ class Publishing:
         """Publish what was decided; what cannot be, or comes too late, is decided once more."""
         came_late: datetime | None = None
         fresh = True
+        about = fields("decision-not-published", run=action.run)
         try:
             came_late = await self._send_all(action)
         except BrokerError as error:
-            logger.error("run %s: what was decided is not published: %s", action.run, error)  # noqa: TRY400 - the sentence says it all
+            text = "run %s: what was decided is not published: %s"
+            logger.error(text, action.run, error, extra=about)  # noqa: TRY400 - the sentence says it all
             await asyncio.sleep(_AGAIN_S)
             fresh = False
         except Exception:  # Nobody awaits this task: the decision would wait without a word.
-            logger.exception("run %s: what was decided is not published", action.run)
+            logger.exception("run %s: what was decided is not published", action.run, extra=about)
             await asyncio.sleep(_AGAIN_S)
             fresh = False
         if came_late is not None or not fresh:

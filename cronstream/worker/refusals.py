@@ -7,6 +7,7 @@ from typing import Final
 
 from cronstream.core.ledger.mark import OUTDATED, UNKNOWN
 from cronstream.core.ledger.state import FORGOTTEN, FROM_AHEAD, TOO_OLD, Refusal
+from cronstream.logs import fields
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +59,8 @@ class RefusalWatch:
             count.number, count.at, count.revision = count.number + 1, mono, refusal.revision
             if mono - count.told_at > REMEMBERED_S:
                 count.told_at = mono
-                extra = {"action": "refused", "run": refusal.run}
-                logger.warning("%s (%s)", _sentence(*key, count), refusal.run, extra=extra)
+                about = fields("refused", job=refusal.job, run=refusal.run, reason=refusal.why)
+                logger.warning("%s (%s)", _sentence(*key, count), refusal.run, extra=about)
 
     def sentences(self, mono: float) -> tuple[str, ...]:
         """Return what was refused lately: a sentence for each job and reason."""

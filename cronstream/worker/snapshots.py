@@ -19,6 +19,7 @@ from cronstream import clock
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import Row, as_text, from_parts, row_parts
 from cronstream.errors import LevelError, MessageError
+from cronstream.logs import fields
 
 logger = logging.getLogger(__name__)
 
@@ -174,5 +175,9 @@ class Snapshots:
             self._table.put(draft.partition, as_text(draft.lines))
         except Exception:
             what = "its snapshot cannot be written, and the one before it stays"
-            logger.exception("partition %d: %s (%d live runs)", draft.partition, what, draft.live)
+            text, about = (
+                "partition %d: %s (%d live runs)",
+                fields("snapshot-not-written", partition=draft.partition),
+            )
+            logger.exception(text, draft.partition, what, draft.live, extra=about)
         return True

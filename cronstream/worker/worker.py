@@ -19,13 +19,14 @@ from cronstream.errors import LevelError, MessageError
 from cronstream.executor import protocol
 from cronstream.executor.orphans import Reaper
 from cronstream.executor.pool import ExecutorPool
+from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.worker.commands import moment, to_command, to_finished
 from cronstream.worker.folding import Folding
 from cronstream.worker.late_watch import LateWatch
-from cronstream.worker.mishaps import about, end_in_view, unusable
+from cronstream.worker.mishaps import end_in_view, failed, unusable
 from cronstream.worker.publishing import Publishing
 from cronstream.worker.snapshots import Snapshots
 
@@ -84,7 +85,8 @@ class Worker:
             on_reports=self._reported,
             on_death=self._executor_died,
         )
-        logger.info("this worker is %s in the ledger", self.member.me)
+        me = self.member.me
+        logger.info("this worker is %s in the ledger", me, extra=fields("worker-named", worker=me))
         loops = self._turn_for_ever(), self.folding.follow_for_ever()
         self.loops = [asyncio.create_task(loop) for loop in loops]
         self._tasks.update(self.loops)
@@ -102,7 +104,8 @@ class Worker:
         self.member.assigned([], self._load)
         running = len(self.member.holding)
         if running:
-            logger.info("%d running, waiting up to %gs", running, self._settings.drain_s)
+            text, about = "%d running, waiting up to %gs", fields("draining")
+            logger.info(text, running, self._settings.drain_s, extra=about)
         await self._until_nothing_is_held(self._settings.drain_s)
         if self.member.holding:
             self.member.end_all("its worker was told to stop")
@@ -141,7 +144,8 @@ class Worker:
         """A rebalance is over, and Faust has recovered the tables."""
         self.member.assigned(partitions, self._load)
         self.snapshots.forget()
-        logger.info("owns %d of %d partitions", len(partitions), self._settings.partitions)
+        text, about = "owns %d of %d partitions", fields("assigned")
+        logger.info(text, len(partitions), self._settings.partitions, extra=about)
         self._woken.set()
 
     def _load(self, partition: int) -> Ledger:
@@ -152,7 +156,8 @@ class Worker:
             ledger.book.closed = error  # Nor written over: nothing is folded, and nothing kept.
             self._on_fatal(f"partition {partition}: {error}")
         except MessageError as error:
-            logger.warning("partition %d: %s; its log is folded from the start", partition, error)
+            text = "partition %d: %s; its log is folded from the start"
+            logger.warning(text, partition, error, extra=fields("row-lost", partition=partition))
         ledger.book.assumed = self.level_found
         return ledger
 
@@ -193,7 +198,8 @@ class Worker:
             self.member.wake(clock.now(), mono)
         except Exception:
             if not self._is_failing:
-                logger.exception("what is due cannot be decided; trying again")
+                text = "what is due cannot be decided; trying again"
+                logger.exception(text, extra=fields("not-decided"))
             self._is_failing = True
         else:
             self.turned_at, self._is_failing = mono, False
@@ -203,7 +209,8 @@ class Worker:
         try:
             return self._do(action)
         except Exception as error:
-            logger.exception("%s: %s failed", about(action), type(action).__name__)
+            text, extra = failed(action)
+            logger.exception(text, extra=extra)
             end_in_view(self.member, action, error, clock.now())
             return None
 
@@ -228,7 +235,10 @@ class Worker:
             try:
                 self._take(report)
             except Exception as error:
-                logger.exception("run %s: its executor's report cannot be used", report.key)
+                extra = fields("report-unusable", run=report.key.rpartition("#")[0])
+                logger.exception(
+                    "run %s: its executor's report cannot be used", report.key, extra=extra
+                )
                 unusable(self.member, report, error, clock.now())
         self._woken.set()
 
@@ -246,13 +256,14 @@ class Worker:
                 self.member.kept(key)
             case protocol.Hanging(key=key, note=note):
                 run, _ = run_and_claim(key)
-                logger.warning("run %s: %s", run, note, extra={"action": "hanging", "run": run})
+                logger.warning("run %s: %s", run, note, extra=fields("hanging", run=run))
 
     def _executor_died(self, reason: str, keys: list[str]) -> None:
         """Have what it had made again; a worker that has no executor left ends."""
         self.member.executor_died(keys, clock.now())
         self._woken.set()
         if self.executor is None or self.executor.is_alive:
-            logger.error("%s; attempts that it had, and that are made again: %d", reason, len(keys))
+            text = "%s; attempts that it had, and that are made again: %d"
+            logger.error(text, reason, len(keys), extra=fields("executor-died"))
         elif self.executor is not None:
             self._on_fatal(reason)

@@ -66,7 +66,7 @@ class App(faust.App):
 
     def log_to(self, level: str | int, logfile: str | None) -> None:
         """Say where log lines go, and from which level on."""
-        self.conf.logging_config = logging_config(self.settings, level, logfile)
+        self.conf.logging_config = logging_config(self.settings, level, logfile, self.role)
 
     def make_data_folder(self) -> None:
         """Make Faust's data folder, with those above it: Faust makes only the last one.

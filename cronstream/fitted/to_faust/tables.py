@@ -23,6 +23,7 @@ from faust.tables.recovery import Recovery, ServiceStopped
 from cronstream import clock
 from cronstream.core.wire.pieces import LastRow
 from cronstream.errors import CronstreamError
+from cronstream.logs import fields
 from cronstream.topology.refusals import missing_right
 from cronstream.topology.waiting import until_answered
 
@@ -56,7 +57,9 @@ class KeptTable(faust.Table[Any, Any]):
             try:
                 self.data[str(partition)] = orjson.loads(row.lines()[0])
             except orjson.JSONDecodeError as error:
-                logger.warning("%s/%d: no row (%s)", self.changelog_topic_name, partition, error)
+                topic = self.changelog_topic_name
+                about = fields("row-lost", topic=topic, partition=partition)
+                logger.warning("%s/%d: no row (%s)", topic, partition, error, extra=about)
 
     def partition_for_key(self, key: Any) -> int | None:  # noqa: ARG002 - Faust's
         """Return the partition of the message that is at work: rows go with it."""

@@ -9,7 +9,6 @@ from typing import Protocol, TypeVar
 import click
 from aiokafka.errors import KafkaError
 
-from cronstream.core.ledger.state import STALE
 from cronstream.core.wire import naming
 from cronstream.core.wire.messages import Message
 from cronstream.core.wire.runs import Run
@@ -20,11 +19,11 @@ from cronstream.settings import Settings, settings
 from cronstream.topology.publish import Ack, Publisher
 from cronstream.topology.reaching import probe
 from cronstream.topology.reading import Reader
+from cronstream.topology.resending import taken
 
 _CONNECT_S = 5.0
 _ACK_S = 30.0
 _STOP_S = 3.0
-_TRIES = 3
 
 
 class Startable(Protocol):
@@ -134,31 +133,24 @@ async def publish_runs(publisher: RunPublisher, reader: LogReader, runs: list[Ru
             raise NotFoundError(
                 f"there is no cluster {cluster!r} on this broker: no topic {naming.log(cluster)}"
             )
-    sent = [_send(publisher, run, counts[run.cluster]) for run in runs]
-    return [
-        await _acknowledged(publisher, run, counts[run.cluster], ack)
-        for run, ack in zip(runs, sent, strict=True)
-    ]
+
+    async def send(run: Run) -> Ack:
+        return await _acknowledged(run, _send(publisher, run, counts[run.cluster]))
+
+    sent = [(run, _send(publisher, run, counts[run.cluster])) for run in runs]
+    return [await taken(run, _acknowledged(run, ack), send) for run, ack in sent]
 
 
 def _send(publisher: RunPublisher, run: Run, partitions: int) -> asyncio.Future[Ack]:
     return publisher.publish(naming.log(run.cluster), run.job, run, partitions=partitions)
 
 
-async def _acknowledged(
-    publisher: RunPublisher, run: Run, partitions: int, sent: asyncio.Future[Ack]
-) -> Ack:
-    for _ in range(_TRIES):
-        try:
-            async with asyncio.timeout(_ACK_S):
-                ack = await sent
-        except TimeoutError as error:
-            raise BrokerError(
-                f"run {run.id}: not acknowledged within {_ACK_S:.0f} s, so it is not known whether "
-                f"it is on the log; look with 'cronstream show {run.id}' before you try again"
-            ) from error
-        if run.as_of is None or ack.at - run.as_of <= STALE:
-            return ack
-        run = run.derive(as_of=ack.at)
-        sent = _send(publisher, run, partitions)
-    raise BrokerError(f"run {run.id}: the broker took it too late each time; nothing was run")
+async def _acknowledged(run: Run, sent: asyncio.Future[Ack]) -> Ack:
+    try:
+        async with asyncio.timeout(_ACK_S):
+            return await sent
+    except TimeoutError as error:
+        raise BrokerError(
+            f"run {run.id}: not acknowledged within {_ACK_S:.0f} s, so it is not known whether "
+            f"it is on the log; look with 'cronstream show {run.id}' before you try again"
+        ) from error

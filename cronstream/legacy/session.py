@@ -11,7 +11,6 @@ from aiokafka import ConsumerRebalanceListener
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
-from cronstream.core.ledger.state import STALE
 from cronstream.core.planning.legacy import (
     LEGACY_GROUP,
     LegacyMessage,
@@ -31,6 +30,7 @@ from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.reading import Reader
+from cronstream.topology.resending import taken
 from cronstream.topology.topics import cluster_topics, ensure_topics
 
 logger = logging.getLogger(__name__)
@@ -163,7 +163,7 @@ class Session:
         judged = await self._judge_all(items, counts)
         sent = [self._send_on(item, result, counts) for item, result in judged]
         for run, ack in filter(None, sent):
-            await self._taken(run, ack)
+            await taken(run, ack, self._send)
         while counts.refused and not await self._tools.publisher.flush(_FLUSH_S):
             about = fields("legacy-waits", topic=self._topic)
             text = "old topic %s: waiting for the quarantine topic"
@@ -247,13 +247,6 @@ class Session:
 
     def _send(self, run: Run) -> asyncio.Future[Ack]:
         return self._tools.publisher.publish(naming.log(run.cluster), run.job, run)
-
-    async def _taken(self, run: Run, sent: asyncio.Future[Ack]) -> None:
-        """Wait until the broker has a run, and has it early enough for the fold to take it."""
-        ack = await sent
-        while run.as_of is not None and ack.at - run.as_of > STALE:
-            run = run.derive(as_of=ack.at)
-            ack = await self._send(run)
 
     async def _commit(self) -> None:
         if not self._next:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from cronstream.core.ledger.state import STALE
 from cronstream.core.protocol.actions import Publish
 from cronstream.core.protocol.member import Member
 from cronstream.core.wire.entries import Forwarded
@@ -13,6 +12,7 @@ from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError
 from cronstream.logs import fields
 from cronstream.topology.publish import Publisher
+from cronstream.topology.resending import came_late
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +71,6 @@ class Publishing:
         ]
         acks = [(record, await done) for record, done in sent]
         late = (
-            ack.at
-            for record, ack in acks
-            if isinstance(record, Run) and record.as_of and ack.at - record.as_of > STALE
+            ack.at for record, ack in acks if isinstance(record, Run) and came_late(record, ack)
         )
         return max(late, default=None)

@@ -78,8 +78,8 @@ class WatchedLog:
         for change in observed.changes:
             for news in change.news:
                 self._hear(news, is_run=isinstance(entry, Run))
-        if observed.refusal is not None:
-            self._watcher.turned_away(observed.refusal, self._book.at)
+        for refusal in observed.refusals:
+            self._watcher.turned_away(refusal, self._book.at)
         if isinstance(entry, Withdrawal):
             self._watcher.hold(entry, self._book.at)
         elif isinstance(entry, Repair) and not self._retry:

@@ -7,6 +7,7 @@ the beginning, and shows that it had begun, or was over. It is not made again; n
 nobody has said a word for a week, which must have been over by then.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,6 +24,11 @@ _SINCE: Final = 2
 DOUBT_DAYS: Final = 7
 #: What follows from what was before the beginning names it, or an offset within this.
 _FOLLOWS: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtsEnd:
+    """No message says it: a week of the log's has passed since the beginning."""
 
 
 def begin_at(book: Book, offset: int, at: datetime) -> None:
@@ -62,10 +68,13 @@ def was_given_back(book: Book, run_id: str) -> None:
         book.beginning.begun.discard(run_id)
 
 
-def begin_day(book: Book) -> None:
-    """Give up what nobody has taken up since the beginning, once that is a week ago."""
-    if book.beginning is None or book.day <= DOUBT_DAYS:
-        return
+def is_long_ago(book: Book) -> bool:
+    """Whether the beginning is a week ago, so that all doubts are to end."""
+    return book.beginning is not None and book.day > DOUBT_DAYS
+
+
+def end_doubts(book: Book, _: DoubtsEnd) -> None:
+    """Give up what nobody has taken up since the beginning."""
     forgotten = [
         live
         for live in book.live.values()

@@ -35,7 +35,7 @@ class Ledger:
         *,
         retry: bool,
         known: int = LEVEL,
-        by: Callable[[Book, Entry], None] = fold,
+        by: Callable[[Book, Entry | beginning.DoubtsEnd], None] = fold,
     ) -> None:
         self.book = Book(retry=retry, known=known)
         self._fold = by
@@ -65,7 +65,8 @@ class Ledger:
         book.turned_away.clear()
         if book.level >= OWN_TIME_SINCE:
             book.begin_day()
-            beginning.begin_day(book)
+            if beginning.is_long_ago(book):
+                self._fold(book, beginning.DoubtsEnd())
         for entry in entries:
             if needed_level(entry) <= book.level:
                 self._fold(book, entry)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from cronstream.core.ledger.beginning import DoubtsEnd
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.rules import Rule, fold
 from cronstream.core.ledger.state import LiveRun, News, Refusal, SkipNews, State
@@ -86,7 +87,7 @@ class RunChange:
     """
 
     run_id: str
-    entry: Entry
+    entry: Entry | DoubtsEnd
     before: Glance | None
     after: Glance | None
     news: tuple[News, ...]
@@ -113,19 +114,20 @@ class Observed:
     Attributes:
         changes: Of each run that it has changed, and of the run that it names, changed or not.
         skips: Due times that were skipped by it.
-        refusal: Why the run, or the span of due times, that it brings was refused.
+        refusals: Why the run, or the span of due times, that it brings was refused; and of the
+            runs that are given up where doubts end.
     """
 
-    entry: Entry
+    entry: Entry | DoubtsEnd
     changes: tuple[RunChange, ...]
     skips: tuple[SkipNews, ...]
-    refusal: Refusal | None
+    refusals: tuple[Refusal, ...]
 
 
 def observing(see: Callable[[Observed], None]) -> Rule:
     """Return a rule for `Ledger` that folds, and has `see` told what came of it."""
 
-    def fold_and_see(book: Book, entry: Entry) -> None:
+    def fold_and_see(book: Book, entry: Entry | DoubtsEnd) -> None:
         if isinstance(entry, _OF_NONE):
             fold(book, entry)
             return
@@ -139,7 +141,9 @@ def observing(see: Callable[[Observed], None]) -> Rule:
     return fold_and_see
 
 
-def _observed(book: Book, entry: Entry, before: dict[str, Glance | None], refused: int) -> Observed:
+def _observed(
+    book: Book, entry: Entry | DoubtsEnd, before: dict[str, Glance | None], refused: int
+) -> Observed:
     said: dict[str, list[News]] = {}
     for one in book.news:
         if isinstance(one, News):
@@ -149,8 +153,8 @@ def _observed(book: Book, entry: Entry, before: dict[str, Glance | None], refuse
         for run_id, was in before.items()
     ]
     skips = tuple(one for one in book.news if isinstance(one, SkipNews))
-    refusal = book.turned_away[-1] if len(book.turned_away) > refused else None
-    return Observed(entry, tuple(filter(_matters, changes)), skips, refusal)
+    refusals = tuple(book.turned_away[refused:])
+    return Observed(entry, tuple(filter(_matters, changes)), skips, refusals)
 
 
 def _matters(change: RunChange) -> bool:
@@ -158,7 +162,7 @@ def _matters(change: RunChange) -> bool:
     return is_other or isinstance(change.entry, OF_ONE_RUN)
 
 
-def _touched(book: Book, entry: Entry) -> list[str]:
+def _touched(book: Book, entry: Entry | DoubtsEnd) -> list[str]:
     """Return the ids of the runs that an entry may change."""
     match entry:
         case Run():
@@ -168,7 +172,7 @@ def _touched(book: Book, entry: Entry) -> list[str]:
             return [live.run.id for live in book.scheduled_runs(entry.job)]
         case Lost():
             return sorted(book.held.get(entry.worker, ()))
-        case Repair():
+        case Repair() | DoubtsEnd():
             return list(book.live)
         case _ if isinstance(entry, OF_ONE_RUN):
             return [entry.run]

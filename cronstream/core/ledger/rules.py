@@ -8,7 +8,7 @@ in `Book.refused`.
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from cronstream.core.ledger import arrivals, claims, endings, settling
+from cronstream.core.ledger import arrivals, beginning, claims, endings, settling
 from cronstream.core.ledger.book import Book
 from cronstream.core.wire.entries import (
     Cancelled,
@@ -46,7 +46,7 @@ def _owned(_book: Book, _entry: Owned) -> None:
     """Only the worker that appended it waits for it: it is its barrier (rule 3)."""
 
 
-RULES: Final[Mapping[type[Entry], Rule]] = {
+RULES: Final[Mapping[type[Entry | beginning.DoubtsEnd], Rule]] = {
     Run: arrivals.run,
     Skip: arrivals.skip,
     Withdrawal: arrivals.withdrawal,
@@ -63,9 +63,10 @@ RULES: Final[Mapping[type[Entry], Rule]] = {
     Heartbeat: _heartbeat,
     Level: _level,
     Owned: _owned,
+    beginning.DoubtsEnd: beginning.end_doubts,
 }
 
 
-def fold(book: Book, entry: Entry) -> None:
+def fold(book: Book, entry: Entry | beginning.DoubtsEnd) -> None:
     """Fold one entry into a book, by the rule of its kind."""
     RULES[type(entry)](book, entry)

@@ -1,8 +1,11 @@
 """What the fold has changed by each entry, as those see it who observe it."""
 
+import pytest
+
+from cronstream.core.ledger.beginning import DOUBT_DAYS
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.observed import Observed, observing
-from cronstream.core.ledger.state import State
+from cronstream.core.ledger.state import FORGOTTEN, State
 from cronstream.core.wire.entries import Claimed, Heartbeat, Level, Repair, Skip, Withdrawal
 from cronstream.core.wire.enumerations import Outcome, SkipReason
 from cronstream.core.wire.runs import Run
@@ -72,8 +75,7 @@ def test_what_was_skipped_and_what_was_refused_is_seen() -> None:
     assert [(one.from_at, one.count) for one in told.seen[-1].skips] == [(at(1), 9)]
     told.tell(in_force(3))
     told.tell(a_run(revision=2, scheduled_at=at(20)))
-    refusal = told.seen[-1].refusal
-    assert refusal is not None
+    [refusal] = told.seen[-1].refusals
     assert (refusal.revision, told.changes()) == (2, [])
 
 
@@ -86,6 +88,27 @@ def test_a_retry_that_a_repair_has_come_at_once_is_seen() -> None:
     [change] = told.seen[-1].changes
     assert (change.run_id, change.says("queued")) == (late.id, True)
     assert isinstance(change.after and change.after.run, Run)
+
+
+@pytest.mark.parametrize(
+    ("retry", "seen"),
+    [(False, (State.QUEUED, None, "skipped")), (True, (State.QUEUED, State.DECIDING, ""))],
+)
+def test_what_is_given_up_a_week_after_the_beginning_is_seen_without_an_entry(
+    retry: bool, seen: tuple[State | None, State | None, str]
+) -> None:
+    told, run = Seen(retry=retry), a_run(revision=1, as_of=at(-2))
+    told.ledger.book.assumed = 2
+    told.ledger.take(1000, NOON, [run])
+    for day in range(1, DOUBT_DAYS + 2):
+        told.ledger.take(1000 + day, at(day * 86_400), [])
+
+    assert told.changes() == [(run.id, *seen)]
+    [refusal] = told.seen[-1].refusals
+    assert (refusal.run, refusal.why) == (run.id, FORGOTTEN)
+    [ends] = [one.end for one in told.seen[-1].changes]
+    assert (ends.reason if ends else None) == (None if retry else "missed")
+    assert len(told.seen) == 2, "and it is seen once"
 
 
 def test_heartbeats_are_folded_and_not_seen() -> None:

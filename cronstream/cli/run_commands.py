@@ -83,11 +83,11 @@ def runs(*, since: datetime | None, follows: bool, **chosen: Any) -> None:
     Ctrl-C.
     """
     view = View(**chosen)
-    scope = Scope(since=since or clock.now() - _HOUR, job=view.job, keep_output=False)
-    if follows:
-        failures.run(_follow(scope, view, since or clock.now()))
-    else:
-        failures.run(_list(scope, view))
+    begin = since or (clock.now() if follows else clock.now() - _HOUR)
+    # What began before is known when the first change of it is told, if it was not long before.
+    earlier = begin - _HOUR if follows else begin
+    scope = Scope(since=earlier, job=view.job, keep_output=False)
+    failures.run(_follow(scope, view, begin) if follows else _list(scope, view))
 
 
 async def _list(scope: Scope, view: View) -> None:

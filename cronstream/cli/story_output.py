@@ -25,6 +25,8 @@ def state_text(story: RunStory, now: datetime | None = None) -> str:
         return f"{story.state} (late by {format_duration(late_s)}, waits for {story.waits_for})"
     if story.state is RunState.SUCCEEDED and story.last is not None and story.last.note:
         return f"succeeded ({story.last.note})"
+    if story.state is RunState.UNKNOWN:
+        return "unknown (it begins before what was read)"
     if story.state is not RunState.SKIPPED:
         return story.state.value
     count = f", {story.count} due times" if story.count > 1 else ""
@@ -58,8 +60,8 @@ def _detail(story: RunStory) -> str:
             return f"  next attempt not before {format_time(story.not_before)}"
         case RunState.SUCCEEDED if last is not None and last.duration_s is not None:
             return f"  took {format_duration(last.duration_s)}"
-        case RunState.DECIDING if last is not None:
-            return f"  attempt {story.attempts_text} ended ({exit_text(last)})"
+        case RunState.DECIDING | RunState.UNKNOWN if last is not None and last.outcome:
+            return f"  attempt {story.attempts_text or '?'} ended ({exit_text(last)})"
         case RunState.DISCARDED if story.reason:
             return f"  {story.reason}"
         case _:

@@ -22,8 +22,6 @@ class Draft:
     first: Part
     later: Part
     changed_at: datetime
-    published: Run | None = None
-    published_at: datetime | None = None
     discarded: Discarded | None = None
 
     @classmethod
@@ -41,12 +39,12 @@ class Draft:
         if self.discarded is not None:
             return RunState.DISCARDED
         if later is None:
-            return first or RunState.QUEUED
+            return first or RunState.UNKNOWN
         return RunState.RETRYABLE if later is RunState.QUEUED else later
 
     def story(self) -> RunStory:
         """Put the story together from what both logs have told."""
-        run = self._run
+        run, published = self._run, self.first.published
         job, scheduled_at = _name_parts(self.run_id, self.changed_at)
         attempts = self._attempts(run)
         state = self.state
@@ -66,10 +64,10 @@ class Draft:
             failures=sum(attempt.outcome in FAILURES for attempt in attempts),
             max_attempts=run.max_attempts if run else None,
             not_before=None if state.settled else self._not_before(),
-            published_at=self.published_at,
-            due_at=self.published.not_before if self.published else None,
+            published_at=self.first.published_at,
+            due_at=published.not_before if published else None,
             in_line=run is not None and run.overlap is not Overlap.ALLOW and not attempts,
-            partial=self.published is None,
+            partial=published is None,
         )
 
     @property
@@ -82,7 +80,7 @@ class Draft:
     def _attempts(self, run: Run | None) -> tuple[AttemptStory, ...]:
         """Those that the logs tell of, after those before the window that the run brings along."""
         told = [*self.first.attempts, *self.later.attempts]
-        if run is None or self.published is not None:
+        if run is None or self.first.published is not None:
             return tuple(told)
         known = {attempt.number for attempt in told}
         carried = [_carried(a) for a in run.attempts or () if a.attempt not in known]

@@ -3,11 +3,12 @@
 No consumer group is involved: nobody is rebalanced because somebody looks.
 """
 
-from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Collection
+from datetime import datetime, timedelta
 
 from aiokafka.structs import TopicPartition
 
+from cronstream.core.ledger.state import AHEAD
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode, decode_entries
 from cronstream.core.wire.runs import Discarded
@@ -16,7 +17,7 @@ from cronstream.history.part import Where
 from cronstream.history.scope import LogReader, Scope, clusters_of, places, read_spans
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import Change, LogKind, RunState, RunStory
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.reading import LogMessage, Spans
 
 #: Clusters that come into being while somebody follows are found within this many polls.
 _POLLS_BETWEEN_LOOKS = 20
@@ -24,6 +25,8 @@ _POLL_S = 0.5
 #: After so many polls without a message it is asked whether the broker is still there.
 _SILENT_POLLS = 4
 _TELL_EVERY = 1_000
+#: For a run that was published before the window, it is read so much earlier at most.
+_FARTHEST = timedelta(days=1)
 
 
 #: What stands for a run's due time in ``job@latest``.
@@ -33,9 +36,8 @@ LATEST = "latest"
 class History:
     """What became of runs, as far back as was read."""
 
-    def __init__(self, stories: Stories, clusters: list[str]) -> None:
-        self._stories = stories
-        self.clusters = clusters
+    def __init__(self, stories: dict[str, RunStory], clusters: list[str]) -> None:
+        self._stories, self.clusters = stories, clusters
 
     def runs(
         self, *, job: str | None = None, state: RunState | None = None, limit: int | None = None
@@ -43,7 +45,7 @@ class History:
         """Return the stories, oldest due time first; with `limit`, only the newest so many."""
         found = [
             story
-            for story in self._stories
+            for story in self._stories.values()
             if (job is None or story.job == job) and (state is None or story.state is state)
         ]
         found.sort(key=lambda story: (story.scheduled_at, story.id))
@@ -98,7 +100,7 @@ def _covers(story: RunStory, text: str) -> bool:
 async def load(
     reader: LogReader, scope: Scope, progress: Callable[[int, int], None] | None = None
 ) -> History:
-    """Read the ledgers up to their present ends.
+    """Read the ledgers up to their present ends; earlier than asked for what began before that.
 
     Args:
         reader: Connected.
@@ -108,18 +110,48 @@ async def load(
     Raises:
         BrokerError: If the broker does not answer.
     """
-    stories = Stories(job=scope.job, keep_output=scope.keep_output)
     layout = await reader.layout()
     found = [name for name in clusters_of(layout) if scope.includes(name)]
     logs = {log.topic: log for log in _logs(found)}
+
+    async def tell(spans: Spans, jobs: Collection[str] | None) -> dict[str, RunStory]:
+        stories = Stories(jobs=jobs, keep_output=scope.keep_output)
+        total, done = sum(max(0, end - start) for start, end in spans.values()), 0
+        async for message in read_spans(reader, spans):
+            _take(stories, logs[message.topic], message)
+            done += 1
+            if progress is not None and done % _TELL_EVERY == 0:
+                progress(done, total)
+        return {story.id: story for story in stories}
+
     spans = await reader.spans(places(layout, logs, scope), scope.since)
-    total, done = sum(max(0, end - start) for start, end in spans.values()), 0
-    async for message in read_spans(reader, spans):
-        _take(stories, logs[message.topic], message)
-        done += 1
-        if progress is not None and done % _TELL_EVERY == 0:
-            progress(done, total)
-    return History(stories, found)
+    told = await tell(spans, None if scope.job is None else {scope.job})
+    partial = [story for story in told.values() if story.partial]
+    if scope.since is not None and partial:
+        spans = await _earlier_spans(reader, layout, scope.since, partial)
+        earlier = await tell(spans, {story.job for story in partial})
+        told = {run_id: earlier.get(run_id, story) for run_id, story in told.items()}
+    return History(told, found)
+
+
+async def _earlier_spans(
+    reader: LogReader, layout: dict[str, list[int]], since: datetime, partial: list[RunStory]
+) -> Spans:
+    """Return what is to be read for runs that were published before `since`.
+
+    No run is published much before its due time, so its job's partitions are read from there on.
+    """
+    begins: dict[TopicPartition, datetime] = {}
+    for story in partial:
+        begin = min(since, max(story.scheduled_at, since - _FARTHEST) - AHEAD)
+        topics = [log.topic for log in _logs([story.cluster])]
+        for place in places(layout, topics, Scope(job=story.job)):
+            begins[place] = min(begin, begins.get(place, since))
+    spans: Spans = {}
+    for begin in set(begins.values()):
+        at_once = [place for place, moment in begins.items() if moment == begin]
+        spans |= await reader.spans(at_once, begin)
+    return spans
 
 
 class Following:
@@ -133,7 +165,9 @@ class Following:
         self._scope = scope
         self._changes: list[Change] = []
         self._stories = Stories(
-            job=scope.job, keep_output=scope.keep_output, on_change=self._changes.append
+            jobs=None if scope.job is None else {scope.job},
+            keep_output=scope.keep_output,
+            on_change=self._changes.append,
         )
         self._logs: dict[str, Log] = {}
         self._places: dict[TopicPartition, int] = {}

@@ -7,10 +7,8 @@ from typing import Any
 from cronstream.core.ledger.observed import Glance, RunChange
 from cronstream.core.ledger.state import News
 from cronstream.core.wire.entries import (
-    Cancelled,
     Claimed,
     Finished,
-    Forwarded,
     Lost,
     Released,
     Settled,
@@ -37,26 +35,39 @@ class Part:
     """What one log tells of one run.
 
     Attributes:
-        state: None while this log has told nothing.
-        blind: Whether the run was published before the window, so that the fold does not know it.
-        cancelled: Whether such a run was told to end, for the reason in `why`.
+        state: None while this log does not tell where the run stands.
+        known: Whether the fold knows the run; of one that was published before the window, only
+            what its entries say themselves is told.
+        published: As it came on this log; None if that was before the window.
         claims: The claim of each attempt, as its worker names it.
     """
 
     kind: LogKind
     keep_output: bool = True
     state: RunState | None = None
+    published: Run | None = None
+    published_at: datetime | None = None
     run: Run | None = None
     reason: str | None = None
     not_before: datetime | None = None
-    blind: bool = False
-    cancelled: bool = False
-    why: SkipReason = SkipReason.OVERLAP
+    known: bool = False
     attempts: list[AttemptStory] = field(default_factory=list)
     claims: list[int] = field(default_factory=list)
 
-    def follow(self, change: RunChange, where: Where) -> None:
-        """Take what the fold has made of an entry."""
+    def take(self, change: RunChange, where: Where) -> None:
+        """Take what the fold has made of an entry, or what it says where the fold knows no run."""
+        if change.after is not None or change.end is not None:
+            self.known = True
+        elif change.before is not None:
+            # It was the double of one that was published before the window.
+            self.known, self.state = False, None
+            self.published = self.published_at = None
+        if self.known:
+            self._follow(change, where)
+        else:
+            self._note(change.entry, where)
+
+    def _follow(self, change: RunChange, where: Where) -> None:
         self._note_attempt(change, where)
         if change.after is not None:
             self._stand(change.after)
@@ -66,6 +77,8 @@ class Part:
     def _note_attempt(self, change: RunChange, where: Where) -> None:
         before, after = change.before, change.after
         match change.entry:
+            case Run() as entry if entry.id == change.run_id:
+                self.published, self.published_at = entry, where.at
             case Claimed() as entry if _is_claimed(before, after):
                 self._open(entry, where, before.run.attempt if before else None)
             case Started() as entry if after and after.state != (before and before.state):
@@ -101,86 +114,34 @@ class Part:
         elif change.before is not None:
             self.reason = change.before.reason or None
 
-    # -- a run that was published before the window -------------------------------------------
-
-    def guess(self, entry: Any, where: Where) -> None:
-        """Take an entry of a run that the fold does not know: as if each of them counted."""
-        self.blind = True
-        if isinstance(entry, Settled):
-            self.why = entry.reason or SkipReason.OVERLAP
-            self._guess_verdict(RunState(entry.verdict.value))
-        elif self.state is None or not self.state.settled:
-            self._guess_attempt(entry, where)
-            if isinstance(entry, Cancelled):
-                self.cancelled, self.why = True, entry.reason
-            if self.cancelled and _is_end(entry):
-                self._guess_verdict(RunState.SKIPPED)
-            else:
-                self._guess_state(entry)
-
-    def _guess_attempt(self, entry: Any, where: Where) -> None:
+    def _note(self, entry: Any, where: Where) -> None:
         match entry:
-            case Claimed() if not self._is_open:
-                self._open(entry, where, None)
             case Started():
-                self._ensure_open(entry, where)
+                self._ensure(entry, where)
                 self._start(entry, where)
             case Finished():
-                self._ensure_open(entry, where)
+                self._ensure(entry, where)
                 self._finish(entry, where)
-            case Released():
+            case Released() if self._is_last(entry):
                 self._drop_open()
+            case Settled():
+                self.state = RunState(entry.verdict)
+                if self.state is RunState.SKIPPED:
+                    self.reason = entry.reason or SkipReason.OVERLAP
+            case Skipped():
+                self.state, self.reason = RunState.SKIPPED, entry.reason
             case _:
                 pass
 
-    def _guess_state(self, entry: Any) -> None:
-        match entry:
-            case Claimed() if self.state is not RunState.RUNNING:
-                self.state = RunState.CLAIMED
-            case Started():
-                self.state = RunState.RUNNING
-            case Finished(outcome=outcome):
-                self.state = self._guess_after(outcome)
-            case Released():
-                self.state = RunState.QUEUED
-            case Skipped(reason=reason):
-                self.state, self.reason = RunState.SKIPPED, reason.value
-            case Forwarded() if self.kind is LogKind.FIRST:
-                self.state = RunState.RETRYABLE
-            case _:
-                self.state = self.state or RunState.DECIDING
-
-    @property
-    def begins_anew(self) -> bool:
-        """Whether a run that enters now says all, though the one before it was not known.
-
-        A later attempt does, and so does what takes a withdrawn run's place; any other is a
-        doubled message of the run that was published before the window.
-        """
-        return self.kind is LogKind.RETRY or self.state is RunState.SKIPPED
-
-    def guess_lost(self, worker: str, where: Where) -> bool:
-        """Take the loss of a worker; return whether it held this run."""
-        if not self._is_open or self.attempts[-1].worker != worker:
-            return False
-        self._lose(where)
-        self._guess_verdict(RunState.SKIPPED if self.cancelled else RunState.QUEUED)
-        return True
-
-    def _guess_verdict(self, state: RunState) -> None:
-        self.state = state
-        self.reason = self.why.value if state is RunState.SKIPPED else None
-
-    def _guess_after(self, outcome: Outcome) -> RunState:
-        if outcome in (Outcome.INTERRUPTED, Outcome.LOST):
-            return RunState.QUEUED
-        succeeded = outcome is Outcome.SUCCEEDED and self.kind is LogKind.FIRST
-        return RunState.SUCCEEDED if succeeded else RunState.DECIDING
-
-    def _ensure_open(self, entry: Started | Finished, where: Where) -> None:
-        if not self._is_open:
+    def _ensure(self, entry: Started | Finished, where: Where) -> None:
+        if not self._is_last(entry):
             self.attempts.append(self._attempt(entry.worker, None, where))
             self.claims.append(entry.claim)
+
+    def _is_last(self, entry: Started | Finished | Released) -> bool:
+        """Whether the last attempt that is known is the one of this claim."""
+        claim = (entry.worker, entry.claim)
+        return bool(self.attempts) and (self.attempts[-1].worker, self.claims[-1]) == claim
 
     # -- attempts -------------------------------------------------------------------------------
 
@@ -243,13 +204,6 @@ class Part:
             same = (attempt.worker, self.claims[i]) == (entry.worker, entry.claim)
             if same and attempt.outcome is Outcome.LOST:
                 self.attempts[i] = replace(attempt, late=entry.outcome)
-
-
-def _is_end(entry: Any) -> bool:
-    """Whether a run that was told to end has ended by this entry, without success."""
-    if isinstance(entry, Finished):
-        return entry.outcome is not Outcome.SUCCEEDED
-    return isinstance(entry, Released)
 
 
 def _is_claimed(before: Glance | None, after: Glance | None) -> bool:

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
-from cronstream.core.wire.enumerations import Cause, Outcome
+from cronstream.core.wire.enumerations import Cause, Outcome, Verdict
 
 #: What has not started so many seconds after it could have is late; logs and clocks differ a bit.
 _LATE_S = 2.0
 
 
 class RunState(StrEnum):
-    """Where a run stands; the last three are verdicts."""
+    """Where a run stands."""
 
     QUEUED = "queued"
     CLAIMED = "claimed"
@@ -23,11 +24,16 @@ class RunState(StrEnum):
     SUCCEEDED = "succeeded"
     DISCARDED = "discarded"
     SKIPPED = "skipped"
+    #: It begins before what was read, and nothing in that says where it stands.
+    UNKNOWN = "unknown"
 
     @property
     def settled(self) -> bool:
         """Whether this is a verdict."""
-        return self in (RunState.SUCCEEDED, RunState.DISCARDED, RunState.SKIPPED)
+        return self in _VERDICTS
+
+
+_VERDICTS: Final = frozenset(RunState(verdict) for verdict in Verdict)
 
 
 class LogKind(StrEnum):

@@ -177,7 +177,8 @@ class Reader:
         if since is None:
             begins = await self._consumer.beginning_offsets(wanted)
         else:
-            moments = dict.fromkeys(wanted, int(since.timestamp() * 1000))
+            # Below zero a number means something else, and nothing is on a log from before then.
+            moments = dict.fromkeys(wanted, max(0, int(since.timestamp() * 1000)))
             found = await self._consumer.offsets_for_times(moments)
             begins = {place: at.offset for place, at in found.items() if at is not None}
         return {place: (begins.get(place, end), end) for place, end in ends.items()}

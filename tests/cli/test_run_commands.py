@@ -30,7 +30,7 @@ from tests.builders import NOON, a_run, at
 from tests.cli.conftest import Command, a_job, json_lines
 from tests.cli.fake_broker import PARTITIONS, FakeBroker, FakeReader
 
-RUN = "backup@2026-01-01T12:00:00Z"
+RUN, OLD = "backup@2026-01-01T12:00:00Z", "backup@2026-01-01T09:30:00Z"
 SINCE = ("--since", "2026-01-01T00:00:00")
 
 
@@ -43,11 +43,10 @@ def make(
     broker: FakeBroker, run: Run, *, outcome: Outcome = Outcome.SUCCEEDED, **fields: Any
 ) -> int:
     """Let the first attempt of a run be made; return the offset at which it ended."""
-    due = run.scheduled_at
+    due, end = run.scheduled_at, fields.pop("end", run.scheduled_at + timedelta(seconds=2))
     version = broker.log(run.job, run, when=due, cluster=run.cluster)
     claim = Claimed(run=run.id, version=version, worker="w1.1", number=1)
     started = Started(run=run.id, claim=version, worker="w1.1", started_at=due, pid=4)
-    end = due + timedelta(seconds=2)
     values: dict[str, Any] = {"started_at": due, "ended_at": end, "exit_status": 0, **fields}
     finished = Finished(run=run.id, claim=version, worker="w1.1", outcome=outcome, **values)
     broker.log(run.job, claim, started, when=due, cluster=run.cluster)
@@ -164,14 +163,20 @@ def test_only_what_the_ledgers_say_since_then_is_listed(
     assert "no such runs since" in result.stderr
 
 
-def test_a_run_that_begins_before_the_window_is_marked(
+def test_a_run_that_begins_long_before_the_window_is_marked(
     broker: FakeBroker, command: Command
 ) -> None:
     announce(broker)
-    make(broker, a_run())
-    result = command("runs", "--since", "2026-01-01T12:00:01Z")
-    assert result.stdout.splitlines()[1].startswith(f"{RUN} ~")
-    assert "begins before" in result.stderr
+    make(broker, a_run(), end=at(2 * 86_400))
+    result = command("runs", "--since", "2026-01-03T11:59:00Z")
+    [row] = result.stdout.splitlines()[1:]
+    assert row.startswith(f"{RUN} ~  unknown (it begins before what was read)")
+    assert row.split()[-2:] == ["0", "w1.1"]
+    assert "~ begins before what was read; look further back with --since" in result.stderr
+    [fields] = json_lines(command("runs", "--since", "2026-01-03T11:59:00Z", "--json"))
+    assert (fields["state"], fields["partial"], fields["outcome"]) == ("unknown", True, "succeeded")
+    shown = command("show", RUN, "--since", "2026-01-03T11:59:00Z").stdout
+    assert "It begins before what was read: something is missing; see --since." in shown
 
 
 def test_a_skipped_span_is_one_row(broker: FakeBroker, command: Command) -> None:
@@ -239,6 +244,21 @@ def test_following_prints_each_change_from_now_on_until_ctrl_c(
     queued, claimed = result.stdout.splitlines()
     assert queued.split()[1:3] == [late.id, "queued"]
     assert claimed.endswith("claimed  attempt 1 of 1 by w1")
+
+
+def test_what_began_before_is_known_when_its_first_change_is_told(
+    broker: FakeBroker, command: Command
+) -> None:
+    announce(broker)
+    make(broker, a_run(), end=at(1800))
+    times: dict[str, Any] = {"started_at": at(-9000), "ended_at": at(1900)}
+    old = Finished(run=OLD, claim=-1, worker="w1.1", outcome=Outcome.TIMED_OUT, **times)
+    broker.log("backup", old, when=at(1900))
+    lines = command("runs", "--follow", "--since", "2026-01-01T12:20:00Z").stdout.splitlines()
+    assert [line.split("Z  ", 1)[1] for line in lines] == [
+        f"{RUN}  succeeded  took 30 min 00 s",
+        f"{OLD}  unknown (it begins before what was read)  attempt ? ended (timed out)",
+    ]
 
 
 def test_following_in_json_says_what_it_was_before(broker: FakeBroker, command: Command) -> None:

@@ -21,7 +21,9 @@ class Tape:
         self, *, first_offset: int = 0, job: str | None = None, keep: int = 10_000
     ) -> None:
         self.changes: list[Change] = []
-        self.stories = Stories(job=job, keep=keep, on_change=self.changes.append)
+        self.stories = Stories(
+            jobs=None if job is None else {job}, keep=keep, on_change=self.changes.append
+        )
         self._offsets = dict.fromkeys(LogKind, first_offset)
 
     def first(self, *entries: Entry, when: datetime | None = None) -> int:

@@ -348,15 +348,11 @@ def test_the_oldest_settled_runs_are_forgotten_and_live_ones_never() -> None:
     assert len(kept) <= 6
 
 
-def test_a_run_that_was_imported_is_told_of_from_its_first_entry_on() -> None:
+def test_a_run_that_was_imported_is_told_as_partial() -> None:
     tape = Tape()
     tape.first(Heartbeat(worker="w1", number=1), when=at(30))
     tape.first(Claimed(run=RUN, version=-7, worker="w1", number=2), when=at(31))
-    tape.first(finished(RUN, -7), when=at(32))
-    assert tape.story(RUN).state is RunState.SUCCEEDED
-    assert tape.story(RUN).partial
-
-    later = a_run(scheduled_at=at(120)).id
-    tape.first(Claimed(run=later, version=-8, worker="w1", number=3), when=at(33))
-    tape.first(Claimed(run="nonsense", version=-8, worker="w1", number=4), when=at(33))
-    assert [tape.stories.get(run_id) for run_id in (later, "nonsense")] == [None, None]
+    tape.first(finished(RUN, -7, exit_status=0), when=at(32))
+    story = tape.story(RUN)
+    assert (story.state, story.partial) == (RunState.UNKNOWN, True)
+    assert [attempt.exit_status for attempt in story.attempts] == [0]

@@ -45,6 +45,8 @@ class HealthWatch:
 
     Args:
         on_fatal: Is given the reason, once, when the process is to end.
+
+    Attributes:
         dog: Ends the process if it is stuck, or cannot stop.
     """
 
@@ -55,13 +57,12 @@ class HealthWatch:
         group: Group,
         on_fatal: Callable[[str], None],
         monotonic: Callable[[], float] = clock.monotonic,
-        dog: Watchdog | None = None,
     ) -> None:
         self._settings, self._subject, self._group = settings, subject, group
         self._on_fatal, self._monotonic = on_fatal, monotonic
         patience_s = min(settings.health_patience_s, subject.patience_s)
         self._patience = Patience(patience_s, 2 * _LOOK_S)
-        self._dog = dog or Watchdog(_STUCK_S)
+        self.dog = Watchdog(_STUCK_S)
         self._reader: Reader | None = None
         self._unowned, self._nobodys = Standstill(), dict[int, float]()
         self._broker_at, self._back_at = monotonic(), float("-inf")
@@ -81,7 +82,7 @@ class HealthWatch:
         self._group.begin(self._broker_at)
         self._tasks = [loop.create_task(self._look_for_ever()), loop.create_task(self._ask())]
         if self._settings.health_patience_s:
-            self._dog.start()
+            self.dog.start()
 
     def waits_for(self, reason: str) -> None:
         """The process has not begun yet: it waits for something, which is its fault till then."""
@@ -100,12 +101,12 @@ class HealthWatch:
         """
         if not self._is_stopping:
             self._is_stopping = True
-            self._dog.end_within(self._settings.drain_s + _END_S)
+            self.dog.end_within(self._settings.drain_s + _END_S)
 
     async def stop(self) -> None:
         """Look no more, and disconnect."""
         self._is_stopping = True
-        self._dog.stop()
+        self.dog.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -189,7 +190,7 @@ class HealthWatch:
 
     async def _look_for_ever(self) -> None:
         while True:
-            self._dog.feed()
+            self.dog.feed()
             if not self._is_stopping:
                 self.look()
             await asyncio.sleep(_LOOK_S)

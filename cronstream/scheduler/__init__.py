@@ -18,7 +18,7 @@
 ``phase``        places ticks between whole seconds
 ``health``       the facts from which its health is judged
 ``peer``         what it tells other processes, and does about what they tell
-``ports``        what it reaches the world through
+``world``        what it reaches the world through
 """
 
 from cronstream.scheduler.duty import SchedulerDuty

@@ -11,7 +11,7 @@ from cronstream.core.wire.entries import Level
 from cronstream.core.wire.levels import LEVEL
 from cronstream.errors import BrokerError
 from cronstream.logs import fields
-from cronstream.scheduler.ports import Clock, RunPublisher
+from cronstream.scheduler.world import Clock, RunPublisher
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack
 

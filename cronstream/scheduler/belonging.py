@@ -16,7 +16,7 @@ from cronstream.core.wire import naming
 from cronstream.core.wire.installation import Installation
 from cronstream.core.wire.levels import KINDS, LEVEL
 from cronstream.logs import fields
-from cronstream.scheduler.ports import Memory, RunPublisher
+from cronstream.scheduler.world import Memory, RunPublisher
 from cronstream.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from cronstream.core.health.clocks import Comparison
 from cronstream.logs import fields
-from cronstream.scheduler.ports import Clock
+from cronstream.scheduler.world import Clock
 
 logger = logging.getLogger(__name__)
 

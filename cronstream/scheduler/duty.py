@@ -20,8 +20,8 @@ from cronstream.scheduler.health import SchedulerSubject
 from cronstream.scheduler.jobs_view import JobsView
 from cronstream.scheduler.peer import SchedulerPeer
 from cronstream.scheduler.phase import seconds_to_middle
-from cronstream.scheduler.ports import real_ports
 from cronstream.scheduler.scheduler import Scheduler
+from cronstream.scheduler.world import real_world
 from cronstream.settings import Settings
 from cronstream.topology.installation_level import Found
 from cronstream.topology.publish import Publisher
@@ -43,9 +43,8 @@ class SchedulerDuty:
         self._publisher = Publisher(settings)
         text = "How far each shard's runs are published."
         cursors = app.Table(naming.CURSORS, key_type=str, partitions=settings.shards, help=text)
-        ports = real_ports(settings, app.changelog)
-        aside = Quarantine(self._publisher)
-        self.scheduler = Scheduler(settings, self._publisher, aside, cursors, ports)
+        world = real_world(settings, self._publisher, app.changelog)
+        self.scheduler = Scheduler(settings, cursors, world)
         self.scheduler.on_fatal = fail
         aside = Quarantine(self._publisher, keeps_all=True)
         self._legacy = LegacyMover(settings, self._publisher, aside, fail)

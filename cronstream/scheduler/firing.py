@@ -16,9 +16,9 @@ from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.holding import Held, Holdings, Out, Rows
 from cronstream.scheduler.lagging import Lagging
 from cronstream.scheduler.learning import Learning
-from cronstream.scheduler.ports import JobsReader, Ports, RunPublisher
 from cronstream.scheduler.sending import Sender
 from cronstream.scheduler.telling import second, tell
+from cronstream.scheduler.world import JobsReader, World
 from cronstream.scheduler.zones import Zoneless
 from cronstream.settings import Settings
 from cronstream.topology.jobs import JobsLog
@@ -50,23 +50,22 @@ class Firing:
     def __init__(
         self,
         settings: Settings,
-        publisher: RunPublisher,
         cursors: MutableMapping[str, dict[str, Any]],
-        ports: Ports,
+        world: World,
         announcer: Announcer,
         jobs: JobsLog,
     ) -> None:
         self.announcer = announcer
         self.shards: frozenset[int] = frozenset()
         self.moved: dict[int, float] = {}
-        self._ports = ports
-        self._reader: JobsReader = ports.reader()
-        self._sender = Sender(publisher, settings.partitions)
-        self._lagging = Lagging(self._sender, publisher, announcer, self._reader, ports.clock)
+        self._world = world
+        self._reader: JobsReader = world.reader()
+        self._sender = Sender(world.publisher, settings.partitions)
+        self._lagging = Lagging(self._sender, world.publisher, announcer, self._reader, world.clock)
         rows = Rows(cursors, settings, lambda: {"level": announcer.found, "kafka": announcer.kafka})
-        self._holdings = Holdings(settings, rows, self._sender, ports.clock)
+        self._holdings = Holdings(settings, rows, self._sender, world.clock)
         self._failing: dict[int, str] = {}
-        self.learning = Learning(self._reader, jobs, ports.clock)
+        self.learning = Learning(self._reader, jobs, world.clock)
         jobs.on_move = self._note_move
         #: Whether this machine's clock agrees with the log's; and who is told of a cursor set back.
         self.may_set_back: Callable[[], bool] = lambda: True
@@ -105,7 +104,7 @@ class Firing:
             about = fields("shard-left", shard=number)
             logger.info("shard %d: another scheduler has it now", number, extra=about)
         self.shards = shards
-        self.moved = dict.fromkeys(shards, self._ports.clock.monotonic())
+        self.moved = dict.fromkeys(shards, self._world.clock.monotonic())
 
     async def fire(self, number: int) -> None:
         """Publish what is due of a shard; to be called within the iteration of its ticks.
@@ -131,7 +130,7 @@ class Firing:
                 self._recover(number)
 
     async def _fire(self, number: int) -> None:
-        began = self._ports.clock.monotonic()
+        began = self._world.clock.monotonic()
         held = self._holdings.hold(number)
         if began - held.fired_at < PAUSE_S:
             return
@@ -142,7 +141,7 @@ class Firing:
         async with asyncio.timeout(self._left(began)):
             await self.learning.learn(number, held)
             await self._lagging.renew(number, held, self._left(began))
-        if held.cursor.is_ahead(self._ports.clock.now()):
+        if held.cursor.is_ahead(self._world.clock.now()):
             self._note_move(number)  # Nothing is due yet, and an edit would hold only from there.
             if self.may_set_back():
                 self._set_back(number, held)
@@ -162,7 +161,7 @@ class Firing:
             if held.unlearnt:
                 async with asyncio.timeout(self._left(began)):
                     await self.learning.learn(number, held)
-        held.fired_at = self._ports.clock.monotonic() if is_all else float("-inf")
+        held.fired_at = self._world.clock.monotonic() if is_all else float("-inf")
         return True
 
     def _set_back(self, number: int, held: Held) -> None:
@@ -170,7 +169,7 @@ class Firing:
 
         Nothing would be due before that time comes, nor would an edit hold.
         """
-        now = self._ports.clock.now()
+        now = self._world.clock.now()
         logger.error(
             "shard %d: published up to %s, %.0f s from now: the clock was ahead before; it goes on "
             "from now, but what ran too early is not run again without 'cronstream repair'",
@@ -188,7 +187,7 @@ class Firing:
         return self._holdings.is_right(self.shards)
 
     async def _plan(self, number: int, held: Held) -> Plan:
-        now = self._ports.clock.now()
+        now = self._world.clock.now()
         if held.cursor.at >= now and math.isfinite(held.fired_at):
             return held.shard.plan(held.cursor, now, held.known_to)
         # Long sums stay out of the loop's way; nothing else touches the shard meanwhile.
@@ -214,7 +213,7 @@ class Firing:
         unread = held.unread().keys() - held.stragglers.keys()
         silent = unread | await self._lagging.silent(places - unread, self._left(began))
         sent = await self._sender.send(m for place, m in messages if place in places - silent)
-        held.out = Out(plan, sent, self._ports.clock.monotonic(), silent)
+        held.out = Out(plan, sent, self._world.clock.monotonic(), silent)
         return await self._wait(number, held, held.out, began)
 
     async def _wait(self, number: int, held: Held, out: Out, began: float) -> bool:
@@ -231,10 +230,10 @@ class Firing:
 
     def _note_move(self, number: int) -> None:
         if number in self.shards:
-            self.moved[number] = self._ports.clock.monotonic()
+            self.moved[number] = self._world.clock.monotonic()
 
     def _since(self, began: float) -> float:
-        return self._ports.clock.monotonic() - began
+        return self._world.clock.monotonic() - began
 
     def _left(self, began: float) -> float:
         """Return how long the tick may still hold its stream."""

@@ -26,7 +26,7 @@ from cronstream.errors import (
 from cronstream.logs import Fields, fields
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.belonging import Belonging
-from cronstream.scheduler.ports import Ports, RunPublisher
+from cronstream.scheduler.world import World
 from cronstream.settings import Settings
 from cronstream.topology.installation_level import see_that_it_is_open
 from cronstream.topology.jobs import JobsLog
@@ -57,8 +57,7 @@ class CrontabFollower:
     def __init__(
         self,
         settings: Settings,
-        publisher: RunPublisher,
-        ports: Ports,
+        world: World,
         may_apply: Callable[[], bool | None],
         announcer: Announcer,
         jobs: JobsLog,
@@ -66,9 +65,9 @@ class CrontabFollower:
         #: Whether the cursors here are where a right clock has them.
         self.is_right: Callable[[], bool] = lambda: True
         self._announcer, self._jobs = announcer, jobs
-        self._settings, self._publisher, self._ports = settings, publisher, ports
+        self._settings, self._world = settings, world
         self._may_apply = may_apply
-        self.belonging = Belonging(settings, publisher, ports.memory, jobs.known)
+        self.belonging = Belonging(settings, world.publisher, world.memory, jobs.known)
         self._crontab: Crontab | None = None
         #: How often it was asked to apply the crontab, and up to which time it has.
         self._asked = self._applied = 0
@@ -78,7 +77,7 @@ class CrontabFollower:
         self.held_up: list[str] = []
         #: How the file of a scheduler that stands by differs, when it was last looked, and told.
         self._differing = self._told = ""
-        self._looked_at = ports.clock.monotonic()
+        self._looked_at = world.clock.monotonic()
 
     def apply_again(self) -> None:
         """Compare the file with the topic anew: shard 0 has come to this process."""
@@ -89,7 +88,7 @@ class CrontabFollower:
         """Follow the file until `stop` is set."""
         applying = asyncio.create_task(self._apply_each())
         try:
-            async for found in self._ports.watch(self._settings.crontab, stop):
+            async for found in self._world.watch(self._settings.crontab, stop):
                 self._take(found)
         finally:
             applying.cancel()
@@ -111,25 +110,28 @@ class CrontabFollower:
             await self._wake.wait()
             while self._applied < self._asked and self._crontab is not None:
                 self._wake.clear()
-                asked = self._asked
-                may_apply = self._may_apply()
-                if not may_apply:
-                    await self._stand_by(self._crontab)
-                elif await self._try(self._crontab):
-                    self._told = ""
-                    if not self.held_up:
-                        self._applied = asked
-                        continue
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(HELD_UP_S):
-                            await self._wake.wait()
-                    continue
-                await asyncio.sleep(RETRY_S)
+                await self._apply_or_wait(self._crontab)
             self._wake.clear()
+
+    async def _apply_or_wait(self, crontab: Crontab) -> None:
+        """Put the crontab in force; if that is not all done now, wait a little."""
+        asked = self._asked
+        if not self._may_apply():
+            await self._stand_by(crontab)
+            await asyncio.sleep(RETRY_S)
+        elif not await self._try(crontab):
+            await asyncio.sleep(RETRY_S)
+        elif self.held_up:
+            self._told = ""
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HELD_UP_S):
+                    await self._wake.wait()
+        else:
+            self._told, self._applied = "", asked
 
     async def _stand_by(self, crontab: Crontab) -> None:
         """Say so, once, if the file here is not the one that is in force."""
-        now = self._ports.clock.monotonic()
+        now = self._world.clock.monotonic()
         if self._may_apply() is None:
             # It is not known yet whose turn it is; most likely it is ours.
             self._looked_at, self._differing = now, ""
@@ -199,14 +201,14 @@ class CrontabFollower:
         if change or not faults:
             _log_applied(name, change, len(crontab.jobs))
         self._hold_up(name, faults, whole)
-        await self._jobs.keep(self._ports.keep)
+        await self._jobs.keep(self._world.keep)
         return self.is_right() or not renewed
 
     async def _declare(self, clusters: list[str]) -> dict[str, str]:
         """Declare the topics of clusters; return what is wrong with those of some."""
         specs = {name: cluster_topics(name, self._settings) for name in clusters}
         try:
-            await self._ports.declare([spec for name in clusters for spec in specs[name]])
+            await self._world.declare([spec for name in clusters for spec in specs[name]])
         except (TopologyError, BrokerError):
             pass  # It stands in the way of one of them, and it is not known of which.
         else:
@@ -214,7 +216,7 @@ class CrontabFollower:
         faults = {}
         for name in clusters:
             try:
-                await self._ports.declare(specs[name])
+                await self._world.declare(specs[name])
             except (TopologyError, BrokerError) as error:
                 faults[name] = str(error)
         return faults
@@ -236,12 +238,12 @@ class CrontabFollower:
     def _ahead(self, in_force: JobsKnown, change: Change) -> list[Job]:
         """Return definitions that are to hold from now: a clock that was ahead has put them off."""
         changed = {job.name for job in [*change.added, *change.changed, *change.removed]}
-        now = self._ports.clock.now()
+        now = self._world.clock.now()
         return [job for job in in_force.ahead(now) if job.name not in changed]
 
     async def _publish(self, change: Change, renewed: list[Job]) -> None:
         """Put every changed job on its partition, all from one moment on; wait for the broker."""
-        now = self._ports.clock.now()
+        now = self._world.clock.now()
         if renewed:
             text = "%d definitions hold from now, not from far ahead"
             logger.warning(text, len(renewed), extra=fields("definitions-renewed"))
@@ -254,7 +256,9 @@ class CrontabFollower:
         await asyncio.gather(*sent)
 
     def _send(self, job: Job) -> asyncio.Future[Ack]:
-        return self._publisher.publish(naming.JOBS, job.name, job, partitions=self._settings.shards)
+        return self._world.publisher.publish(
+            naming.JOBS, job.name, job, partitions=self._settings.shards
+        )
 
     def _fail(self, text: str) -> None:
         if self._failing != text:

@@ -15,8 +15,8 @@ from cronstream.core.wire.job_messages import Definition
 from cronstream.errors import CronstreamError, MessageError, ScheduleError, ZoneError
 from cronstream.logs import fields
 from cronstream.scheduler.lagging import Straggler
-from cronstream.scheduler.ports import Clock
 from cronstream.scheduler.sending import Sender, Sent
+from cronstream.scheduler.world import Clock
 from cronstream.scheduler.zones import Zoneless
 from cronstream.settings import Settings
 
@@ -89,15 +89,14 @@ class Held:
 
     def __init__(
         self,
-        number: int,
-        kept: Cursor | None,
+        cursor: Cursor,
         shard: Shard,
         rows: Rows,
         sender: Sender,
         clock: Clock,
     ) -> None:
-        cursor = kept or Cursor(number, clock.now())
-        self.shard, self.cursor, self.kept = shard, cursor, kept
+        self.shard, self.cursor = shard, cursor
+        self.kept: Cursor | None = None
         self._rows, self._sender, self._clock = rows, sender, clock
         self.row = rows.get(cursor.shard)
         self.stragglers = {place: Straggler(lag) for place, lag in cursor.behind.items()}
@@ -207,7 +206,9 @@ class Holdings:
         if held is None or held.row != row:
             kept = self._kept(number, row)
             shard = Shard(self._settings.look_ahead_s, kept.holds if kept else None)
-            held = Held(number, kept, shard, self._rows, self._sender, self._clock)
+            cursor = kept or Cursor(number, self._clock.now())
+            held = Held(cursor, shard, self._rows, self._sender, self._clock)
+            held.kept = kept
             self._held[number] = held
         return held
 

@@ -22,9 +22,9 @@ from cronstream.core.wire.times import format_time
 from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.obstacles import Fault, Obstacle, sentences
-from cronstream.scheduler.ports import Clock, JobsReader, RunPublisher
 from cronstream.scheduler.renewal import Renewal
 from cronstream.scheduler.sending import Sender, Sent
+from cronstream.scheduler.world import Clock, JobsReader, RunPublisher
 from cronstream.scheduler.zones import Zoneless
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from aiokafka.errors import KafkaError
 
 from cronstream.core.wire import naming
-from cronstream.scheduler.ports import Clock, JobsReader
+from cronstream.scheduler.world import Clock, JobsReader
 
 #: It is looked so often.
 LOOK_S = 3.0

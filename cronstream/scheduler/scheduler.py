@@ -16,7 +16,7 @@ from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.clock_check import ClockCheck
 from cronstream.scheduler.firing import Firing
 from cronstream.scheduler.following import CrontabFollower
-from cronstream.scheduler.ports import Aside, Ports, RunPublisher
+from cronstream.scheduler.world import World
 from cronstream.scheduler.zones import makes_way, see_to_zones
 from cronstream.settings import Settings
 from cronstream.topology.jobs import JobsLog
@@ -36,23 +36,20 @@ class Scheduler:
     def __init__(
         self,
         settings: Settings,
-        publisher: RunPublisher,
-        quarantine: Aside,
         cursors: MutableMapping[str, dict[str, Any]],
-        ports: Ports,
+        world: World,
     ) -> None:
-        self._settings, self._publisher, self._quarantine = settings, publisher, quarantine
-        self._ports = ports
+        self._settings, self._world = settings, world
         #: Is given the reason when this process can fire nothing more.
         self.on_fatal: Callable[[str], None] = logger.error
         #: Returns the name of a scheduler that has newer time zones; empty if there is none.
         self.newer_zones: Callable[[], str] = str
-        self.announcer = Announcer(settings, publisher, self._ports.clock)
-        self.clock_check = ClockCheck(settings.look_ahead_s, ports.clock)
-        self._reader = ports.reader()
+        self.announcer = Announcer(settings, world.publisher, world.clock)
+        self.clock_check = ClockCheck(settings.look_ahead_s, world.clock)
+        self._reader = world.reader()
         #: What this process has read of ``jobs``, before a shard comes to it and after.
-        self.jobs = JobsLog(self._reader, ports.rows, range(settings.shards))
-        self.firing = Firing(settings, publisher, cursors, ports, self.announcer, self.jobs)
+        self.jobs = JobsLog(self._reader, world.rows, range(settings.shards))
+        self.firing = Firing(settings, cursors, world, self.announcer, self.jobs)
         self.firing.learning.on_refused = self._refuse
         self.firing.may_set_back = lambda: self.clock_check.agrees
         self.firing.on_set_back = self._apply_again
@@ -60,7 +57,7 @@ class Scheduler:
         self._is_assigned = False
         self._ticks: dict[int, asyncio.Future[Ack]] = {}
         #: When the broker last acknowledged a tick of this process, in monotonic seconds.
-        self.tick_at = self._ports.clock.monotonic()
+        self.tick_at = self._world.clock.monotonic()
         #: When a tick of each shard last came by the stream, or the shard was assigned; likewise.
         self.heard: dict[int, float] = {}
         self.is_at_a_tick = False
@@ -89,7 +86,7 @@ class Scheduler:
     def assigned(self, partitions: set[int]) -> None:
         """These shards are ours now, and the others are forgotten."""
         self._is_assigned = True
-        self.heard = dict.fromkeys(partitions, self._ports.clock.monotonic())
+        self.heard = dict.fromkeys(partitions, self._world.clock.monotonic())
         self.firing.keep(frozenset(partitions))
         if 0 in partitions:
             self._apply_again()
@@ -100,9 +97,9 @@ class Scheduler:
             for shard in range(self._settings.shards):
                 former = self._ticks.get(shard)
                 if former is None or former.done():
-                    now = self._ports.clock.now()
+                    now = self._world.clock.now()
                     tick = Tick(shard=shard, at=now)
-                    sent = self._publisher.append(naming.TICKS, shard, tick)
+                    sent = self._world.publisher.append(naming.TICKS, shard, tick)
                     self._ticks[shard] = sent
                     when_done(sent, partial(self._measure, now, self.clock_check.offset()))
         except Exception:  # What leaves a timer of Faust's ends the process.
@@ -117,7 +114,7 @@ class Scheduler:
         """
         async for event in stream.events():
             message = event.message
-            self.heard[message.partition] = self._ports.clock.monotonic()
+            self.heard[message.partition] = self._world.clock.monotonic()
             try:
                 decode(message.value, Tick)
             except MessageError as error:
@@ -137,7 +134,7 @@ class Scheduler:
             self._end(str(error))
         finally:
             self.is_at_a_tick = False
-            self.heard[shard] = self._ports.clock.monotonic()
+            self.heard[shard] = self._world.clock.monotonic()
 
     async def follow_crontab(self, stop: asyncio.Event) -> None:
         """Put the crontab in force, and each change of it, until `stop` is set.
@@ -146,8 +143,7 @@ class Scheduler:
         """
         self._follower = CrontabFollower(
             self._settings,
-            self._publisher,
-            self._ports,
+            self._world,
             self._may_apply,
             self.announcer,
             self.jobs,
@@ -188,10 +184,10 @@ class Scheduler:
         return 0 in self.firing.shards and self.clock_check.is_trusted
 
     def _measure(self, sent_at: datetime, offset: timedelta, ack: Ack) -> None:
-        self.tick_at = self._ports.clock.monotonic()
+        self.tick_at = self._world.clock.monotonic()
         self.clock_check.measure(sent_at, ack.at, offset)
 
     def _refuse(self, message: Any, reason: str) -> None:
-        self._quarantine.put(
+        self._world.aside.put(
             message.topic, message.partition, message.offset, message.value, reason
         )

@@ -14,7 +14,7 @@ from cronstream.core.wire.enumerations import SkipReason
 from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError, CronstreamError, TooLargeError
 from cronstream.logs import fields
-from cronstream.scheduler.ports import RunPublisher
+from cronstream.scheduler.world import RunPublisher
 from cronstream.topology.publish import Ack, partition_of
 
 logger = logging.getLogger(__name__)

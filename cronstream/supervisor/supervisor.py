@@ -47,13 +47,13 @@ class Supervisor:
         *,
         patience_s: float,
         stopping: asyncio.Event,
-        backoff: Backoff | None = None,
     ) -> None:
         self._command = command
         self._say = say
         self._guard = guard
         self._patience_s = patience_s
-        self._backoff = backoff or Backoff()
+        #: How long is waited before a part is started again; to be set before it runs.
+        self.backoff = Backoff()
         self._stopping = stopping
         #: The parts that there are to be.
         self._keepers: dict[Role, Keeper] = {}
@@ -205,7 +205,7 @@ class Supervisor:
             say = partial(self._say, label)
             return await ProcessChild.start(command, say, self._guard, self._patience_s)
 
-        return Keeper(label, launch, partial(self._tell, label), self._backoff, is_vital=is_vital)
+        return Keeper(label, launch, partial(self._tell, label), self.backoff, is_vital=is_vital)
 
     def _broker_keeper(self, broker: Broker) -> Keeper:
         async def launch() -> Child:
@@ -213,4 +213,4 @@ class Supervisor:
             self._broker_serves.set()
             return broker
 
-        return Keeper("kafka", launch, partial(self._tell, "kafka"), self._backoff)
+        return Keeper("kafka", launch, partial(self._tell, "kafka"), self.backoff)

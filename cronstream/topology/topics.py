@@ -178,13 +178,17 @@ async def _wait_until_seen(admin: Any, specs: list[TopicSpec]) -> None:
     wanted = {spec.name: spec.partitions for spec in specs}
     try:
         async with asyncio.timeout(_SEEN_WITHIN_S):
-            while True:
-                if await _are_seen(admin, specs, wanted):
-                    return
-                await asyncio.sleep(_LOOK_AGAIN_S)
+            await _until_seen(admin, specs, wanted)
     except TimeoutError as error:
         names = ", ".join(sorted(wanted))
         raise BrokerError(f"topics were created, but are not there yet: {names}") from error
+
+
+async def _until_seen(admin: Any, specs: list[TopicSpec], wanted: dict[str, int]) -> None:
+    while True:
+        if await _are_seen(admin, specs, wanted):
+            return
+        await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 async def _are_seen(admin: Any, specs: list[TopicSpec], wanted: dict[str, int]) -> bool:

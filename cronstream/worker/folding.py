@@ -46,8 +46,10 @@ _OWNED_WITHIN_S = 0.5
 class Folding:
     """Reads the log of one worker into its member.
 
-    Args:
+    Attributes:
         on_read: Is called whenever something was read.
+
+    Args:
         on_fatal: Is given the reason when nothing can be read any more as it has to be.
     """
 
@@ -57,12 +59,12 @@ class Folding:
         role: Role,
         member: Member,
         quarantine: Quarantine,
-        on_read: Callable[[], None],
         on_fatal: Callable[[str], None],
     ) -> None:
         self._settings, self._role, self._member = settings, role, member
         self._log = role.log
-        self._quarantine, self._on_read, self._on_fatal = quarantine, on_read, on_fatal
+        self._quarantine, self._on_fatal = quarantine, on_fatal
+        self.on_read: Callable[[], None] = lambda: None
         self._gaps, self._follower = Reader(settings), Reader(settings)
         self.refusals = RefusalWatch()
         self._catching_up = asyncio.Lock()
@@ -126,7 +128,7 @@ class Folding:
                 continue
             before, ledger = ledger, self._member.ledgers.get(message.partition)
         self._fold(message)
-        self._on_read()
+        self.on_read()
         await self._breathe()
 
     async def _breathe(self) -> None:
@@ -177,7 +179,7 @@ class Folding:
             self._end(str(error))
         except (BrokerError, KafkaError, OSError) as error:
             logger.debug("partition %d: not read up to %d yet (%s)", partition, end, error)
-        self._on_read()
+        self.on_read()
 
     async def _catch_up(self, partition: int, end: int) -> None:
         async with self._catching_up:

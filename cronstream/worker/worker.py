@@ -60,7 +60,8 @@ class Worker:
         self._woken = asyncio.Event()
         self._decisions = Publishing(self.publisher, member, role.log, self._woken.set)
         aside = Quarantine(self.publisher)
-        self.folding = Folding(settings, role, member, aside, self._woken.set, on_fatal)
+        self.folding = Folding(settings, role, member, aside, on_fatal)
+        self.folding.on_read = self._woken.set
         self._tasks: set[asyncio.Task[Any]] = set()
         #: Its loops, which go on until it stops; when it last turned, in monotonic seconds.
         self.loops: list[asyncio.Task[Any]] = []

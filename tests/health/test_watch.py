@@ -79,8 +79,8 @@ class Bench:
             self.group,
             self.fatal.append,
             monotonic=lambda: self.subject.now,
-            dog=self.dog,
         )
+        self.watch.dog = self.dog
         self.watch.begun()
 
     def seconds(self, count: int, *, answers: bool = True) -> list[bool]:

@@ -20,7 +20,7 @@ from cronstream.core.wire.pieces import LastRow
 from cronstream.core.wire.runs import Job
 from cronstream.errors import BrokerError, CrontabError
 from cronstream.scheduler import Scheduler
-from cronstream.scheduler.ports import Ports
+from cronstream.scheduler.world import World
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, partition_of
 from cronstream.topology.reading import LogMessage
@@ -227,8 +227,10 @@ class Bench:
     def another(self, memory: FakeMemory | None = None) -> Scheduler:
         """Return one more scheduler of the installation, in a process of its own."""
         memory = memory or FakeMemory()
-        ports = Ports(
+        world = World(
             self._reader,
+            self.broker,
+            self.quarantine,
             self._declare,
             self._watch,
             self.clock,
@@ -236,7 +238,7 @@ class Bench:
             self._rows,
             self.kept.__setitem__,
         )
-        scheduler = Scheduler(self.settings, self.broker, self.quarantine, self.cursors, ports)
+        scheduler = Scheduler(self.settings, self.cursors, world)
         scheduler.announcer.found = LEVEL  # So `jobs` says it already.
         return scheduler
 

@@ -73,8 +73,8 @@ class Stage:
             guard,
             patience_s=10.0,
             stopping=self.stopping,
-            backoff=Backoff(first_s=0.01),
         )
+        self.supervisor.backoff = Backoff(first_s=0.01)
 
     async def plans_made(self) -> AsyncIterator[tuple[Role, ...]]:
         while True:

@@ -126,7 +126,9 @@ class LapseScheduler(Process):
         shard = Shard(LOOK_AHEAD_S, kept.holds if kept else None)
         rows = Rows(table, _SETTINGS, lambda: {"level": self.world.level})
         sender = cast("Any", self)
-        self.held = Held(0, kept, shard, rows, sender, _Clock(self))
+        time = _Clock(self)
+        self.held = Held(kept or Cursor(0, time.now()), shard, rows, sender, time)
+        self.held.kept = kept
         self._out, self._busy = None, False
         self._take_jobs(self.held)
         self._wake()

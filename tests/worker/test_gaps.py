@@ -60,9 +60,7 @@ def a_folding(gaps: Any, next_offset: int, fatal: list[str] | None = None) -> Fo
     member, settings = Member("me", "a", Timing()), Settings()
     fatal = [] if fatal is None else fatal
     quarantine = Quarantine(Publisher(settings))
-    folding = Folding(
-        settings, Role.of("a", retry=False), member, quarantine, lambda: None, fatal.append
-    )
+    folding = Folding(settings, Role.of("a", retry=False), member, quarantine, fatal.append)
     folding._gaps = gaps
     member.ledgers[0] = a_ledger(next_offset)
     return folding

@@ -19,13 +19,11 @@ import orjson
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.mark import Mark
-from cronstream.core.ledger.state import Beat, Beginning, Effect, LiveRun, State
-from cronstream.core.wire.codec import build, from_json, to_json
-from cronstream.core.wire.entries import Skip
-from cronstream.core.wire.enumerations import SkipReason, Verdict
+from cronstream.core.ledger.row_fields import live_row, mark_row, read_live, read_mark, time_of
+from cronstream.core.ledger.state import Beat, Beginning, LiveRun
+from cronstream.core.wire.enumerations import Verdict
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.pieces import WHOLE_BYTES
-from cronstream.core.wire.runs import Run
 from cronstream.core.wire.times import format_time
 from cronstream.errors import LevelError, MessageError
 
@@ -34,7 +32,6 @@ from cronstream.errors import LevelError, MessageError
 FORMAT = 2
 #: The oldest that is read; a row of format 1 knows of no cancelled runs.
 _OLDEST = 1
-_SUCCESSORS = {"Run": Run, "Skip": Skip}
 
 #: A row as JSON values, or a part of one: the first has all the fields, and those that follow more
 #: of `live`, `marks` and `recent`.
@@ -94,9 +91,9 @@ def _rows(
     recent: list[tuple[str, tuple[int, Verdict, datetime]]],
 ) -> Iterator[_Piece]:
     for values in live:
-        yield "live", _live_row(LiveRun(*values)), _LIGHT
+        yield "live", live_row(LiveRun(*values)), _LIGHT
     for job, mark in marks:
-        yield "marks", (job, _mark_row(mark)), _LIGHT + len(mark.settled)
+        yield "marks", (job, mark_row(mark)), _LIGHT + len(mark.settled)
     for run_id, (number, verdict, at) in recent:
         yield "recent", [run_id, number, verdict, format_time(at)], 1
 
@@ -184,118 +181,17 @@ def _read_head(row: Row, known: int) -> Ledger:
     ledger.book.level = level
     ledger.book.next_offset = row["next_offset"]
     ledger.book.offset = ledger.book.next_offset - 1
-    ledger.book.now = _time(row["now"])
+    ledger.book.now = time_of(row["now"])
     ledger.book.day, ledger.book.today = row.get("days", (0, 0))
     if "beginning" in row:
         offset, at, *ids = row["beginning"]
-        ledger.book.beginning = Beginning(offset, _time(at), *map(set, ids))
-    ledger.book.beats = {worker: Beat(number, _time(at)) for worker, number, at in row["beats"]}
+        ledger.book.beginning = Beginning(offset, time_of(at), *map(set, ids))
+    ledger.book.beats = {worker: Beat(number, time_of(at)) for worker, number, at in row["beats"]}
     return ledger
 
 
 def _read(ledger: Ledger, part: Row) -> None:
     for live in part["live"]:
-        ledger.book.index(_read_live(live))
-    ledger.book.marks.update((job, _read_mark(mark)) for job, mark in part["marks"].items())
-    ledger.book.recent.update((i, (n, Verdict(v), _time(at))) for i, n, v, at in part["recent"])
-
-
-def _live_row(live: LiveRun) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "run": to_json(live.run),
-        "version": live.version,
-        "state": live.state,
-        "holder": live.holder,
-        "claim": live.claim,
-        "begun": live.begun,
-        "begun_before": live.begun_before,
-        "asked": live.asked,
-        "successor": None if live.successor is None else to_json(live.successor),
-        "cancelled": live.cancelled,
-        "losses": live.losses,
-        "effect": live.effect,
-        "reason": live.reason,
-        "not_before": None if live.not_before is None else format_time(live.not_before),
-        "decided_at": None if live.decided_at is None else format_time(live.decided_at),
-    }
-    for name, default in _SINCE_LEVEL_2.items():
-        if getattr(live, name) != default:
-            row[name] = getattr(live, name)
-    return row
-
-
-#: What only a log of level 2 or above can give a live run, with its default.
-_SINCE_LEVEL_2: Final[dict[str, Any]] = {
-    "cancel": SkipReason.OVERLAP,
-    "cancelled_by": None,
-    "unsure": False,
-    "alone": False,
-    "deaths": 0,
-    "entered": None,
-}
-
-
-def _read_live(row: dict[str, Any]) -> LiveRun:
-    successor, effect = row["successor"], row["effect"]
-    return LiveRun(
-        run=build(Run, row["run"]),
-        version=row["version"],
-        state=State(row["state"]),
-        holder=row["holder"],
-        claim=row["claim"],
-        begun=row["begun"],
-        begun_before=row["begun_before"],
-        asked=row["asked"],
-        successor=None if successor is None else from_json(successor, _SUCCESSORS),
-        cancelled=row.get("cancelled", False),
-        cancel=SkipReason(row.get("cancel", SkipReason.OVERLAP)),
-        cancelled_by=row.get("cancelled_by"),
-        losses=row["losses"],
-        unsure=row.get("unsure", False),
-        alone=row.get("alone", False),
-        deaths=row.get("deaths", 0),
-        entered=row.get("entered"),
-        effect=None if effect is None else Effect(effect),
-        reason=row["reason"],
-        not_before=None if row["not_before"] is None else _time(row["not_before"]),
-        decided_at=None if row["decided_at"] is None else _time(row["decided_at"]),
-    )
-
-
-def _mark_row(mark: Mark) -> list[Any]:
-    row: list[Any] = [
-        format_time(mark.high),
-        format_time(mark.floor),
-        [[revision, format_time(at)] for revision, at in mark.revisions],
-        [[format_time(due), verdict] for due, verdict in mark.settled.items()],
-        [[format_time(start), format_time(end)] for start, end in mark.skipped],
-    ]
-    more = [mark.removed, mark.learnt, mark.heard, mark.former]
-    while more and more[-1] == _UNSAID[len(more) - 1]:
-        del more[-1]
-    return row + more
-
-
-#: What the last values of a mark's row are where they are left out.
-_UNSAID: Final = (-1, -1, 0, -1)
-
-
-def _read_mark(row: list[Any]) -> Mark:
-    high, floor, revisions, settled, skipped, *more = row
-    more += _UNSAID[len(more) :]
-    removed, learnt, heard, former = more
-    return Mark(
-        high=_time(high),
-        floor=_time(floor),
-        revisions=[(revision, _time(at)) for revision, at in revisions],
-        settled={_time(due): Verdict(verdict) for due, verdict in settled},
-        skipped=[(_time(start), _time(end)) for start, end in skipped],
-        removed=removed,
-        learnt=learnt,
-        heard=heard,
-        former=former,
-    )
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+        ledger.book.index(read_live(live))
+    ledger.book.marks.update((job, read_mark(mark)) for job, mark in part["marks"].items())
+    ledger.book.recent.update((i, (n, Verdict(v), time_of(at))) for i, n, v, at in part["recent"])

@@ -19,7 +19,8 @@ from cronstream.scheduler.memory import DataFolder
 from cronstream.settings import Settings
 from cronstream.topology.changelog import Changelog
 from cronstream.topology.jobs import Put, Rows
-from cronstream.topology.publish import Ack
+from cronstream.topology.publish import Ack, Publisher
+from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.reading import LogMessage, Reader
 from cronstream.topology.topics import TopicSpec, ensure_topics
 
@@ -99,15 +100,18 @@ class Memory(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
-    """How a scheduler reads, declares topics, watches the crontab, tells the time, remembers.
+class World:
+    """How a scheduler reads, publishes, declares topics, follows the crontab and remembers.
 
     Attributes:
+        aside: Takes messages that cannot be read.
         rows: Returns what is kept of partitions of the ``jobs`` topic.
         keep: Keeps it.
     """
 
     reader: Callable[[], JobsReader]
+    publisher: RunPublisher
+    aside: Aside
     declare: Callable[[list[TopicSpec]], Awaitable[None]]
     watch: Callable[[Path, "asyncio.Event"], AsyncIterator[Crontab | CrontabError]]
     clock: Clock
@@ -116,8 +120,8 @@ class Ports:
     keep: Put
 
 
-def real_ports(settings: Settings, changelog: Changelog) -> Ports:
-    """Return the ports of a real scheduler."""
+def real_world(settings: Settings, publisher: Publisher, changelog: Changelog) -> World:
+    """Return the world of a real scheduler."""
 
     async def declare(specs: list[TopicSpec]) -> None:
         await ensure_topics(specs, settings)
@@ -125,8 +129,10 @@ def real_ports(settings: Settings, changelog: Changelog) -> Ports:
     def keep(partition: int, row: bytes) -> None:
         changelog.put(naming.kept_jobs(), partition, orjson.dumps(str(partition)), row)
 
-    return Ports(
+    return World(
         lambda: Reader(settings),
+        publisher,
+        Quarantine(publisher),
         declare,
         watch_crontab,
         clock,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from cronstream import clock
 from cronstream.core.planning.legacy import KnownJobs, place_of
-from cronstream.core.planning.recent import Seen, mark_of
+from cronstream.core.planning.recent import Seen
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.enumerations import Cause
@@ -15,7 +15,7 @@ from cronstream.crontab_file import read_crontab
 from cronstream.errors import CrontabError
 from cronstream.settings import Settings
 from cronstream.topology.jobs import read_on
-from cronstream.topology.reading import Reader
+from cronstream.topology.reading import LogMessage, Reader
 
 _MARK = f'"{Cause.LEGACY}"'.encode()
 #: The crontab is read again for its defaults after this long.
@@ -35,9 +35,11 @@ class JobsInForce:
     async def refresh(self) -> None:
         """Learn all that is on the topic now."""
         ends = await self._reader.ends(naming.JOBS, self._seen)
-        async for message in read_on(self._reader, dict(self._seen), ends):
-            self.known.take(message.offset, message.value)
-            self._seen[message.partition] = Seen(message.offset + 1, mark_of(message.value))
+        await read_on(self._reader, self._seen, ends, self._take)
+
+    def _take(self, message: LogMessage) -> None:
+        self.known.take(message.offset, message.value)
+        self._seen[message.partition] = Seen.after(message.offset, message.value)
 
     async def template(self, name: str) -> Job | None:
         """Return what a run of the job is to be like: the job, or what the defaults make.

@@ -11,9 +11,10 @@ far as it knows what held then: what it published before would stand.
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from cronstream.core.planning.due import REACH
-from cronstream.core.planning.recent import Seen, mark_of
+from cronstream.core.planning.recent import Seen
 from cronstream.core.wire import naming
 from cronstream.core.wire.job_messages import Definition, decode_house, decode_jobs
 from cronstream.core.wire.naming import Role
@@ -23,7 +24,7 @@ from cronstream.scheduler.holding import Held
 from cronstream.scheduler.telling import second
 from cronstream.scheduler.world import Clock, JobsReader
 from cronstream.topology.installation_level import see_that_it_is_open
-from cronstream.topology.jobs import PART, TURN, JobsLog, read_on, see_that_it_goes_on
+from cronstream.topology.jobs import PART, JobsLog, read_on, see_that_it_goes_on
 from cronstream.topology.reading import LogMessage
 
 logger = logging.getLogger(__name__)
@@ -75,19 +76,18 @@ class Learning:
         until = end
         if _goes_in_parts(held):
             until = min(end, max(held.left.position, held.seen.position + PART))
-        count = 0
-        async for message in read_on(self._reader, {number: held.seen}, {number: until}):
-            jobs, refused = decode_jobs(message.value)
-            held.learn(Definition(job, message.offset) for job in jobs)
-            if message.offset >= held.left.position:  # Else who had the shard has done so.
-                for reason in refused:
-                    self.on_refused(message, reason)
-            held.house = decode_house(message.value) or held.house
-            held.seen = Seen(message.offset + 1, mark_of(message.value))
-            self._jobs.on_move(number)
-            count += 1
-            if count % TURN == 0:
-                await asyncio.sleep(0)
+        take = partial(self._take, held)
+        await read_on(self._reader, {number: held.seen}, {number: until}, take)
+
+    def _take(self, held: Held, message: LogMessage) -> None:
+        jobs, refused = decode_jobs(message.value)
+        held.learn(Definition(job, message.offset) for job in jobs)
+        if message.offset >= held.left.position:  # Else who had the shard has done so.
+            for reason in refused:
+                self.on_refused(message, reason)
+        held.house = decode_house(message.value) or held.house
+        held.seen = Seen.after(message.offset, message.value)
+        self._jobs.on_move(message.partition)
 
     def _note(self, number: int, held: Held, unlearnt: int) -> None:
         """Say what a shard knows now, where that is news."""

@@ -25,7 +25,7 @@ from cronstream.errors import CronstreamError, HouseError
 from cronstream.settings import Settings
 from cronstream.topology.jobs import read_on, see_that_it_goes_on
 from cronstream.topology.last_rows import rows_on
-from cronstream.topology.reading import Reader
+from cronstream.topology.reading import LogMessage, Reader
 
 
 @dataclass(slots=True)
@@ -35,10 +35,19 @@ class Found:
     Attributes:
         level: The highest that was announced on ``jobs``, which is kept for ever.
         kafka: The id of the Kafka; None if it does not tell.
+        house: The last word on whether processes may work in the installation.
     """
 
     level: int = 1
     kafka: str | None = None
+    house: House | None = None
+
+    def take(self, message: LogMessage) -> None:
+        """Take what a message says of the installation."""
+        self.level = max(self.level, decode_level(message.value))
+        self.house = decode_house(message.value) or self.house
+        for told in decode_installations(message.value):
+            self.kafka = self.kafka or told.kafka
 
 
 async def look_at_installation(settings: Settings) -> Found:
@@ -51,17 +60,12 @@ async def look_at_installation(settings: Settings) -> Found:
         LevelError: If it was raised to a level that this process does not know.
         HouseError: If nobody may work in the installation.
     """
-    house = None
     async with Reader(settings) as reader:
         here = await reader.kafka_id()
         end = (await reader.ends(naming.JOBS, [0]))[0]
         noted, seen = await _noted(reader, end)
-        async for message in read_on(reader, {0: seen}, {0: end}):
-            noted.level = max(noted.level, decode_level(message.value))
-            house = decode_house(message.value) or house
-            for told in decode_installations(message.value):
-                noted.kafka = noted.kafka or told.kafka
-    see_that_it_is_open(house)
+        await read_on(reader, {0: seen}, {0: end}, noted.take)
+    see_that_it_is_open(noted.house)
     if reason := foreign_because(noted.kafka, here):
         raise HouseError(reason)
     return Found(noted.level, here)

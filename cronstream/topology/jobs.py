@@ -94,12 +94,12 @@ class JobsLog:
             await self._begin({p: end for p, end in ends.items() if p not in self._begun})
             seen = {partition: recent.seen for partition, recent in self.known.of.items()}
             parts = {p: min(end, seen[p].position + PART) for p, end in ends.items()}
-            async for message in read_on(self._reader, seen, parts):
-                self.known.of[message.partition].take(message.offset, message.value)
-                self.on_move(message.partition)
-                if message.offset % TURN == 0:
-                    await asyncio.sleep(0)
+            await read_on(self._reader, seen, parts, self._take)
         return parts != ends
+
+    def _take(self, message: LogMessage) -> None:
+        self.known.of[message.partition].take(message.offset, message.value)
+        self.on_move(message.partition)
 
     async def _begin(self, ends: dict[int, int]) -> None:
         """Begin with what is kept, where there is more than is read as fast."""
@@ -141,14 +141,21 @@ async def kept(reader: JobsReader, rows: Rows, ends: Mapping[int, int]) -> dict[
 
 
 async def read_on(
-    reader: JobsReader, seen: Mapping[int, Seen], ends: Mapping[int, int]
-) -> AsyncIterator[LogMessage]:
-    """Yield what has come on partitions of ``jobs`` since they were read, in order by partition.
+    reader: JobsReader,
+    seen: Mapping[int, Seen],
+    ends: Mapping[int, int],
+    take: Callable[[LogMessage], None],
+) -> None:
+    """Have taken what has come on partitions of ``jobs`` since they were read.
+
+    Whoever reads them does so by this, each for itself with a reader of its own: a partition that
+    cannot be read now holds up nobody who needs another.
 
     Args:
         reader: Reads.
         seen: How far each was read.
         ends: Up to which offset each is read now.
+        take: Is given each message, in order by partition.
 
     Raises:
         CronstreamError: If one is not the partition that was read before.
@@ -156,11 +163,15 @@ async def read_on(
     for partition, (position, _) in seen.items():
         _see_that_it_reaches(partition, position, ends[partition])
     starts = {p: _from(place) for p, place in seen.items() if place.position < ends[p]}
+    count, seen = 0, dict(seen)
     async for message in reader.read(naming.JOBS, starts, dict(ends)):
-        if message.offset >= seen[message.partition].position:
-            yield message
-        else:
+        if message.offset < seen[message.partition].position:
             _see_that_it_is_the_same(message, seen[message.partition])
+            continue
+        take(message)
+        count += 1
+        if count % TURN == 0:
+            await asyncio.sleep(0)
 
 
 async def see_that_it_goes_on(reader: JobsReader, partition: int, seen: Seen, end: int) -> None:

@@ -49,6 +49,11 @@ class Seen(NamedTuple):
     position: int
     mark: str = ""
 
+    @classmethod
+    def after(cls, offset: int, raw: bytes | None) -> Self:
+        """Return how far it was read once a message has been taken."""
+        return cls(offset + 1, mark_of(raw))
+
 
 class Recent:
     """What one partition says: the last definition of each job, and those that still matter.

@@ -104,8 +104,8 @@ class Fleet:
         answers = await asyncio.gather(*(health(part.web_port) for part in there))
         return [
             f"{part.name}: {answer}"
-            for part, answer in zip(there, answers, strict=True)
-            if '"healthy"' not in answer
+            for part, (is_well, answer) in zip(there, answers, strict=True)
+            if not is_well
         ]
 
     async def stop(self) -> None:
@@ -127,8 +127,8 @@ class Fleet:
                 raise CronstreamError(f"{name} cannot be started") from task.exception()
 
 
-async def health(port: int) -> str:
-    """Return what ``/health`` at a port answers, or why there is no answer."""
+async def health(port: int) -> tuple[bool, str]:
+    """Return whether a process is well, and what its ``/health`` answers, or why it does not."""
     try:
         async with asyncio.timeout(_ANSWER_WITHIN_S):
             reader, writer = await asyncio.open_connection(HOST, port)
@@ -138,5 +138,6 @@ async def health(port: int) -> str:
             finally:
                 writer.close()
     except (OSError, TimeoutError) as error:
-        return f"no answer ({type(error).__name__})"
-    return answer.decode(errors="replace").rpartition("\r\n\r\n")[2][:300]
+        return False, f"no answer ({type(error).__name__})"
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.split()[1:2] == [b"200"], body.decode(errors="replace")[:300]

@@ -35,14 +35,18 @@ def state_text(story: RunStory, now: datetime | None = None) -> str:
 
 def exit_text(attempt: AttemptStory) -> str:
     """Return how an attempt ended, in a word, such as ``0``, ``3``, ``SIGKILL`` or ``lost``."""
+    outcome = "" if attempt.outcome is None else attempt.outcome.value
+    return _ended_by(attempt) or outcome.replace("_", " ")
+
+
+def _ended_by(attempt: AttemptStory) -> str:
+    """Return the exit status or the signal; empty if the attempt did not end by itself."""
     if attempt.outcome in (Outcome.LOST, Outcome.INTERRUPTED, Outcome.TIMED_OUT):
-        return attempt.outcome.value.replace("_", " ")
+        return ""
     if attempt.signal is not None:
         known = {s.value: s.name for s in signal.Signals}
         return known.get(attempt.signal, f"signal {attempt.signal}")
-    if attempt.exit_status is not None:
-        return str(attempt.exit_status)
-    return "" if attempt.outcome is None else attempt.outcome.value
+    return "" if attempt.exit_status is None else str(attempt.exit_status)
 
 
 def change_text(change: Change) -> str:
@@ -116,8 +120,8 @@ def _command_text(command: str | list[str] | None) -> str:
 
 def _emit_attempt(attempt: AttemptStory, story: RunStory) -> None:
     outcome = attempt.outcome.value if attempt.outcome else "not ended"
-    end = exit_text(attempt)
-    how = f"{outcome} (exit {end})" if end.isdigit() or end.startswith("SIG") else outcome
+    end = _ended_by(attempt)
+    how = f"{outcome} (exit {end})" if end else outcome
     number = "?" if attempt.number is None else attempt.number
     emit(f"attempt {number}: {how}" + (f", by {attempt.worker}" if attempt.worker else ""))
     for line in _attempt_lines(attempt, story):

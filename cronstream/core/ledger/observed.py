@@ -174,7 +174,5 @@ def _touched(book: Book, entry: Entry | DoubtsEnd) -> list[str]:
             return sorted(book.held.get(entry.worker, ()))
         case Repair() | DoubtsEnd():
             return list(book.live)
-        case _ if isinstance(entry, OF_ONE_RUN):
-            return [entry.run]
         case _:
-            return []
+            return [entry.run] if isinstance(entry, OF_ONE_RUN) else []

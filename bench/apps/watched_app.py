@@ -4,6 +4,7 @@ A thread of its own looks; where the loop was then is told with it.
 """
 
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -56,8 +57,8 @@ def _frames(thread: int) -> str:
 
 def _say(action: str, **fields: Any) -> None:
     line = {"time": time.strftime("%H:%M:%S"), "action": action, **fields}
-    sys.stderr.write(f"{orjson.dumps(line).decode()}\n")
-    sys.stderr.flush()
+    # What goes to `sys.stderr` is logged, once Faust has begun: it would be a sentence in a line.
+    os.write(2, orjson.dumps(line) + b"\n")
 
 
 threading.Thread(target=_watch, args=(threading.main_thread().ident or 0,), daemon=True).start()

@@ -37,7 +37,7 @@ async def folds(
 
     Raises:
         BrokerError: If the broker does not answer.
-        HouseError: If a snapshot is of no such log.
+        HouseError: If a snapshot is of no such log, or a copy lacks what came after it.
         LevelError: If a log was raised to a level that is not known here.
     """
     partitions = await reader.partitions(role.log)
@@ -50,6 +50,8 @@ async def folds(
         ledger.book.assumed = level
         shift = _shift(shifts, place, begin, ledger.book.next_offset)
         _see_that_it_reaches(place, ledger.book.next_offset, end + shift)
+        if shifts is not None and place.partition in snapshots:
+            _see_that_nothing_is_between(place, ledger.book.next_offset, begin + shift)
         found[place.partition] = _Fold(ledger, shift, None if shifts is None else Times())
     unfolded = {
         place: (
@@ -106,6 +108,16 @@ def _see_that_it_reaches(place: TopicPartition, next_offset: int, end: int) -> N
         raise HouseError(
             f"{place.topic}/{place.partition} ends at {end}, and its snapshot was made at "
             f"{next_offset}: the topic was truncated, or is a copy with other offsets"
+        )
+
+
+def _see_that_nothing_is_between(place: TopicPartition, next_offset: int, begin: int) -> None:
+    """Without what came between, an attempt that was made then would be made once more."""
+    if begin > next_offset:
+        raise HouseError(
+            f"{place.topic}/{place.partition} is a copy with gaps: its snapshot was made at "
+            f"{next_offset}, and the first message that was copied was at {begin}: export from "
+            "the Kafka that it is a copy of, or copy the changelogs after the logs"
         )
 
 

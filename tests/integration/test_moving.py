@@ -148,7 +148,7 @@ async def _topics(admin: Any) -> list[str]:
 
 
 async def _mirror(former: House, latter: House) -> None:
-    """Copy all topics as others would: without what is gone, and with a message twice."""
+    """Copy all topics as others would: with what was sent first there twice."""
     settings = Settings(broker=latter.url, partitions=4)
     for role in (Role.of(None, retry=False), *(Role.of("house", retry=r) for r in (False, True))):
         tables = {naming.LEDGERS: 4} if role.cluster else {naming.CURSORS: 1}
@@ -159,12 +159,10 @@ async def _mirror(former: House, latter: House) -> None:
         layout = {t: p for t, p in (await reader.layout()).items() if t in copied}
         places = [TopicPartition(topic, p) for topic, there in layout.items() for p in there]
         spans = await reader.spans(places, None)
-        for place in spans:
-            if place.topic == naming.log("house"):
-                spans[place] = (3, spans[place][1])  # As if retention had deleted these.
         async with AIOKafkaProducer(bootstrap_servers=latter.address) as producer:
             async for m in reader.read_all(spans):
-                times = 2 if (m.topic, m.offset) == (naming.JOBS, 0) else 1
+                is_first = m.offset == spans[TopicPartition(m.topic, m.partition)][0]
+                times = 2 if is_first and m.topic in (naming.JOBS, naming.log("house")) else 1
                 for _ in range(times):
                     await producer.send(m.topic, m.value, key=m.key, partition=m.partition)
 

@@ -97,6 +97,21 @@ async def test_a_snapshot_of_the_original_goes_on_over_the_copy() -> None:
     assert sorted(there) == sorted(here)
 
 
+async def test_a_copy_that_lacks_what_came_after_its_snapshot_is_refused() -> None:
+    original = _original()
+    ledgers = await folds(FakeReader(original), Role.of("cluster-a", retry=False), 2)
+    row = orjson.dumps(to_row(ledgers[_P], _P))
+    for n in range(4, 8):
+        _work(original, 10.0 * n)
+    end = len(_copy(original, 0, 0).topics[_LOG][_P])
+
+    copy = _copy(original, end - 5, 1)
+    copy.put(_CHANGELOG, "backup", row, NOON)
+    copy.topics[_CHANGELOG][_P] = copy.topics[_CHANGELOG][_P][-1:]
+    with pytest.raises(HouseError, match=f"snapshot was made at {ledgers[_P].book.next_offset}, "):
+        await taken_out(copy, "elsewhere")
+
+
 async def test_a_copy_on_which_nothing_was_ever_claimed_is_folded_as_it_is() -> None:
     broker = _original()
     broker.topics[_LOG][_P] = broker.topics[_LOG][_P][:3]

@@ -29,9 +29,9 @@ _EDITS = 2 * KEEP_EVERY
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Kafka of its own: what is deleted here would be missed elsewhere."""
+    """A Kafka for each test: what is deleted in one would be missed in another."""
     with a_broker(tmp_path_factory.mktemp("kafka")) as address:
         yield address
 

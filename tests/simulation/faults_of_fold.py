@@ -122,6 +122,16 @@ def _nothing_is_learnt(_mark: Mark, _revision: int, _due: Any) -> bool:
     return False
 
 
+@fault("12: a revision is not learnt where an older word came late", Mark, "may_learn")
+def _late_words_count(mark: Mark, revision: int, due: Any) -> bool:
+    if any(since <= due and known > mark.learnt for known, since in mark.revisions):
+        return False
+    return _may_learn(mark, revision, due)
+
+
+_may_learn = Mark.may_learn
+
+
 @fault("11: what had begun before the beginning is made again", beginning, "shows_begun")
 def _the_double_counts(_book: Book, _run: str, _version: int) -> None:
     return None

@@ -39,6 +39,8 @@ EVERY_S: Final = 60
 _SHARE: Final = 0.15
 #: Share of these in which days pass, and nothing is deleted.
 _SHARE_OF_DAYS: Final = 0.5
+#: Share of the logs without their beginning to which an older word about a job comes late.
+_SHARE_OF_LATE: Final = 0.5
 #: How long workers are down, and how long after the due time nothing more is due.
 _DOWN_S: Final = 1.0
 _AFTER_S: Final = 2.0
@@ -82,12 +84,24 @@ def _lose_beginnings(world: "World", seed: int) -> float:
             if between := list(_between_doubles(log, retry=retry)):
                 world.count["logs that begin between two of a message"] += 1
                 log.start = Random(f"{seed} {log.name} {log.partition}").choice(between)
+            _say_late(world, log, Random(f"{seed} {log.name} {log.partition} late"))
     world.in_trouble = True
     _forget_rows(world)
     world.loop.at(world.loop.now + 0.9 * _DOWN_S, partial(_forget_rows, world))
     for worker in world.workers:
         worker.crash(_DOWN_S)
     return _trouble_around(world, EVERY_S * ceil((world.loop.now + 2 * _DOWN_S) / EVERY_S))
+
+
+def _say_late(world: "World", log: Log, dice: Random) -> None:
+    """Have a word come behind the beginning that was replaced before it, from a slow scheduler."""
+    words = [(at, entry) for at, entry in _from(log, 0) if isinstance(entry, Withdrawal)]
+    last = {word.job: (at, word) for at, word in words}
+    gone = {job: word.revision for job, (at, word) in last.items() if at < log.start}
+    late = [word for _, word in words if word.revision < gone.get(word.job, -1)]
+    if late and dice.random() < _SHARE_OF_LATE:
+        world.count["words that came late, behind a beginning"] += 1
+        log.append(world.loop.now, [dice.choice(late)])
 
 
 def repeat_runs(world: "World", seed: int, about: float) -> None:

@@ -182,8 +182,17 @@ def _lateness(lapse: "Lapse") -> Iterator[str]:
         due_at = start.at - late_s
         if any(begin <= start.at and due_at <= end for begin, end, _ in lapse.excuses):
             lapse.count["late starts, excused"] += 1
+        elif _busy_s(lapse.starts, start, due_at) >= lapse.slots * (late_s - _LATE_S):
+            lapse.count["late starts, for want of a slot"] += 1
         else:
             yield f"started {late_s:.0f} s late: {start.run.id}#{start.run.attempt}"
+
+
+def _busy_s(starts: list[Start], start: Start, since: float) -> float:
+    """Return for how long the slots of its worker were taken by others before a start."""
+    others = (other for other in starts if other.worker == start.worker and other is not start)
+    spans = ((max(one.at, since), min(one.end or start.at, start.at)) for one in others)
+    return sum(max(0.0, end - begin) for begin, end in spans)
 
 
 def _put_off(lapse: "Lapse") -> Iterator[str]:

@@ -97,8 +97,8 @@ def _learn(book: Book, entry: Run | Skip, due: datetime) -> None:
     """Rule 12: take a revision as in force whose word was on the part of the log that is gone.
 
     A scheduler says it before any run of it. So a run of a revision that nothing is known of,
-    where no word has said what holds, is of one that was announced before the beginning; and
-    if it is newer than one that was learnt so, the runs of that give way as they would have.
+    where no word has said what holds, or only an older one that was late, is of one that was
+    announced before the beginning; runs of what it replaces give way as they would have.
     """
     mark, revision = book.mark(entry.job), entry.revision
     if revision is None or not (book.learns or book.level >= _LEARNS_SINCE):

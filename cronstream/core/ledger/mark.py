@@ -67,8 +67,12 @@ class Mark:
     def may_learn(self, revision: int, due: datetime) -> bool:
         """Whether the word that put `revision` in force was before all that is known.
 
-        Nothing that a word has put in force may hold for `due`, and no newer revision may.
+        It was if that is newer than all of them, for it is said before the first run: a word that
+        is known was then late. Else nothing that a word has put in force may hold for `due`, and
+        no newer revision may.
         """
+        if all(known < revision for known, _ in self.revisions):
+            return True
         holding = max((known for known, since in self.revisions if since <= due), default=-1)
         if holding > self.learnt or revision <= holding:
             return False

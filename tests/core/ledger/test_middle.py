@@ -110,9 +110,25 @@ def test_what_was_due_before_the_first_word_that_is_left_is_learnt() -> None:
     assert live(told) == [("00:00", 4), ("01:00", 5), ("02:00", 9)]
 
 
-def test_a_revision_that_is_newer_than_a_word_is_not_learnt_but_refused_in_view() -> None:
-    edit = Withdrawal(job="backup", revision=9, effective_from=at(0))
-    told = from_the_middle(edit, due(60, revision=12))
+def test_a_revision_that_is_newer_than_a_word_is_learnt_for_that_word_was_late() -> None:
+    late = Withdrawal(job="backup", revision=9, effective_from=at(0))
+    told = from_the_middle(late, due(60, revision=12), a_skip(120, 180, revision=13))
+
+    assert told.ledger.book.turned_away == []
+    assert live(told) == [("01:00", 12)]
+    assert told.ledger.book.mark("backup").revisions[-2:] == [(12, at(60)), (13, at(120))]
+
+
+def test_a_late_word_takes_no_run_from_a_newer_revision() -> None:
+    late = Withdrawal(job="backup", revision=9, effective_from=at(0))
+    told = from_the_middle(due(60, revision=12), late, due(60, revision=9), due(120, revision=12))
+
+    assert live(told) == [("01:00", 12), ("02:00", 12)]
+
+
+def test_at_level_1_a_run_that_is_newer_than_every_word_is_refused_in_view() -> None:
+    word = Withdrawal(job="backup", revision=9, effective_from=at(0))
+    told = from_the_middle(word, due(60, revision=12), level=1)
 
     [refusal] = told.ledger.book.turned_away
     assert (refusal.run, refusal.why, refusal.is_ordinary) == (due(60).id, UNKNOWN, False)

@@ -11,7 +11,7 @@ import re
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from platformdirs import PlatformDirs
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     #: Its port; 0 takes a free one.
     web_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     #: ``plain`` for a person or a supervisor, or ``json``.
-    log_format: Annotated[str, Field(pattern="^(plain|json)$")] = "plain"
+    log_format: Literal["plain", "json"] = "plain"
 
     @field_validator("broker")
     @classmethod

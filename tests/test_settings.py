@@ -39,6 +39,15 @@ def _range(name: str) -> str:
     return f"{bounds['ge']} to {bounds['le']}" if bounds else ""
 
 
+def test_a_form_of_log_lines_that_there_is_not_is_told_which_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CRONSTREAM_LOG_FORMAT", "xml")
+
+    with pytest.raises(SettingsError, match=r"^CRONSTREAM_LOG_FORMAT: .* 'plain' or 'json'$"):
+        settings()
+
+
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_is_in_the_docs_with_its_range_and_its_default(name: str) -> None:
     _, default, allowed, _ = _rows()[_variable(name)]

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
@@ -29,6 +29,10 @@ PIPE_CLOSED: Final = 141
 
 #: What a write says to a disk that is full, or to a terminal that is gone.
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+#: So often what goes on is told to end, and is waited for so long each time.
+_CANCELLATIONS: Final = 5
+_CANCELLED_AFTER_S: Final = 1.0
 
 _OUR_FAULT: Final = (
     "a fault in cronstream itself; please report it with the trace that --debug shows"
@@ -118,7 +122,31 @@ def run(command: Coroutine[Any, Any, ValueT]) -> ValueT:
     """Run a command's coroutine; what a library complains of behind its back is not for people."""
     with asyncio.Runner() as runner:
         runner.get_loop().set_exception_handler(_overhear)
-        return runner.run(command)
+        return runner.run(_to_its_end(command))
+
+
+async def _to_its_end(command: Coroutine[Any, Any, ValueT]) -> ValueT:
+    """Wait for a command, and see that nothing of it goes on: asyncio waits for that without end.
+
+    Neither Ctrl-C nor the end of a command reaches a task that swallows the first word to end.
+    """
+    task = asyncio.ensure_future(command)
+    try:
+        return await asyncio.shield(task)
+    finally:
+        await _end({task})
+        await _end(asyncio.all_tasks() - {asyncio.current_task()})
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
+    """Cancel tasks until they are over, some times."""
+    for _ in range(_CANCELLATIONS):
+        pending = [task for task in tasks if task is not None and not task.done()]
+        if not pending:
+            return
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=_CANCELLED_AFTER_S)
 
 
 def _overhear(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -1,6 +1,9 @@
 """Whatever ends a command, a line says it, and the exit status; a stack trace only on demand."""
 
+import asyncio
 import errno
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from cronstream.cli import failures
 from cronstream.cli.failures import _OUR_FAULT
 from cronstream.cli.main import main
 from cronstream.errors import BrokerError, CrontabError, NotFoundError, Place, Problem
@@ -132,3 +136,43 @@ def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("cronstream: ")
+
+
+async def _stubborn(ended: list[str], name: str) -> None:
+    """Swallow the first word to end, as a library may."""
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        ended.append(f"{name} swallowed it")
+        await asyncio.sleep(60)
+
+
+def test_ctrl_c_ends_a_command_of_which_a_library_swallows_the_first_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(failures, "_CANCELLED_AFTER_S", 0.01)
+    ended: list[str] = []
+
+    async def command() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        await _stubborn(ended, "command")
+
+    with pytest.raises(KeyboardInterrupt):
+        failures.run(command())
+    assert ended == ["command swallowed it"]
+
+
+def test_a_command_that_is_over_leaves_no_task_of_a_library_that_it_would_wait_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(failures, "_CANCELLED_AFTER_S", 0.01)
+    ended: list[str] = []
+    left = []
+
+    async def command() -> int:
+        left.append(asyncio.create_task(_stubborn(ended, "task")))
+        await asyncio.sleep(0)
+        return 7
+
+    assert failures.run(command()) == 7
+    assert ended == ["task swallowed it"]

@@ -18,6 +18,7 @@
 ``phase``        places ticks between whole seconds
 ``health``       the facts from which its health is judged
 ``peer``         what it tells other processes, and does about what they tell
+``standing_by``  says how its file differs while it is another scheduler's turn
 ``world``        what it reaches the world through
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiokafka.errors import KafkaError
 
-from cronstream.core.crontab.change import Change, compare, describe, without
+from cronstream.core.crontab.change import Change, compare, count, describe, without
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.planning.cursor import Place
 from cronstream.core.planning.recent import JobsKnown
@@ -26,6 +26,7 @@ from cronstream.errors import (
 from cronstream.logs import Fields, fields
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.belonging import Belonging
+from cronstream.scheduler.standing_by import StandingBy
 from cronstream.scheduler.world import World
 from cronstream.settings import Settings
 from cronstream.topology.installation_level import see_that_it_is_open
@@ -43,8 +44,6 @@ HELD_UP_S = 5.0
 _ANNOUNCED_S = 3.0
 #: Every so many edits, others get their turn.
 _TURN = 500
-#: A file that differs from what is in force for this long was not only edited a moment sooner.
-STANDBY_LOOK_S = 5.0
 
 
 class CrontabFollower:
@@ -75,9 +74,8 @@ class CrontabFollower:
         self._failing = ""
         #: Why the jobs of some clusters are not in force as the file has them.
         self.held_up: list[str] = []
-        #: How the file of a scheduler that stands by differs, when it was last looked, and told.
-        self._differing = self._told = ""
-        self._looked_at = world.clock.monotonic()
+        file = Path(settings.crontab)
+        self._standing_by = StandingBy(file, world.clock, jobs, self.belonging)
 
     def apply_again(self) -> None:
         """Compare the file with the topic anew: shard 0 has come to this process."""
@@ -117,51 +115,19 @@ class CrontabFollower:
         """Put the crontab in force; if that is not all done now, wait a little."""
         asked = self._asked
         if not self._may_apply():
-            await self._stand_by(crontab)
+            anothers = self._may_apply() is False
+            await self._standing_by.look(crontab, is_anothers_turn=anothers)
             await asyncio.sleep(RETRY_S)
         elif not await self._try(crontab):
             await asyncio.sleep(RETRY_S)
         elif self.held_up:
-            self._told = ""
+            self._standing_by.over()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HELD_UP_S):
                     await self._wake.wait()
         else:
-            self._told, self._applied = "", asked
-
-    async def _stand_by(self, crontab: Crontab) -> None:
-        """Say so, once, if the file here is not the one that is in force."""
-        now = self._world.clock.monotonic()
-        if self._may_apply() is None:
-            # It is not known yet whose turn it is; most likely it is ours.
-            self._looked_at, self._differing = now, ""
-        if now - self._looked_at < STANDBY_LOOK_S:
-            return
-        self._looked_at = now
-        try:
-            in_force = await self._jobs.read_on()
-            change = await asyncio.to_thread(compare, in_force.jobs, crontab.jobs)
-            await self.belonging.compared(crontab)
-        except (CronstreamError, KafkaError, OSError, TimeoutError):
-            return  # It is no scheduler's turn to say that the broker is away, least of all this.
-        except Exception:  # Its turn to apply may come, so the loop goes on, whatever it was.
-            text = "%s could not be compared; trying again"
-            logger.exception(text, self._settings.crontab, extra=fields("crontab-not-compared"))
-            return
-        before, self._differing = self._differing, _counts(change)
-        if self._differing and self._differing == before != self._told:
-            self._told = before
-            remedy = "give all schedulers the same file"
-            if not self.belonging.is_akin(crontab):
-                remedy += "; this one has none of its jobs, and does not take over without --adopt"
-            logger.warning(
-                "%s differs from the crontab in force (%s), which the scheduler that has shard 0 "
-                "has put there: %s",
-                Path(self._settings.crontab).name,
-                before,
-                remedy,
-                extra=fields("crontab-differs"),
-            )
+            self._standing_by.over()
+            self._applied = asked
 
     async def _try(self, crontab: Crontab) -> bool:
         try:
@@ -280,7 +246,7 @@ def _about(problem: Problem) -> Fields:
 
 def _log_applied(name: str, change: Change, jobs: int) -> None:
     """Tell what was put in force: how much of it is new, and then each edit."""
-    text = f"jobs {_counts(change)}; {jobs} in all" if change else f"{jobs} jobs, nothing changed"
+    text = f"jobs {count(change)}; {jobs} in all" if change else f"{jobs} jobs, nothing changed"
     counts: Fields = {
         "jobs": jobs,
         "added": len(change.added),
@@ -290,12 +256,3 @@ def _log_applied(name: str, change: Change, jobs: int) -> None:
     logger.info("%s: %s", name, text, extra=fields("crontab-applied", **counts))
     for line in describe(change):
         logger.info("%s", line, extra=fields("edit"))
-
-
-def _counts(change: Change) -> str:
-    counts = [
-        (len(change.added), "added"),
-        (len(change.changed), "changed"),
-        (len(change.removed), "removed"),
-    ]
-    return ", ".join(f"{number} {what}" for number, what in counts if number)

@@ -17,7 +17,7 @@ from cronstream.core.wire import naming
 from cronstream.core.wire.installation import Installation
 from cronstream.core.wire.runs import Job
 from cronstream.errors import BrokerError, CrontabError, Place, Problem, TopologyError
-from cronstream.scheduler import Scheduler, following
+from cronstream.scheduler import Scheduler, following, standing_by
 from tests.builders import at
 from tests.scheduler.fakes import Bench, FakeReader, a_job, turns, until
 
@@ -237,7 +237,7 @@ async def _look_around(bench: Bench, times: int) -> None:
     """Let a scheduler that stands by look so often, and wait for all looks but the last."""
     reader = bench.readers[0]
     for look in range(reader.looks, reader.looks + times):
-        bench.clock.passed += following.STANDBY_LOOK_S
+        bench.clock.passed += standing_by.LOOK_S
         await until(partial(_has_looked, reader, look))
 
 
@@ -275,7 +275,7 @@ async def test_a_scheduler_that_has_not_heard_whose_turn_it_is_says_nothing_of_i
         bench.scheduler.revoked()
         bench.files.put_nowait(a_crontab(a_job("elsewhere")))
         for _ in range(4):
-            bench.clock.passed += following.STANDBY_LOOK_S
+            bench.clock.passed += standing_by.LOOK_S
             await turns()
     assert "differs" not in caplog.text
     assert bench.readers[0].looks == 0

@@ -148,3 +148,13 @@ def _shown(field: str, value: Any) -> str:
         return str(value).lower()
     text = str(value) if isinstance(value, int) else repr(getattr(value, "value", value))
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
+
+
+def count(change: Change) -> str:
+    """Return how many jobs of each kind it has: ``2 added, 1 removed``."""
+    counts = [
+        (len(change.added), "added"),
+        (len(change.changed), "changed"),
+        (len(change.removed), "removed"),
+    ]
+    return ", ".join(f"{number} {what}" for number, what in counts if number)

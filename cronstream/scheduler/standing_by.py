@@ -1,0 +1,76 @@
+"""What a scheduler does about its crontab while it is another's turn to put one in force."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from aiokafka.errors import KafkaError
+
+from cronstream.core.crontab.change import compare, count
+from cronstream.core.crontab.parser import Crontab
+from cronstream.errors import CronstreamError
+from cronstream.logs import fields
+from cronstream.scheduler.belonging import Belonging
+from cronstream.scheduler.world import Clock
+from cronstream.topology.jobs import JobsLog
+
+logger = logging.getLogger(__name__)
+
+#: A file that differs from what is in force for this long was not only edited a moment sooner.
+LOOK_S = 5.0
+
+
+class StandingBy:
+    """Says, once, if the file here is not the one that is in force."""
+
+    def __init__(self, file: Path, clock: Clock, jobs: JobsLog, belonging: Belonging) -> None:
+        self._file, self._clock = file, clock
+        self._jobs, self._belonging = jobs, belonging
+        #: How the file differs, when it was last looked, and what was said of it.
+        self._differing = self._told = ""
+        self._looked_at = clock.monotonic()
+
+    def over(self) -> None:
+        """Take it that it is this scheduler's turn: the file has been put in force."""
+        self._told = ""
+
+    async def look(self, crontab: Crontab, *, is_anothers_turn: bool) -> None:
+        """Compare the file with what is in force, if that was not done just now.
+
+        Args:
+            crontab: What is in the file.
+            is_anothers_turn: Else it is not known yet whose turn it is; most likely it is ours.
+        """
+        now = self._clock.monotonic()
+        if not is_anothers_turn:
+            self._looked_at, self._differing = now, ""
+        if now - self._looked_at < LOOK_S:
+            return
+        self._looked_at = now
+        try:
+            in_force = await self._jobs.read_on()
+            change = await asyncio.to_thread(compare, in_force.jobs, crontab.jobs)
+            await self._belonging.compared(crontab)
+        except (CronstreamError, KafkaError, OSError, TimeoutError):
+            return  # It is no scheduler's turn to say that the broker is away, least of all this.
+        except Exception:  # Its turn to apply may come, so its loop goes on, whatever it was.
+            text = "%s could not be compared; trying again"
+            logger.exception(text, self._file, extra=fields("crontab-not-compared"))
+            return
+        before, self._differing = self._differing, count(change)
+        if self._differing and self._differing == before != self._told:
+            self._told = before
+            self._say_how_it_differs(crontab)
+
+    def _say_how_it_differs(self, crontab: Crontab) -> None:
+        remedy = "give all schedulers the same file"
+        if not self._belonging.is_akin(crontab):
+            remedy += "; this one has none of its jobs, and does not take over without --adopt"
+        logger.warning(
+            "%s differs from the crontab in force (%s), which the scheduler that has shard 0 "
+            "has put there: %s",
+            self._file.name,
+            self._differing,
+            remedy,
+            extra=fields("crontab-differs"),
+        )

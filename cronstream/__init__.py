@@ -5,6 +5,7 @@ built when it is first asked for, so that whatever needs only the pure core impo
 """
 
 import sys
+from importlib import import_module
 from typing import Any
 
 from cronstream.errors import PlatformError
@@ -20,7 +21,5 @@ def __getattr__(name: str) -> Any:
             need_linux()
         except PlatformError as error:
             sys.exit(f"cronstream: {error}")
-        from cronstream.application import app  # noqa: PLC0415 - only when it is asked for
-
-        return app
+        return import_module("cronstream.application").app
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,8 +11,8 @@ from cronstream.duties import Duty, new_duty
 from cronstream.errors import CronstreamError
 from cronstream.fitted.to_aiokafka.bootstrap import Patience
 from cronstream.fitted.to_aiokafka.mends import mend_aiokafka
-from cronstream.fitted.to_faust import commands  # noqa: F401 - for what it replaces in Faust
 from cronstream.fitted.to_faust.app import App
+from cronstream.fitted.to_faust.commands import give_commands_a_role
 from cronstream.fitted.to_faust.configuration import COMMON
 from cronstream.fitted.to_faust.group import FaustGroup
 from cronstream.fitted.to_faust.records import make_records_of_faust
@@ -130,4 +130,5 @@ def _keep_what_is_loaded() -> None:
 
 mend_aiokafka()
 make_records_of_faust()
+give_commands_a_role()
 app = Cronstream("cronstream", **COMMON)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict, Unpack
 
 import orjson
+from typing_extensions import override
 
 from cronstream.core.wire.naming import Role
 from cronstream.core.wire.times import format_time
@@ -83,14 +84,16 @@ class PlainFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(message)s")
         self._second, self._time = -1, ""
 
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - logging's names
+    @override
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         """Return the date and the time (UTC), to the second, as a run's id has them."""
         second = int(record.created)
         if second != self._second:
             self._second, self._time = second, format_time(datetime.fromtimestamp(second, UTC))
         return self._time
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+    @override
+    def formatMessage(self, record: logging.LogRecord) -> str:
         """Return the line without what was raised."""
         if record.levelno > logging.INFO:
             record.message = f"{record.levelname}: {record.message}"

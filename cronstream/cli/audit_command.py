@@ -1,7 +1,7 @@
 """``cronstream audit``: holds every due time against the ledgers."""
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,6 +43,31 @@ class Span(click.ParamType):
             self.fail(f"{value!r} {error}", param, ctx)
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What the options say, one field for each."""
+
+    since: datetime
+    until: datetime | None
+    job: str | None
+    cluster: str | None
+    late_after: timedelta | None
+    strict: bool
+    as_json: bool
+
+    def window(self, now: datetime) -> Window:
+        until = self.until or now
+        if self.since >= until:
+            raise click.UsageError("--since must be before --until")
+        late_after_s = (self.late_after or _LATE_AFTER).total_seconds()
+        return Window(self.since, until, late_after_s, job=self.job)
+
+    def faults(self) -> frozenset[Kind]:
+        if self.strict:
+            return frozenset(Kind)
+        return FAULTS if self.late_after is None else FAULTS | {Kind.LATE}
+
+
 @click.command
 @since_option("24h", "Due times from then on")
 @click.option(
@@ -66,38 +91,21 @@ class Span(click.ParamType):
     help="Every finding fails the audit: late starts, and lost attempts that were made again, too.",
 )
 @json_option
-def audit(  # noqa: PLR0913 - one for each option
-    *,
-    since: datetime,
-    until: datetime | None,
-    job: str | None,
-    cluster: str | None,
-    late_after: timedelta | None,
-    strict: bool,
-    as_json: bool,
-) -> None:
+def audit(**chosen: Any) -> None:
     """Prove that every due time became what was promised.
 
     Works out anew, from the history of the jobs, every due time that should have been, and holds
     it against the ledgers. Exit status 1 if there is a due time without an explanation, an attempt
     that was started twice, or anything else that breaks a promise.
     """
-    until = until or clock.now()
-    if since >= until:
-        raise click.UsageError("--since must be before --until")
-    window = Window(since, until, (late_after or _LATE_AFTER).total_seconds(), job=job)
-    report: ReportWriter = JsonReport() if as_json else PlainReport()
-    tally = failures.run(_audit(window, cluster, report))
-    faults = _faults(late_after, strict=strict)
+    wish = _Wish(**chosen)
+    window = wish.window(clock.now())
+    report: ReportWriter = JsonReport() if wish.as_json else PlainReport()
+    tally = failures.run(_audit(window, wish.cluster, report))
+    faults = wish.faults()
     report.end(window, tally, faults)
     if not tally.is_clean(faults):
         click.get_current_context().exit(1)
-
-
-def _faults(late_after: timedelta | None, *, strict: bool) -> frozenset[Kind]:
-    if strict:
-        return frozenset(Kind)
-    return FAULTS if late_after is None else FAULTS | {Kind.LATE}
 
 
 async def _audit(window: Window, cluster: str | None, report: ReportWriter) -> Tally:

@@ -141,7 +141,7 @@ def _debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 class LazyGroup(click.Group):
     """A group that knows its commands by name, and imports one when it is used."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names in the order of the help."""
         return list(_ENTRIES)
 
@@ -156,7 +156,7 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(load(module), attribute)
         return _dressed(command, cmd_name)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands under their headings, from the table alone."""
         width = max(map(len, _ENTRIES))
         for heading, entries in SECTIONS.items():

@@ -111,7 +111,9 @@ def emit_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None
     if not clean:
         return
     if is_terminal(sys.stdout):
-        _emit_rich_table(columns, clean)
+        from cronstream.cli import rich_table  # noqa: PLC0415 - only a terminal needs rich
+
+        rich_table.emit(columns, clean)
     else:
         _emit_plain_table(columns, clean)
 
@@ -125,40 +127,6 @@ def _emit_plain_table(columns: Sequence[Column], rows: list[list[str]]) -> None:
             for cell, width, column in zip(line, widths, columns, strict=True)
         ]
         click.echo("  ".join(cells).rstrip())
-
-
-def _emit_rich_table(columns: Sequence[Column], rows: list[list[str]]) -> None:
-    # Only a terminal needs rich, and everything else starts faster without it.
-    from rich import box  # noqa: PLC0415
-    from rich.cells import cell_len  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.measure import Measurement  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for i, column in enumerate(columns):
-        longest = max(cell_len(cell) for cell in (column.title, *(row[i] for row in rows)))
-        table.add_column(
-            column.title,
-            justify=column.justify,
-            overflow="fold",
-            no_wrap=not column.wraps,
-            min_width=None if column.wraps else longest,
-        )
-    for row in rows:
-        table.add_row(
-            *(
-                Text(cell, style=STATE_STYLES.get(cell.split(" ")[0], "") if column.styled else "")
-                for cell, column in zip(row, columns, strict=True)
-            )
-        )
-    console = Console(highlight=False)
-    # A run's id is copied from here, so a terminal that is too narrow breaks lines, not words.
-    roomy = console.options.update(width=10_000)
-    needed = Measurement.get(console, roomy, table).minimum
-    console.width = max(console.width, needed)
-    console.print(table)
 
 
 def format_duration(seconds: float | None) -> str:

@@ -7,6 +7,7 @@ answers soon. Nothing here raises, or says a word: somebody is in the midst of a
 import asyncio
 import importlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -61,14 +62,11 @@ def _starting(incomplete: str, words: Iterable[str]) -> Proposals:
 def _names(ctx: click.Context, key: str) -> list[str]:
     """Return the names of jobs or clusters in the crontab, whatever else is wrong with it."""
     path = Path(ctx.find_root().params.get("crontab") or "crontab.yaml")
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            return []
-        yaml = importlib.import_module("ruamel.yaml").YAML(typ="safe")
-        loaded: Any = yaml.load(path.read_text())
-        found = loaded[key]
-    except Exception:  # noqa: BLE001 - see the module: whatever is wrong, nothing is proposed
-        return []
+    found: Any = []
+    with suppress(Exception):  # See the module: whatever is wrong, nothing is proposed.
+        if path.stat().st_size <= _MAX_BYTES:
+            yaml = importlib.import_module("ruamel.yaml").YAML(typ="safe")
+            found = yaml.load(path.read_text())[key]
     if key == "jobs" and isinstance(found, list):
         found = [job["name"] for job in found if isinstance(job, dict) and "name" in job]
     return [str(name) for name in found] if isinstance(found, dict | list) else []
@@ -90,8 +88,7 @@ def _soon(ctx: click.Context, question: str, job: str | None) -> list[str]:
             return found
 
     hand_on(ctx.find_root().params)
-    try:
-        with ctx.scope(cleanup=False):
-            return run(within_limit())
-    except Exception:  # noqa: BLE001 - likewise
-        return []
+    found: list[str] = []
+    with suppress(Exception), ctx.scope(cleanup=False):
+        found = run(within_limit())
+    return found

@@ -72,7 +72,7 @@ class BackingOff:
         try:
             return await self.launch()
         except LaunchError as error:
-            logger.error("%s", error, extra=about)  # noqa: TRY400 - the sentence says it all
+            logger.error("%s", error, extra=about)
         except Exception:
             # Without it the place would stay empty: whatever it is, it is tried again.
             logger.exception("an executor could not be started", extra=about)

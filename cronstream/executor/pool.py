@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Self
 from zlib import crc32
 
+from cronstream import clock
 from cronstream.errors import LaunchError
 from cronstream.executor.backing_off import BackingOff
 from cronstream.executor.guarding import Guard
@@ -255,8 +256,9 @@ class ExecutorPool:
     async def _settle_alone(self, key: str) -> None:
         """Start an executor for one attempt, once there is a slot: there may be many of them."""
         async with self._looking:
-            while key in self._to_be_alone and not self._slots.number:  # noqa: ASYNC110 - tokens in a pipe
-                await asyncio.sleep(_LOOK_S)
+            # Slots are tokens in a pipe, which others take and give.
+            alone, slots = self._to_be_alone, self._slots
+            await clock.until(lambda: key not in alone or slots.number > 0, _LOOK_S)
             handle = await self._launch_whatever_it_takes() if key in self._to_be_alone else None
             if handle is None:
                 return

@@ -116,7 +116,7 @@ class Spawner:
 
     def _start(self, hold: Hold, words: list[str]) -> Launched | Refused:
         # A shell would say where it is; what is started without one has to be told.
-        place = {} if hold.cwd is None else {"PWD": os.path.abspath(hold.cwd)}  # noqa: PTH100  as below
+        place = {} if hold.cwd is None else {"PWD": os.path.abspath(hold.cwd)}
         environment = self._environment | _encoded({**place, **hold.env, MARK: hold.key})
         if hold.cwd is not None:
             return self._start_by([_GO_AND_BECOME, _SHELL, place["PWD"]], words, environment)
@@ -187,10 +187,10 @@ def find_program(name: str, path: str) -> str | None:
         return name
     forbidden = None
     for directory in path.split(":"):
-        file = os.path.join(directory, name)  # noqa: PTH118  Path costs more than the search
-        if os.access(file, os.X_OK) and not os.path.isdir(file):  # noqa: PTH112  likewise
+        file = os.path.join(directory, name)
+        if os.access(file, os.X_OK) and not os.path.isdir(file):
             return file
-        if forbidden is None and os.path.isfile(file):  # noqa: PTH113  likewise
+        if forbidden is None and os.path.isfile(file):
             forbidden = file
     return forbidden
 
@@ -201,7 +201,7 @@ def _encoded(variables: Mapping[str, str]) -> dict[bytes, bytes]:
 
 
 def _missing(program: str) -> str:
-    if os.path.exists(program):  # noqa: PTH110  as above
+    if os.path.exists(program):
         return "its interpreter (the first line of the script, or its loader) does not exist"
     return "no such file"
 

@@ -78,7 +78,7 @@ def process_table() -> dict[int, Process]:
     """
     table: dict[int, Process] = {}
     try:
-        names = os.listdir("/proc")  # noqa: PTH208  names are what is wanted
+        names = os.listdir("/proc")
     except OSError:
         return table
     for name in names:
@@ -110,7 +110,7 @@ def waits_in(pid: int) -> str:
     fields = _status(pid)
     state = fields[0].decode() if fields else "gone"
     place = ""
-    with suppress(OSError), open(f"/proc/{pid}/wchan", "rb", buffering=0) as file:  # noqa: PTH123  as above
+    with suppress(OSError), open(f"/proc/{pid}/wchan", "rb", buffering=0) as file:
         place = file.read(64).decode(errors="replace")
     return f"state {state}, in {place}" if place not in ("", "0") else f"state {state}"
 
@@ -135,7 +135,7 @@ def size_of_arguments(pid: int) -> int:
 def _status(pid: int) -> list[bytes]:
     """Return the fields of ``/proc/PID/stat`` from the third on (proc(5)); none if it is gone."""
     try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123  speed
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             line = file.read(2048)
     except OSError:
         return []
@@ -176,7 +176,7 @@ def _environment(pid: int) -> bytes:
     for _ in range(_MOST_LOOKS):
         was_in_exec = _is_in_exec(pid)
         try:
-            with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123  speed
+            with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
                 environment = file.readall()
         except OSError:
             break

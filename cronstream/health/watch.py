@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from cronstream import clock
 from cronstream.core.health.facts import describe
@@ -16,6 +16,8 @@ from cronstream.settings import Settings
 from cronstream.topology.reading import Reader
 
 logger = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
 
 _LOOK_S = 1.0
 #: Between two questions to the broker, and how long an answer may take.
@@ -198,11 +200,8 @@ class HealthWatch:
     async def _ask(self) -> None:
         """Ask all leaders of the subject's topic, again and again, with a client of its own."""
         while True:
-            try:
-                self.answered(await self._ends())
-            except Exception as error:  # noqa: BLE001 - whatever it is, no broker has answered
-                logger.debug("no broker has answered (%s: %s)", type(error).__name__, error)
-                await self._begin_anew()
+            if await _answer(self._note_ends()) is None:
+                await self._begin_again()
             self.found_unowned(await self._ask_who_owns())
             await asyncio.sleep(_ASK_S)
 
@@ -214,14 +213,13 @@ class HealthWatch:
         is_settled = self._begun_at is not None and self._group.rebalancing_since is None
         if self._subject.owns or not is_settled:
             return set()
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                return await self._group.unowned(self._subject.topic, self._subject.partitions)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is not known who owns what
-            logger.debug("it is not known who owns what (%s: %s)", type(error).__name__, error)
-            return set()
+        return await _answer(self._find_unowned()) or set()
 
-    async def _begin_anew(self) -> None:
+    async def _find_unowned(self) -> set[int]:
+        async with asyncio.timeout(_ANSWER_S):
+            return await self._group.unowned(self._subject.topic, self._subject.partitions)
+
+    async def _begin_again(self) -> None:
         """Ask with another client next time, if this one has had no answer for long.
 
         So it is never for want of a good client that no broker is known to answer.
@@ -231,10 +229,21 @@ class HealthWatch:
             reader, self._reader = self._reader, None
             await reader.stop()
 
-    async def _ends(self) -> dict[int, int]:
+    async def _note_ends(self) -> bool:
         if self._reader is None:
             reader = Reader(self._settings)
             await reader.start()
             self._reader = reader
         async with asyncio.timeout(_ANSWER_S):
-            return await self._reader.ends(self._subject.topic, range(self._subject.partitions))
+            partitions = range(self._subject.partitions)
+            self.answered(await self._reader.ends(self._subject.topic, partitions))
+        return True
+
+
+async def _answer(question: Awaitable[_Answer]) -> _Answer | None:
+    """Return what a broker answers; None if it does not, or not in time."""
+    try:
+        return await question
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
+        logger.debug("no broker has answered (%s: %s)", type(error).__name__, error)
+        return None

@@ -115,8 +115,7 @@ class CrontabFollower:
         """Put the crontab in force; if that is not all done now, wait a little."""
         asked = self._asked
         if not self._may_apply():
-            anothers = self._may_apply() is False
-            await self._standing_by.look(crontab, is_anothers_turn=anothers)
+            await self._standing_by.look(crontab, is_known=self._may_apply() is False)
             await asyncio.sleep(RETRY_S)
         elif not await self._try(crontab):
             await asyncio.sleep(RETRY_S)

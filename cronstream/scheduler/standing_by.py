@@ -34,15 +34,15 @@ class StandingBy:
         """Take it that it is this scheduler's turn: the file has been put in force."""
         self._told = ""
 
-    async def look(self, crontab: Crontab, *, is_anothers_turn: bool) -> None:
+    async def look(self, crontab: Crontab, *, is_known: bool) -> None:
         """Compare the file with what is in force, if that was not done just now.
 
         Args:
             crontab: What is in the file.
-            is_anothers_turn: Else it is not known yet whose turn it is; most likely it is ours.
+            is_known: Whether it is known whose turn it is; if not, it is most likely ours.
         """
         now = self._clock.monotonic()
-        if not is_anothers_turn:
+        if not is_known:
             self._looked_at, self._differing = now, ""
         if now - self._looked_at < LOOK_S:
             return

@@ -74,7 +74,7 @@ class Lines(asyncio.Protocol):
         """Take what was written."""
         self._take(self._splitter.feed(data))
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, _exc: Exception | None) -> None:
         """Take what has no end of its line."""
         self._take(self._splitter.end())
         self._ended.set()

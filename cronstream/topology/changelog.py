@@ -116,7 +116,8 @@ class Changelog:
         told_at: float | None = None
         while rows := self._rows.pop(place, {}):
             sent = [self._send(place, key, row) for key, row in rows.items()]
-            errors = await asyncio.gather(*sent)
+            # Whatever it is, Kafka's or aiokafka's own, it is tried again.
+            errors = await asyncio.gather(*sent, return_exceptions=True)
             failed = {key: row for (key, row), e in zip(rows.items(), errors, strict=True) if e}
             if not failed:
                 continue
@@ -130,24 +131,19 @@ class Changelog:
                 logger.warning(text, *place, why, extra=about)
             await asyncio.sleep(_REFUSED_PAUSE_S if isinstance(error, _REFUSED) else _RETRY_PAUSE_S)
 
-    async def _send(self, place: _Place, key: bytes, row: bytes | None) -> Exception | None:
-        """Return why it was not acknowledged; None if it was."""
+    async def _send(self, place: _Place, key: bytes, row: bytes | None) -> None:
+        """Send a row, in pieces if it is large, and wait until it is acknowledged."""
         if row is None or len(row) <= WHOLE_BYTES:
-            return await self._send_message(place, key, row)
+            await self._send_message(place, key, row)
+            return
         turn = self._turns.setdefault(place, 0)
         pieces = await asyncio.to_thread(cut, key, row, turn)
         sent = [self._send_message(place, key, piece) for key, piece in pieces.items()]
-        error = next((error for error in await asyncio.gather(*sent) if error), None)
-        if error is None:
-            self._turns[place] = turn + 1
-        return error
+        for error in await asyncio.gather(*sent, return_exceptions=True):
+            if error is not None:
+                raise error
+        self._turns[place] = turn + 1
 
-    async def _send_message(
-        self, place: _Place, key: bytes, value: bytes | None
-    ) -> Exception | None:
+    async def _send_message(self, place: _Place, key: bytes, value: bytes | None) -> None:
         topic, partition = place
-        try:
-            await self._producer.send_and_wait(topic, value, key=key, partition=partition)
-        except Exception as error:  # noqa: BLE001 - Kafka's, or aiokafka's own: it is tried again
-            return error
-        return None
+        await self._producer.send_and_wait(topic, value, key=key, partition=partition)

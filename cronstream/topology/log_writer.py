@@ -234,7 +234,7 @@ class LogWriter:
                 what = f"{type(error).__name__}: {error}"
                 if is_awaited:
                     reason = f"{self._topic}: a message cannot be sent: {what}"
-                    logger.error("%s", reason, extra=self._about("not-sent"))  # noqa: TRY400 - the sentence says it all
+                    logger.error("%s", reason, extra=self._about("not-sent"))
                     raise _CannotBeSentError(reason) from error
                 await self._pause(what)
             else:

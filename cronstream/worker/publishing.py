@@ -45,7 +45,7 @@ class Publishing:
             came_late = await self._send_all(action)
         except BrokerError as error:
             text = "run %s: what was decided is not published: %s"
-            logger.error(text, action.run, error, extra=about)  # noqa: TRY400 - the sentence says it all
+            logger.error(text, action.run, error, extra=about)
             await asyncio.sleep(_AGAIN_S)
             fresh = False
         except Exception:  # Nobody awaits this task: the decision would wait without a word.

@@ -127,8 +127,8 @@ class Worker:
     async def _until_nothing_is_held(self, limit_s: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
-                while self.member.holding or self.member.claiming:  # noqa: ASYNC110 - many causes
-                    await asyncio.sleep(_TURN_S / 2)
+                member = self.member
+                await clock.until(lambda: not (member.holding or member.claiming), _TURN_S / 2)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

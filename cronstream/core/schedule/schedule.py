@@ -151,7 +151,7 @@ class CronSchedule(_Times):
             return None
         if time is None or day != (wall.year, wall.month, wall.day):
             time = (self.fields.hours[0], self.fields.minutes[0], self.fields.seconds[0])
-        return datetime(*day, *time)  # noqa: DTZ001 - a time on the wall has no offset yet
+        return wall.replace(*day, *time, microsecond=0, fold=0)
 
     def _time_after(self, hour: int, minute: int, second: int) -> tuple[int, int, int] | None:
         """Return the first time of day after the given one, or None if the day has no more."""

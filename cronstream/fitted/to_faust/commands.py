@@ -5,7 +5,7 @@ without options it is a scheduler. Faust's other commands (agents, tables, model
 same roles, by the same options or by ``CRONSTREAM_CLUSTER`` and ``CRONSTREAM_RETRY``.
 
 Faust replaces a command when a class of the same name is defined, and only what is defined
-before click parses counts: so this module is imported by the application.
+before click parses counts: so the application calls `give_commands_a_role` as it is loaded.
 """
 
 import warnings
@@ -113,29 +113,33 @@ class _TakesRole(AppCommand):
             raise click.UsageError(str(error), ctx) from error
 
 
+#: The options of `worker`.
+_OF_WORKER = [
+    *ROLE_OPTIONS,
+    option(
+        "--slots",
+        type=click.IntRange(1, 10_000),
+        envvar="CRONSTREAM_SLOTS",
+        show_envvar=True,
+        help="Commands that run at a time (default 64).",
+    ),
+    option(
+        "--adopt",
+        is_flag=True,
+        envvar="CRONSTREAM_ADOPT",
+        show_envvar=True,
+        help="Replace the jobs that are in force, though the crontab has none of them; for a "
+        "scheduler.",
+    ),
+    *LEGACY_OPTIONS,
+    *worker_module.worker.options,
+]
+
+
 class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name is the command's
     """Start a scheduler, or with --cluster a worker, or with --retry too a retry worker."""
 
-    options = [  # noqa: RUF012 - Faust's own form
-        *ROLE_OPTIONS,
-        option(
-            "--slots",
-            type=click.IntRange(1, 10_000),
-            envvar="CRONSTREAM_SLOTS",
-            show_envvar=True,
-            help="Commands that run at a time (default 64).",
-        ),
-        option(
-            "--adopt",
-            is_flag=True,
-            envvar="CRONSTREAM_ADOPT",
-            show_envvar=True,
-            help="Replace the jobs that are in force, though the crontab has none of them; for a "
-            "scheduler.",
-        ),
-        *LEGACY_OPTIONS,
-        *worker_module.worker.options,
-    ]
+    options = _OF_WORKER
 
     def __init__(self, ctx: click.Context, *args: Any, **kwargs: Any) -> None:
         _check_scheduler_options(ctx)
@@ -239,14 +243,11 @@ def _rows_of_fields(command: Any, kind: Any) -> list[list[str]]:
     ]
 
 
-setattr(model.model, "model_fields", _rows_of_fields)  # noqa: B010 - a method of another's class
-
-
-def _with_role(command: Any) -> Any:
+def _with_role(command: Any) -> None:
     """Replace one of Faust's commands by itself with the role's options."""
     options = [*ROLE_OPTIONS, *(command.options or [])]
     members = {"options": options, "__doc__": command.__doc__}
-    return type(command.__name__, (_TakesRole, command), members)
+    type(command.__name__, (_TakesRole, command), members)
 
 
 class _KnownModel(model.model):
@@ -263,15 +264,21 @@ class _KnownModel(model.model):
 
 _KnownModel.__name__, _KnownModel.__doc__ = "model", model.model.__doc__
 
-_OTHERS = [
-    _with_role(command)
-    for command in (
-        agents.agents,
-        clean_versions.clean_versions,
-        _KnownModel,
-        models.models,
-        reset.reset,
-        send.send,
-        tables.tables,
-    )
-]
+#: Faust's commands that get the role's options.
+_OTHERS = (
+    agents.agents,
+    clean_versions.clean_versions,
+    _KnownModel,
+    models.models,
+    reset.reset,
+    send.send,
+    tables.tables,
+)
+
+
+def give_commands_a_role() -> None:
+    """Replace Faust's commands by ours; `worker` is replaced since it is defined here."""
+    command_of_faust: Any = model.model
+    command_of_faust.model_fields = _rows_of_fields
+    for command in _OTHERS:
+        _with_role(command)

@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 from faust.stores import memory
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery, ServiceStopped
+from typing_extensions import override
 
 from cronstream import clock
 from cronstream.core.wire.pieces import LastRow
@@ -61,7 +62,8 @@ class KeptTable(faust.Table[Any, Any]):
                 about = fields("row-lost", topic=topic, partition=partition)
                 logger.warning("%s/%d: no row (%s)", topic, partition, error, extra=about)
 
-    def partition_for_key(self, key: Any) -> int | None:  # noqa: ARG002 - Faust's
+    @override
+    def partition_for_key(self, key: Any) -> int | None:
         """Return the partition of the message that is at work: rows go with it."""
         event = faust.current_event()
         if event is None:
@@ -165,7 +167,8 @@ class PatientRecovery(Recovery):
         parts = sum(t.parts_read for t in self.tables.values() if isinstance(t, KeptTable))
         return int(app.changelog.messages_read) + parts
 
-    async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ARG002, ASYNC109 - Faust's
+    @override
+    async def _wait(self, coro: Any, timeout: Any = None) -> None:
         try:
             await super()._wait(coro)
         except (CronstreamError, KafkaError) as error:

@@ -1,6 +1,5 @@
-"""The one place that asks what time it is; and how to wait for what tells nobody of itself."""
+"""The one place that asks what time it is."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,12 +21,6 @@ def monotonic() -> float:
 def wall() -> float:
     """Return seconds since the epoch by this machine's clock."""
     return now().timestamp()
-
-
-async def until(is_so: Callable[[], bool], look_s: float) -> None:
-    """Wait until something is so, looking every so many seconds: nobody says when that comes."""
-    while not is_so():  # noqa: ASYNC110 - for want of an event, see above
-        await asyncio.sleep(look_s)
 
 
 def offset(one: Callable[[], float], evenly: Callable[[], float]) -> float:

@@ -14,9 +14,16 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from platformdirs import PlatformDirs
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cronstream.errors import SettingsError
 from cronstream.running import running_broker
@@ -55,7 +62,11 @@ _IN_ORDER = (
 )
 
 
-class Settings(BaseSettings):
+def _variable(name: str) -> str:
+    return f"CRONSTREAM_{name.upper()}"
+
+
+class Settings(BaseModel):
     """Everything that can be set; one value each for the whole installation, or for a process.
 
     What keeps a broker's failover from costing anything, and the loss of a worker from making
@@ -63,8 +74,8 @@ class Settings(BaseSettings):
     docs/design).
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="CRONSTREAM_", extra="ignore", populate_by_name=True
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(validation_alias=_variable), populate_by_name=True
     )
 
     #: Where Kafka is; several brokers are separated by semicolons.
@@ -248,8 +259,10 @@ def given_broker() -> str | None:
 
 
 def _read() -> Settings:
+    variables = {str(field.validation_alias) for field in Settings.model_fields.values()}
+    given = {name: os.environ[name] for name in variables & os.environ.keys()}
     try:
-        return Settings()
+        return Settings.model_validate(given)
     except ValidationError as error:
         raise SettingsError("; ".join(map(_sentence, error.errors()))) from error
 
@@ -258,7 +271,4 @@ def _sentence(fault: ErrorDetails) -> str:
     """Return what is wrong with one value, behind the variable's name if it is about one."""
     # Our own sentence, or else pydantic's.
     sentence = str(fault.get("ctx", {}).get("error", fault["msg"]))
-    if not fault["loc"]:
-        return sentence
-    name = str(fault["loc"][0])
-    return f"{name if name.isupper() else f'CRONSTREAM_{name.upper()}'}: {sentence}"
+    return f"{fault['loc'][0]}: {sentence}" if fault["loc"] else sentence

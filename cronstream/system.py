@@ -2,7 +2,7 @@
 
 import sys
 import zoneinfo
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 
 from cronstream.errors import PlatformError
@@ -27,8 +27,10 @@ def need_linux() -> None:
 
 def version() -> str:
     """Return the version of cronstream; empty if it is not installed, but run from its source."""
+    # It takes longer to import than most commands.
+    metadata = import_module("importlib.metadata")
     try:
-        return metadata.version("cronstream")
+        return str(metadata.version("cronstream"))
     except metadata.PackageNotFoundError:
         return ""
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cronstream import crontab_file
+from cronstream import crontab_file, crontab_watch
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab
-from cronstream.crontab_file import read_crontab, watch_crontab
+from cronstream.crontab_file import read_crontab
+from cronstream.crontab_watch import watch_crontab
 from cronstream.errors import CrontabError
 
 #: A change has to be told within this.
@@ -102,10 +103,10 @@ def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
         async def hear_nothing(_: Path, __: asyncio.Event, ended: asyncio.Event) -> None:
             await ended.wait()
 
-        monkeypatch.setattr(crontab_file, "_listen", hear_nothing)
-        monkeypatch.setattr(crontab_file, "_POLL_S", 0.2)
+        monkeypatch.setattr(crontab_watch, "_listen", hear_nothing)
+        monkeypatch.setattr(crontab_watch, "_POLL_S", 0.2)
     else:
-        monkeypatch.setattr(crontab_file, "_POLL_S", 60.0)
+        monkeypatch.setattr(crontab_watch, "_POLL_S", 60.0)
 
 
 both_ways = pytest.mark.usefixtures("_way")
@@ -276,16 +277,16 @@ async def test_a_folder_that_is_made_anew_is_told(path: Path) -> None:
 async def test_a_broken_file_is_told_once_and_not_at_each_look(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look, looks = crontab_file._look, itertools.count()
+    look, looks = crontab_file.look, itertools.count()
     loop, looked_often = asyncio.get_running_loop(), asyncio.Event()
 
-    def counted(path: Path) -> crontab_file._Content:
+    def counted(path: Path) -> crontab_file.Content:
         if next(looks) == 10:
             loop.call_soon_threadsafe(looked_often.set)
         return look(path)
 
-    monkeypatch.setattr(crontab_file, "_look", counted)
-    monkeypatch.setattr(crontab_file, "_POLL_S", 0.02)
+    monkeypatch.setattr(crontab_watch, "look", counted)
+    monkeypatch.setattr(crontab_watch, "_POLL_S", 0.02)
     write(path, "version: 1\njobs: [")
     async with a_watch(path) as watching:
         assert "the text ends within a list" in await watching.told()
@@ -299,7 +300,7 @@ async def test_a_broken_file_is_told_once_and_not_at_each_look(
 async def test_a_file_that_is_touched_or_rewritten_the_same_is_not_told(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crontab_file, "_POLL_S", 0.02)
+    monkeypatch.setattr(crontab_watch, "_POLL_S", 0.02)
     async with a_watch(path) as watching:
         await watching.told()
         touch(path)
@@ -313,15 +314,15 @@ async def test_a_half_written_file_is_waited_for(
 ) -> None:
     whole = text("b").encode()
     pieces = [whole[:20], whole[:30], whole, whole]
-    looks = iter([crontab_file._Content(text("a").encode())])
+    looks = iter([crontab_file.Content(text("a").encode())])
 
-    def look(_: Path) -> crontab_file._Content:
+    def look(_: Path) -> crontab_file.Content:
         first = next(looks, None)
-        return first or crontab_file._Content(pieces.pop(0) if len(pieces) > 1 else whole)
+        return first or crontab_file.Content(pieces.pop(0) if len(pieces) > 1 else whole)
 
-    monkeypatch.setattr(crontab_file, "_look", look)
-    monkeypatch.setattr(crontab_file, "_POLL_S", 0.01)
-    monkeypatch.setattr(crontab_file, "_SETTLE_S", 0.0)
+    monkeypatch.setattr(crontab_watch, "look", look)
+    monkeypatch.setattr(crontab_watch, "_POLL_S", 0.01)
+    monkeypatch.setattr(crontab_watch, "_SETTLE_S", 0.0)
     async with a_watch(path) as watching:
         assert await watching.told() == "a"
         assert await watching.told() == "b"
@@ -332,15 +333,15 @@ async def test_a_file_that_is_written_to_without_end_is_told_all_the_same(
 ) -> None:
     names = itertools.count()
     monkeypatch.setattr(
-        crontab_file,
-        "_look",
-        lambda _: crontab_file._Content(text(f"a{next(names)}").encode()),
+        crontab_watch,
+        "look",
+        lambda _: crontab_file.Content(text(f"a{next(names)}").encode()),
     )
-    monkeypatch.setattr(crontab_file, "_POLL_S", 0.01)
-    monkeypatch.setattr(crontab_file, "_SETTLE_S", 0.0)
+    monkeypatch.setattr(crontab_watch, "_POLL_S", 0.01)
+    monkeypatch.setattr(crontab_watch, "_SETTLE_S", 0.0)
     async with a_watch(path) as watching:
         assert await watching.told() == "a0"
-        assert await watching.told() == f"a{1 + crontab_file._MAX_SETTLING}"
+        assert await watching.told() == f"a{1 + crontab_watch._MAX_SETTLING}"
 
 
 def of_jobs(*names: str) -> str:
@@ -351,8 +352,8 @@ def of_jobs(*names: str) -> str:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crontab_file, "_STILL_S", 1.0)
-    monkeypatch.setattr(crontab_file, "_POLL_S", 0.1)
+    monkeypatch.setattr(crontab_watch, "_STILL_S", 1.0)
+    monkeypatch.setattr(crontab_watch, "_POLL_S", 0.1)
 
 
 async def test_a_file_that_is_written_in_place_with_a_pause_removes_no_job(
@@ -421,7 +422,7 @@ async def test_a_file_that_is_again_as_it_was_is_waited_for_no_longer(
             write(path, of_jobs("a"))
             await logged(caplog, "written in place", count)
             write(path, of_jobs("a", "b"))
-            await asyncio.sleep(1.5 * crontab_file._POLL_S if count == 1 else 0)
+            await asyncio.sleep(1.5 * crontab_watch._POLL_S if count == 1 else 0)
         assert watching.is_silent()
 
 

@@ -153,7 +153,7 @@ def test_each_crontab_has_data_of_its_own_and_all_share_the_jars(
     assert other.data_dir.name.startswith("jobs-")
     assert one.jars == other.jars == Path("/cache/cronstream/jars")
     monkeypatch.setenv("CRONSTREAM_DATA_DIR", "/given")
-    assert Settings().data_dir == Path("/given")
+    assert settings().data_dir == Path("/given")
 
 
 def test_a_user_without_a_home_keeps_jars_with_the_data(

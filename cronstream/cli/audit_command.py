@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cronstream import clock
-from cronstream.cli import failures
+from cronstream.cli import coroutine
 from cronstream.cli.audit_output import JsonReport, PlainReport, Progress, ReportWriter
 from cronstream.cli.connection import reading
 from cronstream.cli.options import (
@@ -101,7 +101,7 @@ def audit(**chosen: Any) -> None:
     wish = _Wish(**chosen)
     window = wish.window(clock.now())
     report: ReportWriter = JsonReport() if wish.as_json else PlainReport()
-    tally = failures.run(_audit(window, wish.cluster, report))
+    tally = coroutine.run(_audit(window, wish.cluster, report))
     faults = wish.faults()
     report.end(window, tally, faults)
     if not tally.is_clean(faults):

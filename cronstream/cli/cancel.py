@@ -9,7 +9,7 @@ import click
 import psutil
 
 from cronstream import clock
-from cronstream.cli import failures, proposals
+from cronstream.cli import coroutine, failures, proposals
 from cronstream.cli.connection import RunPublisher, publishing, reading
 from cronstream.cli.options import check_job, chosen_clusters
 from cronstream.cli.output import emit, emit_json, json_option, say
@@ -118,7 +118,7 @@ def cancel(*, by: str | None, **chosen: Any) -> None:
     wanted = Wanted(by=(by or somebody())[:_MOST_NAME], **chosen)
     if bool(wanted.runs) == (wanted.job is not None):
         raise click.UsageError("name the runs, or a job with --job")
-    click.get_current_context().exit(failures.run(_cancel(wanted)))
+    click.get_current_context().exit(coroutine.run(_cancel(wanted)))
 
 
 async def _cancel(wanted: Wanted) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cronstream import clock
-from cronstream.cli import failures, proposals
+from cronstream.cli import coroutine, proposals
 from cronstream.cli.connection import publish_runs, publishing, reading
 from cronstream.cli.options import (
     Moment,
@@ -45,7 +45,7 @@ _COLUMNS = (
 @json_option
 def discarded(*, job: str | None, cluster: str | None, since: datetime, as_json: bool) -> None:
     """List the runs that are out of attempts, the newest last, and which were replayed."""
-    found = failures.run(_discarded(Scope(since=since, job=job), cluster))
+    found = coroutine.run(_discarded(Scope(since=since, job=job), cluster))
     if as_json:
         for one in found:
             emit_json(discarded_fields(one))
@@ -119,7 +119,7 @@ def replay(*, runs: tuple[str, ...], everything: bool, yes: bool, **chosen: Any)
         raise click.UsageError("name the runs, or choose them with --job, --since, … or --all")
     if runs and by_options:
         raise click.UsageError("name the runs or choose them with options, not both")
-    failures.run(_replay(wanted, ask=not (yes or runs)))
+    coroutine.run(_replay(wanted, ask=not (yes or runs)))
 
 
 async def _replay(wanted: Wanted, *, ask: bool) -> None:

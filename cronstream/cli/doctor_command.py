@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 
 from cronstream import clock
-from cronstream.cli import failures
+from cronstream.cli import coroutine
 from cronstream.cli.connection import reading
 from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.repair import survey
@@ -22,9 +22,9 @@ def doctor(*, as_json: bool) -> None:
 
     Exit status 1 if there is anything.
     """
-    roll, now = failures.run(read_roll())
+    roll, now = coroutine.run(read_roll())
     there = [seen.who for seen in roll.all() if seen.is_there(now)]
-    found = [*_findings(there), *failures.run(_ledgers(now if there else clock.now()))]
+    found = [*_findings(there), *coroutine.run(_ledgers(now if there else clock.now()))]
     for kind, text in found:
         if as_json:
             emit_json({"kind": kind, "text": text})

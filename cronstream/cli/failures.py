@@ -4,21 +4,17 @@ This is the one place that tells errors, whatever they come from: what is wrong 
 a full disk, a reader that went away, Ctrl-C), what was not found, and faults of our own.
 """
 
-import asyncio
 import errno
-import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 
 from cronstream.errors import CronstreamError, CrontabError, NotFoundError
-
-logger = logging.getLogger(__name__)
 
 FAILED: Final = 1
 #: There is no run, job or cluster of the name that was given.
@@ -30,15 +26,9 @@ PIPE_CLOSED: Final = 141
 #: What a write says to a disk that is full, or to a terminal that is gone.
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
-#: So often what goes on is told to end, and is waited for so long each time.
-_CANCELLATIONS: Final = 5
-_CANCELLED_AFTER_S: Final = 1.0
-
 _OUR_FAULT: Final = (
     "a fault in cronstream itself; please report it with the trace that --debug shows"
 )
-
-ValueT = TypeVar("ValueT")
 
 
 @contextmanager
@@ -116,38 +106,3 @@ def _let_go(stream: Any) -> None:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
-
-
-def run(command: Coroutine[Any, Any, ValueT]) -> ValueT:
-    """Run a command's coroutine; what a library complains of behind its back is not for people."""
-    with asyncio.Runner() as runner:
-        runner.get_loop().set_exception_handler(_overhear)
-        return runner.run(_to_its_end(command))
-
-
-async def _to_its_end(command: Coroutine[Any, Any, ValueT]) -> ValueT:
-    """Wait for a command, and see that nothing of it goes on: asyncio waits for that without end.
-
-    Neither Ctrl-C nor the end of a command reaches a task that swallows the first word to end.
-    """
-    task = asyncio.ensure_future(command)
-    try:
-        return await asyncio.shield(task)
-    finally:
-        await _end({task})
-        await _end(asyncio.all_tasks() - {asyncio.current_task()})
-
-
-async def _end(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
-    """Cancel tasks until they are over, some times."""
-    for _ in range(_CANCELLATIONS):
-        pending = [task for task in tasks if task is not None and not task.done()]
-        if not pending:
-            return
-        for task in pending:
-            task.cancel()
-        await asyncio.wait(pending, timeout=_CANCELLED_AFTER_S)
-
-
-def _overhear(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    logger.debug("%s", context.get("message"), exc_info=context.get("exception"))

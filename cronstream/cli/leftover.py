@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.wire.naming import Role
-from cronstream.crontab_file import watch_crontab
+from cronstream.crontab_watch import watch_crontab
 from cronstream.errors import CronstreamError, CrontabError
 from cronstream.history.live import LiveLedger
 from cronstream.history.scope import LogReader, clusters_of

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from cronstream import clock
-from cronstream.cli import failures
+from cronstream.cli import coroutine
 from cronstream.cli.connection import connections, publishing, reading
 from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.progress import READING, progress
@@ -57,11 +57,11 @@ def export_(*, file: Path | None, force: bool, goes_on: bool, as_json: bool) -> 
     if (file is None) is not goes_on:
         raise click.UsageError("name a file, or say --take-back")
     if file is None:
-        _tell_taken_back(failures.run(_take_back()), as_json=as_json)
+        _tell_taken_back(coroutine.run(_take_back()), as_json=as_json)
         return
     if file.exists():
         raise click.UsageError(f"{file} is there already, and stays as it is; name another file")
-    found = failures.run(_export(file, force=force))
+    found = coroutine.run(_export(file, force=force))
     _tell(found, "exported", as_json=as_json)
     say(f"nobody works here any more; next: cronstream --broker kafka://… import {file}")
 
@@ -145,7 +145,7 @@ def import_(*, file: Path, dry_run: bool, as_json: bool) -> None:
     if dry_run:
         _tell(found, "in the file", as_json=as_json)
         return
-    was_to_be_done = failures.run(_import(found))
+    was_to_be_done = coroutine.run(_import(found))
     _tell(found, "imported" if was_to_be_done else "imported before", as_json=as_json)
     say("next: start schedulers and workers here, with the same settings as this command")
 

@@ -4,7 +4,6 @@ Names come from the crontab file as it stands, faults and all; runs from the led
 answers soon. Nothing here raises, or says a word: somebody is in the midst of a line.
 """
 
-import asyncio
 import importlib
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,14 +13,12 @@ from typing import Any, Final, TypeAlias
 import click
 from click.shell_completion import CompletionItem
 
-from cronstream.cli.failures import run
 from cronstream.cli.given import hand_on
 
 Proposals: TypeAlias = list[CompletionItem]
 
 #: A larger file would take too long to read.
 _MAX_BYTES: Final = 1_000_000
-_ANSWER_WITHIN_S: Final = 1.5
 
 
 def jobs(ctx: click.Context, _: click.Parameter, incomplete: str) -> Proposals:
@@ -80,15 +77,8 @@ def _soon(ctx: click.Context, question: str, job: str | None) -> list[str]:
         question: A function of `cronstream.cli.recent`; only lines that need it pay for its import.
         job: Only runs of this job.
     """
-
-    async def within_limit() -> list[str]:
-        ask = getattr(importlib.import_module("cronstream.cli.recent"), question)
-        async with asyncio.timeout(_ANSWER_WITHIN_S):
-            found: list[str] = await ask(job)
-            return found
-
     hand_on(ctx.find_root().params)
     found: list[str] = []
     with suppress(Exception), ctx.scope(cleanup=False):
-        found = run(within_limit())
+        found = importlib.import_module("cronstream.cli.recent").soon(question, job)
     return found

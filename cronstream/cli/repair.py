@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from cronstream import clock
-from cronstream.cli import failures
+from cronstream.cli import coroutine
 from cronstream.cli.cancel import somebody
 from cronstream.cli.connection import RunPublisher, publishing, reading
 from cronstream.cli.output import emit, emit_json, is_terminal, json_option, say
@@ -120,7 +120,7 @@ def repair(*, dry_run: bool, yes: bool, by: str | None, as_json: bool) -> None:
     Where no clock was ahead there is nothing to undo, and nothing is changed.
     """
     who, yes = (by or somebody())[:_MOST_NAME], yes or dry_run
-    failures.run(_repair(who, dry_run=dry_run, yes=yes, as_json=as_json))
+    coroutine.run(_repair(who, dry_run=dry_run, yes=yes, as_json=as_json))
 
 
 async def _repair(by: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cronstream import clock
-from cronstream.cli import failures, following, proposals
+from cronstream.cli import coroutine, following, proposals
 from cronstream.cli.connection import reading
 from cronstream.cli.options import (
     Moment,
@@ -87,7 +87,7 @@ def runs(*, since: datetime | None, follows: bool, **chosen: Any) -> None:
     # What began before is known when the first change of it is told, if it was not long before.
     earlier = begin - _HOUR if follows else begin
     scope = Scope(since=earlier, job=view.job, keep_output=False)
-    failures.run(_follow(scope, view, begin) if follows else _list(scope, view))
+    coroutine.run(_follow(scope, view, begin) if follows else _list(scope, view))
 
 
 async def _list(scope: Scope, view: View) -> None:
@@ -154,7 +154,7 @@ def show(run: str, since: datetime | None, *, as_json: bool) -> None:
     job that started last.
     """
     scope = Scope(since=since or since_of(run), job=run.partition("@")[0] if "@" in run else None)
-    story = failures.run(_find(run, scope))
+    story = coroutine.run(_find(run, scope))
     if as_json:
         emit_json(full_fields(story, clock.now()))
     else:

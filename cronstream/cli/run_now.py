@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import click
 
 from cronstream import clock
-from cronstream.cli import failures, following, proposals
+from cronstream.cli import coroutine, following, proposals
 from cronstream.cli.connection import publish_runs, publishing, reading
 from cronstream.cli.output import emit, emit_json, json_option, nearest, say
 from cronstream.cli.story_output import change_text
@@ -40,7 +40,7 @@ def run_now(*, job: str, cluster: str | None, wait: bool, as_json: bool) -> None
 
     The new run's id is printed once it is on its cluster's log.
     """
-    succeeded = failures.run(_run_now(job, cluster, wait=wait, as_json=as_json))
+    succeeded = coroutine.run(_run_now(job, cluster, wait=wait, as_json=as_json))
     if not succeeded:
         click.get_current_context().exit(1)
 

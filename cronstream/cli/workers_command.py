@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import click
 
 from cronstream import clock
-from cronstream.cli import failures
+from cronstream.cli import coroutine
 from cronstream.cli.connection import reading
 from cronstream.cli.options import cluster_option
 from cronstream.cli.output import Column, emit_json, emit_table, json_option, nearest, say
@@ -44,7 +44,7 @@ def workers(*, cluster: str | None, as_json: bool) -> None:
 
     What differs between them and is to be alike is told on standard error.
     """
-    roll, now = failures.run(read_roll())
+    roll, now = coroutine.run(read_roll())
     shown = [seen for seen in roll.all() if cluster in (None, seen.who.cluster)]
     if cluster is not None and not shown:
         known = sorted({seen.who.cluster for seen in roll.all() if seen.who.cluster})

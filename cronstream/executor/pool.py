@@ -12,7 +12,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Self
 from zlib import crc32
 
-from cronstream import clock
 from cronstream.errors import LaunchError
 from cronstream.executor.backing_off import BackingOff
 from cronstream.executor.guarding import Guard
@@ -33,6 +32,7 @@ from cronstream.executor.protocol import (
 )
 from cronstream.executor.slots import Slots
 from cronstream.logs import fields
+from cronstream.polling import until
 
 logger = logging.getLogger(__name__)
 
@@ -258,7 +258,7 @@ class ExecutorPool:
         async with self._looking:
             # Slots are tokens in a pipe, which others take and give.
             alone, slots = self._to_be_alone, self._slots
-            await clock.until(lambda: key not in alone or slots.number > 0, _LOOK_S)
+            await until(lambda: key not in alone or slots.number > 0, _LOOK_S)
             handle = await self._launch_whatever_it_takes() if key in self._to_be_alone else None
             if handle is None:
                 return

@@ -13,7 +13,7 @@ from cronstream import clock
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.wire import naming
 from cronstream.core.wire.messages import Message
-from cronstream.crontab_file import watch_crontab
+from cronstream.crontab_watch import watch_crontab
 from cronstream.errors import CrontabError
 from cronstream.scheduler.memory import DataFolder
 from cronstream.settings import Settings

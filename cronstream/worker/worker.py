@@ -20,6 +20,7 @@ from cronstream.executor import protocol
 from cronstream.executor.orphans import Reaper
 from cronstream.executor.pool import ExecutorPool
 from cronstream.logs import fields
+from cronstream.polling import until
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
@@ -128,7 +129,7 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 member = self.member
-                await clock.until(lambda: not (member.holding or member.claiming), _TURN_S / 2)
+                await until(lambda: not (member.holding or member.claiming), _TURN_S / 2)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

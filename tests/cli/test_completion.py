@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.shell_completion import ShellComplete
 
-from cronstream.cli import proposals
+from cronstream.cli import recent
 from cronstream.cli.connection import Connections
 from cronstream.cli.main import main
 from cronstream.core.wire.runs import Discarded
@@ -103,7 +103,7 @@ def test_without_a_broker_no_runs_are_proposed_and_nothing_is_said(
 def test_a_broker_that_does_not_answer_soon_is_not_waited_for(
     broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proposals, "_ANSWER_WITHIN_S", 0)
+    monkeypatch.setattr(recent, "_ANSWER_WITHIN_S", 0)
     assert proposed("show", "backup@", obj=broker.connections) == ["backup@latest"]
 
 

@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from cronstream.cli import failures
+from cronstream.cli import coroutine
 from cronstream.cli.failures import _OUR_FAULT
 from cronstream.cli.main import main
 from cronstream.errors import BrokerError, CrontabError, NotFoundError, Place, Problem
@@ -150,7 +150,7 @@ async def _stubborn(ended: list[str], name: str) -> None:
 def test_ctrl_c_ends_a_command_of_which_a_library_swallows_the_first_word(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(failures, "_CANCELLED_AFTER_S", 0.01)
+    monkeypatch.setattr(coroutine, "_CANCELLED_AFTER_S", 0.01)
     ended: list[str] = []
 
     async def command() -> None:
@@ -158,14 +158,14 @@ def test_ctrl_c_ends_a_command_of_which_a_library_swallows_the_first_word(
         await _stubborn(ended, "command")
 
     with pytest.raises(KeyboardInterrupt):
-        failures.run(command())
+        coroutine.run(command())
     assert ended == ["command swallowed it"]
 
 
 def test_a_command_that_is_over_leaves_no_task_of_a_library_that_it_would_wait_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(failures, "_CANCELLED_AFTER_S", 0.01)
+    monkeypatch.setattr(coroutine, "_CANCELLED_AFTER_S", 0.01)
     ended: list[str] = []
     left = []
 
@@ -174,5 +174,5 @@ def test_a_command_that_is_over_leaves_no_task_of_a_library_that_it_would_wait_f
         await asyncio.sleep(0)
         return 7
 
-    assert failures.run(command()) == 7
+    assert coroutine.run(command()) == 7
     assert ended == ["task swallowed it"]

@@ -9,7 +9,7 @@ from typing import Any
 from cronstream.core.wire.naming import Role
 from cronstream.duties import Duty, new_duty
 from cronstream.errors import CronstreamError
-from cronstream.fitted.to_aiokafka.bootstrap import Patience
+from cronstream.fitted.to_aiokafka.bootstrap import AtStart
 from cronstream.fitted.to_aiokafka.mends import mend_aiokafka
 from cronstream.fitted.to_faust.app import App
 from cronstream.fitted.to_faust.commands import give_commands_a_role
@@ -81,7 +81,7 @@ class Cronstream(App):
         self.known_partitions = {spec.name: spec.partitions for spec in specs}
         waits_for = self._health.waits_for
         self._health.notes += await wait_for_topics(specs, self.settings, waits_for)
-        Patience.lasts = True
+        AtStart.waits = True
         await self.changelog.start()
         found = await until_answered(look_at_installation, self.settings)
         await self._presence.join(waits_for)
@@ -104,7 +104,7 @@ class Cronstream(App):
     async def stop(self) -> None:
         """Give back what has not started, leave the group, and let what runs come to its end."""
         self._health.stopping()
-        Patience.lasts = False
+        AtStart.waits = False
         if self.duty is not None and self.started:
             await self.duty.drain()
         await super().stop()

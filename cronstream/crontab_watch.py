@@ -57,14 +57,14 @@ async def watch_crontab(path: Path, stop: asyncio.Event) -> AsyncIterator[Cronta
     listening = asyncio.create_task(_listen(path, heard, ended), name=f"watch {path}")
     try:
         known, content = None, await asyncio.to_thread(look, path)
-        patience = _Patience(path)
+        unfinished = _Unfinished(path)
         while not stop.is_set():
-            found = None if content.digest == known else await patience.take(content)
+            found = None if content.digest == known else await unfinished.take(content)
             if found is not None:
                 known = content.digest
                 yield found
             elif content.digest == known:
-                patience.forget()
+                unfinished.forget()
             await _first_of(heard, stop, timeout_s=_POLL_S)
             heard.clear()
             content = await _settled(path, known)
@@ -83,7 +83,7 @@ class _Held:
     since: float
 
 
-class _Patience:
+class _Unfinished:
     """Holds back what may be half a file."""
 
     def __init__(self, path: Path) -> None:

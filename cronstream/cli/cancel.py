@@ -129,7 +129,7 @@ async def _cancel(wanted: Wanted) -> int:
             await see_that_one_may_publish(reader)
             async with publishing() as publisher:
                 await _ask(publisher, wanted.by, targets)
-            await _wait(reader, targets, _patience(wanted, targets))
+            await _wait(reader, targets, _longest_wait_s(wanted, targets))
     for target in targets:
         _tell(target, as_json=wanted.as_json)
     return status or (0 if all(target.is_cancelled for target in targets) else failures.FAILED)
@@ -217,19 +217,19 @@ async def _ask(publisher: RunPublisher, by: str, targets: list[Target]) -> None:
         ) from error
 
 
-def _patience(wanted: Wanted, targets: list[Target]) -> float:
+def _longest_wait_s(wanted: Wanted, targets: list[Target]) -> float:
     if wanted.within_s is not None:
         return wanted.within_s
     begun = [target.live.run.grace_s for target in targets if target.live.begun]
     return _PATIENCE_S + max(begun, default=0.0)
 
 
-async def _wait(reader: LogReader, targets: list[Target], patience_s: float) -> None:
-    """Fold on until each run has ended, or the patience has."""
+async def _wait(reader: LogReader, targets: list[Target], limit_s: float) -> None:
+    """Fold on until each run has ended, or the limit is reached."""
     places = {(t.place.place.topic, t.place.partition): t.place for t in targets}
     waiting = {(target.place.cluster, target.id): target for target in targets}
     reader.follow({found.place: found.ledger.book.next_offset for found in places.values()})
-    until = clock.monotonic() + patience_s
+    until = clock.monotonic() + limit_s
     while waiting and clock.monotonic() < until:
         for message in await reader.poll(_POLL_S):
             found = places[message.topic, message.partition]

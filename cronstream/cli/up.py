@@ -154,7 +154,7 @@ async def _supervise(wish: Wish, plan: Plan, guard: Guard, note: RunningNote) ->
         return worker_command(here, role, web_port if role.kind is RoleKind.SCHEDULER else 0)
 
     supervisor = Supervisor(
-        command, screen.say, guard, patience_s=settings().drain_s + _MARGIN_S, stopping=stopping
+        command, screen.say, guard, stop_within_s=settings().drain_s + _MARGIN_S, stopping=stopping
     )
     for line in greeting(plan, given):
         screen.say(_US, line)

@@ -97,7 +97,7 @@ class Executor:
     def _turn(self) -> None:
         # Pipes are read before any is closed, and closed before any is opened: an event can
         # never be about another pipe with the same number.
-        for descriptor, events in self._wait(self._patience_s()):
+        for descriptor, events in self._wait(self._longest_poll_s()):
             self._hear(descriptor, events)
         for execution in self._running.reap():
             self._finish(execution)
@@ -125,14 +125,14 @@ class Executor:
         next_at = self._waiting.next_at()
         return next_at is not None and next_at <= self._dial.now()
 
-    def _wait(self, patience_s: float) -> list[tuple[int, int]]:
+    def _wait(self, limit_s: float) -> list[tuple[int, int]]:
         """Poll for as long as that, to the microsecond if it is a moment."""
-        if 0 < patience_s <= _COARSE_S:
-            select.select((self._poll.fileno(),), (), (), patience_s)
+        if 0 < limit_s <= _COARSE_S:
+            select.select((self._poll.fileno(),), (), (), limit_s)
             return self._poll.poll(0)
-        return self._poll.poll(max(patience_s - _COARSE_S / 2, 0) if patience_s > 0 else patience_s)
+        return self._poll.poll(max(limit_s - _COARSE_S / 2, 0) if limit_s > 0 else limit_s)
 
-    def _patience_s(self) -> float:
+    def _longest_poll_s(self) -> float:
         """Return the longest that a poll may wait; -1 for ever."""
         waits = []
         next_at = self._waiting.next_at()

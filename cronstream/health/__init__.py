@@ -3,7 +3,7 @@
 `cronstream.core.health.judging` says what is judged and which reasons end a process; what people do
 about each is in docs/health.md.
 
-``watch``     gathers the facts, judges them each second, and runs out of patience
+``watch``     gathers the facts, judges them each second, and ends what is unhealthy for too long
 ``subject``   what is asked of a worker or a scheduler, and of its consumer group
 ``early``     ``/health`` of a process that waits for Kafka
 ``presence``  what it tells other processes of itself, and how it compares with them

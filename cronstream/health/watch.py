@@ -1,4 +1,4 @@
-"""Gathers the facts about a process, judges them, and ends it when its patience is over."""
+"""Gathers the facts about a process, judges them, and ends it if it is unhealthy for too long."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from cronstream import clock
 from cronstream.core.health.facts import describe
 from cronstream.core.health.judging import Facts, Health, judge, warn
-from cronstream.core.health.patience import Patience, Standstill
+from cronstream.core.health.too_long import Standstill, UnhealthyTime
 from cronstream.health.subject import Group, Subject
 from cronstream.health.watchdog import Watchdog
 from cronstream.logs import fields
@@ -63,7 +63,7 @@ class HealthWatch:
         self._settings, self._subject, self._group = settings, subject, group
         self._on_fatal, self._monotonic = on_fatal, monotonic
         patience_s = min(settings.health_patience_s, subject.patience_s)
-        self._patience = Patience(patience_s, 2 * _LOOK_S)
+        self._unhealthy = UnhealthyTime(patience_s, 2 * _LOOK_S)
         self.dog = Watchdog(_STUCK_S)
         self._reader: Reader | None = None
         self._unowned, self._nobodys = Standstill(), dict[int, float]()
@@ -143,7 +143,7 @@ class HealthWatch:
         return told, 200 if health.ok else 503
 
     def look(self) -> Health:
-        """Judge once, tell of a change, and end the process if its patience is over."""
+        """Judge once, tell of a change, and end the process if it was unhealthy for too long."""
         now = self._monotonic()
         health = judge(self._facts(now), now)
         if self._was_ok and not health.ok and not self._is_stopping:
@@ -151,7 +151,7 @@ class HealthWatch:
         elif health.ok and not self._was_ok:
             logger.info("healthy", extra=fields("healthy"))
         self._was_ok = health.ok
-        if self._patience.is_over(health, now):
+        if self._unhealthy.is_over(health, now):
             self.stopping()
             self._on_fatal(f"unhealthy: {health.reason}")
         return health

@@ -11,7 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
-from cronstream.core.health.patience import Missed
+from cronstream.core.health.too_long import Missed
 from cronstream.logs import OWN_END, fields
 
 logger = logging.getLogger(__name__)

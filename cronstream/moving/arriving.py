@@ -25,7 +25,7 @@ from cronstream.core.wire.job_messages import closed_because, decode_house, deco
 from cronstream.core.wire.naming import Role
 from cronstream.errors import BrokerError, HouseError
 from cronstream.history.scope import LogReader, clusters_of, read_spans
-from cronstream.moving.telling import ACK_S, Appender, acknowledged, tell
+from cronstream.moving.house_word import ACK_S, Appender, acknowledged, tell
 from cronstream.settings import Settings
 from cronstream.topology.publish import partition_of
 from cronstream.topology.topics import TopicSpec, cluster_topics, group_topics, installation_topics

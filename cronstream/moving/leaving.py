@@ -32,7 +32,7 @@ from cronstream.history.house import last_word
 from cronstream.history.scope import LogReader, Scope, clusters_of, read_spans
 from cronstream.moving.copies import Shifts, find_shifts
 from cronstream.moving.folds import folds
-from cronstream.moving.telling import Appender, tell
+from cronstream.moving.house_word import Appender, tell
 from cronstream.topology.last_rows import rows_on
 from cronstream.topology.publish import partition_of
 

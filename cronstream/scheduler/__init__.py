@@ -8,7 +8,7 @@
 ``lagging``      sees to partitions that take nothing: set aside, and published once they do
 ``zones``        makes way for a scheduler that knows a job's time zone, where this one does not
 ``renewal``      notices logs that were deleted and made anew
-``telling``      what people are told of a plan
+``plan_log``     what is logged of a plan once it is published
 ``announcing``   says on the logs which level their entries may have
 ``following``    puts the crontab's changes on the ``jobs`` topic
 ``belonging``    whether the crontab here is one of the installation whose jobs are in force

@@ -16,8 +16,8 @@ from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.holding import Held, Holdings, Out, Rows
 from cronstream.scheduler.lagging import Lagging
 from cronstream.scheduler.learning import Learning
+from cronstream.scheduler.plan_log import second, tell
 from cronstream.scheduler.sending import Sender
-from cronstream.scheduler.telling import second, tell
 from cronstream.scheduler.world import JobsReader, World
 from cronstream.scheduler.zones import Zoneless
 from cronstream.settings import Settings
@@ -34,7 +34,7 @@ GO_ON_S = 4.0
 #: A tick that comes sooner than this after the one before has nothing to add.
 PAUSE_S = 0.5
 #: What is due on a partition that has not acknowledged it after so long is set aside.
-PATIENCE_S = 6.0
+SET_ASIDE_AFTER_S = 6.0
 
 
 class Firing:
@@ -217,9 +217,9 @@ class Firing:
         return await self._wait(number, held, held.out, began)
 
     async def _wait(self, number: int, held: Held, out: Out, began: float) -> bool:
-        patience = max(0.0, PATIENCE_S - self._since(out.at))
-        await self._sender.wait(out.sent, min(patience, self._left(began)))
-        if out.sent.waiting and self._since(out.at) < PATIENCE_S:
+        left_s = max(0.0, SET_ASIDE_AFTER_S - self._since(out.at))
+        await self._sender.wait(out.sent, min(left_s, self._left(began)))
+        if out.sent.waiting and self._since(out.at) < SET_ASIDE_AFTER_S:
             return False
         if number not in self.shards:
             return False

@@ -21,7 +21,7 @@ from cronstream.core.wire.naming import Role
 from cronstream.errors import CronstreamError
 from cronstream.logs import fields
 from cronstream.scheduler.holding import Held
-from cronstream.scheduler.telling import second
+from cronstream.scheduler.plan_log import second
 from cronstream.scheduler.world import Clock, JobsReader
 from cronstream.topology.installation_level import see_that_it_is_open
 from cronstream.topology.jobs import PART, JobsLog, read_on, see_that_it_goes_on

@@ -107,16 +107,16 @@ class ProcessChild:
     """A child process in a session of its own, so that Ctrl-C reaches it through us only."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, lines: Lines, guard: Guard, patience_s: float
+        self, process: asyncio.subprocess.Process, lines: Lines, guard: Guard, stop_within_s: float
     ) -> None:
         self._process = process
         self._lines = lines
         self._guard = guard
-        self._patience_s = patience_s
+        self._stop_within_s = stop_within_s
 
     @classmethod
     async def start(
-        cls, command: Command, say: Callable[[str], None], guard: Guard, patience_s: float
+        cls, command: Command, say: Callable[[str], None], guard: Guard, stop_within_s: float
     ) -> "ProcessChild":
         """Start a command whose lines are handed to `say`.
 
@@ -124,7 +124,7 @@ class ProcessChild:
             command: What to start.
             say: Is given each line of its stdout and stderr.
             guard: Is told of it, and of its end.
-            patience_s: How long it may take to end after SIGTERM.
+            stop_within_s: How long it may take to end after SIGTERM.
 
         Raises:
             OSError: If it cannot be started.
@@ -147,7 +147,7 @@ class ProcessChild:
         finally:
             os.close(write_end)
         guard.add(process.pid)
-        return cls(process, lines, guard, patience_s)
+        return cls(process, lines, guard, stop_within_s)
 
     @property
     def pid(self) -> int:
@@ -166,7 +166,7 @@ class ProcessChild:
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
         try:
-            async with asyncio.timeout(self._patience_s):
+            async with asyncio.timeout(self._stop_within_s):
                 await self._process.wait()
         except TimeoutError:
             self.kill_now()

@@ -35,7 +35,7 @@ class Supervisor:
         command: Says what a role is started with.
         say: Is given each line, with the name of the part that says it; ours begin with the time.
         guard: Ends the parts if this process dies.
-        patience_s: How long a part may take to stop: its drain time and a margin.
+        stop_within_s: How long a part may take to stop: its drain time and a margin.
         stopping: Once it is set, by whomever, everything is stopped in good order.
     """
 
@@ -45,13 +45,13 @@ class Supervisor:
         say: Callable[[str, str], None],
         guard: Guard,
         *,
-        patience_s: float,
+        stop_within_s: float,
         stopping: asyncio.Event,
     ) -> None:
         self._command = command
         self._say = say
         self._guard = guard
-        self._patience_s = patience_s
+        self._stop_within_s = stop_within_s
         #: How long is waited before a part is started again; to be set before it runs.
         self.backoff = Backoff()
         self._stopping = stopping
@@ -188,7 +188,7 @@ class Supervisor:
             self._tell(
                 _US,
                 f"stopping: waiting for {', '.join(keeper.label for keeper in left)} "
-                f"({waited_s:.0f} of at most {self._patience_s:.0f} s); Ctrl-C again kills all",
+                f"({waited_s:.0f} of at most {self._stop_within_s:.0f} s); Ctrl-C again kills all",
             )
             await asyncio.wait(left.values(), timeout=_STILL_WAITING_S)
             waited_s += _STILL_WAITING_S
@@ -203,7 +203,7 @@ class Supervisor:
                 await former.wait()
             command = self._command(role)
             say = partial(self._say, label)
-            return await ProcessChild.start(command, say, self._guard, self._patience_s)
+            return await ProcessChild.start(command, say, self._guard, self._stop_within_s)
 
         return Keeper(label, launch, partial(self._tell, label), self.backoff, is_vital=is_vital)
 

@@ -208,7 +208,7 @@ class Reader:
         if not left:
             return
         self.follow({place: spans[place][0] for place in left})
-        patience = _SILENT_POLLS_OF_A_PERSON if self._gives_up else _SILENT_POLLS
+        most_silent = _SILENT_POLLS_OF_A_PERSON if self._gives_up else _SILENT_POLLS
         silent = 0
         while left:
             came = await self.poll(1.0)
@@ -220,7 +220,7 @@ class Reader:
                 if await self._consumer.position(place) >= left[place]:
                     del left[place]
             silent = 0 if came else silent + 1
-            if left and silent >= patience:
+            if left and silent >= most_silent:
                 silent = 0
                 await self._see_that_they_reach(left)
 

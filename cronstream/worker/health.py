@@ -4,7 +4,7 @@ import logging
 import math
 
 from cronstream.core.health.judging import WorkerFacts
-from cronstream.core.health.patience import Standstill
+from cronstream.core.health.too_long import Standstill
 from cronstream.core.wire.naming import Role
 from cronstream.logs import fields
 from cronstream.settings import Settings

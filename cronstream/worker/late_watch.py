@@ -3,7 +3,7 @@
 import logging
 
 from cronstream import clock
-from cronstream.core.health.lateness import Late, Telling, find_late
+from cronstream.core.health.lateness import Late, LateNotice, find_late
 from cronstream.core.protocol.member import Member
 from cronstream.logs import fields
 
@@ -22,7 +22,7 @@ class LateWatch:
 
     def __init__(self, member: Member, slots: int) -> None:
         self._member, self._slots = member, slots
-        self._telling, self._looked_at = Telling(), clock.monotonic()
+        self._notice, self._looked_at = LateNotice(), clock.monotonic()
         self.late: Late | None = None
 
     def look(self, mono: float) -> None:
@@ -33,8 +33,8 @@ class LateWatch:
         if self._member.draining or self._member.rebalancing:
             return
         self.late = find_late(self._member, self._slots, clock.now())
-        sentence = self._telling.look(self.late, mono)
+        sentence = self._notice.look(self.late, mono)
         if sentence is not None:
             logger.warning("%s", sentence, extra=fields("late"))
-        elif self._telling.is_over(self.late):
+        elif self._notice.is_over(self.late):
             logger.info("no run is late any more", extra=fields("late-no-more"))

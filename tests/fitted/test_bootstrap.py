@@ -8,7 +8,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from cronstream.fitted.to_aiokafka import bootstrap
-from cronstream.fitted.to_aiokafka.bootstrap import Patience
+from cronstream.fitted.to_aiokafka.bootstrap import AtStart
 
 
 class FakeClient:
@@ -41,7 +41,7 @@ def a_client(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _update(client: FakeClient, cluster: Any = None) -> bool:
-    return await bootstrap._update_or_begin_anew(client, cluster or client.cluster, {"ticks"})
+    return await bootstrap._update_or_begin_again(client, cluster or client.cluster, {"ticks"})
 
 
 async def test_a_client_whose_brokers_answer_has_no_need_of_its_bootstrap() -> None:
@@ -83,7 +83,7 @@ async def test_a_client_that_nobody_answers_at_its_start_gives_up_if_nothing_run
 async def test_a_client_of_a_process_that_has_begun_waits_until_somebody_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Patience, "lasts", True)
+    monkeypatch.setattr(AtStart, "waits", True)
     client = FakeClient(answers=False, bootstrap_answers=False)
     starting = asyncio.create_task(bootstrap._bootstrap_in_time(client))
     await asyncio.sleep(0.05)

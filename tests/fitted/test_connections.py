@@ -10,14 +10,14 @@ import pytest
 from aiokafka.conn import AIOKafkaConnection
 
 from cronstream.fitted.to_aiokafka import connections
-from cronstream.fitted.to_aiokafka.connections import GONE_S, notice_who_is_gone, watch
+from cronstream.fitted.to_aiokafka.connections import GONE_S, detect_dead_connections, watch
 
 
 async def test_a_broker_that_never_greets_is_given_up_within_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connections, "CONNECT_S", 0.2)
-    notice_who_is_gone()
+    detect_dead_connections()
     async with await asyncio.start_server(_listen, "127.0.0.1", 0) as silent:
         port = silent.sockets[0].getsockname()[1]
         connection = AIOKafkaConnection("127.0.0.1", port, request_timeout_ms=300_000)

@@ -12,7 +12,7 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import TopicPartition
 
-from cronstream.fitted.to_aiokafka.leaders import keep_leaders_known
+from cronstream.fitted.to_aiokafka.leaders import ask_for_lost_leaders
 
 
 class FakeClient:
@@ -35,7 +35,7 @@ class FakeClient:
 
 
 async def _ask(client: FakeClient) -> Any:
-    keep_leaders_known()
+    ask_for_lost_leaders()
     fetcher = Fetcher.__new__(Fetcher)
     fetcher._client, fetcher._isolation_level = client, 0
     return await fetcher._proc_offset_request(3, {"ticks": [(0, -2)]})

@@ -20,7 +20,7 @@ A, B = naming.log("a"), naming.log("b")
 
 @pytest.fixture
 async def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr(firing, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(firing, "SET_ASIDE_AFTER_S", 0.0)
     bench = Bench()
     await bench.scheduler.start()
     bench.scheduler.assigned({0})

@@ -45,7 +45,7 @@ def _last_claim_wins(book: Book, entry: Claimed) -> None:
     book.index(live)
 
 
-@fault("1: a holder's entry is not compared with the claim", claims, "standing")
+@fault("1: a holder's entry is not compared with the claim", claims, "run_if_claim_stands")
 def _any_claim_stands(book: Book, entry: Released | Started | Finished) -> LiveRun | None:
     live = book.live.get(entry.run)
     return live if live and live.held else None
@@ -88,7 +88,7 @@ def _successor_stays(book: Book, live: LiveRun, entry: Withdrawal) -> None:
 
 @fault("13: a successor is not cleared by a later edit", claims, "reopen")
 def _successor_enters_unchecked(book: Book, live: LiveRun) -> None:
-    if not live.asked or not isinstance(live.successor, Run):
+    if not live.asked_to_give_way or not isinstance(live.successor, Run):
         _reopen(book, live)
         return
     book.mark(live.run.job).raise_to(live.run.scheduled_at)
@@ -106,12 +106,12 @@ def _no_successor(book: Book, _live: LiveRun, _newer: Run | Skip) -> None:
 
 @fault("13: at_most_once: Started after a withdrawal is taken", RULES, Started)
 def _started_after_withdrawal(book: Book, entry: Started) -> None:
-    live = claims.standing(book, entry)
+    live = claims.run_if_claim_stands(book, entry)
     if live is not None and live.state is State.CLAIMED:
         live.begun, live.state = True, State.RUNNING
 
 
-@fault("9: at_most_once is made again after a loss", endings, "_again")
+@fault("9: at_most_once is made again after a loss", endings, "_make_again")
 def _made_again(book: Book, live: LiveRun, _attempt: Any, **_: bool) -> None:
     live.run = live.run.derive(attempt=live.run.attempt + 1)
     book.queue(live)

@@ -64,14 +64,14 @@ def _judged_again(book: Book, live: LiveRun) -> bool:
     return live.run.overlap is not Overlap.ALLOW and not book.retry
 
 
-@fault("17: what was cancelled is made again after its end", endings, "_again")
+@fault("17: what was cancelled is made again after its end", endings, "_make_again")
 def _cancelled_and_made_again(book: Book, live: LiveRun, attempt: Attempt, **more: bool) -> None:
     if attempt.outcome in {Outcome.INTERRUPTED, Outcome.LOST}:
         live.cancelled = False
-    _again(book, live, attempt, **more)
+    _make_again(book, live, attempt, **more)
 
 
-_again = endings._again
+_make_again = endings._make_again
 
 
 @fault("17: the retry log's word is not waited for", RULES, Cancelled)

@@ -130,7 +130,7 @@ class Folded:
             return
         if live.state is not State.CLAIMED:
             return
-        if live.asked and (live.holder, live.claim) == (entry.worker, entry.claim):
+        if live.asked_to_give_way and (live.holder, live.claim) == (entry.worker, entry.claim):
             self.too_late.add(key_of(entry.run, entry.claim))
 
     def _of_removed(self, job: str) -> list[str]:

@@ -71,7 +71,7 @@ class Stage:
             self._command,
             self._say,
             guard,
-            patience_s=10.0,
+            stop_within_s=10.0,
             stopping=self.stopping,
         )
         self.supervisor.backoff = Backoff(first_s=0.01)
@@ -81,7 +81,7 @@ class Stage:
             yield await self.plans.get()
 
     def patience(self, seconds: float) -> None:
-        self.supervisor._patience_s = seconds
+        self.supervisor._stop_within_s = seconds
 
     def begin(self, roles: Sequence[Role], broker: "FakeBroker | None" = None) -> asyncio.Task[int]:
         self._run = asyncio.create_task(self.supervisor.run(roles, self.plans_made(), broker))

@@ -5,10 +5,11 @@
 ``known``        what the topics no longer have, which is no fault of a run
 ``definitions``  each job's definitions over time, and the due times that follow from them
 ``claims``       the attempts at one run, as claims, starts and ends tell of them
-``track``        one run, from its publication to its verdict, and what is wrong with it
-``watch``        the ledger's own fold, watched for runs that are audited
+``audited_run``  one run, from its publication to its verdict, and what is wrong with it
+``watched_log``  the ledger's own fold, watched for runs that are audited
 ``tenancy``      which due times were its own, if an installation has moved
-``standing``     whether a run without a verdict is explained
+``waiting``      whether a run without a verdict is explained
+``closing``      counts a run of which all is told, and tells its faults
 ``partition``    one partition of all clusters: its due times held against its logs
 
 It is pure, and settles runs as the logs go by: what it keeps is bounded by the jobs, the due times

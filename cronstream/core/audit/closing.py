@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
+from cronstream.core.audit.audited_run import AuditedRun, lateness, losses, problems
 from cronstream.core.audit.finding import Finding, Kind, Report, Window
 from cronstream.core.audit.known import Known
-from cronstream.core.audit.standing import waiting
 from cronstream.core.audit.tally import Tally
-from cronstream.core.audit.track import Track, lateness, losses, problems
+from cronstream.core.audit.waiting import unexplained_wait
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.wire.enumerations import Verdict
 
@@ -19,24 +19,24 @@ class Closing:
         self._report, self._known = report, known
 
     def close(
-        self, track: Track, now: datetime, first: Ledger | None, later: Ledger | None
+        self, audited: AuditedRun, now: datetime, first: Ledger | None, later: Ledger | None
     ) -> None:
         """Count a run, and tell what is wrong with it.
 
         Args:
-            track: What the logs have told of it.
+            audited: What the logs have told of it.
             now: The logs' time.
             first: The fold of its cluster's log, if that was read.
             later: Likewise of its retry log.
         """
-        self._tally.unknown.update(self._known.look(track))
-        if not track.withdrawn:
-            self._count(track, now, first, later)
-        for finding in (*problems(track, now), *losses(track)):
+        self._tally.unknown.update(self._known.look(audited))
+        if not audited.withdrawn:
+            self._count(audited, now, first, later)
+        for finding in (*problems(audited, now), *losses(audited)):
             self.tell(finding)
-        delay_s, late = lateness(track, self._window.late_after_s)
+        delay_s, late = lateness(audited, self._window.late_after_s)
         if delay_s is not None:
-            self._tally.start(track.cluster, delay_s)
+            self._tally.start(audited.cluster, delay_s)
         if late is not None:
             self._tally.late[late.facts["by"]] += 1
             self.tell(late)
@@ -47,20 +47,20 @@ class Closing:
         self._report(finding)
 
     def _count(
-        self, track: Track, now: datetime, first: Ledger | None, later: Ledger | None
+        self, audited: AuditedRun, now: datetime, first: Ledger | None, later: Ledger | None
     ) -> None:
         tally = self._tally
         tally.due += 1
-        tally.asked += not track.scheduled
-        if track.verdict is not None:
-            tally.verdicts[track.verdict.value] += 1
-            if track.verdict is Verdict.SKIPPED:
-                tally.skipped[track.reason] += 1
+        tally.asked += not audited.scheduled
+        if audited.verdict is not None:
+            tally.verdicts[audited.verdict.value] += 1
+            if audited.verdict is Verdict.SKIPPED:
+                tally.skipped[audited.reason] += 1
             return
         tally.open += 1
         if self._window.has_moved:
             return
-        text = waiting(first, later, track.run_id, now)
-        if text is not None and not track.has_lost_retries:
-            past_due_s = (now - track.due).total_seconds()
-            self.tell(track.finding(Kind.WAITING, text, past_due_s=past_due_s))
+        text = unexplained_wait(first, later, audited.run_id, now)
+        if text is not None and not audited.has_lost_retries:
+            past_due_s = (now - audited.due).total_seconds()
+            self.tell(audited.finding(Kind.WAITING, text, past_due_s=past_due_s))

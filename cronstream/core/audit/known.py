@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from cronstream.core.audit.audited_run import AuditedRun
 from cronstream.core.audit.finding import Finding, Kind
-from cronstream.core.audit.track import Track
 from cronstream.core.planning.cursor import Lag
 from cronstream.core.planning.timeline import Revision
 from cronstream.core.wire.enumerations import Verdict
@@ -92,15 +92,15 @@ class Known:
         facts = {"past_due_s": past_due_s}
         return Finding(Kind.UNPUBLISHED, run_id, job.name, job.cluster, text, facts)
 
-    def look(self, track: Track) -> Iterator[Unknown]:
+    def look(self, audited: AuditedRun) -> Iterator[Unknown]:
         """See what the other topics had of a run and have no more; mark it, and yield what."""
-        retries = self.retries.get(track.cluster)
-        if retries is not None and track.retried_at is not None and track.retried_at < retries:
-            track.has_lost_retries = True
+        retries = self.retries.get(audited.cluster)
+        if retries is not None and audited.retried_at is not None and audited.retried_at < retries:
+            audited.has_lost_retries = True
             yield Unknown.RETRIES
-        discards = self.discards.get(track.cluster)
-        if discards is None or track.settled_at is None or track.discards:
+        discards = self.discards.get(audited.cluster)
+        if discards is None or audited.settled_at is None or audited.discards:
             return
-        if track.verdict is Verdict.DISCARDED and track.settled_at < discards:
-            track.has_lost_discard = True
+        if audited.verdict is Verdict.DISCARDED and audited.settled_at < discards:
+            audited.has_lost_discard = True
             yield Unknown.DISCARD

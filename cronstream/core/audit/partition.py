@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from cronstream.core.audit.audited_run import AuditedRun
 from cronstream.core.audit.closing import Closing
 from cronstream.core.audit.definitions import NOT_THERE, JobHistory
 from cronstream.core.audit.finding import Finding, Kind, Report, Window
 from cronstream.core.audit.known import Known, Unknown
 from cronstream.core.audit.refusals import Refusals
-from cronstream.core.audit.standing import PATIENCE
 from cronstream.core.audit.tally import Tally
-from cronstream.core.audit.track import Track
 from cronstream.core.audit.view import View
-from cronstream.core.audit.watch import WatchedLog
+from cronstream.core.audit.waiting import TAKEN_UP_WITHIN
+from cronstream.core.audit.watched_log import WatchedLog
 from cronstream.core.ledger.mark import LONG_AGO
 from cronstream.core.ledger.state import Refusal, SkipNews
 from cronstream.core.planning.timeline import TICK, Revision
@@ -55,7 +55,7 @@ class PartitionAudit:
         self._closing = Closing(window, tally, report, known)
         self._logs: dict[tuple[str, bool], WatchedLog] = {}
         self._views: dict[str, View] = {}
-        self.tracks: dict[tuple[str, str], Track] = {}
+        self.runs: dict[tuple[str, str], AuditedRun] = {}
         self.skips: defaultdict[str, list[tuple[str, SkipNews]]] = defaultdict(list)
         self._refusals = Refusals()
         #: What is said of runs that nobody has published, by cluster and run.
@@ -76,9 +76,9 @@ class PartitionAudit:
 
     def take_discarded(self, cluster: str, record: Discarded) -> None:
         """Take what stands on a cluster's discarded topic."""
-        track = self.tracks.get((cluster, record.run.id))
-        if track is not None:
-            track.discards = True
+        audited = self.runs.get((cluster, record.run.id))
+        if audited is not None:
+            audited.discards = True
         else:
             self.name_unknown(cluster, record.run.id, "discarded")
 
@@ -91,26 +91,26 @@ class PartitionAudit:
         history = self._histories.get(job)
         return history is None or history.swept is None or due > history.swept
 
-    def enter(self, cluster: str, run: Run, at: datetime, *, retry: bool) -> Track | None:
-        """Return the track of a run that is live on a log now."""
+    def enter(self, cluster: str, run: Run, at: datetime, *, retry: bool) -> AuditedRun | None:
+        """Return what is kept of a run that is live on a log now."""
         key = (cluster, run.id)
-        track = self.tracks.get(key)
-        if track is None:
+        audited = self.runs.get(key)
+        if audited is None:
             if run.cause is None:
                 wanted = self._is_audited(run.job, run.scheduled_at)
             else:
                 wanted = not retry and self._window.covers(at)
             if not wanted or self._window.job not in (None, run.job):
                 return None
-            track = self.tracks[key] = Track.of(run, None if retry else at)
+            audited = self.runs[key] = AuditedRun.of(run, None if retry else at)
         if retry:
-            track.forwarded = True
-        elif track.scheduled and (track.revision != run.revision or track.withdrawn):
-            self._check_asked(track, run)
-            track.revision, track.withdrawn, track.published_at = run.revision, False, at
-        return track
+            audited.forwarded = True
+        elif audited.scheduled and (audited.revision != run.revision or audited.withdrawn):
+            self._check_asked(audited, run)
+            audited.revision, audited.withdrawn, audited.published_at = run.revision, False, at
+        return audited
 
-    def _check_asked(self, track: Track, run: Run) -> None:
+    def _check_asked(self, audited: AuditedRun, run: Run) -> None:
         history = self._histories.get(run.job)
         problem = history.problem(run) if history else f"its job {NOT_THERE}"
         if problem is None:
@@ -119,7 +119,7 @@ class PartitionAudit:
         if not is_defined and self._known.has_lost(run.job, run.revision):
             self._tally.unknown[Unknown.DEFINITION] += 1
             return
-        track.faults.append((Kind.UNASKED, f"{problem}, and no person has asked for it"))
+        audited.faults.append((Kind.UNASKED, f"{problem}, and no person has asked for it"))
 
     def name_unknown(self, cluster: str, run_id: str, what: str) -> None:
         """Note what is said of a scheduled run in the window that was never published."""
@@ -140,10 +140,10 @@ class PartitionAudit:
     def repair(self, cluster: str, after: datetime) -> None:
         """Take it that due times after a time may be run once more: a clock was ahead before."""
         now = self._now()
-        for track in list(self.tracks.values()):
-            is_beyond = track.cluster == cluster and track.scheduled and track.due > after
-            if is_beyond and track.is_complete(now):
-                self._close(track, now)
+        for audited in list(self.runs.values()):
+            is_beyond = audited.cluster == cluster and audited.scheduled and audited.due > after
+            if is_beyond and audited.is_complete(now):
+                self._close(audited, now)
 
     def turn_away(self, cluster: str, refusal: Refusal, at: datetime) -> None:
         """Take what the fold of a log has refused."""
@@ -154,41 +154,41 @@ class PartitionAudit:
 
     def sweep(self) -> None:
         """Settle what cannot change any more, by what all logs have told so far."""
-        by_job = self._tracks_by_job()
+        by_job = self._runs_by_job()
         now = self._now()
         for name in by_job.keys() | self._histories.keys():
             bound = min(max(self._high(name), LONG_AGO + BEHIND) - BEHIND, self._window.until)
-            tracks = by_job.get(name, [])
+            runs = by_job.get(name, [])
             history = self._histories.get(name)
             if history is not None:
-                self._account(history, tracks, bound, now, is_end=False)
-            for track in tracks:
-                past = track.due <= bound or not track.scheduled
-                if past and (track.withdrawn or track.is_complete(now)):
-                    self._close(track, now)
+                self._account(history, runs, bound, now, is_end=False)
+            for audited in runs:
+                past = audited.due <= bound or not audited.scheduled
+                if past and (audited.withdrawn or audited.is_complete(now)):
+                    self._close(audited, now)
 
     def finish(self, now: datetime) -> None:
         """Settle all that is left: everything up to `now` has been read."""
         horizon = min(self._window.until, now)
-        by_job = self._tracks_by_job()
+        by_job = self._runs_by_job()
         for history in self._histories.values():
-            tracks = by_job.get(history.name, [])
+            runs = by_job.get(history.name, [])
             unheard = history.unheard_from(self._known.read_from)
             until = horizon
-            if unheard is not None and now - unheard <= PATIENCE:
+            if unheard is not None and now - unheard <= TAKEN_UP_WITHIN:
                 until = min(horizon, unheard - TICK)
-            self._account(history, tracks, until, now, is_end=True)
-        for track in list(self.tracks.values()):
-            self._close(track, now)
+            self._account(history, runs, until, now, is_end=True)
+        for audited in list(self.runs.values()):
+            self._close(audited, now)
         for (cluster, run_id), what in self._strays.items():
             job = run_id.partition("@")[0]
             text = f"{what}, though it was never published"
             self._closing.tell(Finding(Kind.UNASKED, run_id, job, cluster, text))
 
-    def _tracks_by_job(self) -> defaultdict[str, list[Track]]:
-        by_job: defaultdict[str, list[Track]] = defaultdict(list)
-        for track in self.tracks.values():
-            by_job[track.job].append(track)
+    def _runs_by_job(self) -> defaultdict[str, list[AuditedRun]]:
+        by_job: defaultdict[str, list[AuditedRun]] = defaultdict(list)
+        for audited in self.runs.values():
+            by_job[audited.job].append(audited)
         return by_job
 
     def _now(self) -> datetime:
@@ -202,7 +202,7 @@ class PartitionAudit:
     def _account(
         self,
         history: JobHistory,
-        tracks: Iterable[Track],
+        runs: Iterable[AuditedRun],
         until: datetime,
         now: datetime,
         *,
@@ -212,10 +212,10 @@ class PartitionAudit:
         start = history.swept or self._window.since - TICK
         if until <= start:
             return
-        told: defaultdict[datetime, list[Track]] = defaultdict(list)
-        for track in tracks:
-            if track.scheduled and not track.withdrawn:
-                told[track.due].append(track)
+        told: defaultdict[datetime, list[AuditedRun]] = defaultdict(list)
+        for audited in runs:
+            if audited.scheduled and not audited.withdrawn:
+                told[audited.due].append(audited)
         for due, revision in history.due(start, until):
             if not self._window.includes(revision.job.cluster):
                 continue
@@ -230,14 +230,14 @@ class PartitionAudit:
             self.skips[history.name] = kept
         self._refusals.forget(history.name, until)
 
-    def _check_place(self, tracks: list[Track], revision: Revision) -> None:
-        clusters = sorted(track.cluster for track in tracks)
+    def _check_place(self, runs: list[AuditedRun], revision: Revision) -> None:
+        clusters = sorted(audited.cluster for audited in runs)
         if len(clusters) > 1:
             text = f"it is on the logs of {' and '.join(clusters)}"
-            tracks[0].faults.append((Kind.DOUBLED, text))
+            runs[0].faults.append((Kind.DOUBLED, text))
         elif clusters[0] != revision.job.cluster:
             text = f"it is on the log of {clusters[0]}, and belongs to {revision.job.cluster}"
-            tracks[0].faults.append((Kind.UNASKED, text))
+            runs[0].faults.append((Kind.UNASKED, text))
 
     def _untold(self, job: str, revision: Revision, due: datetime, end: datetime | None) -> None:
         """Account for a due time without a run."""
@@ -248,7 +248,7 @@ class PartitionAudit:
                 return
         self._tally.due += 1
         run_id = f"{job}@{format_time(due)}"
-        withdrawn = self.tracks.get((cluster, run_id))
+        withdrawn = self.runs.get((cluster, run_id))
         published_beyond = due <= self._high(job)
         refused = self._refusals.why(cluster, revision, due)
         if refused is not None:
@@ -267,16 +267,16 @@ class PartitionAudit:
 
     def _is_to_come(self, revision: Revision, due: datetime, now: datetime) -> bool:
         """Whether schedulers have yet to come to a due time; tell so if they take long."""
-        if now - due <= PATIENCE:
+        if now - due <= TAKEN_UP_WITHIN:
             return True
         found = self._known.unpublished(revision, due, now)
         if found is not None:
             self._closing.tell(found)
         return found is not None
 
-    def _close(self, track: Track, now: datetime) -> None:
+    def _close(self, audited: AuditedRun, now: datetime) -> None:
         """Be done with a run."""
-        del self.tracks[track.cluster, track.run_id]
-        logs = (self._logs.get((track.cluster, retry)) for retry in (False, True))
+        del self.runs[audited.cluster, audited.run_id]
+        logs = (self._logs.get((audited.cluster, retry)) for retry in (False, True))
         first, later = (None if log is None else log.ledger for log in logs)
-        self._closing.close(track, now, first, later)
+        self._closing.close(audited, now, first, later)

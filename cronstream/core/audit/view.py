@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from cronstream.core.audit.track import Track
+from cronstream.core.audit.audited_run import AuditedRun
 from cronstream.core.ledger.state import Refusal, SkipNews
 from cronstream.core.wire.entries import Withdrawal
 from cronstream.core.wire.runs import Run
@@ -18,16 +18,16 @@ class View:
     def __init__(self, audit: "PartitionAudit", cluster: str) -> None:
         self._audit, self._cluster = audit, cluster
 
-    def enter(self, run: Run, at: datetime, *, retry: bool) -> Track | None:
-        """Return the track of a run that is live now; None if it is not audited."""
+    def enter(self, run: Run, at: datetime, *, retry: bool) -> AuditedRun | None:
+        """Return what is kept of a run that is live now; None if it is not audited."""
         return self._audit.enter(self._cluster, run, at, retry=retry)
 
-    def track(self, run_id: str) -> Track | None:
-        """Return the track of a run; None if it is not audited, or not known."""
-        return self._audit.tracks.get((self._cluster, run_id))
+    def audited(self, run_id: str) -> AuditedRun | None:
+        """Return what is kept of a run; None if it is not audited, or not known."""
+        return self._audit.runs.get((self._cluster, run_id))
 
     def unknown(self, run_id: str, what: str) -> None:
-        """Take an entry that names a run without a track."""
+        """Take an entry that names a run that is not audited."""
         self._audit.name_unknown(self._cluster, run_id, what)
 
     def skipped(self, skip: SkipNews) -> None:

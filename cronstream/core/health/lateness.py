@@ -143,7 +143,7 @@ def _span(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min"
 
 
-class Telling:
+class LateNotice:
     """When lateness is told: at doubling intervals while it lasts, and when it is over."""
 
     def __init__(self) -> None:

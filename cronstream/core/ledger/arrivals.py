@@ -125,7 +125,7 @@ def _turn_away(book: Book, entry: Run | Skip, why: str, from_at: datetime, to_at
 def _succeed(book: Book, live: LiveRun, newer: Run | Skip) -> None:
     """Rule 13: a newer revision's run waits for the holder that was asked to give way."""
     is_newer = (newer.revision or 0) > (live.run.revision or 0)
-    if live.asked and not live.begun_for_good and is_newer:
+    if live.asked_to_give_way and not live.begun_for_good and is_newer:
         live.successor = newer
     else:
         book.refused["duplicate"] += 1
@@ -179,4 +179,4 @@ def _give_way(book: Book, live: LiveRun, entry: Withdrawal) -> None:
     if live.state is State.QUEUED:
         verdicts.withdraw(book, live)
     elif live.held:
-        live.asked = True
+        live.asked_to_give_way = True

@@ -30,7 +30,7 @@ def claimed(book: Book, entry: Claimed) -> None:
     book.say(live.run, "claimed", f"claimed by {entry.worker}", is_detail=True)
 
 
-def standing(book: Book, entry: Released | Started | Finished) -> LiveRun | None:
+def run_if_claim_stands(book: Book, entry: Released | Started | Finished) -> LiveRun | None:
     """Return the run on which the claim that the entry names still stands."""
     live = book.live.get(entry.run)
     if live and live.held and (live.holder, live.claim) == (entry.worker, entry.claim):
@@ -45,7 +45,7 @@ def standing(book: Book, entry: Released | Started | Finished) -> LiveRun | None
 
 def released(book: Book, entry: Released) -> None:
     """The attempt was given back before it started: it waits again, or gives way."""
-    live = standing(book, entry)
+    live = run_if_claim_stands(book, entry)
     if live is not None:
         live.begun = live.begun_before
         reopen(book, live)
@@ -53,14 +53,14 @@ def released(book: Book, entry: Released) -> None:
 
 def started(book: Book, entry: Started) -> None:
     """Rule 13: what has started stands; what is not yet to start is refused, if withdrawn."""
-    live = standing(book, entry)
+    live = run_if_claim_stands(book, entry)
     if live is None or live.state is State.RUNNING:
         return
-    if live.asked and starts_after_word(live.run, retry=book.retry):
+    if live.asked_to_give_way and starts_after_word(live.run, retry=book.retry):
         book.refused["started"] += 1
         return
     live.begun, live.state = True, State.RUNNING
-    live.asked, live.successor = False, None
+    live.asked_to_give_way, live.successor = False, None
     if book.lines:
         book.stir(live.run.job)
     book.say(live.run, "running", f"attempt {live.run.attempt} started")
@@ -71,7 +71,7 @@ def reopen(book: Book, live: LiveRun) -> None:
     if live.cancelled:
         verdicts.give_up(book, live)
         return
-    if not live.asked:
+    if not live.asked_to_give_way:
         book.queue(live)
         return
     successor = live.successor

@@ -37,11 +37,11 @@ _CLOCKS_DIFFER: Final = timedelta(seconds=2)
 
 def finished(book: Book, entry: Finished) -> None:
     """An attempt has ended: what follows is decided, or it is made again (rule 9)."""
-    live = claims.standing(book, entry)
+    live = claims.run_if_claim_stands(book, entry)
     if live is None:
         return
     live.begun = live.begun_before = True
-    live.asked, live.successor = False, None
+    live.asked_to_give_way, live.successor = False, None
     attempt = Attempt(
         attempt=live.run.attempt,
         outcome=entry.outcome,
@@ -53,7 +53,7 @@ def finished(book: Book, entry: Finished) -> None:
     )
     cancelled = live.cancelled and entry.outcome is not Outcome.SUCCEEDED
     if cancelled or entry.outcome in (Outcome.INTERRUPTED, Outcome.LOST):
-        _again(book, live, attempt, with_executor=entry.executor_died)
+        _make_again(book, live, attempt, with_executor=entry.executor_died)
     else:
         _decide(book, live, attempt)
 
@@ -90,7 +90,9 @@ def _decide(book: Book, live: LiveRun, attempt: Attempt) -> None:
             assert_never(never)
 
 
-def _again(book: Book, live: LiveRun, attempt: Attempt, *, with_executor: bool = False) -> None:
+def _make_again(
+    book: Book, live: LiveRun, attempt: Attempt, *, with_executor: bool = False
+) -> None:
     """Rule 9: an attempt that was lost or interrupted costs none of the attempts left.
 
     Rule 17: what was cancelled is not made again, however its attempt has ended.
@@ -113,17 +115,17 @@ def _again(book: Book, live: LiveRun, attempt: Attempt, *, with_executor: bool =
         return
     is_lost = attempt.outcome is Outcome.LOST
     too_often = _count_loss(book, live, with_executor) if is_lost else ""
-    following = live.successor if live.asked else run
+    following = live.successor if live.asked_to_give_way else run
     live.run = with_attempt(run, attempt)
     if too_often or not isinstance(following, Run):
-        why = "while its job was changed" if live.asked else too_often
+        why = "while its job was changed" if live.asked_to_give_way else too_often
         verdicts.begin_effect(book, live, Effect.DISCARD, f"{describe(attempt)} {why}")
         return
     book.say(live.run, attempt.outcome.value, f"{describe(attempt)}; it is made again")
     live.run = following.derive(attempt=run.attempt + 1, attempts=live.run.attempts)
     # Its command may have run, so no later word can take that back: `Started` may come first.
     live.begun = live.begun_before = True
-    live.asked, live.successor = False, None
+    live.asked_to_give_way, live.successor = False, None
     book.queue(live)
 
 
@@ -132,7 +134,7 @@ def _gives_way_unstarted(book: Book, live: LiveRun) -> bool:
 
     It has not started, or the log has no word of it: it gives way as if it had been released.
     """
-    if not live.asked or live.begun or book.level < _SURE_SINCE:
+    if not live.asked_to_give_way or live.begun or book.level < _SURE_SINCE:
         return False
     run = live.run
     is_gone = book.mark(run.job).is_gone(run.revision, run.scheduled_at)
@@ -172,4 +174,4 @@ def lost(book: Book, entry: Lost) -> None:
             ended_at=book.at,
             worker=entry.worker,
         )
-        _again(book, live, attempt)
+        _make_again(book, live, attempt)

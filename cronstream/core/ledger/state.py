@@ -81,7 +81,7 @@ class LiveRun:
         claim: The version that the standing claim named; with the holder, the claim's name.
         begun: Whether an attempt was started, or may have been.
         begun_before: The same, before the standing claim.
-        asked: Whether the holder was asked to give way to a newer revision (rule 13).
+        asked_to_give_way: Whether the holder was asked to give way to a newer revision (rule 13).
         successor: What takes its place then.
         cancelled: Whether it is to end as skipped (rule 17), for the reason in `cancel`.
         cancelled_by: The person who asked for that, if one did.
@@ -102,7 +102,7 @@ class LiveRun:
     claim: int | None = None
     begun: bool = False
     begun_before: bool = False
-    asked: bool = False
+    asked_to_give_way: bool = False
     successor: Run | Skip | None = None
     cancelled: bool = False
     cancel: SkipReason = SkipReason.OVERLAP

@@ -10,7 +10,7 @@ def begin_effect(book: Book, live: LiveRun, effect: Effect, reason: str = "") ->
     book.unindex(live.run.id)
     live.state, live.effect, live.reason = State.DECIDING, effect, reason
     live.holder, live.claim, live.version = None, None, book.offset
-    live.asked, live.successor = False, None
+    live.asked_to_give_way, live.successor = False, None
     live.decided_at = book.at
     book.index(live)
 

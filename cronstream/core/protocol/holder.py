@@ -123,7 +123,7 @@ class Holder:
             elif live.cancelled and held.started:
                 held.giving_up = True
                 self.actions.append(End(key, _why(live)))
-            elif (live.asked or live.cancelled) and not held.started:
+            elif (live.asked_to_give_way or live.cancelled) and not held.started:
                 held.giving_up = True
                 self.actions.append(Cancel(key))
 

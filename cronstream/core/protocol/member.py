@@ -204,7 +204,7 @@ class Member(Claimer):
         self.holding[key] = Holding(partition, live.run, go, told=told)
         fence = self.timing.fence_of(live.run) if live.run.fence else None
         self.actions.append(Hand(key, partition, live.run, go, fence, live.alone))
-        if live.asked or live.cancelled:
+        if live.asked_to_give_way or live.cancelled:
             self._unsettled.add(partition)
 
     def _read_back(self, partition: int, entry: Started | Finished | Released) -> None:

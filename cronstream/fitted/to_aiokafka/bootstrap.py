@@ -24,33 +24,33 @@ _bootstrap = _CLIENT.bootstrap
 _asked_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
 
-class Patience:
+class AtStart:
     """Whether a client that nobody answers at its start waits, or gives up, as aiokafka has it.
 
     For all clients of this process: those of Faust's are made in its depths.
     """
 
-    lasts = False
+    waits = False
 
 
 async def _bootstrap_in_time(client: Any) -> None:
-    """Find out which brokers there are; while there is patience, as soon as there are any.
+    """Find out which brokers there are; while it waits, as soon as there are any.
 
     Raises:
-        KafkaConnectionError: If nobody answers, and there is no patience.
+        KafkaConnectionError: If nobody answers, and it does not wait.
     """
     while True:
         try:
             await _bootstrap(client)
         except KafkaConnectionError:
-            if not Patience.lasts:
+            if not AtStart.waits:
                 raise
             await asyncio.sleep(AGAIN_S)
         else:
             return
 
 
-async def _update_or_begin_anew(client: Any, cluster: Any, topics: Any) -> bool:
+async def _update_or_begin_again(client: Any, cluster: Any, topics: Any) -> bool:
     """Return whether it is known now which brokers and topics there are."""
     if await _update(client, cluster, topics):
         return True
@@ -70,4 +70,4 @@ async def _update_or_begin_anew(client: Any, cluster: Any, topics: Any) -> bool:
 def ask_the_bootstrap_again() -> None:
     """Mend all clients of this process, those to come and those that are there."""
     _CLIENT.bootstrap = _bootstrap_in_time
-    _CLIENT._metadata_update = _update_or_begin_anew
+    _CLIENT._metadata_update = _update_or_begin_again

@@ -29,12 +29,12 @@ async def _connect_soon(connection: Any) -> Any:
         OSError: If nobody is there.
         TimeoutError: If nobody has greeted in time.
     """
-    patience = connection._request_timeout
-    connection._request_timeout = min(patience, CONNECT_S)
+    usual = connection._request_timeout
+    connection._request_timeout = min(usual, CONNECT_S)
     try:
         reader, writer = await _connect(connection)
     finally:
-        connection._request_timeout = patience
+        connection._request_timeout = usual
     # Not the connection's own: that is gone by now if the broker has hung up meanwhile.
     watch(writer.get_extra_info("socket"))
     return reader, writer
@@ -49,6 +49,6 @@ def watch(connected: Any) -> None:
             connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def notice_who_is_gone() -> None:
+def detect_dead_connections() -> None:
     """Mend all connections that this process makes from now on."""
     _CONNECTION.connect = _connect_soon

@@ -34,6 +34,6 @@ async def _ask_and_learn(
         raise
 
 
-def keep_leaders_known() -> None:
+def ask_for_lost_leaders() -> None:
     """Mend all consumers of this process, those to come and those that are there."""
     _FETCHER._proc_offset_request = _ask_and_learn

@@ -1,12 +1,12 @@
 """What aiokafka (0.14) does not do and has to do here; each goes when a release has it."""
 
 from cronstream.fitted.to_aiokafka.bootstrap import ask_the_bootstrap_again
-from cronstream.fitted.to_aiokafka.connections import notice_who_is_gone
-from cronstream.fitted.to_aiokafka.leaders import keep_leaders_known
+from cronstream.fitted.to_aiokafka.connections import detect_dead_connections
+from cronstream.fitted.to_aiokafka.leaders import ask_for_lost_leaders
 
 
 def mend_aiokafka() -> None:
     """Mend all clients of this process, those to come and those that are there."""
-    keep_leaders_known()
-    notice_who_is_gone()
+    ask_for_lost_leaders()
+    detect_dead_connections()
     ask_the_bootstrap_again()

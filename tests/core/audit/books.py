@@ -163,7 +163,7 @@ class Books:
         for piece in range(pieces):
             for _ in range(times):
                 self._feed(one, piece, pieces, now)
-            most = max(most, len(one.tracks))
+            most = max(most, len(one.runs))
             one.sweep()
         one.finish(at(now))
         return Audited(findings, tally, most)
@@ -183,9 +183,9 @@ class Books:
 class Audited:
     """What an audit has come to, and how many runs it had to keep in mind at a time."""
 
-    def __init__(self, findings: list[Finding], tally: Tally, most_tracks: int) -> None:
+    def __init__(self, findings: list[Finding], tally: Tally, most_at_once: int) -> None:
         self.findings, self.tally = findings, tally
-        self.most_tracks = most_tracks
+        self.most_at_once = most_at_once
 
     @property
     def faults(self) -> list[tuple[str, str]]:

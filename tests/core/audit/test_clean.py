@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from cronstream.core.audit.audited_run import AuditedRun
 from cronstream.core.audit.finding import Kind
-from cronstream.core.audit.track import Track
 from cronstream.core.wire.entries import (
     Claimed,
     Finished,
@@ -356,20 +356,20 @@ def test_long_ledgers_are_settled_as_they_go_by() -> None:
 
     assert whole.faults == []
     assert in_pieces.tally.summary() == whole.tally.summary()
-    assert in_pieces.most_tracks < 40 < whole.most_tracks
+    assert in_pieces.most_at_once < 40 < whole.most_at_once
 
 
 def test_a_run_is_kept_until_every_topic_has_told_of_it() -> None:
-    track = Track.of(due_at(0), at(-30))
-    assert not track.is_complete(at(100))
-    track.settle(Verdict.DISCARDED, at(1))
-    assert not track.is_complete(at(100)), "it is not on the discarded topic"
-    track.discards = True
-    assert track.is_complete(at(100))
-    track.forwarded = True
-    assert not track.is_complete(at(100)), "the retry log has no verdict"
-    track.retry_verdict = Verdict.DISCARDED
-    assert track.is_complete(at(100))
+    audited = AuditedRun.of(due_at(0), at(-30))
+    assert not audited.is_complete(at(100))
+    audited.settle(Verdict.DISCARDED, at(1))
+    assert not audited.is_complete(at(100)), "it is not on the discarded topic"
+    audited.discards = True
+    assert audited.is_complete(at(100))
+    audited.forwarded = True
+    assert not audited.is_complete(at(100)), "the retry log has no verdict"
+    audited.retry_verdict = Verdict.DISCARDED
+    assert audited.is_complete(at(100))
 
 
 def test_a_skip_explains_only_its_own_due_times() -> None:

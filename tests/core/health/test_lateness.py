@@ -1,6 +1,6 @@
 """Which runs are late with a worker, why, and when that is told."""
 
-from cronstream.core.health.lateness import LOOKED_AT, Holders, Late, Telling, find_late
+from cronstream.core.health.lateness import LOOKED_AT, Holders, Late, LateNotice, find_late
 from cronstream.core.wire.entries import Withdrawal
 from cronstream.core.wire.runs import Run
 from tests.builders import NOON, a_run, at
@@ -117,7 +117,7 @@ def test_what_is_late_though_slots_are_free_waits_for_something_else() -> None:
 
 
 def test_lateness_is_told_at_doubling_intervals_while_it_lasts_and_once_when_it_is_over() -> None:
-    telling = Telling()
+    telling = LateNotice()
     told = []
     for second in range(200):
         if telling.look(late(oldest_s=float(second)), 1000.0 + second):
@@ -131,7 +131,7 @@ def test_lateness_is_told_at_doubling_intervals_while_it_lasts_and_once_when_it_
 
 
 def test_a_run_that_is_a_moment_late_is_not_told() -> None:
-    telling = Telling()
+    telling = LateNotice()
     assert telling.look(late(oldest_s=9.9), 0.0) is None
     assert telling.look(None, 0.0) is None
     assert not telling.is_over(None)

@@ -127,7 +127,7 @@ def asked_to_give_way(**fields: object) -> tuple[Told, int]:
 
 def test_a_claimed_run_is_asked_to_give_way_and_is_withdrawn_when_released() -> None:
     told, claim = asked_to_give_way()
-    assert (told.live.state, told.live.asked) == (State.CLAIMED, True)
+    assert (told.live.state, told.live.asked_to_give_way) == (State.CLAIMED, True)
     told.tell(released(due(40), claim))
 
     assert told.verdicts == ["withdrawn"]
@@ -140,7 +140,11 @@ def test_the_new_run_waits_beside_the_claim_and_takes_its_place() -> None:
     assert told.live.run.revision == 1
     told.tell(released(due(40), claim))
 
-    assert (told.live.run.revision, told.live.state, told.live.asked) == (2, State.QUEUED, False)
+    assert (told.live.run.revision, told.live.state, told.live.asked_to_give_way) == (
+        2,
+        State.QUEUED,
+        False,
+    )
     assert told.ledger.book.mark("backup").high == at(40)
 
 

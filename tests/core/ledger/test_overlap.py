@@ -190,7 +190,7 @@ def test_one_whose_start_was_announced_gives_way_to_an_edit_if_it_is_given_back(
     claim = told.start(run)
     told.edit(2)
     told.tell(a_run(overlap=QUEUE, revision=2))
-    assert told.live.asked
+    assert told.live.asked_to_give_way
     told.tell(released(run, claim))
 
     assert told.verdicts == ["withdrawn"]

@@ -7,9 +7,9 @@ at as well, since a command may have been started all the same.
 from datetime import datetime
 from typing import Protocol
 
+from cronstream.core.audit.audited_run import EARLY_ON_LOG, AuditedRun
 from cronstream.core.audit.claims import Claim
 from cronstream.core.audit.finding import Kind
-from cronstream.core.audit.track import EARLY_ON_LOG, Track
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.observed import Observed, RunChange, observing
 from cronstream.core.ledger.retry import MAX_ATTEMPTS_CARRIED
@@ -29,16 +29,16 @@ from cronstream.core.wire.runs import Run
 
 
 class Watcher(Protocol):
-    """Who keeps the tracks."""
+    """Who keeps what is audited."""
 
-    def enter(self, run: Run, at: datetime, *, retry: bool) -> Track | None:
-        """Return the track of a run that is live now; None if it is not audited."""
+    def enter(self, run: Run, at: datetime, *, retry: bool) -> AuditedRun | None:
+        """Return what is kept of a run that is live now; None if it is not audited."""
 
-    def track(self, run_id: str) -> Track | None:
-        """Return the track of a run; None if it is not audited, or not known."""
+    def audited(self, run_id: str) -> AuditedRun | None:
+        """Return what is kept of a run; None if it is not audited, or not known."""
 
     def unknown(self, run_id: str, what: str) -> None:
-        """Take an entry that names a run without a track."""
+        """Take an entry that names a run that is not audited."""
 
     def skipped(self, skip: SkipNews) -> None:
         """Take a span of due times that was skipped."""
@@ -114,49 +114,49 @@ class WatchedLog:
 
     def _hear(self, news: News, *, is_run: bool) -> None:
         """Take what the fold says of a run, whether that is what was read."""
-        track = self._watcher.track(news.run.id)
+        audited = self._watcher.audited(news.run.id)
         if news.action != "queued":
-            if track is not None:
-                self._tell(track, news)
-        elif track is not None or news.run.cause is None or is_run:
+            if audited is not None:
+                self._tell(audited, news)
+        elif audited is not None or news.run.cause is None or is_run:
             # One that a person asked for counts from when it was published: what is queued again,
             # and was published before the audit begins, has a past that is not known.
             self._watcher.enter(news.run, self._book.at, retry=self._retry)
 
-    def _tell(self, track: Track, news: News) -> None:
+    def _tell(self, audited: AuditedRun, news: News) -> None:
         verdict = news.verdict
         if news.action == "withdrawn":
-            track.withdrawn = True
+            audited.withdrawn = True
         elif news.action == "retryable":
-            track.retried_at = self._book.at
+            audited.retried_at = self._book.at
         elif verdict is not None and self._retry:
-            track.retry_verdict = verdict
+            audited.retry_verdict = verdict
         elif verdict is not None:
-            track.settle(verdict, self._book.at)
+            audited.settle(verdict, self._book.at)
             if verdict is Verdict.SKIPPED:
-                track.reason = news.reason
+                audited.reason = news.reason
 
     def _see_later_attempt(self, run: Run) -> None:
         """A later attempt carries those before it, the last of which has failed."""
-        track = self._watcher.track(run.id)
-        if track is None:
+        audited = self._watcher.audited(run.id)
+        if audited is None:
             return
         made = run.attempts or []
         first = max(1, run.attempt - MAX_ATTEMPTS_CARRIED)
         if [attempt.attempt for attempt in made] != list(range(first, run.attempt)):
             text = f"attempt {run.attempt} carries attempts {[a.attempt for a in made]}"
-            track.faults.append((Kind.GAP, text))
+            audited.faults.append((Kind.GAP, text))
             return
         failed = sum(attempt.outcome in FAILURES for attempt in made)
         enough = first > 1 or failed == run.max_attempts - run.attempts_left
         if made[-1].outcome not in FAILURES or not enough:
             text = f"attempt {run.attempt} is a retry, and no failure has gone before it"
-            track.faults.append((Kind.GAP, text))
+            audited.faults.append((Kind.GAP, text))
 
     def _see_claim(self, entry: Claimed, change: RunChange) -> None:
-        track, now = self._track(entry.run, "claimed"), change.after
-        if track is not None and now is not None:
-            track.claims.of.append(
+        audited, now = self._find(entry.run, "claimed"), change.after
+        if audited is not None and now is not None:
+            audited.claims.of.append(
                 Claim(
                     retry=self._retry,
                     number=entry.version,
@@ -164,21 +164,21 @@ class WatchedLog:
                     attempt=now.run.attempt,
                     not_before=now.run.not_before,
                     # An attempt of which nobody knows whether it had started may be one before it.
-                    foretold=now.unsure or track.claims.foretells(retry=self._retry),
+                    foretold=now.unsure or audited.claims.foretells(retry=self._retry),
                     claimed_at=self._book.at,
                 )
             )
 
     def _see_start(self, entry: Started, change: RunChange) -> None:
-        track, now = self._track(entry.run, "started"), change.after
-        if track is None:
+        audited, now = self._find(entry.run, "started"), change.after
+        if audited is None:
             return
         counted = change.says("running")
-        track.claims.start(entry, retry=self._retry, counted=counted)
+        audited.claims.start(entry, retry=self._retry, counted=counted)
         if counted and now is not None and self._is_early(entry, now.run.not_before):
             early_s = (now.run.not_before - self._book.now).total_seconds()
             text = f"attempt {now.run.attempt} was on the log as started {early_s:.1f} s early"
-            track.faults.append((Kind.EARLY, text))
+            audited.faults.append((Kind.EARLY, text))
 
     def _is_early(self, entry: Started, not_before: datetime) -> bool:
         """Whether a command was started before its time.
@@ -192,36 +192,36 @@ class WatchedLog:
         return early > EARLY_ON_LOG
 
     def _see_end(self, entry: Finished, *, counted: bool) -> None:
-        track = self._track(entry.run, "finished")
-        if track is not None:
-            track.claims.finish(entry, retry=self._retry, counted=counted, at=self._book.at)
+        audited = self._find(entry.run, "finished")
+        if audited is not None:
+            audited.claims.finish(entry, retry=self._retry, counted=counted, at=self._book.at)
 
     def _see_release(self, entry: Released) -> None:
-        track = self._watcher.track(entry.run)
-        if track is not None:
-            track.claims.release(entry.worker, entry.claim, retry=self._retry)
+        audited = self._watcher.audited(entry.run)
+        if audited is not None:
+            audited.claims.release(entry.worker, entry.claim, retry=self._retry)
 
     def _see_settled(self, entry: Settled, *, counted: bool) -> None:
         """A second verdict is refused; it matters only if it says something else."""
-        track = self._track(entry.run, "settled")
-        if track is None or counted or entry.verdict in track.verdicts:
+        audited = self._find(entry.run, "settled")
+        if audited is None or counted or entry.verdict in audited.verdicts:
             return
-        if track.verdicts:
-            track.verdicts.append(entry.verdict)
+        if audited.verdicts:
+            audited.verdicts.append(entry.verdict)
         else:
             text = f"it was settled as {entry.verdict} while it was not at its retries"
-            track.faults.append((Kind.CONTRADICTION, text))
+            audited.faults.append((Kind.CONTRADICTION, text))
 
     def _see_loss(self, entry: Lost, change: RunChange) -> None:
-        track = self._watcher.track(change.run_id)
-        if track is not None and (change.after is None or change.after.holder != entry.worker):
-            track.claims.lose(entry.worker, retry=self._retry, at=self._book.at)
+        audited = self._watcher.audited(change.run_id)
+        if audited is not None and (change.after is None or change.after.holder != entry.worker):
+            audited.claims.lose(entry.worker, retry=self._retry, at=self._book.at)
 
-    def _track(self, run_id: str, what: str) -> Track | None:
-        track = self._watcher.track(run_id)
-        if track is None:
+    def _find(self, run_id: str, what: str) -> AuditedRun | None:
+        audited = self._watcher.audited(run_id)
+        if audited is None:
             self._watcher.unknown(run_id, what)
-        return track
+        return audited
 
 
 def _stood(change: RunChange, entry: Started | Finished | Released) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from cronstream.core.health.judging import Health
 
 
-class Patience:
+class UnhealthyTime:
     """How long an unhealthy process is let be; counted over looks at it, not by the clock.
 
     So a process that was held up as a whole (SIGSTOP, a machine that slept) finds its patience as

@@ -9,10 +9,12 @@ from cronstream.core.wire.enumerations import Overlap
 from cronstream.core.wire.times import format_clock
 
 #: What nobody has taken up this long after its time is told as waiting.
-PATIENCE: Final = timedelta(seconds=60)
+TAKEN_UP_WITHIN: Final = timedelta(seconds=60)
 
 
-def waiting(first: Ledger | None, later: Ledger | None, run_id: str, now: datetime) -> str | None:
+def unexplained_wait(
+    first: Ledger | None, later: Ledger | None, run_id: str, now: datetime
+) -> str | None:
     """Return what a run waits for without an explanation, or None if there is one.
 
     Args:
@@ -42,7 +44,7 @@ def _on(log: Ledger, live: LiveRun, now: datetime) -> str | None:
     if live.state is State.DECIDING:
         return _late("what was decided is not published", live.decided_at or due, now)
     beat = log.book.beats.get(live.holder or "")
-    if beat is not None and now - beat.at <= PATIENCE:
+    if beat is not None and now - beat.at <= TAKEN_UP_WITHIN:
         return None  # Its worker is there, and runs it or waits for a slot.
     heard = f"was last heard at {format_clock(beat.at)}" if beat else "was never heard"
     return _late(f"{live.state}, but {live.holder} {heard} and is not taken for lost", due, now)
@@ -57,6 +59,6 @@ def _waits_for_another(log: Ledger, live: LiveRun) -> bool:
 
 
 def _late(what: str, since: datetime, now: datetime) -> str | None:
-    if now - since <= PATIENCE:
+    if now - since <= TAKEN_UP_WITHIN:
         return None
     return f"waiting, {(now - since).total_seconds():.0f} s past due: {what}"

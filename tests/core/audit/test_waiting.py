@@ -1,6 +1,6 @@
 """A run without a verdict is explained, or it waits."""
 
-from cronstream.core.audit.standing import waiting
+from cronstream.core.audit.waiting import unexplained_wait
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.wire.enumerations import Outcome, Overlap
 from tests.builders import at
@@ -10,7 +10,7 @@ RUN = due(0)
 
 
 def told(minutes: float, first: Told, later: Told | None = None, run: str = RUN.id) -> str | None:
-    return waiting(first.ledger, later.ledger if later else None, run, at(60 * minutes))
+    return unexplained_wait(first.ledger, later.ledger if later else None, run, at(60 * minutes))
 
 
 def test_a_queued_run_is_waited_for_a_minute() -> None:
@@ -72,5 +72,5 @@ def test_a_run_may_have_to_wait_for_an_earlier_one_of_its_job() -> None:
 
 
 def test_a_run_that_no_log_knows_waits() -> None:
-    assert waiting(Ledger(retry=False), None, RUN.id, at(0)) == "no log knows it any more"
-    assert waiting(None, None, RUN.id, at(0)) == "no log knows it any more"
+    assert unexplained_wait(Ledger(retry=False), None, RUN.id, at(0)) == "no log knows it any more"
+    assert unexplained_wait(None, None, RUN.id, at(0)) == "no log knows it any more"

@@ -25,7 +25,7 @@ ON_ITS_WAY: Final = timedelta(seconds=30)
 
 
 @dataclass(slots=True)
-class Track:
+class AuditedRun:
     """What is kept of a run that is audited.
 
     Attributes:
@@ -69,8 +69,8 @@ class Track:
     faults: list[tuple[Kind, str]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, run: Run, published_at: datetime | None) -> "Track":
-        """Return the track of a run that has just been read."""
+    def of(cls, run: Run, published_at: datetime | None) -> "AuditedRun":
+        """Return what is kept of a run that has just been read."""
         once, apart = run.delivery is Delivery.AT_MOST_ONCE, run.overlap is not Overlap.ALLOW
         return cls(
             run_id=run.id,
@@ -114,43 +114,43 @@ class Track:
         return next(iter(self.claims.started), None)
 
 
-def problems(track: Track, end: datetime) -> Iterator[Finding]:
+def problems(audited: AuditedRun, end: datetime) -> Iterator[Finding]:
     """Yield what breaks a promise about a run.
 
     Args:
-        track: All that has been read of it.
+        audited: All that has been read of it.
         end: Up to when its logs have been read.
     """
-    for kind, text in dict.fromkeys(track.faults):
-        yield track.finding(kind, text)
-    for text in dict.fromkeys(() if track.has_lost_retries else track.claims.faults):
-        yield track.finding(Kind.DOUBLED, text)
-    if track.published_at is None:
-        yield track.finding(Kind.UNASKED, "a later attempt of a run that was never published")
-    if len(track.verdicts) > 1:
-        both = " and ".join(track.verdicts)
-        yield track.finding(Kind.DOUBLED, f"it has {len(track.verdicts)} verdicts: {both}")
-    yield from _starts(track)
-    if not track.has_lost_retries:
-        yield from _numbers(track, end)
-    yield from _contradictions(track, end)
+    for kind, text in dict.fromkeys(audited.faults):
+        yield audited.finding(kind, text)
+    for text in dict.fromkeys(() if audited.has_lost_retries else audited.claims.faults):
+        yield audited.finding(Kind.DOUBLED, text)
+    if audited.published_at is None:
+        yield audited.finding(Kind.UNASKED, "a later attempt of a run that was never published")
+    if len(audited.verdicts) > 1:
+        both = " and ".join(audited.verdicts)
+        yield audited.finding(Kind.DOUBLED, f"it has {len(audited.verdicts)} verdicts: {both}")
+    yield from _starts(audited)
+    if not audited.has_lost_retries:
+        yield from _numbers(audited, end)
+    yield from _contradictions(audited, end)
 
 
-def _starts(track: Track) -> Iterator[Finding]:
-    started = track.claims.started
+def _starts(audited: AuditedRun) -> Iterator[Finding]:
+    started = audited.claims.started
     for before, after in pairwise(started):
         if before.attempt == after.attempt:
             text = f"attempt {after.attempt} was started by {before.worker} and {after.worker}"
-            yield track.finding(Kind.DOUBLED, text, attempt=after.attempt)
-        elif track.claims.once and before.outcome not in FAILURES:
+            yield audited.finding(Kind.DOUBLED, text, attempt=after.attempt)
+        elif audited.claims.once and before.outcome not in FAILURES:
             text = f"at_most_once, and attempt {after.attempt} was started after {_ended(before)}"
-            yield track.finding(Kind.DOUBLED, text, attempt=after.attempt)
+            yield audited.finding(Kind.DOUBLED, text, attempt=after.attempt)
     for claim in started:
         early = _early(claim)
         if early > 0:
             text = f"attempt {claim.attempt} was started {early:.3f} s early by {claim.worker}"
             facts = {"attempt": claim.attempt, "worker": claim.worker, "early_s": early}
-            yield track.finding(Kind.EARLY, text, **facts)
+            yield audited.finding(Kind.EARLY, text, **facts)
 
 
 def _early(claim: Claim) -> float:
@@ -165,59 +165,59 @@ def _ended(claim: Claim) -> str:
     return f"attempt {claim.attempt} ({how})"
 
 
-def _numbers(track: Track, end: datetime) -> Iterator[Finding]:
+def _numbers(audited: AuditedRun, end: datetime) -> Iterator[Finding]:
     """Attempts count from 1 without a gap, and each later one has an end before it."""
-    numbers = sorted({claim.attempt for claim in track.claims.of})
+    numbers = sorted({claim.attempt for claim in audited.claims.of})
     if numbers != list(range(1, len(numbers) + 1)):
         listed = ", ".join(map(str, numbers))
-        yield track.finding(Kind.GAP, f"its attempts are numbered {listed}")
+        yield audited.finding(Kind.GAP, f"its attempts are numbered {listed}")
         return
-    last = {claim.attempt: claim for claim in track.claims.of}
+    last = {claim.attempt: claim for claim in audited.claims.of}
     for number in numbers[1:]:
         before, claim = last[number - 1], last[number]
         if claim.claimed_at > end - ON_ITS_WAY:
             continue
         if before.outcome is Outcome.SUCCEEDED:
             text = f"attempt {number} was made after attempt {number - 1} had succeeded"
-            yield track.finding(Kind.DOUBLED, text, attempt=number)
+            yield audited.finding(Kind.DOUBLED, text, attempt=number)
         elif before.end in (None, End.RELEASED):
             text = f"attempt {number} was made, but attempt {number - 1} has no end"
-            yield track.finding(Kind.GAP, text, attempt=number)
+            yield audited.finding(Kind.GAP, text, attempt=number)
 
 
-def _contradictions(track: Track, end: datetime) -> Iterator[Finding]:
-    verdict = track.verdict
-    if verdict is None or track.settled_at is None:
+def _contradictions(audited: AuditedRun, end: datetime) -> Iterator[Finding]:
+    verdict = audited.verdict
+    if verdict is None or audited.settled_at is None:
         return
-    if track.discards and verdict is not Verdict.DISCARDED:
-        yield track.finding(Kind.CONTRADICTION, f"{verdict}, but it is on the discarded topic")
-    if track.retry_verdict not in (None, verdict):
-        text = f"{verdict}, but {track.retry_verdict} on the retry log"
-        yield track.finding(Kind.CONTRADICTION, text)
-    if track.settled_at > end - ON_ITS_WAY:
+    if audited.discards and verdict is not Verdict.DISCARDED:
+        yield audited.finding(Kind.CONTRADICTION, f"{verdict}, but it is on the discarded topic")
+    if audited.retry_verdict not in (None, verdict):
+        text = f"{verdict}, but {audited.retry_verdict} on the retry log"
+        yield audited.finding(Kind.CONTRADICTION, text)
+    if audited.settled_at > end - ON_ITS_WAY:
         return
-    if verdict is Verdict.DISCARDED and not (track.discards or track.has_lost_discard):
-        yield track.finding(Kind.CONTRADICTION, "discarded, but it is not on the discarded topic")
-    is_known = not track.has_lost_retries
-    if verdict is Verdict.SUCCEEDED and is_known and not _has_succeeded(track):
-        yield track.finding(Kind.CONTRADICTION, "succeeded, but no attempt has")
+    if verdict is Verdict.DISCARDED and not (audited.discards or audited.has_lost_discard):
+        yield audited.finding(Kind.CONTRADICTION, "discarded, but it is not on the discarded topic")
+    is_known = not audited.has_lost_retries
+    if verdict is Verdict.SUCCEEDED and is_known and not _has_succeeded(audited):
+        yield audited.finding(Kind.CONTRADICTION, "succeeded, but no attempt has")
 
 
-def _has_succeeded(track: Track) -> bool:
-    return any(claim.outcome is Outcome.SUCCEEDED for claim in track.claims.of)
+def _has_succeeded(audited: AuditedRun) -> bool:
+    return any(claim.outcome is Outcome.SUCCEEDED for claim in audited.claims.of)
 
 
 # -- what the promises allow, and people want to know -----------------------------------------
 
 
-def losses(track: Track) -> Iterator[Finding]:
+def losses(audited: AuditedRun) -> Iterator[Finding]:
     """Yield each lost attempt with what became of it, and each that ran beside the next one."""
-    started = track.claims.started
-    for claim in track.claims.of:
+    started = audited.claims.started
+    for claim in audited.claims.of:
         if not claim.was_lost:
             continue
         following = next((c for c in started if c.attempt > claim.attempt), None)
-        yield _loss(track, claim)
+        yield _loss(audited, claim)
         late = claim.late
         if late is None or following is None or following.started_at is None:
             continue
@@ -228,23 +228,23 @@ def losses(track: Track) -> Iterator[Finding]:
                 f"{beside_s:.1f} s beside attempt {following.attempt} of {following.worker}"
             )
             facts = {"attempt": claim.attempt, "worker": claim.worker, "beside_s": beside_s}
-            yield track.finding(Kind.OVERRUN, text, **facts)
+            yield audited.finding(Kind.OVERRUN, text, **facts)
 
 
-def _loss(track: Track, claim: Claim) -> Finding:
-    again = next((c for c in track.claims.of if c.attempt > claim.attempt), None)
+def _loss(audited: AuditedRun, claim: Claim) -> Finding:
+    again = next((c for c in audited.claims.of if c.attempt > claim.attempt), None)
     if again is not None:
         became = f"made again as attempt {again.attempt} by {again.worker}"
     elif any(
-        c.attempt == claim.attempt and c.claimed_at > claim.claimed_at for c in track.claims.of
+        c.attempt == claim.attempt and c.claimed_at > claim.claimed_at for c in audited.claims.of
     ):
         became = "made anew, since it had not started"
-    elif track.verdict is not None:
-        became = track.verdict.value
+    elif audited.verdict is not None:
+        became = audited.verdict.value
     else:
         became = "to be made again"
     begun = "while it ran" if claim.started_at else "before it reported a start"
-    return track.finding(
+    return audited.finding(
         Kind.LOST,
         f"attempt {claim.attempt} was lost with {claim.worker} {begun}; {became}",
         attempt=claim.attempt,
@@ -256,28 +256,28 @@ def _loss(track: Track, claim: Claim) -> Finding:
     )
 
 
-def lateness(track: Track, late_after_s: float) -> tuple[float | None, Finding | None]:
+def lateness(audited: AuditedRun, late_after_s: float) -> tuple[float | None, Finding | None]:
     """Return how late a run was first started, in seconds, and a finding if that is too late."""
-    first = track.first_start
-    if first is None or first.started_at is None or track.published_at is None:
+    first = audited.first_start
+    if first is None or first.started_at is None or audited.published_at is None:
         return None, None
     # What people ask for is due once it is on the log.
-    due = track.not_before if track.scheduled else max(track.not_before, track.published_at)
+    due = audited.not_before if audited.scheduled else max(audited.not_before, audited.published_at)
     delay_s = (first.started_at - due).total_seconds()
     if first.attempt > 1:
-        by, why = "lost", f"{_ended(track.claims.of[0])} came before it had started"
-    elif track.published_at > due:
-        by, why = "published", f"it was published at {_clock(track.published_at)}"
+        by, why = "lost", f"{_ended(audited.claims.of[0])} came before it had started"
+    elif audited.published_at > due:
+        by, why = "published", f"it was published at {_clock(audited.published_at)}"
     elif first.claimed_at > due:
         by, why = "claimed", f"no worker claimed it before {_clock(first.claimed_at)}"
-        why += ", perhaps since an earlier run had to end first" if track.claims.apart else ""
+        why += ", perhaps since an earlier run had to end first" if audited.claims.apart else ""
     else:
         by, why = "started", f"{first.worker} had claimed it in time, and no slot or no lease"
     if delay_s <= late_after_s:
         return delay_s, None
     text = f"attempt {first.attempt} was started {delay_s:.3f} s late: {why}"
     facts = {"delay_s": round(delay_s, 4), "by": by, "attempt": first.attempt}
-    return delay_s, track.finding(Kind.LATE, text, worker=first.worker, **facts)
+    return delay_s, audited.finding(Kind.LATE, text, worker=first.worker, **facts)
 
 
 def _clock(moment: datetime) -> str:

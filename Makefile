@@ -55,7 +55,7 @@ lint: $(STAMP) ## Check form, types, imports and spelling
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-lock: $(STAMP) ## Write requirements/ anew from pyproject.toml (UPGRADE=1: with the newest versions)
+lock: $(STAMP) ## Rewrite requirements/ from pyproject.toml (UPGRADE=1: with the newest versions)
 	$(LOCK) pyproject.toml --output-file requirements/run.txt
 	$(LOCK) pyproject.toml --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
 	$(LOCK) requirements/java.in --output-file requirements/java.txt

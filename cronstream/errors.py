@@ -9,7 +9,7 @@ CronstreamError
 ├── TopologyError     a topic is not as this installation needs it, or cannot be had
 ├── BrokerError       Kafka cannot be started, reached, or did not take a message in time
 │   ├── SetupError        Kafka answers, but not all of it is there that is needed
-│   ├── TruncatedError    a topic has lost messages that it had, or was created anew
+│   ├── TruncatedError    a topic has lost messages that it had, or was recreated
 │   └── TooLargeError     a record is larger than a message may be
 ├── LegacyError       the topic of the old layout cannot be moved from as it was asked
 ├── HouseError        nobody may work in this installation, or it cannot be moved as it was asked

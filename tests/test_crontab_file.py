@@ -220,7 +220,7 @@ async def test_a_link_that_points_elsewhere_is_told(path: Path, tmp_path: Path) 
 
 @both_ways
 async def test_a_config_map_of_kubernetes_that_is_updated_is_told(tmp_path: Path) -> None:
-    """crontab.yaml → ..data/crontab.yaml, ..data → a folder that is made anew for each update."""
+    """crontab.yaml → ..data/crontab.yaml, ..data → a folder that is recreated for each update."""
 
     def update(number: int) -> None:
         folder = tmp_path / f"..{number}"

@@ -41,7 +41,7 @@ class Layout:
 
     @property
     def properties(self) -> Path:
-        """Kafka's configuration, written anew at each start."""
+        """Kafka's configuration, rewritten at each start."""
         return self.folder / "server.properties"
 
     @property

@@ -94,7 +94,7 @@ class _Wish:
 def audit(**chosen: Any) -> None:
     """Prove that every due time became what was promised.
 
-    Works out anew, from the history of the jobs, every due time that should have been, and holds
+    Works out again, from the history of the jobs, every due time that should have been, and holds
     it against the ledgers. Exit status 1 if there is a due time without an explanation, an attempt
     that was started twice, or anything else that breaks a promise.
     """

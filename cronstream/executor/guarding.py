@@ -69,7 +69,7 @@ class Guard:
 
     def _tell(self, line: str) -> None:
         if self._child is not None and self._child.stdin is not None:
-            with contextlib.suppress(OSError):  # It has died: the next one is told anew.
+            with contextlib.suppress(OSError):  # It has died: the next one is told again.
                 self._child.stdin.write(f"{line}\n".encode())
                 self._child.stdin.flush()
 

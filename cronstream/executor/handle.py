@@ -176,7 +176,7 @@ class ExecutorHandle:
             most = _MOST_MISSED if self.has_turned else _MOST_MISSED_FIRST
             if missed > most and self.is_alive:
                 where = tree.waits_in(self.pid)
-                self._fault = f"has not turned for {most * _PING_S:g} s ({where})"
+                self._fault = f"has not responded for {most * _PING_S:g} s ({where})"
                 about = fields("executor-stuck", executor=self.pid)
                 logger.error("executor %d %s: it is killed", self.pid, self._fault, extra=about)
                 self._left = tree.sessions_beneath([self.pid])

@@ -2,7 +2,7 @@
 
 One process can start one command after another only, since each start waits for the child to reach
 its program. Which executor an attempt is handed to follows from its key; slots are shared. One that
-dies, or does not turn, is replaced; an attempt that may be to blame is made in one of its own.
+dies, or does not respond, is replaced; an attempt that may be to blame is made in one of its own.
 """
 
 import asyncio

@@ -65,7 +65,7 @@ class Watchdog:
             return True
         if self._missed.is_stuck(self._turns):
             where = _innermost(self._watched)
-            self._end(f"its event loop has not turned for {self._limit_s:g} s (in {where})")
+            self._end(f"its event loop has been stuck for {self._limit_s:g} s (in {where})")
             return True
         return False
 

@@ -59,7 +59,7 @@ class Limits:
         if any(offsets.first for offsets in self.jobs.values()):
             what = f"{naming.JOBS} has been deleted in part: what was defined before is not audited"
         elif runs:
-            what = f"{naming.JOBS} was made anew: it no longer has what was defined before"
+            what = f"{naming.JOBS} was recreated: it no longer has what was defined before"
         else:
             return
         yield f"{what}, and {runs:,} runs of such definitions are not held against them"

@@ -199,7 +199,7 @@ class Following:
             if end < self._places[place]:
                 raise TruncatedError(
                     f"{place.topic}/{place.partition} ends at {end}, but was read up to "
-                    f"{self._places[place]}: it was truncated, or created anew; begin anew too"
+                    f"{self._places[place]}: it was truncated, or recreated; start over too"
                 )
 
     async def _look(self, reader: LogReader, *, again: bool) -> None:

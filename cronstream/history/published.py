@@ -26,7 +26,7 @@ async def read_published(reader: LogReader, partitions: int) -> Published:
         try:
             cursors[shard] = Cursor.from_row(orjson.loads(row.lines()[0]))
         except (MessageError, orjson.JSONDecodeError):
-            continue  # A scheduler says so, and begins anew.
+            continue  # A scheduler says so, and begins again.
 
     def published(cluster: str, job: str) -> Lag | None:
         cursor = cursors.get(partition_of(job, shards)) if cursors else None

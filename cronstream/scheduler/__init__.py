@@ -7,7 +7,7 @@
 ``sending``      puts its entries on the logs, and knows who has not taken them
 ``lagging``      sees to partitions that take nothing: set aside, and published once they do
 ``zones``        makes way for a scheduler that knows a job's time zone, where this one does not
-``renewal``      notices logs that were deleted and made anew
+``renewal``      notices logs that were deleted and recreated
 ``plan_log``     what is logged of a plan once it is published
 ``announcing``   says on the logs which level their entries may have
 ``following``    puts the crontab's changes on the ``jobs`` topic

@@ -98,7 +98,7 @@ class Announcer:
         return {key for key, (_, out) in self._out.items() if not out.done()} - self._jobs
 
     def forget(self, place: Place) -> None:
-        """Announce it anew: the log is not there any more, and another may take its place."""
+        """Announce it again: the log is not there any more, and another may take its place."""
         self._said_at.pop(place, None)
         for key in _logs(place):
             self._out.pop(key, None)

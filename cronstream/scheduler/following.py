@@ -78,7 +78,7 @@ class CrontabFollower:
         self._standing_by = StandingBy(file, world.clock, jobs, self.belonging)
 
     def apply_again(self) -> None:
-        """Compare the file with the topic anew: shard 0 has come to this process."""
+        """Compare the file with the topic again: shard 0 has come to this process."""
         self._asked += 1
         self._wake.set()
 

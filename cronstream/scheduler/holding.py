@@ -197,7 +197,7 @@ class Holdings:
         self._held: dict[int, Held] = {}
 
     def hold(self, number: int) -> Held:
-        """Return the shard, begun anew if its cursor is not what this process left.
+        """Return the shard, begun again if its cursor is not what this process left.
 
         Raises:
             CronstreamError: If it was written with other numbers of shards or partitions.
@@ -213,7 +213,7 @@ class Holdings:
         return held
 
     def set_back(self, number: int, to: datetime) -> None:
-        """Have the shard begin anew from a time, as far as it is beyond it."""
+        """Have the shard begin again from a time, as far as it is beyond it."""
         held = self._held.pop(number)
         behind = {place: straggler.lag for place, straggler in held.stragglers.items()}
         self._rows.put(replace(held.cursor, behind=behind).set_back(to), held.seen)

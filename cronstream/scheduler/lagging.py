@@ -4,7 +4,7 @@ And those of jobs whose time zone is not known here, for a scheduler that knows 
 
 A partition that has no leader, or a log that was deleted, would hold up all jobs of the shard if
 its cursor waited for it. So the shard's row notes how far such a partition is, and when it takes
-something again, what it lacks is worked out anew from there: nothing has to be kept meanwhile.
+something again, what it lacks is worked out again from there: nothing has to be kept meanwhile.
 """
 
 import asyncio
@@ -109,11 +109,11 @@ class Lagging:
         self._borne: dict[int, set[tuple[str, int]]] = {}
 
     async def renew(self, number: int, shard: Behind, within_s: float) -> None:
-        """Begin anew with each log that was deleted and made anew: it knows nothing of before."""
+        """Begin again with each log that was deleted and recreated: it knows nothing of before."""
         now = self._clock.now()
         for cluster in sorted(await self._renewal.look(number, shard.clusters())):
             logger.warning(
-                "shard %d: %s was deleted and made anew: which definitions are in force is said "
+                "shard %d: %s was deleted and recreated: which definitions are in force is said "
                 "there again, and what is due from now on is published again",
                 number,
                 naming.log(cluster),

@@ -1,4 +1,4 @@
-"""Notices a log that was deleted and made anew: it knows nothing of what was said there before.
+"""Notices a log that was deleted and recreated: it knows nothing of what was said there before.
 
 Neither which level its entries may have, nor which definitions are in force, nor what is due. It
 may be there again within seconds, so a scheduler would not notice by what it sends.

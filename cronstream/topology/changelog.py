@@ -109,7 +109,7 @@ class Changelog:
     async def _send_all(self, place: _Place) -> None:
         try:
             await self._send_until_none_is_left(place)
-        finally:  # In the step in which there was none: what is put after it begins anew.
+        finally:  # In the step in which there was none: what is put after it begins again.
             self._sending.pop(place, None)
 
     async def _send_until_none_is_left(self, place: _Place) -> None:

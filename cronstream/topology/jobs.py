@@ -207,7 +207,7 @@ def _see_that_it_reaches(partition: int, position: int, end: int) -> None:
     if position > end:
         raise CronstreamError(
             f"{naming.JOBS}/{partition} ends at {end}, though revisions below {position} were "
-            f"taken from it: it was deleted and created anew, or has lost messages; {_REMEDY}"
+            f"taken from it: it was deleted and recreated, or has lost messages; {_REMEDY}"
         )
 
 
@@ -215,7 +215,7 @@ def _see_that_it_is_the_same(message: LogMessage, seen: Seen) -> None:
     if mark_of(message.value) != seen.mark:
         raise CronstreamError(
             f"{naming.JOBS}/{message.partition} is not the topic that was read before: its message "
-            f"{message.offset} is another, so it was deleted and created anew; {_REMEDY}"
+            f"{message.offset} is another, so it was deleted and recreated; {_REMEDY}"
         )
 
 

@@ -44,7 +44,7 @@ _TOLD_AFTER = 2
 
 @dataclass(slots=True)
 class _Fault:
-    """What has failed some times in a row; a broker that is elected anew is nothing to tell of."""
+    """What has failed some times in a row; a broker that is newly elected is nothing to tell of."""
 
     times: int = 0
     sentence: str = ""

@@ -236,7 +236,7 @@ class Reader:
             if found[place] < end:
                 raise TruncatedError(
                     f"{place.topic}/{place.partition} ends at {found[place]}, but went up to "
-                    f"{end}: it was truncated, or created anew"
+                    f"{end}: it was truncated, or recreated"
                 )
 
     def follow(self, places: dict[TopicPartition, int]) -> None:

@@ -17,7 +17,7 @@ _INCREMENTAL_ALTER_CONFIGS = 44
 
 
 class _Answer(Response):
-    """Kafka's answer to it (KIP-339); aiokafka (0.14) knows only the way that sets all anew."""
+    """Kafka's answer to it (KIP-339); aiokafka (0.14) knows only the way that sets everything."""
 
     API_KEY = _INCREMENTAL_ALTER_CONFIGS
     API_VERSION = 0

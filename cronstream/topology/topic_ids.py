@@ -1,4 +1,4 @@
-"""Asks Kafka for ids: a topic that was deleted and made anew has another, and a copy elsewhere.
+"""Asks Kafka for ids: a topic that was deleted and recreated has another, and a copy elsewhere.
 
 Kafka tells them since 2.8; aiokafka (0.14) asks for metadata as it was before. What is told of
 partitions is passed over here.

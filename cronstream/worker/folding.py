@@ -155,7 +155,7 @@ class Folding:
             if 0 <= offset < folded:  # It is -1 if the broker had it before, and knows no more.
                 place = f"{self._log}/{partition}"
                 what = f"goes on at {offset}, but was folded up to {folded}"
-                self._end(f"{place} {what}: it was truncated, or created anew")
+                self._end(f"{place} {what}: it was truncated, or recreated")
                 return
             await asyncio.sleep(_OWNED_WITHIN_S)
             await self.make_up(partition, offset + 1)

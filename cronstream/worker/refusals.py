@@ -17,7 +17,7 @@ _WHY: Final = {
     UNKNOWN: "their revision, {revision}, is not known here; edit the job (its description will "
     "do), so that it is announced again",
     OUTDATED: "their revision, {revision}, is older than the one in force; if the jobs topic was "
-    "created anew, see 'Topics that are gone' in docs/troubleshooting.md",
+    "recreated, see 'Topics that are gone' in docs/troubleshooting.md",
     TOO_OLD: "they came more than ten minutes after they were judged; their senders send them "
     "again, unless a broker's clock is wrong",
     FROM_AHEAD: "they count as made already, by a clock that was ahead; once all clocks are right, "

@@ -372,7 +372,7 @@ def test_a_jobs_topic_that_was_made_anew_is_named(broker: FakeBroker, command: C
     broker.topics[naming.JOBS][0].clear()
     [summary] = lines(command("audit", "--json", *SINCE))
     assert summary["clean"]
-    assert "cronstream.jobs was made anew" in summary["limits"][0]
+    assert "cronstream.jobs was recreated" in summary["limits"][0]
 
 
 @pytest.fixture

@@ -87,4 +87,4 @@ def test_a_log_that_was_created_anew_meanwhile_ends_it(
     broker.before_poll = before_poll
     result = command("runs", "--follow")
     assert result.exit_code == 1
-    assert "it was truncated, or created anew; begin anew too" in result.stderr.splitlines()[-1]
+    assert "it was truncated, or recreated; start over too" in result.stderr.splitlines()[-1]

@@ -215,7 +215,7 @@ async def test_one_that_does_not_turn_is_killed_with_what_it_had_and_replaced(
     hung = pool.pool.pids
     os.kill(hung[1], signal.SIGSTOP)
     await pool.until_so(lambda: bool(pool.deaths))
-    assert "has not turned for 1 s (state T" in pool.deaths[0]
+    assert "has not responded for 1 s (state T" in pool.deaths[0]
     mine = [one.pid for one in pool.reports if isinstance(one, Started) and one.key in pool.lost[0]]
     assert not any(map(is_alive, [hung[1], *mine]))
     await pool.until_so(lambda: pool.pool.pids[1] != hung[1])

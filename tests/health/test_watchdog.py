@@ -49,7 +49,7 @@ def test_a_loop_that_turns_no_more_ends_the_process_with_one_line(
     assert looks == [False, False, False, True]
     assert left == [STATUS]
     assert len(caplog.messages) == 1
-    assert "event loop has not turned for 3 s" in caplog.text
+    assert "event loop has been stuck for 3 s" in caplog.text
 
 
 def test_a_process_that_was_held_up_as_a_whole_has_missed_one_look() -> None:
@@ -80,4 +80,4 @@ def test_a_stuck_process_is_ended_though_its_log_may_be_stuck_too(how: str) -> N
     )
 
     assert done.returncode == STATUS
-    assert ("has not turned for 0.2 s (in <module>, <string>:10)" in done.stdout) is (how == "free")
+    assert ("has been stuck for 0.2 s (in <module>, <string>:10)" in done.stdout) is (how == "free")

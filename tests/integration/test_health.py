@@ -172,7 +172,7 @@ async def break_it(*_, **__):
 ENDS = {
     "leave_group": (1, "outside its consumer group"),
     "turn_no_more": (1, "a task that should never end has ended"),
-    "block": (70, "event loop has not turned"),
+    "block": (70, "event loop has been stuck"),
     "hold_thread": (70, "could not stop in good order"),
 }
 

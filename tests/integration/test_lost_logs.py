@@ -118,7 +118,7 @@ async def test_topics_that_were_made_anew_within_a_moment_are_noticed(
     await _delete(broker, cluster)
     await ensure_topics(cluster_topics(cluster, settings), settings)
     ended = len(truth.lines("renewed"))
-    said = await scheduler.said("was deleted and made anew", within_s=30)
+    said = await scheduler.said("was deleted and recreated", within_s=30)
     assert naming.log(cluster) in said
     await start_worker("--cluster", cluster, variables=soon)
     lines = await truth.wait(ended + 5, "renewed", within_s=60)

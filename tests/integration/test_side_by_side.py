@@ -255,7 +255,7 @@ async def _a_log_that_was_lost_is_mended_as_the_docs_say(case: _Case, due: datet
     """The log is shorter than its snapshot, and its beginning is gone besides."""
     await _forget(case, case.mended, due)
     worker = await case.worker(case.mended, "lost")
-    told = await worker.worker.said("was truncated, or created anew")
+    told = await worker.worker.said("was truncated, or recreated")
     assert await end_of(worker.worker) == 1
     changelog = naming.changelog(Role.of(case.mended, retry=False).group, naming.LEDGERS)
     await delete_topic(case.broker, changelog)

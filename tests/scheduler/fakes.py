@@ -55,7 +55,7 @@ class FakeBroker:
         self.held = False
         #: Topics that take nothing, and whether there is such a topic at all.
         self.silent: dict[str, bool] = {}
-        #: Those of topics that were made anew.
+        #: Those of topics that were recreated.
         self.ids: dict[str, str] = {}
         self.is_away = False
         self.borne: set[tuple[str, int]] = set()

@@ -1,4 +1,4 @@
-"""A log that was deleted and made anew is told again what it has to know, within seconds."""
+"""A log that was deleted and recreated is told again what it has to know, within seconds."""
 
 import logging
 
@@ -49,8 +49,8 @@ async def test_it_has_the_level_first_then_what_is_in_force_and_what_is_due_from
     runs = [word for word in bench.broker.on(LOG) if isinstance(word, Run)]
     assert [run.scheduled_at for run in runs] == [at(20), at(30), at(40)]
     assert len([w for w in bench.broker.on(naming.log("b")) if isinstance(w, Withdrawal)]) == 1
-    [said] = [m for m in caplog.messages if "made anew" in m]
-    assert f"shard 0: {LOG} was deleted and made anew" in said
+    [said] = [m for m in caplog.messages if "recreated" in m]
+    assert f"shard 0: {LOG} was deleted and recreated" in said
     assert bench.scheduler.set_aside == []
     await ticks(bench, 10)
     assert "behind" not in bench.cursors["0"]
@@ -88,7 +88,7 @@ async def test_it_is_looked_every_few_seconds_only(
     assert asked == [sorted(logs)] * 3
 
 
-async def test_what_is_another_s_meanwhile_is_looked_at_anew(
+async def test_what_is_another_s_meanwhile_is_looked_at_again(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -97,4 +97,4 @@ async def test_what_is_another_s_meanwhile_is_looked_at_anew(
     make_anew(bench, LOG)
     bench.scheduler.assigned({0})
     await ticks(bench, 3)
-    assert not [m for m in caplog.messages if "made anew" in m]
+    assert not [m for m in caplog.messages if "recreated" in m]

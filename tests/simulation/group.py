@@ -62,7 +62,7 @@ class Group:
             self.rebalance()
 
     def rebalance(self) -> None:
-        """Begin anew, unless one is under way."""
+        """Begin again, unless one is under way."""
         if self.rebalancing:
             return
         self.rebalancing = True

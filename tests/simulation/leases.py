@@ -20,12 +20,12 @@ _SHARE: Final = 0.15
 _CHANGES: Final = (((3.0, 2.2), (7.0, 6.2)), ((3.0, 2.2), (8.0, 7.5)), ((4.0, 3.0), (8.0, 7.5)))
 #: How long before its time a run is published and claimed there: longer than a lease.
 LOOK_AHEAD_S: Final = 8.0
-#: How often a worker falls silent that has just started anew; and for how long.
+#: How often a worker falls silent that has just restarted; and for how long.
 _SILENT: Final = 0.8
 _SILENCES_S: Final = (4.5, 9.5)
 #: How long others hear nothing of it.
 _STALLED_S: Final = (7.0, 11.0)
-#: There is more time for trouble in such a world: each worker is to start anew.
+#: There is more time for trouble in such a world: each worker is to start over.
 TROUBLE_S: Final = 11.0
 #: When the first worker is started with the new settings.
 _FIRST_S: Final = (4.0, 6.0)
@@ -57,7 +57,7 @@ class Leases:
         self._changed_at: dict[str, float] = {}
 
     def change(self) -> None:
-        """Have each worker start anew, one after another, with the other settings."""
+        """Have each worker start over, one after another, with the other settings."""
         if not self.differ:
             return
         first = self._dice.uniform(*_FIRST_S)
@@ -100,7 +100,7 @@ class Leases:
         else:
             worker.crash(0.1)
         if self.longer_is_new and self._dice.random() < _SILENT:
-            # Who starts anew with a longer fence may start something, before others know.
+            # Who starts over with a longer fence may start something, before others know.
             for other in self._world.workers:
                 if other is not worker and other.telling is not None:
                     stalled_s = self._dice.uniform(*_STALLED_S)

@@ -67,7 +67,7 @@ class Telling:
 
     def _told(self, sent_at: datetime, skew: float, offset: int, at: datetime) -> None:
         if self._process.telling is not self:
-            return  # Its process has started anew meanwhile.
+            return  # Its process has restarted meanwhile.
         self._is_out = False
         found = clocks.difference_s(sent_at, at, self._process.wall())
         if found is not None and skew == self._process.skew:

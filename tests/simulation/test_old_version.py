@@ -73,7 +73,7 @@ def _logs() -> Iterator[tuple[bool, list[Message]]]:
 
 
 def _without_words(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row without what only people read of it: that may be worded anew."""
+    """Return a row without what only people read of it: that may be worded otherwise."""
     for live in row["live"]:
         del live["reason"]
     return row

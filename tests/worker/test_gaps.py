@@ -255,7 +255,7 @@ async def test_a_log_that_goes_on_before_what_was_folded_ends_the_worker() -> No
 
     await folding.see_that_it_is_read(acknowledged(11), 0, folding._member.owners[0].number)
 
-    what = "goes on at 11, but was folded up to 500: it was truncated, or created anew"
+    what = "goes on at 11, but was folded up to 500: it was truncated, or recreated"
     assert fatal == [f"cronstream.a/0 {what}"]
 
 

@@ -1,4 +1,4 @@
-"""The audit: whether every due time became what was promised, worked out anew from the topics.
+"""The audit: whether every due time became what was promised, worked out again from the topics.
 
 ``finding``      the values: what was found, of which kind, and whether it breaks a promise
 ``tally``        what is counted, and how late starts were

@@ -238,7 +238,7 @@ def _loss(audited: AuditedRun, claim: Claim) -> Finding:
     elif any(
         c.attempt == claim.attempt and c.claimed_at > claim.claimed_at for c in audited.claims.of
     ):
-        became = "made anew, since it had not started"
+        became = "made again, since it had not started"
     elif audited.verdict is not None:
         became = audited.verdict.value
     else:

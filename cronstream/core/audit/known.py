@@ -38,7 +38,7 @@ class Offsets:
     end: int = 0
 
     def has_lost(self, revision: int | None) -> bool:
-        """Whether a definition was there, and is no more: deleted, or the topic was made anew."""
+        """Whether a definition was there, and is no more: deleted, or the topic was recreated."""
         return revision is not None and not self.first <= revision < self.end
 
 

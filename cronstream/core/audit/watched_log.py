@@ -209,7 +209,7 @@ class WatchedLog:
         if audited.verdicts:
             audited.verdicts.append(entry.verdict)
         else:
-            text = f"it was settled as {entry.verdict} while it was not at its retries"
+            text = f"it was settled as {entry.verdict} while its retries were not under way"
             audited.faults.append((Kind.CONTRADICTION, text))
 
     def _see_loss(self, entry: Lost, change: RunChange) -> None:

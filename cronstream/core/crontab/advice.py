@@ -119,7 +119,7 @@ def each_second(crontab: Crontab) -> Iterator[Advice]:
 
 
 def uneven_steps(crontab: Crontab) -> Iterator[Advice]:
-    """Steps begin anew with each minute, hour or day: every 45 minutes is not what comes of it."""
+    """Steps begin again with each minute, hour or day: every 45 minutes is not what comes of it."""
     for job in crontab.jobs:
         for field, (whole, name, unit) in zip(_fields(job), _WHOLES, strict=False):
             step = field.removeprefix("*/")
@@ -130,7 +130,7 @@ def uneven_steps(crontab: Crontab) -> Iterator[Advice]:
                 who: str, job: Job = job, what: tuple[str, str, str] = (step, unit, name)
             ) -> str:
                 return (
-                    f"{who}, schedule {job.schedule!r}: steps of {what[0]} begin anew with each "
+                    f"{who}, schedule {job.schedule!r}: steps of {what[0]} begin again with each "
                     f"{what[2]}, so the last span is shorter; for even spans write "
                     f"'@every {what[0]}{what[1]}'"
                 )

@@ -201,7 +201,7 @@ def _faults_once_begun(
 
 def _group_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
     if now - facts.thread_at > limits.thread_s:
-        yield _ending(f"the consumer's thread has not turned for {now - facts.thread_at:.0f} s")
+        yield _ending(f"the consumer's thread has been stuck for {now - facts.thread_at:.0f} s")
     outside_s = _lasted(facts.outside_since, facts, now)
     if outside_s > limits.outside_s:
         why = f" ({facts.outside_why})" if facts.outside_why else ""
@@ -236,7 +236,7 @@ def _turn_faults(worker: WorkerFacts, now: float, limits: Limits) -> Iterator[He
     if not worker.has_executor:
         yield _ending("it has no executor")
     if now - worker.turned_at > limits.turn_s:
-        yield _ending(f"it has not turned for {now - worker.turned_at:.0f} s")
+        yield _ending(f"it has decided nothing for {now - worker.turned_at:.0f} s")
 
 
 def _send_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
@@ -274,7 +274,7 @@ def _fold_faults(worker: WorkerFacts, now: float, limits: Limits) -> Iterator[He
             yield _ending(f"partition {partition} has not been read for {now - since:.0f} s")
     for partition, since in worker.truncated.items():
         if now - since > limits.read_s:
-            yield _ending(f"partition {partition} has lost messages, or was created anew")
+            yield _ending(f"partition {partition} has lost messages, or was recreated")
 
 
 def _ending(reason: str) -> Health:

@@ -180,7 +180,7 @@ def needed(
         if missing := named - {one.revision for one in there}:
             raise HouseError(
                 f"job {name!r}: runs of revision {min(missing)} are live, and the topic of the "
-                "jobs has no such revision: it was made anew, or lost messages"
+                "jobs has no such revision: it was recreated, or lost messages"
             )
         matter = [
             one

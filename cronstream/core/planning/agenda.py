@@ -24,7 +24,7 @@ class Agenda:
         self._heap: list[_Item] = []
 
     def rebuild(self, timelines: Iterable[Timeline], at: datetime, next_after: NextAfter) -> None:
-        """Begin anew with each job's first due time after `at`."""
+        """Begin again with each job's first due time after `at`."""
         items = (self._item(timeline, at, next_after) for timeline in timelines)
         self._heap = [item for item in items if item is not None]
         heapq.heapify(self._heap)

@@ -141,7 +141,7 @@ class Recent:
     def serves(self, cursor: Cursor) -> bool:
         """Whether nothing was dropped that a shard with this cursor needs.
 
-        Who has taken nothing yet, or begins anew with a log, needs no more than there is.
+        Who has taken nothing yet, or begins again with a log, needs no more than there is.
         """
         places = [Lag(cursor.at, cursor.taken), *cursor.behind.values()]
         return all(

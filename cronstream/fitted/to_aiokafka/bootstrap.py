@@ -3,7 +3,7 @@
 aiokafka (0.14) asks them once. When nobody answers then, a client does not start, and Faust's
 consumer takes the process with it, though Kafka was there a moment before. And when all brokers
 have come to new addresses behind the same bootstrap (a load balancer, a service of Kubernetes, a
-tunnel), a client goes on asking the old ones for ever; Kafka's own clients begin anew (KIP-899).
+tunnel), a client goes on asking the old ones for ever; Kafka's own clients begin again (KIP-899).
 """
 
 import asyncio

@@ -19,7 +19,7 @@ async def learn(consumer: Any, topics: set[str]) -> None:
     """Have a consumer know who leads these topics, all with one question.
 
     Asked about a topic that it does not know, aiokafka (0.14) learns of that one, waits for 0.1 s,
-    and begins anew: nearly a second for the nine topics of three clusters.
+    and begins again: nearly a second for the nine topics of three clusters.
     """
     client = consumer._client
     await client.set_topics(client._topics | topics)

@@ -1,7 +1,7 @@
 """Has aiokafka notice a broker that is gone without a word: its machine lost power, or a cable.
 
 Nobody closes a connection to it. aiokafka (0.14) waits on it for an answer as long as for any, for
-minutes; and it tries as long to connect anew, while its other connections, and the question who
+minutes; and it tries as long to connect again, while its other connections, and the question who
 leads what, wait for their turn. TCP can tell within seconds.
 """
 

@@ -102,7 +102,7 @@ def its_skip_was_refused_for_its_revision(books: Books) -> None:
 
 
 def its_revision_is_older_than_the_one_that_the_log_knows(books: Books) -> None:
-    """The jobs topic was created anew, and its offsets begin again."""
+    """The jobs topic was recreated, and its offsets begin again."""
     edit = Withdrawal(job="backup", revision=57, effective_from=at(45 - 3600))
     books.put(edit, 45)
     books.write_down(5, effective_from=at(45))
@@ -458,7 +458,7 @@ def test_a_settled_that_was_not_awaited_is_a_contradiction() -> None:
     books.attempt(run, version)
 
     assert books.audit(until=75, now=80).of(Kind.CONTRADICTION) == [
-        "it was settled as succeeded while it was not at its retries"
+        "it was settled as succeeded while its retries were not under way"
     ]
 
 

@@ -55,7 +55,7 @@ def of_schedule(schedule: str) -> list[Advice]:
         ("0 0 9 1 * 1", "either-day", "is due on days 1 of the month and on 1 besides"),
         ("* 0 3 * * *", "each-second", "Write '0 3 * * *', or '0 0 3 * * *', for once in each"),
         ("* * * * * *", "each-second", "is due in every second of the minutes that it names"),
-        ("*/45 * * * *", "uneven-steps", "steps of 45 begin anew with each hour, so the last"),
+        ("*/45 * * * *", "uneven-steps", "steps of 45 begin again with each hour, so the last"),
         ("0 */7 * * *", "uneven-steps", "for even spans write '@every 7h'"),
         ("*/7 * * * * *", "uneven-steps", "for even spans write '@every 7s'"),
     ],

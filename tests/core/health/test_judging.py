@@ -65,7 +65,7 @@ def test_nothing_is_wrong_with(facts: Facts) -> None:
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        (replace(WORKER, thread_at=NOW - 16), "the consumer's thread has not turned for 16 s"),
+        (replace(WORKER, thread_at=NOW - 16), "the consumer's thread has been stuck for 16 s"),
         (replace(WORKER, outside_since=NOW - 16), "outside its consumer group for 16 s"),
         (replace(WORKER, outside_since=NOW - 16, outside_why="no right"), "for 16 s (no right)"),
         (replace(WORKER, rebalancing_since=NOW - 31), "recovery has made no progress for 31 s"),
@@ -73,7 +73,7 @@ def test_nothing_is_wrong_with(facts: Facts) -> None:
         (replace(_scheduler(), clock_fault="its clock is off"), "its clock is off"),
         (_worker(has_ended=True), "a task that should never end has ended"),
         (_worker(has_executor=False), "it has no executor"),
-        (_worker(turned_at=NOW - 11), "it has not turned for 11 s"),
+        (_worker(turned_at=NOW - 11), "it has decided nothing for 11 s"),
         (replace(WORKER, waiting_since=NOW - 16, failures=20), "its producer is broken"),
         (
             replace(WORKER, waiting_since=NOW - 16, failures=20, failed_why="NoRightError"),
@@ -92,7 +92,7 @@ def test_nothing_is_wrong_with(facts: Facts) -> None:
             replace(_scheduler(shards={}), unowned={0: NOW - 16}),
             "nobody has owned 1 of them for 16 s",
         ),
-        (_worker(truncated={7: NOW - 31}), "partition 7 has lost messages, or was created anew"),
+        (_worker(truncated={7: NOW - 31}), "partition 7 has lost messages, or was recreated"),
         (replace(SCHEDULER, outside_since=NOW - 16), "outside its consumer group for 16 s"),
         (replace(_scheduler(shards={}), outside_since=NOW - 16), "outside its consumer group"),
     ],

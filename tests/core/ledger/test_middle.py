@@ -138,7 +138,7 @@ def test_at_level_1_a_run_that_is_newer_than_every_word_is_refused_in_view() -> 
 
 
 def test_a_revision_that_was_replaced_long_ago_is_refused_in_view() -> None:
-    """The jobs topic was created anew, say, and its offsets begin again."""
+    """The jobs topic was recreated, say, and its offsets begin again."""
     edit = Withdrawal(job="backup", revision=57, effective_from=at(0))
     late = WINDOW.total_seconds() + 60
     told = from_the_middle(edit, due(60, revision=3))

@@ -180,9 +180,9 @@ async def _explain(reader: LogReader, run: str) -> int:
     story = (await load(reader, scope)).get(run)
     if story is None:
         where = "list those without a verdict with 'cronstream runs'"
-        say(f"run {run!r}: there is none of this id without a verdict; {where}")
+        say(f"run {run!r}: no run with this id is without a verdict; {where}")
         return failures.NOT_FOUND
-    say(f"run {story.id}: it has its verdict already: {state_text(story)}")
+    say(f"run {story.id}: it already has its verdict: {state_text(story)}")
     return failures.FAILED
 
 
@@ -256,7 +256,7 @@ def _tell(target: Target, *, as_json: bool) -> None:
         on = f" on {target.holder}" if target.holder else ""
         emit(f"{target.id}  {target.end.text}{but}; it was {target.before}{on}")
     if target.end is None:
-        say(f"run {target.id}: it is to end, but has not yet: {_hint(target)}")
+        say(f"run {target.id}: it was told to end, but has not yet: {_hint(target)}")
 
 
 def _fields(target: Target) -> dict[str, Any]:

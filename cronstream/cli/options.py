@@ -135,4 +135,4 @@ async def check_job(reader: LogReader, job: str | None) -> None:
     known = await known_jobs(reader)
     if known and job not in known:
         hint = nearest(job, sorted(known)) or "list them with 'cronstream jobs'"
-        raise NotFoundError(f"there is no job {job!r}, nor was there ever one; {hint}")
+        raise NotFoundError(f"there is no job {job!r}, and there never was one; {hint}")

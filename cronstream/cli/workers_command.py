@@ -58,7 +58,7 @@ def workers(*, cluster: str | None, as_json: bool) -> None:
         return
     emit_table(_COLUMNS, [_row(seen, now) for seen in shown])
     if not shown:
-        say("no process is there, nor was there one in the last ten minutes")
+        say("no process is running, nor was one in the last ten minutes")
 
 
 def _differences(roll: Roll, now: datetime) -> list[str]:

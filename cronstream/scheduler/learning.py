@@ -100,7 +100,7 @@ class Learning:
         if unlearnt and not held.unlearnt:
             about = fields("edits-in-parts", shard=number)
             logger.info(
-                "shard %d: %d edits are taken into force in parts", number, unlearnt, extra=about
+                "shard %d: %d edits are being put in force in parts", number, unlearnt, extra=about
             )
         elif held.unlearnt and not unlearnt:
             about = fields("edits-in-force", shard=number)

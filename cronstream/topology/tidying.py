@@ -104,7 +104,7 @@ async def tidy_up(admin: Any, changes: Mapping[str, Mapping[str, str]]) -> list[
 def _by_hand(topic: str, config: Mapping[str, str], why: str) -> str:
     values = ",".join(f"{name}={value}" for name, value in config.items())
     return (
-        f"topic {topic} keeps old rows for longer than it has to, which takes disk and no more, "
+        f"topic {topic} keeps old rows for longer than it has to, which only takes disk space, "
         f"and that could not be changed ({why}): kafka-configs --alter --entity-type topics "
         f"--entity-name {topic} --add-config {values}"
     )

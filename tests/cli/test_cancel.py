@@ -185,8 +185,8 @@ def test_a_run_that_is_over_or_has_never_been_is_told_and_the_others_are_cancell
 
     assert result.exit_code == 3
     over, unknown = result.stderr.splitlines()
-    assert over == f"run {RUN}: it has its verdict already: succeeded"
-    assert unknown.startswith("run 'backup@2026-01-01T13:00:00Z': there is none of this id without")
+    assert over == f"run {RUN}: it already has its verdict: succeeded"
+    assert unknown.startswith("run 'backup@2026-01-01T13:00:00Z': no run with this id is without")
     assert result.stdout.startswith(f"{waiting.id}  skipped (cancelled by ")
     assert len(broker.published) == 1
 
@@ -208,7 +208,7 @@ def test_a_job_that_nobody_knows_is_told_with_the_nearest(
     broker.job(a_job("backup"), NOON)
     result = command("cancel", "--job", "bakcup")
     assert result.exit_code == 3
-    assert "there is no job 'bakcup', nor was there ever one; did you mean 'backup'?" in (
+    assert "there is no job 'bakcup', and there never was one; did you mean 'backup'?" in (
         result.stderr
     )
 
@@ -229,7 +229,7 @@ def test_a_worker_that_is_there_and_does_not_end_it_is_named(
 
     assert (result.exit_code, result.stdout) == (1, "")
     hint = "it is running on w1.1; see that worker's log, and its /health"
-    assert result.stderr == f"run {RUN}: it is to end, but has not yet: {hint}\n"
+    assert result.stderr == f"run {RUN}: it was told to end, but has not yet: {hint}\n"
 
 
 def test_it_is_told_that_no_worker_is_there_to_heed_it(

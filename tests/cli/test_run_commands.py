@@ -408,7 +408,7 @@ def test_a_job_that_never_was_is_not_found_and_the_nearest_is_named(
     result = command(*line)
     assert (result.exit_code, result.stdout) == (3, "")
     assert result.stderr == (
-        "cronstream: there is no job 'bakcup', nor was there ever one; did you mean 'backup'?\n"
+        "cronstream: there is no job 'bakcup', and there never was one; did you mean 'backup'?\n"
     )
 
 

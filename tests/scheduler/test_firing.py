@@ -760,7 +760,7 @@ async def test_many_edits_at_once_are_taken_into_force_in_parts_and_all_else_goe
     assert told(bench) == list(range(25))
     lines = [message for message in caplog.messages if "edits are" in message]
     assert lines == [
-        "shard 0: 18 edits are taken into force in parts",
+        "shard 0: 18 edits are being put in force in parts",
         "shard 0: all edits are in force",
     ]
 

@@ -287,7 +287,7 @@ async def test_who_may_not_change_a_changelog_is_told_what_to_run_and_goes_on(
 
     [told] = await ensure_topics([CHANGELOG], Settings())
 
-    assert f"takes disk and no more, and that could not be changed ({why})" in told
+    assert f"only takes disk space, and that could not be changed ({why})" in told
     assert "--add-config segment.ms=14400000,max.compaction.lag.ms=21600000" in told
 
 

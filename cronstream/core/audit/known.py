@@ -1,4 +1,4 @@
-"""What the topics no longer have: what an audit cannot know is no fault of anybody's runs."""
+"""What the topics no longer have: what an audit cannot know is not the fault of any run."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -59,7 +59,7 @@ def _command(value: Any) -> str | list[str]:
     words = [value] if isinstance(value, str) else value
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         remedy = "put it in quotes" if isinstance(value, dict) else "quote its numbers"
-        raise ValueError(f"must be text for /bin/sh, or a list of texts; {remedy}")
+        raise ValueError(f"must be text for /bin/sh, or a list of strings; {remedy}")
     if not words or not words[0].strip():
         raise ValueError("is empty; write what is to be run")
     if isinstance(value, list) and words[0].startswith("-"):

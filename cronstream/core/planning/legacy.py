@@ -87,17 +87,17 @@ def job_name(name: Any) -> str:
         MessageError: If it is no text, or nothing is left of it.
     """
     if not isinstance(name, str):
-        raise MessageError(f"job {_short(name)} is no text")
+        raise MessageError(f"job {_short(name)} is not text")
     cleaned = _FOREIGN.sub("-", name).lstrip("._-")[:_MAX_NAME]
     if not cleaned:
-        raise MessageError(f"job {_short(name)} has no letter or digit of ASCII in its name")
+        raise MessageError(f"job {_short(name)} has no ASCII letter or digit in its name")
     return cleaned
 
 
 def _command(command: Any) -> str | list[str]:
     words = [command] if isinstance(command, str) else command
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise MessageError(f"command {_short(command)} is neither text nor a list of texts")
+        raise MessageError(f"command {_short(command)} is neither text nor a list of strings")
     if not words or not words[0].strip():
         raise MessageError("command is empty")
     if any("\0" in word for word in words):

@@ -247,7 +247,7 @@ def _reader(hint: Any) -> Reader:
 def _record_reader(kind: type[Record]) -> Reader:
     def read(value: Any) -> Record:
         if not isinstance(value, dict):
-            raise TypeError(f"{short(value)} is no object")
+            raise TypeError(f"{short(value)} is not an object")
         return build(kind, value)
 
     return read

@@ -22,7 +22,7 @@ class Installation(Record, namespace="cronstream.Installation"):
     def __post_init__(self) -> None:
         """Refuse what no scheduler has made: it becomes the name of a file."""
         if not re.fullmatch("[0-9a-f]{32}", self.id):
-            raise MessageError(f"installation {self.id!r}, which is no id")
+            raise MessageError(f"installation {self.id!r}, which is not an id")
 
 
 class House(Record, namespace="cronstream.House"):

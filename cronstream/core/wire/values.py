@@ -45,7 +45,7 @@ def list_reader(read_item: Reader) -> Reader:
 
     def read(value: Any) -> list[Any]:
         if not isinstance(value, list):
-            raise TypeError(f"{short(value)} is no list")
+            raise TypeError(f"{short(value)} is not a list")
         return [read_item(item) for item in value]
 
     return read
@@ -54,7 +54,7 @@ def list_reader(read_item: Reader) -> Reader:
 def read_text_map(value: Any) -> dict[str, str]:
     """Read variables of an environment by name."""
     if not isinstance(value, dict):
-        raise TypeError(f"{short(value)} is no object")
+        raise TypeError(f"{short(value)} is not an object")
     for key, text in value.items():
         _read_text(text)
         if not key or "=" in key or "\0" in key:
@@ -64,7 +64,7 @@ def read_text_map(value: Any) -> dict[str, str]:
 
 def _read_text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{short(value)} is no text")
+        raise TypeError(f"{short(value)} is not text")
     if "\0" in value:
         raise ValueError("there is a NUL in it")
     return value
@@ -72,7 +72,7 @@ def _read_text(value: Any) -> str:
 
 def _read_int(value: Any) -> int:
     if type(value) is not int:
-        raise TypeError(f"{short(value)} is no whole number")
+        raise TypeError(f"{short(value)} is not a whole number")
     if not -MAX_INT <= value <= MAX_INT:
         raise ValueError(f"{value} is out of range")
     return value
@@ -80,7 +80,7 @@ def _read_int(value: Any) -> int:
 
 def _read_float(value: Any) -> float:
     if type(value) not in (int, float):
-        raise TypeError(f"{short(value)} is no number")
+        raise TypeError(f"{short(value)} is not a number")
     number = float(value)
     if not 0 <= number <= MAX_INT:
         raise ValueError(f"{value} is out of range")

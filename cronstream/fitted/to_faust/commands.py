@@ -103,7 +103,9 @@ class _TakesRole(AppCommand):
         **kwargs: Any,
     ) -> None:
         if retry and cluster is None:
-            raise click.UsageError("--retry needs --cluster: whose later attempts?", ctx)
+            raise click.UsageError(
+                "--retry needs --cluster, to say whose later attempts it makes", ctx
+            )
         self.role = Role.of(cluster, retry=retry)
         chosen = {name: value for name in _CHOSEN if (value := kwargs.pop(name, None))}
         super().__init__(ctx, *args, **kwargs)
@@ -227,7 +229,7 @@ def _check_scheduler_options(ctx: click.Context) -> None:
         if is_given and ctx.params.get("cluster"):
             raise click.UsageError(f"--{name.replace('_', '-')} is for a scheduler", ctx)
     if ctx.params.get("legacy_group") and not ctx.params.get("legacy_topic"):
-        raise click.UsageError("--legacy-group needs --legacy-topic: what did it read?", ctx)
+        raise click.UsageError("--legacy-group needs --legacy-topic, to say what it read", ctx)
 
 
 def _rows_of_fields(command: Any, kind: Any) -> list[list[str]]:

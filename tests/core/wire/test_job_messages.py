@@ -50,7 +50,7 @@ def test_what_is_no_job_at_all_is_refused_with_the_reason() -> None:
 
 
 def test_an_installations_id_is_what_a_scheduler_makes() -> None:
-    with pytest.raises(MessageError, match="is no id"):
+    with pytest.raises(MessageError, match="is not an id"):
         Installation(id="../x")
 
 

@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
-
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.formatting import new_cluster_id
 from cronstream.broker.guard import Guard
@@ -18,6 +16,8 @@ from cronstream.broker.layout import Membership
 from cronstream.broker.ports import free_port
 from cronstream.broker.probe import quorum_leader
 from cronstream.errors import BrokerError
+from cronstream.settings import Settings
+from cronstream.topology.client import new_admin
 
 _IN_SYNC_WITHIN_S = 60.0
 _LOOK_AGAIN_S = 0.2
@@ -84,7 +84,7 @@ class EmbeddedCluster:
         Raises:
             BrokerError: If it does not come to that.
         """
-        admin = AIOKafkaAdminClient(bootstrap_servers=[b.address for b in self.brokers.values()])
+        admin = new_admin(Settings(broker=self.url))
         await admin.start()
         try:
             async with asyncio.timeout(_IN_SYNC_WITHIN_S):
@@ -104,7 +104,7 @@ class EmbeddedCluster:
         return None
 
 
-async def _until_in_sync(admin: AIOKafkaAdminClient) -> None:
+async def _until_in_sync(admin: Any) -> None:
     while True:
         if await _are_in_sync(admin):
             return

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Self, TypeVar
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from cronstream import clock
 from cronstream.core.planning.legacy import starting_offsets
 from cronstream.core.wire import naming
 from cronstream.settings import Settings
+from cronstream.topology.client import new_admin
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class Groups:
 
     async def __aenter__(self) -> Self:
         """Connect; raises KafkaError if no broker answers."""
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.bootstrap)
+        self._admin = new_admin(self._settings)
         try:
             await self._admin.start()
         except KafkaError:

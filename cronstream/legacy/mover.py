@@ -9,7 +9,6 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from cronstream import clock
@@ -21,6 +20,7 @@ from cronstream.legacy.progress import Progress
 from cronstream.legacy.session import Assignments, Session, Tools
 from cronstream.logs import fields
 from cronstream.settings import Settings
+from cronstream.topology.client import new_consumer
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.reading import Reader
@@ -137,8 +137,8 @@ class LegacyMover:
         assignments = Assignments()
         async with Groups(self._settings) as groups, Reader(self._settings) as reader:
             await self._until_the_old_workers_have_gone(groups)
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._settings.bootstrap,
+            consumer = new_consumer(
+                self._settings,
                 group_id=LEGACY_GROUP,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",

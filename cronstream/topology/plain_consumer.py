@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from cronstream.errors import BrokerError
 from cronstream.fitted.to_aiokafka.clients import client_of
 from cronstream.settings import Settings
+from cronstream.topology.client import new_consumer
 
 #: One that has not disconnected by then is left to its process's end.
 _STOP_WITHIN_S = 5.0
@@ -27,8 +27,8 @@ async def start_consumer(settings: Settings, *, gives_up: bool) -> Any:
     Raises:
         BrokerError: If no broker answers.
     """
-    consumer: Any = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap,
+    consumer = new_consumer(
+        settings,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

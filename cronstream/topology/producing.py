@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from cronstream.errors import BrokerError
 from cronstream.fitted.to_aiokafka.clients import pace, wait_without_end
 from cronstream.settings import Settings
+from cronstream.topology.client import new_producer
 
 #: A producer that has not disconnected by then is left to its process's end: it waits until all
 #: that is in it is through, and Kafka may be away.
@@ -30,8 +30,8 @@ async def start_producer(
     Raises:
         BrokerError: If no broker answers.
     """
-    producer: Any = AIOKafkaProducer(
-        bootstrap_servers=settings.bootstrap,
+    producer = new_producer(
+        settings,
         acks="all",
         enable_idempotence=counts_messages,
         request_timeout_ms=300_000,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 
@@ -16,6 +16,7 @@ from cronstream.errors import BrokerError, TopologyError
 from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.topology import refusals
+from cronstream.topology.client import new_admin
 from cronstream.topology.shapes import check_shape, copies_of
 from cronstream.topology.tidying import tidy_up, untidy
 
@@ -133,7 +134,7 @@ async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> list[
         OSError: If no broker answers; or it is a KafkaError.
     """
     wanted = {spec.name: spec for spec in specs}
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap)
+    admin = new_admin(settings)
     try:
         async with asyncio.timeout(_ANSWERED_WITHIN_S):
             await admin.start()

@@ -5,13 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from cronstream import clock
 from cronstream.errors import BrokerError, SetupError, TopologyError, TruncatedError
 from cronstream.logs import fields
 from cronstream.settings import Settings
+from cronstream.topology.client import new_client
 from cronstream.topology.refusals import missing_right
 from cronstream.topology.topics import TopicSpec, ensure_topics
 
@@ -111,7 +111,7 @@ class _Wait:
 async def _explain(error: Exception, settings: Settings) -> BrokerError:
     """Find out whether nobody answers, or somebody who names brokers that cannot be reached."""
     where = ", ".join(settings.bootstrap)
-    client = AIOKafkaClient(bootstrap_servers=settings.bootstrap)
+    client = new_client(settings)
     try:
         async with asyncio.timeout(_REACHED_WITHIN_S):
             await client.bootstrap()
@@ -133,7 +133,7 @@ async def _explain(error: Exception, settings: Settings) -> BrokerError:
     )
 
 
-async def _is_any_ready(client: AIOKafkaClient, nodes: Iterable[int]) -> bool:
+async def _is_any_ready(client: Any, nodes: Iterable[int]) -> bool:
     async def is_ready(node: int) -> bool:
         try:
             async with asyncio.timeout(_REACHED_WITHIN_S):

@@ -96,7 +96,7 @@ class FakeAdmin:
 @pytest.fixture
 def admin(monkeypatch: pytest.MonkeyPatch) -> FakeAdmin:
     fake = FakeAdmin()
-    monkeypatch.setattr(topics, "AIOKafkaAdminClient", lambda **_: fake)
+    monkeypatch.setattr(topics, "new_admin", lambda _: fake)
     monkeypatch.setattr(topics, "_LOOK_AGAIN_S", 0)
     monkeypatch.setattr(topics, "_told", set())
     return fake

@@ -131,7 +131,7 @@ async def test_an_advertised_address_that_nobody_reaches_is_named(
     kafka.faults = iter([KafkaConnectionError("not ready")] * 2)
     with socket.create_server(("127.0.0.1", 0)) as there:
         ports = iter([1, there.getsockname()[1]])
-        monkeypatch.setattr(waiting, "AIOKafkaClient", lambda **_: Client(next(ports)))
+        monkeypatch.setattr(waiting, "new_client", lambda _: Client(next(ports)))
         with caplog.at_level(logging.WARNING):
             await kafka.wait()
 

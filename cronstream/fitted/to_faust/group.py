@@ -11,13 +11,13 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import GroupAuthorizationFailedError, for_code
 
 from cronstream import clock
 from cronstream.fitted.to_aiokafka.clients import is_member, member_id, pending_error
 from cronstream.settings import Settings
+from cronstream.topology.client import new_admin
 
 #: The state of a group whose members have all been told what is theirs.
 _STABLE = "Stable"
@@ -61,7 +61,7 @@ class FaustGroup:
             KafkaError: If the coordinator does not know, for the moment.
         """
         if self._admin is None:
-            admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.bootstrap)
+            admin = new_admin(self._settings)
             await admin.start()
             self._admin = admin
         [answer] = await self._admin.describe_consumer_groups([self._app.conf.id])

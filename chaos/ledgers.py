@@ -10,7 +10,7 @@ from aiokafka.structs import TopicPartition
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.entries import Entry
-from cronstream.history.part import Where
+from cronstream.history.log_story import Where
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import LogKind
 from cronstream.topology.reading import LogMessage, Reader

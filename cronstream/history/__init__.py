@@ -1,9 +1,8 @@
 """What became of each run, as any process can read it from the ledgers.
 
 ``story``     the values: a run with all its attempts, as people see it
-``part``      what one log tells of one run
+``log_story`` what one log tells of one run
 ``draft``     a story while the logs that tell it are still being read
-``watched``   the ledger's own fold, watched while it takes each entry
 ``stories``   the stories of several clusters, from the messages of their logs: pure
 ``scope``     which part of the ledgers is read
 ``loading``   reads the logs, once or for ever, without a consumer group

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from cronstream.core.wire.enumerations import FAILURES, Overlap
 from cronstream.core.wire.runs import Attempt, Discarded, Run
-from cronstream.history.part import Part
+from cronstream.history.log_story import LogStory
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
 
 
@@ -19,15 +19,15 @@ class Draft:
 
     run_id: str
     cluster: str
-    first: Part
-    later: Part
+    first: LogStory
+    later: LogStory
     changed_at: datetime
     discarded: Discarded | None = None
 
     @classmethod
     def new(cls, run_id: str, cluster: str, at: datetime, *, keep_output: bool) -> "Draft":
         """Return a draft of which nothing is known yet."""
-        first, later = (Part(kind, keep_output) for kind in (LogKind.FIRST, LogKind.RETRY))
+        first, later = (LogStory(kind, keep_output) for kind in (LogKind.FIRST, LogKind.RETRY))
         return cls(run_id, cluster, first, later, at)
 
     @property

@@ -13,7 +13,7 @@ from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode, decode_entries
 from cronstream.core.wire.runs import Discarded
 from cronstream.errors import MessageError, TruncatedError
-from cronstream.history.part import Where
+from cronstream.history.log_story import Where
 from cronstream.history.scope import LogReader, Scope, clusters_of, places, read_spans
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import Change, LogKind, RunState, RunStory

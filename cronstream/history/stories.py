@@ -15,7 +15,7 @@ from cronstream.core.wire.entries import Claimed, Entry, Finished, Skip, Withdra
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.core.wire.times import format_time
 from cronstream.history.draft import Draft
-from cronstream.history.part import Part, Where
+from cronstream.history.log_story import LogStory, Where
 from cronstream.history.story import Change, LogKind, RunState, RunStory
 
 
@@ -153,7 +153,7 @@ class Stories:
         if self._on_change is not None:
             self._on_change(Change(story, None, self._where.at))
 
-    def _part(self, draft: Draft) -> Part:
+    def _part(self, draft: Draft) -> LogStory:
         return draft.later if self._log.kind is LogKind.RETRY else draft.first
 
     def _state(self, run_id: str) -> RunState | None:

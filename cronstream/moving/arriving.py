@@ -25,7 +25,7 @@ from cronstream.core.wire.job_messages import closed_because, decode_house, deco
 from cronstream.core.wire.naming import Role
 from cronstream.errors import BrokerError, HouseError
 from cronstream.history.scope import LogReader, clusters_of, read_spans
-from cronstream.moving.house_word import ACK_S, Appender, acknowledged, tell
+from cronstream.moving.house_word import ACK_S, Appender, acknowledged, put_word
 from cronstream.settings import Settings
 from cronstream.topology.publish import partition_of
 from cronstream.topology.topics import TopicSpec, cluster_topics, group_topics, installation_topics
@@ -76,13 +76,13 @@ async def bring(export: Export, site: Site) -> bool:
     clusters = _clusters(export)
     await site.declare(_topics(clusters, site.settings))
     shards = range(site.settings.shards)
-    await tell(site.publisher, shards, House(state=HouseState.FILLING, export=export.id))
+    await put_word(site.publisher, shards, House(state=HouseState.FILLING, export=export.id))
     await _bring_discarded(export, site)
     numbers, taken = await _bring_jobs(export, site)
     cursors = cursors_of(export, taken, site.shard_of)
     await _bring_rows(export, site, numbers, cursors)
     at = max((cursor.at for cursor in cursors), default=None)
-    await tell(site.publisher, shards, House(state=HouseState.OPEN, export=export.id, at=at))
+    await put_word(site.publisher, shards, House(state=HouseState.OPEN, export=export.id, at=at))
     return True
 
 

@@ -24,7 +24,7 @@ class Appender(Protocol):
         """Put a record on a partition."""
 
 
-async def tell(publisher: Appender, shards: Iterable[int], house: House) -> None:
+async def put_word(publisher: Appender, shards: Iterable[int], house: House) -> None:
     """Put a word on each partition of ``jobs``, with the level that it takes to read it.
 
     Raises:

@@ -32,7 +32,7 @@ from cronstream.history.house import last_word
 from cronstream.history.scope import LogReader, Scope, clusters_of, read_spans
 from cronstream.moving.copies import Shifts, find_shifts
 from cronstream.moving.folds import folds
-from cronstream.moving.house_word import Appender, tell
+from cronstream.moving.house_word import Appender, put_word
 from cronstream.topology.last_rows import rows_on
 from cronstream.topology.publish import partition_of
 
@@ -78,17 +78,17 @@ async def closed(reader: LogReader, publisher: Appender, export_id: str) -> Asyn
             f"export {former.export} has been imported here in part: what was exported is in its "
             "file, and what is here is not whole"
         )
-    await tell(publisher, shards, House(state=HouseState.CLOSED, export=export_id))
+    await put_word(publisher, shards, House(state=HouseState.CLOSED, export=export_id))
     try:
         before = await _ends(reader)
         export = await _read(reader, export_id)
         _see_that_nothing_came(before, await _ends(reader))
         yield export
         word = House(state=HouseState.CLOSED, export=export_id, at=export.reached)
-        await tell(publisher, shards, word)
+        await put_word(publisher, shards, word)
     except BaseException:
         if former is None or former.state is HouseState.OPEN:
-            await tell(publisher, shards, _open_again(former, export_id))
+            await put_word(publisher, shards, _open_again(former, export_id))
         raise
 
 
@@ -107,7 +107,7 @@ async def take_back(reader: LogReader, publisher: Appender) -> House:
     if former is None or former.state is not HouseState.CLOSED:
         raise HouseError("this installation was not exported: there is nothing to take back")
     word = House(state=HouseState.OPEN, export=former.export)
-    await tell(publisher, await reader.partitions(naming.JOBS), word)
+    await put_word(publisher, await reader.partitions(naming.JOBS), word)
     return former
 
 

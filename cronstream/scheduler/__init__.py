@@ -15,7 +15,7 @@
 ``memory``       what is remembered of that in the data folder
 ``clock_check``  refuses a clock that is ahead of the log's
 ``jobs_view``    shows the jobs that are fired here
-``phase``        places ticks between whole seconds
+``tick_time``    places ticks between whole seconds
 ``health``       the facts from which its health is judged
 ``peer``         what it tells other processes, and does about what they tell
 ``standing_by``  says how its file differs while it is another scheduler's turn

@@ -19,8 +19,8 @@ from cronstream.logs import fields
 from cronstream.scheduler.health import SchedulerSubject
 from cronstream.scheduler.jobs_view import JobsView
 from cronstream.scheduler.peer import SchedulerPeer
-from cronstream.scheduler.phase import seconds_to_middle
 from cronstream.scheduler.scheduler import Scheduler
+from cronstream.scheduler.tick_time import seconds_until_mid_second
 from cronstream.scheduler.world import real_world
 from cronstream.settings import Settings
 from cronstream.topology.installation_level import Found
@@ -86,7 +86,7 @@ class SchedulerDuty:
             self._fail(f"the crontab can no longer be followed ({error})")
 
     async def _tick(self) -> None:
-        await asyncio.sleep(seconds_to_middle(clock.now()))
+        await asyncio.sleep(seconds_until_mid_second(clock.now()))
         await self.scheduler.tick()
 
     def revoked(self) -> None:

@@ -16,7 +16,7 @@ from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.holding import Held, Holdings, Out, Rows
 from cronstream.scheduler.lagging import Lagging
 from cronstream.scheduler.learning import Learning
-from cronstream.scheduler.plan_log import second, tell
+from cronstream.scheduler.plan_log import log_plan, second
 from cronstream.scheduler.sending import Sender
 from cronstream.scheduler.world import JobsReader, World
 from cronstream.scheduler.zones import Zoneless
@@ -225,7 +225,7 @@ class Firing:
             return False
         held.accept(out)
         self._note_move(number)
-        tell(number, out.plan)
+        log_plan(number, out.plan)
         return True
 
     def _note_move(self, number: int) -> None:

@@ -20,7 +20,7 @@ def second(moment: datetime) -> str:
     return format_time(moment.replace(microsecond=0))
 
 
-def tell(number: int, plan: Plan) -> None:
+def log_plan(number: int, plan: Plan) -> None:
     """Log what was missed, and for who asks for it what was published."""
     skips = [entry for _, entry in plan.messages if isinstance(entry, Skip)]
     for skip in skips[:_TOLD_SKIPS]:

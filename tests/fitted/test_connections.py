@@ -10,7 +10,7 @@ import pytest
 from aiokafka.conn import AIOKafkaConnection
 
 from cronstream.fitted.to_aiokafka import connections
-from cronstream.fitted.to_aiokafka.connections import GONE_S, detect_dead_connections, watch
+from cronstream.fitted.to_aiokafka.connections import GONE_S, detect_dead_connections, set_keepalive
 
 
 async def test_a_broker_that_never_greets_is_given_up_within_seconds(
@@ -59,7 +59,7 @@ async def _listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 def test_a_silent_connection_is_broken_by_tcp_within_seconds() -> None:
     with socket.socket() as connected:
-        watch(connected)
+        set_keepalive(connected)
 
         kept = connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         waits = [

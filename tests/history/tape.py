@@ -8,7 +8,7 @@ from cronstream.core.wire.entries import Entry
 from cronstream.core.wire.entries import Finished as FinishedEntry
 from cronstream.core.wire.enumerations import Outcome
 from cronstream.core.wire.runs import Discarded
-from cronstream.history.part import Where
+from cronstream.history.log_story import Where
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import Change, LogKind, RunStory
 from tests.builders import at

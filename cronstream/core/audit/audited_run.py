@@ -71,7 +71,8 @@ class AuditedRun:
     @classmethod
     def of(cls, run: Run, published_at: datetime | None) -> "AuditedRun":
         """Return what is kept of a run that has just been read."""
-        once, apart = run.delivery is Delivery.AT_MOST_ONCE, run.overlap is not Overlap.ALLOW
+        at_most_once = run.delivery is Delivery.AT_MOST_ONCE
+        no_overlap = run.overlap is not Overlap.ALLOW
         return cls(
             run_id=run.id,
             job=run.job,
@@ -80,7 +81,7 @@ class AuditedRun:
             not_before=run.not_before,
             published_at=published_at,
             scheduled=run.cause is None,
-            claims=Claims(once=once, apart=apart),
+            claims=Claims(at_most_once=at_most_once, no_overlap=no_overlap),
         )
 
     @property
@@ -142,7 +143,7 @@ def _starts(audited: AuditedRun) -> Iterator[Finding]:
         if before.attempt == after.attempt:
             text = f"attempt {after.attempt} was started by {before.worker} and {after.worker}"
             yield audited.finding(Kind.DOUBLED, text, attempt=after.attempt)
-        elif audited.claims.once and before.outcome not in FAILURES:
+        elif audited.claims.at_most_once and before.outcome not in FAILURES:
             text = f"at_most_once, and attempt {after.attempt} was started after {_ended(before)}"
             yield audited.finding(Kind.DOUBLED, text, attempt=after.attempt)
     for claim in started:
@@ -270,7 +271,9 @@ def lateness(audited: AuditedRun, late_after_s: float) -> tuple[float | None, Fi
         by, why = "published", f"it was published at {_clock(audited.published_at)}"
     elif first.claimed_at > due:
         by, why = "claimed", f"no worker claimed it before {_clock(first.claimed_at)}"
-        why += ", perhaps since an earlier run had to end first" if audited.claims.apart else ""
+        why += (
+            ", perhaps since an earlier run had to end first" if audited.claims.no_overlap else ""
+        )
     else:
         by, why = "started", f"{first.worker} had claimed it in time, and no slot or no lease"
     if delay_s <= late_after_s:

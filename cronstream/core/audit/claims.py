@@ -62,14 +62,14 @@ class Claims:
     """All claims that stood on one run, oldest first on each log.
 
     Attributes:
-        once: Whether it is at_most_once: a start is on the log before the command is started, so
-            one that did not count never was (rule 9).
-        apart: Whether it may not overlap: the same, but only on the cluster's log (rule 17).
+        at_most_once: Whether that is how it is delivered: a start is on the log before the command
+            is started, so one that did not count never was (rule 9).
+        no_overlap: Whether it may not overlap: the same, but only on the cluster's log (rule 17).
         faults: A sentence for each start or end that nobody was allowed.
     """
 
-    once: bool = False
-    apart: bool = False
+    at_most_once: bool = False
+    no_overlap: bool = False
     of: list[Claim] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -152,7 +152,7 @@ class Claims:
 
     def foretells(self, *, retry: bool) -> bool:
         """Whether each start of it is on the log before its command is started."""
-        return self.once or (self.apart and not retry)
+        return self.at_most_once or (self.no_overlap and not retry)
 
     @property
     def started(self) -> list[Claim]:

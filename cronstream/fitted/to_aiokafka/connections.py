@@ -36,11 +36,11 @@ async def _connect_soon(connection: Any) -> Any:
     finally:
         connection._request_timeout = usual
     # Not the connection's own: that is gone by now if the broker has hung up meanwhile.
-    watch(writer.get_extra_info("socket"))
+    set_keepalive(writer.get_extra_info("socket"))
     return reader, writer
 
 
-def watch(connected: Any) -> None:
+def set_keepalive(connected: Any) -> None:
     """Have TCP break a connection whose other end is silent, as far as this system can."""
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     options = {**_QUIET, "TCP_USER_TIMEOUT": GONE_S * 1000}

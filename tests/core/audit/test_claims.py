@@ -8,7 +8,7 @@ from tests.builders import at
 RUN = "backup@2026-01-01T12:00:00Z"
 
 
-def claims(*, once: bool = False) -> Claims:
+def claims(*, at_most_once: bool = False) -> Claims:
     """The claims of a run on which w1's, number 7, stands."""
     claim = Claim(
         retry=False,
@@ -16,10 +16,10 @@ def claims(*, once: bool = False) -> Claims:
         worker="w1",
         attempt=1,
         not_before=at(0),
-        foretold=once,
+        foretold=at_most_once,
         claimed_at=at(-20),
     )
-    return Claims(once=once, of=[claim])
+    return Claims(at_most_once=at_most_once, of=[claim])
 
 
 def start(seconds: float, worker: str = "w1") -> Started:
@@ -35,7 +35,7 @@ def end(started: float | None, ended: float) -> Finished:
 
 
 def test_a_foretold_start_that_is_given_back_never_was() -> None:
-    found = claims(once=True)
+    found = claims(at_most_once=True)
     found.start(start(0), retry=False, counted=True)
     found.release("w1", 7, retry=False)
 
@@ -69,7 +69,7 @@ def test_the_loss_of_a_worker_ends_its_claims_on_that_log_only() -> None:
 
 
 def test_an_end_tells_when_a_command_was_really_started() -> None:
-    found = claims(once=True)
+    found = claims(at_most_once=True)
     found.start(start(0), retry=False, counted=True)
     found.finish(end(0.2, 3), retry=False, counted=True, at=at(3))
 

@@ -1,6 +1,6 @@
 import pytest
 
-from cronstream.scheduler.phase import seconds_to_middle
+from cronstream.scheduler.tick_time import seconds_until_mid_second
 from tests.builders import at
 
 
@@ -11,4 +11,4 @@ from tests.builders import at
 def test_a_tick_waits_for_the_middle_of_a_second_unless_it_is_near(
     within: float, wait: float
 ) -> None:
-    assert seconds_to_middle(at(within)) == pytest.approx(wait)
+    assert seconds_until_mid_second(at(within)) == pytest.approx(wait)

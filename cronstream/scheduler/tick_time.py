@@ -11,7 +11,7 @@ _MIDDLE_S = 0.5
 _FIRST_S, _LAST_S = 0.4, 0.9
 
 
-def seconds_to_middle(now: datetime) -> float:
+def seconds_until_mid_second(now: datetime) -> float:
     """Return how long to wait before a tick is sent: 0 if it is well placed now."""
     within = now.microsecond / 1_000_000
     if _FIRST_S <= within <= _LAST_S:

@@ -31,7 +31,7 @@ class Where:
 
 
 @dataclass(slots=True)
-class Part:
+class LogStory:
     """What one log tells of one run.
 
     Attributes:

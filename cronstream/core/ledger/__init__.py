@@ -8,7 +8,7 @@
 ``beginning`` what may have begun before the log's beginning, where that is gone
 ``fold``      `Ledger`: takes the messages of a partition in order
 ``observed``  what each entry has changed, as values, for history and audit
-``rows``      a ledger as a JSON row, and back
+``rows``      a ledger as a JSON row, and back; ``row_fields`` its live runs and marks
 ``overlap``   which due runs of a job begin, wait, are skipped or give way
 ``retry``     how long a later attempt waits; ``admission`` what belongs on which log
 """

@@ -32,7 +32,7 @@ from cronstream.running import running_broker
 _BROKER = re.compile(r"(kafka://|aiokafka://)?([\w.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})/?")
 
 
-#: Seconds between two heartbeats of a worker (`core.ledger.actions.Timing`): a fence that is no
+#: Seconds between two heartbeats of a worker (`core.timing.Timing`): a fence that is no
 #: longer would let nothing start.
 _BEAT_S = 1.0
 
@@ -102,7 +102,7 @@ class Settings(BaseModel):
     min_insync_replicas: Annotated[int, Field(ge=1, le=9)] = 1
 
     #: Seconds before its due time that a run is published and claimed; with the reach of edits
-    #: (``core.due.REACH``) it has to stay within the window in which due times are known.
+    #: (``core.planning.due.REACH``) it has to stay within the window in which due times are known.
     look_ahead_s: Annotated[float, Field(ge=5, le=60)] = 30.0
     #: Commands that one worker runs at a time.
     slots: Annotated[int, Field(ge=1, le=10_000)] = 64

@@ -14,14 +14,20 @@ _CANCELLED_AFTER_S: Final = 1.0
 ValueT = TypeVar("ValueT")
 
 
-def run(command: Coroutine[Any, Any, ValueT]) -> ValueT:
-    """Run a command's coroutine; what a library complains of behind its back is not for people."""
+def run(command: Coroutine[Any, Any, ValueT], *, cleans_up: bool = False) -> ValueT:
+    """Run a command's coroutine; what a library complains of behind its back is not for people.
+
+    Args:
+        command: What is to be done.
+        cleans_up: Whether it has something to put back when it is interrupted: then it is waited
+            for, however long that takes.
+    """
     with asyncio.Runner() as runner:
         runner.get_loop().set_exception_handler(_overhear)
-        return runner.run(_to_its_end(command))
+        return runner.run(_to_its_end(command, cleans_up=cleans_up))
 
 
-async def _to_its_end(command: Coroutine[Any, Any, ValueT]) -> ValueT:
+async def _to_its_end(command: Coroutine[Any, Any, ValueT], *, cleans_up: bool) -> ValueT:
     """Wait for a command, and see that nothing of it goes on: asyncio waits for that without end.
 
     Neither Ctrl-C nor the end of a command reaches a task that swallows the first word to end.
@@ -30,6 +36,8 @@ async def _to_its_end(command: Coroutine[Any, Any, ValueT]) -> ValueT:
     try:
         return await asyncio.shield(task)
     finally:
+        if cleans_up and task.cancel():
+            await asyncio.wait({task})
         await _end({task})
         await _end(asyncio.all_tasks() - {asyncio.current_task()})
 

@@ -57,11 +57,11 @@ def export_(*, file: Path | None, force: bool, goes_on: bool, as_json: bool) -> 
     if (file is None) is not goes_on:
         raise click.UsageError("name a file, or say --take-back")
     if file is None:
-        _tell_taken_back(coroutine.run(_take_back()), as_json=as_json)
+        _tell_taken_back(coroutine.run(_take_back(), cleans_up=True), as_json=as_json)
         return
     if file.exists():
         raise click.UsageError(f"{file} is there already, and stays as it is; name another file")
-    found = coroutine.run(_export(file, force=force))
+    found = coroutine.run(_export(file, force=force), cleans_up=True)
     _tell(found, "exported", as_json=as_json)
     say(f"nobody works here any more; next: cronstream --broker kafka://… import {file}")
 
@@ -145,7 +145,7 @@ def import_(*, file: Path, dry_run: bool, as_json: bool) -> None:
     if dry_run:
         _tell(found, "in the file", as_json=as_json)
         return
-    was_to_be_done = coroutine.run(_import(found))
+    was_to_be_done = coroutine.run(_import(found), cleans_up=True)
     _tell(found, "imported" if was_to_be_done else "imported before", as_json=as_json)
     say("next: start schedulers and workers here, with the same settings as this command")
 

@@ -16,6 +16,7 @@ from cronstream.errors import CrontabError
 from cronstream.settings import Settings
 from cronstream.topology.jobs import read_on
 from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.resending import came_late
 
 _MARK = f'"{Cause.LEGACY}"'.encode()
 #: The crontab is read again for its defaults after this long.
@@ -89,14 +90,15 @@ async def moved_before(
             start = await reader.offsets_at(topic, partitions, since)
         async for message in reader.read(topic, start, await reader.ends(topic, start)):
             if message.value and _MARK in message.value:
-                found |= _ids(message.value, starts)
+                found |= _ids(message.value, message.at, starts)
     return found
 
 
-def _ids(value: bytes, starts: Mapping[int, int]) -> set[str]:
+def _ids(value: bytes, at: datetime, starts: Mapping[int, int]) -> set[str]:
+    """Return the ids in a message, but of what came too late: the fold has refused that."""
     found = set()
     for entry in decode_entries(value)[0]:
-        if isinstance(entry, Run) and entry.cause is Cause.LEGACY:
+        if isinstance(entry, Run) and entry.cause is Cause.LEGACY and not came_late(entry, at):
             partition, offset = place_of(entry.number)
             if offset >= starts.get(partition, offset + 1):
                 found.add(entry.id)

@@ -46,11 +46,12 @@ async def folds(
     spans = await reader.spans([TopicPartition(role.log, p) for p in partitions], None)
     found: dict[int, _Fold] = {}
     for place, (begin, end) in spans.items():
-        ledger = _ledger(snapshots.get(place.partition), role)
+        kept = _kept(snapshots.get(place.partition))
+        ledger = kept or Ledger(retry=role.retry)
         ledger.book.assumed = level
         shift = _shift(shifts, place, begin, ledger.book.next_offset)
         _see_that_it_reaches(place, ledger.book.next_offset, end + shift)
-        if shifts is not None and place.partition in snapshots:
+        if shifts is not None and kept is not None:
             _see_that_nothing_is_between(place, ledger.book.next_offset, begin + shift)
         found[place.partition] = _Fold(ledger, shift, None if shifts is None else Times())
     unfolded = {
@@ -94,13 +95,13 @@ class _Fold:
         self.ledger.book.news.clear()
 
 
-def _ledger(row: LastRow | None, role: Role) -> Ledger:
+def _kept(row: LastRow | None) -> Ledger | None:
     if row is not None:
-        # Of one that is damaged the log is folded from the start, as any worker would.
+        # Where it is damaged the log is folded from the start, as any worker would.
         with contextlib.suppress(MessageError):
             *_, ledger = from_parts(map(orjson.loads, row.lines()))
             return ledger
-    return Ledger(retry=role.retry)
+    return None
 
 
 def _see_that_it_reaches(place: TopicPartition, next_offset: int, end: int) -> None:

@@ -1,6 +1,7 @@
 """Sends a run again that reached its log too late: the fold refuses what was judged long before."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Final
 
 from cronstream.core.ledger.state import STALE
@@ -12,9 +13,9 @@ from cronstream.topology.publish import Ack
 TRIES: Final = 3
 
 
-def came_late(run: Run, ack: Ack) -> bool:
-    """Whether the broker got a run too long after it was judged: the fold refuses it (rule 11)."""
-    return run.as_of is not None and ack.at - run.as_of > STALE
+def came_late(run: Run, at: datetime) -> bool:
+    """Whether a run was appended too long after it was judged: the fold refuses it (rule 11)."""
+    return run.as_of is not None and at - run.as_of > STALE
 
 
 async def taken(run: Run, sent: Awaitable[Ack], send: Callable[[Run], Awaitable[Ack]]) -> Ack:
@@ -30,10 +31,10 @@ async def taken(run: Run, sent: Awaitable[Ack], send: Callable[[Run], Awaitable[
     """
     ack = await sent
     for _ in range(1, TRIES):
-        if not came_late(run, ack):
+        if not came_late(run, ack.at):
             return ack
         run = run.derive(as_of=ack.at)
         ack = await send(run)
-    if came_late(run, ack):
+    if came_late(run, ack.at):
         raise BrokerError(f"run {run.id}: the broker took it too late each time; nothing was run")
     return ack

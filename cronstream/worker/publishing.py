@@ -38,11 +38,11 @@ class Publishing:
 
     async def publish(self, action: Publish) -> None:
         """Publish what was decided; what cannot be, or comes too late, is decided once more."""
-        came_late: datetime | None = None
+        late_at: datetime | None = None
         fresh = True
         about = fields("decision-not-published", run=action.run)
         try:
-            came_late = await self._send_all(action)
+            late_at = await self._send_all(action)
         except BrokerError as error:
             text = "run %s: what was decided is not published: %s"
             logger.error(text, action.run, error, extra=about)
@@ -52,8 +52,8 @@ class Publishing:
             logger.exception("run %s: what was decided is not published", action.run, extra=about)
             await asyncio.sleep(_AGAIN_S)
             fresh = False
-        if came_late is not None or not fresh:
-            self._member.publish_again(action, came_late)
+        if late_at is not None or not fresh:
+            self._member.publish_again(action, late_at)
             self._wake()
         elif action.forwarded:
             entry = Forwarded(run=action.run, version=action.version)
@@ -71,6 +71,6 @@ class Publishing:
         ]
         acks = [(record, await done) for record, done in sent]
         late = (
-            ack.at for record, ack in acks if isinstance(record, Run) and came_late(record, ack)
+            ack.at for record, ack in acks if isinstance(record, Run) and came_late(record, ack.at)
         )
         return max(late, default=None)

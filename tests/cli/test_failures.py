@@ -176,3 +176,20 @@ def test_a_command_that_is_over_leaves_no_task_of_a_library_that_it_would_wait_f
 
     assert coroutine.run(command()) == 7
     assert ended == ["task swallowed it"]
+
+
+def test_ctrl_c_lets_a_command_put_back_what_it_has_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coroutine, "_CANCELLED_AFTER_S", 0.01)
+    done = []
+
+    async def command() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.1)
+            done.append("put back")
+
+    with pytest.raises(KeyboardInterrupt):
+        coroutine.run(command(), cleans_up=True)
+    assert done == ["put back"]

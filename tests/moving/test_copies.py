@@ -112,6 +112,14 @@ async def test_a_copy_that_lacks_what_came_after_its_snapshot_is_refused() -> No
         await taken_out(copy, "elsewhere")
 
 
+async def test_a_damaged_snapshot_on_a_copy_is_as_if_there_was_none() -> None:
+    here = await _live(await taken_out(_original(), "there"))
+    copy = _copy(_original(), 5, 1)
+    copy.put(_CHANGELOG, "backup", b"{", NOON)
+
+    assert await _live(await taken_out(copy, "elsewhere")) == here
+
+
 async def test_a_copy_on_which_nothing_was_ever_claimed_is_folded_as_it_is() -> None:
     broker = _original()
     broker.topics[_LOG][_P] = broker.topics[_LOG][_P][:3]

@@ -27,7 +27,7 @@ from cronstream.core.wire.entries import Entry, Withdrawal
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.core.wire.times import format_time
 
-#: Nothing is new, to the fold, for due times this far behind a job's mark (``state.WINDOW``).
+#: Nothing is new, to the fold, for due times this far behind a job's mark (``mark.WINDOW``).
 BEHIND: Final = timedelta(minutes=15)
 
 

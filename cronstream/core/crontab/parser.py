@@ -1,7 +1,7 @@
 """The text of a crontab to its jobs, or to every problem with its line and column.
 
-The result is a value: what the jobs are, without any time. `cronstream.crontab_file` reads and
-watches the file; the format is described in ``docs/crontab.md``.
+The result is a value: what the jobs are, without any time. `cronstream.crontab_file` reads the
+file, and `cronstream.crontab_watch` watches it; the format is described in ``docs/crontab.md``.
 """
 
 from collections import abc

@@ -153,11 +153,11 @@ def skip(book: Book, skipped: Skip) -> None:
 def withdrawal(book: Book, entry: Withdrawal) -> None:
     """Rules 12 to 14: what is queued gives way; who holds a claim is asked to."""
     mark = book.mark(entry.job)
-    if mark.revisions and entry.revision <= mark.revisions[-1][0]:
+    is_known = bool(mark.revisions) and entry.revision <= mark.revisions[-1][0]
+    if is_known and not mark.held_earlier(entry.revision, entry.effective_from):
         book.refused["duplicate"] += 1
         return
-    mark.revisions.append((entry.revision, entry.effective_from))
-    mark.lower_to(entry.effective_from)
+    mark.hold(entry.revision, entry.effective_from)
     if entry.removed:
         mark.removed = entry.revision
     _give_way_all(book, entry)

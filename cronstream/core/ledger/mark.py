@@ -87,6 +87,16 @@ class Mark:
         self.learnt = max(self.learnt, revision)
         return since
 
+    def held_earlier(self, revision: int, since: datetime) -> bool:
+        """Whether a word says of a revision that was learnt that it has held from earlier on."""
+        return revision == self.learnt and (revision, since) < max(self.revisions)
+
+    def hold(self, revision: int, since: datetime) -> None:
+        """Take a revision as in force from a time on, as a word says."""
+        known = {**dict(self.revisions), revision: since}
+        self.revisions = sorted(known.items())
+        self.lower_to(since)
+
     def is_gone(self, revision: int | None, due: datetime) -> bool:
         """Whether the job was taken out after `revision`, and `due` is before that holds.
 

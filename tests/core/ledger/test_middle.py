@@ -119,6 +119,19 @@ def test_a_revision_that_is_newer_than_a_word_is_learnt_for_that_word_was_late()
     assert told.ledger.book.mark("backup").revisions[-2:] == [(12, at(60)), (13, at(120))]
 
 
+def test_a_word_that_comes_after_the_first_run_of_its_revision_still_counts() -> None:
+    older = Withdrawal(job="backup", revision=9, effective_from=at(-60))
+    word = Withdrawal(job="backup", revision=12, effective_from=at(10))
+    runs = due(0, revision=9), due(20, revision=9), due(60, revision=12)
+    told = from_the_middle(older, *runs, word, word)
+
+    assert live(told) == [("00:00", 9), ("01:00", 12)]
+    assert told.verdicts == ["withdrawn"]
+    assert told.ledger.book.refused["duplicate"] == 1
+    told.tell(due(20, revision=12))
+    assert live(told) == [("00:00", 9), ("01:00", 12), ("00:20", 12)]
+
+
 def test_a_late_word_takes_no_run_from_a_newer_revision() -> None:
     late = Withdrawal(job="backup", revision=9, effective_from=at(0))
     told = from_the_middle(due(60, revision=12), late, due(60, revision=9), due(120, revision=12))

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -138,6 +139,14 @@ def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
     assert done.stderr.startswith("cronstream: ")
 
 
+@pytest.fixture
+def _heeds_ctrl_c() -> Iterator[None]:
+    """Heed Ctrl-C as a command does: a test's process may have been told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 async def _stubborn(ended: list[str], name: str) -> None:
     """Swallow the first word to end, as a library may."""
     try:
@@ -147,6 +156,7 @@ async def _stubborn(ended: list[str], name: str) -> None:
         await asyncio.sleep(60)
 
 
+@pytest.mark.usefixtures("_heeds_ctrl_c")
 def test_ctrl_c_ends_a_command_of_which_a_library_swallows_the_first_word(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -178,6 +188,7 @@ def test_a_command_that_is_over_leaves_no_task_of_a_library_that_it_would_wait_f
     assert ended == ["task swallowed it"]
 
 
+@pytest.mark.usefixtures("_heeds_ctrl_c")
 def test_ctrl_c_lets_a_command_put_back_what_it_has_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coroutine, "_CANCELLED_AFTER_S", 0.01)
     done = []

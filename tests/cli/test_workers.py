@@ -108,7 +108,7 @@ def test_a_broker_on_which_nobody_has_told_is_an_empty_list() -> None:
     answer = CliRunner().invoke(main, ["workers"], obj=FakeBroker("cluster-a").connections)
 
     assert (answer.exit_code, answer.stdout) == (0, "")
-    assert "no process is there" in answer.stderr
+    assert "no process is running" in answer.stderr
 
 
 def test_a_clock_here_that_is_not_the_brokers_takes_nobody_for_gone(

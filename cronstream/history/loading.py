@@ -102,6 +102,8 @@ async def load(
 ) -> History:
     """Read the ledgers up to their present ends; earlier than asked for what began before that.
 
+    It is begun as much earlier as runs are published ahead, so that few have to be looked for.
+
     Args:
         reader: Connected.
         scope: What is to be read.
@@ -124,8 +126,11 @@ async def load(
                 progress(done, total)
         return {story.id: story for story in stories}
 
-    spans = await reader.spans(places(layout, logs, scope), scope.since)
+    begin = None if scope.since is None else scope.since - AHEAD
+    spans = await reader.spans(places(layout, logs, scope), begin)
     told = await tell(spans, None if scope.job is None else {scope.job})
+    if scope.since is not None:
+        told = {run: story for run, story in told.items() if story.changed_at >= scope.since}
     partial = [story for story in told.values() if story.partial]
     if scope.since is not None and partial:
         spans = await _earlier_spans(reader, layout, scope.since, partial)

@@ -107,7 +107,8 @@ def test_only_the_partition_of_a_run_that_began_earlier_is_read_once_more() -> N
     new = a_run(scheduled_at=at(6000))
     end(broker, new, begin(broker, new, at(5990)), at(6010))
     since = at(5980)
-    assert loaded(broker, since)[1] == 3
+    two_minutes_before = 2 * 3
+    assert loaded(broker, since)[1] == two_minutes_before + 3
 
     broker = a_broker()
     claim = begin(broker, run, at(-30))
@@ -116,7 +117,21 @@ def test_only_the_partition_of_a_run_that_began_earlier_is_read_once_more() -> N
         end(broker, other, begin(broker, other, at(60 * minute)), at(60 * minute))
     end(broker, run, claim, at(6010))
     told, count = loaded(broker, since)
-    assert (told[RUN].state, count) == (RunState.SUCCEEDED, 1 + 3)
+    assert (told[RUN].state, count) == (
+        RunState.SUCCEEDED,
+        two_minutes_before + 1 + 3,
+    )
+
+
+def test_runs_that_were_published_just_before_the_window_cost_no_second_reading() -> None:
+    broker = a_broker()
+    for minute in range(60):
+        run = a_run(scheduled_at=at(60 * minute))
+        claim = begin(broker, run, at(60 * minute - 30))
+        end(broker, run, claim, at(60 * minute + 1))
+    told, count = loaded(broker, at(60 * 30 - 20))
+    assert (len(told), count) == (30, 3 * 31 + 1)
+    assert not any(story.partial for story in told.values())
 
 
 def test_a_retry_is_told_from_the_first_attempt_on() -> None:

@@ -10,7 +10,6 @@ from cronstream.core.wire.naming import Role
 from cronstream.duties import Duty, new_duty
 from cronstream.errors import CronstreamError
 from cronstream.fitted.to_aiokafka.bootstrap import AtStart
-from cronstream.fitted.to_aiokafka.mends import mend_aiokafka
 from cronstream.fitted.to_faust.app import App
 from cronstream.fitted.to_faust.commands import give_commands_a_role
 from cronstream.fitted.to_faust.configuration import COMMON
@@ -128,7 +127,6 @@ def _keep_what_is_loaded() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-mend_aiokafka()
 make_records_of_faust()
 give_commands_a_role()
 app = Cronstream("cronstream", **COMMON)

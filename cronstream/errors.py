@@ -9,6 +9,7 @@ CronstreamError
 ├── TopologyError     a topic is not as this installation needs it, or cannot be had
 ├── BrokerError       Kafka cannot be started, reached, or did not take a message in time
 │   ├── SetupError        Kafka answers, but not all of it is there that is needed
+│   │   └── AccessError       Kafka does not take this client as it comes, and has said why
 │   ├── TruncatedError    a topic has lost messages that it had, or was recreated
 │   └── TooLargeError     a record is larger than a message may be
 ├── LegacyError       the topic of the old layout cannot be moved from as it was asked
@@ -160,6 +161,13 @@ class SetupError(BrokerError):
     """Kafka answers, but brokers are missing, or cannot be reached at the address they name.
 
     It may be starting just now, so it is waited for; but not for long.
+    """
+
+
+class AccessError(SetupError):
+    """Kafka does not take this client as it comes, and has said why: its login, or a certificate.
+
+    Somebody may be changing it just now, so a process waits as for the others.
     """
 
 

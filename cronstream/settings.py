@@ -7,30 +7,18 @@ write the variable before the settings are first asked for, so that options win.
 import errno
 import hashlib
 import os
-import re
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from platformdirs import PlatformDirs
-from pydantic import (
-    AliasGenerator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from cronstream.access import Access
 from cronstream.errors import SettingsError
 from cronstream.running import running_broker
-
-#: ``HOST:PORT``, with the scheme that Faust needs or without; an IPv6 host in brackets.
-_BROKER = re.compile(r"(kafka://|aiokafka://)?([\w.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})/?")
-
 
 #: Seconds between two heartbeats of a worker (`core.timing.Timing`): a fence that is no
 #: longer would let nothing start.
@@ -62,11 +50,7 @@ _IN_ORDER = (
 )
 
 
-def _variable(name: str) -> str:
-    return f"CRONSTREAM_{name.upper()}"
-
-
-class Settings(BaseModel):
+class Settings(Access):
     """Everything that can be set; one value each for the whole installation, or for a process.
 
     What keeps a broker's failover from costing anything, and the loss of a worker from making
@@ -74,12 +58,6 @@ class Settings(BaseModel):
     docs/design).
     """
 
-    model_config = ConfigDict(
-        alias_generator=AliasGenerator(validation_alias=_variable), populate_by_name=True
-    )
-
-    #: Where Kafka is; several brokers are separated by semicolons.
-    broker: str = "kafka://127.0.0.1:9092"
     #: The crontab that a scheduler reads, and from which workers learn the clusters' names.
     crontab: Path = Path("crontab.yaml")
     #: Where processes keep what they need between starts, if it was said; see `data_dir`.
@@ -131,20 +109,6 @@ class Settings(BaseModel):
     web_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     #: ``plain`` for a person or a supervisor, or ``json``.
     log_format: Literal["plain", "json"] = "plain"
-
-    @field_validator("broker")
-    @classmethod
-    def _check_broker(cls, value: str) -> str:
-        """Refuse what is no address; each part is checked as Kafka's clients will read it."""
-        parts = [part.strip() for part in value.split(";")]
-        for part in parts:
-            found = _BROKER.fullmatch(part)
-            if found is None or not 1 <= int(found["port"]) <= 65_535:
-                raise ValueError(
-                    f"{part!r} is not a broker's address; write kafka://HOST:PORT, "
-                    "such as kafka://127.0.0.1:9092, and several with ';' between"
-                )
-        return ";".join(parts)
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -202,11 +166,6 @@ class Settings(BaseModel):
     def executor_processes(self) -> int:
         """How many executors a worker has."""
         return self.executors or min(len(os.sched_getaffinity(0)), 4)
-
-    @property
-    def bootstrap(self) -> list[str]:
-        """``host:port`` of each broker, as Kafka clients want it."""
-        return [part.split("://")[-1].strip("/") for part in self.broker.split(";") if part]
 
 
 def make_data_folder(path: Path) -> Path:

@@ -46,12 +46,16 @@ class EmbeddedBroker:
     Attributes:
         port: Where it listens.
         further: Where else it listens; to be set before it is started.
+        properties: Further lines of Kafka's configuration; likewise.
+        users: Whom its data is made with, as Kafka's ``--add-scram`` takes each; likewise.
         membership: Which node of which cluster it is; likewise.
         is_port_asked_for: Whether it takes no other port if somebody has this one when it is
             first started; likewise.
     """
 
     further: Sequence[Listener] = ()
+    properties: Sequence[str] = ()
+    users: Sequence[str] = ()
     membership: Membership | None = None
     is_port_asked_for = True
 
@@ -112,7 +116,8 @@ class EmbeddedBroker:
             if not is_formatted(self._layout):
                 given = self.membership.cluster_id if self.membership else None
                 cluster_id = given or new_cluster_id()
-                await format_data(self._kafka, lock.fileno, self._guard, cluster_id)
+                given_users = [f"--add-scram={user}" for user in self.users]
+                await format_data(self._kafka, lock.fileno, self._guard, cluster_id, *given_users)
         except BaseException:
             self._unlock()
             raise
@@ -220,7 +225,7 @@ class EmbeddedBroker:
         layout = self._layout
         membership = self.membership or Membership(1, {1: self._controller_port()})
         text = server_properties(layout.data, self.port, membership, self.further)
-        layout.properties.write_text(text)
+        layout.properties.write_text("\n".join([text, *self.properties]))
         layout.log4j.write_text(log4j_properties(layout.log))
 
     def _controller_port(self) -> int:

@@ -26,7 +26,9 @@ def cluster_id_of(layout: Layout) -> str:
     return next(line.partition("=")[2] for line in lines if line.startswith("cluster.id="))
 
 
-async def format_data(kafka: KafkaProgram, lock: int, guard: Guard, cluster_id: str) -> None:
+async def format_data(
+    kafka: KafkaProgram, lock: int, guard: Guard, cluster_id: str, *further: str
+) -> None:
     """Give the data folder its cluster id; one that is half done is removed first.
 
     Raises:
@@ -35,7 +37,7 @@ async def format_data(kafka: KafkaProgram, lock: int, guard: Guard, cluster_id: 
     data = kafka.layout.data
     shutil.rmtree(data, ignore_errors=True)
     properties = str(kafka.layout.properties)
-    process = await kafka.format(lock, f"--cluster-id={cluster_id}", "-c", properties)
+    process = await kafka.format(lock, f"--cluster-id={cluster_id}", "-c", properties, *further)
     guard.add(process.pid)
     try:
         status = await process.wait()

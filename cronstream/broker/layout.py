@@ -110,7 +110,8 @@ def _listening(port: int, membership: Membership, further: Sequence[Listener]) -
     local = f"PLAINTEXT://{HOST}:{port}"
     listeners = [local, *(f"{name}://{listener.at}" for name, listener in named)]
     advertised = [local, *(f"{name}://{listener.advertised}" for name, listener in named)]
-    protocols = [f"{name}:PLAINTEXT" for name in ("PLAINTEXT", "CONTROLLER", *dict(named))]
+    protocols = [f"{name}:PLAINTEXT" for name in ("PLAINTEXT", "CONTROLLER")]
+    protocols += [f"{name}:{listener.protocol}" for name, listener in named]
     return f"""\
 process.roles=broker,controller
 node.id={node_id}

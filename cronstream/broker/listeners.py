@@ -53,10 +53,16 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An address that Kafka listens at, and the one that its clients are told."""
+    """An address that Kafka listens at, and the one that its clients are told.
+
+    Attributes:
+        protocol: What is spoken there, in Kafka's words; all but plaintext needs properties of its
+            own, which only tests set.
+    """
 
     at: Address
     advertised: Address
+    protocol: str = "PLAINTEXT"
 
 
 def pair(listen: Sequence[Address], advertise: Sequence[Address]) -> tuple[Listener, ...]:

@@ -66,7 +66,7 @@ class Connections:
 
     reader: Callable[[Settings], StartableReader] = brisk_reader
     publisher: Callable[[Settings], RunPublisher] = Publisher
-    probe: Callable[[list[str]], Awaitable[None]] = probe
+    probe: Callable[[Settings], Awaitable[None]] = probe
 
 
 def connections() -> Connections:
@@ -87,7 +87,7 @@ def publishing() -> AbstractAsyncContextManager[RunPublisher]:
 @asynccontextmanager
 async def _connected(make: Callable[[Settings], StartableT]) -> AsyncIterator[StartableT]:
     chosen = settings()
-    await connections().probe(chosen.bootstrap)
+    await connections().probe(chosen)
     client = make(chosen)
     try:
         await _start(client, ", ".join(chosen.bootstrap))

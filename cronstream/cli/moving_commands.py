@@ -156,7 +156,7 @@ async def _import(found: Export) -> bool:
     async def declare(specs: Iterable[TopicSpec]) -> None:
         await ensure_topics(specs, there)
 
-    await connections().probe(there.bootstrap)
+    await connections().probe(there)
     roll, now = await read_roll()
     if here := [str(seen.who) for seen in roll.all() if seen.is_there(now)]:
         raise HouseError(

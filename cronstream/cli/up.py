@@ -21,7 +21,7 @@ from cronstream.cli.leftover import Wanted, look_at
 from cronstream.clock import monotonic
 from cronstream.core.wire.naming import Role, RoleKind
 from cronstream.crontab_file import read_crontab
-from cronstream.errors import UnreachableError
+from cronstream.errors import AccessError, SetupError, UnreachableError
 from cronstream.running import RunningNote
 from cronstream.settings import given_broker, settings
 from cronstream.supervisor import (
@@ -195,12 +195,15 @@ async def _until_it_answers(screen: Screen) -> None:
     began, said_at = monotonic(), -_SAY_AGAIN_S
     while True:
         try:
-            await probe(settings().bootstrap)
-        except UnreachableError as error:
+            await probe(settings())
+        except AccessError:
+            raise
+        except (UnreachableError, SetupError) as error:
             waited_s = monotonic() - began
             if waited_s - said_at >= _SAY_AGAIN_S:
                 said_at = waited_s
-                waits = f"{error.what}; waiting for it ({waited_s:.0f} s), Ctrl-C ends"
+                what = error.what if isinstance(error, UnreachableError) else str(error)
+                waits = f"{what}; waiting for it ({waited_s:.0f} s), Ctrl-C ends"
                 screen.say(_US, stamped(waits))
             await asyncio.sleep(_LOOK_AGAIN_S)
         else:

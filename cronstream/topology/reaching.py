@@ -1,34 +1,56 @@
-"""Whether anything listens where Kafka is said to be, before a client of Kafka's tries for long."""
+"""Whether Kafka answers where it is said to be, before a client of Kafka's tries for long."""
 
 import asyncio
 
-from cronstream.errors import UnreachableError
+from cronstream.access import Access
+from cronstream.errors import AccessError, SetupError, UnreachableError
+from cronstream.topology.greeting import greet
 
 _PROBE_S = 3.0
 
 
-async def probe(bootstrap: list[str]) -> None:
-    """Return once any of the brokers accepts a connection.
+async def probe(access: Access) -> None:
+    """Return once any of the brokers has taken this client, and answered it.
 
     Kafka's client would try for as long as a minute, and say no more in the end.
 
     Raises:
-        UnreachableError: If none does.
+        AccessError: If a broker does not take it, and says why.
+        SetupError: If one is there that hangs up.
+        UnreachableError: If none is there.
     """
-    faults = []
-    for address in bootstrap:
-        host, _, port = address.rpartition(":")
+    silent: list[str] = []
+    refusal: SetupError | None = None
+    for address in access.bootstrap:
         try:
-            async with asyncio.timeout(_PROBE_S):
-                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            await _look(address)
+            await greet(access, address, _PROBE_S)
         except TimeoutError:
-            faults.append(f"{address}: no answer within {_PROBE_S:.0f} s")
+            silent.append(f"{address}: no answer within {_PROBE_S:.0f} s")
+        except AccessError:
+            raise
+        except SetupError as error:
+            refusal = error
         except (OSError, ValueError) as error:
-            faults.append(f"{address}: {error}")
+            silent.append(f"{address}: {error}")
         else:
-            writer.close()
             return
+    if refusal is not None:
+        raise refusal
     raise UnreachableError(
-        f"no Kafka answers ({'; '.join(faults)})",
+        f"no Kafka answers ({'; '.join(silent)})",
         "start one with 'cronstream up', or say where it is with --broker or CRONSTREAM_BROKER",
     )
+
+
+async def _look(address: str) -> None:
+    """Return if anything listens there.
+
+    Raises:
+        OSError: If nothing does.
+        TimeoutError: If it is not known in time.
+    """
+    host, _, port = address.rpartition(":")
+    async with asyncio.timeout(_PROBE_S):
+        _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    writer.close()

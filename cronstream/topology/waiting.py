@@ -8,10 +8,17 @@ from typing import Any, TypeVar
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from cronstream import clock
-from cronstream.errors import BrokerError, SetupError, TopologyError, TruncatedError
+from cronstream.errors import (
+    BrokerError,
+    SetupError,
+    TopologyError,
+    TruncatedError,
+    UnreachableError,
+)
 from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.topology.client import new_client
+from cronstream.topology.reaching import probe
 from cronstream.topology.refusals import missing_right
 from cronstream.topology.topics import TopicSpec, ensure_topics
 
@@ -117,6 +124,12 @@ async def _explain(error: Exception, settings: Settings) -> BrokerError:
             await client.bootstrap()
     except (KafkaError, OSError, TimeoutError):
         await client.close()
+        try:
+            await probe(settings)
+        except SetupError as refusal:
+            return refusal
+        except UnreachableError:
+            pass
         return BrokerError(f"no Kafka at {where} yet ({_brief(error)})")
     try:
         named = {

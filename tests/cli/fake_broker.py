@@ -84,7 +84,7 @@ class FakeBroker:
 
     @property
     def connections(self) -> Connections:
-        async def reachable(_: list[str]) -> None:
+        async def reachable(_: Settings) -> None:
             self.before_probe()
 
         return Connections(

@@ -10,6 +10,7 @@ from cronstream.core.wire.enumerations import Cause, Outcome
 from cronstream.core.wire.messages import Message
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.errors import BrokerError
+from cronstream.settings import Settings
 from cronstream.topology.reaching import probe
 from tests.builders import NOON, at
 from tests.cli.conftest import Command, a_job, json_lines
@@ -130,6 +131,6 @@ def test_the_run_is_named_in_json(broker: FakeBroker, command: Command) -> None:
 
 async def test_a_broker_that_is_not_there_is_said_in_one_line() -> None:
     with pytest.raises(BrokerError, match="no Kafka answers") as raised:
-        await probe(["127.0.0.1:1", "no port"])
+        await probe(Settings(broker="127.0.0.1:1;[::1]:1"))
     assert "cronstream up" in str(raised.value)
     assert "\n" not in str(raised.value)

@@ -62,6 +62,15 @@ FITS = (
         "Fetcher._get_actions_per_node",
         "ac50ec79eb3f",
     ),
+    Fit("to_aiokafka.logins", "aiokafka.conn", "AIOKafkaConnection.__init__", "408b5d611e63"),
+    Fit(
+        "to_aiokafka.logins",
+        "aiokafka.conn",
+        "AIOKafkaConnection._do_sasl_handshake",
+        "7ce3e92cef61",
+    ),
+    Fit("to_aiokafka.logins", "aiokafka.conn", "OAuthAuthenticator.step", "23f2b22df2fb"),
+    Fit("to_aiokafka.logins", "aiokafka.client", "AIOKafkaClient.__init__", "b37e00dc4168"),
     Fit("to_aiokafka.clients", "aiokafka.client", "AIOKafkaClient.set_topics", "9ec7020ed19b"),
     Fit(
         "to_aiokafka.clients",
@@ -133,6 +142,12 @@ FITS = (
     Fit("to_faust.commands", "faust.cli.worker", "worker.as_service", "bb7ab6eb1444"),
     Fit("to_faust.commands", "faust.cli.worker", "worker._init_worker_options", "ed0a8ac02a1d"),
     Fit("to_faust.commands", "faust.cli.worker", "worker._banner_data", "2a125a108c9c"),
+    Fit(
+        "to_faust.configuration",
+        "faust.transport.drivers.aiokafka",
+        "credentials_to_aiokafka_auth",
+        "cfa7f36ab1fd",
+    ),
     Fit("to_faust.configuration", "faust.app.base", "BootStrategy", "9d45cf73359f"),
     Fit(
         "to_faust.consuming",

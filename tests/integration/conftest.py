@@ -15,6 +15,7 @@ from cronstream.broker.ports import free_port
 from cronstream.settings import settings
 from cronstream.supervisor.child import ProcessChild
 from cronstream.supervisor.command import Command
+from tests.integration.secured import Secured
 
 #: What a scheduler or a worker says once it does what it is there for.
 READY = ("owns ", "taken over")
@@ -22,8 +23,8 @@ _DRAIN_S = 15.0
 
 
 @contextmanager
-def a_broker(folder: Path) -> Iterator[str]:
-    """Run a real Kafka of one's own; yield its ``host:port``."""
+def a_broker(folder: Path, secured: Secured | None = None) -> Iterator[str]:
+    """Run a real Kafka of one's own; yield its ``host:port``, where nobody is asked who he is."""
     with closing(Guard()) as guard, asyncio.Runner() as runner:
         embedded = EmbeddedBroker(
             folder,
@@ -33,6 +34,9 @@ def a_broker(folder: Path) -> Iterator[str]:
             # Downloaded once for all sessions, not once for each temporary folder.
             jar_cache=settings().jars,
         )
+        if secured is not None:
+            embedded.further, embedded.users = secured.listeners, secured.users
+            embedded.properties = secured.properties
         runner.run(embedded.start())
         try:
             yield embedded.address
@@ -41,9 +45,15 @@ def a_broker(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Secured:
+    """The other doors of the Kafka that all tests share: with TLS, with a login, with both."""
+    return Secured.new(tmp_path_factory.mktemp("secured"))
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory, secured: Secured) -> Iterator[str]:
     """``host:port`` of a real Kafka, the same for all tests; without one they fail."""
-    with a_broker(tmp_path_factory.mktemp("kafka")) as address:
+    with a_broker(tmp_path_factory.mktemp("kafka"), secured) as address:
         yield address
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection
 
+from cronstream.fitted.to_aiokafka.logins import renew
+
 #: A broker that is there has greeted by then.
 CONNECT_S = 5.0
 #: What was sent is acknowledged by the other machine's TCP by then, or nobody is there.
@@ -26,9 +28,10 @@ async def _connect_soon(connection: Any) -> Any:
     """Connect within seconds, and have TCP watch the connection.
 
     Raises:
-        OSError: If nobody is there.
+        OSError: If nobody is there, or its password or certificates cannot be read.
         TimeoutError: If nobody has greeted in time.
     """
+    await renew(connection)
     usual = connection._request_timeout
     connection._request_timeout = min(usual, CONNECT_S)
     try:

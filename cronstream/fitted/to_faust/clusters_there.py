@@ -42,6 +42,6 @@ def has_logs(cluster: str) -> bool:
 
 async def _ask(cluster: str) -> bool:
     async with asyncio.timeout(_ANSWERS_WITHIN_S):
-        await probe(settings().bootstrap)
+        await probe(settings())
         async with Reader(settings()) as reader:
             return naming.retry_log(cluster) in await reader.topics()

@@ -5,12 +5,14 @@ from types import MappingProxyType
 from typing import Any
 
 from faust.app import BootStrategy
+from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
 
 from cronstream.core.wire.naming import Role
 from cronstream.fitted.to_faust.assignment import Assignor
 from cronstream.fitted.to_faust.routing import JobRouter
 from cronstream.fitted.to_faust.tables import KeptTable, PatientTables
 from cronstream.settings import Settings
+from cronstream.topology.client import security
 
 #: The same in each process.
 COMMON: Mapping[str, Any] = MappingProxyType(
@@ -44,7 +46,27 @@ def configure(conf: Any, role: Role, settings: Settings) -> None:
     """Set what a role makes of the settings."""
     conf.id = role.group
     conf.broker = settings.broker
+    conf.broker_credentials = _credentials(settings)
     conf.datadir = str(settings.data_dir / "processes" / role.group)
     conf.web_bind = settings.web_bind
     conf.topic_replication_factor = settings.replication_factor
     conf.topic_partitions = settings.partitions if role.cluster else settings.shards
+
+
+def _credentials(settings: Settings) -> Credentials | None:
+    """Return what is spoken with Kafka, in Faust's words, which it turns into aiokafka's."""
+    words = security(settings)
+    context = words.get("ssl_context")
+    match words.get("sasl_mechanism"):
+        case None:
+            return None if context is None else SSLCredentials(context)
+        case "OAUTHBEARER":
+            tokens = words["sasl_oauth_token_provider"]
+            return OAuthCredentials(oauth_cb=tokens, ssl_context=context)
+        case mechanism:
+            return SASLCredentials(
+                username=words["sasl_plain_username"],
+                password=words["sasl_plain_password"],
+                ssl_context=context,
+                mechanism=mechanism,
+            )

@@ -14,13 +14,10 @@ from typing import NoReturn
 from aiokafka.abc import AbstractTokenProvider
 
 from cronstream.access import Access
+from cronstream.fitted.to_aiokafka.logins import ShownError
 
 #: A command that prints a token may ask somebody else for it.
 _TOKEN_WITHIN_S = 10.0
-
-
-class ShownError(OSError):
-    """There is nothing to show Kafka; the sentence names the setting that says where it is."""
 
 
 def read_password(access: Access) -> str:

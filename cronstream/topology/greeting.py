@@ -4,7 +4,9 @@ Kafka's own words for most of it are that the connection was closed: nobody says
 they do not understand, or know.
 """
 
+import asyncio
 import ssl
+from contextlib import suppress
 from typing import Any
 
 from aiokafka.errors import (
@@ -17,9 +19,11 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from cronstream.access import Access
 from cronstream.errors import AccessError, BrokerError, SetupError
+from cronstream.fitted.to_aiokafka.logins import ShownError
 from cronstream.topology.client import connected
-from cronstream.topology.credentials import ShownError
 
+#: With TLS both ends take leave; who does not is left.
+_CLOSED_WITHIN_S = 1.0
 #: What OpenSSL finds of a certificate (``X509_V_ERR_*``): not yet valid, expired;
 _IS_NOT_OF_TODAY = (9, 10)
 #: and for another name, or another address.
@@ -47,7 +51,9 @@ async def greet(access: Access, address: str, within_s: float) -> None:
     except KafkaError as error:
         raise _silence(error, access, address) from error
     finally:
-        connection.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSED_WITHIN_S):
+                await connection.close()
 
 
 def _refusal(error: Exception, access: Access, address: str) -> BrokerError | None:

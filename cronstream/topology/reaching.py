@@ -7,6 +7,8 @@ from cronstream.errors import AccessError, SetupError, UnreachableError
 from cronstream.topology.greeting import greet
 
 _PROBE_S = 3.0
+#: A handshake and a login take their time, of a broker that has much to do.
+_GREETED_WITHIN_S = 10.0
 
 
 async def probe(access: Access) -> None:
@@ -24,9 +26,9 @@ async def probe(access: Access) -> None:
     for address in access.bootstrap:
         try:
             await _look(address)
-            await greet(access, address, _PROBE_S)
+            await greet(access, address, _GREETED_WITHIN_S)
         except TimeoutError:
-            silent.append(f"{address}: no answer within {_PROBE_S:.0f} s")
+            silent.append(f"{address}: what listens there does not answer as a broker does")
         except AccessError:
             raise
         except SetupError as error:
@@ -44,13 +46,11 @@ async def probe(access: Access) -> None:
 
 
 async def _look(address: str) -> None:
-    """Return if anything listens there.
-
-    Raises:
-        OSError: If nothing does.
-        TimeoutError: If it is not known in time.
-    """
+    """Return if anything listens there; raises OSError if nothing does, or that is not known."""
     host, _, port = address.rpartition(":")
-    async with asyncio.timeout(_PROBE_S):
-        _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    try:
+        async with asyncio.timeout(_PROBE_S):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except TimeoutError as error:
+        raise OSError(f"no answer within {_PROBE_S:.0f} s") from error
     writer.close()

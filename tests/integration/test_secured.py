@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError
 
 from cronstream import clock
 from cronstream.errors import AccessError, SetupError
+from cronstream.fitted.to_aiokafka.bootstrap import AtStart
+from cronstream.fitted.to_aiokafka.logins import Telling
 from cronstream.settings import Settings
 from cronstream.topology.client import new_admin
 from cronstream.topology.reaching import probe
 from tests.certificates import Authority
 from tests.integration.command import run_command
 from tests.integration.conftest import StartedWorker, StartWorker
+from tests.integration.hands import until
 from tests.integration.secured import SECRET, USER, Secured, token
 from tests.integration.truth import Truth, a_name
 
@@ -142,21 +144,30 @@ async def _are_told(told: dict[str, Settings], kind: type[Exception]) -> None:
 
     began = clock.monotonic()
     said = dict(zip(told, await asyncio.gather(*map(sentence, told.values())), strict=True))
+    await asyncio.sleep(0.2)  # until both ends are closed
     assert {words: text for words, text in said.items() if words not in text} == {}
     assert clock.monotonic() - began < 30, "it takes 0.5 s; the machine may be busy"
 
 
-async def test_a_client_logs_in_by_the_password_that_is_in_the_file_then(doors: Doors) -> None:
-    settings = doors.by_password(doors.sasl_tls, broker_password_file=doors.holding("of old"))
-    admin = new_admin(settings)
+async def test_who_is_not_let_in_any_more_says_so_and_goes_on_once_the_file_is_right(
+    doors: Doors, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = doors.holding("of old")
+    admin = new_admin(doors.by_password(doors.sasl_tls, broker_password_file=file))
+    monkeypatch.setattr(AtStart, "waits", True)  # as in a process that has begun
+    monkeypatch.setattr(Telling, "told_at", float("-inf"))
     try:
-        with pytest.raises(KafkaConnectionError):
-            await admin.start()
-        assert settings.broker_password_file is not None
-        settings.broker_password_file.write_text(SECRET)
-        await admin.start()
+        with caplog.at_level("WARNING", "cronstream"):
+            starting = asyncio.create_task(admin.start())
+            await until(lambda: any("goes on asking" in text for text in caplog.messages))
+        file.write_text(SECRET)
+        await asyncio.wait_for(starting, 30)
     finally:
         await admin.close()
+
+    [line] = [text for text in caplog.messages if "which goes on asking" in text]
+    assert line.startswith(f"Kafka at {doors.sasl_tls} does not let this process in any more")
+    assert "invalid credentials" in line
 
 
 async def test_an_installation_runs_behind_tls_and_a_login(

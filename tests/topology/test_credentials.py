@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cronstream.access import Access
-from cronstream.topology.credentials import Certificates, ShownError, Tokens, read_password
+from cronstream.fitted.to_aiokafka.logins import ShownError
+from cronstream.topology.credentials import Certificates, Tokens, read_password
 from tests.certificates import Authority
 
 

@@ -32,6 +32,7 @@ async def _told(certificate: Path, authority: Authority) -> str:
         access = Access(broker=address, broker_security="tls", broker_ca=authority.certificate)
         with pytest.raises((AccessError, SetupError)) as raised:
             await greet(access, address, _WITHIN_S)
+        await asyncio.sleep(0.1)  # until both ends are closed
     return str(raised.value)
 
 

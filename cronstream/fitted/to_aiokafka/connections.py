@@ -9,8 +9,9 @@ import socket
 from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection
+from aiokafka.errors import KafkaError
 
-from cronstream.fitted.to_aiokafka.logins import renew
+from cronstream.fitted.to_aiokafka.logins import renew, tell_refusal
 
 #: A broker that is there has greeted by then.
 CONNECT_S = 5.0
@@ -31,11 +32,14 @@ async def _connect_soon(connection: Any) -> Any:
         OSError: If nobody is there, or its password or certificates cannot be read.
         TimeoutError: If nobody has greeted in time.
     """
-    await renew(connection)
     usual = connection._request_timeout
     connection._request_timeout = min(usual, CONNECT_S)
     try:
+        await renew(connection)
         reader, writer = await _connect(connection)
+    except (KafkaError, OSError) as error:
+        tell_refusal(connection, error)
+        raise
     finally:
         connection._request_timeout = usual
     # Not the connection's own: that is gone by now if the broker has hung up meanwhile.

@@ -1,8 +1,10 @@
 """Cron expressions to sets of numbers: the language that a crontab of version 1 may use.
 
 croniter parses what a field says, once it has the shape that we allow: croniter itself takes
-more (``H``, ``L``, ``#``, ranges that wrap around), some of it with surprises (``5-5`` is every
-value). What it gives is a set of numbers; `cronstream.core.schedule.schedule` searches in them.
+more (``H``, ``L``, ``#``, ranges that wrap around). Names, ranges and steps are left to it, but
+for what it reads otherwise than cron(8), which a test lists: a range from a number to itself is
+every value to it, and a step from a day of the week on ends before Sunday as 7. What it gives is a set of numbers;
+`cronstream.core.schedule.schedule` searches in them.
 """
 
 import calendar
@@ -163,7 +165,7 @@ def _days(dom: tuple[int, ...], dow: tuple[int, ...], either: bool) -> Days:
 def _numbers(index: int, text: str) -> tuple[int, ...]:
     """Return the numbers that one field stands for, in order."""
     part = _FIELDS[index]
-    plain = ",".join(_plain_term(part, term) for term in text.split(","))
+    plain = ",".join(_readable(part, term) for term in text.split(","))
     # croniter takes 7 for Sunday only where there are no seconds.
     fields = ["*"] * (6 if part is _SECOND else 5)
     fields[part.place] = plain
@@ -176,8 +178,8 @@ def _numbers(index: int, text: str) -> tuple[int, ...]:
     return tuple(sorted({int(number) for number in parsed}))
 
 
-def _plain_term(part: _Field, term: str) -> str:
-    """Return one term of a list with names as numbers, in a form that croniter reads as cron does.
+def _readable(part: _Field, term: str) -> str:
+    """Return one term of a list as it is, or in a form that croniter reads as cron(8) does.
 
     Raises:
         ScheduleError: If it has another shape, or a number out of range.
@@ -193,9 +195,8 @@ def _plain_term(part: _Field, term: str) -> str:
         raise ScheduleError(
             f"{part.title} {term!r} has a step of {step}; steps go from 1 to {part.high}"
         )
-    suffix = "" if step is None else f"/{step}"
     if match["first"] is None:
-        return f"*{suffix}"
+        return term
     first = _number(part, match["first"])
     last = part.high if step else first
     if match["last"] is not None:
@@ -207,8 +208,10 @@ def _plain_term(part: _Field, term: str) -> str:
             f"{part.title} {term!r} runs backwards; write it as two, "
             f"{match['first']}-{part.high},{part.low}-{match['last']}"
         )
-    # To croniter a range from a number to itself is the whole field.
-    return str(first) if first == last else f"{first}-{last}{suffix}"
+    if first == last:
+        return str(first)
+    is_open = match["last"] is None and step is not None
+    return f"{first}-{last}/{step}" if is_open and part is _DOW else term
 
 
 def _number(part: _Field, word: str) -> int:

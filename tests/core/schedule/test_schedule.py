@@ -6,10 +6,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from croniter import croniter
 from cronsim import CronSim
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from cronstream.core.schedule.fields import parse_fields
 from cronstream.core.schedule.schedule import Schedule, compile_schedule
 from cronstream.errors import ScheduleError
 
@@ -405,3 +407,26 @@ def test_what_croniter_alone_refuses_is_refused_in_its_words(
     monkeypatch.setattr("cronstream.core.schedule.fields.croniter.expand", refuse)
     with pytest.raises(ScheduleError, match="minute '17,19,23' is not valid: too odd"):
         compile_schedule("17,19,23 * * * *", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("place", "term", "read_as"),
+    [
+        (0, "5-5", "all 60 minutes"),
+        (1, "23/2", "from 0 on"),
+        (2, "3-3/2", "from 1 on"),
+        (4, "1/2", "without Sunday, which is 7 too"),
+    ],
+)
+def test_what_is_rewritten_for_croniter_it_would_read_otherwise_than_cron(
+    place: int, term: str, read_as: str
+) -> None:
+    """Whoever takes a newer croniter sees here what need not be rewritten any more."""
+    fields = ["*"] * 5
+    fields[place] = term
+    alone = {str(number) for number in croniter.expand(" ".join(fields))[0][place]}
+    ours = parse_fields(" ".join(fields))
+    days = ours.days
+    numbers = (ours.minutes, ours.hours, days.of_month, ours.months, days.of_week)[place]
+
+    assert alone != {str(number) for number in numbers}, read_as

@@ -3,8 +3,8 @@
 croniter parses what a field says, once it has the shape that we allow: croniter itself takes
 more (``H``, ``L``, ``#``, ranges that wrap around). Names, ranges and steps are left to it, but
 for what it reads otherwise than cron(8), which a test lists: a range from a number to itself is
-every value to it, and a step from a day of the week on ends before Sunday as 7. What it gives is a set of numbers;
-`cronstream.core.schedule.schedule` searches in them.
+every value to it, and a step from a day of the week on ends before Sunday as 7. What it gives is a
+set of numbers; `cronstream.core.schedule.schedule` searches in them.
 """
 
 import calendar

@@ -33,6 +33,8 @@ from tests.integration.truth import a_name
 pytestmark = pytest.mark.integration
 
 _LIMIT_S = 60.0
+#: Tests that run in the background have been told to ignore it, and so what they start.
+_HEEDS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
 #: Where the docs say that Kafka is, and what does not end by itself.
 _OF_ANOTHER_KAFKA = ("--broker", "kafka://kafka-1.example.org:9092", "--follow")
 
@@ -305,7 +307,7 @@ class Follower:
 
     async def __aenter__(self) -> Self:
         self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", MAIN, *self._line),
+            *(sys.executable, "-c", _HEEDS_CTRL_C + MAIN, *self._line),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -129,7 +129,7 @@ async def test_a_worker_outlives_the_absence_of_its_broker_which_comes_back_else
             run = a_run(cluster=cluster, revision=None)
             await publisher.publish(naming.log(cluster), run.job, run)
             await publisher.stop()
-            await worker.worker.said("succeeded", within_s=20)
+            await worker.worker.said("succeeded", within_s=60)
             await worker.worker.stop()
         finally:
             server.close()

@@ -1,17 +1,22 @@
 # One image for every role and every command: what follows its name says which (ops/image/entrypoint.sh).
-FROM python:3.11-slim AS build
+# By a digest, to pin it: docker build --build-arg PYTHON=python:3.11-slim@sha256:…
+ARG PYTHON=python:3.11-slim
+FROM ${PYTHON} AS build
 # There is a wheel of Faust for x86-64 only: elsewhere (arm64) pip compiles it.
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY requirements/run.txt ./
+COPY requirements/run.txt requirements/otel.txt ./
+# To have runs traced (docs/tracing.md): docker build --build-arg OTEL=1
+ARG OTEL=
 RUN python -m venv /opt/cronstream \
-    && /opt/cronstream/bin/pip install --no-cache-dir --require-hashes --requirement run.txt
+    && /opt/cronstream/bin/pip install --no-cache-dir --require-hashes --requirement run.txt \
+    ${OTEL:+--requirement otel.txt}
 COPY pyproject.toml README.md ./
 COPY cronstream ./cronstream
 RUN /opt/cronstream/bin/pip install --no-cache-dir --no-deps .
 
-FROM python:3.11-slim
+FROM ${PYTHON}
 # An init as process 1: it ends whom nobody waits for, such as what `docker exec` leaves behind.
 RUN apt-get update && apt-get install --yes --no-install-recommends tini \
     && rm -rf /var/lib/apt/lists/*

@@ -15,7 +15,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from bench import backlog, costs, executor, floors, fold, instant, peers, publishing, trouble
+from bench import (
+    backlog,
+    costs,
+    executor,
+    floors,
+    fold,
+    instant,
+    peers,
+    publishing,
+    scraped,
+    trouble,
+)
 from bench.machine import Programs, build
 from bench.rig import Part, Rig, rig, say
 
@@ -67,6 +78,7 @@ class Bench:
             await self.part("idle_jobs", lambda: self._idle_jobs(one))
         for shards in (1, 2):
             await self.part(f"publishing_{shards}", lambda s=shards: self._publishing(s))
+        await self.part("scraped", self._scraped)
         await self.part("cold", lambda: asyncio.to_thread(costs.cold, self.folder / "cold"))
         await self.part("peers", lambda: asyncio.to_thread(self._peers))
 
@@ -135,6 +147,9 @@ class Bench:
                 return await publishing.rate(
                     two, number, schedulers=shards, cluster="p", on_begin=profiling.scheduler
                 )
+
+    async def _scraped(self) -> Any:
+        return await scraped.measure(self.folder / "scraped", self.programs, self.number(3))
 
     def _peers(self) -> Any:
         rows: dict[str, Any] = {"instant": [], "backlog": []}

@@ -1,4 +1,4 @@
-"""An installation aged by a year beside a new one: how it begins, runs, tells, and takes over.
+"""An installation aged by a year beside a new one: how it begins, runs, reports, and takes over.
 
 ``python -m bench.aged [SCALE]``: each table's changelog is given the rows of a year, none of them
 compacted; ``jobs`` 300,000 revisions; and the logs offsets of which Kafka has deleted all but the
@@ -26,9 +26,8 @@ from aiokafka.structs import TopicPartition
 from bench.edited import EDITS, edit, took_command
 from bench.instant import idle_jobs, jobs_due
 from bench.machine import Programs, build, spread, stamps
-from bench.rig import Part, Rig, rig, say
+from bench.rig import NAMES, Part, Rig, rig, say
 from cronstream.core.planning.cursor import Cursor
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.entries import Heartbeat
 from cronstream.core.wire.naming import Role
@@ -49,8 +48,8 @@ _QUIET_S = 30
 
 async def age(one: Rig, cursors: int, ledgers: int) -> None:
     """Put rows before the last that each table has; the processes that own them are stopped."""
-    scheduler = naming.changelog(Role.of(None, retry=False).group, naming.CURSORS)
-    worker = naming.changelog(Role.of("a", retry=False).group, naming.LEDGERS)
+    scheduler = NAMES.cursors
+    worker = NAMES.ledgers(Role.of("a", retry=False))
     row = orjson.dumps(Cursor(0, datetime.now(UTC)).to_row())
     last = await _last(one, scheduler, 0)
     await _fill(one, scheduler, 0, [row] * cursors + [last or row])
@@ -63,7 +62,7 @@ async def age(one: Rig, cursors: int, ledgers: int) -> None:
 
 async def move_on(one: Rig, gone: int) -> None:
     """Give the log of a cluster the offsets of a year, and let Kafka forget what was there."""
-    log, partitions = naming.log("a"), range(one.settings.partitions)
+    log, partitions = NAMES.log("a"), range(one.settings.partitions)
     beat = encode(Heartbeat(worker="w", number=1))
     for partition in partitions:
         await _fill(one, log, partition, [beat] * gone)

@@ -20,12 +20,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.rig import NAMES
 from cronstream import clock
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
 from cronstream.core.planning.draft import run_of
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Claimed, Finished, Forwarded, Settled, Started, Withdrawal
 from cronstream.core.wire.enumerations import Outcome, Verdict
 from cronstream.core.wire.runs import Attempt, Discarded, Job, Run
@@ -34,9 +34,7 @@ from cronstream.topology.publish import Publisher, partition_of
 from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
 
 CLUSTER = "bench"
-LOG, RETRY, DISCARDED = (
-    named(CLUSTER) for named in (naming.log, naming.retry_log, naming.discarded)
-)
+LOG, RETRY, DISCARDED = (named(CLUSTER) for named in (NAMES.log, NAMES.retry_log, NAMES.discarded))
 #: The command, and then what it has used: seconds of CPU, and kilobytes of memory at most.
 _PROGRAM = """
 import sys, time
@@ -132,8 +130,8 @@ async def write(settings: Settings, runs: int, count: int) -> tuple[datetime, da
     ]
     # What a job says first holds for no longer than an hour back from when it is taken up.
     former = [job.derive(removed=True) for job in jobs]
-    await asyncio.gather(*(publisher.append(naming.JOBS, 0, job) for job in former))
-    acks = await asyncio.gather(*(publisher.append(naming.JOBS, 0, job) for job in jobs))
+    await asyncio.gather(*(publisher.append(NAMES.jobs, 0, job) for job in former))
+    acks = await asyncio.gather(*(publisher.append(NAMES.jobs, 0, job) for job in jobs))
     revisions = {job.name: ack.offset for job, ack in zip(jobs, acks, strict=True)}
     author = Author(publisher, settings.partitions, revisions)
     for job in jobs:

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.machine import Cost, Programs, cost, stamps
-from bench.rig import Part, Rig, say
-from cronstream.core.wire import naming
+from bench.rig import NAMES, Part, Rig, say
 from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.runs import Run
@@ -39,7 +38,7 @@ async def fill(rig: Rig, cluster: str, number: int, command: object) -> float:
     await publisher.start()
     try:
         began = time.monotonic()
-        log = naming.log(cluster)
+        log = NAMES.log(cluster)
         sent = [publisher.publish(log, run.job, run) for run in runs(cluster, number, command)]
         await asyncio.gather(*sent)
         return number / (time.monotonic() - began)
@@ -96,7 +95,7 @@ async def ledger_cost(rig: Rig, cluster: str) -> dict[str, float]:
     """Messages, bytes and entries of each kind on the cluster's log for each run that ended."""
     kinds: Counter[str] = Counter()
     messages = size = 0
-    log = naming.log(cluster)
+    log = NAMES.log(cluster)
     partitions = list(range(rig.settings.partitions))
     async with Reader(rig.settings) as reader:
         ends = await reader.ends(log, partitions)

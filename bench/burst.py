@@ -21,10 +21,8 @@ from aiokafka import AIOKafkaProducer
 from bench.aged import lateness
 from bench.instant import idle_jobs, jobs_due
 from bench.machine import Programs, build, stamps
-from bench.rig import Part, Rig, rig, say
-from cronstream.core.wire import naming
+from bench.rig import NAMES, Part, Rig, rig, say
 from cronstream.core.wire.codec import encode
-from cronstream.core.wire.naming import Role
 from cronstream.crontab_file import read_crontab
 from cronstream.topology.last_rows import rows_on
 from cronstream.topology.reading import Reader
@@ -55,17 +53,17 @@ async def come(one: Rig, edits: int) -> None:
                 job = job.derive(description=f"as edited {number} times")
             value = encode(job.derive(effective_from=datetime.now(UTC)))
             if batch.append(key=None, value=value, timestamp=None) is None:
-                await (await producer.send_batch(batch, naming.JOBS, partition=0))
+                await (await producer.send_batch(batch, NAMES.jobs, partition=0))
                 batch = producer.create_batch()
                 batch.append(key=None, value=value, timestamp=None)
-        await (await producer.send_batch(batch, naming.JOBS, partition=0))
+        await (await producer.send_batch(batch, NAMES.jobs, partition=0))
 
 
 async def in_force(one: Rig, part: Part) -> None:
-    """Wait until all that stands on ``jobs`` has been told, to every log."""
-    topic = naming.changelog(Role.of(None, retry=False).group, naming.CURSORS)
+    """Wait until all that stands on ``jobs`` has been announced to every log."""
+    topic = NAMES.cursors
     async with Reader(one.settings) as reader:
-        end = (await reader.ends(naming.JOBS, [0]))[0]
+        end = (await reader.ends(NAMES.jobs, [0]))[0]
         async with asyncio.timeout(_PATIENCE_S):
             while True:
                 row = orjson.loads((await rows_on(reader, topic, [0]))[0].lines()[0])

@@ -17,10 +17,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
 from bench.instant import idle_jobs
-from bench.rig import Part, Rig, rig, say
-from cronstream.core.wire import naming
+from bench.rig import NAMES, Part, Rig, rig, say
 from cronstream.core.wire.codec import encode
-from cronstream.core.wire.naming import Role
+from cronstream.core.wire.naming import SCHEDULER
 from cronstream.crontab_file import read_crontab
 from cronstream.topology.reading import Reader
 
@@ -45,17 +44,17 @@ async def edit(one: Rig, edits: int) -> None:
                 job = job.derive(description=f"as edited {number} times")
             value = encode(job.derive(effective_from=begun + timedelta(seconds=100 * number)))
             if batch.append(key=None, value=value, timestamp=None) is None:
-                await (await producer.send_batch(batch, naming.JOBS, partition=0))
+                await (await producer.send_batch(batch, NAMES.jobs, partition=0))
                 batch = producer.create_batch()
                 batch.append(key=None, value=value, timestamp=None)
-        await (await producer.send_batch(batch, naming.JOBS, partition=0))
+        await (await producer.send_batch(batch, NAMES.jobs, partition=0))
     # Schedulers have looked at each when it came.
     async with AIOKafkaConsumer(
         bootstrap_servers=one.settings.bootstrap,
-        group_id=Role.of(None, retry=False).group,
+        group_id=NAMES.group(SCHEDULER),
         enable_auto_commit=False,
     ) as consumer:
-        place = TopicPartition(naming.JOBS, 0)
+        place = TopicPartition(NAMES.jobs, 0)
         consumer.assign([place])
         await consumer.commit({place: (await consumer.end_offsets([place]))[place]})
 
@@ -86,7 +85,7 @@ async def measure(folder: Path, edits: int) -> dict[str, Any]:
 
 
 async def _has_cursor(one: Rig) -> None:
-    topic = naming.changelog(Role.of(None, retry=False).group, naming.CURSORS)
+    topic = NAMES.cursors
     async with Reader(one.settings) as reader:
         for _ in range(int(_PATIENCE_S)):
             if (await reader.ends(topic, [0]))[0]:

@@ -1,4 +1,4 @@
-"""The executors alone: holds that are due at one instant, told and heard as a worker does.
+"""The executors alone: holds that are due at one instant, sent and heard as a worker does.
 
     python -m bench.executor [N] [ROUNDS]
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench import floors
 from bench.machine import build, cost
+from cronstream.executor.child import Options
 from cronstream.executor.pool import ExecutorPool
 from cronstream.executor.protocol import Finished, Hold, Lease, Report, Started
 
@@ -27,14 +28,14 @@ async def drain(
     ended = 0
     done = asyncio.Event()
 
-    def take(some: list[Report]) -> None:
+    def receive(some: list[Report]) -> None:
         nonlocal ended
         reports.extend(some)
         ended += sum(isinstance(report, Finished) for report in some)
         if ended == number:
             done.set()
 
-    pool = await ExecutorPool.launch(executors, slots, 4096, take, print)
+    pool = await ExecutorPool.launch(executors, slots, Options(4096), receive, print)
     due = time.time() + 0.5 + number / 10_000
     pool.send(Lease("p", time.monotonic() + 600))
     names = {"CRONSTREAM_JOB": "job", "CRONSTREAM_CLUSTER": "a", "CRONSTREAM_ATTEMPT": "1"}

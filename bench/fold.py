@@ -92,7 +92,7 @@ def measure(number: int = 5000) -> dict[str, float]:
 
     def fold() -> None:
         for offset, some in enumerate(decoded):
-            ledger.take(offset, _AT, some)
+            ledger.fold(offset, _AT, some)
             ledger.book.news.clear()
 
     folded = _timed(fold)

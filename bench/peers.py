@@ -24,7 +24,7 @@ from bench.rig import say
 from cronstream.broker.ports import free_port
 
 HOME = Path(os.environ.get("CRONSTREAM_BENCH_HOME", Path.home() / ".cache" / "cronstream-bench"))
-_APPS = Path(__file__).parent / "apps"
+APPS = Path(__file__).parent / "apps"
 _DEBIAN = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1", "liblua5.1-0")
 _LUA = ("lua-bitop", "lua-cjson")
 
@@ -72,7 +72,7 @@ def _try(words: list[str], folder: Path, **variables: str) -> None:
 
 
 @contextmanager
-def _started(
+def started(
     words: Sequence[object], log: Path, **variables: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("ab") as out:
@@ -110,7 +110,7 @@ def at_once(
         folder = Path(name)
         file = folder / "stamps"
         jobs = [(f"d{i}", period, programs.stamp(file, f"d{i}")) for i in range(number)]
-        with _started(_command(peer, folder, jobs), folder / "log") as process:
+        with started(_command(peer, folder, jobs), folder / "log") as process:
             time.sleep(3 + number / 1000)
             first = math.ceil((time.time() + 0.5) / period) * period
             wait_until(first - 0.3)
@@ -135,7 +135,7 @@ def _command(peer: str, folder: Path, jobs: list[tuple[str, int, str]]) -> list[
         return [HOME / "gobin" / "supercronic", "-passthrough-logs", "-quiet", "-no-reap", table]
     table = folder / "jobs.json"
     table.write_text(json.dumps(jobs))
-    return [HOME / "venv" / "bin" / "python", _APPS / "apscheduler_app.py", table]
+    return [HOME / "venv" / "bin" / "python", APPS / "apscheduler_app.py", table]
 
 
 def _cpu(root: int) -> float:
@@ -150,16 +150,16 @@ def backlog(peer: str, programs: Programs, number: int) -> dict[str, object]:
         file = folder / "stamps"
         variables = {
             "BENCH_REDIS": f"redis://127.0.0.1:{port}/0",
-            "PYTHONPATH": str(_APPS),
+            "PYTHONPATH": str(APPS),
             "LD_LIBRARY_PATH": str(HOME / "deb" / "usr" / "lib" / "x86_64-linux-gnu"),
         }
         server = [HOME / "deb/usr/bin/redis-server", "--port", port, "--bind", "127.0.0.1"]
         # It writes to disk each second: a broker that keeps what it has.
         server += ["--dir", folder, "--appendonly", "yes", "--save", ""]
-        with _started(server, folder / "redis.log", **variables):
+        with started(server, folder / "redis.log", **variables):
             time.sleep(1)
             _fill(peer, number, programs.stamp(file, "x"), variables)
-            with _started(_worker(peer), folder / "worker.log", **variables) as worker:
+            with started(_worker(peer), folder / "worker.log", **variables) as worker:
                 end = time.monotonic() + number / 100 + 15
                 while len(stamps(file)) < number and time.monotonic() < end:
                     time.sleep(0.2)

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from bench.machine import cost
-from bench.rig import Rig, say
-from cronstream.core.wire import naming
+from bench.rig import NAMES, Rig, say
 from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.runs import Run
 from cronstream.topology.reading import Reader
@@ -26,7 +25,7 @@ async def rate(
 ) -> dict[str, object]:
     """``number`` jobs due at one instant, published by so many schedulers; no worker is there.
 
-    `on_begin` is told the process of the first scheduler just before it publishes.
+    `on_begin` is given the process of the first scheduler just before it publishes.
     """
     lead = _LOOK_AHEAD_S + 5 + number / 1200
     due = datetime.fromtimestamp(time.time() + lead, UTC).replace(microsecond=0)
@@ -64,7 +63,7 @@ async def rate(
 
 
 async def _published(rig: Rig, cluster: str) -> tuple[list[datetime], int, int]:
-    log, partitions = naming.log(cluster), list(range(rig.settings.partitions))
+    log, partitions = NAMES.log(cluster), list(range(rig.settings.partitions))
     at: list[datetime] = []
     messages = size = 0
     async with Reader(rig.settings) as reader:

@@ -1,7 +1,7 @@
 """A partition with very many queued runs: how long a worker's event loop stands still for them.
 
 ``python -m bench.queued [RUNS]``: the runs are put on one partition, as if there had been no worker
-for minutes; one worker folds them and writes a snapshot; another takes over by that. Each tells how
+for minutes; one worker folds them and writes a snapshot; another takes over by that. Each says how
 long its event loop stood still at the most, and how long it took from the assignment until it
 could decide (the barrier). It takes about two minutes.
 """
@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from bench.rig import Part, Rig, rig, say
+from bench.rig import NAMES, Part, Rig, rig, say
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode_entries
 from cronstream.core.wire.entries import Entry, Withdrawal
@@ -70,7 +70,7 @@ async def _fill(one: Rig, runs: int) -> None:
     async with AIOKafkaProducer(bootstrap_servers=one.settings.bootstrap) as producer:
         for start in range(0, len(entries), _BATCH):
             value = encode_entries(entries[start : start + _BATCH])
-            await producer.send(role.log, value, partition=0)
+            await producer.send(NAMES.log_of(role), value, partition=0)
 
 
 async def _measured(one: Rig, what: str, wait_s: float) -> tuple[Part, dict[str, Any]]:
@@ -100,7 +100,7 @@ def _of(part: Part, action: str) -> list[dict[str, Any]]:
 
 async def _until_written(one: Rig, part: Part, runs: int) -> float:
     """Wait until a snapshot with the runs is there; return after how long."""
-    topic = naming.changelog(Role.of("a", retry=False).group, naming.LEDGERS)
+    topic = NAMES.ledgers(Role.of("a", retry=False))
     began = time.monotonic()
     while time.monotonic() - began < 180:
         row = (await Changelog(one.settings).read(topic, [0])).get(0)

@@ -117,6 +117,17 @@ def deliveries(results: Results) -> str:
     return table(head, rows)
 
 
+def scraped(results: Results) -> str:
+    found, rows = _rows(results, "scraped"), []
+    for name in ("without", "with") if found else ():
+        of_it = [found[f"{at}_ms_ratio"] if name == "with" else "" for at in _SHARES]
+        one = found[name]
+        ms = [one[f"{at}_ms"] for at in _SHARES]
+        rows.append([f"{name} scrapes", one["starts"], *ms, *of_it, one["cpu_pct"]])
+    head = ["", "starts", "p50 ms", "p99 ms", "p50 beside", "p99 beside", "CPU % of a core"]
+    return table(head, rows)
+
+
 _SHARES = ("p50", "p99")
 
 
@@ -211,7 +222,7 @@ def core(results: Results) -> str:
     return table(["", "per second"], [[name.replace("_", " "), row[name]] for name in row])
 
 
-def asked(results: Results) -> str:
+def targets_met(results: Results) -> str:
     met = {True: "yes", False: "**no**"}
     rows = [[one.what, one.value, one.bound, met[one.is_met]] for one in targets.all_of(results)]
     return table(["target", "measured", "asked", "met"], rows)
@@ -227,6 +238,7 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "floors": floor,
     "instant": instant,
     "deliveries": deliveries,
+    "scraped": scraped,
     "backlog": backlog,
     "publishing": publishing,
     "ledger": ledger,
@@ -235,7 +247,7 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "core": core,
     "executors": executors,
     "loads": loads,
-    "targets": asked,
+    "targets": targets_met,
 }
 
 

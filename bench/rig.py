@@ -17,11 +17,14 @@ from bench.machine import Cost, cost
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
+from cronstream.core.wire.naming import DEFAULT_PREFIX, Names
 from cronstream.logs import read_line
 from cronstream.settings import Settings, settings
 from cronstream.supervisor.child import ProcessChild
 from cronstream.supervisor.command import Command
 
+#: What topics and groups are called: nothing is set for what is measured.
+NAMES = Names(DEFAULT_PREFIX)
 _DRAIN_S = 10.0
 
 
@@ -172,7 +175,7 @@ async def rig(folder: Path, **variables: str) -> AsyncIterator[Rig]:
 
 
 def say(text: str) -> None:
-    """Tell a person how far it is."""
+    """Show a person how far it is."""
     load = os.getloadavg()[0]
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} load {load:4.1f}  {text}\n")
 

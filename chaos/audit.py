@@ -26,7 +26,7 @@ class Audited:
     faults: tuple[str, ...]
 
 
-#: Findings of these kinds are told by the audit, and allowed: they are judged by the truth here.
+#: Findings of these kinds are reported by the audit, and allowed: the truth judges them here.
 _ALLOWED = frozenset({"lost", "overrun", "late"})
 
 

@@ -99,6 +99,17 @@ class Kinds(click.ParamType):
     help="Jobs of each cluster that are due in the same second.",
 )
 @click.option(
+    "--secured",
+    is_flag=True,
+    help="Kafka with TLS, logins and literal rules; workers that run only what is signed.",
+)
+@click.option(
+    "--alerts",
+    type=click.IntRange(1, 60),
+    metavar="FACTOR",
+    help="Watch it by the alerts of ops/, and divide by FACTOR what they wait for (1: in earnest).",
+)
+@click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep logs and data in this folder; else they are kept only if a target was missed.",
@@ -123,6 +134,8 @@ def main(*, seed: int | None, keep: Path | None, as_json: bool, **chosen: Any) -
         late_s=chosen["late_after"],
         herd=chosen["herd"],
         every_s=chosen["every"],
+        secured=chosen["secured"],
+        alerts=chosen["alerts"] or 0,
         folder=folder,
     )
     with closing(Guard()) as guard:
@@ -161,6 +174,8 @@ def _show(report: Report) -> None:
     if report.poisoned:
         emit(f"{report.poisoned} malformed messages put on the logs")
     emit_table(_COLUMNS, [_cells(row) for row in report.rows])
+    for label, alerts in (report.alerts or {}).items():
+        emit(f"{label} raised {', '.join(alerts)}")
     for text in report.ended:
         emit(f"note: {text}")
     for finding in report.findings[:_TOLD]:

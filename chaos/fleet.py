@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaos.files import CrontabFiles
-from chaos.part import Life, Part
+from chaos.service import Life, Service
 from chaos.truth import PROCESS
 from cronstream.broker.ports import HOST
 from cronstream.core.wire.naming import Role, RoleKind
@@ -34,26 +34,28 @@ class Fleet:
         self,
         installation: Installation,
         files: CrontabFiles,
-        variables: dict[str, str],
+        variables: Callable[[Role], dict[str, str]],
         logs: Path,
         guard: Guard,
     ) -> None:
         self._installation, self._variables = installation, variables
         self._logs, self._guard = logs, guard
         self.files = files
-        self.parts: dict[str, Part] = {}
+        self.parts: dict[str, Service] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def add(self, role: Role) -> Part:
+    def add(self, role: Role) -> Service:
         """Start one more part of a role."""
         number = 1 + sum(part.role == role for part in self.parts.values())
         name = f"{str(role).replace(' ', '-')}-{number}"
-        part = Part(role, name, self._launch, (self._logs / f"{name}.log").open("a"))
+        part = Service(role, name, self._launch, (self._logs / f"{name}.log").open("a"))
         self.parts[name] = part
         self._tasks[name] = asyncio.create_task(part.keep(), name=name)
         return part
 
-    async def _launch(self, part: Part, process: str, say: Callable[[str], None]) -> ProcessChild:
+    async def _launch(
+        self, part: Service, process: str, say: Callable[[str], None]
+    ) -> ProcessChild:
         is_scheduler = part.role.cluster is None
         own = replace(
             self._installation,
@@ -61,18 +63,19 @@ class Fleet:
             crontab=self.files.of(part.name) if is_scheduler else self.files.common,
         )
         command = worker_command(own, part.role, part.web_port)
+        own_variables = self._variables(part.role)
         variables = {
             **command.variables,
-            **self._variables,
+            **own_variables,
             PROCESS: process,
             "CRONSTREAM_LOG_FORMAT": "json",  # What it says is read by its part.
         }
-        patience_s = float(self._variables["CRONSTREAM_DRAIN_S"]) + _STOP_MARGIN_S
+        patience_s = float(own_variables["CRONSTREAM_DRAIN_S"]) + _STOP_MARGIN_S
         return await ProcessChild.start(
             Command(command.argv, variables), say, self._guard, patience_s
         )
 
-    def of(self, kind: RoleKind, cluster: str | None = None) -> list[Part]:
+    def of(self, kind: RoleKind, cluster: str | None = None) -> list[Service]:
         """Return the parts of a role that run and do not stand still."""
         return [
             part
@@ -80,7 +83,7 @@ class Fleet:
             if part.role == Role(kind, cluster) and part.pid is not None and not part.is_paused
         ]
 
-    def part_of_worker(self, worker: str) -> Part | None:
+    def part_of_worker(self, worker: str) -> Service | None:
         """Return the part whose present life has this name in the ledger."""
         for part in self.parts.values():
             if part.pid is not None and part.lives[-1].worker == worker:

@@ -93,7 +93,7 @@ class Evidence:
         """Whether such a thing was done to the worker of an attempt while that was its own."""
         begin, end = attempt.claimed_at, attempt.ended_at
         if begin is None or end is None or attempt.worker is None:
-            return True  # It cannot be told; what is not known is no finding.
+            return True  # It cannot be known; what is not known is no finding.
         process = self.processes.get(attempt.worker)
         return any(
             incident.process in ("", process)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from aiokafka.structs import TopicPartition
 
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.entries import Entry
 from cronstream.history.log_story import Where
@@ -42,7 +41,10 @@ class Ledgers:
         self._logs = {
             topic(cluster): Log(cluster, kind, topic(cluster))
             for cluster in clusters
-            for kind, topic in ((LogKind.FIRST, naming.log), (LogKind.RETRY, naming.retry_log))
+            for kind, topic in (
+                (LogKind.FIRST, reader.names.log),
+                (LogKind.RETRY, reader.names.retry_log),
+            )
         }
         self._waiting: list[tuple[Callable[[Sighting], bool], asyncio.Future[Sighting]]] = []
 
@@ -56,7 +58,7 @@ class Ledgers:
         self._reader.follow({TopicPartition(topic, p): 0 for topic in logs for p in partitions})
         while True:
             for message in await self._reader.poll(_POLL_S):
-                self._take(message)
+                self._fold(message)
 
     async def see(self, wanted: Callable[[Sighting], bool], within_s: float) -> Sighting | None:
         """Return the first entry from now on that is wanted; None if none comes in time."""
@@ -67,14 +69,14 @@ class Ledgers:
                 return await seen
         return None
 
-    def _take(self, message: LogMessage) -> None:
+    def _fold(self, message: LogMessage) -> None:
         log = self._logs[message.topic]
         entries, _ = decode_entries(message.value)
         if self._waiting:
             for entry in entries:
                 self._show(Sighting(log.cluster, log.kind is LogKind.RETRY, entry))
         where = Where(message.topic, message.partition, message.offset, message.at)
-        self.stories.take(log, where, entries)
+        self.stories.fold(log, where, entries)
 
     def _show(self, sighting: Sighting) -> None:
         self._waiting = [waiting for waiting in self._waiting if not waiting[1].done()]

@@ -13,7 +13,7 @@ from cronstream.core.wire.enumerations import Overlap
 def overlaps(evidence: Evidence) -> Iterator[Finding]:
     """Yield each execution that began while another of its line was under way.
 
-    A command that did not come to its end was ended; nobody has told when, so it is no finding.
+    A command that did not come to its end was ended; nobody has recorded when, so it is no finding.
     """
     for line in _lines(evidence):
         last: Execution | None = None

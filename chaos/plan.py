@@ -13,6 +13,7 @@ class FaultKind(StrEnum):
     PAUSE = "pause"
     TERM = "term"
     BROKER = "broker"
+    HANG = "hang"
     SCALE = "scale"
     POISON = "poison"
     DISK = "disk"
@@ -142,6 +143,8 @@ CARDS: tuple[Card, ...] = (
     Card(FaultKind.BROKER, Target.BROKER, Instant.ANY, Reach.PROCESS, 1.0),
     Card(FaultKind.BROKER, Target.BROKER, Instant.CLAIMED, Reach.TREE, 2.0),
     Card(FaultKind.BROKER, Target.CONTROLLER, Instant.HERD, Reach.TREE, 5.0),
+    Card(FaultKind.HANG, Target.BROKER, lasts_s=15.0),
+    Card(FaultKind.HANG, Target.CONTROLLER, Instant.HERD, lasts_s=40.0),
     Card(FaultKind.SCALE, _W, Instant.ANY, Reach.PROCESS, 12.0),
     Card(FaultKind.POISON, Target.TOPICS),
     Card(FaultKind.POISON, Target.TOPICS, Instant.HERD),

@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 from aiokafka.structs import TopicPartition
 
-from cronstream.core.wire import naming
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher
 from cronstream.topology.reading import LogMessage, Reader
@@ -60,7 +59,7 @@ class Poisoner:
 
     async def pour(self, cluster: str) -> None:
         """Put some of each kind on the cluster's log and its retry log, all over them."""
-        for topic in (naming.log(cluster), naming.retry_log(cluster)):
+        for topic in (self._publisher.names.log(cluster), self._publisher.names.retry_log(cluster)):
             acks = await asyncio.gather(
                 *(
                     self._publisher.put_raw(
@@ -85,7 +84,7 @@ async def not_set_aside(config: Settings, sent: Iterable[Place], within_s: float
     if not missing:
         return missing
     async with Reader(config) as reader:
-        reader.follow({TopicPartition(naming.QUARANTINE, 0): 0})
+        reader.follow({TopicPartition(config.names.quarantine, 0): 0})
         end = asyncio.get_running_loop().time() + within_s
         while missing and asyncio.get_running_loop().time() < end:
             missing -= {_place(message) for message in await reader.poll(_POLL_S)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import Any
 
+from chaos.alarms import Alarm, raised, unexplained
 from chaos.audit import Audited
 from chaos.incident import Incident
 from chaos.judge import (
@@ -52,6 +53,7 @@ class Report:
         unwell: Parts that were not healthy in the end.
         poisoned: Malformed messages that were put on the logs.
         audit: What ``cronstream audit`` says in summary.
+        alerts: Which alerts each sort of fault has raised; None if nobody watched.
     """
 
     seed: int
@@ -68,6 +70,7 @@ class Report:
     poisoned: int = 0
     audit: dict[str, Any] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    alerts: dict[str, list[str]] | None = None
 
     @property
     def all_well(self) -> bool:
@@ -84,6 +87,7 @@ class Circumstances:
             excuses it.
         poisoned: Malformed messages that were sent,
         not_aside: and where those are that cannot be found in quarantine.
+        alarms: Which alerts were on; None if nobody watched.
     """
 
     seed: int
@@ -96,6 +100,7 @@ class Circumstances:
     audited: Audited = field(default_factory=lambda: Audited({}, ()))
     poisoned: int = 0
     not_aside: tuple[Place, ...] = ()
+    alarms: tuple[Alarm, ...] | None = None
 
 
 def make_report(evidence: Evidence, given: Circumstances) -> Report:
@@ -113,12 +118,16 @@ def make_report(evidence: Evidence, given: Circumstances) -> Report:
         delay_s=_spread([delay.seconds for delay in late]),
         rows=rows,
         findings=tuple(found),
-        missed=tuple(_missed(found, late, again, given)),
+        missed=(
+            *_missed(found, late, again, given),
+            *unexplained(given.alarms or (), evidence.incidents),
+        ),
         ended=given.ended,
         unwell=given.unwell,
         poisoned=given.poisoned,
         audit=given.audited.summary,
         counts=dict(Counter(str(finding.wrong) for finding in found)),
+        alerts=None if given.alarms is None else raised(given.alarms, evidence.incidents),
     )
 
 

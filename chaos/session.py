@@ -10,15 +10,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chaos.audit import audit
+from chaos.exporter import attach, exporter
 from chaos.files import CrontabFiles
 from chaos.fleet import Fleet
 from chaos.judge import Evidence
 from chaos.ledgers import Ledgers
+from chaos.monitoring import Monitoring
 from chaos.plan import FaultKind, make_plan
 from chaos.poison import Poisoner, not_set_aside
 from chaos.report import Circumstances, Report, make_report
+from chaos.secured import Secured
 from chaos.strike import Striker
 from chaos.truth import executions, write_note
+from chaos.watching import Watching
 from chaos.workload import ChaosJob, jobs_of
 from cronstream import clock
 from cronstream.broker.cluster import EmbeddedCluster
@@ -28,8 +32,9 @@ from cronstream.errors import CronstreamError
 from cronstream.settings import Settings, settings
 from cronstream.supervisor.command import Installation
 from cronstream.topology.reading import Reader
+from cronstream.topology.topics import all_topics, ensure_topics
 
-#: Less than the usual 20 s: a worker that is told to stop interrupts what runs for long.
+#: Less than the usual 20 s: a worker that is asked to stop interrupts what runs for long.
 _DRAIN_S = 5
 #: Everything has had time to start, so that what is due from then on has no excuse.
 _WARM_UP_S = 5.0
@@ -50,6 +55,10 @@ class Wish:
         late_s: A first start this late misses the target, if nothing excuses it.
         herd: Jobs of each cluster that are due in the same second.
         workers: Workers of each cluster.
+        secured: Whether Kafka speaks TLS, asks for a login, and denies by default, and workers
+            run only what is signed.
+        alerts: Whether Prometheus and Alertmanager run beside it, and by what is divided what
+            alerts wait for; 0 for not at all.
         folder: Where everything is kept; it is empty.
     """
 
@@ -63,6 +72,8 @@ class Wish:
     clusters: int
     late_s: float
     every_s: float
+    secured: bool
+    alerts: int
     folder: Path
 
 
@@ -85,7 +96,14 @@ class Session:
             say=say,
             jar_cache=settings().jars,
         )
-        self._fleet = Fleet(self._installation(), self._files, self._variables(), folder, guard)
+        self._secured: Secured | None = None
+        if wish.secured:
+            self._secured = Secured(folder / "secured", self._roles)
+            self._secured.open(self._kafka)
+        self._fleet = Fleet(self._installation(), self._files, self._variables, folder, guard)
+        monitoring = Monitoring(folder / "monitoring", guard, wish.alerts) if wish.alerts else None
+        brokers = attach(self._kafka.brokers.values(), exporter()) if wish.alerts else ()
+        self._watching = Watching(monitoring, self._fleet, brokers)
         self._booted_at = datetime.fromtimestamp(
             clock.now().timestamp() - time.clock_gettime(time.CLOCK_BOOTTIME), UTC
         )
@@ -93,7 +111,17 @@ class Session:
     def _installation(self) -> Installation:
         return Installation(self._kafka.url, self._files.common, self._wish.folder / "data")
 
-    def _variables(self) -> dict[str, str]:
+    @property
+    def _roles(self) -> tuple[Role, ...]:
+        workers = (RoleKind.WORKER, RoleKind.RETRY_WORKER)
+        of_clusters = (Role(kind, cluster) for cluster in self._clusters for kind in workers)
+        return (Role(RoleKind.SCHEDULER), *of_clusters)
+
+    def _variables(self, role: Role) -> dict[str, str]:
+        return {**self._settings, **(self._secured.variables(role) if self._secured else {})}
+
+    @property
+    def _settings(self) -> dict[str, str]:
         copies = min(3, self._wish.brokers)
         return {
             "CRONSTREAM_DRAIN_S": str(_DRAIN_S),
@@ -109,12 +137,20 @@ class Session:
         """
         try:
             await self._kafka.start()
+            if self._secured is not None:
+                await self._let_in(self._secured)
             self._start_fleet()
-            async with self._ledgers() as ledgers:
+            async with self._ledgers() as ledgers, self._watching.running():
                 return await self._run(ledgers)
         finally:
             await self._fleet.stop()
             await self._kafka.kill()
+
+    async def _let_in(self, secured: Secured) -> None:
+        """Make all topics, and allow each role what it needs: none may make any."""
+        config = Settings.model_validate({**self._settings, "CRONSTREAM_BROKER": self._kafka.url})
+        await ensure_topics(all_topics(self._clusters, config), config)
+        await secured.grant(self._kafka, config.names, self._clusters)
 
     def _start_fleet(self) -> None:
         for _ in range(self._wish.schedulers):
@@ -167,6 +203,7 @@ class Session:
             audited,
             len(poisoner.sent),
             tuple(sorted(not_aside)),
+            await self._watching.alarms(since),
         )
         return make_report(evidence, circumstances)
 

@@ -11,9 +11,9 @@ import psutil
 from chaos.fleet import Fleet
 from chaos.incident import Incident
 from chaos.ledgers import Ledgers, Sighting
-from chaos.part import Part, limit_files
 from chaos.plan import Card, Fault, FaultKind, Instant, Reach, Target
 from chaos.poison import Poisoner
+from chaos.service import Service, limit_files
 from chaos.workload import HERD_EVERY_S
 from cronstream import clock
 from cronstream.broker.cluster import EmbeddedCluster
@@ -94,7 +94,7 @@ class Striker:
 
     # -- whom, and when -----------------------------------------------------------------------
 
-    async def _find(self, fault: Fault) -> tuple[Part | None, bool]:
+    async def _find(self, fault: Fault) -> tuple[Service | None, bool]:
         """Wait for the instant, and return the part that it concerns."""
         wants_retry = fault.card.target is Target.RETRY_WORKER
 
@@ -133,7 +133,7 @@ class Striker:
         sighting = await self._ledgers.see(wanted, _INSTANT_WITHIN_S)
         return sighting, sighting is not None
 
-    def _of(self, sighting: Sighting | None) -> Part | None:
+    def _of(self, sighting: Sighting | None) -> Service | None:
         """Return the part whose worker has put this entry on the log."""
         worker = getattr(sighting and sighting.entry, "worker", None)
         part = None if worker is None else self._fleet.part_of_worker(worker)
@@ -141,7 +141,7 @@ class Striker:
 
     # -- what is done -------------------------------------------------------------------------
 
-    async def _strike_part(self, fault: Fault, part: Part, *, is_met: bool) -> None:
+    async def _strike_part(self, fault: Fault, part: Service, *, is_met: bool) -> None:
         card, process, began_at = fault.card, part.process, clock.now()
         self._say(f"{fault.number}: {card.label} ({card.instant}, {card.reach}): {process}")
         part.away_s = card.lasts_s
@@ -188,16 +188,22 @@ class Striker:
         self._say(f"{fault.number}: {fault.card.label}: broker {node}")
         if broker.pid is None:
             return
-        if fault.card.kind is FaultKind.DISK:
+        if fault.card.kind is FaultKind.HANG:
+            await _hang(broker.pid, fault.card.lasts_s)
+        else:
+            await self._take_away(broker, fault.card)
+        await self._kafka.until_in_sync()
+        self._note(fault, "", began_at, is_met=is_met)
+
+    async def _take_away(self, broker: EmbeddedBroker, card: Card) -> None:
+        if card.kind is FaultKind.DISK:
             await _fill_disk_of(broker)
-        elif fault.card.reach is Reach.TREE:
+        elif card.reach is Reach.TREE:
             await broker.kill()
         else:
             await broker.stop()
-        await asyncio.sleep(fault.card.lasts_s)
+        await asyncio.sleep(card.lasts_s)
         await broker.start()
-        await self._kafka.until_in_sync()
-        self._note(fault, "", began_at, is_met=is_met)
 
     async def _node(self, card: Card) -> int:
         nodes = sorted(self._kafka.brokers)
@@ -212,6 +218,16 @@ class Striker:
         self.incidents.append(Incident(fault, process, began_at, clock.now(), is_met))
 
 
+async def _hang(pid: int, lasts_s: float) -> None:
+    """Have a broker answer nothing for a time, while its machine keeps its connections up."""
+    process = psutil.Process(pid)
+    process.suspend()
+    try:
+        await asyncio.sleep(lasts_s)
+    finally:
+        process.resume()
+
+
 async def _fill_disk_of(broker: EmbeddedBroker) -> None:
     """Let a broker write no more: it is to end itself then, and is killed if it does not."""
     if broker.pid is not None:
@@ -223,7 +239,7 @@ async def _fill_disk_of(broker: EmbeddedBroker) -> None:
     await broker.kill()
 
 
-async def _kill(part: Part, card: Card) -> None:
+async def _kill(part: Service, card: Card) -> None:
     match card.reach:
         case Reach.PROCESS:
             part.kill()

@@ -19,7 +19,7 @@ RESOLUTION = timedelta(milliseconds=10)
 def write_note(script: Path, truth: Path) -> str:
     """Write the file that defines ``note``, and return the shell text that reads it.
 
-    The disk of what tells the truth is never full, though its executor's worker may have one that
+    The disk of what records the truth is never full, though its executor's worker may have one that
     is, and limits go to children.
     """
     script.write_text(
@@ -32,7 +32,7 @@ def write_note(script: Path, truth: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One process of a command, as it told of itself.
+    """One process of a command, as it reported itself.
 
     Attributes:
         process: The part that had it started, as the fleet calls it.
@@ -48,7 +48,7 @@ class Execution:
 
 
 def executions(lines: Iterable[str], booted_at: datetime) -> list[Execution]:
-    """Return the executions that the lines tell of, in the order of their starts.
+    """Return the executions that the lines report, in the order of their starts.
 
     Args:
         lines: Of the truth file, in the order in which they were written.

@@ -1,6 +1,6 @@
 """The jobs that run while faults are inflicted: the text of their crontab, and their due times.
 
-Due times are told by arithmetic here, not by the product's own schedules, which are under test.
+Due times are arithmetic here, not the product's own schedules, which are under test.
 """
 
 from collections.abc import Iterator, Sequence

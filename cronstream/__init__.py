@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """Build the application when it is asked for (PEP 562)."""
     if name == "app":
+        import_module("cronstream.logs").begin()
         try:
             need_linux()
         except PlatformError as error:

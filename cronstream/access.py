@@ -1,6 +1,6 @@
 """The part of the settings that says where Kafka is, and how it is reached there.
 
-Whoever may use it is told by files, which are read anew for each connection: a password or a
+Who may use it is set out in files, which are read anew for each connection: a password or a
 certificate is changed by writing the file.
 """
 

@@ -1,12 +1,12 @@
 """The crontab's file, watched for as long as a process lives.
 
 The folder is watched and not the file, since a rename or a swapped symbolic link replaces the
-file under its name. Some file systems tell nothing (NFS, some container mounts), so the content
+file under its name. Some file systems report nothing (NFS, some container mounts), so the content
 is looked at once a second besides.
 
 A rename and a swapped link put a whole file there. One that is written in place may be half a file,
 and a good crontab all the same, if its writer pauses between two jobs: where jobs are missing from
-it, nothing is told before nobody has written to it for a while.
+it, nothing is reported before nobody has written to it for a while.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ from watchfiles import awatch
 from cronstream import clock
 from cronstream.core.crontab.change import missing
 from cronstream.core.crontab.parser import Crontab
-from cronstream.crontab_file import Content, File, look, parse
+from cronstream.core.crontab.parts import PartlyGoodError
+from cronstream.crontab_file import Content, look, parse, states_of
 from cronstream.errors import CrontabError
 from cronstream.logs import fields
 
@@ -38,6 +39,10 @@ _RELISTEN_S = 1.0
 _SETTLE_S = 0.1
 #: How long nobody may have written to a file in place before jobs that it lacks are removed.
 _STILL_S = 5.0
+#: How long after it was written to a file is read at each look.
+_FRESH_S = 2.0
+#: How often it is read although nothing shows that it has changed.
+_REREAD_S = 60.0
 #: A file that is written to without end is read as it stands after this many looks.
 _MAX_SETTLING = 5
 
@@ -48,35 +53,37 @@ _Folder: TypeAlias = tuple[str, int]
 async def watch_crontab(path: Path, stop: asyncio.Event) -> AsyncIterator[Crontab | CrontabError]:
     """Yield what the file says now, and then each time its content has changed, until `stop`.
 
-    A change is told within two seconds, whatever way it came about: an edit in place, a rename,
+    A change is reported within two seconds, whatever way it came about: an edit in place, a rename,
     a symbolic link that points elsewhere, a file that went or came back. Only a file that was
-    written in place and lacks jobs is waited for. A content that is not valid is told once, as the
-    error that it is.
+    written in place and lacks jobs is waited for. Content that is not valid is reported once, as
+    the error that it is.
     """
     heard, ended = asyncio.Event(), asyncio.Event()
     listening = asyncio.create_task(_listen(path, heard, ended), name=f"watch {path}")
     try:
-        known, content = None, await asyncio.to_thread(look, path)
+        looks, known = _Looks(path), None
+        content = await asyncio.to_thread(looks.look)
         unfinished = _Unfinished(path)
         while not stop.is_set():
-            found = None if content.digest == known else await unfinished.take(content)
+            found = None if content.digest == known else await unfinished.accept(content)
             if found is not None:
                 known = content.digest
+                content = looks.last = content.emptied()
                 yield found
             elif content.digest == known:
                 unfinished.forget()
             await _first_of(heard, stop, timeout_s=_POLL_S)
             heard.clear()
-            content = await _settled(path, known)
+            content = await _settled(looks, known)
     finally:
-        # Told and not cancelled: awatch has a thread, and a cancel scope that may swallow it.
+        # Asked to stop, not cancelled: awatch has a thread, and a cancel scope that may swallow it.
         ended.set()
         await asyncio.wait([listening])
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What is not told yet, and since when it is as it is, in monotonic seconds."""
+    """What is not reported yet, and since when it is as it is, in monotonic seconds."""
 
     content: Content
     found: Crontab | CrontabError
@@ -89,19 +96,20 @@ class _Unfinished:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._last: Crontab | None = None
-        self._file: File | None = None
-        self._ended_a_line = False
+        #: What was reported last, and which of its files ended with a line.
+        self._content = Content()
+        self._whole: set[str] = set()
         self._held: _Held | None = None
 
     def forget(self) -> None:
-        """Wait no longer: the file is again as it was told last."""
+        """Wait no longer: the file is again as it was reported last."""
         self._held = None
 
-    async def take(self, content: Content) -> Crontab | CrontabError | None:
+    async def accept(self, content: Content) -> Crontab | CrontabError | None:
         """Return what the file says, or None while it may not be all of it."""
         held, now = self._held, clock.monotonic()
         if held is None or held.content != content:
-            found = await asyncio.to_thread(_try, self._path, content)
+            found = await asyncio.to_thread(_try, self._path, content, self._last)
             doubt = self._doubt(content, found)
             if doubt is not None:
                 if held is None:
@@ -119,33 +127,87 @@ class _Unfinished:
             return None
         else:
             found = held.found
-        self._held, self._file = None, content.file
-        if isinstance(found, Crontab):
-            self._last, self._ended_a_line = found, content.raw.endswith(b"\n")
+        crontab, self._held = _usable(found), None
+        self._content = content.emptied()
+        if crontab is not None:
+            self._last = crontab
+            self._whole = {name for name, file in content.files.items() if file.raw.endswith(b"\n")}
         return found
 
     def _doubt(self, content: Content, found: Crontab | CrontabError) -> str | None:
         """Return what makes it look like half a file: also one that had gone and is back."""
-        if self._last is None or not isinstance(found, Crontab):
+        crontab = _usable(found)
+        if self._last is None or crontab is None:
             return None
-        if self._file not in (None, content.file):
+        in_place = self._written_in_place(content)
+        if in_place is None:
             return None
-        lacking = missing(self._last.jobs, found.jobs)
+        lacking = missing(self._last.jobs, crontab.jobs)
         if lacking:
             return f"without {lacking}"
-        if self._ended_a_line and not content.raw.endswith(b"\n"):
+        if any(name in self._whole and not raw.endswith(b"\n") for name, raw in in_place.items()):
             return "and ends within a line"
         return None
 
+    def _written_in_place(self, content: Content) -> dict[str, bytes] | None:
+        """Return what is in files that have changed and are the same files; None if none has.
 
-async def _settled(path: Path, known: bytes | None) -> Content:
+        A file that is gone may be back at once; it counts as one of them.
+        """
+        old, new = self._content.files, content.files
+        found = dict.fromkeys(old.keys() - new.keys(), b"\n")
+        for name, file in new.items():
+            before = old.get(name)
+            is_same_file = before is not None and before.file in (None, file.file)
+            if before is not None and is_same_file and before.own != file.own:
+                found[name] = file.raw
+        return found or None
+
+
+def _usable(found: Crontab | CrontabError) -> Crontab | None:
+    """Return what can be put in force of what a file says."""
+    if isinstance(found, PartlyGoodError):
+        return found.crontab
+    return found if isinstance(found, Crontab) else None
+
+
+class _Looks:
+    """Looks at a file; one that was not touched since is not read again, but for once a minute.
+
+    A file that was written to just now is: what is written in the same moment may not show.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.last: Content | None = None
+        self._read_at = (0.0, 0.0)
+
+    def look(self) -> Content:
+        """Return what is in the file."""
+        last, (monotonic, wall) = self.last, self._read_at
+        if last is not None and last.state is not None and self._is_as(last):
+            written_at = max(max(state[1:3]) for state in last.states.values() if state) / 1e9
+            if written_at < wall - _FRESH_S and clock.monotonic() - monotonic < _REREAD_S:
+                return last
+        self._read_at = clock.monotonic(), clock.wall()
+        found = look(self._path)
+        if last is not None and not last.raw and last.digest == found.digest:
+            found = found.emptied()  # It is known, and need not be kept.
+        self.last = found
+        return found
+
+    def _is_as(self, last: Content) -> bool:
+        return last.states == states_of(self._path, last.include)
+
+
+async def _settled(looks: _Looks, known: bytes | None) -> Content:
     """Return the content, once it has stayed the same for a moment if it is another one."""
-    content = await asyncio.to_thread(look, path)
+    content = await asyncio.to_thread(looks.look)
     for _ in range(_MAX_SETTLING):
         if content.digest == known:
             break
         await asyncio.sleep(_SETTLE_S)
-        before, content = content, await asyncio.to_thread(look, path)
+        before, content = content, await asyncio.to_thread(looks.look)
         if content.digest == before.digest:
             break
     return content
@@ -193,7 +255,7 @@ async def _listen_in(
         yield_on_timeout=True,
         recursive=False,
     )
-    # When the loop comes to this, the watch has begun; what was changed before, nobody has told.
+    # When the loop comes to this, the watch has begun; nobody reported changes before it.
     asyncio.get_running_loop().call_soon(heard.set)
     async with aclosing(changes):
         async for change in changes:
@@ -220,8 +282,8 @@ def _folders(path: Path) -> frozenset[_Folder]:
     return frozenset(found)
 
 
-def _try(path: Path, content: Content) -> Crontab | CrontabError:
+def _try(path: Path, content: Content, before: Crontab | None) -> Crontab | CrontabError:
     try:
-        return parse(str(path), content)
+        return parse(str(path), content, before)
     except CrontabError as error:
         return error

@@ -25,7 +25,7 @@ class Duty(Protocol):
 
     @property
     def peer(self) -> Peer:
-        """What it tells other processes, and does about what they tell."""
+        """What it announces to other processes, and does about what they announce."""
 
     def declare(self, app: App) -> None:
         """Give the app its topics, agents, timers and tables."""

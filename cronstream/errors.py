@@ -14,6 +14,7 @@ CronstreamError
 │   └── TooLargeError     a record is larger than a message may be
 ├── LegacyError       the topic of the old layout cannot be moved from as it was asked
 ├── HouseError        nobody may work in this installation, or it cannot be moved as it was asked
+├── KeysError         a file of keys cannot be used
 ├── PlatformError     this operating system cannot do what was asked
 ├── NotFoundError     there is no run, job or cluster of the name that a person gave
 └── LaunchError       a command could not be started at all
@@ -62,12 +63,14 @@ class Problem:
         place: Where; None if it is the file itself.
         part: The part of the crontab that it is in, if it is in one.
         key: The key that it is about, as it stands there; one below another behind a dot.
+        file: The file that it is in, where the crontab includes that; else None.
     """
 
     what: str
     place: Place | None = None
     part: Part | None = None
     key: str | None = None
+    file: str | None = None
 
     @property
     def sentence(self) -> str:
@@ -75,9 +78,10 @@ class Problem:
         return self.what if self.part is None else f"{self.part}: {self.what}"
 
     def __str__(self) -> str:
+        where = "" if self.file is None else f"{self.file}: "
         if self.place is None:
-            return self.sentence
-        return f"line {self.place.line}, column {self.place.column}: {self.sentence}"
+            return f"{where}{self.sentence}"
+        return f"{where}line {self.place.line}, column {self.place.column}: {self.sentence}"
 
 
 class CronstreamError(Exception):
@@ -188,6 +192,10 @@ class LaunchError(CronstreamError):
 
 class SettingsError(CronstreamError):
     """A ``CRONSTREAM_*`` variable has a value that cannot be used; the sentence names it."""
+
+
+class KeysError(CronstreamError):
+    """A file of keys cannot be used; the sentence names the line and the remedy."""
 
 
 class PlatformError(CronstreamError):

@@ -4,8 +4,8 @@ What a line is about stands in its fields (`fields`), which `docs/logs.md` descr
 read its sentence for that.
 """
 
-import json
 import logging
+import sys
 from datetime import UTC, datetime
 from typing import Any, TypedDict, Unpack
 
@@ -14,9 +14,11 @@ from typing_extensions import override
 
 from cronstream.core.wire.naming import Role
 from cronstream.core.wire.times import format_time
-from cronstream.settings import Settings
+from cronstream.escaping import safe
+from cronstream.json_lines import JsonFormatter, keep_stderr
+from cronstream.settings import Settings, asks_for_json
 
-#: Loggers whose chatter says nothing to an operator; what they warn of is told.
+#: Loggers whose chatter says nothing to an operator; what they warn of is logged.
 _CHATTY = (
     "faust",
     "mode",
@@ -30,10 +32,12 @@ _CHATTY = (
 )
 #: aiokafka logs some hundred ERROR lines a second while a broker is away, and Faust's driver of it
 #: a line for each partition after it; we say it once. What they did not expect themselves, they
-#: tell with a traceback.
+#: report with a traceback.
 _NOISY = ("aiokafka", "faust.transport.drivers.aiokafka")
 #: The action of the line that says that this process ends by its own decision.
 OWN_END = "own-end"
+#: The action of a line that a command has written.
+OUTPUT = "output"
 #: The packages whose services go down with a process that ends itself.
 _SERVICES = (
     "faust",
@@ -49,6 +53,14 @@ class Fields(TypedDict, total=False):
     job: str
     run: str
     attempt: int
+    #: How an attempt has ended: a word of `Outcome`; and how long it took.
+    outcome: str
+    seconds: float
+    #: Where a command has written a line.
+    stream: str
+    #: How many lines, or bytes, there are not.
+    lines: int
+    bytes: int
     #: Why: a word of the product's, such as a verdict's reason.
     reason: str
     cluster: str
@@ -58,6 +70,10 @@ class Fields(TypedDict, total=False):
     shard: int
     #: A worker's name in the ledger.
     worker: str
+    #: A broker's address.
+    broker: str
+    #: The id of a key that signs.
+    key: str
     #: The process of an executor.
     executor: int
     #: How many jobs there are, and how many of them were edited in which way.
@@ -65,6 +81,8 @@ class Fields(TypedDict, total=False):
     added: int
     changed: int
     removed: int
+    #: How many due times are another time's; then `added` and `removed` are of due times, too.
+    moved: int
 
 
 def fields(action: str, **about: Unpack[Fields]) -> dict[str, dict[str, Any]]:
@@ -94,41 +112,19 @@ class PlainFormatter(logging.Formatter):
 
     @override
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """Return the line without what was raised."""
+        """Return the line without what was raised; what it quotes can neither end nor hide it."""
+        record.message = safe(record.message)
+        about = getattr(record, "fields", {})
+        if about.get("action") == OUTPUT:
+            record.message = f"run {about.get('run')} | {record.message}"
         if record.levelno > logging.INFO:
             record.message = f"{record.levelname}: {record.message}"
         return super().formatMessage(record)
 
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and the fields that it has.
-
-    Args:
-        role: What this process does, which all of its lines say.
-    """
-
-    def __init__(self, role: Role | None = None) -> None:
-        super().__init__()
-        self._common = {} if role is None else {"role": role.kind.value}
-        if role is not None and role.cluster is not None:
-            self._common["cluster"] = role.cluster
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        line: dict[str, Any] = {
-            "time": format_time(datetime.fromtimestamp(record.created, UTC)),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **self._common,
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        try:
-            return orjson.dumps(line).decode()
-        except orjson.JSONEncodeError:  # It has half a character, as a file's name may.
-            return json.dumps(line)
+    @override
+    def formatException(self, ei: Any) -> str:
+        """Return what was raised, on lines of its own."""
+        return safe(super().formatException(ei), keep="\n")
 
 
 def read_line(line: str) -> dict[str, Any]:
@@ -141,7 +137,7 @@ def read_line(line: str) -> dict[str, Any]:
 
 
 class OwnEndFilter(logging.Filter):
-    """Leaves out what Faust says of an end that this process has decided on, and told of.
+    """Leaves out what Faust says of an end that this process has decided on, and logged.
 
     Stopping a service that has crashed makes others crash, each with a stack trace: they are
     consequences, and would hide the one line that says why.
@@ -152,7 +148,7 @@ class OwnEndFilter(logging.Filter):
         self._ends = False
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the record is to be told."""
+        """Return whether the record is to be logged."""
         if getattr(record, "fields", {}).get("action") == OWN_END:
             self._ends = True
             return True
@@ -160,11 +156,43 @@ class OwnEndFilter(logging.Filter):
 
 
 class NoiseFilter(logging.Filter):
-    """Leaves out what is told of brokers that are away, but not what nobody has expected."""
+    """Leaves out what is said of brokers that are away, but not what nobody has expected."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the record is to be told."""
+        """Return whether the record is to be logged."""
         return bool(record.exc_info) or not record.name.startswith(_NOISY)
+
+
+class BriefFilter(logging.Filter):
+    """Leaves at most three lines of a run: its start, its end, and what became of it.
+
+    Of its first attempt the start, and the end if something follows; then the verdict. What later
+    attempts do until then is left out.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is to be logged."""
+        about = getattr(record, "fields", {})
+        action = about.get("action")
+        if action in _STEPS:
+            return bool(about.get("attempt") == 1)
+        return action != _GIVES_WAY
+
+
+#: What becomes of a run before its verdict, as far as its lines are not for debugging; and how it
+#: leaves its place to another of the same name.
+_STEPS = ("running", "finished", "lost", "interrupted")
+_GIVES_WAY = "withdrawn"
+
+
+def begin() -> None:
+    """See that a process that was asked for lines of JSON writes none but those, from now on.
+
+    Of Faust's commands that is the one that runs a scheduler or a worker: others are typed by
+    people, also where a container's environment asks for JSON.
+    """
+    if asks_for_json() and "worker" in sys.argv[1:]:
+        keep_stderr()
 
 
 def logging_config(
@@ -177,7 +205,7 @@ def logging_config(
 
     Args:
         settings: Says the form of the lines.
-        level: What is below it is not told.
+        level: What is below it is not logged.
         logfile: Where lines go; None for stderr.
         role: What this process does.
     """
@@ -191,13 +219,19 @@ def logging_config(
     if logfile:
         handler = {"class": "logging.FileHandler", "filename": logfile}
     handler["filters"] = ["own end", "noise"]
+    if settings.log_format == "brief":
+        handler["filters"].append("brief")
     quiet = {name: {"level": "WARNING"} for name in _CHATTY}
     silent = {name: {"level": "ERROR"} for name in _NOISY}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": line},
-        "filters": {"own end": {"()": OwnEndFilter}, "noise": {"()": NoiseFilter}},
+        "filters": {
+            "own end": {"()": OwnEndFilter},
+            "noise": {"()": NoiseFilter},
+            "brief": {"()": BriefFilter},
+        },
         "handlers": {"lines": {**handler, "formatter": "line", "level": level}},
         "root": {"handlers": ["lines"], "level": "INFO"},
         "loggers": {**quiet, **silent, "cronstream": {"level": "DEBUG"}},

@@ -1,4 +1,4 @@
-"""How to wait for what tells nobody of itself."""
+"""How to wait for what notifies nobody."""
 
 import asyncio
 from collections.abc import Callable

@@ -7,17 +7,20 @@ write the variable before the settings are first asked for, so that options win.
 import errno
 import hashlib
 import os
+import re
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from platformdirs import PlatformDirs
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from cronstream.access import Access
+from cronstream.core.wire.naming import DEFAULT_PREFIX, Names, prefix_problem
+from cronstream.core.wire.variables import SETTINGS
 from cronstream.errors import SettingsError
+from cronstream.log_settings import LogSettings
 from cronstream.running import running_broker
 
 #: Seconds between two heartbeats of a worker (`core.timing.Timing`): a fence that is no
@@ -36,12 +39,16 @@ def user_data_folder() -> Path:
     """
     try:
         return _USER_FOLDERS.user_data_path
-    except RuntimeError as error:  # no HOME, and a user id that nobody has told this system of
+    except RuntimeError as error:  # no HOME, and a user id that this system does not know
         raise SettingsError(
             "there is no folder to keep data in, since this user has no home: name one with "
             "CRONSTREAM_DATA_DIR"
         ) from error
 
+
+#: What most programs look at: who runs them, where, in what language and at what local time.
+COMMANDS_GET: Final = "PATH,HOME,USER,LOGNAME,SHELL,LANG,LANGUAGE,LC_*,TZ,TMPDIR"
+_PASSED: Final = re.compile(r"[^=*\s]+\*?|\*")
 
 #: What must be less than what, and what would happen else.
 _IN_ORDER = (
@@ -50,7 +57,7 @@ _IN_ORDER = (
 )
 
 
-class Settings(Access):
+class Settings(LogSettings):
     """Everything that can be set; one value each for the whole installation, or for a process.
 
     What keeps a broker's failover from costing anything, and the loss of a worker from making
@@ -70,6 +77,8 @@ class Settings(Access):
     #: If it is not empty, nothing is coloured (no-color.org).
     no_color: str = Field(default="", validation_alias="NO_COLOR")
 
+    #: What the names of all its topics and consumer groups begin with, for the whole installation.
+    prefix: str = DEFAULT_PREFIX
     #: Partitions of each log, for the whole installation: never changed once there are runs.
     partitions: Annotated[int, Field(ge=1, le=1024)] = 12
     #: Scheduler shards, for the whole installation: never changed once there are jobs.
@@ -90,10 +99,19 @@ class Settings(Access):
     lease_s: Annotated[float, Field(gt=_BEAT_S)] = 6.0
     #: Seconds that a read-back heartbeat lets a worker start attempts; less than the lease.
     fence_s: Annotated[float, Field(gt=_BEAT_S)] = 4.5
-    #: Seconds that running commands have to end when their worker is told to stop.
+    #: Seconds that running commands have to end when their worker is asked to stop.
     drain_s: Annotated[float, Field(ge=0, le=86_400)] = 20.0
+    #: Variables of a worker's that its commands get: names, with ``*`` for whatever follows.
+    pass_env: str = COMMANDS_GET
     #: Bytes of a command's output that are kept from its beginning, and as many from its end.
     output_bytes: Annotated[int, Field(ge=0, le=262_144)] = 4096
+
+    #: The file of the keys that are trusted, a line for each; None: no signature is looked at.
+    trusted_keys: Path | None = None
+    #: Whether what is not signed is taken, or refused.
+    signatures: Literal["accept", "require"] = "accept"
+    #: The private key (PEM) by which this process signs what it asks for; None: it signs nothing.
+    signing_key: Path | None = None
 
     #: Whether a scheduler's crontab may take the place of jobs that it has nothing to do with.
     adopt: bool = False
@@ -103,12 +121,33 @@ class Settings(Access):
     legacy_group: str | None = None
     #: Seconds after which a process that is unhealthy, and cannot mend it, ends itself; 0: never.
     health_patience_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
-    #: Where Faust's web server listens.
-    web_bind: str = "127.0.0.1"
-    #: Its port; 0 takes a free one.
-    web_port: Annotated[int, Field(ge=0, le=65_535)] = 0
-    #: ``plain`` for a person or a supervisor, or ``json``.
-    log_format: Literal["plain", "json"] = "plain"
+
+    @field_validator("pass_env")
+    @classmethod
+    def _check_names(cls, value: str) -> str:
+        """Refuse what can be no variable's name, and names of settings, which no command gets."""
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        for name in names:
+            if not _PASSED.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} is not a variable's name; write names with ',' between, such as "
+                    f"{COMMANDS_GET}"
+                )
+            if name.startswith(SETTINGS):
+                raise ValueError(
+                    f"{name} sets the worker itself, and no command gets it; write what a job "
+                    "needs of it under its own 'env'"
+                )
+        return ",".join(names)
+
+    @field_validator("prefix")
+    @classmethod
+    def _check_prefix(cls, value: str) -> str:
+        """Refuse what is no prefix of topics and groups."""
+        problem = prefix_problem(value)
+        if problem:
+            raise ValueError(problem)
+        return value
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -125,16 +164,36 @@ class Settings(Access):
                 f"than CRONSTREAM_REPLICATION_FACTOR ({self.replication_factor}): "
                 "nothing could ever be written"
             )
+        if self.signatures == "require" and self.trusted_keys is None:
+            faults.append(
+                "CRONSTREAM_SIGNATURES=require needs CRONSTREAM_TRUSTED_KEYS: nothing could ever "
+                "be run"
+            )
+        if self.signing_key is not None and self.trusted_keys is None:
+            faults.append(
+                "CRONSTREAM_SIGNING_KEY needs CRONSTREAM_TRUSTED_KEYS: what is signed was read "
+                "from Kafka, and is checked by them before"
+            )
         if faults:
             raise ValueError("; ".join(faults))
         return self
 
     @property
+    def passed_variables(self) -> list[str]:
+        """The names in `pass_env`."""
+        return self.pass_env.split(",")
+
+    @property
+    def names(self) -> Names:
+        """What the topics and consumer groups of this installation are called."""
+        return Names(self.prefix)
+
+    @property
     def data_dir(self) -> Path:
         """Where the installation of this crontab keeps what it needs between starts.
 
-        If it was not said, each crontab has a folder of its own among the user's data: two
-        installations of one user share nothing.
+        If it was not said, each crontab and each prefix has a folder of its own among the user's
+        data: two installations of one user share nothing.
 
         Raises:
             SettingsError: If it was not said, and the user has no home.
@@ -146,7 +205,8 @@ class Settings(Access):
         crontab = self.crontab.absolute()
         place = crontab.parent.resolve() / crontab.name
         fingerprint = hashlib.sha256(os.fsencode(place)).hexdigest()[:8]
-        return f"{place.parent.name or 'root'}-{fingerprint}"
+        name = f"{place.parent.name or 'root'}-{fingerprint}"
+        return name if self.prefix == DEFAULT_PREFIX else f"{name}-{self.prefix}"
 
     @property
     def jars(self) -> Path:
@@ -190,6 +250,11 @@ def make_data_folder(path: Path) -> Path:
 def child_environment(**changes: str) -> dict[str, str]:
     """Return the environment for a child process: this one's, with `changes`."""
     return {**os.environ, **changes}
+
+
+def asks_for_json() -> bool:
+    """Whether log lines are to be JSON; known before, and whether or not, the settings can be."""
+    return os.environ.get("CRONSTREAM_LOG_FORMAT") == "json"
 
 
 @cache

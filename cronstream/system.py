@@ -1,4 +1,4 @@
-"""What this system can do for us, what it is told if it cannot, and of what version it is."""
+"""What this system can do for us, what is said if it cannot, and of what version it is."""
 
 import sys
 import zoneinfo
@@ -33,6 +33,17 @@ def version() -> str:
         return str(metadata.version("cronstream"))
     except metadata.PackageNotFoundError:
         return ""
+
+
+def give_memory_back() -> None:
+    """Have the C library give the system what memory it keeps and nothing uses, where it can.
+
+    glibc keeps it, of each thread, when a great deal was used for a moment (malloc_trim(3)).
+    """
+    library = import_module("ctypes").CDLL(None)
+    trim = getattr(library, "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _first_line(file: Path) -> str | None:

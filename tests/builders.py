@@ -4,8 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cronstream.core.wire.enumerations import Cause
+from cronstream.core.wire.naming import DEFAULT_PREFIX, Names
 from cronstream.core.wire.runs import Run
 
+#: What topics and groups are called where nobody has set another prefix.
+NAMES = Names(DEFAULT_PREFIX)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 

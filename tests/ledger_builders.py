@@ -40,7 +40,7 @@ class Told:
         """Fold one message; return its offset."""
         message = (self.ledger.book.next_offset, at(seconds), list(entries))
         self.messages.append(message)
-        self.ledger.take(*message)
+        self.ledger.fold(*message)
         return message[0]
 
     @property

@@ -9,7 +9,7 @@ from cronstream.core.protocol.member import Member
 from cronstream.core.timing import Timing
 from cronstream.core.wire.entries import Entry, Withdrawal
 from cronstream.core.wire.runs import Run
-from tests.builders import NOON, at
+from tests.builders import NAMES, NOON, at
 
 ActionT = TypeVar("ActionT", bound=Action)
 BACKUP = Withdrawal(job="backup", revision=1, effective_from=NOON)
@@ -24,7 +24,7 @@ class Worker:
     """
 
     def __init__(self, *, retry: bool = False, **timing: Any) -> None:
-        self.member = Member("w1", "cluster-a", Timing(**timing))
+        self.member = Member("w1", NAMES.topics_of("cluster-a"), Timing(**timing))
         self.retry, self.mono = retry, 100.0
         self.logs: dict[int, list[tuple[float, list[Entry]]]] = {0: [], 1: []}
         self.did: list[Action] = []

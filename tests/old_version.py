@@ -1,13 +1,15 @@
-"""The package as it was at level 1, to be run beside the present one (tests/old/README.md)."""
+"""The package as it was at earlier levels, to run beside the present one (tests/old/README.md)."""
 
 import tarfile
 from pathlib import Path
 
-_ARCHIVE = Path(__file__).parent / "old" / "cronstream-level-1.tar.xz"
+_ARCHIVES = Path(__file__).parent / "old"
+#: The levels of which there is a version.
+OLD_LEVELS = (1, 2, 3)
 
 
-def unpack_old(folder: Path) -> dict[str, str]:
+def unpack_old(folder: Path, level: int) -> dict[str, str]:
     """Unpack the package into a folder; return the variables with which Python takes it."""
-    with tarfile.open(_ARCHIVE) as archive:
+    with tarfile.open(_ARCHIVES / f"cronstream-level-{level}.tar.xz") as archive:
         archive.extractall(folder, filter="data")
     return {"PYTHONPATH": str(folder)}

@@ -117,7 +117,7 @@ def first_start(program: Path, folder: Path) -> int:
         "a run succeeded in cluster-a": r"^cluster-a\b.* succeeded",
         "a run succeeded in cluster-b": r"^cluster-b\b.* succeeded",
         "an attempt failed and is retried": r"next attempt not before",
-        "a retry worker made a later attempt": r"^\S+ retry\b.* attempt 2 started",
+        "a retry worker made a later attempt": r"^\S+ retry\b.*ed \(attempt [2-9]",
         "a run was discarded": r"discarded \(",
     }
     with up(program, folder) as running:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cronstream import crontab_file, crontab_watch
+from cronstream import clock, crontab_file, crontab_watch
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab
 from cronstream.crontab_file import read_crontab
 from cronstream.crontab_watch import watch_crontab
@@ -125,7 +125,7 @@ def test_a_good_file_is_a_crontab(path: Path) -> None:
         (b"version: 1\nclusters: \xff\xfe", "line 2, column 11: no UTF-8 from here on; save the"),
         (text("a").encode("utf-16"), "line 1, column 1: no UTF-8 from here on"),
         (b"", "line 1, column 1: the crontab is empty"),
-        (b"x" * (MAX_BYTES + 5), "the file is larger than 16 MiB"),
+        (b"x" * (MAX_BYTES + 5), "the file is larger than 64 MiB"),
     ],
 )
 def test_a_bad_file_is_an_error_with_its_name_and_place(
@@ -295,6 +295,37 @@ async def test_a_broken_file_is_told_once_and_not_at_each_look(
         assert watching.is_silent()
         write(path, text("good"))
         assert await watching.told() == "good"
+
+
+async def test_a_file_that_nobody_has_touched_is_not_read_at_each_look(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = itertools.count()
+    read = crontab_file.look
+
+    def counted(path: Path) -> crontab_file.Content:
+        next(reads)
+        return read(path)
+
+    monkeypatch.setattr(crontab_watch, "look", counted)
+    now = 1_800_000_000.0
+    monkeypatch.setattr(clock, "wall", lambda: now)
+    write(path, text("a"))
+    os.utime(path, (now - 60, now - 60))
+    looks = crontab_watch._Looks(path)
+    monkeypatch.setattr(crontab_watch, "_FRESH_S", -1e12)
+    first = looks.look()
+    assert [looks.look() is first for _ in range(5)] == [True] * 5
+    assert next(reads) == 1
+    write(path, text("b"))
+    assert looks.look().digest != first.digest
+    monkeypatch.setattr(crontab_watch, "_FRESH_S", 1e12)
+    looks.look()
+    assert next(reads) == 4
+    monkeypatch.setattr(crontab_watch, "_FRESH_S", -1e12)
+    monkeypatch.setattr(crontab_watch, "_REREAD_S", 0.0)
+    looks.look()
+    assert next(reads) == 6
 
 
 async def test_a_file_that_is_touched_or_rewritten_the_same_is_not_told(

@@ -7,7 +7,8 @@ import pytest
 
 _ROOT = Path(__file__).parent.parent
 _PAGES = sorted(
-    [*_ROOT.glob("*.md"), *(_ROOT / "docs").rglob("*.md"), *(_ROOT / "examples").rglob("*.md")]
+    [*_ROOT.glob("*.md")]
+    + [page for folder in ("docs", "examples", "ops") for page in (_ROOT / folder).rglob("*.md")]
 )
 _LINK = re.compile(r"\]\(\s*([^)\s]+)\s*\)")
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -38,7 +39,7 @@ def test_every_relative_link_of_a_page_leads_somewhere(page: Path) -> None:
 
 def test_the_glossary_and_each_page_of_the_docs_can_be_reached_from_their_index() -> None:
     listed = set()
-    for index in (_ROOT / "docs" / "README.md", _ROOT / "docs" / "design" / "README.md"):
+    for index in (_ROOT / "docs" / folder / "README.md" for folder in (".", "design", "runbooks")):
         links = (link.partition("#")[0] for link in _LINK.findall(_text(index)))
         listed |= {(index.parent / link).resolve() for link in links}
     pages = {page.resolve() for page in (_ROOT / "docs").rglob("*.md")}

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from cronstream import logs
+from cronstream.core.wire.enumerations import Outcome, Verdict
 from cronstream.core.wire.naming import Role
+from cronstream.json_lines import CRASHED, JsonFormatter
 from cronstream.logs import (
+    OUTPUT,
     OWN_END,
-    JsonFormatter,
+    Fields,
     PlainFormatter,
     fields,
     logging_config,
@@ -73,12 +76,6 @@ def test_json_lines_say_which_process_they_are_of(lines: Path) -> None:
     assert (second["role"], "cluster" in second) == ("scheduler", False)
 
 
-def test_half_a_character_in_a_line_does_not_cost_the_line() -> None:
-    line = JsonFormatter().format(a_record(message="no such file: \udcff"))
-    assert "no such file: " in line
-    assert line.isascii()
-
-
 @pytest.mark.parametrize("text", ["Traceback (most recent call last):", "3", "null", ""])
 def test_a_line_that_is_no_object_has_its_text_alone(text: str) -> None:
     assert read_line(text) == {"message": text}
@@ -102,13 +99,37 @@ def test_every_line_says_what_it_is_about() -> None:
     assert [where for where, is_there in extras.items() if not is_there] == []
 
 
+def described() -> list[str]:
+    """The first cell of each row of the page on logs."""
+    text = (PACKAGE.parent / "docs" / "logs.md").read_text()
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    return re.findall("`([a-z_-]+)`", " ".join(rows))
+
+
 def test_every_action_is_described() -> None:
     text = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
-    used = set(re.findall(r"""(?:fields|_about)\(\s*"([a-z-]+)\"""", text)) | {OWN_END}
-    described = (PACKAGE.parent / "docs" / "logs.md").read_text()
-    rows = [line.split("|")[1] for line in described.splitlines() if line.startswith("| `")]
+    used = set(re.findall(r"""(?:fields|_about)\(\s*"([a-z-]+)\"""", text)) | {
+        OWN_END,
+        OUTPUT,
+        CRASHED,
+    }
     assert len(used) > 50
-    assert used - set(re.findall("`([a-z-]+)`", " ".join(rows))) == set()
+    assert used - set(described()) == set()
+
+
+def test_every_change_of_a_run_is_described_by_its_action() -> None:
+    fold = "".join(path.read_text() for path in (PACKAGE / "core" / "ledger").glob("*.py"))
+    said = set(re.findall(r"""book\.say\([^"]*"([a-z]+)\"""", fold))
+    said |= set(re.findall(r"""self\.say\([^"]*"([a-z]+)\"""", fold))
+    said |= {verdict.value for verdict in Verdict} | {Outcome.LOST, Outcome.INTERRUPTED}
+    assert len(said) > 8
+    assert said - set(described()) == set()
+
+
+def test_every_field_and_every_outcome_is_described() -> None:
+    assert Fields.__annotations__.keys() - set(described()) == set()
+    text = (PACKAGE.parent / "docs" / "logs.md").read_text()
+    assert [outcome for outcome in Outcome if f"`{outcome.value}`" not in text] == []
 
 
 def test_after_its_own_decision_to_end_a_process_tells_no_more_of_faust(lines: Path) -> None:
@@ -150,3 +171,24 @@ def test_the_life_of_services_is_no_news_whoever_s_they_are(lines: Path) -> None
     ):
         logging.getLogger(module).info("[^--BoundWeb]: Stopping...")
     assert lines.read_text() == ""
+
+
+def test_a_person_who_looks_on_is_told_three_lines_of_a_run_at_most(tmp_path: Path) -> None:
+    path = tmp_path / "brief"
+    config = logging_config(Settings(log_format="brief"), "INFO", str(path))
+    logging.config.dictConfig(config)
+    logger = logging.getLogger("cronstream.worker")
+    steps = [("running", 1), ("finished", 1), ("running", 2), ("lost", 2), ("running", 3)]
+    for action, attempt in (*steps, ("interrupted", 3), ("finished", 4), ("discarded", 4)):
+        about = fields(action, run="backup@x", attempt=attempt)
+        logger.info("%s %d", action, attempt, extra=about)
+    logger.info("gone", extra=fields("withdrawn", run="backup@x", attempt=1))
+    logger.info("something else", extra=fields("healthy"))
+    told = [line.partition(" ")[2] for line in path.read_text().splitlines()]
+    assert told == ["running 1", "finished 1", "discarded 4", "something else"]
+
+
+def test_for_people_a_line_of_a_command_stands_behind_its_run(lines: Path) -> None:
+    about = fields(OUTPUT, run="backup@x", job="backup", attempt=1)
+    logging.getLogger("cronstream.output").info("%s", "50 %\x1b[2K", extra=about)
+    assert lines.read_text().partition(" ")[2] == "run backup@x | 50 %\\x1b[2K\n"

@@ -1,13 +1,18 @@
 """What can be set, and what is said of it."""
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from cronstream.errors import SettingsError
 from cronstream.settings import Settings, make_data_folder, settings
 
 DOCS = Path(__file__).parents[1] / "docs" / "settings.md"
+CHART = Path(__file__).parents[1] / "ops" / "helm" / "cronstream"
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +49,9 @@ def test_a_form_of_log_lines_that_there_is_not_is_told_which_there_are(
 ) -> None:
     monkeypatch.setenv("CRONSTREAM_LOG_FORMAT", "xml")
 
-    with pytest.raises(SettingsError, match=r"^CRONSTREAM_LOG_FORMAT: .* 'plain' or 'json'$"):
+    with pytest.raises(
+        SettingsError, match=r"^CRONSTREAM_LOG_FORMAT: .* 'plain', 'brief' or 'json'$"
+    ):
         settings()
 
 
@@ -156,6 +163,25 @@ def test_each_crontab_has_data_of_its_own_and_all_share_the_jars(
     assert settings().data_dir == Path("/given")
 
 
+def test_each_prefix_has_data_of_its_own() -> None:
+    one, other = (
+        Settings(crontab=Path("/srv/jobs/crontab.yaml")),
+        Settings(crontab=Path("/srv/jobs/crontab.yaml"), prefix="second"),
+    )
+
+    assert (one.names.jobs, other.names.jobs) == ("cronstream.jobs", "second.jobs")
+    assert other.data_dir == one.data_dir.with_name(f"{one.data_dir.name}-second")
+
+
+def test_a_prefix_that_would_let_installations_meet_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CRONSTREAM_PREFIX", "x-y")
+
+    with pytest.raises(SettingsError, match="CRONSTREAM_PREFIX: 'x-y' cannot be the prefix of"):
+        settings()
+
+
 def test_a_user_without_a_home_keeps_jars_with_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,3 +190,83 @@ def test_a_user_without_a_home_keeps_jars_with_the_data(
     monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as where nobody has a home
 
     assert Settings(given_data_dir=tmp_path).jars == tmp_path / "jars"
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("PATH,A B", "'A B' is not a variable's name; write names with ',' between"),
+        ("L*C", "'L*C' is not a variable's name"),
+        ("PATH,CRONSTREAM_BROKER_USER", "CRONSTREAM_BROKER_USER sets the worker itself"),
+    ],
+)
+def test_what_commands_cannot_get_of_their_worker_is_told(
+    monkeypatch: pytest.MonkeyPatch, given: str, why: str
+) -> None:
+    monkeypatch.setenv("CRONSTREAM_PASS_ENV", given)
+
+    with pytest.raises(SettingsError, match=f"^CRONSTREAM_PASS_ENV: {re.escape(why)}"):
+        settings()
+
+
+def test_names_of_what_commands_get_may_have_blanks_between_and_a_star_at_their_end() -> None:
+    assert Settings(pass_env=" PATH, SSH_* ,,* ").pass_env == "PATH,SSH_*,*"
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"signatures": "require"}, "CRONSTREAM_SIGNATURES=require needs CRONSTREAM_TRUSTED_KEYS"),
+        ({"signing_key": "/k"}, "CRONSTREAM_SIGNING_KEY needs CRONSTREAM_TRUSTED_KEYS"),
+    ],
+)
+def test_who_signs_or_wants_signatures_says_whom_to_trust(given: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        Settings(**given)
+
+    assert Settings(**given, trusted_keys=Path("/trusted")).trusted_keys is not None
+
+
+@pytest.mark.parametrize(
+    ("bind", "address"),
+    [
+        ("", None),
+        ("0.0.0.0", ("0.0.0.0", 0)),
+        ("0.0.0.0:9464", ("0.0.0.0", 9464)),
+        ("[::1]:9464", ("::1", 9464)),
+        ("worker.example:0", ("worker.example", 0)),
+    ],
+)
+def test_metrics_are_served_at_an_address_with_a_port_or_without(
+    bind: str, address: tuple[str, int] | None
+) -> None:
+    assert Settings(metrics_bind=bind).metrics_address == address
+
+
+@pytest.mark.parametrize("bind", [":9464", "http://x:1", "x:y", "x:70000", "x/y", "a@b:1", "[::"])
+def test_where_metrics_cannot_be_served_is_told_with_the_form(
+    monkeypatch: pytest.MonkeyPatch, bind: str
+) -> None:
+    monkeypatch.setenv("CRONSTREAM_METRICS_BIND", bind)
+
+    with pytest.raises(
+        SettingsError, match=r"^CRONSTREAM_METRICS_BIND: .* write HOST or HOST:PORT"
+    ):
+        settings()
+
+
+def test_the_charts_schema_names_each_setting_but_what_the_chart_sets_itself() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    names = set(schema["definitions"]["settings"]["propertyNames"]["enum"])
+    known = {_variable(name) for name in Settings.model_fields}
+
+    # Java and the embedded Kafka are not in the image, nobody looks at colours, and the
+    # chart has no console.
+    assert known - names == {
+        *(name for name in known if name.startswith("CRONSTREAM_BROKER")),
+        *("CRONSTREAM_CRONTAB", "CRONSTREAM_DATA_DIR", "CRONSTREAM_WEB_PORT"),
+        *("CRONSTREAM_TRUSTED_KEYS", "CRONSTREAM_SIGNATURES", "CRONSTREAM_SIGNING_KEY"),
+        *("CRONSTREAM_METRICS_BIND", "CRONSTREAM_JAR_CACHE", "JAVA_HOME", "NO_COLOR"),
+        *("CRONSTREAM_CONSOLE_KEEP_DAYS", "CRONSTREAM_CONSOLE_KEEP_THOUSANDS"),
+    }
+    assert names <= known

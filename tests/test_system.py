@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cronstream.cli.main import SECTIONS, main
+from cronstream.cli.main import main
+from cronstream.cli.sections import SECTIONS
 from cronstream.errors import PlatformError
 from cronstream.settings import child_environment
 from cronstream.system import need_linux
@@ -23,6 +24,19 @@ for name in ("fcntl", "termios", "resource", "pwd", "grp"):
     sys.modules[name] = None
 sys.platform = "win32"
 """
+
+
+def test_memory_that_nothing_uses_is_given_back() -> None:
+    code = (
+        "import psutil; from cronstream.system import give_memory_back\n"
+        "kept = [bytes(2000) for _ in range(50_000)]; last = bytes(2000); del kept\n"
+        "rss = psutil.Process().memory_info; before = rss().rss; give_memory_back()\n"
+        "print(before - rss().rss)"
+    )
+    environment = {**child_environment(), "MALLOC_TRIM_THRESHOLD_": "1000000000"}
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, env=environment, capture_output=True, check=True)
+    assert int(done.stdout) > 50_000_000
 
 
 @pytest.mark.parametrize(("system", "name"), [("darwin", "macOS"), ("win32", "Windows")])

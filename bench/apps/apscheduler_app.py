@@ -21,7 +21,11 @@ scheduler = BackgroundScheduler(
     job_defaults={"misfire_grace_time": None, "coalesce": False, "max_instances": 3},
 )
 for name, period, command in json.loads(Path(sys.argv[1]).read_text()):
-    trigger = CronTrigger(second=f"*/{period}", timezone="UTC")
+    if period < 60:
+        trigger = CronTrigger(second=f"*/{period}", timezone="UTC")
+    else:  # One that is there, and not due while it is measured.
+        hour, minute = divmod(period // 60, 60)
+        trigger = CronTrigger(month=1, day=1, hour=hour % 24, minute=minute, timezone="UTC")
     scheduler.add_job(run, trigger, args=[command], id=name)
 scheduler.start()
 print("READY", flush=True)

@@ -1,6 +1,6 @@
-"""cronstream's application, which tells how long its event loop stands still.
+"""cronstream's application, which says how long its event loop stands still.
 
-A thread of its own looks; where the loop was then is told with it.
+A thread of its own looks; where the loop was then is reported with it.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import orjson
 from cronstream.application import app
 from cronstream.worker import WorkerDuty
 
-#: Told from here on.
+#: Reported from here on.
 _LEAST_S = 0.1
 _LOOK_S = 0.01
 

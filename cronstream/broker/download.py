@@ -15,6 +15,7 @@ from jgo.maven import Artifact, MavenContext, PythonResolver
 from jgo.parse import Coordinate
 
 from cronstream.broker.jars import KAFKA_VERSION
+from cronstream.broker.pins import check
 from cronstream.clock import monotonic
 
 KAFKA = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
@@ -26,7 +27,10 @@ _MEGABYTE = 1_000_000
 def download(folder: Path, say: Callable[[str], None]) -> None:
     """Put every jar that Kafka needs into `folder`, checked against Maven Central's checksums.
 
+    And against their SHA-256 as they were tested: a checksum comes from where the jar comes from.
+
     Raises:
+        PinError: If one is not the one that was tested.
         RuntimeError: From jgo, if something is not there or has another checksum.
         OSError: If the network or the disk fails (``requests`` raises a kind of it).
     """
@@ -46,6 +50,7 @@ def download(folder: Path, say: Callable[[str], None]) -> None:
             if monotonic() - said_at > _SECONDS_BETWEEN_LINES or count == len(downloads):
                 said_at = monotonic()
                 say(f"downloaded {count} of {len(downloads)} files, {size / _MEGABYTE:.0f} MB")
+    check(folder)
 
 
 def _needed(context: MavenContext) -> list[Artifact]:
@@ -66,7 +71,7 @@ def _needed(context: MavenContext) -> list[Artifact]:
     return [*needed, bridge.artifact()]
 
 
-def _tell_our_parent(line: str) -> None:
+def _print_to_parent(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -74,7 +79,7 @@ def _tell_our_parent(line: str) -> None:
 def main() -> int:
     """Download into the folder that is named on the command line."""
     try:
-        download(Path(sys.argv[1]), _tell_our_parent)
+        download(Path(sys.argv[1]), _print_to_parent)
     except (RuntimeError, ValueError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1

@@ -47,6 +47,7 @@ class EmbeddedBroker:
         port: Where it listens.
         further: Where else it listens; to be set before it is started.
         properties: Further lines of Kafka's configuration; likewise.
+        flags: Further flags for its Java; likewise.
         users: Whom its data is made with, as Kafka's ``--add-scram`` takes each; likewise.
         membership: Which node of which cluster it is; likewise.
         is_port_asked_for: Whether it takes no other port if somebody has this one when it is
@@ -55,6 +56,7 @@ class EmbeddedBroker:
 
     further: Sequence[Listener] = ()
     properties: Sequence[str] = ()
+    flags: Sequence[str] = ()
     users: Sequence[str] = ()
     membership: Membership | None = None
     is_port_asked_for = True
@@ -129,7 +131,7 @@ class EmbeddedBroker:
             BrokerError: If the port is in use, or the program cannot be started.
         """
         await self.prepare()
-        if not is_free(self.port) and not self._take_another_port():
+        if not is_free(self.port) and not self._choose_another_port():
             is_kafka = await answers(self.port)
             self._unlock()
             raise BrokerError(_port_in_use(self.port, is_kafka))
@@ -159,7 +161,7 @@ class EmbeddedBroker:
                 break
             except _PortTakenError:
                 await self.kill()
-                if not tries_left or (not is_free(self.port) and not self._take_another_port()):
+                if not tries_left or (not is_free(self.port) and not self._choose_another_port()):
                     raise
             except BaseException:
                 await self.kill()
@@ -169,7 +171,7 @@ class EmbeddedBroker:
         took_s = monotonic() - self._launched_at
         self._say(f"Kafka is ready at {self.address}, in {took_s:.1f} s")
 
-    def _take_another_port(self) -> bool:
+    def _choose_another_port(self) -> bool:
         """Take a port that is free now, if nobody has asked for this one; return whether."""
         if not self.is_port_asked_for:
             taken, self.port = self.port, free_port()
@@ -236,7 +238,7 @@ class EmbeddedBroker:
         if self._kafka is None or self._lock is None:
             raise BrokerError("Kafka was not prepared")
         try:
-            return await self._kafka.serve(self._lock.fileno)
+            return await self._kafka.serve(self._lock.fileno, self.flags)
         except BrokerError:
             self._unlock()
             raise

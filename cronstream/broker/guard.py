@@ -1,6 +1,6 @@
 """A small process that ends this one's children if this one dies, even by SIGKILL.
 
-It is told of each child through a pipe. When the pipe ends without a good-bye, its writer is dead:
+It learns of each child through a pipe. When the pipe ends without a good-bye, its writer is dead:
 then every process group that is still noted gets SIGTERM, and 5 s later SIGKILL. It needs nothing
 that only one kernel has (PR_SET_PDEATHSIG is Linux's, and follows a thread rather than a process),
 and one guard does for all children.
@@ -37,21 +37,21 @@ class Guard:
 
     def add(self, group: int) -> None:
         """Note a child's process group, which has the child's pid."""
-        self._tell(f"+{group}")
+        self._write(f"+{group}")
 
     def remove(self, group: int) -> None:
         """Forget a child that has ended: its pid may soon be another's."""
-        self._tell(f"-{group}")
+        self._write(f"-{group}")
 
     def close(self) -> None:
         """End the guard, and none of the children."""
-        self._tell("bye")
+        self._write("bye")
         if self._process.stdin is not None:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
         self._process.wait()
 
-    def _tell(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         if self._process.stdin is None or self._process.stdin.closed:
             return
         # A guard that was killed takes nothing down with it; it is only not there any more.

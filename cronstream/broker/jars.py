@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filelock import AsyncFileLock, Timeout
 
+from cronstream.broker.pins import PinError, check
 from cronstream.errors import BrokerError
 
 KAFKA_VERSION = "4.3.1"
@@ -19,19 +20,21 @@ _LOCK_POLL_S = 0.2
 async def ensure_jars(cache: Path, say: Callable[[str], None]) -> tuple[Path, ...]:
     """Return Kafka's jars below `cache`, in a stable order, downloading them if need be.
 
+    Each is checked against its SHA-256, at each start.
+
     Raises:
-        BrokerError: If they cannot be downloaded or stored; it says why and what to do.
+        BrokerError: If they cannot be downloaded or stored, or are others than were tested; it says
+            why and what to do.
     """
     folder = cache / f"kafka-{KAFKA_VERSION}"
     try:
         if not _is_there(folder):
             await _download_once(folder, cache, say)
+        return await asyncio.to_thread(check, folder)
     except OSError as error:
         raise BrokerError(f"Kafka's jars cannot be kept in {cache}: {error}") from error
-    jars = tuple(sorted(folder.glob("*.jar")))
-    if not jars:
-        raise BrokerError(f"{folder} has no jars in it: remove it, and they are downloaded again")
-    return jars
+    except PinError as error:
+        raise BrokerError(f"{error}: remove the folder, and they are downloaded again") from error
 
 
 async def _download_once(folder: Path, cache: Path, say: Callable[[str], None]) -> None:

@@ -1,6 +1,6 @@
 """Find a Java that Kafka runs on.
 
-As a program (``python -m cronstream.broker.java``) it tells which, or ends with status 1.
+As a program (``python -m cronstream.broker.java``) it prints which, or ends with status 1.
 """
 
 import importlib.util

@@ -15,7 +15,7 @@ from cronstream.broker.java import Java
 from cronstream.broker.layout import Layout, archive_flags, java_command
 from cronstream.errors import BrokerError
 
-#: So many lines tell people why it failed.
+#: So many lines show people why it failed.
 _LINES = 3
 
 
@@ -38,10 +38,15 @@ class KafkaProgram:
         flags = archive_flags(archive, archive) if archive.is_file() else ()
         return await self.start(lock, flags, "kafka.tools.StorageTool", "format", *arguments)
 
-    async def serve(self, lock: int) -> asyncio.subprocess.Process:
-        """Start the broker; see `start`. It writes the archive as it ends, if there is none."""
+    async def serve(self, lock: int, further: Sequence[str]) -> asyncio.subprocess.Process:
+        """Start the broker; see `start`. It writes the archive as it ends, if there is none.
+
+        With further flags it writes none: an agent's classes would not fit those who have none.
+        """
         archive = self.archive
-        flags = archive_flags(archive, _unfinished(archive))
+        is_to_use = archive.is_file() or not further
+        own = archive_flags(archive, _unfinished(archive)) if is_to_use else ()
+        flags = (*own, *further)
         return await self.start(lock, flags, "kafka.Kafka", str(self.layout.properties))
 
     async def start(

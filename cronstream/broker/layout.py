@@ -10,9 +10,6 @@ from cronstream.broker.java import Java
 from cronstream.broker.listeners import Listener
 from cronstream.broker.ports import HOST
 
-#: The largest message that is taken: entries go in batches, and a run may carry much output.
-MESSAGE_BYTES = 33_554_432
-
 #: Tried here: ready in 0.8 s with a class archive and these, 1.0 s with C2, 2.4 s with neither.
 JVM_FLAGS = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
@@ -130,8 +127,6 @@ def _sized(membership: Membership) -> str:
 auto.create.topics.enable=false
 num.partitions=1
 default.replication.factor={copies}
-message.max.bytes={MESSAGE_BYTES}
-replica.fetch.max.bytes={MESSAGE_BYTES}
 log.retention.ms=604800000
 
 group.initial.rebalance.delay.ms=0

@@ -1,6 +1,6 @@
 """Where else an embedded Kafka listens than on the loopback interface, and how it is reached there.
 
-Kafka tells each client, at the listener that it came by, which address it is to go on with: the
+Kafka gives each client, at the listener that it came by, the address that it is to go on with: the
 advertised one. So whoever comes from another machine needs a listener with an address that leads
 back from there.
 """
@@ -53,7 +53,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An address that Kafka listens at, and the one that its clients are told.
+    """An address that Kafka listens at, and the one that its clients are given.
 
     Attributes:
         protocol: What is spoken there, in Kafka's words; all but plaintext needs properties of its
@@ -66,7 +66,7 @@ class Listener:
 
 
 def pair(listen: Sequence[Address], advertise: Sequence[Address]) -> tuple[Listener, ...]:
-    """Return the listeners that were asked for; what is not advertised is told as it is.
+    """Return the listeners that were asked for; what is not advertised is given as it is.
 
     Raises:
         ValueError: If they do not fit together; the sentence says what to give.

@@ -24,6 +24,8 @@ from cronstream.core.audit.tally import Tally
 from cronstream.core.schedule.duration import parse_duration
 from cronstream.history.auditing import Watch
 from cronstream.history.auditing import audit as audit_ledgers
+from cronstream.settings import settings
+from cronstream.trust.keyring import Keyring
 
 _LATE_AFTER = timedelta(seconds=1)
 
@@ -110,7 +112,8 @@ def audit(**chosen: Any) -> None:
 
 async def _audit(window: Window, cluster: str | None, report: ReportWriter) -> Tally:
     progress = Progress(is_terminal(sys.stderr))
-    watch = Watch(report=report.add, progress=progress.tell, say=say)
+    keyring = Keyring(settings())
+    watch = Watch(report=report.add, progress=progress.show, say=say, believes=keyring.believes)
     async with reading() as reader:
         chosen = await chosen_clusters(reader, cluster, is_needed=True)
         window = replace(window, clusters=chosen)

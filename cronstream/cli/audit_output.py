@@ -8,10 +8,11 @@ from typing import Any, Final, Protocol
 import click
 
 from cronstream import clock
-from cronstream.cli.output import emit, emit_json, format_duration
+from cronstream.cli.output import emit, emit_json
 from cronstream.core.audit.finding import Finding, Kind, Window
 from cronstream.core.audit.tally import Tally
 from cronstream.core.wire.times import format_time
+from cronstream.history.words import format_duration
 
 #: Of each kind so many findings are printed for people, and the others are counted.
 _SHOWN: Final = 20
@@ -122,7 +123,7 @@ def _delays(found: dict[str, float | None]) -> str:
 def _conclusion(count: Counter[Kind], faults: frozenset[Kind], limits: list[str]) -> str:
     broken = [kind for kind in Kind if count[kind] and kind in faults]
     if not broken and limits:
-        return "Clean, as far as the topics can tell; what they cannot is said above."
+        return "Clean, as far as the topics show; what they do not show is said above."
     if not broken:
         return "Clean: every due time is accounted for, and no attempt was started twice."
     return f"Not clean: {', '.join(f'{count[kind]:,} {kind.value}' for kind in broken)}."
@@ -139,7 +140,7 @@ class Progress:
         self._is_shown, self._began = is_shown, clock.monotonic()
         self._width = 0
 
-    def tell(self, done: int, total: int) -> None:
+    def show(self, done: int, total: int) -> None:
         """Show how many messages have been read."""
         if not self._is_shown:
             return

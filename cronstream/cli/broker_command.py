@@ -13,6 +13,7 @@ from cronstream.broker.guard import Guard
 from cronstream.broker.listeners import Address, Listener, pair, warnings
 from cronstream.broker.ports import free_port
 from cronstream.errors import BrokerError
+from cronstream.escaping import safe
 from cronstream.running import RunningNote
 from cronstream.settings import make_data_folder
 from cronstream.supervisor import stop_signals
@@ -37,7 +38,7 @@ class _Address(click.ParamType):
 
 
 def _say(line: str) -> None:
-    click.echo(line, err=True)
+    click.echo(safe(line), err=True)
 
 
 @click.command("broker")

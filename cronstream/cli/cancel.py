@@ -14,9 +14,7 @@ from cronstream.cli.connection import RunPublisher, publishing, reading
 from cronstream.cli.options import check_job, chosen_clusters
 from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.run_commands import since_of
-from cronstream.cli.story_output import state_text
 from cronstream.core.ledger.state import LiveRun, News, State
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Cancelled
 from cronstream.core.wire.enumerations import SkipReason
 from cronstream.core.wire.levels import needed_level
@@ -25,6 +23,7 @@ from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.live import LiveLedger
 from cronstream.history.loading import load
 from cronstream.history.scope import LogReader, Scope, clusters
+from cronstream.history.words import state_text
 from cronstream.topology.reading import LogMessage
 
 #: Beyond the longest grace of what runs, how long it is waited for what becomes of it.
@@ -131,7 +130,7 @@ async def _cancel(wanted: Wanted) -> int:
                 await _ask(publisher, wanted.by, targets)
             await _wait(reader, targets, _longest_wait_s(wanted, targets))
     for target in targets:
-        _tell(target, as_json=wanted.as_json)
+        _print_target(target, as_json=wanted.as_json)
     return status or (0 if all(target.is_cancelled for target in targets) else failures.FAILED)
 
 
@@ -205,7 +204,7 @@ async def _ask(publisher: RunPublisher, by: str, targets: list[Target]) -> None:
                 f"the log of {place.cluster} is at level {level}, and cancelling needs {needed}: "
                 "upgrade its workers, and then the schedulers"
             )
-        log = naming.log(place.cluster)
+        log = publisher.names.log(place.cluster)
         sent.append(publisher.publish(log, job, entry, partitions=place.partitions))
     try:
         async with asyncio.timeout(_ACK_S):
@@ -239,16 +238,16 @@ async def _wait(reader: LogReader, targets: list[Target], limit_s: float) -> Non
 def _note_ends(
     found: LiveLedger, message: LogMessage, waiting: dict[tuple[str, str], Target]
 ) -> None:
-    for news in found.take(message):
+    for news in found.fold(message):
         target = (found.cluster, news.run.id)
         if news.is_end and target in waiting:
             waiting.pop(target).end = news
 
 
-# -- telling ---------------------------------------------------------------------------------------
+# -- printing --------------------------------------------------------------------------------------
 
 
-def _tell(target: Target, *, as_json: bool) -> None:
+def _print_target(target: Target, *, as_json: bool) -> None:
     if as_json:
         emit_json(_fields(target))
     elif target.end is not None:
@@ -256,7 +255,7 @@ def _tell(target: Target, *, as_json: bool) -> None:
         on = f" on {target.holder}" if target.holder else ""
         emit(f"{target.id}  {target.end.text}{but}; it was {target.before}{on}")
     if target.end is None:
-        say(f"run {target.id}: it was told to end, but has not yet: {_hint(target)}")
+        say(f"run {target.id}: it was asked to end, but has not yet: {_hint(target)}")
 
 
 def _fields(target: Target) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 logger = logging.getLogger(__name__)
 
-#: So often what goes on is told to end, and is waited for so long each time.
+#: So often what goes on is asked to end, and is waited for so long each time.
 _CANCELLATIONS: Final = 5
 _CANCELLED_AFTER_S: Final = 1.0
 

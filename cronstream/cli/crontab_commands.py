@@ -1,4 +1,4 @@
-"""The commands about the crontab: ``check``, ``jobs``, ``next``. None of them needs a broker.
+"""The commands about the crontab: ``check``, ``jobs``, ``next``. They need no broker.
 
 What is asked for goes to standard output: the jobs, the due times, and of ``check`` the problems,
 each as ``file:line:column: sentence``, as editors and CI systems read it. With ``--json`` each is
@@ -7,7 +7,8 @@ one JSON object on a line. Exit status: 0 fine, 1 the crontab has problems, 2 wr
 
 import heapq
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ import click
 
 from cronstream import clock
 from cronstream.cli import proposals
-from cronstream.cli.crontab_words import job_words, problem_words
+from cronstream.cli.lean import load
 from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, nearest, say
+from cronstream.cli.times import Time
 from cronstream.core.crontab.advice import Advice, advise
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab
+from cronstream.core.crontab.words import job_words, problem_words
 from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.wire.runs import Job
 from cronstream.core.wire.times import format_time
@@ -29,27 +32,6 @@ from cronstream.errors import CrontabError, NotFoundError, Place, Problem
 from cronstream.settings import settings
 
 _file_argument = click.argument("file", required=False, type=click.Path(path_type=Path))
-
-
-class _Time(click.ParamType):
-    """An ISO time; one without a zone is in UTC."""
-
-    name = "time"
-
-    def convert(
-        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """Return an aware UTC time."""
-        try:
-            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            self.fail(
-                f"{value!r} is not a time; write it like 2026-03-29, 2026-03-29T01:30 (UTC) "
-                "or 2026-03-29T03:30+02:00",
-                param,
-                ctx,
-            )
 
 
 @click.command
@@ -63,32 +45,49 @@ def check(ctx: click.Context, file: Path | None, advice: bool, as_json: bool) ->
     FILE is the one that the scheduler reads (CRONSTREAM_CRONTAB) unless another is named; - is
     standard input. Exit status 1 says that there are problems; advice is none.
     """
-    path = _shown(file)
+    path = shown_name(file)
     try:
-        crontab = _read(file)
+        crontab = read_named(file)
     except CrontabError as error:
         for problem in error.problems:
-            _emit_problem(error.source, problem, as_json=as_json)
+            _emit_problem(problem.file or error.source, problem, as_json=as_json)
         say(f"{path}: {_count(len(error.problems), 'problem')}")
         ctx.exit(1)
-    pieces = advise(crontab) if advice else []
+    pieces = advise(crontab, settings().slots) if advice else []
     for piece in pieces:
         _emit_advice(path, piece, as_json=as_json)
     jobs, clusters = len(crontab.jobs), len(crontab.clusters)
-    noted = f", {_count(len(pieces), 'piece')} of advice" if advice else ""
+    disabled = sum(not job.enabled for job in crontab.jobs)
+    noted = f", {_count(disabled, 'job')} {_DISABLED}" if disabled else ""
+    noted += f", {_count(len(pieces), 'piece')} of advice" if advice else ""
     say(f"{path}: {_count(jobs, 'job')} in {_count(clusters, 'cluster')}, no problems{noted}")
 
 
 @click.command
 @_file_argument
+@click.option("--overdue", is_flag=True, help="Those that workers say are overdue, instead.")
+@click.option("--paused", is_flag=True, help="Those that are paused, and by whom, instead.")
 @json_option
-def jobs(file: Path | None, as_json: bool) -> None:
-    """List the jobs of a crontab, with the time each is due next (UTC)."""
-    path = _shown(file)
+def jobs(file: Path | None, overdue: bool, paused: bool, as_json: bool) -> None:
+    """List the jobs of a crontab, with the time each is due next (UTC).
+
+    One with 'enabled: false' is shown as paused. Of those that people have paused no file knows.
+    With --overdue the broker is asked, and no file: which jobs have not succeeded as often as
+    their expect_within says, as the workers have it. Likewise with --paused.
+    """
+    if overdue or paused:
+        if file is not None or (overdue and paused):
+            raise click.UsageError(
+                "--overdue, or --paused, is about what is in force, and reads no FILE"
+            )
+        about = "overdue" if overdue else "paused"
+        getattr(load(f"cronstream.cli.{about}"), f"list_{about}")(as_json=as_json)
+        return
+    path = shown_name(file)
     now = clock.now()
     listed = [
         (job, compile_schedule(job.schedule, job.timezone).next_after(now))
-        for job in _read(file).jobs
+        for job in read_named(file).jobs
     ]
     if as_json:
         for job, due in listed:
@@ -97,7 +96,10 @@ def jobs(file: Path | None, as_json: bool) -> None:
     emit_table(
         [*map(Column, ("job", "cluster", "schedule", "zone")), _ATTEMPTS, Column("next due")],
         [
-            (job.name, job.cluster, job.schedule, job.timezone, str(job.max_attempts), _utc(due))
+            (
+                *(job.name, job.cluster, job.schedule, job.timezone, str(job.max_attempts)),
+                _utc(due) if job.enabled else _DISABLED,
+            )
             for job, due in listed
         ],
     )
@@ -115,14 +117,14 @@ def jobs(file: Path | None, as_json: bool) -> None:
     help="How many due times to show.",
 )
 @click.option(
-    "--from", "start", type=_Time(), metavar="TIME", help="Begin after this ISO time, not now."
+    "--from", "start", type=Time(), metavar="TIME", help="Begin after this ISO time, not now."
 )
 @json_option
 def next_(job: str | None, count: int, start: datetime | None, as_json: bool) -> None:
     """Show when jobs are due next: one JOB, or all of them in the order of time."""
     path = settings().crontab
     found = read_crontab(path).jobs
-    chosen = found if job is None else [_find(found, job)]
+    chosen = found if job is None else [find_job(found, job)]
     dues = list(islice(_merged(chosen, start or clock.now()), count))
     if as_json:
         for due, each in dues:
@@ -135,7 +137,7 @@ def next_(job: str | None, count: int, start: datetime | None, as_json: bool) ->
     emit_table(
         list(map(Column, ("due", "local time", "zone", "job", "cluster"))),
         [
-            (_utc(due), _local(due, each.timezone), each.timezone, each.name, each.cluster)
+            (_utc(due), local_words(due, each.timezone), each.timezone, each.name, each.cluster)
             for due, each in dues
         ],
     )
@@ -143,19 +145,26 @@ def next_(job: str | None, count: int, start: datetime | None, as_json: bool) ->
         say(f"{path}: nothing is due")
 
 
-def _read(file: Path | None) -> Crontab:
+def read_named(file: Path | None) -> Crontab:
     """Return the crontab that was named: a file, standard input as ``-``, or the scheduler's."""
     if file == _STANDARD_INPUT:
         # One byte more than may be shows that there is more.
-        return crontab_of(click.get_binary_stream("stdin").read(MAX_BYTES + 1), str(_shown(file)))
-    return read_crontab(_shown(file))
+        return crontab_of(
+            click.get_binary_stream("stdin").read(MAX_BYTES + 1), str(shown_name(file))
+        )
+    return read_crontab(shown_name(file))
 
 
-def _shown(file: Path | None) -> Path:
+def shown_name(file: Path | None) -> Path:
+    """Return what a file that was named is called."""
     return Path("<stdin>") if file == _STANDARD_INPUT else file or settings().crontab
 
 
 _STANDARD_INPUT = Path("-")
+#: For so many jobs of a herd it is shown how they may be spread.
+_SPREADS = 20
+#: Said of a job that the file has paused, in the place of when it is due, too.
+_DISABLED = "paused (enabled: false)"
 _ATTEMPTS = Column("attempts", justify="right")
 
 
@@ -175,7 +184,12 @@ def _merged(jobs: Sequence[Job], after: datetime) -> Iterator[tuple[datetime, Jo
             heapq.heapreplace(heap, (following, i))
 
 
-def _find(jobs: Sequence[Job], name: str) -> Job:
+def find_job(jobs: Sequence[Job], name: str) -> Job:
+    """Return the job of a name.
+
+    Raises:
+        NotFoundError: If there is none; the sentence names one that is like it.
+    """
     by_name = {job.name: job for job in jobs}
     if name in by_name:
         return by_name[name]
@@ -194,9 +208,15 @@ def _emit_problem(source: str, problem: Problem, *, as_json: bool) -> None:
 def _emit_advice(path: Path, piece: Advice, *, as_json: bool) -> None:
     if as_json:
         about = {"advice": piece.sentence, "kind": piece.kind, "jobs": piece.jobs}
-        emit_json(_placed(str(path), piece.place) | about)
-    else:
-        emit(f"{_where(str(path), piece.place)}: advice: {piece.sentence}")
+        spread = {"spread": [asdict(each) for each in piece.spreads]} if piece.spreads else {}
+        emit_json(_placed(str(path), piece.place) | about | spread)
+        return
+    emit(f"{_where(str(path), piece.place)}: advice: {piece.sentence}")
+    for each in piece.spreads[:_SPREADS]:
+        said = f"write {each.instead!r} for {each.schedule!r}, which is {each.becomes!r} for it"
+        emit(f"    {each.job}: {'-' if each.instead == each.schedule else said}")
+    if len(piece.spreads) > _SPREADS:
+        say(f"and {len(piece.spreads) - _SPREADS} more jobs: --json shows all")
 
 
 def _placed(source: str, place: Place | None) -> dict[str, Any]:
@@ -211,7 +231,8 @@ def _utc(due: datetime | None) -> str:
     return "never" if due is None else format_time(due)
 
 
-def _local(due: datetime, timezone: str) -> str:
+def local_words(due: datetime, timezone: str) -> str:
+    """Return a due time as the clock of a zone shows it."""
     return due.astimezone(ZoneInfo(timezone)).strftime("%a %Y-%m-%d %H:%M:%S %z")
 
 

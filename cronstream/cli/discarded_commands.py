@@ -20,14 +20,18 @@ from cronstream.cli.options import (
 )
 from cronstream.cli.output import Column, emit, emit_json, emit_table, is_terminal, json_option, say
 from cronstream.cli.progress import READING, progress
+from cronstream.core.planning.chain import chained
+from cronstream.core.trust.judging import Standing
 from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.runs import Run
 from cronstream.core.wire.times import format_time
-from cronstream.errors import NotFoundError
+from cronstream.errors import KeysError, NotFoundError
 from cronstream.history.discards import DiscardedRun, discarded_runs, with_replays
 from cronstream.history.fields import discarded_fields
 from cronstream.history.jobs import jobs_in_force
 from cronstream.history.scope import LogReader, Scope
+from cronstream.settings import settings
+from cronstream.trust.keyring import judge_for_command
 
 _COLUMNS = (
     Column("Run"),
@@ -79,6 +83,7 @@ class Wanted:
     Attributes:
         run_ids: Exactly these, or none for all that the rest of the options choose.
         again: Whether what was replayed before is replayed once more, when chosen by options.
+        distrusted: Whether what no trusted key had signed is replayed, too.
     """
 
     run_ids: tuple[str, ...]
@@ -87,6 +92,7 @@ class Wanted:
     since: datetime | None
     until: datetime | None
     again: bool
+    distrusted: bool
     dry_run: bool
     as_json: bool
 
@@ -104,6 +110,11 @@ class Wanted:
 @click.option("--until", type=Moment(), metavar="WHEN", help="Discarded before then.")
 @click.option("--all", "everything", is_flag=True, help="Every discarded run that is retained.")
 @click.option("--again", is_flag=True, help="With options: those that were replayed before, too.")
+@click.option(
+    "--distrusted",
+    is_flag=True,
+    help="Those, too, whose signature does not hold: look at each of them before.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be replayed; publish nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -125,6 +136,8 @@ def replay(*, runs: tuple[str, ...], everything: bool, yes: bool, **chosen: Any)
 async def _replay(wanted: Wanted, *, ask: bool) -> None:
     async with reading() as reader:
         chosen = await _choose(reader, wanted)
+        if not wanted.distrusted:
+            chosen = _trusted(chosen, is_named=bool(wanted.run_ids))
         if not chosen:
             say("nothing to replay")
             return
@@ -132,7 +145,7 @@ async def _replay(wanted: Wanted, *, ask: bool) -> None:
             _confirm(chosen)
         homes = await _homes(reader)
         fresh = [_fresh(one.run, homes, clock.now()) for one in chosen]
-        _tell_moved(chosen, fresh)
+        _print_moved(chosen, fresh)
         if not wanted.dry_run:
             async with publishing() as publisher:
                 await publish_runs(publisher, reader, fresh)
@@ -155,6 +168,26 @@ async def _choose(reader: LogReader, wanted: Wanted) -> list[DiscardedRun]:
     if len(fresh) < len(found):
         say(f"left out: {len(found) - len(fresh)} that were replayed already (see --again)")
     return fresh
+
+
+def _trusted(chosen: list[DiscardedRun], *, is_named: bool) -> list[DiscardedRun]:
+    """Return those that were asked for by who may: a replay is signed as the person's own.
+
+    Raises:
+        KeysError: If one was named that was not.
+    """
+    judge = judge_for_command(settings())
+    judged = [(one, judge(one.run)) for one in chosen]
+    wrong = [(one, why) for one, why in judged if why.standing is not Standing.TRUSTED]
+    if wrong and is_named:
+        one, found = wrong[0]
+        raise KeysError(
+            f"run {one.run.id}: {found.why}, so it may be anybody's: nothing was replayed; look at "
+            "its command with 'cronstream show', and if it is yours say --distrusted"
+        )
+    if wrong:
+        say(f"left out: {len(wrong)} whose signature does not hold (see --distrusted)")
+    return [one for one, why in judged if why.standing is Standing.TRUSTED]
 
 
 async def _named(reader: LogReader, run_ids: tuple[str, ...]) -> list[DiscardedRun]:
@@ -185,11 +218,12 @@ async def _with_replays(reader: LogReader, found: list[DiscardedRun]) -> list[Di
 
 
 async def _homes(reader: LogReader) -> dict[str, str]:
-    """Return the cluster of each job that is in force, as far as schedulers have told."""
-    return {name: job.cluster for name, job in (await jobs_in_force(reader)).items()}
+    """Return the cluster of each job that is in force, as far as schedulers have announced."""
+    jobs = await jobs_in_force(reader, judge_for_command(settings()))
+    return {name: job.cluster for name, job in jobs.items()}
 
 
-def _tell_moved(chosen: list[DiscardedRun], fresh: list[Run]) -> None:
+def _print_moved(chosen: list[DiscardedRun], fresh: list[Run]) -> None:
     moved = {
         f"job {new.job!r} is in cluster {new.cluster!r} now, and is replayed there"
         for one, new in zip(chosen, fresh, strict=True)
@@ -206,7 +240,7 @@ def _fresh(run: Run, homes: dict[str, str], now: datetime) -> Run:
     Its number is the time in milliseconds, so that it is no other replay's: two of the same run in
     the same millisecond would be one, since the log drops the second of an id.
     """
-    return run.derive(
+    replayed = run.derive(
         cluster=homes.get(run.job, run.cluster),
         cause=Cause.REPLAY,
         number=int(now.timestamp() * 1000),
@@ -216,7 +250,10 @@ def _fresh(run: Run, homes: dict[str, str], now: datetime) -> Run:
         attempt=1,
         attempts_left=run.max_attempts,
         attempts=None,
+        signature=None,
+        retry_as_of=None,
     )
+    return chained(replayed)
 
 
 def _print(chosen: list[DiscardedRun], fresh: list[Run], wanted: Wanted) -> None:

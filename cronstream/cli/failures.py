@@ -1,6 +1,6 @@
 """How a command ends that could not do what it was asked: with a line, never with a stack trace.
 
-This is the one place that tells errors, whatever they come from: what is wrong outside (no broker,
+The one place that reports errors, whatever they come from: what is wrong outside (no broker,
 a full disk, a reader that went away, Ctrl-C), what was not found, and faults of our own.
 """
 
@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 
 from cronstream.errors import CronstreamError, CrontabError, NotFoundError
+from cronstream.escaping import safe
 
 FAILED: Final = 1
 #: There is no run, job or cluster of the name that was given.
@@ -32,27 +33,28 @@ _OUR_FAULT: Final = (
 
 
 @contextmanager
-def told(*, with_trace: Callable[[], bool]) -> Iterator[None]:
+def reporting_errors(*, with_trace: Callable[[], bool]) -> Iterator[None]:
     """Have any error leave the block as an exit status, once a line has said what it is."""
     try:
         yield
     except (click.ClickException, click.exceptions.Exit):
-        raise  # click tells these: they are about how the command was typed
+        raise  # click reports these: they are about how the command was typed
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a process boundary
-        raise SystemExit(_tell(error, with_trace=with_trace())) from None
+        raise SystemExit(_print_failure(error, with_trace=with_trace())) from None
 
 
-def _tell(error: BaseException, *, with_trace: bool) -> int:
+def _print_failure(error: BaseException, *, with_trace: bool) -> int:
     """Say what is wrong on standard error, if there still is one, and return the exit status."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     _let_go(sys.stdout)
     with suppress(OSError, ValueError):
         if with_trace:
-            traceback.print_exception(error)
+            click.echo(
+                safe("".join(traceback.format_exception(error)), keep="\n"), err=True, nl=False
+            )
         for line in _lines(error):
-            text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-            click.echo(text, err=True)
+            click.echo(safe(line), err=True)
     _let_go(sys.stderr)
     return _status(error)
 

@@ -7,7 +7,6 @@ Nothing here imports Faust, aiokafka or pydantic, so that ``--help`` and complet
 import importlib
 import logging
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from cronstream.cli.examples import epilog
-from cronstream.cli.failures import told
+from cronstream.cli.failures import reporting_errors
 from cronstream.cli.given import hand_on
 from cronstream.cli.lean import load
+from cronstream.cli.sections import SECTIONS
 from cronstream.cli.shells import offer
 from cronstream.errors import SettingsError
 from cronstream.system import need_linux
@@ -28,85 +28,6 @@ _COMPLETE_VAR = "_CRONSTREAM_COMPLETE"
 _TRACES = "cronstream.traces"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A command as the help shows it, and where it is found once it is used."""
-
-    name: str
-    place: str
-    summary: str
-    needs_linux: bool = False
-
-
-#: Every command, under the heading that the help gives it.
-SECTIONS: dict[str, tuple[Entry, ...]] = {
-    "Run it": (
-        Entry("init", "cronstream.cli.init_command:init", "Write an example crontab."),
-        Entry(
-            "up",
-            "cronstream.cli.up:up",
-            "Run everything, with a real Kafka, on this machine.",
-            needs_linux=True,
-        ),
-        Entry(
-            "broker",
-            "cronstream.cli.broker_command:broker",
-            "Run only the embedded Kafka.",
-            needs_linux=True,
-        ),
-    ),
-    "The crontab": (
-        Entry("check", "cronstream.cli.crontab_commands:check", "Find every problem in a crontab."),
-        Entry("jobs", "cronstream.cli.crontab_commands:jobs", "List the jobs of a crontab."),
-        Entry("next", "cronstream.cli.crontab_commands:next_", "Show when jobs are due next."),
-    ),
-    "What became of runs": (
-        Entry("runs", "cronstream.cli.run_commands:runs", "List runs, or follow them live."),
-        Entry("show", "cronstream.cli.run_commands:show", "Show one run with all its attempts."),
-        Entry(
-            "discarded",
-            "cronstream.cli.discarded_commands:discarded",
-            "List the runs that are out of attempts.",
-        ),
-        Entry(
-            "replay", "cronstream.cli.discarded_commands:replay", "Run discarded runs once more."
-        ),
-        Entry(
-            "audit",
-            "cronstream.cli.audit_command:audit",
-            "Prove that every due time became what was promised.",
-        ),
-    ),
-    "Who is there": (
-        Entry(
-            "workers",
-            "cronstream.cli.workers_command:workers",
-            "List the processes that are there, and in what they differ.",
-        ),
-        Entry(
-            "doctor",
-            "cronstream.cli.doctor_command:doctor",
-            "Say what is wrong with the installation as a whole.",
-        ),
-    ),
-    "By hand": (
-        Entry("run-now", "cronstream.cli.run_now:run_now", "Run a job now, whatever its schedule."),
-        Entry("cancel", "cronstream.cli.cancel:cancel", "End runs, and drop those that wait."),
-        Entry(
-            "repair",
-            "cronstream.cli.repair:repair",
-            "Undo what a clock that was ahead has left behind.",
-        ),
-    ),
-    "Moving house": (
-        Entry("export", "cronstream.cli.moving_commands:export_", "Write what is live to a file."),
-        Entry("import", "cronstream.cli.moving_commands:import_", "Go on from it elsewhere."),
-    ),
-    "Comfort": (
-        Entry("completion", "cronstream.cli.main:completion", "Print a shell's completion script."),
-        Entry("help", "cronstream.cli.main:help_", "Show what there is, or one command's help."),
-    ),
-}
 offer()
 _ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
 
@@ -187,12 +108,12 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error ends it with a line and an exit status."""
-        with told(with_trace=lambda: _TRACES in ctx.meta):
+        with reporting_errors(with_trace=lambda: _TRACES in ctx.meta):
             return super().invoke(ctx)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Read the command line and run the command; nothing leaves it as a stack trace."""
-        with told(with_trace=lambda: False):
+        with reporting_errors(with_trace=lambda: False):
             return super().main(*args, **kwargs)
 
 

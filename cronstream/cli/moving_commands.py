@@ -1,4 +1,4 @@
-"""``cronstream export`` and ``import``: an installation moves to another Kafka."""
+"""``cronstream move-out`` and ``move-in``: an installation moves to another Kafka."""
 
 import asyncio
 import os
@@ -11,20 +11,25 @@ import click
 
 from cronstream import clock
 from cronstream.cli import coroutine
-from cronstream.cli.connection import connections, publishing, reading
+from cronstream.cli.connection import connections, publishing, publishing_as_it_is, reading
 from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.progress import READING, progress
 from cronstream.cli.workers_command import read_roll
 from cronstream.core.health.roll import Seen
 from cronstream.core.moving.export import Export
 from cronstream.core.moving.file import from_lines, to_lines
+from cronstream.core.moving.renumbering import Resign
+from cronstream.core.trust.judging import Standing
+from cronstream.core.wire.runs import Run
 from cronstream.core.wire.times import format_time
 from cronstream.errors import HouseError
 from cronstream.moving.arriving import Site, bring
-from cronstream.moving.leaving import closed, take_back
-from cronstream.settings import settings
+from cronstream.moving.leaving import closed, reopen
+from cronstream.settings import Settings, settings
 from cronstream.topology.changelog import Changelog
 from cronstream.topology.topics import TopicSpec, ensure_topics
+from cronstream.trust.keyring import Keyring
+from cronstream.trust.signer import Signer
 
 #: A process that died a moment ago counts as there for so long, with its lease.
 _GONE_WITHIN_S = 30.0
@@ -33,7 +38,7 @@ _AGAIN_S = 1.0
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command("export")
+@click.command("move-out")
 @click.argument("file", type=_FILE, required=False)
 @click.option(
     "--force",
@@ -47,23 +52,23 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Write nothing: the installation goes on here after all, and is imported nowhere.",
 )
 @json_option
-def export_(*, file: Path | None, force: bool, goes_on: bool, as_json: bool) -> None:
+def move_out(*, file: Path | None, force: bool, goes_on: bool, as_json: bool) -> None:
     """Write into FILE all that is live of an installation, and close it.
 
-    That is what 'cronstream import' needs to go on elsewhere: on another Kafka, or with other
+    That is what 'cronstream move-in' needs to go on elsewhere: on another Kafka, or with other
     numbers of partitions or shards. Stop all schedulers and workers before; none that is started
     here later does anything.
     """
     if (file is None) is not goes_on:
         raise click.UsageError("name a file, or say --take-back")
     if file is None:
-        _tell_taken_back(coroutine.run(_take_back(), cleans_up=True), as_json=as_json)
+        _print_reopened(coroutine.run(_reopen(), cleans_up=True), as_json=as_json)
         return
     if file.exists():
         raise click.UsageError(f"{file} is there already, and stays as it is; name another file")
     found = coroutine.run(_export(file, force=force), cleans_up=True)
-    _tell(found, "exported", as_json=as_json)
-    say(f"nobody works here any more; next: cronstream --broker kafka://… import {file}")
+    _print_export(found, "exported", as_json=as_json)
+    say(f"nobody works here any more; next: cronstream --broker kafka://… move-in {file}")
 
 
 async def _export(file: Path, *, force: bool) -> Export:
@@ -75,12 +80,12 @@ async def _export(file: Path, *, force: bool) -> Export:
         return found
 
 
-async def _take_back() -> str:
+async def _reopen() -> str:
     async with reading() as reader, publishing() as publisher:
-        return (await take_back(reader, publisher)).export
+        return (await reopen(reader, publisher)).export
 
 
-def _tell_taken_back(export_id: str, *, as_json: bool) -> None:
+def _print_reopened(export_id: str, *, as_json: bool) -> None:
     if as_json:
         emit_json({"export": export_id, "state": "open"})
     else:
@@ -130,11 +135,11 @@ def _write(file: Path, lines: Iterable[bytes]) -> None:
             part.unlink()
 
 
-@click.command("import")
+@click.command("move-in")
 @click.argument("file", type=_FILE)
 @click.option("--dry-run", is_flag=True, help="Say what is in the file; put nothing anywhere.")
 @json_option
-def import_(*, file: Path, dry_run: bool, as_json: bool) -> None:
+def move_in(*, file: Path, dry_run: bool, as_json: bool) -> None:
     """Put what was exported into FILE on a Kafka where no installation is yet.
 
     As many partitions and shards are made as CRONSTREAM_PARTITIONS and CRONSTREAM_SHARDS say.
@@ -143,11 +148,26 @@ def import_(*, file: Path, dry_run: bool, as_json: bool) -> None:
     """
     found = from_lines(str(file), file.read_bytes())
     if dry_run:
-        _tell(found, "in the file", as_json=as_json)
+        _print_export(found, "in the file", as_json=as_json)
         return
     was_to_be_done = coroutine.run(_import(found), cleans_up=True)
-    _tell(found, "imported" if was_to_be_done else "imported before", as_json=as_json)
+    _print_export(found, "imported" if was_to_be_done else "imported before", as_json=as_json)
     say("next: start schedulers and workers here, with the same settings as this command")
+
+
+def resigning(there: Settings) -> Resign:
+    """Return what signs a run whose number has changed: only what was to be believed before.
+
+    Else who could write to the former house would have anything signed here.
+    """
+    keyring, signer = Keyring(there), Signer(there, at_once=True)
+
+    def resign(former: Run, run: Run) -> Run:
+        if former.signature is None or keyring.judge(former).standing is not Standing.TRUSTED:
+            return run
+        return signer.sign(run.derive(signature=None))
+
+    return resign
 
 
 async def _import(found: Export) -> bool:
@@ -163,15 +183,18 @@ async def _import(found: Export) -> bool:
             f"processes are there already: {', '.join(here)}; stop them, import, then start them"
         )
     changelog = Changelog(there)
-    async with reading() as reader, publishing() as publisher:
+    async with reading() as reader, publishing_as_it_is() as publisher:
         await changelog.start()
         try:
-            return await bring(found, Site(there, reader, publisher, changelog, declare))
+            return await bring(
+                found,
+                Site(there, reader, publisher, changelog, declare, resigning(there)),
+            )
         finally:
             await changelog.stop()
 
 
-def _tell(found: Export, what: str, *, as_json: bool) -> None:
+def _print_export(found: Export, what: str, *, as_json: bool) -> None:
     at = found.reached
     if as_json:
         counts = {name.replace(" ", "_"): count for name, count in found.counts.items()}

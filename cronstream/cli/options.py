@@ -107,7 +107,7 @@ async def chosen_clusters(
     Args:
         reader: Connected.
         wanted: The cluster that was asked for; None for all.
-        is_needed: Whether there is no answer without any cluster; else people are told only.
+        is_needed: Whether there is no answer without any cluster; else people are informed only.
 
     Raises:
         NotFoundError: If the broker has no such cluster, but others, or none at all and one is
@@ -125,7 +125,7 @@ async def chosen_clusters(
 
 
 async def check_job(reader: LogReader, job: str | None) -> None:
-    """See that there is a job of which nothing was found, as far as the schedulers tell.
+    """See that there is a job of which nothing was found, as far as the schedulers have announced.
 
     Raises:
         NotFoundError: If no crontab ever had it; the sentence names the nearest.

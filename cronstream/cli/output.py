@@ -7,7 +7,6 @@ command's output is shown with its control characters escaped: nothing in it can
 
 import json
 import sys
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +16,7 @@ from typing import Any, Literal
 import click
 
 from cronstream.core.wire.times import format_time
-
-#: Letters that turn the reading direction around (UAX #9), so that text reads as what it is not.
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-#: Categories of characters that are no text: controls, surrogates, line and paragraph separators.
-_UNSAFE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+from cronstream.escaping import safe, safe_json
 
 #: The colour of a state on a terminal.
 STATE_STYLES = {
@@ -53,28 +48,8 @@ class Column:
     wraps: bool = False
 
 
-def safe(text: str, *, keep: str = "") -> str:
-    r"""Return `text` with what a terminal would obey shown as ``\x1b`` or ``\u202e``.
-
-    Args:
-        text: Whatever a message, a file or a command has written.
-        keep: Characters that are let through all the same, such as a newline.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if c in keep or not _is_unsafe(c) else _escaped(c) for c in text)
-
-
-def _is_unsafe(character: str) -> bool:
-    return character in _BIDI or unicodedata.category(character) in _UNSAFE
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
-
-
 def say(text: str) -> None:
-    """Tell the person something that is not data: on standard error, one line."""
+    """Say something to the person that is not data: on standard error, one line."""
     click.echo(safe(text, keep="\n"), err=True)
 
 
@@ -96,7 +71,7 @@ def emit(text: str) -> None:
 
 def emit_json(fields: Mapping[str, Any]) -> None:
     """Print one JSON object on a line of its own, in ASCII, so that it is safe to look at."""
-    click.echo(json.dumps(fields, default=_plain, separators=(", ", ": ")))
+    click.echo(safe_json(json.dumps(fields, default=_plain, separators=(", ", ": "))))
 
 
 def _plain(value: Any) -> Any:
@@ -127,18 +102,3 @@ def _emit_plain_table(columns: Sequence[Column], rows: list[list[str]]) -> None:
             for cell, width, column in zip(line, widths, columns, strict=True)
         ]
         click.echo("  ".join(cells).rstrip())
-
-
-def format_duration(seconds: float | None) -> str:
-    """Return seconds as people read them: ``12 ms``, ``3.2 s``, ``4 min 05 s``, ``2 h 03 min``."""
-    if seconds is None:
-        return ""
-    if seconds < 0:
-        return f"-{format_duration(-seconds)}"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s" if seconds >= 0.9995 else f"{seconds * 1000:.0f} ms"
-    whole = round(seconds)
-    for unit, name, part, part_name in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min")):
-        if whole >= unit:
-            return f"{whole // unit} {name} {whole % unit // part:02} {part_name}"
-    return f"{whole // 60} min {whole % 60:02} s"

@@ -16,26 +16,26 @@ _EVERY_S = 0.3
 
 @asynccontextmanager
 async def progress(what: str) -> AsyncIterator[Callable[[int, int], None]]:
-    """Tell a person on a terminal what is done in the block, and for how long already.
+    """Show a person on a terminal what is done in the block, and for how long already.
 
     Gives what is to be called with how much of it has been done, and how much there is.
     """
     amounts = [0, 0]
 
-    def tell(done: int, total: int) -> None:
+    def update(done: int, total: int) -> None:
         amounts[:] = done, total
 
-    telling = asyncio.create_task(_tell(what, amounts)) if is_terminal(sys.stderr) else None
+    showing = asyncio.create_task(_show(what, amounts)) if is_terminal(sys.stderr) else None
     try:
-        yield tell
+        yield update
     finally:
-        if telling is not None:
-            telling.cancel()
+        if showing is not None:
+            showing.cancel()
             with suppress(asyncio.CancelledError):
-                await telling
+                await showing
 
 
-async def _tell(what: str, amounts: list[int]) -> None:
+async def _show(what: str, amounts: list[int]) -> None:
     began, width = clock.monotonic(), 0
     await asyncio.sleep(_QUIET_S)
     try:

@@ -94,7 +94,7 @@ async def survey(reader: LogReader, now: datetime) -> list[Found]:
     found = []
     for cluster in await clusters(reader):
         for role in (Role.of(cluster, retry=False), Role.of(cluster, retry=True)):
-            partitions = await reader.partitions(role.log)
+            partitions = await reader.partitions(reader.names.log_of(role))
             live = await LiveLedger.of_log(reader, role, partitions) if partitions else []
             found += [_look_at(one, now) for one in live]
     return [one for one in found if one.jobs or one.retries]

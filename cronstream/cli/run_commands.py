@@ -23,18 +23,18 @@ from cronstream.cli.output import (
     emit,
     emit_json,
     emit_table,
-    format_duration,
     json_option,
     say,
 )
 from cronstream.cli.progress import READING, progress
-from cronstream.cli.story_output import change_text, emit_story, exit_text, state_text
+from cronstream.cli.story_output import emit_story
 from cronstream.core.wire.times import format_time
 from cronstream.errors import NotFoundError
 from cronstream.history.fields import change_fields, full_fields, run_fields
 from cronstream.history.loading import LATEST, History, load
 from cronstream.history.scope import Scope
 from cronstream.history.story import RunState, RunStory
+from cronstream.history.words import change_text, exit_text, format_duration, state_text
 
 #: A run is on its log at most this long before its due time (the largest look-ahead, and more).
 _BEFORE_DUE = timedelta(minutes=15)
@@ -84,16 +84,16 @@ def runs(*, since: datetime | None, follows: bool, **chosen: Any) -> None:
     """
     view = View(**chosen)
     begin = since or (clock.now() if follows else clock.now() - _HOUR)
-    # What began before is known when the first change of it is told, if it was not long before.
+    # What began before is known when the first change of it is reported, if it was not long before.
     earlier = begin - _HOUR if follows else begin
     scope = Scope(since=earlier, job=view.job, keep_output=False)
     coroutine.run(_follow(scope, view, begin) if follows else _list(scope, view))
 
 
 async def _list(scope: Scope, view: View) -> None:
-    async with progress(READING) as tell, reading() as reader:
+    async with progress(READING) as update, reading() as reader:
         scope = replace(scope, clusters=await chosen_clusters(reader, view.cluster))
-        history = await load(reader, scope, tell)
+        history = await load(reader, scope, update)
         if not history.runs():
             await check_job(reader, view.job)
     found = history.runs(state=view.state, limit=view.limit)
@@ -154,7 +154,7 @@ def show(run: str, since: datetime | None, *, as_json: bool) -> None:
     job that started last.
     """
     scope = Scope(since=since or since_of(run), job=run.partition("@")[0] if "@" in run else None)
-    story = coroutine.run(_find(run, scope))
+    story = coroutine.run(find_run(run, scope))
     if as_json:
         emit_json(full_fields(story, clock.now()))
     else:
@@ -162,7 +162,7 @@ def show(run: str, since: datetime | None, *, as_json: bool) -> None:
 
 
 def since_of(run: str) -> datetime:
-    """Return from when on the log can tell of the runs that `run` may mean."""
+    """Return from when on the log can show the runs that `run` may mean."""
     due = run.partition("@")[2].partition("!")[0].partition("..")[0]
     for text in (due, due[:10]):
         try:
@@ -173,10 +173,16 @@ def since_of(run: str) -> datetime:
     return clock.now() - timedelta(days=7)
 
 
-async def _find(run: str, scope: Scope) -> RunStory:
-    async with progress(READING) as tell, reading() as reader:
+async def find_run(run: str, scope: Scope) -> RunStory:
+    """Return the run that is meant.
+
+    Raises:
+        UsageError: If several may be.
+        NotFoundError: If there is none.
+    """
+    async with progress(READING) as update, reading() as reader:
         await chosen_clusters(reader, is_needed=True)
-        history = await load(reader, scope, tell)
+        history = await load(reader, scope, update)
         found = history.find(run)
         if not found:
             await check_job(reader, run.partition("@")[0])

@@ -2,6 +2,7 @@
 
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import click
 
@@ -9,9 +10,9 @@ from cronstream import clock
 from cronstream.cli import coroutine, following, proposals
 from cronstream.cli.connection import publish_runs, publishing, reading
 from cronstream.cli.output import emit, emit_json, json_option, nearest, say
-from cronstream.cli.story_output import change_text
+from cronstream.cli.run_now_given import with_given
 from cronstream.core.planning import draft
-from cronstream.core.wire import naming
+from cronstream.core.planning.chain import chained
 from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.runs import Job, Run
 from cronstream.errors import BrokerError, NotFoundError
@@ -19,8 +20,13 @@ from cronstream.history.fields import full_fields
 from cronstream.history.jobs import jobs_in_force
 from cronstream.history.scope import LogReader, Scope
 from cronstream.history.story import RunState, RunStory
+from cronstream.history.words import change_text
+from cronstream.settings import settings
 from cronstream.topology.publish import Ack
+from cronstream.trust.keyring import judge_for_command
 
+#: What was given several times.
+Given: TypeAlias = tuple[str, ...]
 #: Read from a little before the run's own entry: a broker's timestamps are in milliseconds.
 _MARGIN = timedelta(seconds=1)
 
@@ -33,21 +39,38 @@ _MARGIN = timedelta(seconds=1)
     shell_complete=proposals.clusters,
     help="Run it there, not on the job's own cluster.",
 )
+@click.option(
+    "--arg",
+    "arguments",
+    multiple=True,
+    metavar="X",
+    help="One more argument for the command, $1 of a shell; the job has to have allow_args.",
+)
+@click.option(
+    "--env",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A variable for the command; the job has to name it in allow_env.",
+)
 @click.option("--wait", is_flag=True, help="Wait for its verdict; exit with 0 if it succeeded.")
 @json_option
-def run_now(*, job: str, cluster: str | None, wait: bool, as_json: bool) -> None:
+def run_now(*, job: str, cluster: str | None, wait: bool, as_json: bool, **given: Given) -> None:
     """Run JOB now, as it stands in the crontab that is in force.
 
-    The new run's id is printed once it is on its cluster's log.
+    The new run's id is printed once it is on its cluster's log. It obeys the job's overlap
+    policy: with another run under way it may be skipped, or wait.
     """
-    succeeded = coroutine.run(_run_now(job, cluster, wait=wait, as_json=as_json))
+    succeeded = coroutine.run(_run_now(job, cluster, given, wait=wait, as_json=as_json))
     if not succeeded:
         click.get_current_context().exit(1)
 
 
-async def _run_now(name: str, cluster: str | None, *, wait: bool, as_json: bool) -> bool:
+async def _run_now(
+    name: str, cluster: str | None, given: dict[str, Given], *, wait: bool, as_json: bool
+) -> bool:
     async with reading() as reader:
-        job = find_job(await published_jobs(reader), name)
+        job = with_given(find_job(await published_jobs(reader), name), **given)
         run = run_of(job, cluster, clock.now())
         async with publishing() as publisher:
             [ack] = await publish_runs(publisher, reader, [run])
@@ -87,12 +110,12 @@ async def published_jobs(reader: LogReader) -> dict[str, Job]:
     Raises:
         NotFoundError: If no scheduler has published any.
     """
-    if not await reader.partitions(naming.JOBS):
+    if not await reader.partitions(reader.names.jobs):
         raise NotFoundError(
             "no scheduler has published its jobs on this broker yet; "
             "start one with 'cronstream up' or 'faust -A cronstream worker'"
         )
-    return await jobs_in_force(reader)
+    return await jobs_in_force(reader, judge_for_command(settings()))
 
 
 def find_job(jobs: dict[str, Job], name: str) -> Job:
@@ -113,10 +136,11 @@ def run_of(job: Job, cluster: str | None, now: datetime) -> Run:
     Its scheduled time is the whole second, its number the time in milliseconds: so two runs that
     are asked for within one second are two.
     """
-    return draft.run_of(
+    run = draft.run_of(
         job,
         None,
         now.replace(microsecond=0),
         cause=Cause.RUN_NOW,
         number=int(now.timestamp() * 1000),
-    ).derive(cluster=cluster or job.cluster, not_before=now, as_of=now)
+    )
+    return chained(run.derive(cluster=cluster or job.cluster, not_before=now, as_of=now))

@@ -101,7 +101,7 @@ class OwnBroker(EmbeddedBroker):
     "--verbose",
     "is_verbose",
     is_flag=True,
-    help="Report each step of a run, not only what became of it.",
+    help="Report each step of a run, not only its start, its end and its verdict.",
 )
 def up(**wishes: Any) -> None:
     """Run everything on this machine: Kafka, a scheduler, and every cluster's workers."""
@@ -148,8 +148,12 @@ async def _supervise(wish: Wish, plan: Plan, guard: Guard, note: RunningNote) ->
     def url() -> str:
         return given or (broker.url if broker else "")
 
+    metrics_host, _ = settings().metrics_address or (None, 0)
+
     def command(role: Role) -> Command:
-        here = Installation(url(), plan.crontab, plan.data_dir, wish.slots, wish.is_verbose)
+        here = Installation(
+            url(), plan.crontab, plan.data_dir, wish.slots, wish.is_verbose, metrics_host
+        )
         web_port = wish.web_port or settings().web_port
         return worker_command(here, role, web_port if role.kind is RoleKind.SCHEDULER else 0)
 
@@ -159,7 +163,7 @@ async def _supervise(wish: Wish, plan: Plan, guard: Guard, note: RunningNote) ->
     for line in greeting(plan, given):
         screen.say(_US, line)
     with stop_signals(supervisor.stop, supervisor.kill), closing(screen):
-        await _tell_where(broker, screen, note, stopping)
+        await _announce_kafka(broker, screen, note, stopping)
         wanted = Wanted(
             plan.crontab,
             lambda named: look_at(url(), named),
@@ -171,7 +175,7 @@ async def _supervise(wish: Wish, plan: Plan, guard: Guard, note: RunningNote) ->
     return status
 
 
-async def _tell_where(
+async def _announce_kafka(
     broker: OwnBroker | None, screen: Screen, note: RunningNote, stopping: asyncio.Event
 ) -> None:
     """Have it written down and said where Kafka is, once that serves."""
@@ -234,7 +238,7 @@ def _embedded(wish: Wish, data_dir: Path, guard: Guard, screen: Screen) -> OwnBr
 
 
 def greeting(plan: Plan, broker: str | None) -> list[str]:
-    """Return what a person is told first: what is started, where it is, and how it ends."""
+    """Return what a person is shown first: what is started, where it is, and how it ends."""
     names = ", ".join(str(role) for role in plan.roles)
     return [
         f"starting {names}, {f'on {broker}' if broker else 'and a Kafka for them'}",
@@ -248,6 +252,7 @@ def directions(broker: str) -> list[str]:
     """Return how other commands get at what runs here, once Kafka is there."""
     return [
         f"to see what becomes of runs, in this folder: {_our_name()} runs --follow",
+        f"or in a browser, by another terminal: {_our_name()} console",
         f"commands elsewhere need: export CRONSTREAM_BROKER={shlex.quote(broker)}",
     ]
 

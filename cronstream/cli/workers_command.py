@@ -10,13 +10,12 @@ from cronstream.cli import coroutine
 from cronstream.cli.connection import reading
 from cronstream.cli.options import cluster_option
 from cronstream.cli.output import Column, emit_json, emit_table, json_option, nearest, say
-from cronstream.core.health import agreement, clocks
+from cronstream.core.health import agreement, clocks, trusted
 from cronstream.core.health.presence import EVERY_S
-from cronstream.core.health.roll import REMEMBERED, Roll, Seen, fields
-from cronstream.core.wire import naming
+from cronstream.core.health.roll import Roll, Seen, fields
 from cronstream.core.wire.times import format_time
 from cronstream.errors import NotFoundError
-from cronstream.history.scope import LogReader, read_between
+from cronstream.history.roll import first_offset, read_on
 
 _COLUMNS = (
     Column("Process"),
@@ -31,7 +30,7 @@ _COLUMNS = (
 )
 #: Less than this is the way of a message.
 _NO_DIFFERENCE_S = 0.05
-#: How long it is waited for somebody to tell of itself, if nobody has for as long.
+#: How long it is waited for somebody to announce itself, if nobody has for as long.
 _SOON_S = EVERY_S + 0.5
 _AGAIN_S = 0.25
 
@@ -42,7 +41,7 @@ _AGAIN_S = 0.25
 def workers(*, cluster: str | None, as_json: bool) -> None:
     """List the processes that are there, and those that were there in the last ten minutes.
 
-    What differs between them and is to be alike is told on standard error.
+    What differs between them and is to be alike is reported on standard error.
     """
     roll, now = coroutine.run(read_roll())
     shown = [seen for seen in roll.all() if cluster in (None, seen.who.cluster)]
@@ -63,22 +62,22 @@ def workers(*, cluster: str | None, as_json: bool) -> None:
 
 def _differences(roll: Roll, now: datetime) -> list[str]:
     there = [seen.who for seen in roll.all() if seen.is_there(now)]
-    return [*agreement.warnings(there), *clocks.warnings(there)]
+    return [*agreement.warnings(there), *clocks.warnings(there), *trusted.warnings(there)]
 
 
 async def read_roll() -> tuple[Roll, datetime]:
-    """Return who has told of itself, and what time it is by the log's clock."""
+    """Return who has announced itself, and what time it is by the log's clock."""
     roll, next_offset = Roll(), 0
     async with reading() as reader:
-        if naming.WORKERS not in await reader.topics():
+        if reader.names.workers not in await reader.topics():
             return roll, clock.now()
-        newest = await _read_on(reader, roll, await _first(reader))
+        newest = await read_on(reader, roll, await first_offset(reader))
         until = clock.monotonic() + _SOON_S
         now = clock.now()
         while _is_stale(roll, now) and clock.monotonic() < until:
             # Either nobody is there, or this machine's clock is not the broker's.
             await asyncio.sleep(_AGAIN_S)
-            next_offset, newest = newest, await _read_on(reader, roll, newest)
+            next_offset, newest = newest, await read_on(reader, roll, newest)
             if newest > next_offset and roll.now is not None:
                 return roll, roll.now
     return roll, max(now, roll.now or now)
@@ -86,22 +85,6 @@ async def read_roll() -> tuple[Roll, datetime]:
 
 def _is_stale(roll: Roll, now: datetime) -> bool:
     return roll.now is None or abs(now - roll.now) > timedelta(seconds=_SOON_S)
-
-
-async def _first(reader: LogReader) -> int:
-    """Return from where the topic is to be read: whatever the clock here says, a little more."""
-    ends = await reader.ends(naming.WORKERS, [0])
-    last = max(0, ends[0] - 1)
-    newest = [m.at async for m in read_between(reader, naming.WORKERS, {0: last}, ends)]
-    since = (newest[0] if newest else clock.now()) - REMEMBERED
-    return (await reader.offsets_at(naming.WORKERS, [0], since))[0]
-
-
-async def _read_on(reader: LogReader, roll: Roll, start: int) -> int:
-    ends = await reader.ends(naming.WORKERS, [0])
-    async for message in read_between(reader, naming.WORKERS, {0: start}, ends):
-        roll.take(message.offset, message.at, message.key, message.value)
-    return ends[0]
 
 
 def _row(seen: Seen, now: datetime) -> tuple[str, ...]:

@@ -7,11 +7,13 @@ import resource
 import signal
 import socket
 
+from cronstream import json_lines
+from cronstream.core.wire.variables import for_commands
 from cronstream.executor import tree
-from cronstream.executor.environment import for_commands
 from cronstream.executor.link import Link
 from cronstream.executor.loop import Executor
 from cronstream.executor.mounts import Mounts
+from cronstream.executor.output import Keeping
 from cronstream.executor.slots import CountedSlots, Slots
 from cronstream.executor.spawn import EXECUTOR_MARK, Spawner
 
@@ -27,7 +29,12 @@ def main() -> None:
     parser.add_argument("--slots", required=True, help="inherited descriptors of their pipe")
     parser.add_argument("--taken", required=True, help="those of the pipe of what it has taken")
     parser.add_argument("--output-bytes", type=int, required=True)
+    parser.add_argument("--shows-all", action="store_true", help="hand on all output")
+    parser.add_argument("--pass-env", required=True, help="names of variables for commands")
+    parser.add_argument(json_lines.OPTION, action="store_true", help="what it says is JSON")
     options = parser.parse_args()
+    if options.json_lines:
+        json_lines.keep_stderr()
 
     # Ctrl-C and a service manager's TERM reach the whole group; what follows is the worker's word.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -35,15 +42,17 @@ def main() -> None:
     slots, taken = (Slots(*map(int, pipe.split(","))) for pipe in (options.slots, options.taken))
     for descriptor in (options.socket, *slots.descriptors, *taken.descriptors):
         os.set_inheritable(descriptor, False)
+    tree.become_unreadable()
     tree.become_subreaper()
     # The executor is what hands its environment on, so here it may be read (see settings.py).
-    environment = for_commands(os.environ) | {EXECUTOR_MARK: options.id}
+    passed = for_commands(os.environ, options.pass_env.split(","))
+    environment = passed | {EXECUTOR_MARK: options.id}
     executor = Executor(
         Link(socket.socket(fileno=options.socket)),
-        Spawner(environment, Mounts().may_hang),
+        Spawner(environment, Mounts().may_hang, os.environ),
         CountedSlots(slots, taken),
         most=_most_pipes(),
-        output_bytes=options.output_bytes,
+        keeping=Keeping(options.output_bytes, options.shows_all),
     )
     # Nothing here makes cycles by the thousand, and a look for them costs as much as many starts.
     gc.collect()

@@ -7,8 +7,26 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from cronstream import json_lines
+from cronstream.core.wire.variables import without_settings
 from cronstream.errors import LaunchError
 from cronstream.executor.slots import Slots
+from cronstream.settings import COMMANDS_GET, child_environment
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What all executors of a worker are given when they start.
+
+    Attributes:
+        output_bytes: Bytes kept of the beginning of each output, and as many of its end.
+        pass_env: Names of variables of the worker's that commands get, as the setting has them.
+        shows_all: Whether all output is handed on as it comes.
+    """
+
+    output_bytes: int
+    pass_env: str = COMMANDS_GET
+    shows_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +47,7 @@ class Child:
     taken: Slots
 
 
-def start(slots: Slots, output_bytes: int) -> Child:
+def start(slots: Slots, options: Options) -> Child:
     """Start an executor; for the arguments see `ExecutorHandle.launch`.
 
     Raises:
@@ -43,7 +61,7 @@ def start(slots: Slots, output_bytes: int) -> Child:
             with theirs:
                 taken = Slots.make(0)
                 undo.callback(taken.close)
-                process = _start(theirs.fileno(), mark, slots, taken, output_bytes)
+                process = _start(theirs.fileno(), mark, slots, taken, options)
             undo.pop_all()
             return Child(process, mark, ours, slots, taken)
     except OSError as error:
@@ -51,7 +69,7 @@ def start(slots: Slots, output_bytes: int) -> Child:
 
 
 def _start(
-    descriptor: int, mark: str, slots: Slots, taken: Slots, output_bytes: int
+    descriptor: int, mark: str, slots: Slots, taken: Slots, options: Options
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
@@ -62,8 +80,12 @@ def _start(
             f"--id={mark}",
             "--slots={},{}".format(*slots.descriptors),
             "--taken={},{}".format(*taken.descriptors),
-            f"--output-bytes={output_bytes}",
+            f"--output-bytes={options.output_bytes}",
+            *(["--shows-all"] if options.shows_all else []),
+            f"--pass-env={options.pass_env}",
+            *json_lines.options(),
         ],
+        env=without_settings(child_environment()),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         pass_fds=(descriptor, *slots.descriptors, *taken.descriptors),

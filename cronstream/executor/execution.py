@@ -3,6 +3,7 @@
 import array
 import fcntl
 import os
+import signal
 import termios
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -11,7 +12,7 @@ from math import inf
 from cronstream.executor import tree
 from cronstream.executor.output import Kept, Output
 from cronstream.executor.protocol import Finished, Hold, Outcome
-from cronstream.executor.spawn import CANNOT_EXECUTE, SAYS
+from cronstream.executor.spawn import CANNOT_EXECUTE, SAYS, Refused
 
 _CHUNK = 1 << 16
 #: Chunks that are read after the end: a pipe holds 1 MiB at most (pipe(7), pipe-max-size).
@@ -21,7 +22,7 @@ _MOST_CHUNKS = 16
 class Phase(Enum):
     """How far the ending of a command has gone."""
 
-    #: Nobody has told it to end.
+    #: Nobody has asked it to end.
     RUNNING = auto()
     #: Its processes have been sent TERM.
     TERMINATED = auto()
@@ -115,6 +116,7 @@ class Execution:
         kept, note = self.output.kept(), self.note
         if self.starter is not None and code == CANNOT_EXECUTE and kept.head.startswith(SAYS):
             kept, note = Kept("", "", 0), note or kept.head.removeprefix(SAYS).rstrip("\n")
+        note = note or _limit_note(self.hold, code)
         if self.has_left:
             note = note or _ended_in_background(max(len(self.told), 1))
         return Finished(
@@ -129,6 +131,32 @@ class Execution:
             omitted=kept.omitted,
             note=note,
         )
+
+
+def not_started(key: str, refused: Refused, now: float) -> Finished:
+    """Return the report that a command could not be started at all."""
+    return Finished(
+        key=key,
+        outcome="failed",
+        started_at=None,
+        ended_at=now,
+        exit_status=refused.exit_status,
+        signal=None,
+        head="",
+        tail="",
+        omitted=0,
+        note=refused.note,
+    )
+
+
+def _limit_note(hold: Hold, code: int | None) -> str | None:
+    """Return what limit a command has met, if the kernel has ended it for that."""
+    limits = hold.limits or {}
+    if code == -signal.SIGXCPU and "cpu" in limits:
+        return f"it used more than its limit of {limits['cpu']} s of processor time"
+    if code == -signal.SIGXFSZ and "fsize" in limits:
+        return f"it wrote a file of more than its limit of {limits['fsize']:,} bytes"
+    return None
 
 
 def _ended_in_background(number: int) -> str:

@@ -1,6 +1,6 @@
 """``python -m cronstream.executor.guard``: ends what a dead worker's executors have not ended.
 
-A worker starts one, and tells it of each executor. When the worker is gone, however it went, its
+A worker starts one, and names each executor to it. When the worker is gone, however it went, its
 executors end their commands and themselves within seconds. Whatever is left then has an executor
 that hangs, was stopped, or was killed along with its worker, and is killed from here.
 """
@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
+from cronstream import json_lines
 from cronstream.executor import tree
 from cronstream.executor.spawn import EXECUTOR_MARK
 
@@ -46,6 +47,9 @@ class Ward:
 
 def main() -> None:
     """Listen until the worker is gone, then see that nothing of it is left."""
+    if json_lines.OPTION in sys.argv:
+        json_lines.keep_stderr()
+    tree.become_unreadable()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     wards: dict[str, Ward] = {}

@@ -6,7 +6,10 @@ import logging
 import subprocess
 import sys
 
+from cronstream import json_lines
+from cronstream.core.wire.variables import without_settings
 from cronstream.logs import fields
+from cronstream.settings import child_environment
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +20,7 @@ _CLOSE_S = 2.0
 
 
 class Guard:
-    """Tells the guard which executors there are, and starts another if it dies."""
+    """Names to the guard which executors there are, and starts another if it dies."""
 
     def __init__(self) -> None:
         self._wards: dict[str, int] = {}
@@ -41,13 +44,13 @@ class Guard:
     def watch(self, pid: int, mark: str) -> None:
         """Have it look after an executor."""
         self._wards[mark] = pid
-        self._tell(f"watch {pid} {mark}")
+        self._write(f"watch {pid} {mark}")
 
     def forget(self, mark: str) -> None:
-        """Tell it that an executor is gone, and nothing of it is left."""
+        """Let it know that an executor is gone, and nothing of it is left."""
         pid = self._wards.pop(mark, None)
         if pid is not None:
-            self._tell(f"forget {pid} {mark}")
+            self._write(f"forget {pid} {mark}")
 
     def close(self) -> None:
         """End it: nothing is left to be guarded."""
@@ -59,17 +62,18 @@ class Guard:
 
     def _begin(self) -> None:
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "cronstream.executor.guard"],
+            [sys.executable, "-m", "cronstream.executor.guard", *json_lines.options()],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
+            env=without_settings(child_environment()),
             start_new_session=True,
         )
         for mark, pid in self._wards.items():
-            self._tell(f"watch {pid} {mark}")
+            self._write(f"watch {pid} {mark}")
 
-    def _tell(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         if self._child is not None and self._child.stdin is not None:
-            with contextlib.suppress(OSError):  # It has died: the next one is told again.
+            with contextlib.suppress(OSError):  # It has died: the next one is notified again.
                 self._child.stdin.write(f"{line}\n".encode())
                 self._child.stdin.flush()
 

@@ -1,4 +1,4 @@
-"""The worker's handle to its executor: starts it, tells it, hears it, and cleans up after it."""
+"""The worker's handle to its executor: starts it, writes to it, hears it, cleans up after it."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Self
 
 from cronstream.executor import tree
-from cronstream.executor.child import Child, start
+from cronstream.executor.child import Child, Options, start
 from cronstream.executor.protocol import (
     Down,
     Finished,
@@ -70,20 +70,20 @@ class ExecutorHandle:
         self._awaits_pong = False
         self._unsent: list[Down] = []
         self._transport: asyncio.Transport | None = None
-        self._is_closing = False
+        self._is_closing = self._is_buried = False
         self._gone = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._pings: asyncio.Task[None] | None = None
 
     @classmethod
     async def launch(
-        cls, slots: Slots, output_bytes: int, on_reports: OnReports, on_death: OnDeath
+        cls, slots: Slots, options: Options, on_reports: OnReports, on_death: OnDeath
     ) -> Self:
         """Start an executor.
 
         Args:
             slots: What it takes one of for each command that runs.
-            output_bytes: Bytes kept of the beginning of each output, and as many of its end.
+            options: What it is given when it starts.
             on_reports: Gets the reports as they come, several at a time, in order.
             on_death: Gets the reason when the executor has died by itself, after its last
                 reports, or was killed because it did not turn. By then nothing runs any more of
@@ -92,7 +92,7 @@ class ExecutorHandle:
         Raises:
             LaunchError: If the process cannot be started.
         """
-        child = start(slots, output_bytes)
+        child = start(slots, options)
         handle = cls(child, on_reports)
         loop, ours = asyncio.get_running_loop(), child.socket
         transport, _ = await loop.create_connection(lambda: _Ear(handle, ours), sock=ours)
@@ -104,15 +104,20 @@ class ExecutorHandle:
     @property
     def has_taken(self) -> bool:
         """Whether it has a slot now."""
-        return self.is_alive and self._child.taken.number > 0
+        return self.is_alive and self.taken > 0
+
+    @property
+    def taken(self) -> int:
+        """How many slots it has that have not been given back."""
+        return 0 if self._is_buried else self._child.taken.number
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can still be told something."""
+        """Whether it can still be sent something."""
         return not self._gone.is_set()
 
     def send(self, *orders: Down) -> None:
-        """Tell the executor; all that is told in one turn of the event loop goes in one go.
+        """Send orders to the executor; those of one turn of the event loop go in one go.
 
         After ``close``, or the executor's death, nothing is sent. Never waits.
         """
@@ -140,7 +145,7 @@ class ExecutorHandle:
         if self._watch is not None:
             await self._watch
 
-    def take(self, reports: list[Up]) -> None:
+    def receive(self, reports: list[Up]) -> None:
         """Note who runs, and pass the reports on."""
         self.has_turned, self._awaits_pong = True, False
         for report in reports:
@@ -190,8 +195,9 @@ class ExecutorHandle:
         how = await asyncio.to_thread(self._bury)
         if self._transport is not None:
             self._transport.abort()
-        self._child.slots.give(self._child.taken.number)
+        self._child.slots.release(self._child.taken.number)
         self._child.taken.close()
+        self._is_buried = True
         if not was_closing:
             on_death(self, f"executor {self.pid} {how}")
 
@@ -236,14 +242,14 @@ class _Ear(asyncio.Protocol):
         """
         reports = [decode_report(line) for line in self._lines.feed(data)]
         if reports:
-            self._handle.take(reports)
+            self._handle.receive(reports)
 
     def eof_received(self) -> bool:
         """Have asyncio close the transport."""
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Tell the handle; the reason shows in the executor's exit status.
+        """Report it to the handle; the reason shows in the executor's exit status.
 
         If it was a write that met the end, there may be last reports that nobody has read.
         """

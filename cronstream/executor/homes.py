@@ -12,7 +12,7 @@ _MOST_REMEMBERED = 50_000
 
 
 class Homes(Generic[Home]):
-    """For each key that was told: where it is, or that it waits for a home, or how it ended.
+    """For each key that was sent: where it is, or that it waits for a home, or how it ended.
 
     A key is taken once, in whatever executor; one that dies takes its own memory along.
     """
@@ -34,7 +34,7 @@ class Homes(Generic[Home]):
         return self._over.get(key)
 
     def wait(self, key: str, order: Order) -> None:
-        """Keep what is told of a key until it has a home."""
+        """Keep what is sent for a key until it has a home."""
         self._waiting.setdefault(key, []).append(order)
 
     def is_waiting(self, key: str) -> bool:
@@ -42,11 +42,11 @@ class Homes(Generic[Home]):
         return key in self._waiting
 
     def waiting(self) -> list[str]:
-        """Return the keys without a home, in the order in which they were told."""
+        """Return the keys without a home, in the order in which they were sent."""
         return list(self._waiting)
 
     def settle(self, key: str, home: Home) -> list[Order]:
-        """Give a key its home; return what has been told of it so far."""
+        """Give a key its home; return what has been sent for it so far."""
         self._homes[key] = home
         return self._waiting.pop(key, [])
 

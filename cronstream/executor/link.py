@@ -58,6 +58,10 @@ class Link:
         """Have ``report`` written with the others of this turn."""
         self._gathered.append(report)
 
+    def is_clogged(self, limit: int) -> bool:
+        """Whether so many bytes wait for the worker to take them."""
+        return len(self._unsent) > limit
+
     @property
     def has_gathered(self) -> bool:
         """Whether there are reports that have not been written."""

@@ -25,7 +25,7 @@ class Mounts:
 
     def __init__(self, table: str = _TABLE) -> None:
         self._file = os.open(table, os.O_RDONLY)
-        # The kernel tells a change of this file as POLLPRI (proc(5)).
+        # The kernel reports a change of this file as POLLPRI (proc(5)).
         self._poll = select.poll()
         self._poll.register(self._file, select.POLLPRI)
         self._may_hang = may_hang(self._text())

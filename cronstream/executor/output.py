@@ -7,11 +7,26 @@ byte that is no text takes three, or six, and of such output less is kept.
 from dataclasses import dataclass
 
 from cronstream.core.wire.sizes import MAX_OUTPUT_BYTES, json_bytes
+from cronstream.executor.masking import Masker
+from cronstream.executor.tap import Tap
 
 #: The most bytes of one character in UTF-8 (RFC 3629).
 _LONGEST = 4
 #: The most that one byte takes in a message: a control character is written as \u0001.
 _MOST_IN_JSON = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What becomes of what commands write.
+
+    Attributes:
+        output_bytes: Bytes kept of the beginning of each output, and as many of its end.
+        shows_all: Whether all of it is handed on as it comes.
+    """
+
+    output_bytes: int
+    shows_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +39,30 @@ class Kept:
 
 
 class Output:
-    """The first and the last ``limit`` bytes of a stream, whatever its length."""
+    """The first and the last ``limit`` bytes of a stream, whatever its length.
 
-    __slots__ = ("_head", "_limit", "_tail", "_total")
+    What is to be masked is masked before anything is cut, so no part of it is left at an edge.
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    Attributes:
+        tap: Is fed what comes, without secrets, while somebody looks.
+    """
+
+    __slots__ = ("_head", "_limit", "_masker", "_tail", "_total", "tap")
+
+    def __init__(self, limit: int, masker: Masker | None = None) -> None:
+        self._limit, self._masker = limit, masker
         self._head = b""
         self._tail = b""
         self._total = 0
+        self.tap: Tap | None = None
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of the stream."""
+        """Keep what belongs to it of the next bytes of the stream, without secrets."""
+        self._keep(data if self._masker is None else self._masker.feed(data))
+
+    def _keep(self, data: bytes) -> None:
+        if self.tap is not None:
+            self.tap.feed(data)
         self._total += len(data)
         room = self._limit - len(self._head)
         if room:
@@ -45,6 +72,12 @@ class Output:
             self._tail = (self._tail + data)[-self._limit :]
 
     def kept(self) -> Kept:
+        """Return what is kept once no more comes: see `so_far`."""
+        if self._masker is not None:
+            self._keep(self._masker.finish())
+        return self.so_far()
+
+    def so_far(self) -> Kept:
         """Return what is kept so far as text; no character is cut in two.
 
         Bytes that are no UTF-8 become U+FFFD. A character that lies across the end of the head

@@ -14,6 +14,8 @@ from zlib import crc32
 
 from cronstream.errors import LaunchError
 from cronstream.executor.backing_off import BackingOff
+from cronstream.executor.balance import Balance
+from cronstream.executor.child import Options
 from cronstream.executor.guarding import Guard
 from cronstream.executor.handle import ExecutorHandle, OnReports
 from cronstream.executor.homes import Homes
@@ -29,6 +31,7 @@ from cronstream.executor.protocol import (
     Lease,
     Order,
     Report,
+    Show,
 )
 from cronstream.executor.slots import Slots
 from cronstream.logs import fields
@@ -45,17 +48,17 @@ _LOOKS_FOR_ITS_SLOT = 20
 
 
 class ExecutorPool:
-    """Executors that are told and heard as one.
+    """Executors that are written to and heard as one.
 
     ``launch`` makes one.
     """
 
     def __init__(
-        self, slots: Slots, output_bytes: int, on_reports: OnReports, on_death: OnDeath
+        self, slots: Slots, options: Options, on_reports: OnReports, on_death: OnDeath
     ) -> None:
-        self._slots, self._output_bytes = slots, output_bytes
+        self._slots, self._options = slots, options
         self._on_reports, self._on_death = on_reports, on_death
-        self._guard = Guard()
+        self._guard, self._balance = Guard(), Balance(slots, self._taken)
         self._handles: list[ExecutorHandle] = []
         #: Those that have one attempt only, by its key.
         self._alone: dict[str, ExecutorHandle] = {}
@@ -74,14 +77,14 @@ class ExecutorPool:
 
     @classmethod
     async def launch(
-        cls, number: int, slots: int, output_bytes: int, on_reports: OnReports, on_death: OnDeath
+        cls, number: int, slots: int, options: Options, on_reports: OnReports, on_death: OnDeath
     ) -> Self:
         """Start so many executors; see `ExecutorHandle.launch` for the rest.
 
         Args:
             number: Of executors; no more than there are slots.
             slots: Commands that may run at a time, in all of them together.
-            output_bytes: Bytes kept of the beginning of each output, and as many of its end.
+            options: What each is given when it starts.
             on_reports: Gets the reports of all of them.
             on_death: Is called when one has died, by itself or because it did not turn; by then
                 nothing runs any more of what it had started, as far as it can be killed. If
@@ -90,9 +93,10 @@ class ExecutorPool:
         Raises:
             LaunchError: If one cannot be started.
         """
-        pool = cls(Slots.make(slots), output_bytes, on_reports, on_death)
+        pool = cls(Slots.make(slots), options, on_reports, on_death)
         try:
             pool._guard.start()
+            _keep(pool._starts, pool._balance.keep_for_ever())
             for _ in range(min(number, slots)):
                 pool._handles.append(await pool._backing_off.launch())
         except OSError as error:
@@ -117,12 +121,17 @@ class ExecutorPool:
     @property
     def children(self) -> set[int]:
         """All processes that were started here and are waited for."""
-        handles = (*self._handles, *self._alone.values(), *self._leaving)
         guard = () if self._guard.pid is None else (self._guard.pid,)
-        return {*(handle.pid for handle in handles), *guard}
+        return {*(handle.pid for handle in self._all()), *guard}
+
+    def _all(self) -> set[ExecutorHandle]:
+        return {*self._handles, *self._alone.values(), *self._leaving}
+
+    def _taken(self) -> int:
+        return sum(handle.taken for handle in self._all())
 
     def send(self, *orders: Order) -> None:
-        """Tell each what is for it; see `ExecutorHandle.send`."""
+        """Send each what is for it; see `ExecutorHandle.send`."""
         for order in orders:
             match order:
                 case Lease() | Clock():
@@ -147,7 +156,7 @@ class ExecutorPool:
             self._guard.close()
             self._slots.close()
 
-    # -- what is told -------------------------------------------------------------------------
+    # -- what is sent -----------------------------------------------------------------------------
 
     def _hold(self, hold: Hold) -> None:
         if hold.key in self._homes:
@@ -165,7 +174,7 @@ class ExecutorPool:
             self._to_be_alone.add(hold.key)
             _keep(self._starts, self._settle_alone(hold.key))
 
-    def _pass_on(self, order: Go | Cancel | End) -> None:
+    def _pass_on(self, order: Go | Cancel | End | Show) -> None:
         key, handle = order.key, self._homes.of(order.key)
         if handle is not None:
             handle.send(order)
@@ -174,7 +183,7 @@ class ExecutorPool:
             has_started = self._homes.has_started(key) or False
             self._forget(key, has_started=has_started)
             self._answer(Kept(key) if has_started else Cancelled(key))
-        elif self._homes.is_waiting(key):
+        elif isinstance(order, Go) and self._homes.is_waiting(key):
             self._homes.wait(key, order)
 
     def _forget(self, key: str, *, has_started: bool) -> None:
@@ -183,7 +192,7 @@ class ExecutorPool:
 
     def _answer(self, report: Report) -> None:
         """Report what no executor is needed for, as if it came from one."""
-        asyncio.get_running_loop().call_soon(self._take, [report])
+        asyncio.get_running_loop().call_soon(self._receive, [report])
 
     def _shared(self, key: str) -> ExecutorHandle | None:
         """Return the executor of a key; another one's while it is being replaced."""
@@ -193,7 +202,7 @@ class ExecutorPool:
 
     # -- what is heard ------------------------------------------------------------------------
 
-    def _take(self, reports: list[Report]) -> None:
+    def _receive(self, reports: list[Report]) -> None:
         for report in reports:
             if isinstance(report, Finished | Cancelled):
                 self._homes.ended(report.key, has_started=isinstance(report, Finished))
@@ -215,7 +224,7 @@ class ExecutorPool:
 
     async def _launch(self) -> ExecutorHandle:
         launching = asyncio.ensure_future(
-            ExecutorHandle.launch(self._slots, self._output_bytes, self._take, self._died)
+            ExecutorHandle.launch(self._slots, self._options, self._receive, self._died)
         )
         try:
             handle = await asyncio.shield(launching)

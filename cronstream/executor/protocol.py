@@ -1,4 +1,4 @@
-"""What a worker and its executor tell each other: one JSON line for each value.
+"""What a worker and its executor send each other: one JSON line for each value.
 
 A line is ``["Kind", {fields}]``. Times ``at``, ``started_at`` and ``ended_at`` are seconds since
 the epoch; ``until`` is on the monotonic clock, which both processes share. All floats are finite.
@@ -22,7 +22,7 @@ class Hold:
     """Take this claim, and start its command when it is due.
 
     Attributes:
-        key: ``<run id>#<claim>``; each is taken once, however often it is told.
+        key: ``<run id>#<claim>``; each is taken once, however often it is sent.
         partition: Whose lease the start needs.
         at: When to start.
         go: False to wait for ``Go`` as well: once it is due and has a slot, ``Ready`` asks for it.
@@ -36,6 +36,10 @@ class Hold:
         background: What becomes of the processes that the command leaves when it ends: they are
             ended, or the attempt goes on until they have.
         alone: Whether it is to be made in an executor that has nothing else.
+        secrets: Where the values of further variables are (`variables.Secret`).
+        user: As whom it runs; None for as this worker.
+        umask: Rights that its files get from nobody; None for the worker's own.
+        limits: How much it may use, by the names of ``prlimit``.
     """
 
     key: str
@@ -50,11 +54,15 @@ class Hold:
     ends_before_s: float | None = None
     background: Background = "kill"
     alone: bool = False
+    secrets: dict[str, str] | None = None
+    user: str | None = None
+    umask: int | None = None
+    limits: dict[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """A hold told with ``go=False`` may start when it is due."""
+    """A hold sent with ``go=False`` may start when it is due."""
 
     key: str
 
@@ -83,7 +91,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Holds of ``partition`` may start before ``until``; the last one told is in force.
+    """Holds of ``partition`` may start before ``until``; the last one sent is in force.
 
     Those that are fenced are ended some time before it.
     """
@@ -100,6 +108,21 @@ class Clock:
     """
 
     offset: float
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Report what this command writes, until then; ignored if it does not run.
+
+    Attributes:
+        key: The hold's.
+        until: On the monotonic clock; the latest one counts.
+        from_start: Whether ``SoFar`` is to come first.
+    """
+
+    key: str
+    until: float
+    from_start: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +198,39 @@ class Hanging:
 
 
 @dataclass(frozen=True, slots=True)
+class SoFar:
+    """What is kept of this command's output now, as in ``Finished``; ``Wrote`` goes on from it."""
+
+    key: str
+    head: str
+    tail: str
+    omitted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """What this command has written since the last of these, without its secrets.
+
+    Attributes:
+        key: The hold's.
+        text: Bytes that are no UTF-8 are U+FFFD; no character is cut in two.
+        left_out: Bytes that came behind it and were too many for a second.
+    """
+
+    key: str
+    text: str
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pong:
     """This executor turns."""
 
 
-#: What a worker tells.
-Order: TypeAlias = Hold | Go | Cancel | End | Lease | Clock
+#: What a worker sends.
+Order: TypeAlias = Hold | Go | Cancel | End | Lease | Clock | Show
 #: What an executor answers.
-Report: TypeAlias = Ready | Started | Finished | Cancelled | Kept | Hanging
+Report: TypeAlias = Ready | Started | Finished | Cancelled | Kept | Hanging | SoFar | Wrote
 #: All that a worker says, and all that an executor says.
 Down: TypeAlias = Order | Ping
 Up: TypeAlias = Report | Pong
@@ -204,7 +252,7 @@ def encode(values: Iterable[Down | Up]) -> bytes:
 
 
 def decode_order(line: bytes) -> Down:
-    """Return what a worker told.
+    """Return what a worker sent.
 
     Raises:
         ValueError: If ``line`` is no such value.

@@ -148,7 +148,7 @@ class Running:
             elif execution.phase is Phase.TERMINATED:
                 told.append(execution)
         self._terminate(fresh)
-        # What a main process forked while it was being told does not know of it yet.
+        # What a main process forked while it was being signalled does not know of it yet.
         self._send(told, signal.SIGTERM)
         return done
 

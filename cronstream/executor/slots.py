@@ -30,14 +30,14 @@ class Slots:
     def make(cls, number: int) -> Self:
         """Return so many, all of them free; a pipe holds 65,536 (pipe(7))."""
         slots = cls(*os.pipe())
-        slots.give(number)
+        slots.release(number)
         return slots
 
     def fileno(self) -> int:
         """Return what to poll for a token that is given back."""
         return self.descriptors[0]
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Take one if there is one left; never waits."""
         try:
             return bool(os.read(self.descriptors[0], 1))
@@ -51,7 +51,7 @@ class Slots:
         fcntl.ioctl(self.descriptors[0], termios.FIONREAD, count)
         return count[0]
 
-    def give(self, number: int = 1) -> None:
+    def release(self, number: int = 1) -> None:
         """Give so many back."""
         if number > 0:
             os.write(self.descriptors[1], _TOKEN * number)
@@ -76,15 +76,15 @@ class CountedSlots:
         """Return what to poll for a token that is given back."""
         return self._slots.fileno()
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Take one if there is one left; never waits."""
-        self._taken.give()
-        if self._slots.take():
+        self._taken.release()
+        if self._slots.acquire():
             return True
-        self._taken.take()
+        self._taken.acquire()
         return False
 
-    def give(self) -> None:
+    def release(self) -> None:
         """Give one back."""
-        self._slots.give()
-        self._taken.take()
+        self._slots.release()
+        self._taken.acquire()

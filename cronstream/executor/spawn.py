@@ -22,7 +22,10 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from cronstream.executor.confining import UnconfinedError, confine
+from cronstream.executor.masking import Masker
 from cronstream.executor.protocol import Hold
+from cronstream.executor.secrets import SecretReader, UnavailableError
 
 #: The variable that marks every process of a command, unless it clears its environment.
 MARK = "CRONSTREAM_EXECUTION"
@@ -74,11 +77,13 @@ class Launched:
     Attributes:
         starter: How many bytes of arguments ``pid`` has while it is the shell that goes to the
             command's directory or to its program; None if no such is needed.
+        masker: Takes what it was given as secrets out of its output; None if there are none.
     """
 
     pid: int
     pipe: int
     starter: int | None = None
+    masker: Masker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +94,33 @@ class Refused:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What a command is started in, and the words by which it is confined."""
+
+    environment: dict[bytes, bytes]
+    confined_by: tuple[str, ...] = ()
+    umask: int | None = None
+
+
 class Spawner:
     """Starts commands in this process's environment and directory, and what they ask for.
 
     Args:
         environment: What every command gets, under its own variables.
         may_hang: Says whether a file system is mounted that may hang.
+        ours: The worker's own environment, where secrets may be.
     """
 
-    def __init__(self, environment: Mapping[str, str], may_hang: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        may_hang: Callable[[], bool],
+        ours: Mapping[str, str] | None = None,
+    ) -> None:
         self._environment = _encoded(environment)
         self._may_hang = may_hang
+        self._secrets = SecretReader(ours or {}, may_hang)
         self._null = os.open(os.devnull, os.O_RDONLY)
 
     def start(self, hold: Hold) -> Launched | Refused:
@@ -109,48 +130,70 @@ class Spawner:
             return Refused(CANNOT_EXECUTE, "cannot start: the command is empty")
         try:
             return self._start(hold, words)
+        except (UnavailableError, UnconfinedError) as error:
+            return Refused(CANNOT_EXECUTE, str(error))
         except (TypeError, ValueError) as error:  # a NUL in it, or a variable's name with a =
             return Refused(CANNOT_EXECUTE, f"cannot start {words[0]!r}: {error}")
         except OSError as error:
             return Refused(CANNOT_EXECUTE, f"cannot start {words[0]!r}: {_reason(error)}")
 
     def _start(self, hold: Hold, words: list[str]) -> Launched | Refused:
-        # A shell would say where it is; what is started without one has to be told.
+        # A shell would say where it is; what is started without one has to be reported here.
         place = {} if hold.cwd is None else {"PWD": os.path.abspath(hold.cwd)}
-        environment = self._environment | _encoded({**place, **hold.env, MARK: hold.key})
+        own = _encoded({**place, **hold.env, MARK: hold.key})
+        if hold.secrets is None and hold.user is None and hold.umask is None and not hold.limits:
+            return self._place(hold, words, _Setting(self._environment | own))
+        secrets = self._secrets.read(hold.secrets or {})
+        confinement = confine(hold.user, hold.limits or {})
+        login = _encoded(confinement.environment)
+        environment = self._environment | login | secrets | own
+        setting = _Setting(environment, confinement.words, hold.umask)
+        launched = self._place(hold, words, setting)
+        if secrets and isinstance(launched, Launched):
+            return replace(launched, masker=Masker(secrets.values()))
+        return launched
+
+    def _place(self, hold: Hold, words: list[str], setting: _Setting) -> Launched | Refused:
+        """Start a command where it is to be: by a shell, if this process may not look there."""
         if hold.cwd is not None:
-            return self._start_by([_GO_AND_BECOME, _SHELL, place["PWD"]], words, environment)
+            place = os.path.abspath(hold.cwd)
+            return self._start_by([_GO_AND_BECOME, _SHELL, place], words, setting)
         if words[0] != _SHELL and self._may_hang():
-            return self._start_by([_BECOME, _SHELL], words, environment)
+            return self._start_by([_BECOME, _SHELL], words, setting)
         try:
-            return self._spawn(words, environment)
+            return self._spawn(words, setting)
         except OSError as error:
             if error.errno != errno.ENOEXEC or not isinstance(hold.command, str):
                 raise
             # To a shell it is a script though it does not say so.
-            return self._spawn([_SHELL, "-c", hold.command], environment)
+            return self._spawn([_SHELL, "-c", hold.command], setting)
 
     def _start_by(
-        self, script: list[str], words: list[str], environment: dict[bytes, bytes]
+        self, script: list[str], words: list[str], setting: _Setting
     ) -> Launched | Refused:
         """Start a shell that becomes the command by itself."""
         arguments = [_SHELL, "-c", *script, *words]
-        launched = self._spawn(arguments, environment)
+        launched = self._spawn(arguments, setting)
         if isinstance(launched, Launched):
             size = sum(len(os.fsencode(word)) + 1 for word in arguments)
             return replace(launched, starter=size)
         return launched
 
-    def _spawn(self, arguments: list[str], environment: dict[bytes, bytes]) -> Launched | Refused:
-        program = find_program(arguments[0], os.fsdecode(environment.get(b"PATH", _DEFAULT_PATH)))
+    def _spawn(self, arguments: list[str], setting: _Setting) -> Launched | Refused:
+        path = setting.environment.get(b"PATH", _DEFAULT_PATH)
+        program = find_program(arguments[0], os.fsdecode(path))
         if program is None:
             return Refused(NOT_FOUND, f"cannot start {arguments[0]!r}: no such program in PATH")
+        if setting.confined_by:
+            arguments = [*setting.confined_by, program, *arguments[1:]]
+            program = arguments[0]
         pipe, theirs = os.pipe()
+        umask = None if setting.umask is None else os.umask(setting.umask)
         try:
             pid = os.posix_spawn(
                 program,
                 arguments,
-                environment,
+                setting.environment,
                 file_actions=(
                     (os.POSIX_SPAWN_DUP2, self._null, 0),
                     (os.POSIX_SPAWN_DUP2, theirs, 1),
@@ -168,6 +211,8 @@ class Spawner:
             raise
         finally:
             os.close(theirs)
+            if umask is not None:
+                os.umask(umask)
         return Launched(pid, pipe)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 #: Where ``vsize`` and ``endcode`` are in ``/proc/PID/stat``, from the third field (proc(5)).
 _VSIZE, _END_CODE = 23 - 3, 27 - 3
@@ -41,6 +42,16 @@ def become_subreaper() -> None:
     """
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "cannot become a child subreaper")
+
+
+def become_unreadable() -> None:
+    """Keep this process's memory, environment and descriptors from others of the same user.
+
+    Commands have their worker's user: without this they could open the pipes of their executor
+    (``/proc/PID/fd``), copy its sockets (``pidfd_getfd``), read its memory, or trace it. Root can
+    all the same. No core is dumped either (prctl(2), ptrace(2)).
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 class OwnChildren:
@@ -199,7 +210,7 @@ def _is_in_exec(pid: int) -> bool:
 def send(pids: Iterable[int], number: signal.Signals) -> None:
     """Send a signal to each process, as far as it is there and may be signalled.
 
-    A stopped process acts on TERM only when it goes on, so it is told to (systemd does so too).
+    A stopped process acts on TERM only when it goes on, so it is made to (systemd does so too).
     """
     for pid in pids:
         with suppress(ProcessLookupError, PermissionError):

@@ -1,14 +1,14 @@
-"""What a process tells the others of itself, and whether it may join those that are there.
+"""What a process announces of itself to the others, and whether it may join those that are there.
 
 It does not join with another number of partitions or shards than those have. What else follows from
-what the others tell is its role's: see `Peer`.
+what the others announce is its role's: see `Peer`.
 """
 
 import asyncio
 from collections.abc import Callable
 
 from cronstream import clock
-from cronstream.core.health import agreement, clocks
+from cronstream.core.health import agreement, clocks, trusted
 from cronstream.core.health.presence import Presence, Shared
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.naming import Role
@@ -25,7 +25,7 @@ _AGAIN_S = 0.25
 
 
 class PresenceWatch:
-    """Tells of one process, and compares it with the others.
+    """Announces one process, and compares it with the others.
 
     Attributes:
         topic: Its end of the workers' topic.
@@ -43,25 +43,26 @@ class PresenceWatch:
             shared=Shared.model_validate(settings, from_attributes=True),
             tzdata=tzdata_version(),
             since=clock.now(),
+            requires_signatures=settings.signatures == "require",
         )
         self.topic = WorkersTopic(settings, self.describe)
         self.topic.on_news = self.look
         self.clock_fault = ""
 
     def describe(self, clock_s: float | None, every_s: float) -> Presence:
-        """Return what there is to tell now."""
+        """Return what there is to announce now."""
         news = {"clock_s": clock_s, "every_s": every_s, **self._peer.news()}
         return self._first.model_copy(update=news)
 
     # -- life -----------------------------------------------------------------------------------
 
-    async def join(self, tell: Callable[[str], None]) -> None:
-        """Tell of this process, and see that it may join those that are there.
+    async def join(self, say: Callable[[str], None]) -> None:
+        """Announce this process, and see that it may join those that are there.
 
         A worker waits until its clock is right; a scheduler as long as another's is.
 
         Args:
-            tell: Is given what is waited for.
+            say: Is given what is waited for.
 
         Raises:
             SettingsError: If others have another number of partitions or shards.
@@ -69,16 +70,16 @@ class PresenceWatch:
         place = await self.topic.join()
         self.topic.follow()
         if place is not None:
-            await self._see_that_it_fits(place, tell)
+            await self._see_that_it_fits(place, say)
         self.look()
         while self.clock_fault:
-            tell(self.clock_fault)
+            say(self.clock_fault)
             await asyncio.sleep(_LOOK_S)
 
-    async def _see_that_it_fits(self, place: int, tell: Callable[[str], None]) -> None:
+    async def _see_that_it_fits(self, place: int, say: Callable[[str], None]) -> None:
         """Return once nobody is there that came before and has other numbers.
 
-        One that does not tell of itself again was killed: it is gone in a moment.
+        One that does not announce itself again was killed: it is gone in a moment.
         """
         while True:
             before = [seen for seen in self.topic.roll.present() if seen.first < place]
@@ -89,12 +90,17 @@ class PresenceWatch:
                 raise SettingsError(sentence)
             if not (doubt := agreement.refusal(self._first, [seen.who for seen in before])):
                 return
-            tell(doubt)
+            say(doubt)
             await asyncio.sleep(_AGAIN_S)
 
     async def stop(self) -> None:
         """Say that this process ends, having ended all that it ran; and disconnect."""
         await self.topic.stop()
+
+    @property
+    def clock_s(self) -> float | None:
+        """How many seconds this machine's clock is ahead of the broker's, if that is known."""
+        return self.topic.clock_s
 
     # -- comparing ------------------------------------------------------------------------------
 
@@ -102,8 +108,13 @@ class PresenceWatch:
         """Return what people should see to."""
         trouble = [self.topic.trouble] if self.topic.trouble else []
         there = self.topic.present
-        return [*trouble, *agreement.warnings(there), *clocks.warnings(there)]
+        return [
+            *trouble,
+            *agreement.warnings(there),
+            *clocks.warnings(there),
+            *trusted.warnings(there),
+        ]
 
     def look(self) -> None:
-        """Do what follows from what all tell."""
+        """Do what follows from what all announce."""
         self.clock_fault = self._peer.heed(self._first, self.topic)

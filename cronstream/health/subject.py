@@ -30,19 +30,19 @@ class Subject(Protocol):
 
 
 class Peer(Protocol):
-    """One of the processes that tell each other of themselves."""
+    """One of the processes that announce themselves to each other."""
 
     #: Its name, another one after each start.
     name: str
 
     def news(self) -> dict[str, Any]:
-        """Return what it tells of itself that changes: fields of a `Presence`."""
+        """Return what it announces of itself that changes: fields of a `Presence`."""
 
     def heed(self, mine: Presence, topic: WorkersTopic) -> str:
-        """Do what follows from what all tell.
+        """Do what follows from what all announce.
 
         Args:
-            mine: What this process told of itself when it came.
+            mine: What this process announced of itself when it came.
             topic: Its end of the workers' topic.
 
         Returns:

@@ -7,11 +7,14 @@ from typing import Any, Protocol, TypeVar
 
 from cronstream import clock
 from cronstream.core.health.facts import describe
-from cronstream.core.health.judging import Facts, Health, judge, warn
+from cronstream.core.health.judgement import Health
+from cronstream.core.health.judging import Facts, faulty, judge, warn
 from cronstream.core.health.too_long import Standstill, UnhealthyTime
+from cronstream.health.rights import RightsWatch
 from cronstream.health.subject import Group, Subject
 from cronstream.health.watchdog import Watchdog
 from cronstream.logs import fields
+from cronstream.metrics.process import Vitals
 from cronstream.settings import Settings
 from cronstream.topology.reading import Reader
 
@@ -37,6 +40,10 @@ class Compared(Protocol):
     """What is asked of `PresenceWatch`."""
 
     clock_fault: str
+
+    @property
+    def clock_s(self) -> float | None:
+        """How many seconds this machine's clock is ahead of the broker's, if that is known."""
 
     def warnings(self) -> list[str]:
         """Return what people should see to."""
@@ -69,10 +76,13 @@ class HealthWatch:
         self._unowned, self._nobodys = Standstill(), dict[int, float]()
         self._broker_at, self._back_at = monotonic(), float("-inf")
         self._begun_at: float | None = None
+        self._round_trip_s: float | None = None
         self._is_stopping = self._was_ok = False
         self._waits_for = "it is starting"
         #: What people should know that was found at the start, and does no harm.
         self.notes: list[str] = []
+        #: Why Kafka refuses it; None before its role is known.
+        self.rights: RightsWatch | None = None
         #: How the process compares with the others; None before it has joined them.
         self.compared: Compared | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -96,7 +106,7 @@ class HealthWatch:
             self._begun_at = self._monotonic()
 
     def stopping(self) -> None:
-        """The process was told to stop: nothing is judged any more, but that it does stop.
+        """The process was asked to stop: nothing is judged any more, but that it does stop.
 
         What it waits for may never come: a worker whose consumer's thread had ended was left by
         Faust in the middle of stopping, and stayed for as long as it was let (seen in chaos).
@@ -142,8 +152,21 @@ class HealthWatch:
         }
         return told, 200 if health.ok else 503
 
+    def vitals(self) -> Vitals:
+        """Return what metrics say of it."""
+        if not self._tasks:
+            return Vitals(faults=frozenset({"starting"}))
+        now = self._monotonic()
+        facts = self._facts(now)
+        return Vitals(
+            faults=faulty(facts, now),
+            warnings=len(self.notes) + len(warn(facts)),
+            round_trip_s=self._round_trip_s,
+            clock_s=None if self.compared is None else self.compared.clock_s,
+        )
+
     def look(self) -> Health:
-        """Judge once, tell of a change, and end the process if it was unhealthy for too long."""
+        """Judge once, report a change, and end the process if it was unhealthy for too long."""
         now = self._monotonic()
         health = judge(self._facts(now), now)
         if self._was_ok and not health.ok and not self._is_stopping:
@@ -184,6 +207,7 @@ class HealthWatch:
             waiting_since=None if oldest is None else oldest.waiting_since,
             failures=0 if oldest is None else oldest.failures,
             failed_why="" if oldest is None else oldest.failed_why,
+            lacking="" if self.rights is None else self.rights.lacking,
             unowned={} if self._subject.owns else self._nobodys,
             is_stopping=self._is_stopping,
             clock_fault="" if self.compared is None else self.compared.clock_fault,
@@ -200,8 +224,12 @@ class HealthWatch:
     async def _ask(self) -> None:
         """Ask all leaders of the subject's topic, again and again, with a client of its own."""
         while True:
-            if await _answer(self._note_ends()) is None:
+            answered = await _answer(self._note_ends())
+            if answered is None:
                 await self._begin_again()
+            if self.rights is not None:
+                is_troubled = not answered or not self._was_ok
+                await self.rights.look(self._monotonic(), is_troubled=is_troubled)
             self.found_unowned(await self._ask_who_owns())
             await asyncio.sleep(_ASK_S)
 
@@ -235,8 +263,10 @@ class HealthWatch:
             await reader.start()
             self._reader = reader
         async with asyncio.timeout(_ANSWER_S):
-            partitions = range(self._subject.partitions)
-            self.answered(await self._reader.ends(self._subject.topic, partitions))
+            partitions, asked_at = range(self._subject.partitions), self._monotonic()
+            ends = await self._reader.ends(self._subject.topic, partitions)
+            self._round_trip_s = self._monotonic() - asked_at
+            self.answered(ends)
         return True
 
 

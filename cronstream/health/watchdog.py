@@ -56,7 +56,7 @@ class Watchdog:
         self._left = round(seconds / _STEP_S)
 
     def look(self) -> bool:
-        """Take one look; return whether the process is to end, and has been told to."""
+        """Take one look; return whether the process is to end, and has been asked to."""
         if self._left is not None:
             self._left -= 1
             if self._left > 0:

@@ -12,13 +12,13 @@ from typing import Final
 
 from cronstream import clock
 from cronstream.core.audit.definitions import JobHistory
-from cronstream.core.audit.finding import Report, Window
+from cronstream.core.audit.finding import Kind, Report, Window
 from cronstream.core.audit.known import Known, Published
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
 from cronstream.core.audit.tenancy import own
 from cronstream.core.ledger.admission import Place
-from cronstream.core.wire import naming
+from cronstream.core.planning.recent import Believes, believe_all
 from cronstream.core.wire.codec import decode, decode_entries
 from cronstream.core.wire.runs import Discarded
 from cronstream.core.wire.times import format_clock
@@ -28,6 +28,7 @@ from cronstream.history.limits import Limits
 from cronstream.history.published import read_published
 from cronstream.history.scope import LogReader, clusters, read_between
 from cronstream.history.story import LogKind
+from cronstream.history.tail import log_topics
 from cronstream.topology.publish import partition_of
 from cronstream.topology.reading import LogMessage
 
@@ -38,26 +39,22 @@ PIECE: Final = 5_000
 _SHORTEST: Final = timedelta(seconds=5)
 _TELL_EVERY: Final = 2_000
 
-_TOPICS: Final = (
-    (LogKind.FIRST, naming.log),
-    (LogKind.RETRY, naming.retry_log),
-    (LogKind.DISCARDED, naming.discarded),
-)
-
 
 @dataclass(slots=True)
 class Watch:
-    """Who is told of an audit while it goes on.
+    """Who is notified of an audit while it goes on.
 
     Attributes:
         report: Of each finding.
         progress: Of messages read, and how many there are.
         say: Of what limits the audit.
+        believes: Says whether a job on the topic counts, as for schedulers.
     """
 
     report: Report
     progress: Callable[[int, int], None]
     say: Callable[[str], None]
+    believes: Believes = believe_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,8 @@ async def audit(reader: LogReader, window: Window, watch: Watch) -> Tally:
     await auditor.look()
     for partition in auditor.partitions:
         await auditor.go_through(partition)
-    await auditor.tell_limits()
+    auditor.close_chains()
+    await auditor.note_limits()
     if window.job is not None and not auditor.tally.due:
         await auditor.check_that_there_is(window.job)
     return auditor.tally
@@ -106,12 +104,12 @@ class _Auditor:
         self.partitions: list[int] = []
         self._reader, self._window, self._watch = reader, window, watch
         self._read_from = window.since - BEFORE_DUE
-        self._definitions = DefinitionsRead(reader, self._read_from)
+        self._definitions = DefinitionsRead(reader, self._read_from, watch.believes)
         self._logs: list[_Log] = []
         self._now = clock.now()
         self._done = self._total = 0
         self._partition_of: Callable[[str], int] = lambda _: 0
-        self._limits = Limits()
+        self._limits = Limits(reader.names.jobs)
         self._published: Published = lambda _, __: None
 
     async def check_that_there_is(self, job: str) -> None:
@@ -127,9 +125,9 @@ class _Auditor:
         job = self._window.job
         names = [name for name in await clusters(self._reader) if self._window.includes(name)]
         for name in names:
-            for kind, topic in _TOPICS:
-                there = await self._reader.partitions(topic(name))
-                self._logs.append(_Log(name, kind, topic(name), there))
+            for at in log_topics(self._reader.names, [name]):
+                there = await self._reader.partitions(at.topic)
+                self._logs.append(_Log(name, at.kind, at.topic, there))
         count = max((len(log.partitions) for log in self._logs), default=0)
         self.partitions = list(range(count))
         self._partition_of = lru_cache(maxsize=2**16)(lambda name: partition_of(name, count))
@@ -205,15 +203,24 @@ class _Auditor:
         )
 
     async def _known_from(self, partition: int, logs: list[_Log]) -> list[datetime]:
-        """Return from which due times on each cluster's log can tell of them."""
+        """Return from which due times on each cluster's log can show them."""
         firsts = [log for log in logs if log.kind is LogKind.FIRST]
         gone = [await self._gone_until(log, partition) for log in firsts]
         return [min(until + BEFORE_DUE, self._now) for until in gone if until is not None]
 
-    async def tell_limits(self) -> None:
+    def close_chains(self) -> None:
+        """Report what follows a run and is not there, or is there and follows none."""
+        since = max([self._window.since, *self._limits.left_out])
+        for finding in self.tally.chains.findings(self._window, since, self._now):
+            self.tally.due += finding.kind is Kind.UNEXPLAINED
+            self.tally.found[finding.kind] += 1
+            self._watch.report(finding)
+
+    async def note_limits(self) -> None:
         """Say why not all could be known."""
         surplus = await self._reader.surplus()
-        topics = {naming.JOBS, naming.TICKS, *(log.topic for log in self._logs)}
+        names = self._reader.names
+        topics = {names.jobs, names.ticks, *(log.topic for log in self._logs)}
         self._limits.surplus = {t: counts for t, counts in surplus.items() if t in topics}
         self.tally.limits = list(self._limits.sentences(self.tally))
 
@@ -244,14 +251,14 @@ class _Auditor:
         if count <= PIECE or half < _SHORTEST:
             yield all_
             return
-        middle = _Piece(since + half, {})
+        first_half = _Piece(since + half, {})
         for log in logs:
-            found = await self._reader.offsets_at(log.topic, [partition], middle.until)
+            found = await self._reader.offsets_at(log.topic, [partition], first_half.until)
             offset = min(found[partition], all_.ends[log.topic])
-            middle.ends[log.topic] = max(offset, begun[log.topic])
-        async for piece in self._cut(logs, partition, since, begun, middle):
+            first_half.ends[log.topic] = max(offset, begun[log.topic])
+        async for piece in self._cut(logs, partition, since, begun, first_half):
             yield piece
-        async for piece in self._cut(logs, partition, middle.until, middle.ends, all_):
+        async for piece in self._cut(logs, partition, first_half.until, first_half.ends, all_):
             yield piece
 
     async def _read(
@@ -260,20 +267,20 @@ class _Auditor:
         place = Place(log.cluster, log.kind is LogKind.RETRY, partition, self._partition_of)
         start, end = ({partition: offset} for offset in between)
         async for message in read_between(self._reader, log.topic, start, end):
-            _take(one, log, place, message)
+            _fold(one, log, place, message)
             self._done += 1
             if self._done % _TELL_EVERY == 0:
                 self._watch.progress(self._done, self._total)
 
 
-def _take(one: PartitionAudit, log: _Log, place: Place, message: LogMessage) -> None:
+def _fold(one: PartitionAudit, log: _Log, place: Place, message: LogMessage) -> None:
     """Take a message; what cannot be decoded, or does not belong there, no worker takes either."""
     if log.kind is LogKind.DISCARDED:
         try:
             record = decode(message.value, Discarded)
         except MessageError:
             return
-        one.take_discarded(log.cluster, record)
+        one.fold_discarded(log.cluster, record)
         return
     entries = [e for e in decode_entries(message.value)[0] if place.problem(e) is None]
-    one.take(log.cluster, place.retry, message.offset, message.at, entries)
+    one.fold(log.cluster, place.retry, message.offset, message.at, entries)

@@ -10,8 +10,7 @@ from functools import partial
 
 from cronstream.core.audit.definitions import Definitions
 from cronstream.core.audit.known import Offsets
-from cronstream.core.planning.recent import Recent
-from cronstream.core.wire import naming
+from cronstream.core.planning.recent import Believes, Recent, believe_all
 from cronstream.core.wire.enumerations import HouseState
 from cronstream.core.wire.installation import House
 from cronstream.core.wire.job_messages import decode_house
@@ -30,11 +29,13 @@ class DefinitionsRead:
         words: What it says of whether processes may work in the installation, in order.
     """
 
-    def __init__(self, reader: LogReader, needed_from: datetime) -> None:
-        self.definitions = Definitions(needed_from)
+    def __init__(
+        self, reader: LogReader, needed_from: datetime, believes: Believes = believe_all
+    ) -> None:
+        self.definitions = Definitions(needed_from, believes)
         self.offsets: dict[int, Offsets] = {}
         self.words: list[House] = []
-        self._reader = reader
+        self._reader, self._believes = reader, believes
         self._is_whole = True
 
     async def read(self) -> None:
@@ -43,15 +44,15 @@ class DefinitionsRead:
         Raises:
             BrokerError: If the broker does not answer.
         """
-        there = await self._reader.partitions(naming.JOBS)
+        there = await self._reader.partitions(self._reader.names.jobs)
         if not there:
             return
-        start = await self._reader.beginnings(naming.JOBS, there)
-        end = await self._reader.ends(naming.JOBS, there)
+        start = await self._reader.beginnings(self._reader.names.jobs, there)
+        end = await self._reader.ends(self._reader.names.jobs, there)
         self.offsets = {shard: Offsets(start[shard], end[shard]) for shard in there}
         start |= await self._begin(shard for shard in there if start[shard] == 0)
-        async for message in read_between(self._reader, naming.JOBS, start, end):
-            self.definitions.take(message.offset, message.value)
+        async for message in read_between(self._reader, self._reader.names.jobs, start, end):
+            self.definitions.fold(message.offset, message.value)
             word = decode_house(message.value) if message.partition == 0 else None
             self.words += [word] if word is not None else []
 
@@ -62,9 +63,9 @@ class DefinitionsRead:
     async def _begin(self, shards: Iterable[int]) -> dict[int, int]:
         """Begin with what is kept, where it is enough; return from where on each is to be read."""
         wanted = {shard: self.offsets[shard].end for shard in shards}
-        rows = partial(rows_on, self._reader, naming.kept_jobs())
+        rows = partial(rows_on, self._reader, self._reader.names.kept_jobs)
         begun = {}
-        for shard, recent in (await kept(self._reader, rows, wanted)).items():
+        for shard, recent in (await kept(self._reader, rows, wanted, self._believes)).items():
             if self._is_enough(shard, recent):
                 self.definitions.begin(recent.definitions(), recent.dropped_by)
                 self.words += [recent.house] if recent.house and shard == 0 else []

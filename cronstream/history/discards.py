@@ -6,12 +6,11 @@ from datetime import datetime
 
 from aiokafka.structs import TopicPartition
 
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode, decode_entries
 from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.errors import MessageError
-from cronstream.history.scope import LogReader, Scope, clusters_of, places, read_spans
+from cronstream.history.scope import LogReader, Scope, places, read_spans
 from cronstream.topology.reading import LogMessage
 
 #: Without these bytes a message holds no run with this cause, and need not be decoded.
@@ -51,7 +50,8 @@ async def discarded_runs(
         BrokerError: If the broker does not answer.
     """
     layout = await reader.layout()
-    topics = {naming.discarded(name): name for name in clusters_of(layout) if scope.includes(name)}
+    clusters = filter(scope.includes, reader.names.clusters(layout))
+    topics = {reader.names.discarded(name): name for name in clusters}
     found: dict[str, DiscardedRun] = {}
     spans = await reader.spans(places(layout, topics, scope), scope.since)
     async for message in read_spans(reader, spans):
@@ -101,7 +101,7 @@ async def with_replays(
     for one in runs:
         scope = Scope(job=one.run.job)
         clusters = {one.run.cluster, homes.get(one.run.job, one.run.cluster)}
-        wanted.update(places(layout, map(naming.log, clusters), scope))
+        wanted.update(places(layout, map(reader.names.log, clusters), scope))
     first = min((one.discarded_at for one in runs), default=None)
     replays: dict[tuple[str, datetime], list[Run]] = {}
     async for message in read_spans(reader, await reader.spans(sorted(wanted), first)):

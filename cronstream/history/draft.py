@@ -1,4 +1,4 @@
-"""A story while the logs that tell it are still being read.
+"""A story while the logs that report it are still being read.
 
 The cluster's log and its retry log have no common order, so each has a part of its own, and the
 story is put together from both when somebody asks for it.
@@ -43,7 +43,7 @@ class Draft:
         return RunState.RETRYABLE if later is RunState.QUEUED else later
 
     def story(self) -> RunStory:
-        """Put the story together from what both logs have told."""
+        """Put the story together from what both logs have said."""
         run, published = self._run, self.first.published
         job, scheduled_at = _name_parts(self.run_id, self.changed_at)
         attempts = self._attempts(run)
@@ -57,6 +57,7 @@ class Draft:
             changed_at=self.changed_at,
             reason=self._reason(state),
             cause=run.cause if run else None,
+            by=run.by if run else None,
             command=run.command if run else None,
             revision=run.revision if run else None,
             attempts=attempts,
@@ -67,6 +68,8 @@ class Draft:
             published_at=self.first.published_at,
             due_at=published.not_before if published else None,
             in_line=run is not None and run.overlap is not Overlap.ALLOW and not attempts,
+            follows=run.previous.run if run and run.previous else None,
+            then=tuple((one.on.value, one.run.id) for one in (run and run.then) or ()),
             partial=published is None,
         )
 
@@ -78,7 +81,7 @@ class Draft:
         return self.discarded.run if self.discarded is not None else None
 
     def _attempts(self, run: Run | None) -> tuple[AttemptStory, ...]:
-        """Those that the logs tell of, after those before the window that the run brings along."""
+        """Those that the logs report, after those before the window that the run brings along."""
         told = [*self.first.attempts, *self.later.attempts]
         if run is None or self.first.published is not None:
             return tuple(told)

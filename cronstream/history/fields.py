@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from cronstream.core.wire.runs import Run
 from cronstream.history.discards import DiscardedRun
 from cronstream.history.story import AttemptStory, Change, RunStory
 
@@ -17,6 +18,8 @@ def run_fields(story: RunStory, now: datetime) -> dict[str, Any]:
         "cluster": story.cluster,
         "scheduled_at": story.scheduled_at,
         "cause": story.cause,
+        "by": story.by,
+        "follows": story.follows,
         "state": story.state,
         "reason": story.reason,
         "attempt": story.attempt,
@@ -40,12 +43,26 @@ def run_fields(story: RunStory, now: datetime) -> dict[str, Any]:
     }
 
 
+def run_in_brief(run: Run) -> dict[str, Any]:
+    """Return a run that has just been asked for."""
+    return {
+        "run": run.id,
+        "job": run.job,
+        "cluster": run.cluster,
+        "scheduled_at": run.scheduled_at,
+        "not_before": run.not_before,
+        "command": run.command,
+        "by": run.by,
+    }
+
+
 def full_fields(story: RunStory, now: datetime) -> dict[str, Any]:
     """Return a run with its command and all its attempts, and what they wrote."""
     return {
         **run_fields(story, now),
         "command": story.command,
         "revision": story.revision,
+        "then": [{"on": on, "run": run} for on, run in story.then],
         "attempts": [attempt_fields(attempt) for attempt in story.attempts],
     }
 

@@ -1,6 +1,5 @@
 """Whether processes may work in an installation, for commands that put something there."""
 
-from cronstream.core.wire import naming
 from cronstream.core.wire.installation import House
 from cronstream.core.wire.job_messages import decode_house
 from cronstream.history.scope import LogReader, read_between
@@ -16,13 +15,13 @@ async def last_word(reader: LogReader) -> House | None:
     Raises:
         BrokerError: If the broker does not answer.
     """
-    if not await reader.partitions(naming.JOBS):
+    if not await reader.partitions(reader.names.jobs):
         return None
-    begin = (await reader.beginnings(naming.JOBS, [0]))[0]
-    end = (await reader.ends(naming.JOBS, [0]))[0]
+    begin = (await reader.beginnings(reader.names.jobs, [0]))[0]
+    end = (await reader.ends(reader.names.jobs, [0]))[0]
     house = None
     start = max(begin, end - _LAST)
-    async for message in read_between(reader, naming.JOBS, {0: start}, {0: end}):
+    async for message in read_between(reader, reader.names.jobs, {0: start}, {0: end}):
         house = decode_house(message.value) or house
     return house
 

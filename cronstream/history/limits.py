@@ -6,7 +6,6 @@ from datetime import datetime
 
 from cronstream.core.audit.known import Offsets, Unknown
 from cronstream.core.audit.tally import Tally
-from cronstream.core.wire import naming
 from cronstream.core.wire.times import format_time
 from cronstream.topology.publish import partition_of
 
@@ -16,13 +15,15 @@ class Limits:
     """What was found to be missing while the topics were read.
 
     Attributes:
-        jobs: What is left of each partition of the ``jobs`` topic.
+        topic_of_jobs: Its name.
+        jobs: What is left of each of its partitions.
         left_out: For each partition whose earlier due times are left out, those before when.
         gone: For each topic that has been deleted up to a time within the audit, that time.
         moved: Which due times are another house's, in sentences.
         surplus: For each topic that was given partitions, how many it has and how many are in use.
     """
 
+    topic_of_jobs: str
     jobs: dict[int, Offsets] = field(default_factory=dict)
     left_out: list[datetime] = field(default_factory=list)
     gone: dict[str, datetime] = field(default_factory=dict)
@@ -57,12 +58,15 @@ class Limits:
 
     def _of_definitions(self, runs: int) -> Iterator[str]:
         if any(offsets.first for offsets in self.jobs.values()):
-            what = f"{naming.JOBS} has been deleted in part: what was defined before is not audited"
+            what = "has been deleted in part: what was defined before is not audited"
         elif runs:
-            what = f"{naming.JOBS} was recreated: it no longer has what was defined before"
+            what = "was recreated: it no longer has what was defined before"
         else:
             return
-        yield f"{what}, and {runs:,} runs of such definitions are not held against them"
+        yield (
+            f"{self.topic_of_jobs} {what}, and {runs:,} runs of such definitions are not held "
+            "against them"
+        )
 
 
 def _second(moment: datetime) -> str:

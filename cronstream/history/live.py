@@ -16,7 +16,6 @@ from cronstream.core.ledger.admission import Place
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_parts
 from cronstream.core.ledger.state import LiveRun, News
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.naming import Role
 from cronstream.core.wire.pieces import LastRow
@@ -33,12 +32,13 @@ class LiveLedger:
 
     Attributes:
         retry: Whether it is of the retry log.
+        place: Where it is on the broker.
         partitions: How many there are of that log.
         has_been_heard: Whether a worker has written to it since it was read to its end.
     """
 
     cluster: str
-    partition: int
+    place: TopicPartition
     partitions: int
     ledger: Ledger
     retry: bool = False
@@ -52,7 +52,7 @@ class LiveLedger:
             BrokerError: If the broker does not answer.
             LevelError: If the log was raised to a level that is not known here.
         """
-        partitions = len(await reader.partitions(naming.log(cluster)))
+        partitions = len(await reader.partitions(reader.names.log(cluster)))
         if not partitions:
             return None
         return await cls.of(reader, Role.of(cluster, retry=False), partition_of(job, partitions))
@@ -78,31 +78,34 @@ class LiveLedger:
             BrokerError: If the broker does not answer.
             LevelError: If the log was raised to a level that is not known here.
         """
-        log, count = role.log, len(await reader.partitions(role.log))
+        log = reader.names.log_of(role)
+        count = len(await reader.partitions(log))
         found = {
-            partition: cls(role.cluster or "", partition, count, ledger, role.retry)
+            partition: cls(
+                role.cluster or "", TopicPartition(log, partition), count, ledger, role.retry
+            )
             for partition, ledger in (await _snapshots(reader, role, partitions)).items()
         }
         beginnings = await reader.beginnings(log, partitions)
         ends = await reader.ends(log, partitions)
         begin = {n: max(live.ledger.book.next_offset, beginnings[n]) for n, live in found.items()}
         async for message in read_between(reader, log, begin, ends):
-            found[message.partition].take(message)
+            found[message.partition].fold(message)
         for live in found.values():
             live.has_been_heard = False
         return list(found.values())
 
     @property
-    def place(self) -> TopicPartition:
-        """Where it is on the broker."""
-        return TopicPartition(Role.of(self.cluster, retry=self.retry).log, self.partition)
+    def partition(self) -> int:
+        """Its number."""
+        return int(self.place.partition)
 
     def runs(self, job: str) -> list[LiveRun]:
         """Return the runs of a job that have no verdict, by due time."""
         found = [live for live in self.ledger.book.live.values() if live.run.job == job]
         return sorted(found, key=lambda live: (live.run.scheduled_at, live.run.id))
 
-    def take(self, message: LogMessage) -> list[News]:
+    def fold(self, message: LogMessage) -> list[News]:
         """Fold one message of the log, as a worker does; return what has changed of runs.
 
         Raises:
@@ -110,7 +113,7 @@ class LiveLedger:
         """
         place = Place(self.cluster, self.retry, self.partition, self._partition_of)
         entries = [e for e in decode_entries(message.value)[0] if place.problem(e) is None]
-        self.ledger.take(message.offset, message.at, entries)
+        self.ledger.fold(message.offset, message.at, entries)
         self.has_been_heard |= any(hasattr(entry, "worker") for entry in entries)
         news = [each for each in self.ledger.book.news if isinstance(each, News)]
         self.ledger.book.news.clear()
@@ -122,7 +125,7 @@ class LiveLedger:
 
 async def _snapshots(reader: LogReader, role: Role, partitions: Iterable[int]) -> dict[int, Ledger]:
     """Return the last snapshot of each partition, or an empty ledger: then all is folded."""
-    topic = naming.changelog(role.group, naming.LEDGERS)
+    topic = reader.names.ledgers(role)
     there = set(await reader.partitions(topic)).intersection(partitions)
     places = [TopicPartition(topic, partition) for partition in there]
     spans = await reader.spans(places, None) if places else {}

@@ -9,22 +9,13 @@ from datetime import datetime, timedelta
 from aiokafka.structs import TopicPartition
 
 from cronstream.core.ledger.state import AHEAD
-from cronstream.core.wire import naming
-from cronstream.core.wire.codec import decode, decode_entries
-from cronstream.core.wire.runs import Discarded
-from cronstream.errors import MessageError, TruncatedError
-from cronstream.history.log_story import Where
-from cronstream.history.scope import LogReader, Scope, clusters_of, places, read_spans
-from cronstream.history.stories import Log, Stories
-from cronstream.history.story import Change, LogKind, RunState, RunStory
-from cronstream.topology.reading import LogMessage, Spans
+from cronstream.history.scope import LogReader, Scope, places, read_spans
+from cronstream.history.stories import Stories
+from cronstream.history.story import Change, RunState, RunStory
+from cronstream.history.tail import Tail, log_topics
+from cronstream.topology.reading import Spans
 
-#: Clusters that come into being while somebody follows are found within this many polls.
-_POLLS_BETWEEN_LOOKS = 20
-_POLL_S = 0.5
-#: After so many polls without a message it is asked whether the broker is still there.
-_SILENT_POLLS = 4
-_TELL_EVERY = 1_000
+_PROGRESS_EVERY = 1_000
 #: For a run that was published before the window, it is read so much earlier at most.
 _FARTHEST = timedelta(days=1)
 
@@ -107,36 +98,36 @@ async def load(
     Args:
         reader: Connected.
         scope: What is to be read.
-        progress: Is told now and then how many messages have been read, and how many there are.
+        progress: Is given now and then how many messages have been read, and how many there are.
 
     Raises:
         BrokerError: If the broker does not answer.
     """
     layout = await reader.layout()
-    found = [name for name in clusters_of(layout) if scope.includes(name)]
-    logs = {log.topic: log for log in _logs(found)}
+    found = [name for name in reader.names.clusters(layout) if scope.includes(name)]
+    logs = {log.topic: log for log in log_topics(reader.names, found)}
 
-    async def tell(spans: Spans, jobs: Collection[str] | None) -> dict[str, RunStory]:
+    async def read_stories(spans: Spans, jobs: Collection[str] | None) -> dict[str, RunStory]:
         stories = Stories(jobs=jobs, keep_output=scope.keep_output)
         total, done = sum(max(0, end - start) for start, end in spans.values()), 0
         async for message in read_spans(reader, spans):
-            _take(stories, logs[message.topic], message)
+            stories.fold_message(logs[message.topic], message)
             done += 1
-            if progress is not None and done % _TELL_EVERY == 0:
+            if progress is not None and done % _PROGRESS_EVERY == 0:
                 progress(done, total)
         return {story.id: story for story in stories}
 
     begin = None if scope.since is None else scope.since - AHEAD
     spans = await reader.spans(places(layout, logs, scope), begin)
-    told = await tell(spans, None if scope.job is None else {scope.job})
+    stories = await read_stories(spans, None if scope.job is None else {scope.job})
     if scope.since is not None:
-        told = {run: story for run, story in told.items() if story.changed_at >= scope.since}
-    partial = [story for story in told.values() if story.partial]
+        stories = {run: story for run, story in stories.items() if story.changed_at >= scope.since}
+    partial = [story for story in stories.values() if story.partial]
     if scope.since is not None and partial:
         spans = await _earlier_spans(reader, layout, scope.since, partial)
-        earlier = await tell(spans, {story.job for story in partial})
-        told = {run_id: earlier.get(run_id, story) for run_id, story in told.items()}
-    return History(told, found)
+        earlier = await read_stories(spans, {story.job for story in partial})
+        stories = {run_id: earlier.get(run_id, story) for run_id, story in stories.items()}
+    return History(stories, found)
 
 
 async def _earlier_spans(
@@ -149,7 +140,7 @@ async def _earlier_spans(
     begins: dict[TopicPartition, datetime] = {}
     for story in partial:
         begin = min(since, max(story.scheduled_at, since - _FARTHEST) - AHEAD)
-        topics = [log.topic for log in _logs([story.cluster])]
+        topics = [log.topic for log in log_topics(reader.names, [story.cluster])]
         for place in places(layout, topics, Scope(job=story.job)):
             begins[place] = min(begin, begins.get(place, since))
     spans: Spans = {}
@@ -163,19 +154,17 @@ class Following:
     """Each change of a run's state, from a time on and then as it happens.
 
     It knows how far it has come, so it goes on with another reader where one has failed: no change
-    is told twice, and none is left out. Clusters that come into being meanwhile are found too.
+    is reported twice, and none is left out. Clusters that come into being meanwhile are found too.
     """
 
     def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+        self._tail = Tail(scope)
         self._changes: list[Change] = []
         self._stories = Stories(
             jobs=None if scope.job is None else {scope.job},
             keep_output=scope.keep_output,
             on_change=self._changes.append,
         )
-        self._logs: dict[str, Log] = {}
-        self._places: dict[TopicPartition, int] = {}
 
     async def changes(self, reader: LogReader) -> AsyncIterator[Change]:
         """Yield what changes, for as long as the reader can read.
@@ -184,40 +173,11 @@ class Following:
             BrokerError: If the broker does not answer.
             TruncatedError: If a log ends before what was read of it.
         """
-        await self._check(reader)
-        polls = silent = 0
-        while True:
-            if polls % _POLLS_BETWEEN_LOOKS == 0 or silent >= _SILENT_POLLS:
-                await self._look(reader, again=polls == 0)
-                silent = 0
-            messages = await reader.poll(_POLL_S)
-            polls, silent = polls + 1, 0 if messages else silent + 1
-            for message in messages:
-                self._places[TopicPartition(message.topic, message.partition)] = message.offset + 1
-                _take(self._stories, self._logs[message.topic], message)
+        async for messages in self._tail.messages(reader):
+            for log, message in messages:
+                self._stories.fold_message(log, message)
             while self._changes:
                 yield self._changes.pop(0)
-
-    async def _check(self, reader: LogReader) -> None:
-        """See that the logs still have what was read of them."""
-        for place, (_, end) in (await reader.spans(self._places, None)).items():
-            if end < self._places[place]:
-                raise TruncatedError(
-                    f"{place.topic}/{place.partition} ends at {end}, but was read up to "
-                    f"{self._places[place]}: it was truncated, or recreated; start over too"
-                )
-
-    async def _look(self, reader: LogReader, *, again: bool) -> None:
-        """Follow the logs of clusters that were not there before; with a new reader, all."""
-        layout = await reader.layout()
-        names = [name for name in clusters_of(layout) if self._scope.includes(name)]
-        fresh = {log.topic: log for log in _logs(names) if log.topic not in self._logs}
-        # A broker may not have heard yet of a new topic's partitions: then it is looked up again.
-        found = await reader.spans(places(layout, fresh, self._scope), self._scope.since)
-        self._places.update({place: start for place, (start, _) in found.items()})
-        self._logs.update({place.topic: fresh[place.topic] for place in found})
-        if found or again:
-            reader.follow(self._places)
 
 
 async def follow(reader: LogReader, scope: Scope) -> AsyncIterator[Change]:
@@ -228,25 +188,3 @@ async def follow(reader: LogReader, scope: Scope) -> AsyncIterator[Change]:
     """
     async for change in Following(scope).changes(reader):
         yield change
-
-
-def _logs(names: list[str]) -> list[Log]:
-    topics = (
-        (LogKind.FIRST, naming.log),
-        (LogKind.RETRY, naming.retry_log),
-        (LogKind.DISCARDED, naming.discarded),
-    )
-    return [Log(name, kind, topic(name)) for name in names for kind, topic in topics]
-
-
-def _take(stories: Stories, log: Log, message: LogMessage) -> None:
-    """Take a message; what cannot be decoded changes nothing, for workers neither."""
-    where = Where(message.topic, message.partition, message.offset, message.at)
-    if log.kind is not LogKind.DISCARDED:
-        stories.take(log, where, decode_entries(message.value)[0])
-        return
-    try:
-        record = decode(message.value, Discarded)
-    except MessageError:
-        return
-    stories.take_discarded(log, where, record)

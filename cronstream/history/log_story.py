@@ -1,4 +1,4 @@
-"""What one log tells of one run: where it stands, and the attempts made from that log."""
+"""What one log says of one run: where it stands, and the attempts made from that log."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -32,12 +32,12 @@ class Where:
 
 @dataclass(slots=True)
 class LogStory:
-    """What one log tells of one run.
+    """What one log says of one run.
 
     Attributes:
-        state: None while this log does not tell where the run stands.
+        state: None while this log does not say where the run stands.
         known: Whether the fold knows the run; of one that was published before the window, only
-            what its entries say themselves is told.
+            what its entries say themselves is shown.
         published: As it came on this log; None if that was before the window.
         claims: The claim of each attempt, as its worker names it.
     """
@@ -54,7 +54,7 @@ class LogStory:
     attempts: list[AttemptStory] = field(default_factory=list)
     claims: list[int] = field(default_factory=list)
 
-    def take(self, change: RunChange, where: Where) -> None:
+    def fold(self, change: RunChange, where: Where) -> None:
         """Take what the fold has made of an entry, or what it says where the fold knows no run."""
         if change.after is not None or change.end is not None:
             self.known = True

@@ -4,8 +4,6 @@ import orjson
 
 from cronstream.core.audit.known import Published
 from cronstream.core.planning.cursor import Cursor, Lag, Place
-from cronstream.core.wire import naming
-from cronstream.core.wire.naming import Role
 from cronstream.errors import MessageError
 from cronstream.history.scope import LogReader
 from cronstream.topology.last_rows import rows_on
@@ -19,8 +17,8 @@ async def read_published(reader: LogReader, partitions: int) -> Published:
         reader: A connected reader.
         partitions: How many each log has.
     """
-    changelog = naming.changelog(Role.of(None, retry=False).group, naming.CURSORS)
-    shards = len(await reader.partitions(naming.JOBS))
+    changelog = reader.names.cursors
+    shards = len(await reader.partitions(reader.names.jobs))
     cursors: dict[int, Cursor] = {}
     for shard, row in (await rows_on(reader, changelog, range(shards))).items():
         try:

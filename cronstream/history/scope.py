@@ -7,13 +7,17 @@ from typing import Protocol
 
 from aiokafka.structs import TopicPartition
 
-from cronstream.core.wire import naming
+from cronstream.core.wire.naming import Names
 from cronstream.topology.publish import partition_of
 from cronstream.topology.reading import LogMessage, Spans
 
 
 class LogReader(Protocol):
     """What is needed of `cronstream.topology.reading.Reader`; see there."""
+
+    @property
+    def names(self) -> Names:
+        """What the topics here are called."""
 
     async def topics(self) -> set[str]:
         """Return the names of all topics that are there."""
@@ -28,7 +32,7 @@ class LogReader(Protocol):
         """Return the topics that were given partitions: how many each has, and are in use."""
 
     async def kafka_id(self) -> str | None:
-        """Return the id that this Kafka has given itself; None if it tells none."""
+        """Return the id that this Kafka has given itself; None if it gives none."""
 
     async def spans(self, places: Iterable[TopicPartition], since: datetime | None) -> Spans:
         """Return from which offset on and up to which each partition is to be read."""
@@ -82,15 +86,7 @@ class Scope:
 
 async def clusters(reader: LogReader) -> list[str]:
     """Return the names of the clusters that have their topics on the broker."""
-    return clusters_of(await reader.topics())
-
-
-def clusters_of(topics: Iterable[str]) -> list[str]:
-    """Return the names of the clusters whose topics are among these."""
-    prefix, _, suffix = naming.retry_log("\0").partition("\0")
-    there = frozenset(topics)
-    names = {topic.removeprefix(prefix).removesuffix(suffix) for topic in there}
-    return sorted(name for name in names if name and naming.retry_log(name) in there)
+    return reader.names.clusters(await reader.topics())
 
 
 def places(

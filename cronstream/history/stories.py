@@ -11,12 +11,15 @@ from datetime import datetime
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.observed import OF_ONE_RUN, Observed, RunChange, observing
 from cronstream.core.ledger.state import SkipNews
+from cronstream.core.wire.codec import decode, decode_entries
 from cronstream.core.wire.entries import Claimed, Entry, Finished, Skip, Withdrawal
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.core.wire.times import format_time
+from cronstream.errors import MessageError
 from cronstream.history.draft import Draft
 from cronstream.history.log_story import LogStory, Where
 from cronstream.history.story import Change, LogKind, RunState, RunStory
+from cronstream.topology.reading import LogMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +32,14 @@ class Log:
 
 
 class Stories:
-    """What became of each run, as far as the entries that were taken tell.
+    """What became of each run, as far as the entries that were folded show.
 
     Args:
-        jobs: Only runs of these are told of; None for all.
+        jobs: Only runs of these are reported; None for all.
         keep: Settled runs that are kept, the newest; live ones are always kept.
         keep_output: Whether what the commands wrote is kept.
-        on_change: Is told of each change of a run's state, in the order of the entries.
+        on_change: Is given each change of a run's state, in the order of the entries.
+        on_touch: Is given the id of each run of which there is more to say, however little.
     """
 
     def __init__(
@@ -45,16 +49,29 @@ class Stories:
         keep: int = 10_000,
         keep_output: bool = True,
         on_change: Callable[[Change], None] | None = None,
+        on_touch: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._jobs, self._keep, self._keep_output = jobs, keep, keep_output
-        self._on_change = on_change
+        self._on_change, self._on_touch = on_change, on_touch
         self._ledgers: dict[tuple[str, int], Ledger] = {}
         self._drafts: dict[str, Draft] = {}
         self._spans: dict[str, RunStory] = {}
         self._log: Log
         self._where: Where
 
-    def take(self, log: Log, where: Where, entries: list[Entry]) -> None:
+    def fold_message(self, log: Log, message: LogMessage) -> None:
+        """Take a message; what cannot be decoded changes nothing, for workers neither."""
+        where = Where(message.topic, message.partition, message.offset, message.at)
+        if log.kind is not LogKind.DISCARDED:
+            self.fold(log, where, decode_entries(message.value)[0])
+            return
+        try:
+            record = decode(message.value, Discarded)
+        except MessageError:
+            return
+        self.fold_discarded(log, where, record)
+
+    def fold(self, log: Log, where: Where, entries: list[Entry]) -> None:
         """Take one message of a log; each partition's in order, each once."""
         place = (where.topic, where.partition)
         ledger = self._ledgers.get(place)
@@ -62,7 +79,7 @@ class Stories:
             ledger = self._begin(log, where)
             self._ledgers[place] = ledger
         self._log, self._where = log, where
-        ledger.take(where.offset, where.at, [entry for entry in entries if self._counts(entry)])
+        ledger.fold(where.offset, where.at, [entry for entry in entries if self._counts(entry)])
         if len(self._drafts) + len(self._spans) > self._keep * 5 // 4:
             self._forget()
 
@@ -76,16 +93,17 @@ class Stories:
         book.learns, book.assumed = where.offset > 0, book.known
         return ledger
 
-    def take_discarded(self, log: Log, where: Where, record: Discarded) -> None:
+    def fold_discarded(self, log: Log, where: Where, record: Discarded) -> None:
         """Take what stands on a cluster's discarded topic; the first for a run id counts."""
         run = record.run
         if not self._is_wanted(run.job):
             return
         self._log, self._where = log, where
-        before, draft = self._state(run.id), self._draft(run.id)
+        before, draft = self.state(run.id), self._draft(run.id)
         if draft.discarded is None:
             draft.discarded = record
-            self._tell(draft, before)
+            self._on_touch(run.id)
+            self._report_change(draft, before)
 
     def get(self, run_id: str) -> RunStory | None:
         """Return the story of a run, or of a skipped span, by its id."""
@@ -128,16 +146,20 @@ class Stories:
         is_skipped = change.is_unknown and change.run_id in self._spans
         if is_skipped or not self._is_wanted(change.run_id.partition("@")[0]):
             return
-        before, draft = self._state(change.run_id), self._draft(change.run_id)
+        before, draft = self.state(change.run_id), self._draft(change.run_id)
         part = self._part(draft)
-        part.take(change, self._where)
-        self._tell(draft, before, is_end=isinstance(change.entry, Finished) and not part.known)
+        part.fold(change, self._where)
+        self._on_touch(change.run_id)
+        self._report_change(
+            draft, before, is_end=isinstance(change.entry, Finished) and not part.known
+        )
 
     def _see_skip(self, skip: SkipNews) -> None:
         run_id = f"{skip.job}@{format_time(skip.from_at)}"
         if skip.count > 1:
             run_id += f"..{format_time(skip.to_at)}"
         self._drafts.pop(run_id, None)
+        self._on_touch(run_id)
         story = self._spans[run_id] = RunStory(
             id=run_id,
             job=skip.job,
@@ -156,7 +178,8 @@ class Stories:
     def _part(self, draft: Draft) -> LogStory:
         return draft.later if self._log.kind is LogKind.RETRY else draft.first
 
-    def _state(self, run_id: str) -> RunState | None:
+    def state(self, run_id: str) -> RunState | None:
+        """Return where a run stands; None if nothing is known of it."""
         draft = self._drafts.get(run_id)
         return None if draft is None else draft.state
 
@@ -168,8 +191,10 @@ class Stories:
             )
         return draft
 
-    def _tell(self, draft: Draft, before: RunState | None, *, is_end: bool = False) -> None:
-        """Tell what has changed; where no state is known, the end of an attempt is news too."""
+    def _report_change(
+        self, draft: Draft, before: RunState | None, *, is_end: bool = False
+    ) -> None:
+        """Report what has changed; where no state is known, the end of an attempt is news too."""
         if draft.state is before and not (is_end and before is RunState.UNKNOWN):
             return
         draft.changed_at = self._where.at

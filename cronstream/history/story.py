@@ -1,4 +1,4 @@
-"""A run's story: what people are told of a run, with everything that is known of its attempts."""
+"""A run's story: what people are shown of a run, with everything that is known of its attempts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,7 +59,7 @@ class AttemptStory:
         tail: The last ones.
         omitted: How many bytes between them were left out.
         late: The outcome that its worker reported after its claim no longer stood.
-        topic: The log, and in it the partition and the offset of each entry that tells of it:
+        topic: The log, and in it the partition and the offset of each entry that reports it:
             ``claimed``, ``started``, ``ended``.
     """
 
@@ -96,6 +96,7 @@ class RunStory:
 
     Attributes:
         reason: Why it was skipped or discarded.
+        by: Who asked for it, if a person did and has said so.
         attempt: The number of the attempt that is made, or was made last; 0 before the first.
         failures: How many attempts have failed or timed out.
         not_before: When the attempt that it waits for may start (UTC).
@@ -103,6 +104,8 @@ class RunStory:
         due_at: When its first attempt was to start (UTC): the due time, or when it was asked for.
         changed_at: When its state last changed, by the log's clock (UTC).
         in_line: Whether it has not begun, and its overlap policy says when it does.
+        follows: With cause `chain`, the run that it follows.
+        then: Ids of the runs that follow it, each with after which verdict.
         partial: Whether it begins before the window that was read, so that something is missing.
         count: Due times that this stands for; more than 1 only for a skipped span.
         to_at: The last of them (UTC), for a skipped span.
@@ -116,6 +119,7 @@ class RunStory:
     changed_at: datetime
     reason: str | None = None
     cause: Cause | None = None
+    by: str | None = None
     command: str | list[str] | None = None
     revision: int | None = None
     attempts: tuple[AttemptStory, ...] = ()
@@ -126,6 +130,8 @@ class RunStory:
     published_at: datetime | None = None
     due_at: datetime | None = None
     in_line: bool = False
+    follows: str | None = None
+    then: tuple[tuple[str, str], ...] = ()
     partial: bool = False
     count: int = 1
     to_at: datetime | None = None

@@ -53,7 +53,12 @@ class Groups:
     async def logs(self) -> dict[str, list[int]]:
         """Return every cluster's log with the numbers of its partitions."""
         topics = await self._admin.list_topics()
-        return await self._describe(sorted(filter(_is_cluster_log, topics)))
+        return await self._describe(sorted(filter(self._is_cluster_log, topics)))
+
+    def _is_cluster_log(self, topic: str) -> bool:
+        prefix, _, cluster = topic.partition(".")
+        is_ours = prefix == self._settings.names.prefix
+        return is_ours and naming.cluster_problem(cluster) is None
 
     async def _describe(self, topics: list[str]) -> dict[str, list[int]]:
         found = await self._admin.describe_topics(topics) if topics else []
@@ -99,11 +104,6 @@ async def find_starts(
 
 def _offsets(committed: Mapping[int, Committed]) -> dict[int, int]:
     return {partition: at.offset for partition, at in committed.items()}
-
-
-def _is_cluster_log(topic: str) -> bool:
-    prefix, _, cluster = topic.partition(".")
-    return prefix == naming.PREFIX and naming.cluster_problem(cluster) is None
 
 
 async def _patiently(call: Callable[[], Awaitable[T]]) -> T:

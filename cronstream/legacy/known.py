@@ -7,7 +7,6 @@ from datetime import datetime
 from cronstream import clock
 from cronstream.core.planning.legacy import KnownJobs, place_of
 from cronstream.core.planning.recent import Seen
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.runs import Job, Run
@@ -35,11 +34,11 @@ class JobsInForce:
 
     async def refresh(self) -> None:
         """Learn all that is on the topic now."""
-        ends = await self._reader.ends(naming.JOBS, self._seen)
-        await read_on(self._reader, self._seen, ends, self._take)
+        ends = await self._reader.ends(self._reader.names.jobs, self._seen)
+        await read_on(self._reader, self._seen, ends, self._fold)
 
-    def _take(self, message: LogMessage) -> None:
-        self.known.take(message.offset, message.value)
+    def _fold(self, message: LogMessage) -> None:
+        self.known.fold(message.offset, message.value)
         self._seen[message.partition] = Seen.after(message.offset, message.value)
 
     async def template(self, name: str) -> Job | None:

@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator, Callable
 from aiokafka.errors import KafkaError
 
 from cronstream import clock
-from cronstream.core.planning.legacy import LEGACY_GROUP
-from cronstream.core.wire import naming
 from cronstream.errors import BrokerError, CronstreamError, LegacyError
 from cronstream.legacy.groups import Groups, find_starts
 from cronstream.legacy.progress import Progress
@@ -88,13 +86,13 @@ class LegacyMover:
         Raises:
             LegacyError: If not; the sentence names the remedy.
         """
-        if self._topic.startswith(f"{naming.PREFIX}."):
+        if self._settings.names.owns(self._topic):
             raise LegacyError(f"topic {self._topic} is cronstream's own; name the old one")
         async with Groups(self._settings) as groups:
             partitions = await groups.partitions(self._topic)
             if not partitions:
                 raise LegacyError(f"there is no topic {self._topic} on this broker; check its name")
-            own = await groups.committed(LEGACY_GROUP, self._topic)
+            own = await groups.committed(self._settings.names.legacy_group, self._topic)
             await find_starts(groups, self._settings, dict.fromkeys(partitions, 0), own)
 
     async def _run(self) -> None:
@@ -126,7 +124,7 @@ class LegacyMover:
                 await session.turn()
             if clock.monotonic() >= tell_at:
                 tell_at = clock.monotonic() + _TELL_EVERY_S
-                self._progress.tell(await session.lags(), clock.monotonic())
+                self._progress.report(await session.lags(), clock.monotonic())
             if clock.monotonic() >= look_at:
                 look_at = clock.monotonic() + _LOOK_EVERY_S
                 if await self._old_members(groups):
@@ -139,7 +137,7 @@ class LegacyMover:
             await self._until_the_old_workers_have_gone(groups)
             consumer = new_consumer(
                 self._settings,
-                group_id=LEGACY_GROUP,
+                group_id=self._settings.names.legacy_group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 session_timeout_ms=6_000,

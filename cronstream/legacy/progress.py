@@ -39,7 +39,7 @@ class Counts:
 
 @dataclass(slots=True)
 class Progress:
-    """Tells people how far the old topic has been moved.
+    """Shows people how far the old topic has been moved.
 
     Attributes:
         busy_at: When there was a message last, in seconds on the caller's clock.
@@ -64,7 +64,7 @@ class Progress:
             about = fields("legacy-waits", topic=self.topic)
             logger.warning("old topic %s: waiting: %s", self.topic, reason, extra=about)
 
-    def tell(self, lags: Mapping[int, int], now_s: float) -> None:
+    def report(self, lags: Mapping[int, int], now_s: float) -> None:
         """Say how far it is, unless that is what was said last.
 
         A process that has no partition knows nothing of the topic, and says nothing of it.

@@ -12,12 +12,10 @@ from aiokafka.structs import TopicPartition
 
 from cronstream import clock
 from cronstream.core.planning.legacy import (
-    LEGACY_GROUP,
     LegacyMessage,
     legacy_run,
     number_of,
 )
-from cronstream.core.wire import naming
 from cronstream.core.wire.runs import Job, Run
 from cronstream.core.wire.times import format_time
 from cronstream.errors import BrokerError, CrontabError, MessageError
@@ -30,7 +28,7 @@ from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.reading import Reader
-from cronstream.topology.resending import taken
+from cronstream.topology.resending import resend_until_accepted
 from cronstream.topology.topics import cluster_topics, ensure_topics
 
 logger = logging.getLogger(__name__)
@@ -125,7 +123,8 @@ class Session:
         """
         self._assignments.changed = False
         partitions = self._assignments.partitions
-        own = await self._tools.groups.committed(LEGACY_GROUP, self._topic)
+        group = self._tools.settings.names.legacy_group
+        own = await self._tools.groups.committed(group, self._topic)
         beginnings = await self._tools.reader.beginnings(self._topic, partitions)
         starts = await find_starts(self._tools.groups, self._tools.settings, beginnings, own)
         since = _earliest_note([own.get(p) for p in partitions])
@@ -163,7 +162,7 @@ class Session:
         judged = await self._judge_all(items, counts)
         sent = [self._send_on(item, result, counts) for item, result in judged]
         for run, ack in filter(None, sent):
-            await taken(run, ack, self._send)
+            await resend_until_accepted(run, ack, self._send)
         while counts.refused and not await self._tools.publisher.flush(_FLUSH_S):
             about = fields("legacy-waits", topic=self._topic)
             text = "old topic %s: waiting for the quarantine topic"
@@ -246,7 +245,8 @@ class Session:
             self._targets.add(cluster)
 
     def _send(self, run: Run) -> asyncio.Future[Ack]:
-        return self._tools.publisher.publish(naming.log(run.cluster), run.job, run)
+        log = self._tools.settings.names.log(run.cluster)
+        return self._tools.publisher.publish(log, run.job, run)
 
     async def _commit(self) -> None:
         if not self._next:

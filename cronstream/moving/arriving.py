@@ -16,15 +16,15 @@ from aiokafka.structs import TopicPartition
 
 from cronstream.core.ledger.rows import as_text, row_parts
 from cronstream.core.moving.export import Export, Kept, Named
-from cronstream.core.moving.renumbering import cursors_of, ledgers_of
+from cronstream.core.moving.renumbering import Resign, cursors_of, keep, ledgers_of
 from cronstream.core.planning.cursor import Cursor
 from cronstream.core.wire import naming
 from cronstream.core.wire.enumerations import HouseState
 from cronstream.core.wire.installation import House, Installation
 from cronstream.core.wire.job_messages import closed_because, decode_house, decode_jobs
-from cronstream.core.wire.naming import Role
+from cronstream.core.wire.naming import SCHEDULER, Role
 from cronstream.errors import BrokerError, HouseError
-from cronstream.history.scope import LogReader, clusters_of, read_spans
+from cronstream.history.scope import LogReader, read_spans
 from cronstream.moving.house_word import ACK_S, Appender, acknowledged, put_word
 from cronstream.settings import Settings
 from cronstream.topology.publish import partition_of
@@ -50,6 +50,7 @@ class Site:
 
     Attributes:
         declare: Makes topics, or sees that they are as they should be.
+        resign: Signs a run whose number has changed, if the former signature held.
     """
 
     settings: Settings
@@ -57,6 +58,7 @@ class Site:
     publisher: Appender
     changelog: RowWriter
     declare: Callable[[Iterable[TopicSpec]], Awaitable[object]]
+    resign: Resign = keep
 
     def shard_of(self, job: str) -> int:
         """Return which partition of ``jobs`` is a job's."""
@@ -93,7 +95,8 @@ async def _see_that_it_is_free(export: Export, reader: LogReader) -> bool:
         HouseError: If somebody lives here.
     """
     layout = await reader.layout()
-    jobs = [TopicPartition(naming.JOBS, p) for p in layout.get(naming.JOBS, [])]
+    of = reader.names
+    jobs = [TopicPartition(of.jobs, p) for p in layout.get(of.jobs, [])]
     house, names = None, set[str]()
     async for message in read_spans(reader, await reader.spans(jobs, None)):
         word = decode_house(message.value)
@@ -105,10 +108,11 @@ async def _see_that_it_is_free(export: Export, reader: LogReader) -> bool:
     if names:
         raise HouseError(
             f"another installation is on this Kafka, with {len(names)} jobs ({min(names)}, …): an "
-            "export goes only where there is none; name another Kafka (--broker), or stop that "
+            "export goes only where there is none; name another Kafka (--broker) or another prefix "
+            "(CRONSTREAM_PREFIX), or stop that "
             "installation and delete its topics (docs/moving.md)"
         )
-    logs = [role_log(name) for name in clusters_of(layout) for role_log in _LOGS]
+    logs = [log(name) for name in of.clusters(layout) for log in (of.log, of.retry_log)]
     places = [TopicPartition(log, p) for log in logs for p in layout[log]]
     for place, (_, end) in sorted((await reader.spans(places, None)).items()):
         if end:
@@ -117,9 +121,6 @@ async def _see_that_it_is_free(export: Export, reader: LogReader) -> bool:
                 "worker was before; delete the topics of cronstream there (docs/moving.md)"
             )
     return True
-
-
-_LOGS: Final = (naming.log, naming.retry_log)
 
 
 def _is_to_go_on(export: Export, house: House) -> bool:
@@ -139,13 +140,13 @@ def _clusters(export: Export) -> list[str]:
 
 
 def _topics(clusters: list[str], settings: Settings) -> list[TopicSpec]:
-    specs = installation_topics(settings)
-    specs += group_topics(Role.of(None, retry=False).group, {naming.CURSORS: settings.shards})
+    names, specs = settings.names, installation_topics(settings)
+    specs += group_topics(names.group(SCHEDULER), {naming.CURSORS: settings.shards})
     for cluster in clusters:
         specs += cluster_topics(cluster, settings)
         for retry in (False, True):
             tables = {naming.LEDGERS: settings.partitions}
-            specs += group_topics(Role.of(cluster, retry=retry).group, tables)
+            specs += group_topics(names.group(Role.of(cluster, retry=retry)), tables)
     return specs
 
 
@@ -153,7 +154,7 @@ async def _bring_discarded(export: Export, site: Site) -> None:
     for start in range(0, len(export.discarded), _TOGETHER):
         await acknowledged(
             site.publisher.append(
-                naming.discarded(one.run.cluster),
+                site.reader.names.discarded(one.run.cluster),
                 partition_of(one.run.job, site.settings.partitions),
                 one,
             )
@@ -162,13 +163,13 @@ async def _bring_discarded(export: Export, site: Site) -> None:
 
 
 async def _bring_jobs(export: Export, site: Site) -> tuple[dict[Named, int], dict[int, int]]:
-    """Publish the definitions; return their numbers here, and below which they count as told."""
+    """Publish the definitions; return their numbers, and below which they count as announced."""
     if export.installation is not None:
         word = Installation(id=export.installation, kafka=await site.reader.kafka_id())
-        await acknowledged([site.publisher.append(naming.JOBS, 0, word)])
+        await acknowledged([site.publisher.append(site.reader.names.jobs, 0, word)])
     numbers: dict[Named, int] = {}
     await _publish([kept for kept in export.definitions if kept.taken], site, numbers)
-    taken = await site.reader.ends(naming.JOBS, range(site.settings.shards))
+    taken = await site.reader.ends(site.reader.names.jobs, range(site.settings.shards))
     await _publish([kept for kept in export.definitions if not kept.taken], site, numbers)
     return numbers, taken
 
@@ -182,7 +183,7 @@ async def _publish(definitions: list[Kept], site: Site, numbers: dict[Named, int
         before[kept.job.name] += 1
     for turn in turns.values():
         acks = await acknowledged(
-            site.publisher.append(naming.JOBS, site.shard_of(kept.job.name), kept.job)
+            site.publisher.append(site.reader.names.jobs, site.shard_of(kept.job.name), kept.job)
             for kept in turn
         )
         numbers |= {(k.job.name, k.revision): ack.offset for k, ack in zip(turn, acks, strict=True)}
@@ -192,20 +193,17 @@ async def _bring_rows(
     export: Export, site: Site, numbers: dict[Named, int], cursors: list[Cursor]
 ) -> None:
     """Write the snapshots from which workers go on, and the cursors from which schedulers do."""
+    names = site.reader.names
     counts = {"shards": site.settings.shards, "partitions": site.settings.partitions}
     for log in export.logs:
-        group = Role.of(log.cluster, retry=log.retry).group
-        changelog = naming.changelog(group, naming.LEDGERS)
-        found = ledgers_of(log, site.settings.partitions, partition_of, numbers)
+        changelog = names.ledgers(Role.of(log.cluster, retry=log.retry))
+        found = ledgers_of(log, site.settings.partitions, partition_of, numbers, site.resign)
         for partition, ledger in found.items():
             lines = [orjson.dumps(part) for part in row_parts(ledger, partition)]
             _put(site.changelog, changelog, partition, as_text(lines))
-    group = Role.of(None, retry=False).group
     for cursor in cursors:
         row = {**cursor.to_row(), **counts}
-        _put(
-            site.changelog, naming.changelog(group, naming.CURSORS), cursor.shard, orjson.dumps(row)
-        )
+        _put(site.changelog, names.cursors, cursor.shard, orjson.dumps(row))
     try:
         async with asyncio.timeout(ACK_S):
             await site.changelog.through()

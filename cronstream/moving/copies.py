@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from aiokafka.structs import TopicPartition
 
 from cronstream.core.moving.copies import JobsShift, LogShift
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.job_messages import Definition
-from cronstream.history.scope import LogReader, clusters_of, read_spans
+from cronstream.history.scope import LogReader, read_spans
 from cronstream.topology.publish import partition_of
 
 
@@ -45,26 +44,32 @@ async def find_shifts(
         BrokerError: If the broker does not answer.
     """
     layout = await reader.layout()
-    topics = [log(name) for name in clusters_of(layout) for log in (naming.log, naming.retry_log)]
+    topics = [
+        topic
+        for name in reader.names.clusters(layout)
+        for topic in (reader.names.log(name), reader.names.retry_log(name))
+    ]
     places = [TopicPartition(topic, p) for topic in topics for p in layout[topic]]
     logs = {place: LogShift(f"{place.topic}/{place.partition}") for place in places}
-    jobs = [_of_shard(shard, published, shards) for shard in range(shards)]
+    jobs = [_of_shard(reader.names.jobs, shard, published, shards) for shard in range(shards)]
     async for message in read_spans(reader, await reader.spans(places, None)):
         entries = decode_entries(message.value)[0]
-        logs[TopicPartition(message.topic, message.partition)].take(message.offset, entries)
+        logs[TopicPartition(message.topic, message.partition)].fold(message.offset, entries)
         for shard in jobs:
-            shard.take(entries)
+            shard.fold(entries)
     return Shifts(
         {place: shift.get() for place, shift in logs.items()},
         [shift.get() or 0 for shift in jobs],
     )
 
 
-def _of_shard(shard: int, published: dict[str, list[Definition]], shards: int) -> JobsShift:
+def _of_shard(
+    topic: str, shard: int, published: dict[str, list[Definition]], shards: int
+) -> JobsShift:
     here = [
         (one.job, one.revision)
         for name, there in published.items()
         for one in there
         if partition_of(name, shards) == shard
     ]
-    return JobsShift(f"{naming.JOBS}/{shard}", here)
+    return JobsShift(f"{topic}/{shard}", here)

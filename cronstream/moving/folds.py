@@ -12,7 +12,6 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_parts
 from cronstream.core.moving.copies import Times
 from cronstream.core.moving.export import release_all
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.naming import Role
 from cronstream.core.wire.pieces import LastRow
@@ -40,10 +39,10 @@ async def folds(
         HouseError: If a snapshot is of no such log, or a copy lacks what came after it.
         LevelError: If a log was raised to a level that is not known here.
     """
-    partitions = await reader.partitions(role.log)
-    changelog = naming.changelog(role.group, naming.LEDGERS)
-    snapshots = await rows_on(reader, changelog, partitions)
-    spans = await reader.spans([TopicPartition(role.log, p) for p in partitions], None)
+    log = reader.names.log_of(role)
+    partitions = await reader.partitions(log)
+    snapshots = await rows_on(reader, reader.names.ledgers(role), partitions)
+    spans = await reader.spans([TopicPartition(log, p) for p in partitions], None)
     found: dict[int, _Fold] = {}
     for place, (begin, end) in spans.items():
         kept = _kept(snapshots.get(place.partition))
@@ -62,7 +61,7 @@ async def folds(
         for place, (begin, end) in spans.items()
     }
     async for message in read_spans(reader, unfolded):
-        found[message.partition].take(message, role, len(partitions))
+        found[message.partition].fold(message, role, len(partitions))
     for one in found.values():
         release_all(one.ledger, clock.now())
     return [one.ledger for one in found.values()]
@@ -81,8 +80,8 @@ class _Fold:
     shift: int
     times: Times | None
 
-    def take(self, message: LogMessage, role: Role, partitions: int) -> None:
-        """Fold one message, as a worker does; of a copy, at the time that it tells itself."""
+    def fold(self, message: LogMessage, role: Role, partitions: int) -> None:
+        """Fold one message, as a worker does; of a copy, at the time that it states itself."""
         place = Place(
             role.cluster or "",
             role.retry,
@@ -91,7 +90,7 @@ class _Fold:
         )
         entries = [e for e in decode_entries(message.value)[0] if place.problem(e) is None]
         at = message.at if self.times is None else self.times.of(entries, message.at)
-        self.ledger.take(message.offset + self.shift, at, entries)
+        self.ledger.fold(message.offset + self.shift, at, entries)
         self.ledger.book.news.clear()
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Protocol
 
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Level
 from cronstream.core.wire.installation import House
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.messages import Message
+from cronstream.core.wire.naming import Names
 from cronstream.errors import BrokerError
 from cronstream.topology.publish import Ack
 
@@ -19,6 +19,10 @@ ACK_S = 60.0
 
 class Appender(Protocol):
     """What is needed of `cronstream.topology.publish.Publisher`."""
+
+    @property
+    def names(self) -> Names:
+        """What the topics here are called."""
 
     def append(self, topic: str, partition: int, record: Message) -> "asyncio.Future[Ack]":
         """Put a record on a partition."""
@@ -33,7 +37,7 @@ async def put_word(publisher: Appender, shards: Iterable[int], house: House) -> 
     level = Level(level=LEVEL, version=version("cronstream"))
     places = sorted(shards)
     await acknowledged(
-        publisher.append(naming.JOBS, shard, record)
+        publisher.append(publisher.names.jobs, shard, record)
         for record in (level, house)
         for shard in places
     )

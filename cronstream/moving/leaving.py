@@ -15,7 +15,6 @@ from aiokafka.structs import TopicPartition
 from cronstream import clock
 from cronstream.core.moving.export import Export, LogState, log_state, needed, without_the_past
 from cronstream.core.planning.cursor import Cursor
-from cronstream.core.wire import naming
 from cronstream.core.wire.enumerations import HouseState
 from cronstream.core.wire.installation import House
 from cronstream.core.wire.job_messages import (
@@ -25,11 +24,12 @@ from cronstream.core.wire.job_messages import (
     decode_level,
     foreign_because,
 )
+from cronstream.core.wire.naming import Role
 from cronstream.core.wire.runs import Discarded, Job
-from cronstream.errors import HouseError, NotFoundError
+from cronstream.errors import HouseError, MessageError, NotFoundError
 from cronstream.history.discards import discarded_runs, with_replays
 from cronstream.history.house import last_word
-from cronstream.history.scope import LogReader, Scope, clusters_of, read_spans
+from cronstream.history.scope import LogReader, Scope, read_spans
 from cronstream.moving.copies import Shifts, find_shifts
 from cronstream.moving.folds import folds
 from cronstream.moving.house_word import Appender, put_word
@@ -69,7 +69,7 @@ async def closed(reader: LogReader, publisher: Appender, export_id: str) -> Asyn
         HouseError: If it cannot be exported as it is; the sentence says why.
         BrokerError: If the broker does not answer.
     """
-    shards = await reader.partitions(naming.JOBS)
+    shards = await reader.partitions(reader.names.jobs)
     if not shards:
         raise NotFoundError("there is no installation on this Kafka: nothing to export")
     former = await last_word(reader)
@@ -96,7 +96,7 @@ def _open_again(former: House | None, export_id: str) -> House:
     return former or House(state=HouseState.OPEN, export=export_id)
 
 
-async def take_back(reader: LogReader, publisher: Appender) -> House:
+async def reopen(reader: LogReader, publisher: Appender) -> House:
     """Open an installation again that was exported; return what closed it.
 
     Raises:
@@ -107,16 +107,16 @@ async def take_back(reader: LogReader, publisher: Appender) -> House:
     if former is None or former.state is not HouseState.CLOSED:
         raise HouseError("this installation was not exported: there is nothing to take back")
     word = House(state=HouseState.OPEN, export=former.export)
-    await put_word(publisher, await reader.partitions(naming.JOBS), word)
+    await put_word(publisher, await reader.partitions(reader.names.jobs), word)
     return former
 
 
 async def _ends(reader: LogReader) -> dict[TopicPartition, int]:
     """Return where each topic ends on which a process that works would write."""
     layout = await reader.layout()
-    topics = [naming.WORKERS, naming.TICKS, naming.JOBS]
-    for cluster in clusters_of(layout):
-        topics += [naming.log(cluster), naming.retry_log(cluster)]
+    topics = [reader.names.workers, reader.names.ticks, reader.names.jobs]
+    for cluster in reader.names.clusters(layout):
+        topics += [reader.names.log(cluster), reader.names.retry_log(cluster)]
     wanted = [TopicPartition(topic, p) for topic in topics for p in layout.get(topic, [])]
     return {place: end for place, (_, end) in (await reader.spans(wanted, None)).items()}
 
@@ -134,7 +134,7 @@ def _see_that_nothing_came(
 
 async def _read(reader: LogReader, export_id: str) -> Export:
     jobs = await _read_jobs(reader)
-    shards = len(await reader.partitions(naming.JOBS))
+    shards = len(await reader.partitions(reader.names.jobs))
     shifts: Shifts | None = None
     if foreign_because(jobs.kafka, await reader.kafka_id()):
         shifts = await find_shifts(reader, jobs.published, shards)
@@ -162,7 +162,8 @@ async def _read(reader: LogReader, export_id: str) -> Export:
 
 async def _read_jobs(reader: LogReader) -> _Jobs:
     found = _Jobs()
-    wanted = [TopicPartition(naming.JOBS, p) for p in await reader.partitions(naming.JOBS)]
+    topic = reader.names.jobs
+    wanted = [TopicPartition(topic, p) for p in await reader.partitions(topic)]
     async for message in read_spans(reader, await reader.spans(wanted, None)):
         found.level = max(found.level, decode_level(message.value))
         for told in decode_installations(message.value):
@@ -177,12 +178,19 @@ async def _cursors(reader: LogReader) -> list[Cursor]:
     """Return how far the shards have published.
 
     Raises:
-        HouseError: If a partition of a log is behind: what it lacks is in no cursor.
+        HouseError: If a partition of a log is behind: what it lacks is in no cursor; or a cursor is
+            damaged.
     """
-    group = naming.Role.of(None, retry=False).group
-    changelog = naming.changelog(group, naming.CURSORS)
-    found = await rows_on(reader, changelog, await reader.partitions(naming.JOBS))
-    cursors = [Cursor.from_row(orjson.loads(row.lines()[0])) for _, row in sorted(found.items())]
+    names = reader.names
+    found = await rows_on(reader, names.cursors, await reader.partitions(names.jobs))
+    try:
+        rows = [orjson.loads(row.lines()[0]) for _, row in sorted(found.items())]
+        cursors = [Cursor.from_row(row) for row in rows]
+    except (MessageError, orjson.JSONDecodeError) as error:
+        remedy = "start the schedulers, which begin it again, stop them, then export"
+        raise HouseError(
+            f"{names.cursors} has a row that is no cursor ({error}): {remedy}"
+        ) from error
     for cursor in cursors:
         for place, lag in cursor.behind.items():
             raise HouseError(
@@ -195,9 +203,9 @@ async def _cursors(reader: LogReader) -> list[Cursor]:
 
 async def _logs(reader: LogReader, level: int, shifts: Shifts | None) -> list[LogState]:
     states = []
-    for cluster in clusters_of(await reader.layout()):
+    for cluster in reader.names.clusters(await reader.layout()):
         for retry in (False, True):
-            ledgers = await folds(reader, naming.Role.of(cluster, retry=retry), level, shifts)
+            ledgers = await folds(reader, Role.of(cluster, retry=retry), level, shifts)
             states.append(log_state(cluster, retry=retry, ledgers=ledgers))
     return states
 

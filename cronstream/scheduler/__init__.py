@@ -17,7 +17,7 @@
 ``jobs_view``    shows the jobs that are fired here
 ``tick_time``    places ticks between whole seconds
 ``health``       the facts from which its health is judged
-``peer``         what it tells other processes, and does about what they tell
+``peer``         what it announces to other processes, and does about what they announce
 ``standing_by``  says how its file differs while it is another scheduler's turn
 ``world``        what it reaches the world through
 """

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from importlib.metadata import version
 
 from cronstream.core.planning.cursor import Place
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Level
 from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.naming import Names
 from cronstream.errors import BrokerError
 from cronstream.logs import fields
 from cronstream.scheduler.world import Clock, RunPublisher
@@ -45,7 +45,7 @@ class Announcer:
         self._settings, self._publisher, self._clock = settings, publisher, clock
         self._level = level
         self._said_at: dict[Place, float] = {}
-        self._jobs = {(naming.JOBS, shard) for shard in range(settings.shards)}
+        self._jobs = {(settings.names.jobs, shard) for shard in range(settings.shards)}
         #: What was put on each partition of the topics that are not through, and when.
         self._out: dict[_Key, tuple[float, asyncio.Future[Ack]]] = {}
 
@@ -60,7 +60,7 @@ class Announcer:
             within_s: How long the broker has to take it.
 
         Returns:
-            Which of them have never been told yet: nothing may be put there.
+            Which of them have never been announced to yet: nothing may be put there.
 
         Raises:
             BrokerError: If the broker does not take it in time on ``jobs``.
@@ -77,19 +77,20 @@ class Announcer:
             self.found = self._level
             text = "this installation is of level %d from now on"
             logger.info(text, self._level, extra=fields("level-raised"))
-        sent = {place: [self._put(key) for key in _logs(place)] for place in due}
+        names = self._settings.names
+        sent = {place: [self._put(key) for key in _logs(names, place)] for place in due}
         new = [f for place in asked & sent.keys() - self._said_at.keys() for f in sent[place]]
         if new:
             await asyncio.wait(new, timeout=max(0.0, now + within_s - self._clock.monotonic()))
         for place, futures in sent.items():
             if all(future.done() and not _has_failed(future) for future in futures):
                 self._said_at[place] = now
-                for key in _logs(place):
+                for key in _logs(self._settings.names, place):
                     self._out.pop(key, None)
         return asked - self._said_at.keys()
 
     def untold(self, places: set[Place]) -> set[Place]:
-        """Return those that this process has not told yet."""
+        """Return those that this process has not announced to yet."""
         return set() if self._level == 1 else places - self._said_at.keys()
 
     @property
@@ -100,7 +101,7 @@ class Announcer:
     def forget(self, place: Place) -> None:
         """Announce it again: the log is not there any more, and another may take its place."""
         self._said_at.pop(place, None)
-        for key in _logs(place):
+        for key in _logs(self._settings.names, place):
             self._out.pop(key, None)
 
     def _all(self, asked: set[Place]) -> list[Place]:
@@ -117,7 +118,8 @@ class Announcer:
         await asyncio.wait(sent, timeout=max(0.0, until - self._clock.monotonic()))
         if not all(future.done() and not future.cancelled() for future in sent):
             what = f"level {self._level} is not announced yet"
-            raise BrokerError(f"{what}: the broker has not acknowledged it on {naming.JOBS}")
+            topic = self._settings.names.jobs
+            raise BrokerError(f"{what}: the broker has not acknowledged it on {topic}")
         for future in sent:
             future.result()
         for key in keys:
@@ -138,6 +140,7 @@ def _has_failed(future: asyncio.Future[Ack]) -> bool:
     return future.cancelled() or future.exception() is not None
 
 
-def _logs(place: Place) -> list[_Key]:
+def _logs(names: Names, place: Place) -> list[_Key]:
     """Return both logs of a cluster: what is on the one leads to something on the other."""
-    return [(log(place.cluster), place.partition) for log in (naming.log, naming.retry_log)]
+    topics = names.topics_of(place.cluster)
+    return [(topic, place.partition) for topic in (topics.log, topics.retry_log)]

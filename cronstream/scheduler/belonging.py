@@ -11,8 +11,7 @@ import secrets
 from pathlib import Path
 
 from cronstream.core.crontab.parser import Crontab
-from cronstream.core.planning.recent import JobsKnown
-from cronstream.core.wire import naming
+from cronstream.core.planning.known_jobs import JobsKnown
 from cronstream.core.wire.installation import Installation
 from cronstream.core.wire.levels import KINDS, LEVEL
 from cronstream.logs import fields
@@ -28,6 +27,7 @@ class Belonging:
     Attributes:
         foreign: Why the crontab is not put in force; empty if it may be.
         kafka: The id of the Kafka that this is on; None if it is not known.
+        is_adopting: Whether it is to replace what is in force, whatever that is: as it begins.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Belonging:
         self._settings, self._publisher, self._memory = settings, publisher, memory
         self._in_force = in_force
         self._is_ours = settings.adopt
+        self.is_adopting = settings.adopt
         self._remembered: str | None = None
 
     async def may_apply(self, crontab: Crontab) -> bool:
@@ -88,12 +89,12 @@ class Belonging:
         Raises:
             BrokerError: If the broker does not take it.
         """
-        self._is_ours = True
+        self._is_ours, self.is_adopting = True, False
         known, begun_on = self._in_force.installation, self._in_force.kafka
         which = known or (secrets.token_hex(16) if KINDS[Installation] <= LEVEL else None)
         if which is not None and (known is None or (begun_on is None and self.kafka)):
             told = Installation(id=which, kafka=self.kafka)
-            await self._publisher.append(naming.JOBS, 0, told)
+            await self._publisher.append(self._settings.names.jobs, 0, told)
         await self._remember(which)
 
     async def _remember(self, which: str | None) -> None:

@@ -10,12 +10,17 @@ from collections.abc import Callable, Iterable
 from faust.types import TP
 
 from cronstream import clock
+from cronstream.core.trust.keys import SCHEDULE
 from cronstream.core.wire import naming
+from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.naming import Role
+from cronstream.errors import KeysError
 from cronstream.fitted.to_faust.app import App
 from cronstream.fitted.to_faust.tables import ViewTable
 from cronstream.legacy import LegacyMover
 from cronstream.logs import fields
+from cronstream.metrics.scheduler import SchedulerMetrics, SchedulerState
+from cronstream.metrics.scheduler_counts import SchedulerCounts
 from cronstream.scheduler.health import SchedulerSubject
 from cronstream.scheduler.jobs_view import JobsView
 from cronstream.scheduler.peer import SchedulerPeer
@@ -26,11 +31,25 @@ from cronstream.settings import Settings
 from cronstream.topology.installation_level import Found
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
+from cronstream.tracing.beginning import begin_tracing
+from cronstream.tracing.publishing import trace_publishing
+from cronstream.tracing.span import Tracer
+from cronstream.trust.keyring import Keyring
+from cronstream.trust.signer import Signer
 
 logger = logging.getLogger(__name__)
 
 #: How long what follows the crontab has to come to its end.
 _END_S = 5.0
+
+_NEEDS_KEY = (
+    "a scheduler with CRONSTREAM_SIGNATURES=require needs CRONSTREAM_SIGNING_KEY: nobody would run "
+    "what it publishes"
+)
+_MAY_NOT = (
+    "the key in CRONSTREAM_SIGNING_KEY may not ask for what this scheduler publishes ({}), so "
+    "nobody would run it: see to its line in the file of trusted keys"
+)
 
 
 class SchedulerDuty:
@@ -40,27 +59,53 @@ class SchedulerDuty:
         self, app: App, role: Role, settings: Settings, fail: Callable[[str], None]
     ) -> None:
         self.role, self._settings, self._fail = role, settings, fail
-        self._publisher = Publisher(settings)
+        if settings.signatures == "require" and settings.signing_key is None:
+            raise KeysError(_NEEDS_KEY)
+        keyring, signer = Keyring(settings), Signer(settings)
+        wanted = [SCHEDULE, *([Cause.LEGACY.value] if settings.legacy_topic else [])]
+        if lacking := signer.lacks(keyring.keys, wanted):
+            raise KeysError(_MAY_NOT.format(lacking))
+        self._publisher = Publisher(settings, signer.sign)
         text = "How far each shard's runs are published."
         cursors = app.Table(naming.CURSORS, key_type=str, partitions=settings.shards, help=text)
-        world = real_world(settings, self._publisher, app.changelog)
+        counts = SchedulerCounts(app.metrics)
+        world = real_world(settings, self._publisher, app.changelog, counts)
         self.scheduler = Scheduler(settings, cursors, world)
         self.scheduler.on_fatal = fail
-        aside = Quarantine(self._publisher, keeps_all=True)
-        self._legacy = LegacyMover(settings, self._publisher, aside, fail)
+        self.scheduler.jobs.judge = keyring.judge
+        self.scheduler.signs_as = lambda: signer.id
+        self.scheduler.doubt = lambda job: (
+            keyring.judge(signer.sign(job.derive(signature=None))).why
+        )
+        self._aside = Quarantine(self._publisher, keeps_all=True)
+        self._legacy = LegacyMover(settings, self._publisher, self._aside, fail)
+        self._tracer: Tracer | None = None
         self._following: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self.subject = SchedulerSubject(self.scheduler, self._publisher, settings)
-        self.peer = SchedulerPeer(self.scheduler)
+        self.peer = SchedulerPeer(self.scheduler, keyring, signer)
+        SchedulerMetrics(app.metrics, counts, self._state)
 
     def declare(self, app: App) -> None:
         """Give the app what is to be read, what ticks, and the jobs to show."""
         shards = self._settings.shards
         view = JobsView(self.scheduler.firing.held)
         ViewTable.add(app, "jobs", shards, "The jobs that this scheduler fires, by name.", view)
-        ticks = app.log_topic(naming.TICKS, shards)
+        ticks = app.log_topic(self._settings.names.ticks, shards)
         app.agent(ticks, name="cronstream.ticks")(self.scheduler.fire)
         app.timer(1.0, name="cronstream.tick")(self._tick)
+
+    def _state(self) -> SchedulerState:
+        scheduler = self.scheduler
+        silent_s = clock.monotonic() - scheduler.tick_at
+        return SchedulerState(
+            ticked_at=clock.now().timestamp() - silent_s if scheduler.has_ticked else None,
+            shards=len(scheduler.firing.shards),
+            ahead_s=scheduler.firing.ahead_s(),
+            held=scheduler.firing.held(),
+            topics=(self._settings.names.jobs, self._settings.names.ticks),
+            not_moved=self._aside.count,
+        )
 
     async def start(self, found: Found) -> None:
         """Connect, and put the crontab in force from now on.
@@ -71,6 +116,9 @@ class SchedulerDuty:
         """
         announcer = self.scheduler.announcer
         announcer.found, announcer.kafka = found.level, found.kafka
+        self._tracer = begin_tracing(self._settings, self.role, found.kafka)
+        if self._tracer is not None:
+            self.scheduler.firing.sender.on_sent = trace_publishing(self._tracer)
         await self._publisher.start()
         await self.scheduler.start()
         self._following = asyncio.create_task(self._follow_crontab())
@@ -95,7 +143,8 @@ class SchedulerDuty:
 
     def assigned(self, places: Iterable[TP]) -> None:
         """A rebalance is over."""
-        self.scheduler.assigned({tp.partition for tp in places if tp.topic == naming.TICKS})
+        ticks = self._settings.names.ticks
+        self.scheduler.assigned({tp.partition for tp in places if tp.topic == ticks})
 
     async def drain(self) -> None:
         """It holds nothing that it would have to give back before it leaves its group."""
@@ -108,3 +157,5 @@ class SchedulerDuty:
             await asyncio.wait([self._following], timeout=_END_S)
         await self.scheduler.stop()
         await self._publisher.stop()
+        if self._tracer is not None:
+            await self._tracer.stop()

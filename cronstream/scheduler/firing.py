@@ -38,13 +38,14 @@ SET_ASIDE_AFTER_S = 6.0
 
 
 class Firing:
-    """Fires shards, one at a time; each failure is told once, and tried again at the next tick.
+    """Fires shards, one at a time; each failure is reported once, and tried again at the next tick.
 
     Attributes:
         shards: Numbers of the shards that are this process's.
         moved: When each last came forward (its jobs were read, its runs published in full), or
             was assigned, in monotonic seconds.
         learning: Has them learn what stands on ``jobs``.
+        sender: Puts what is due on the logs.
     """
 
     def __init__(
@@ -60,14 +61,16 @@ class Firing:
         self.moved: dict[int, float] = {}
         self._world = world
         self._reader: JobsReader = world.reader()
-        self._sender = Sender(world.publisher, settings.partitions)
-        self._lagging = Lagging(self._sender, world.publisher, announcer, self._reader, world.clock)
+        self.sender = Sender(world.publisher, settings.partitions, world.counts)
+        self._lagging = Lagging(self.sender, world.publisher, announcer, self._reader, world.clock)
         rows = Rows(cursors, settings, lambda: {"level": announcer.found, "kafka": announcer.kafka})
-        self._holdings = Holdings(settings, rows, self._sender, world.clock)
+        self._holdings = Holdings(settings, rows, self.sender, world.clock)
         self._failing: dict[int, str] = {}
+        #: When each shard came to this process of which nothing was published yet.
+        self._new: dict[int, float] = {}
         self.learning = Learning(self._reader, jobs, world.clock)
-        jobs.on_move = self._note_move
-        #: Whether this machine's clock agrees with the log's; and who is told of a cursor set back.
+        jobs.on_move, jobs.also = self._note_move, self._holdings.learnt
+        #: Whether this machine's clock agrees with the log's; and who hears of a cursor set back.
         self.may_set_back: Callable[[], bool] = lambda: True
         self.on_set_back: Callable[[], None] = lambda: None
 
@@ -75,6 +78,10 @@ class Firing:
     def set_aside(self) -> list[str]:
         """What people should know of partitions that take nothing."""
         return [sentence for told in self._lagging.told.values() for sentence in told]
+
+    def ahead_s(self) -> float | None:
+        """Return how far ahead of now all that is due is published; None without a shard."""
+        return self._holdings.ahead_s()
 
     def zoneless(self, number: int) -> list[Zoneless]:
         """Return the jobs of a shard that are set aside for their time zones."""
@@ -98,18 +105,31 @@ class Firing:
 
     def keep(self, shards: frozenset[int]) -> None:
         """From now on these shards are this process's; forget the others."""
-        for number in self._holdings.forget_others(shards):
-            self._failing.pop(number, None)
-            self._lagging.forget(number)
+        for number in self._forget_others(shards):
             about = fields("shard-left", shard=number)
             logger.info("shard %d: another scheduler has it now", number, extra=about)
-        self.shards = shards
-        self.moved = dict.fromkeys(shards, self._world.clock.monotonic())
+        self.shards, now = shards, self._world.clock.monotonic()
+        self.moved = dict.fromkeys(shards, now)
+        new = shards - self._holdings.shards.keys()
+        self._new = {shard: self._new.get(shard, now) for shard in new}
+
+    def learn_again(self) -> None:
+        """Take the shards of this process up anew, from their cursors: other jobs count now."""
+        for number in self._forget_others(frozenset()):
+            about = fields("shard-learnt-again", shard=number)
+            logger.info("shard %d: its jobs are learnt again", number, extra=about)
+
+    def _forget_others(self, shards: frozenset[int]) -> list[int]:
+        gone = self._holdings.forget_others(shards)
+        for number in gone:
+            self._failing.pop(number, None)
+            self._lagging.forget(number)
+        return gone
 
     async def fire(self, number: int) -> None:
         """Publish what is due of a shard; to be called within the iteration of its ticks.
 
-        Whatever else goes wrong is told and leaves the cursor where it is.
+        Whatever else goes wrong is reported and leaves the cursor where it is.
 
         Raises:
             LevelError: If the installation was raised to a level that is not known here.
@@ -162,6 +182,8 @@ class Firing:
                 async with asyncio.timeout(self._left(began)):
                     await self.learning.learn(number, held)
         held.fired_at = self._world.clock.monotonic() if is_all else float("-inf")
+        if is_all and (came_at := self._new.pop(number, None)) is not None:
+            self._world.counts.takeover_duration.observe(held.fired_at - came_at)
         return True
 
     def _set_back(self, number: int, held: Held) -> None:
@@ -207,18 +229,18 @@ class Firing:
         """Put a plan on the logs and wait; return whether the cursor has moved."""
         if plan.noted is not None and plan.messages:
             held.write(plan.noted)
-        place_of = self._sender.place_of
+        place_of = self.sender.place_of
         messages = [(place_of(cluster, m.job), (cluster, m)) for cluster, m in plan.messages]
         places = {place for place, _ in messages} - held.stragglers.keys()
         unread = held.unread().keys() - held.stragglers.keys()
         silent = unread | await self._lagging.silent(places - unread, self._left(began))
-        sent = await self._sender.send(m for place, m in messages if place in places - silent)
+        sent = await self.sender.send(m for place, m in messages if place in places - silent)
         held.out = Out(plan, sent, self._world.clock.monotonic(), silent)
         return await self._wait(number, held, held.out, began)
 
     async def _wait(self, number: int, held: Held, out: Out, began: float) -> bool:
         left_s = max(0.0, SET_ASIDE_AFTER_S - self._since(out.at))
-        await self._sender.wait(out.sent, min(left_s, self._left(began)))
+        await self.sender.wait(out.sent, min(left_s, self._left(began)))
         if out.sent.waiting and self._since(out.at) < SET_ASIDE_AFTER_S:
             return False
         if number not in self.shards:

@@ -5,30 +5,30 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 from aiokafka.errors import KafkaError
 
-from cronstream.core.crontab.change import Change, compare, count, describe, without
+from cronstream.core.crontab.change import Change, compare, without
 from cronstream.core.crontab.parser import Crontab
+from cronstream.core.crontab.parts import PartlyGoodError, as_far_as_known
 from cronstream.core.planning.cursor import Place
-from cronstream.core.planning.recent import JobsKnown
-from cronstream.core.wire import naming
+from cronstream.core.planning.known_jobs import JobsKnown
 from cronstream.core.wire.runs import Job
-from cronstream.errors import (
-    BrokerError,
-    CronstreamError,
-    CrontabError,
-    Part,
-    Problem,
-    TopologyError,
-)
-from cronstream.logs import Fields, fields
+from cronstream.errors import BrokerError, CronstreamError, CrontabError, TopologyError
+from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.belonging import Belonging
+from cronstream.scheduler.edit_log import log_applied, log_due_times, log_problems
+from cronstream.scheduler.foreign import LOOK_S, ForeignJobs, in_force_of
+from cronstream.scheduler.holding_back import HeldBack
+from cronstream.scheduler.signing import see_that_they_count, to_sign
 from cronstream.scheduler.standing_by import StandingBy
+from cronstream.scheduler.steering import ANNOUNCED_S, Steering, holds_from, log_asked
 from cronstream.scheduler.world import World
 from cronstream.settings import Settings
+from cronstream.system import give_memory_back
 from cronstream.topology.installation_level import see_that_it_is_open
 from cronstream.topology.jobs import JobsLog
 from cronstream.topology.publish import Ack
@@ -38,12 +38,12 @@ logger = logging.getLogger(__name__)
 
 #: How long to wait before a crontab that could not be applied is tried again.
 RETRY_S = 0.5
-#: The same, where it was the topics of some clusters, and all else is in force.
+#: The same, where the topics of some clusters are held up.
 HELD_UP_S = 5.0
-#: How long the logs have to take the level; whoever publishes there sees to it again.
-_ANNOUNCED_S = 3.0
 #: Every so many edits, others get their turn.
 _TURN = 500
+#: So many edits are on their way to the broker at a time.
+_ON_THE_WAY = 5_000
 
 
 class CrontabFollower:
@@ -63,11 +63,23 @@ class CrontabFollower:
     ) -> None:
         #: Whether the cursors here are where a right clock has them.
         self.is_right: Callable[[], bool] = lambda: True
+        #: Whether its turn is not over by now, as far as it has heard.
+        self.is_in_charge: Callable[[], bool] = lambda: True
+        #: Returns the id of the key that this process signs with; None if it does not sign.
+        self.signs_as: Callable[[], str | None] = lambda: None
+        #: Returns who puts jobs in force here: see `Job.by`.
+        self.by: Callable[[], str | None] = lambda: None
+        #: Returns why a job that this process publishes would not count; empty if it will.
+        self.doubt: Callable[[Job], str] = lambda _: ""
         self._announcer, self._jobs = announcer, jobs
         self._settings, self._world = settings, world
         self._may_apply = may_apply
         self.belonging = Belonging(settings, world.publisher, world.memory, jobs.known)
+        self._others = ForeignJobs(settings.names.jobs, jobs, world.clock)
         self._crontab: Crontab | None = None
+        #: Its jobs by name, until what is in force has been compared with it.
+        self._named: dict[str, Job] = {}
+        jobs.like = self._like
         #: How often it was asked to apply the crontab, and up to which time it has.
         self._asked = self._applied = 0
         self._wake = asyncio.Event()
@@ -75,6 +87,8 @@ class CrontabFollower:
         #: Why the jobs of some clusters are not in force as the file has them.
         self.held_up: list[str] = []
         file = Path(settings.crontab)
+        self.held_back = HeldBack(file, world.counts)
+        self._steering = Steering(settings, jobs, announcer)
         self._standing_by = StandingBy(file, world.clock, jobs, self.belonging)
 
     def apply_again(self) -> None:
@@ -87,34 +101,69 @@ class CrontabFollower:
         applying = asyncio.create_task(self._apply_each())
         try:
             async for found in self._world.watch(self._settings.crontab, stop):
-                self._take(found)
+                self._receive(found)
         finally:
             applying.cancel()
             await asyncio.wait([applying])
 
-    def _take(self, found: Crontab | CrontabError) -> None:
-        if isinstance(found, Crontab):
-            self._crontab = found
+    def _like(self, name: str) -> Job | None:
+        return self._named.get(name)
+
+    def _receive(self, found: Crontab | CrontabError) -> None:
+        counts, usable = self._world.counts, found
+        counts.read(found if isinstance(found, Crontab) else None)
+        if isinstance(found, CrontabError):
+            log_problems(found, has_one=self._crontab is not None)
+        if isinstance(found, PartlyGoodError):
+            counts.crontab = usable = found.crontab
+        if isinstance(usable, Crontab):
+            self._crontab = usable
+            self._named = {job.name: job for job in usable.jobs}
             self.apply_again()
-            return
-        for problem in found.problems:
-            about = fields("crontab-problem", **_about(problem))
-            logger.error("%s: %s", found.source, problem, extra=about)
-        what = "the crontab before it stays in force" if self._crontab else "waiting for a good one"
-        logger.error("%s: not used; %s", found.source, what, extra=fields("crontab-refused"))
 
     async def _apply_each(self) -> None:
         while True:
-            await self._wake.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._wake.wait()
+            await self._steer()
+            await self._look_for_others()
             while self._applied < self._asked and self._crontab is not None:
                 self._wake.clear()
                 await self._apply_or_wait(self._crontab)
             self._wake.clear()
 
+    async def _look_for_others(self) -> None:
+        """Have the file put in force again, if it is ours to do, and others have put jobs there."""
+        crontab, applied = self._crontab, self._applied
+        is_held = self.belonging.foreign or self.held_back.why
+        is_idle = crontab is not None and applied == self._asked and not is_held
+        if crontab is None or not (is_idle and self._may_apply() and self.is_in_charge()):
+            return
+        try:
+            if await self._others.differ(crontab):
+                self.apply_again()
+            elif self._named:
+                self._named = {}
+                await asyncio.to_thread(give_memory_back)
+        except (CronstreamError, KafkaError, OSError, TimeoutError) as error:
+            logger.debug("%s is not compared now (%s)", self._settings.crontab, error)
+        except Exception:
+            text = "%s could not be compared; trying again"
+            logger.exception(text, self._settings.crontab, extra=fields("crontab-not-compared"))
+
+    async def _steer(self) -> None:
+        """Put in force what people have asked of jobs, whatever the file says, if that is ours."""
+        if self._may_apply() and self.is_in_charge() and self.is_right():
+            jobs = await self._steering.asked(self.doubt)
+            if jobs and await self._steering.put(self._publish(Change(), jobs)):
+                log_asked(jobs)
+
     async def _apply_or_wait(self, crontab: Crontab) -> None:
         """Put the crontab in force; if that is not all done now, wait a little."""
         asked = self._asked
         if not self._may_apply():
+            self.held_back.forget()
             await self._standing_by.look(crontab, is_known=self._may_apply() is False)
             await asyncio.sleep(RETRY_S)
         elif not await self._try(crontab):
@@ -151,20 +200,32 @@ class CrontabFollower:
         in_force = await self._jobs.read_on()
         see_that_it_is_open(in_force.house)
         if not await self.belonging.may_apply(crontab):
+            self.held_back.forget()
+            return True
+        before = in_force_of(in_force)
+        whole = await asyncio.to_thread(compare, before, in_force.steered(crontab.jobs, before))
+        crontab.share(before, whole.names)
+        whole = as_far_as_known(crontab, whole)
+        if not self.belonging.is_adopting and self.held_back.judge(crontab, before, whole):
             return True
         faults = await self._declare([cluster.name for cluster in crontab.clusters])
         names = [cluster.name for cluster in crontab.clusters if cluster.name not in faults]
         partitions = range(self._settings.partitions)
         places = [Place(name, partition) for name in names for partition in partitions]
-        await self._announcer.announce(places, _ANNOUNCED_S)
-        whole = await asyncio.to_thread(compare, in_force.jobs, crontab.jobs)
+        await self._announcer.announce(places, ANNOUNCED_S)
         change = without(whole, faults)
         renewed = self._ahead(in_force, change)
-        await self._publish(change, renewed if self.is_right() else [])
+        see_that_they_count([*change.added, *change.changed, *change.removed], self.doubt)
+        done = [*change.names, *(job.name for job in renewed)]
+        signed = to_sign(self._jobs, self.signs_as(), done, self.doubt)
+        await self._publish(change, [*(renewed if self.is_right() else []), *signed])
+        self._jobs.disbelieved.clear()
         await self.belonging.settle()
         name = Path(self._settings.crontab).name
         if change or not faults:
-            _log_applied(name, change, len(crontab.jobs))
+            log_applied(name, change, len(crontab.jobs))
+            now, look_ahead_s = self._world.clock.now(), self._settings.look_ahead_s
+            await log_due_times(name, before, change, now, look_ahead_s)
         self._hold_up(name, faults, whole)
         await self._jobs.keep(self._world.keep)
         return self.is_right() or not renewed
@@ -202,27 +263,30 @@ class CrontabFollower:
 
     def _ahead(self, in_force: JobsKnown, change: Change) -> list[Job]:
         """Return definitions that are to hold from now: a clock that was ahead has put them off."""
-        changed = {job.name for job in [*change.added, *change.changed, *change.removed]}
-        now = self._world.clock.now()
-        return [job for job in in_force.ahead(now) if job.name not in changed]
+        changed, now = change.names, self._world.clock.now()
+        found = [job for job in in_force.ahead(now) if job.name not in changed]
+        if found and self.is_right():
+            text = "%d definitions hold from now, not from far ahead"
+            logger.warning(text, len(found), extra=fields("definitions-renewed"))
+        return found
 
     async def _publish(self, change: Change, renewed: list[Job]) -> None:
         """Put every changed job on its partition, all from one moment on; wait for the broker."""
-        now = self._world.clock.now()
-        if renewed:
-            text = "%d definitions hold from now, not from far ahead"
-            logger.warning(text, len(renewed), extra=fields("definitions-renewed"))
-        gone = [job.derive(removed=True) for job in change.removed]
-        sent = []
-        for job in [*change.added, *change.changed, *gone, *renewed]:
-            sent.append(self._send(job.derive(effective_from=now)))
+        now, sent = self._world.clock.now(), []
+        gone = (job.derive(removed=True) for job in change.removed)
+        for job in chain(change.added, change.changed, gone, renewed):
+            since = holds_from(job, now, self._settings.look_ahead_s)
+            sent.append(self._send(job.derive(effective_from=since, by=self.by(), signature=None)))
             if len(sent) % _TURN == 0:
                 await asyncio.sleep(0)
+            if len(sent) == _ON_THE_WAY:
+                await asyncio.gather(*sent)
+                sent.clear()
         await asyncio.gather(*sent)
 
     def _send(self, job: Job) -> asyncio.Future[Ack]:
         return self._world.publisher.publish(
-            naming.JOBS, job.name, job, partitions=self._settings.shards
+            self._settings.names.jobs, job.name, job, partitions=self._settings.shards
         )
 
     def _fail(self, text: str) -> None:
@@ -230,28 +294,3 @@ class CrontabFollower:
             self._failing = text
             file, about = self._settings.crontab, fields("crontab-not-applied")
             logger.error("%s is not in force yet (%s); trying again", file, text, extra=about)
-
-
-def _about(problem: Problem) -> Fields:
-    """Return the job that a problem is in, or the cluster."""
-    match problem.part:
-        case Part("job", str(name)):
-            return {"job": name}
-        case Part("cluster", str(name)):
-            return {"cluster": name}
-        case _:
-            return {}
-
-
-def _log_applied(name: str, change: Change, jobs: int) -> None:
-    """Tell what was put in force: how much of it is new, and then each edit."""
-    text = f"jobs {count(change)}; {jobs} in all" if change else f"{jobs} jobs, nothing changed"
-    counts: Fields = {
-        "jobs": jobs,
-        "added": len(change.added),
-        "changed": len(change.changed),
-        "removed": len(change.removed),
-    }
-    logger.info("%s: %s", name, text, extra=fields("crontab-applied", **counts))
-    for line in describe(change):
-        logger.info("%s", line, extra=fields("edit"))

@@ -1,7 +1,6 @@
 """The facts of a scheduler, from which its health is judged."""
 
 from cronstream.core.health.judging import SchedulerFacts
-from cronstream.core.wire import naming
 from cronstream.scheduler.scheduler import Scheduler
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher
@@ -10,14 +9,13 @@ from cronstream.topology.publish import Publisher
 class SchedulerSubject:
     """A scheduler, of whatever shards it owns; one with none stands by."""
 
-    topic = naming.TICKS
     #: Nothing is interrupted by its end, and another one may stand by: what cannot fire is to end
     #: within the look-ahead, so that no run is late.
     patience_s = 6.0
 
     def __init__(self, scheduler: Scheduler, publisher: Publisher, settings: Settings) -> None:
         self._scheduler, self.publisher = scheduler, publisher
-        self.partitions = settings.shards
+        self.topic, self.partitions = settings.names.ticks, settings.shards
 
     @property
     def owns(self) -> bool:
@@ -33,7 +31,7 @@ class SchedulerSubject:
             heard={s: now_mono if is_at_one else scheduler.heard[s] for s in firing.shards},
             shards={shard: firing.moved[shard] for shard in firing.shards},
             clock_is_refused=scheduler.clock_check.is_refused,
-            foreign=scheduler.foreign,
+            foreign=scheduler.foreign or scheduler.held_back,
             set_aside=scheduler.set_aside,
         )
 

@@ -50,7 +50,10 @@ class Rows:
     def seen(self, shard: int) -> Seen | None:
         """Return how far ``jobs`` was read when the row of a shard was written, if it says so."""
         noted = (self.get(shard) or {}).get("jobs")
-        return Seen(int(noted["position"]), str(noted["mark"])) if noted else None
+        try:
+            return Seen(int(noted["position"]), str(noted["mark"])) if noted else None
+        except (KeyError, OverflowError, TypeError, ValueError):
+            return None  # It is damaged, and all is read.
 
     def put(self, cursor: Cursor, seen: Seen) -> _Row:
         """Put a cursor in the table, and return its row."""
@@ -116,7 +119,7 @@ class Held:
         """Learn definitions, and say what is wrong with schedules in them.
 
         What this version cannot read, none of its level can, so that costs only itself. But a time
-        zone may be known to another machine: nothing is told where such a job belongs.
+        zone may be known to another machine: nothing is announced where such a job belongs.
         """
         for job, revision in definitions:
             was_zoneless, problem = self.zoneless.pop(job.name, None), ""
@@ -136,14 +139,14 @@ class Held:
                 logger.warning("job %r has changed, and %s", job.name, what, extra=about)
 
     def unread(self) -> dict[Place, Zoneless]:
-        """Return where nothing may be told, since the time zone of a job is not known here."""
+        """Return where nothing may be announced, since the time zone of a job is not known here."""
         place_of = self._sender.place_of
         return {place_of(cluster, job): why for job, (cluster, why) in self.zoneless.items()}
 
     def write(self, cursor: Cursor) -> None:
         """Put a cursor in the table: it is what this process leaves."""
         behind = {place: straggler.lag for place, straggler in self.stragglers.items()}
-        noted = replace(cursor, behind=behind, holds=cursor.holds if behind else {})
+        noted = replace(cursor if behind else cursor.without_old_holds(), behind=behind)
         self.row, self.kept = self._rows.put(noted, self.seen), noted
 
     def accept(self, out: Out) -> None:
@@ -157,7 +160,8 @@ class Held:
         if plan.cursor != self.cursor and (plan.messages or self._says_more(cursor)):
             self.write(cursor)
         self.shard.accept(plan, [straggler.lag for straggler in self.stragglers.values()])
-        self.cursor, self.out = cursor if self.stragglers else replace(cursor, holds={}), None
+        self.cursor = cursor if self.stragglers else cursor.without_old_holds()
+        self.out = None
 
     def _says_more(self, cursor: Cursor) -> bool:
         """Whether a cursor is worth a row, though nothing has been published before it."""
@@ -239,6 +243,18 @@ class Holdings:
         """The shards that are held, by number."""
         return {number: held.shard for number, held in self._held.items()}
 
+    def learnt(self, number: int, name: str) -> Definition | None:
+        """Return what a shard has learnt of a job last; None if it is not held, or has not."""
+        held = self._held.get(number)
+        found = None if held is None else held.shard.latest(name)
+        return None if found is None else Definition(found.job, found.number)
+
+    def ahead_s(self) -> float | None:
+        """Return how many seconds the shard is ahead of now that is least; None without any."""
+        now = self._clock.now()
+        ahead = [(held.cursor.at - now).total_seconds() for held in self._held.values()]
+        return min(ahead, default=None)
+
     def zoneless(self, number: int) -> list[Zoneless]:
         """Return the jobs of a shard that are set aside for their time zones."""
         held = self._held.get(number)
@@ -266,7 +282,7 @@ class Holdings:
         """
         for name, mine in self._rows.numbers.items():
             was = row.get(name, mine)
-            if was != mine:
+            if was != mine and type(was) is int:
                 setting = f"CRONSTREAM_{name.upper()}"
                 raise CronstreamError(
                     f"this installation was begun with {was} {name}, and {setting} is {mine}: "

@@ -17,7 +17,6 @@ from typing import Protocol
 
 from cronstream.core.planning.cursor import Cursor, Lag, Place
 from cronstream.core.planning.plan import CatchUp
-from cronstream.core.wire import naming
 from cronstream.core.wire.times import format_time
 from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
@@ -80,7 +79,7 @@ class Behind(Protocol):
         """Whether the shard itself is no further."""
 
     def unread(self) -> dict[Place, Zoneless]:
-        """Return where nothing may be told, since the time zone of a job is not known here."""
+        """Return where nothing may be announced, since the time zone of a job is not known here."""
 
     def clusters(self) -> set[str]:
         """Return the clusters of the jobs in force."""
@@ -116,7 +115,7 @@ class Lagging:
                 "shard %d: %s was deleted and recreated: which definitions are in force is said "
                 "there again, and what is due from now on is published again",
                 number,
-                naming.log(cluster),
+                self._reader.names.log(cluster),
                 extra=fields("log-renewed", shard=number, cluster=cluster),
             )
             places = self._sender.places_of(cluster)
@@ -136,7 +135,7 @@ class Lagging:
         untold = self._announcer.untold(places)
         unled = set()
         if untold:
-            keys = {(naming.log(p.cluster), p.partition): p for p in untold}
+            keys = {(self._reader.names.log(p.cluster), p.partition): p for p in untold}
             unled = {keys[key] for key in await self._reader.unled(keys)}
         return unled | await self._announcer.announce(places - unled, within_s)
 
@@ -153,7 +152,7 @@ class Lagging:
             for place in shard.stragglers.keys() - unread.keys():
                 if shard.has_reached(shard.stragglers[place].lag):
                     del shard.stragglers[place]
-        self._tell(number, shard)
+        self._log_set_aside(number, shard)
 
     def forget(self, number: int) -> None:
         """The shard is another's."""
@@ -179,7 +178,7 @@ class Lagging:
         if now - self._looked_at.get(number, -LOOK_S) < LOOK_S:
             return
         self._looked_at[number] = now
-        places = {(naming.log(p.cluster), p.partition): p for p in shard.stragglers}
+        places = {(self._reader.names.log(p.cluster), p.partition): p for p in shard.stragglers}
         unled = await self._reader.unled(places)
         for key, place in places.items():
             straggler = shard.stragglers[place]
@@ -205,7 +204,7 @@ class Lagging:
         in_force = shard.clusters()
         gone = {p: s for p, s in missing.items() if p.cluster not in in_force}
         for cluster in sorted({place.cluster for place in gone}):
-            log = naming.log(cluster)
+            log = self._reader.names.log(cluster)
             since = min(s.lag.at for p, s in gone.items() if p.cluster == cluster)
             logger.warning(
                 "shard %d: %s is gone, and no job is left there; what was due there since %s is "
@@ -240,9 +239,9 @@ class Lagging:
                 shard.stragglers[place].reached = step.reached
             await self._sender.wait(sent, within_s)
 
-    def _tell(self, number: int, shard: Behind) -> None:
+    def _log_set_aside(self, number: int, shard: Behind) -> None:
         why = {place: each.why for place, each in shard.stragglers.items() if each.why}
-        before, now = self.told.get(number, []), sentences(why)
+        before, now = self.told.get(number, []), sentences(self._reader.names, why)
         self.told[number] = now
         for sentence in now:
             if sentence not in before:
@@ -255,9 +254,10 @@ class Lagging:
 
     def _bear_with(self, number: int, places: Iterable[Place]) -> None:
         """Whoever waits for these is waited for: that says nothing of this process."""
+        names = self._reader.names
         self._borne[number] = {
             (log(place.cluster), place.partition)
             for place in places
-            for log in (naming.log, naming.retry_log)
+            for log in (names.log, names.retry_log)
         }
         self._publisher.bear_with(self._announcer.out.union(*self._borne.values()))

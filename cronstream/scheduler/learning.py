@@ -15,16 +15,17 @@ from functools import partial
 
 from cronstream.core.planning.due import REACH
 from cronstream.core.planning.recent import Seen
-from cronstream.core.wire import naming
+from cronstream.core.planning.sharing import same
 from cronstream.core.wire.job_messages import Definition, decode_house, decode_jobs
-from cronstream.core.wire.naming import Role
 from cronstream.errors import CronstreamError
 from cronstream.logs import fields
+from cronstream.scheduler.foreign import belongs
 from cronstream.scheduler.holding import Held
 from cronstream.scheduler.plan_log import second
 from cronstream.scheduler.world import Clock, JobsReader
 from cronstream.topology.installation_level import see_that_it_is_open
 from cronstream.topology.jobs import PART, JobsLog, read_on, see_that_it_goes_on
+from cronstream.topology.quarantine import in_short
 from cronstream.topology.reading import LogMessage
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Learning:
         """
         if held.row is None and not held.taken_over:
             await self._see_that_it_is_new(number)
-        end = (await self._reader.ends(naming.JOBS, [number]))[number]
+        end = (await self._reader.ends(self._reader.names.jobs, [number]))[number]
         if held.seen.position == 0:
             await see_that_it_goes_on(self._reader, number, held.left, end)
             await self._begin(number, held)
@@ -66,7 +67,9 @@ class Learning:
             recent = (await self._jobs.read_on()).of[number]
         if recent.serves(held.cursor):
             seen = held.left if held.left.position else recent.seen
-            known = [d for d in recent.definitions() if d.revision < seen.position]
+            shards, before = len(self._jobs.known.of), seen.position
+            told = [d for d in recent.definitions() if d.revision < before]
+            known = [d for d in told if belongs(d.job, number, shards)]
             house = recent.house
             await asyncio.to_thread(held.learn, known)
             held.seen, held.house = seen, house
@@ -76,15 +79,22 @@ class Learning:
         until = end
         if _goes_in_parts(held):
             until = min(end, max(held.left.position, held.seen.position + PART))
-        take = partial(self._take, held)
+        take = partial(self._fold, held)
         await read_on(self._reader, {number: held.seen}, {number: until}, take)
 
-    def _take(self, held: Held, message: LogMessage) -> None:
+    def _fold(self, held: Held, message: LogMessage) -> None:
         jobs, refused = decode_jobs(message.value)
-        held.learn(Definition(job, message.offset) for job in jobs)
-        if message.offset >= held.left.position:  # Else who had the shard has done so.
-            for reason in refused:
-                self.on_refused(message, reason)
+        shards, here = len(self._jobs.known.of), message.partition
+        believed = (job for job in jobs if belongs(job, here, shards) and self._jobs.believes(job))
+        recent = self._jobs.known.of[here]
+        held.learn(same(Definition(j, message.offset), recent.last(j.name)) for j in believed)
+        refused += [
+            f"job {job.name!r} belongs to another partition"
+            for job in jobs
+            if not belongs(job, here, shards)
+        ]
+        if refused and message.offset >= held.left.position:  # Else who had the shard has done so.
+            self.on_refused(message, in_short(refused))
         held.house = decode_house(message.value) or held.house
         held.seen = Seen.after(message.offset, message.value)
         self._jobs.on_move(message.partition)
@@ -113,7 +123,7 @@ class Learning:
         Raises:
             CronstreamError: If the table's changelog has messages: the table was not recovered.
         """
-        topic = naming.changelog(Role.of(None, retry=False).group, naming.CURSORS)
+        topic = self._reader.names.cursors
         end = (await self._reader.ends(topic, [number]))[number]
         if end:
             raise CronstreamError(

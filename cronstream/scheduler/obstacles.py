@@ -1,4 +1,4 @@
-"""What is in the way of a partition that takes nothing, and what people are told of it."""
+"""What is in the way of a partition that takes nothing, and what people are shown of it."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from cronstream.core.planning.cursor import Place
-from cronstream.core.wire import naming
+from cronstream.core.wire.naming import Names
 from cronstream.scheduler.zones import Zoneless
 
 
@@ -22,16 +22,16 @@ class Fault(Enum):
 Obstacle: TypeAlias = Fault | Zoneless
 
 
-def sentences(obstacles: Mapping[Place, Obstacle]) -> list[str]:
+def sentences(names: Names, obstacles: Mapping[Place, Obstacle]) -> list[str]:
     """Return what people should know: each log with each obstacle, and the remedy."""
     found: dict[tuple[str, Obstacle], list[int]] = defaultdict(list)
     for place, why in sorted(obstacles.items(), key=lambda each: each[0]):
         found[place.cluster, why].append(place.partition)
-    return [_sentence(cluster, why, parts) for (cluster, why), parts in found.items()]
+    return [_sentence(names, cluster, why, parts) for (cluster, why), parts in found.items()]
 
 
-def _sentence(cluster: str, why: Obstacle, partitions: list[int]) -> str:
-    log, which = naming.log(cluster), ", ".join(map(str, partitions))
+def _sentence(names: Names, cluster: str, why: Obstacle, partitions: list[int]) -> str:
+    log, which = names.log(cluster), ", ".join(map(str, partitions))
     aside = "what is due there is set aside until"
     if isinstance(why, Zoneless):
         return (

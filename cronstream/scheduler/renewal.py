@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 from aiokafka.errors import KafkaError
 
-from cronstream.core.wire import naming
 from cronstream.scheduler.world import Clock, JobsReader
 
 #: It is looked so often.
@@ -29,7 +28,8 @@ class Renewal:
 
         A cluster that is new is looked at at once: then nothing was published there before.
         """
-        logs = {log(name): name for name in clusters for log in (naming.log, naming.retry_log)}
+        topics = {name: self._reader.names.topics_of(name) for name in clusters}
+        logs = {log: name for name, of in topics.items() for log in (of.log, of.retry_log)}
         now, is_new = self._clock.monotonic(), logs.keys() - self._asked.get(shard, set())
         if not is_new and now - self._looked_at.get(shard, now) < LOOK_S:
             return set()

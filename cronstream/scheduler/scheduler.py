@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode
 from cronstream.core.wire.messages import Tick
+from cronstream.core.wire.runs import Job
 from cronstream.errors import HouseError, LevelError, MessageError
 from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
@@ -24,6 +24,9 @@ from cronstream.topology.publish import Ack, when_done
 from cronstream.topology.waiting import until_answered
 
 logger = logging.getLogger(__name__)
+
+#: A shard whose ticks have not come for so long may be another's, which nobody has said here yet.
+_HEARD_S = 5.0
 
 
 class Scheduler:
@@ -42,8 +45,14 @@ class Scheduler:
         self._settings, self._world = settings, world
         #: Is given the reason when this process can fire nothing more.
         self.on_fatal: Callable[[str], None] = logger.error
+        #: What this process is called among the others; empty while it has no name.
+        self.name = ""
         #: Returns the name of a scheduler that has newer time zones; empty if there is none.
         self.newer_zones: Callable[[], str] = str
+        #: Returns the id of the key that this process signs with; None if it does not sign.
+        self.signs_as: Callable[[], str | None] = lambda: None
+        #: Returns why a job that this process publishes would not count; empty if it will.
+        self.doubt: Callable[[Job], str] = lambda _: ""
         self.announcer = Announcer(settings, world.publisher, world.clock)
         self.clock_check = ClockCheck(settings.look_ahead_s, world.clock)
         self._reader = world.reader()
@@ -52,15 +61,17 @@ class Scheduler:
         self.firing = Firing(settings, cursors, world, self.announcer, self.jobs)
         self.firing.learning.on_refused = self._refuse
         self.firing.may_set_back = lambda: self.clock_check.agrees
-        self.firing.on_set_back = self._apply_again
+        self.firing.on_set_back = self.apply_again
         self._follower: CrontabFollower | None = None
         self._is_assigned = False
         self._ticks: dict[int, asyncio.Future[Ack]] = {}
         #: When the broker last acknowledged a tick of this process, in monotonic seconds.
         self.tick_at = self._world.clock.monotonic()
+        #: Whether it ever has.
+        self.has_ticked = False
         #: When a tick of each shard last came by the stream, or the shard was assigned; likewise.
         self.heard: dict[int, float] = {}
-        self.is_at_a_tick = False
+        self.is_at_a_tick = self._learns_again = False
 
     async def start(self) -> None:
         """Connect.
@@ -89,7 +100,7 @@ class Scheduler:
         self.heard = dict.fromkeys(partitions, self._world.clock.monotonic())
         self.firing.keep(frozenset(partitions))
         if 0 in partitions:
-            self._apply_again()
+            self.apply_again()
 
     async def tick(self) -> None:
         """Send a tick to each shard, and measure the clock by what the broker says of it."""
@@ -99,7 +110,7 @@ class Scheduler:
                 if former is None or former.done():
                     now = self._world.clock.now()
                     tick = Tick(shard=shard, at=now)
-                    sent = self._world.publisher.append(naming.TICKS, shard, tick)
+                    sent = self._world.publisher.append(self._settings.names.ticks, shard, tick)
                     self._ticks[shard] = sent
                     when_done(sent, partial(self._measure, now, self.clock_check.offset()))
         except Exception:  # What leaves a timer of Faust's ends the process.
@@ -114,6 +125,9 @@ class Scheduler:
         """
         async for event in stream.events():
             message = event.message
+            if self._learns_again:
+                self._learns_again = False
+                self.firing.learn_again()
             self.heard[message.partition] = self._world.clock.monotonic()
             try:
                 decode(message.value, Tick)
@@ -124,7 +138,7 @@ class Scheduler:
                 await self._fire(message.partition)
 
     async def _fire(self, shard: int) -> None:
-        self.is_at_a_tick = True
+        self.is_at_a_tick, began = True, self._world.clock.monotonic()
         try:
             await self.firing.fire(shard)
             jobs, other = self.firing.zoneless(shard), self.newer_zones()
@@ -134,7 +148,8 @@ class Scheduler:
             self._end(str(error))
         finally:
             self.is_at_a_tick = False
-            self.heard[shard] = self._world.clock.monotonic()
+            self.heard[shard] = ended = self._world.clock.monotonic()
+            self._world.counts.tick_duration.observe(ended - began)
 
     async def follow_crontab(self, stop: asyncio.Event) -> None:
         """Put the crontab in force, and each change of it, until `stop` is set.
@@ -149,6 +164,10 @@ class Scheduler:
             self.jobs,
         )
         self._follower.is_right = lambda: self.firing.is_right
+        self._follower.is_in_charge = self._hears_shard_0
+        self._follower.signs_as, self._follower.doubt = self.signs_as, self.doubt
+        self._follower.by = lambda: f"{self.name} {self.digest}".strip() or None
+        self.jobs.on_disbelief = self._follower.apply_again
         self._follower.belonging.kafka = self.announcer.kafka
         try:
             await self._follower.follow(stop)
@@ -162,13 +181,35 @@ class Scheduler:
         return self._follower.belonging.foreign if is_ours and self._follower else ""
 
     @property
+    def digest(self) -> str:
+        """Tells the last good crontab that was read here from others; empty without one."""
+        crontab = self._world.counts.crontab
+        return "" if crontab is None else crontab.digest
+
+    @property
+    def held_back(self) -> str:
+        """Why the crontab is held back though it is our turn; empty if nothing is wrong."""
+        is_ours = self._follower is not None and 0 in self.firing.shards
+        return self._follower.held_back.why if is_ours and self._follower else ""
+
+    @property
     def set_aside(self) -> list[str]:
         """What is held up, by topics that are not as they should be, while all else goes on."""
         is_ours = self._follower is not None and 0 in self.firing.shards
         held_up = self._follower.held_up if is_ours and self._follower else []
         return [*held_up, *self.firing.set_aside]
 
-    def _apply_again(self) -> None:
+    def learn_again(self) -> None:
+        """Read all jobs again, for other keys are trusted, and then compare the crontab with them.
+
+        It is done before the next tick is heeded: what a shard publishes now comes to its end.
+        """
+        self._learns_again = True
+        self.jobs.begin_again()
+        self.apply_again()
+
+    def apply_again(self) -> None:
+        """Compare the crontab with the topic again, if this process puts it in force."""
         if self._follower is not None:
             self._follower.apply_again()
 
@@ -183,11 +224,16 @@ class Scheduler:
             return None
         return 0 in self.firing.shards and self.clock_check.is_trusted
 
+    def _hears_shard_0(self) -> bool:
+        """Whether ticks of shard 0 come, so that it is still ours."""
+        return self._world.clock.monotonic() - self.heard.get(0, float("-inf")) < _HEARD_S
+
     def _measure(self, sent_at: datetime, offset: timedelta, ack: Ack) -> None:
-        self.tick_at = self._world.clock.monotonic()
+        self.tick_at, self.has_ticked = self._world.clock.monotonic(), True
         self.clock_check.measure(sent_at, ack.at, offset)
 
     def _refuse(self, message: Any, reason: str) -> None:
+        self._world.counts.quarantined[message.topic] += 1
         self._world.aside.put(
             message.topic, message.partition, message.offset, message.value, reason
         )

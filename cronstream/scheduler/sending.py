@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeAlias
 
 from cronstream.core.planning.cursor import Place
 from cronstream.core.planning.draft import Planned
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Skip, Withdrawal
 from cronstream.core.wire.enumerations import SkipReason
 from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError, CronstreamError, TooLargeError
 from cronstream.logs import fields
+from cronstream.metrics.scheduler_counts import SchedulerCounts
 from cronstream.scheduler.world import RunPublisher
 from cronstream.topology.publish import Ack, partition_of
 
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 _TURN = 500
 #: A skip in place of what was refused may take so long.
 _SKIP_S = 1.0
+
+OnSent: TypeAlias = "Callable[[Run, asyncio.Future[Ack]], None]"
 
 
 @dataclass(slots=True)
@@ -43,8 +46,10 @@ class Sent:
 class Sender:
     """Puts entries on the partitions of their jobs."""
 
-    def __init__(self, publisher: RunPublisher, partitions: int) -> None:
-        self._publisher, self._partitions = publisher, partitions
+    def __init__(self, publisher: RunPublisher, partitions: int, counts: SchedulerCounts) -> None:
+        self._publisher, self._partitions, self._counts = publisher, partitions, counts
+        #: Is called with each run that is put on a log, and what becomes the broker's word on it.
+        self.on_sent: OnSent | None = None
         self._partition_of = lru_cache(maxsize=100_000)(partition_of)
 
     def place_of(self, cluster: str, job: str) -> Place:
@@ -59,7 +64,10 @@ class Sender:
         """Put entries on the logs, each log's in order; who calls may `wait` for them."""
         sent = Sent()
         for sent.count, (cluster, entry) in enumerate(messages, 1):
-            sent.waiting[self._send(cluster, entry)] = cluster, entry
+            acknowledged, put = self._send(cluster, entry)
+            sent.waiting[acknowledged] = cluster, put
+            if self.on_sent is not None and isinstance(put, Run):
+                self.on_sent(put, acknowledged)
             if sent.count % _TURN == 0:
                 await asyncio.sleep(0)
         return sent
@@ -76,18 +84,20 @@ class Sender:
         """Return the partitions that have not acknowledged all that was sent to them."""
         return {self.place_of(cluster, entry.job) for cluster, entry in sent.waiting.values()}
 
-    def _send(self, cluster: str, entry: Run | Skip | Withdrawal) -> "asyncio.Future[Ack]":
-        log = naming.log(cluster)
+    def _send(
+        self, cluster: str, entry: Run | Skip | Withdrawal
+    ) -> tuple["asyncio.Future[Ack]", Run | Skip | Withdrawal]:
+        log = self._publisher.names.log(cluster)
         try:
-            return self._publisher.publish(log, entry.job, entry)
+            return self._publisher.publish(log, entry.job, entry), entry
         except BrokerError as error:
             if not isinstance(entry, Run):
                 raise
-            return self._skip(log, entry, error)
+            return self._skip(log, entry, error), _skip_of(entry)
 
     def _skip(self, log: str, run: Run, reason: BrokerError) -> "asyncio.Future[Ack]":
         # It would be too large at every tick, and hold up all other jobs of its partition.
-        about = fields("skipped", job=run.job, run=run.id, reason="too-large")
+        about = fields("skipped", job=run.job, run=run.id, cluster=run.cluster, reason="too-large")
         logger.error("run %s: skipped, %s", run.id, reason, extra=about)
         return self._publisher.publish(log, run.job, _skip_of(run))
 
@@ -97,12 +107,14 @@ class Sender:
             raise CronstreamError("the publisher was stopped")
         error = future.exception()
         if isinstance(error, TooLargeError) and isinstance(entry, Run):
-            skipped = self._skip(naming.log(cluster), entry, error)
+            skipped = self._skip(self._publisher.names.log(cluster), entry, error)
             sent.waiting[skipped] = cluster, _skip_of(entry)
         elif error is not None:
             about = fields("not-sent", job=entry.job, cluster=cluster)
             logger.error("%s", error, extra=about)
             sent.refused.add(self.place_of(cluster, entry.job))
+        else:
+            self._counts.acknowledged(cluster, entry, future.result().at)
 
 
 def _skip_of(run: Run) -> Skip:

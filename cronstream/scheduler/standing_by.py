@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError
 
 from cronstream.core.crontab.change import compare, count
 from cronstream.core.crontab.parser import Crontab
+from cronstream.core.planning.recent import Recent
 from cronstream.errors import CronstreamError
 from cronstream.logs import fields
 from cronstream.scheduler.belonging import Belonging
@@ -29,6 +30,10 @@ class StandingBy:
         #: How the file differs, when it was last looked, and what was said of it.
         self._differing = self._told = ""
         self._looked_at = clock.monotonic()
+        #: What was compared last, how far the topic had been read then, and how they differed.
+        self._compared: Crontab | None = None
+        self._read: dict[int, tuple[Recent, int]] = {}
+        self._found = ""
 
     def over(self) -> None:
         """Take it that it is this scheduler's turn: the file has been put in force."""
@@ -48,19 +53,29 @@ class StandingBy:
             return
         self._looked_at = now
         try:
-            in_force = await self._jobs.read_on()
-            change = await asyncio.to_thread(compare, in_force.jobs, crontab.jobs)
-            await self._belonging.compared(crontab)
+            await self._compare(crontab)
         except (CronstreamError, KafkaError, OSError, TimeoutError):
             return  # It is no scheduler's turn to say that the broker is away, least of all this.
         except Exception:  # Its turn to apply may come, so its loop goes on, whatever it was.
             text = "%s could not be compared; trying again"
             logger.exception(text, self._file, extra=fields("crontab-not-compared"))
             return
-        before, self._differing = self._differing, count(change)
+        before, self._differing = self._differing, self._found
         if self._differing and self._differing == before != self._told:
             self._told = before
             self._say_how_it_differs(crontab)
+
+    async def _compare(self, crontab: Crontab) -> None:
+        """Compare them, unless neither has changed since that was done."""
+        in_force = await self._jobs.read_on()
+        read = {p: (recent, recent.position) for p, recent in in_force.of.items()}
+        if crontab is self._compared and read == self._read:
+            return
+        jobs = in_force.jobs
+        change = await asyncio.to_thread(compare, jobs, crontab.jobs)
+        await self._belonging.compared(crontab)
+        crontab.share(jobs, change.names)
+        self._compared, self._read, self._found = crontab, read, count(change)
 
     def _say_how_it_differs(self, crontab: Crontab) -> None:
         remedy = "give all schedulers the same file"

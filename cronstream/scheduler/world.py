@@ -1,7 +1,7 @@
 """What a scheduler reaches the world through: real ones by default, fakes in tests."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,13 @@ import orjson
 
 from cronstream import clock
 from cronstream.core.crontab.parser import Crontab
-from cronstream.core.wire import naming
 from cronstream.core.wire.messages import Message
+from cronstream.core.wire.naming import Names
+from cronstream.core.wire.rights import Actor
 from cronstream.crontab_watch import watch_crontab
 from cronstream.errors import CrontabError
+from cronstream.metrics.exposition import Metrics
+from cronstream.metrics.scheduler_counts import SchedulerCounts
 from cronstream.scheduler.memory import DataFolder
 from cronstream.settings import Settings
 from cronstream.topology.changelog import Changelog
@@ -22,6 +25,7 @@ from cronstream.topology.jobs import Put, Rows
 from cronstream.topology.publish import Ack, Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.rights import check_rights
 from cronstream.topology.topics import TopicSpec, ensure_topics
 
 if TYPE_CHECKING:
@@ -41,6 +45,10 @@ class Clock(Protocol):
 class JobsReader(Protocol):
     """What is needed of `cronstream.topology.reading.Reader`."""
 
+    @property
+    def names(self) -> Names:
+        """What the topics here are called."""
+
     async def start(self) -> None:
         """Connect."""
 
@@ -56,7 +64,7 @@ class JobsReader(Protocol):
         """Yield the messages from `start` up to `end`."""
 
     async def ids(self, topics: Iterable[str]) -> dict[str, str]:
-        """Return the id of each of some topics that is there, where Kafka tells it."""
+        """Return the id of each of some topics that is there, where Kafka gives it."""
 
     async def unled(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bool]:
         """Return which partitions take nothing, and whether there is such a topic at all."""
@@ -64,6 +72,10 @@ class JobsReader(Protocol):
 
 class RunPublisher(Protocol):
     """What is needed of `cronstream.topology.publish.Publisher`."""
+
+    @property
+    def names(self) -> Names:
+        """What the topics here are called."""
 
     def append(self, topic: str, partition: int, record: Message) -> "asyncio.Future[Ack]":
         """Put a record on a partition."""
@@ -107,6 +119,7 @@ class World:
         aside: Takes messages that cannot be read.
         rows: Returns what is kept of partitions of the ``jobs`` topic.
         keep: Keeps it.
+        counts: Counts what is published, and what is read.
     """
 
     reader: Callable[[], JobsReader]
@@ -118,16 +131,21 @@ class World:
     memory: Memory
     rows: Rows
     keep: Put
+    counts: SchedulerCounts = field(default_factory=lambda: SchedulerCounts(Metrics()))
 
 
-def real_world(settings: Settings, publisher: Publisher, changelog: Changelog) -> World:
+def real_world(
+    settings: Settings, publisher: Publisher, changelog: Changelog, counts: SchedulerCounts
+) -> World:
     """Return the world of a real scheduler."""
 
     async def declare(specs: list[TopicSpec]) -> None:
+        clusters = settings.names.clusters(spec.name for spec in specs)
+        await check_rights(settings, Actor.SCHEDULER, clusters)
         await ensure_topics(specs, settings)
 
     def keep(partition: int, row: bytes) -> None:
-        changelog.put(naming.kept_jobs(), partition, orjson.dumps(str(partition)), row)
+        changelog.put(settings.names.kept_jobs, partition, orjson.dumps(str(partition)), row)
 
     return World(
         lambda: Reader(settings),
@@ -137,6 +155,7 @@ def real_world(settings: Settings, publisher: Publisher, changelog: Changelog) -
         watch_crontab,
         clock,
         DataFolder(settings),
-        partial(changelog.read, naming.kept_jobs()),
+        partial(changelog.read, settings.names.kept_jobs),
         keep,
+        counts,
     )

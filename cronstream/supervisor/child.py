@@ -21,7 +21,7 @@ _READ_REST_S = 1.0
 
 
 class Guard(Protocol):
-    """What ends children if this process dies: it is told of them."""
+    """What ends children if this process dies: it knows of them."""
 
     def add(self, group: int) -> None:
         """Note a process group that is to be ended."""
@@ -37,7 +37,7 @@ class Child(Protocol):
         """Wait for its end and return its exit status, negative for a signal."""
 
     async def stop(self) -> None:
-        """Tell it to stop, wait for that, and end it if it takes too long."""
+        """Ask it to stop, wait for that, and end it if it takes too long."""
 
     async def kill(self) -> None:
         """End it at once and wait for that."""
@@ -72,11 +72,11 @@ class Lines(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what was written."""
-        self._take(self._splitter.feed(data))
+        self._receive(self._splitter.feed(data))
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """Take what has no end of its line."""
-        self._take(self._splitter.end())
+        self._receive(self._splitter.end())
         self._ended.set()
 
     async def rest(self) -> None:
@@ -96,7 +96,7 @@ class Lines(asyncio.Protocol):
         """Return the last lines that are not empty."""
         return list(self._last)
 
-    def _take(self, lines: list[str]) -> None:
+    def _receive(self, lines: list[str]) -> None:
         for line in lines:
             if line.strip():
                 self._last.append(line)
@@ -123,7 +123,7 @@ class ProcessChild:
         Args:
             command: What to start.
             say: Is given each line of its stdout and stderr.
-            guard: Is told of it, and of its end.
+            guard: Is notified of it, and of its end.
             stop_within_s: How long it may take to end after SIGTERM.
 
         Raises:

@@ -32,7 +32,8 @@ class Installation:
         crontab: The crontab, as an absolute path.
         data_dir: Where the parts keep their files.
         slots: Commands that each worker runs at a time; None for the default.
-        is_verbose: Whether each part tells details too.
+        is_verbose: Whether each part logs details too, and each attempt of a run.
+        metrics_host: Where each serves metrics, at a port that it chooses; None for nowhere.
     """
 
     broker: str
@@ -40,6 +41,7 @@ class Installation:
     data_dir: Path
     slots: int | None = None
     is_verbose: bool = False
+    metrics_host: str | None = None
 
 
 def worker_command(installation: Installation, role: Role, web_port: int = 0) -> Command:
@@ -59,12 +61,14 @@ def worker_command(installation: Installation, role: Role, web_port: int = 0) ->
         "CRONSTREAM_BROKER": installation.broker,
         "CRONSTREAM_CRONTAB": str(installation.crontab),
         "CRONSTREAM_DATA_DIR": str(installation.data_dir),
-        "CRONSTREAM_LOG_FORMAT": "plain",
+        "CRONSTREAM_LOG_FORMAT": "plain" if installation.is_verbose else "brief",
         "CRONSTREAM_WEB_PORT": str(web_port),
         # Roles are given by options; what a shell has set must not make a worker of the scheduler.
         "CRONSTREAM_CLUSTER": "",
         "CRONSTREAM_RETRY": "",
     }
+    if (host := installation.metrics_host) is not None:  # A port that was given is for one of them.
+        variables["CRONSTREAM_METRICS_BIND"] = f"[{host}]" if ":" in host else host
     if installation.slots is not None:
         variables["CRONSTREAM_SLOTS"] = str(installation.slots)
     # Unbuffered (-u): lines are to come when they are written, also those of a part that dies. A

@@ -1,4 +1,4 @@
-"""Keep one part alive until it is told to stop."""
+"""Keep one part alive until it is asked to stop."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -115,7 +115,7 @@ class Keeper:
         return Ending(f"ended: {describe(status)}", lines, is_usage_error=status == USAGE_ERROR)
 
     async def _launch_and_wait(self) -> int:
-        # Noted at once: whoever is told to stop from here on has a child to end.
+        # Noted at once: whoever is asked to stop from here on has a child to end.
         self._child = await self._launch()
         return await self._child.wait()
 

@@ -69,6 +69,6 @@ class Screen:
                 if self._lines.empty():
                     self._stream.flush()
             except (OSError, ValueError):
-                # Nobody reads any more (``cronstream up | head``), as if it had been told to stop.
+                # Nobody reads any more (``cronstream up | head``), as if it had been asked to stop.
                 is_open = False
                 self._on_closed()

@@ -16,7 +16,7 @@ def stop_signals(stop: Callable[[], None], kill: Callable[[], None]) -> Iterator
     loop = asyncio.get_running_loop()
     is_stopping = False
 
-    def take(number: signal.Signals) -> None:
+    def on_signal(number: signal.Signals) -> None:
         nonlocal is_stopping
         if not is_stopping:
             is_stopping = True
@@ -26,7 +26,7 @@ def stop_signals(stop: Callable[[], None], kill: Callable[[], None]) -> Iterator
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in numbers:
-        loop.add_signal_handler(number, take, number)
+        loop.add_signal_handler(number, on_signal, number)
     try:
         yield
     finally:

@@ -57,7 +57,7 @@ class Supervisor:
         self._stopping = stopping
         #: The parts that there are to be.
         self._keepers: dict[Role, Keeper] = {}
-        #: All that have not ended, those too that were told to.
+        #: All that have not ended, those too that were asked to.
         self._running: dict[Keeper, asyncio.Task[None]] = {}
         self._broker: Keeper | None = None
         self._broker_serves = asyncio.Event()
@@ -71,7 +71,7 @@ class Supervisor:
         """Have everything killed at once."""
         self._status = KILLED
         self._stopping.set()
-        self._tell(_US, "killing all parts")
+        self._announce(_US, "killing all parts")
         for keeper in self._running:
             keeper.kill_now()
 
@@ -104,7 +104,7 @@ class Supervisor:
                 await broker.kill()
         return self._status
 
-    def _tell(self, label: str, text: str) -> None:
+    def _announce(self, label: str, text: str) -> None:
         """Say a line of our own."""
         self._say(label, stamped(text))
 
@@ -154,7 +154,7 @@ class Supervisor:
         """Start and stop what makes the running parts `roles`."""
         change = difference(self._keepers, roles)
         for role in change.stop:
-            self._tell(_US, f"stopping {role}: its cluster is no longer in the crontab")
+            self._announce(_US, f"stopping {role}: its cluster is no longer in the crontab")
             self._keepers.pop(role).stop()
         for role in change.start:
             keeper = self._part_keeper(role, is_vital=is_first)
@@ -174,18 +174,18 @@ class Supervisor:
 
     def _fail(self, why: str) -> None:
         """Stop everything because of what starting a part again cannot help."""
-        self._tell(_US, why)
-        self._tell(_US, "stopping everything")
+        self._announce(_US, why)
+        self._announce(_US, "stopping everything")
         self._status = self._status or 1
         self._stopping.set()
 
     async def _stop_parts(self) -> None:
-        """Tell all parts at once to stop, and say what is waited for until they have."""
+        """Ask all parts at once to stop, and say what is waited for until they have."""
         for keeper in self._keepers.values():
             keeper.stop()
         waited_s = 0.0
         while left := {k: task for k, task in self._running.items() if k is not self._broker}:
-            self._tell(
+            self._announce(
                 _US,
                 f"stopping: waiting for {', '.join(keeper.label for keeper in left)} "
                 f"({waited_s:.0f} of at most {self._stop_within_s:.0f} s); Ctrl-C again kills all",
@@ -205,7 +205,9 @@ class Supervisor:
             say = partial(self._say, label)
             return await ProcessChild.start(command, say, self._guard, self._stop_within_s)
 
-        return Keeper(label, launch, partial(self._tell, label), self.backoff, is_vital=is_vital)
+        return Keeper(
+            label, launch, partial(self._announce, label), self.backoff, is_vital=is_vital
+        )
 
     def _broker_keeper(self, broker: Broker) -> Keeper:
         async def launch() -> Child:
@@ -213,4 +215,4 @@ class Supervisor:
             self._broker_serves.set()
             return broker
 
-        return Keeper("kafka", launch, partial(self._tell, "kafka"), self.backoff)
+        return Keeper("kafka", launch, partial(self._announce, "kafka"), self.backoff)

@@ -8,7 +8,7 @@ goes in pieces (`cronstream.core.wire.pieces`), whose sets take turns once all o
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from typing import Any, Final
 
 from aiokafka.errors import (
     KafkaError,
@@ -25,7 +25,7 @@ from cronstream.settings import Settings
 from cronstream.topology.last_rows import last_rows
 from cronstream.topology.producing import start_producer, stop_producer
 from cronstream.topology.reading import LogMessage, Reader, Spans
-from cronstream.topology.topics import MESSAGE_BYTES
+from cronstream.topology.shapes import MESSAGE_BYTES
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,9 @@ _REFUSED_PAUSE_S = 30.0
 _REFUSED = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
 #: While a changelog takes nothing, this is said so often.
 _TELL_EVERY_S = 60.0
+
+#: A row that says nothing.
+NO_ROW: Final = LastRow(b"null")
 
 _Place = tuple[str, int]
 
@@ -85,7 +88,10 @@ class Changelog:
             await asyncio.wait(list(self._sending.values()))
 
     async def read(self, topic: str, partitions: Iterable[int]) -> dict[int, LastRow]:
-        """Return the row of each partition that has one.
+        """Return the row of each partition that has had one.
+
+        Where there are messages and none is a row, as whoever may write there can bring about, it
+        is one that says nothing (`null`): what is kept of the partition is lost.
 
         Raises:
             BrokerError: If no broker answers; or it is a KafkaError.
@@ -100,11 +106,14 @@ class Changelog:
                     self.messages_read += 1
                     yield message
 
-            found = await last_rows(read, await reader.spans(places, None))
+            spans = await reader.spans(places, None)
+            found = await last_rows(read, spans)
         for place, last in found.items():
             # Not over it: until the next is whole, it is all there is.
             self._turns[place] = 0 if last.turn is None else last.turn + 1
-        return {place.partition: row for place, row in found.items() if row.text is not None}
+        written = [place for place, (begin, end) in spans.items() if begin < end]
+        rows = {place.partition: found.get(place, NO_ROW) for place in written}
+        return {number: NO_ROW if row.text is None else row for number, row in rows.items()}
 
     async def _send_all(self, place: _Place) -> None:
         try:

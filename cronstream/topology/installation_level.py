@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import orjson
 
 from cronstream.core.planning.recent import Seen
-from cronstream.core.wire import naming
 from cronstream.core.wire.installation import House
 from cronstream.core.wire.job_messages import (
     closed_because,
@@ -20,7 +19,6 @@ from cronstream.core.wire.job_messages import (
     foreign_because,
 )
 from cronstream.core.wire.levels import LEVEL
-from cronstream.core.wire.naming import Role
 from cronstream.errors import CronstreamError, HouseError
 from cronstream.settings import Settings
 from cronstream.topology.jobs import read_on, see_that_it_goes_on
@@ -34,7 +32,7 @@ class Found:
 
     Attributes:
         level: The highest that was announced on ``jobs``, which is kept for ever.
-        kafka: The id of the Kafka; None if it does not tell.
+        kafka: The id of the Kafka; None if it does not say.
         house: The last word on whether processes may work in the installation.
     """
 
@@ -42,7 +40,7 @@ class Found:
     kafka: str | None = None
     house: House | None = None
 
-    def take(self, message: LogMessage) -> None:
+    def fold(self, message: LogMessage) -> None:
         """Take what a message says of the installation."""
         self.level = max(self.level, decode_level(message.value))
         self.house = decode_house(message.value) or self.house
@@ -62,9 +60,9 @@ async def look_at_installation(settings: Settings) -> Found:
     """
     async with Reader(settings) as reader:
         here = await reader.kafka_id()
-        end = (await reader.ends(naming.JOBS, [0]))[0]
+        end = (await reader.ends(reader.names.jobs, [0]))[0]
         noted, seen = await _noted(reader, end)
-        await read_on(reader, {0: seen}, {0: end}, noted.take)
+        await read_on(reader, {0: seen}, {0: end}, noted.fold)
     see_that_it_is_open(noted.house)
     if reason := foreign_because(noted.kafka, here):
         raise HouseError(reason)
@@ -73,15 +71,14 @@ async def look_at_installation(settings: Settings) -> Found:
 
 async def _noted(reader: Reader, end: int) -> tuple[Found, Seen]:
     """Return what is noted, and up to where that was read; else where all begins."""
-    cursors = naming.changelog(Role.of(None, retry=False).group, naming.CURSORS)
-    rows = await rows_on(reader, cursors, [0])
+    rows = await rows_on(reader, reader.names.cursors, [0])
     try:
         noted = orjson.loads(rows[0].lines()[0])["jobs"]
         found = Found(int(noted["level"]), noted.get("kafka"))
         seen = Seen(int(noted["position"]), str(noted["mark"]))
         await see_that_it_goes_on(reader, 0, seen, end)
-    except (CronstreamError, KeyError, TypeError, ValueError):
-        return Found(), Seen(0)
+    except (AttributeError, CronstreamError, KeyError, OverflowError, TypeError, ValueError):
+        return Found(), Seen(0)  # It says nothing, or nothing that can be used.
     return (found, seen) if found.level <= LEVEL else (Found(), Seen(0))
 
 

@@ -8,13 +8,20 @@ newer, or of another topic that had the same name, costs time and nothing else: 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Final, Protocol, TypeAlias
 
 import orjson
 
-from cronstream.core.planning.recent import JobsKnown, Recent, Seen, mark_of
-from cronstream.core.wire import naming
+from cronstream.core.planning.known_jobs import JobsKnown
+from cronstream.core.planning.recent import Believes, Recent, Seen, believe_all, mark_of
+from cronstream.core.planning.sharing import share_values
+from cronstream.core.trust.judging import TRUSTED, Judgement, Standing
+from cronstream.core.wire.control import Control
+from cronstream.core.wire.job_messages import Definition
+from cronstream.core.wire.naming import Names
 from cronstream.core.wire.pieces import LastRow
+from cronstream.core.wire.runs import Job
 from cronstream.errors import CronstreamError, MessageError
 from cronstream.logs import fields
 from cronstream.topology.reading import LogMessage
@@ -27,6 +34,9 @@ KEEP_EVERY: Final = 1000
 #: So many revisions are read, and taken into force, in one go: others have their turn then.
 PART: Final = 5_000
 
+#: No more jobs that do not count are reported, and contradicted, at a time.
+MOST_DISBELIEVED: Final = 1000
+
 #: Every so many messages, others get their turn, too.
 TURN: Final = 500
 
@@ -38,6 +48,10 @@ Put: TypeAlias = Callable[[int, bytes], None]
 
 class JobsReader(Protocol):
     """What is needed of `cronstream.topology.reading.Reader`."""
+
+    @property
+    def names(self) -> Names:
+        """What the topics here are called."""
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Return for each partition the offset that its next message will have."""
@@ -53,16 +67,29 @@ class JobsLog:
 
     Attributes:
         known: What it says, as far as it has been read.
-        on_move: Is told the partition of each message.
+        on_move: Is given the partition of each message.
     """
 
     def __init__(self, reader: JobsReader, rows: Rows, partitions: Iterable[int]) -> None:
-        self.known = JobsKnown(partitions)
+        self.known = JobsKnown(partitions, self.believes)
+        #: Says what is thought of a job, or a control; another may be put here before it is read.
+        self.judge: Callable[[Job | Control], Judgement] = lambda _: TRUSTED
+        #: The last of each job that does not count, for it is not believed, by name.
+        self.disbelieved: dict[str, Job] = {}
+        self.on_disbelief: Callable[[], None] = lambda: None
         self.on_move: Callable[[int], None] = lambda _: None
+        #: Returns what the crontab says of a job, while that is not in force yet.
+        self.like: Callable[[str], Job | None] = lambda _: None
+        #: Returns what the shard of a partition has learnt of a job last, if it is held here.
+        self.also: Callable[[int, str], Definition | None] = lambda _, __: None
         self._reader, self._rows = reader, rows
         self._begun: set[int] = set()
         self._kept_at = dict.fromkeys(self.known.of, 0)
-        self._lock = asyncio.Lock()
+        self._lock, self._begins_again = asyncio.Lock(), False
+
+    def begin_again(self) -> None:
+        """Read all of it again before the next answer: what did not count may count now."""
+        self._begins_again = True
 
     async def read_on(self) -> JobsKnown:
         """Take in all that has come.
@@ -90,20 +117,53 @@ class JobsLog:
         Whoever else wants the topic read has its turn between two parts.
         """
         async with self._lock:
-            ends = await self._reader.ends(naming.JOBS, list(self.known.of))
+            if self._begins_again:
+                self._begins_again = False
+                self.known.of.update({p: Recent(self.believes) for p in self.known.of})
+                self._begun.clear()
+                self._kept_at = dict.fromkeys(self.known.of, 0)
+            ends = await self._reader.ends(self._reader.names.jobs, list(self.known.of))
             await self._begin({p: end for p, end in ends.items() if p not in self._begun})
             seen = {partition: recent.seen for partition, recent in self.known.of.items()}
             parts = {p: min(end, seen[p].position + PART) for p, end in ends.items()}
-            await read_on(self._reader, seen, parts, self._take)
+            await read_on(self._reader, seen, parts, self._fold)
         return parts != ends
 
-    def _take(self, message: LogMessage) -> None:
-        self.known.of[message.partition].take(message.offset, message.value)
-        self.on_move(message.partition)
+    def _fold(self, message: LogMessage) -> None:
+        partition = message.partition
+        also = partial(self.also, partition)
+        self.known.of[partition].fold(message.offset, message.value, also)
+        self.on_move(partition)
+
+    def believes(self, job: Job | Control) -> bool:
+        """Rule 21: what is not signed as it should be does not count, and is reported."""
+        judged = self.judge(job)
+        if judged.standing is Standing.TRUSTED:
+            if isinstance(job, Job):
+                share_values(job, self.like(job.name))
+            return True
+        if isinstance(job, Control):
+            about = fields("control-distrusted", reason=judged.reason)
+            text = "what %s asks of %s on %s does not count: %s"
+            what, topic = job.job or job.cluster, self._reader.names.jobs
+            logger.error(text, job.by, what, topic, judged.why, extra=about)
+            return False
+        if self.disbelieved.get(job.name) == job:
+            return False  # Another reader has reported it.
+        if len(self.disbelieved) >= MOST_DISBELIEVED:
+            return False  # Somebody floods the topic: the first of it are reported.
+        self.disbelieved[job.name] = job
+        about = fields("job-distrusted", job=job.name, reason=judged.reason)
+        text = "a definition of job %s on %s does not count: %s"
+        logger.error(text, job.name, self._reader.names.jobs, judged.why, extra=about)
+        self.on_disbelief()
+        return False
 
     async def _begin(self, ends: dict[int, int]) -> None:
         """Begin with what is kept, where there is more than is read as fast."""
-        for partition, recent in (await kept(self._reader, self._rows, ends)).items():
+        for partition, recent in (
+            await kept(self._reader, self._rows, ends, self.believes)
+        ).items():
             self.known.of[partition] = recent
             self._kept_at[partition] = recent.position
         self._begun.update(ends)
@@ -117,24 +177,28 @@ class JobsLog:
                     put(partition, await asyncio.to_thread(_bytes_of, recent))
 
 
-async def kept(reader: JobsReader, rows: Rows, ends: Mapping[int, int]) -> dict[int, Recent]:
+async def kept(
+    reader: JobsReader, rows: Rows, ends: Mapping[int, int], believes: Believes = believe_all
+) -> dict[int, Recent]:
     """Return what is kept of partitions of ``jobs``, where that is of this topic, and worth it.
 
     Args:
         reader: Reads the topic.
         rows: Reads what is kept.
         ends: Where each partition ends.
+        believes: Whether a job counts.
     """
     wanted = [partition for partition, end in ends.items() if end > KEEP_EVERY]
     found = {}
     for partition, row in (await rows(wanted) if wanted else {}).items():
         try:
-            recent = await asyncio.to_thread(_recent_of, row)
+            recent = await asyncio.to_thread(_recent_of, row, believes)
             await see_that_it_goes_on(reader, partition, recent.seen, ends[partition])
         except CronstreamError as error:
             what = "what is kept of its jobs is not used, and all of it is read"
-            about = fields("row-unused", topic=naming.JOBS, partition=partition)
-            logger.info("%s/%d: %s (%s)", naming.JOBS, partition, what, error, extra=about)
+            topic = reader.names.jobs
+            about = fields("row-unused", topic=topic, partition=partition)
+            logger.info("%s/%d: %s (%s)", topic, partition, what, error, extra=about)
         else:
             found[partition] = recent
     return found
@@ -144,7 +208,7 @@ async def read_on(
     reader: JobsReader,
     seen: Mapping[int, Seen],
     ends: Mapping[int, int],
-    take: Callable[[LogMessage], None],
+    fold: Callable[[LogMessage], None],
 ) -> None:
     """Have taken what has come on partitions of ``jobs`` since they were read.
 
@@ -155,20 +219,20 @@ async def read_on(
         reader: Reads.
         seen: How far each was read.
         ends: Up to which offset each is read now.
-        take: Is given each message, in order by partition.
+        fold: Is given each message, in order by partition.
 
     Raises:
         CronstreamError: If one is not the partition that was read before.
     """
     for partition, (position, _) in seen.items():
-        _see_that_it_reaches(partition, position, ends[partition])
+        _see_that_it_reaches(f"{reader.names.jobs}/{partition}", position, ends[partition])
     starts = {p: _from(place) for p, place in seen.items() if place.position < ends[p]}
     count, seen = 0, dict(seen)
-    async for message in reader.read(naming.JOBS, starts, dict(ends)):
+    async for message in reader.read(reader.names.jobs, starts, dict(ends)):
         if message.offset < seen[message.partition].position:
             _see_that_it_is_the_same(message, seen[message.partition])
             continue
-        take(message)
+        fold(message)
         count += 1
         if count % TURN == 0:
             await asyncio.sleep(0)
@@ -180,22 +244,22 @@ async def see_that_it_goes_on(reader: JobsReader, partition: int, seen: Seen, en
     Raises:
         CronstreamError: If it is not.
     """
-    _see_that_it_reaches(partition, seen.position, end)
+    _see_that_it_reaches(f"{reader.names.jobs}/{partition}", seen.position, end)
     last = {partition: _from(seen)}, {partition: seen.position}
-    async for message in reader.read(naming.JOBS, *last):
+    async for message in reader.read(reader.names.jobs, *last):
         _see_that_it_is_the_same(message, seen)
 
 
-def _recent_of(row: LastRow) -> Recent:
+def _recent_of(row: LastRow, believes: Believes) -> Recent:
+    first, *rest = row.lines()
     try:
-        found = orjson.loads(row.lines()[0])
+        return Recent.from_row(orjson.loads(first), believes, map(orjson.loads, rest))
     except orjson.JSONDecodeError as error:
         raise MessageError(f"it is damaged: {error}") from error
-    return Recent.from_row(found)
 
 
 def _bytes_of(recent: Recent) -> bytes:
-    return orjson.dumps(recent.to_row())
+    return b"\n".join(map(orjson.dumps, recent.to_rows()))
 
 
 def _from(seen: Seen) -> int:
@@ -203,10 +267,10 @@ def _from(seen: Seen) -> int:
     return seen.position - bool(seen.mark)
 
 
-def _see_that_it_reaches(partition: int, position: int, end: int) -> None:
+def _see_that_it_reaches(place: str, position: int, end: int) -> None:
     if position > end:
         raise CronstreamError(
-            f"{naming.JOBS}/{partition} ends at {end}, though revisions below {position} were "
+            f"{place} ends at {end}, though revisions below {position} were "
             f"taken from it: it was deleted and recreated, or has lost messages; {_REMEDY}"
         )
 
@@ -214,8 +278,8 @@ def _see_that_it_reaches(partition: int, position: int, end: int) -> None:
 def _see_that_it_is_the_same(message: LogMessage, seen: Seen) -> None:
     if mark_of(message.value) != seen.mark:
         raise CronstreamError(
-            f"{naming.JOBS}/{message.partition} is not the topic that was read before: its message "
-            f"{message.offset} is another, so it was deleted and recreated; {_REMEDY}"
+            f"{message.topic}/{message.partition} is not the topic that was read before: its "
+            f"message {message.offset} is another, so it was deleted and recreated; {_REMEDY}"
         )
 
 

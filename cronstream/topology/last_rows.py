@@ -55,7 +55,7 @@ async def last_rows(read: Read, spans: Spans) -> dict[TopicPartition, LastRow]:
     while wanted := _next(spans, searches, below, reach):
         async for message in read(wanted):
             search = searches[TopicPartition(message.topic, message.partition)]
-            search.take(message.offset, message.key, message.value)
+            search.fold(message.offset, message.key, message.value)
         below.update({place: start for place, (start, _) in wanted.items()})
         reach *= _STEP
     return {place: row for place, search in searches.items() if (row := search.found)}

@@ -16,8 +16,8 @@ from cronstream.core.wire.messages import Message, Tick
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.core.wire.sizes import MAX_RECORD_BYTES, MAX_RUN_BYTES
 from cronstream.errors import BrokerError, TooLargeError
-from cronstream.fitted.to_aiokafka.clients import uncount
 from cronstream.logs import fields
+from cronstream.topology.refusals import missing_right
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ MAX_BATCH_BYTES = 400_000
 MAX_BATCH_ENTRIES = 500
 #: Before what was not acknowledged is tried again.
 _RETRY_PAUSE_S = 0.5
+#: While a partition takes nothing, a line of it is written so often at most.
+_QUIET_S = 10.0
 
 
 class _CannotBeSentError(BrokerError):
@@ -91,17 +93,17 @@ class Waiting:
         return len(self.value) < len(before)
 
     def acknowledge(self, ack: Ack) -> None:
-        """Tell who waits that the broker has it."""
+        """Let whoever waits know that the broker has it."""
         if self.done is not None and not self.done.done():
             self.done.set_result(ack)
 
     def refuse(self, error: BrokerError) -> None:
-        """Tell who waits that it cannot be sent."""
+        """Let whoever waits know that it cannot be sent."""
         if self.done is not None and not self.done.done():
             self.done.set_exception(error)
 
     def give_up(self) -> None:
-        """Tell who waits that nobody sends it any more."""
+        """Let whoever waits know that nobody sends it any more."""
         if self.done is not None:
             self.done.cancel()
 
@@ -125,6 +127,7 @@ class LogWriter:
         #: How often in a row what is under way could not be sent, and why it could not last.
         self.failures = 0
         self.failed_why = ""
+        self._said: tuple[str, float] = "", float("-inf")
 
     @property
     def waiting_since(self) -> float | None:
@@ -162,7 +165,7 @@ class LogWriter:
 
     async def _send_all(self) -> None:
         while self._waiting:
-            batch = self._take()
+            batch = self._next_batch()
             self._oldest, self.failures = batch[0], 0
             try:
                 ack = await self._send(batch)
@@ -183,7 +186,6 @@ class LogWriter:
 
     async def _put_back(self, batch: list[Waiting]) -> None:
         """Have what was too large for the broker sent one by one, or with less in it."""
-        uncount(self._producer, self._topic, self._partition)
         only = batch[0] if len(batch) == 1 else None
         if only is None:
             for item in batch:
@@ -197,7 +199,7 @@ class LogWriter:
             await self._pause(str(error))
         self._waiting.extendleft(reversed(batch))
 
-    def _take(self) -> list[Waiting]:
+    def _next_batch(self) -> list[Waiting]:
         batch = [self._waiting.popleft()]
         size = len(batch[0].value or b"")
         while self._waiting and not batch[0].alone and len(batch) < MAX_BATCH_ENTRIES:
@@ -226,10 +228,11 @@ class LogWriter:
             except MessageSizeTooLargeError:
                 raise
             except KafkaError as error:
-                await self._pause(type(error).__name__)
+                missing = missing_right(error, self._topic)
+                await self._pause(str(missing) if missing else type(error).__name__)
             except Exception as error:
                 # No broker's word, but aiokafka's own: where its picture of a topic lacks the
-                # partition, it is an AssertionError. Who waits is told, and sends again; for what
+                # partition, it is an AssertionError. Who waits is notified, and sends again; what
                 # nobody waits for, nobody would: it may not be dropped.
                 what = f"{type(error).__name__}: {error}"
                 if is_awaited:
@@ -244,8 +247,12 @@ class LogWriter:
         """Count a failure, which the process's health judges, and wait before the next try."""
         self.failures += 1
         self.failed_why = why
-        text, place = "%s: not acknowledged (%s); trying again", f"{self._topic}/{self._partition}"
-        logger.warning(text, place, why, extra=self._about("not-acknowledged"))
+        said, said_at = self._said
+        if why != said or clock.monotonic() - said_at >= _QUIET_S:
+            self._said = why, clock.monotonic()
+            text = "%s/%d: not acknowledged (%s); trying again"
+            about = self._about("not-acknowledged")
+            logger.warning(text, self._topic, self._partition, why, extra=about)
         await asyncio.sleep(_RETRY_PAUSE_S)
 
     def _about(self, action: str) -> dict[str, Any]:

@@ -17,12 +17,13 @@ _STOP_WITHIN_S = 5.0
 _ANSWER_WITHIN_S = 10.0
 
 
-async def start_consumer(settings: Settings, *, gives_up: bool) -> Any:
+async def start_consumer(settings: Settings, *, gives_up: bool, waits_ms: int = 100) -> Any:
     """Return a consumer that is connected.
 
     Args:
         settings: Where Kafka is.
         gives_up: Whether somebody waits in front of a screen.
+        waits_ms: How long the broker waits, at most, for something to come.
 
     Raises:
         BrokerError: If no broker answers.
@@ -32,7 +33,7 @@ async def start_consumer(settings: Settings, *, gives_up: bool) -> Any:
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        fetch_max_wait_ms=100,
+        fetch_max_wait_ms=waits_ms,
         max_partition_fetch_bytes=4 * 1024 * 1024,
         **({"request_timeout_ms": int(_ANSWER_WITHIN_S * 1000)} if gives_up else {}),
     )

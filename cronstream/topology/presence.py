@@ -1,4 +1,4 @@
-"""Tells of a process on the workers' topic, and follows what all others tell there.
+"""Announces a process on the workers' topic, and follows what all others announce there.
 
 Without that topic a process goes on: what it cannot write or read it says in its log, and as a
 warning on ``/health``. So its producer is its own: what fails here breaks nothing else.
@@ -20,7 +20,6 @@ from cronstream import clock
 from cronstream.core.health import clocks
 from cronstream.core.health.presence import Presence, often
 from cronstream.core.health.roll import REMEMBERED, Roll
-from cronstream.core.wire import naming
 from cronstream.errors import BrokerError, CronstreamError
 from cronstream.logs import fields
 from cronstream.settings import Settings
@@ -30,13 +29,12 @@ from cronstream.topology.reading import LogMessage, Reader
 
 logger = logging.getLogger(__name__)
 
-_PLACE = TopicPartition(naming.WORKERS, 0)
 #: How long one answer may take; without it, it is asked again later.
 _ANSWER_S = 5.0
 #: How long a poll waits, and before what failed is tried again.
 _POLL_S = 0.5
 _AGAIN_S = 3.0
-#: Between two looks whether there is something new to tell, and after telling something new.
+#: Between two looks whether there is something new to announce, and after announcing it.
 _LOOK_S = 0.5
 _MAX_BYTES = 100_000
 _TOLD_AFTER = 2
@@ -44,7 +42,7 @@ _TOLD_AFTER = 2
 
 @dataclass(slots=True)
 class _Fault:
-    """What has failed some times in a row; a broker that is newly elected is nothing to tell of."""
+    """What has failed some times in a row; a broker that is newly elected is nothing to report."""
 
     times: int = 0
     sentence: str = ""
@@ -54,7 +52,7 @@ class _Fault:
         return self.times >= _TOLD_AFTER
 
     def happened(self, sentence: str) -> bool:
-        """Note that it has failed once more; return whether that is to be told now."""
+        """Note that it has failed once more; return whether that is to be reported now."""
         self.times += 1
         self.sentence = sentence
         return self.times == _TOLD_AFTER
@@ -70,7 +68,7 @@ class WorkersTopic:
 
     Args:
         settings: Where Kafka is.
-        describe: Returns what there is to tell now; with the clock's difference, and how often.
+        describe: Returns what there is to announce now; with the clock's difference, and how often.
 
     Attributes:
         roll: All that are there, as far as it was read.
@@ -81,6 +79,7 @@ class WorkersTopic:
         self, settings: Settings, describe: Callable[[float | None, float], Presence]
     ) -> None:
         self._settings, self._describe = settings, describe
+        self._topic = settings.names.workers
         self.roll = Roll()
         self.on_news: Callable[[], None] = lambda: None
         self._measured: tuple[float, float] | None = None
@@ -116,23 +115,25 @@ class WorkersTopic:
 
     @property
     def present(self) -> list[Presence]:
-        """What those tell of themselves that are there."""
+        """What those announce of themselves that are there."""
         return [seen.who for seen in self.roll.present()]
 
     @property
     def trouble(self) -> str:
-        """Why it cannot tell of itself, or hear of others; empty if it can do both."""
+        """Why it cannot announce itself, or hear of others; empty if it can do both."""
         return "; ".join(fault.sentence for fault in self._faults.values() if fault.is_told)
 
     async def join(self) -> int | None:
-        """Tell of this process, then read who was there before it.
+        """Announce this process, then read who was there before it.
 
         Returns:
-            The offset of what it told; None if it could not: then it is not known who was before.
+            The offset of what it announced; None if it could not: then who was before is not known.
         """
-        place = await self._tell()
+        place = await self._announce()
         if place is not None and self._measured is None:
-            await self._tell()  # The first took long, for it had to find out who leads the topic.
+            await (
+                self._announce()
+            )  # The first took long, for it had to find out who leads the topic.
         offset, at = (-1, clock.now()) if place is None else place
         await self._try("hear of others", self._read_from(at - REMEMBERED))
         if place is None or self._reader is None:
@@ -144,9 +145,9 @@ class WorkersTopic:
             await self._poll()
 
     def follow(self) -> None:
-        """From now on tell of this process, and follow the others, until it stops."""
+        """From now on announce this process, and follow the others, until it stops."""
         loop = asyncio.get_running_loop()
-        work = self._tell_for_ever(), self._follow_for_ever()
+        work = self._announce_for_ever(), self._follow_for_ever()
         self._tasks = [loop.create_task(task) for task in work]
 
     async def stop(self) -> None:
@@ -155,35 +156,39 @@ class WorkersTopic:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._told is not None:
-            await self._try("tell of its end", self._send(self._told.name, None))
+            await self._try("announce its end", self._send(self._told.name, None))
         await stop_producer(self._producer)
         if self._reader is not None:
             await self._reader.stop()
         self._producer = self._reader = self._told = None
 
-    # -- telling --------------------------------------------------------------------------------
+    # -- announcing -----------------------------------------------------------------------------
 
-    async def _tell_for_ever(self) -> None:
+    async def _announce_for_ever(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_S)
             every_s = often(len(self.roll.present()))
             silent_s = clock.monotonic() - self._told_at
             if silent_s >= every_s or (silent_s >= every_s / 3 and self._has_news(every_s)):
-                await self._tell()
+                await self._announce()
 
     def _has_news(self, every_s: float) -> bool:
         """Whether something has changed that does not change with every run."""
         now, told = self._describe(self.clock_s, every_s), self._told
-        if told is None or (now.owns, now.slots) != (told.owns, told.slots):
+        if told is None or (now.owns, now.slots, now.trusts) != (
+            told.owns,
+            told.slots,
+            told.trusts,
+        ):
             return True
         return abs((now.clock_s or 0.0) - (told.clock_s or 0.0)) > clocks.TOLD_S
 
-    async def _tell(self) -> tuple[int, datetime] | None:
-        """Tell of this process; return where and when that was appended, or None."""
+    async def _announce(self) -> tuple[int, datetime] | None:
+        """Announce this process; return where and when that was appended, or None."""
         self._told_at = clock.monotonic()
         who = self._describe(self.clock_s, often(len(self.roll.present())))
         place: list[tuple[int, datetime]] = []
-        if await self._try("tell of itself", self._send(who.name, who.encode(), place)):
+        if await self._try("announce itself", self._send(who.name, who.encode(), place)):
             self._told = who
         return place[0] if place else None
 
@@ -196,7 +201,7 @@ class WorkersTopic:
             await asyncio.shield(self._sending)
         sent_at = clock.now()
         self._sending = await self._producer.send(
-            naming.WORKERS, value, key=name.encode(), partition=0
+            self._topic, value, key=name.encode(), partition=0
         )
         self._sending.add_done_callback(self._sent)
         meta = await asyncio.shield(self._sending)
@@ -210,7 +215,7 @@ class WorkersTopic:
     def _sent(self, done: asyncio.Future[Any]) -> None:
         self._sending = None
         if not done.cancelled():
-            done.exception()  # It is told to who waits; or, if nobody does any more, to nobody.
+            done.exception()  # It is raised where somebody waits; if nobody does any more, nowhere.
 
     # -- following ------------------------------------------------------------------------------
 
@@ -226,22 +231,22 @@ class WorkersTopic:
         reader = Reader(self._settings)
         try:
             await reader.start()
-            start = await reader.offsets_at(naming.WORKERS, [0], since)
+            start = await reader.offsets_at(self._topic, [0], since)
         except BaseException:
             await reader.stop()
             raise
-        reader.follow({_PLACE: start[0]})
+        reader.follow({TopicPartition(self._topic, 0): start[0]})
         self._reader, self._next_offset = reader, start[0]
 
     async def _poll(self) -> None:
         if self._reader is not None:
             for message in await self._reader.poll(_POLL_S):
-                self._take(message)
+                self._fold(message)
             self.on_news()
 
-    def _take(self, message: LogMessage) -> None:
+    def _fold(self, message: LogMessage) -> None:
         self._next_offset = message.offset + 1
-        self.roll.take(message.offset, message.at, message.key, message.value)
+        self.roll.fold(message.offset, message.at, message.key, message.value)
 
     async def _try(self, what: str, work: Any) -> bool:
         """Do it, and say if it fails, once; return whether it was done."""
@@ -251,12 +256,12 @@ class WorkersTopic:
         except (KafkaError, CronstreamError, OSError, TimeoutError, AssertionError) as error:
             why = str(error) if isinstance(error, BrokerError) else type(error).__name__
             fault = self._faults.setdefault(what, _Fault())
-            if fault.happened(f"this process cannot {what} on {naming.WORKERS} ({why})"):
+            if fault.happened(f"this process cannot {what} on {self._topic} ({why})"):
                 text = "%s; it goes on, but nothing is compared"
                 logger.warning(text, fault.sentence, extra=fields("presence-fails"))
             return False
         fault = self._faults.pop(what, _Fault())
         if fault.is_told:
             text = "this process can %s on %s again"
-            logger.info(text, what, naming.WORKERS, extra=fields("presence-works"))
+            logger.info(text, what, self._topic, extra=fields("presence-works"))
         return True

@@ -10,6 +10,7 @@ from cronstream.errors import BrokerError
 from cronstream.fitted.to_aiokafka.clients import pace, wait_without_end
 from cronstream.settings import Settings
 from cronstream.topology.client import new_producer
+from cronstream.topology.refusals import missing_right
 
 #: A producer that has not disconnected by then is left to its process's end: it waits until all
 #: that is in it is through, and Kafka may be away.
@@ -29,6 +30,7 @@ async def start_producer(
 
     Raises:
         BrokerError: If no broker answers.
+        TopologyError: If this user may write nothing.
     """
     producer = new_producer(
         settings,
@@ -45,6 +47,8 @@ async def start_producer(
     except KafkaError as error:
         with contextlib.suppress(KafkaError):
             await producer.stop()
+        if missing := missing_right(error):
+            raise missing from error
         where = ", ".join(settings.bootstrap)
         raise BrokerError(f"no Kafka answers at {where}: {error}") from error
     return producer

@@ -9,7 +9,6 @@ from typing import Any, Self, TypeAlias
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from cronstream.core.wire import naming
 from cronstream.errors import BrokerError, TruncatedError
 from cronstream.fitted.to_aiokafka.clients import client_of, learn
 from cronstream.settings import Settings
@@ -50,12 +49,14 @@ class Reader:
         settings: Where Kafka is.
         gives_up: Whether a broker that goes away is an error within seconds, for who reads in front
             of a screen; else it is waited for.
+        waits_ms: How long the broker waits, at most, for something to come.
     """
 
-    def __init__(self, settings: Settings, *, gives_up: bool = False) -> None:
-        self._settings, self._gives_up = settings, gives_up
+    def __init__(self, settings: Settings, *, gives_up: bool = False, waits_ms: int = 100) -> None:
+        self._settings, self._gives_up, self._waits_ms = settings, gives_up, waits_ms
         self._consumer: Any = None
         self._is_following = False
+        self.names = settings.names
 
     async def start(self) -> None:
         """Connect.
@@ -63,7 +64,9 @@ class Reader:
         Raises:
             BrokerError: If no broker answers.
         """
-        self._consumer = await start_consumer(self._settings, gives_up=self._gives_up)
+        self._consumer = await start_consumer(
+            self._settings, gives_up=self._gives_up, waits_ms=self._waits_ms
+        )
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -104,8 +107,9 @@ class Reader:
 
     def _in_use(self, topic: str, metadata: Any) -> list[int]:
         found = metadata.partitions_for_topic(topic) or ()
-        counts = [len(metadata.partitions_for_topic(name) or ()) for name in naming.siblings(topic)]
-        told = "shards" if topic in (naming.JOBS, naming.TICKS) else "partitions"
+        siblings = self.names.siblings(topic)
+        counts = [len(metadata.partitions_for_topic(name) or ()) for name in siblings]
+        told = "shards" if topic in (self.names.jobs, self.names.ticks) else "partitions"
         if len(counts) > 1 and told in self._settings.model_fields_set:
             counts.append(getattr(self._settings, told))
         in_use = min(count for count in [*counts, len(found)] if count or not found)
@@ -133,11 +137,11 @@ class Reader:
         return found
 
     async def ids(self, topics: Iterable[str]) -> dict[str, str]:
-        """Return the id of each of some topics that is there, where Kafka tells it."""
+        """Return the id of each of some topics that is there, where Kafka gives it."""
         return await topic_ids(client_of(self._consumer), topics)
 
     async def kafka_id(self) -> str | None:
-        """Return the id that this Kafka has given itself; None if it tells none."""
+        """Return the id that this Kafka has given itself; None if it gives none."""
         return await kafka_id(client_of(self._consumer))
 
     async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:

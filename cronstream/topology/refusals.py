@@ -25,15 +25,29 @@ _POLICIES = (PolicyViolationError, InvalidConfigurationError)
 def no_right(topic: str, operation: str, what: str) -> TopologyError:
     """Return that the user whom Kafka takes this process for lacks a right on a topic."""
     return TopologyError(
-        f"topic {topic} {what}: Kafka does not allow this user to; grant it with kafka-acls --add "
-        f"--allow-principal User:NAME --operation {operation} --topic {topic}"
+        f"topic {topic} {what}: Kafka does not allow this user to; grant what 'cronstream acls "
+        "--role ROLE' prints, or this with kafka-acls --add --allow-principal User:NAME "
+        f"--operation {operation} --topic {topic}"
     )
 
 
-def missing_right(error: Exception) -> TopologyError | None:
-    """Return what right is missing, if that is what Kafka has answered; else None."""
+def missing_right(error: Exception, topic: str = "") -> TopologyError | None:
+    """Return what right is missing, if that is what Kafka has answered; else None.
+
+    Args:
+        error: What Kafka has answered.
+        topic: What was written to; none if something was read.
+    """
     if isinstance(error, TopicAuthorizationFailedError):
+        if topic:
+            return no_right(topic, "Write", "cannot be written to")
         return no_right(_name_in(error) or "TOPIC", "Read", "cannot be read")
+    if type(error) is KafkaError and TopicAuthorizationFailedError.__name__ in str(error):
+        # So aiokafka says it of committed offsets, and does not say of which topic.
+        return TopologyError(
+            "a topic of its group cannot be read: Kafka does not allow this user to; "
+            "'cronstream doctor --role ROLE' says which, and what to grant"
+        )
     if isinstance(error, GroupAuthorizationFailedError):
         where = f"--operation Read --group {_name_in(error) or 'GROUP'}"
         return TopologyError(
@@ -42,9 +56,9 @@ def missing_right(error: Exception) -> TopologyError | None:
         )
     if isinstance(error, ClusterAuthorizationFailedError):
         return TopologyError(
-            "Kafka gives this user no right to what was asked of the cluster; grant it with "
-            "kafka-acls --add --allow-principal User:NAME --operation Describe --operation "
-            "IdempotentWrite --cluster"
+            "Kafka does not allow this user to write to any topic; grant what 'cronstream acls "
+            "--role ROLE' prints; before Kafka 2.8 kafka-acls --add --allow-principal User:NAME "
+            "--operation IdempotentWrite --cluster, too"
         )
     return None
 
@@ -75,15 +89,15 @@ def not_created(
     """
     kind: type[KafkaError] = for_code(code)
     said = message or kind.__name__
-    by_hand = _by_hand(topic, config, size)
+    command = by_hand(topic, config, size)
     if issubclass(kind, _RIGHTS):
         fault = no_right(topic, "Create", "cannot be created")
-        return TopologyError(f"{fault}, or have it created: {by_hand}")
+        return TopologyError(f"{fault}, or have it created: {command}")
     if is_policy(code):
         return TopologyError(
             f"topic {topic} cannot be created, for a rule of this Kafka's does not take its "
             f"settings ({said}); change the rule, or have the topic created with what the rule "
-            f"takes: {by_hand}"
+            f"takes: {command}"
         )
     if issubclass(kind, InvalidReplicationFactorError):
         return SetupError(
@@ -93,10 +107,11 @@ def not_created(
         )
     if kind.retriable or code < 0:
         return BrokerError(f"topic {topic} cannot be created: {said}")
-    return TopologyError(f"topic {topic} cannot be created: {said}; or have it created: {by_hand}")
+    return TopologyError(f"topic {topic} cannot be created: {said}; or have it created: {command}")
 
 
-def _by_hand(topic: str, config: Mapping[str, str], size: tuple[int, int]) -> str:
+def by_hand(topic: str, config: Mapping[str, str], size: tuple[int, int]) -> str:
+    """Return the command that creates a topic with so many partitions and copies."""
     settings = " ".join(f"--config {name}={value}" for name, value in sorted(config.items()))
     return (
         f"kafka-topics --create --topic {topic} --partitions {size[0]} "

@@ -15,10 +15,12 @@ TRIES: Final = 3
 
 def came_late(run: Run, at: datetime) -> bool:
     """Whether a run was appended too long after it was judged: the fold refuses it (rule 11)."""
-    return run.as_of is not None and at - run.as_of > STALE
+    return run.judged_at is not None and at - run.judged_at > STALE
 
 
-async def taken(run: Run, sent: Awaitable[Ack], send: Callable[[Run], Awaitable[Ack]]) -> Ack:
+async def resend_until_accepted(
+    run: Run, sent: Awaitable[Ack], send: Callable[[Run], Awaitable[Ack]]
+) -> Ack:
     """Wait until the broker has a run, and has it early enough for the fold to take it.
 
     Args:

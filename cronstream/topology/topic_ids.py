@@ -1,6 +1,6 @@
 """Asks Kafka for ids: a topic that was deleted and recreated has another, and a copy elsewhere.
 
-Kafka tells them since 2.8; aiokafka (0.14) asks for metadata as it was before. What is told of
+Kafka gives them since 2.8; aiokafka (0.14) asks for metadata as it was before. What is said of
 partitions is passed over here.
 """
 
@@ -112,7 +112,7 @@ class _TopicIds(Request[_Question]):
 
 
 async def topic_ids(client: Any, topics: Iterable[str]) -> dict[str, str]:
-    """Return the id of each of some topics that is there; nothing where Kafka tells none.
+    """Return the id of each of some topics that is there; nothing where Kafka gives none.
 
     Args:
         client: Of aiokafka, connected.
@@ -130,7 +130,7 @@ async def topic_ids(client: Any, topics: Iterable[str]) -> dict[str, str]:
 
 
 async def kafka_id(client: Any) -> str | None:
-    """Return the id that a Kafka has given itself; None where it tells none.
+    """Return the id that a Kafka has given itself; None where it gives none.
 
     Args:
         client: Of aiokafka, connected.

@@ -11,46 +11,51 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 
 from cronstream.core.wire import naming
-from cronstream.core.wire.naming import Role
+from cronstream.core.wire.naming import SCHEDULER, Role
 from cronstream.errors import BrokerError, TopologyError
 from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.topology import refusals
 from cronstream.topology.client import new_admin
-from cronstream.topology.shapes import check_shape, copies_of
+from cronstream.topology.shapes import (
+    MESSAGE_BYTES,
+    check_shape,
+    check_size,
+    check_timestamps,
+    copies_of,
+    too_few,
+    too_many,
+)
 from cronstream.topology.tidying import tidy_up, untidy
 
 logger = logging.getLogger(__name__)
 
-#: A message may be this large: a record or a piece of a row, and what Kafka puts around it.
-MESSAGE_BYTES = 1_000_000
 #: How long the first answer may take.
 _ANSWERED_WITHIN_S = 20.0
-#: How long a broker may take from creating topics to telling of them.
+#: How long a broker may take from creating topics to reporting them.
 _SEEN_WITHIN_S = 15.0
 _LOOK_AGAIN_S = 0.05
-_HOUR_MS = 3_600_000
-_DAY_MS = 24 * _HOUR_MS
+_HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
 
 #: Kafka compacts no segment that is still written to, so those of a changelog are small: it takes
 #: disk for hours of rows, not for weeks. These are about the least that managed Kafkas allow. Who
 #: takes over reads only its end, however much there is.
+_SMALL = {"segment.ms": str(4 * _HOUR_MS), "segment.bytes": str(50 * 1024 * 1024)}
 _TIDY = {
-    "segment.ms": str(4 * _HOUR_MS),
-    "segment.bytes": str(50 * 1024 * 1024),
+    **_SMALL,
     "min.cleanable.dirty.ratio": "0.1",
     "max.compaction.lag.ms": str(6 * _HOUR_MS),
 }
 
-#: How the changelogs of a scheduler's tables begin.
-_OF_SCHEDULERS = Role.of(None, retry=False).group
-#: What is not as it should be, but does no harm, as far as this process has told of it.
-_told: set[str] = set()
+#: What is not as it should be, but does no harm, as far as this process has reported it.
+_logged: set[str] = set()
 
 #: The fold's only clock is the log's, so that every fold of a log says the same (rule 1).
 _TIMESTAMPS = {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "delete"}
-#: Only what each process told last matters, and of one that is gone nothing, in the end.
+#: Only what each process announced last matters, and of one that is gone nothing, in the end.
 _OF_WORKERS = {"cleanup.policy": "compact,delete"}
+#: A day of it at most, and no more than some hundred megabytes.
+_OF_OUTPUT = {**_SMALL, "retention.bytes": str(256 * 1024 * 1024)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +83,25 @@ class TopicSpec:
 def installation_topics(settings: Settings) -> list[TopicSpec]:
     """Return the topics that belong to no cluster."""
     return [
-        TopicSpec(naming.JOBS, settings.shards, -1),
-        TopicSpec(naming.TICKS, settings.shards, _HOUR_MS),
-        TopicSpec(naming.QUARANTINE, 1, 90 * _DAY_MS),
-        TopicSpec(naming.WORKERS, 1, _DAY_MS, _OF_WORKERS, _TIDY),
+        TopicSpec(settings.names.jobs, settings.shards, -1),
+        TopicSpec(settings.names.ticks, settings.shards, _HOUR_MS),
+        TopicSpec(settings.names.quarantine, 1, 90 * _DAY_MS),
+        TopicSpec(settings.names.workers, 1, _DAY_MS, _OF_WORKERS, _TIDY),
     ]
 
 
 def cluster_topics(cluster: str, settings: Settings) -> list[TopicSpec]:
     """Return the topics of one cluster: both its logs, and what was discarded."""
     return [
-        TopicSpec(naming.log(cluster), settings.partitions, 30 * _DAY_MS),
-        TopicSpec(naming.retry_log(cluster), settings.partitions, 30 * _DAY_MS),
-        TopicSpec(naming.discarded(cluster), settings.partitions, 90 * _DAY_MS),
+        TopicSpec(settings.names.log(cluster), settings.partitions, 30 * _DAY_MS),
+        TopicSpec(settings.names.retry_log(cluster), settings.partitions, 30 * _DAY_MS),
+        TopicSpec(settings.names.discarded(cluster), settings.partitions, 90 * _DAY_MS),
     ]
+
+
+def output_topic(cluster: str, settings: Settings) -> TopicSpec:
+    """Return the topic of what commands write while somebody follows; nothing else needs it."""
+    return TopicSpec(settings.names.output(cluster), 1, _DAY_MS, tidy=_OF_OUTPUT)
 
 
 def group_topics(group: str, tables: dict[str, int]) -> list[TopicSpec]:
@@ -109,7 +119,7 @@ def group_topics(group: str, tables: dict[str, int]) -> list[TopicSpec]:
         TopicSpec(naming.changelog(group, name), partitions, -1, compact, _TIDY)
         for name, partitions in tables.items()
     ]
-    return [*changelogs, TopicSpec(f"{group}-__assignor-__leader", 1, -1)]
+    return [*changelogs, TopicSpec(naming.leader(group), 1, -1)]
 
 
 def topics_of(role: Role, settings: Settings, tables: dict[str, int]) -> list[TopicSpec]:
@@ -117,7 +127,21 @@ def topics_of(role: Role, settings: Settings, tables: dict[str, int]) -> list[To
     specs = installation_topics(settings)
     if role.cluster:
         specs += cluster_topics(role.cluster, settings)
-    return specs + group_topics(role.group, tables)
+    return specs + group_topics(settings.names.group(role), tables)
+
+
+def all_topics(clusters: Iterable[str], settings: Settings) -> list[TopicSpec]:
+    """Return every topic that an installation with these clusters has."""
+    names = settings.names
+    specs = installation_topics(settings)
+    tables = dict.fromkeys(naming.TABLES_OF_SCHEDULERS, settings.shards)
+    specs += group_topics(names.group(SCHEDULER), tables)
+    tables = dict.fromkeys(naming.TABLES_OF_WORKERS, settings.partitions)
+    for cluster in clusters:
+        specs += [*cluster_topics(cluster, settings), output_topic(cluster, settings)]
+        for retry in (False, True):
+            specs += group_topics(names.group(Role.of(cluster, retry=retry)), tables)
+    return specs
 
 
 async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> list[str]:
@@ -143,8 +167,9 @@ async def ensure_topics(specs: Iterable[TopicSpec], settings: Settings) -> list[
         if missing:
             await _create(admin, missing, settings)
             await _wait_until_seen(admin, missing)
-        notes = await _check(admin, list(wanted.values()), settings)
-        _tell_once(notes)
+        notes, changes = await look_at(admin, list(wanted.values()), settings)
+        notes += await tidy_up(admin, changes)
+        _log_once(notes)
         return notes
     finally:
         await admin.close()
@@ -171,7 +196,7 @@ async def _create(admin: Any, specs: list[TopicSpec], settings: Settings) -> Non
 
 
 async def _wait_until_seen(admin: Any, specs: list[TopicSpec]) -> None:
-    """Wait until the broker tells of new topics: it creates them before it does.
+    """Wait until the broker reports new topics: it creates them before it does.
 
     Whoever subscribes meanwhile goes without a topic: Faust says "Ignoring missing topic", and
     does not look again for five minutes.
@@ -193,11 +218,16 @@ async def _until_seen(admin: Any, specs: list[TopicSpec], wanted: dict[str, int]
 
 
 async def _are_seen(admin: Any, specs: list[TopicSpec], wanted: dict[str, int]) -> bool:
-    found = await _describe(admin, specs)
+    found = await describe(admin, specs)
     return all(_has_leaders(topic, wanted[topic["topic"]]) for topic in found)
 
 
-async def _describe(admin: Any, specs: list[TopicSpec]) -> list[dict[str, Any]]:
+async def describe(admin: Any, specs: list[TopicSpec]) -> list[dict[str, Any]]:
+    """Return what Kafka says of each topic.
+
+    Raises:
+        TopologyError: If one may not be seen.
+    """
     found: list[dict[str, Any]] = await admin.describe_topics([spec.name for spec in specs])
     for topic in found:
         if for_code(topic["error_code"]) is TopicAuthorizationFailedError:
@@ -210,29 +240,43 @@ def _has_leaders(topic: dict[str, Any], partitions: int) -> bool:
     return topic["error_code"] == 0 and len(led) >= partitions
 
 
-async def _check(admin: Any, specs: list[TopicSpec], settings: Settings) -> list[str]:
+async def look_at(
+    admin: Any, specs: list[TopicSpec], settings: Settings
+) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """Return what is not as it should be, and does no harm; and what is to be set of which topic.
+
+    Raises:
+        TopologyError: If something does harm.
+    """
     wanted = {spec.name: spec for spec in specs}
-    notes, copies = [], {}
-    for found in await _describe(admin, specs):
+    notes: list[str] = []
+    copies = {}
+    for found in await describe(admin, specs):
         name, there = found["topic"], len(found["partitions"])
         copies[name] = copies_of(found)
         if found["error_code"] == 0 and there < wanted[name].partitions:
-            raise TopologyError(_too_few(name, there, wanted[name].partitions))
+            raise TopologyError(too_few(settings.names, name, there, wanted[name].partitions))
         if there > wanted[name].partitions:
-            notes.append(_too_many(name, there, wanted[name].partitions))
+            notes.append(too_many(name, there, wanted[name].partitions))
     changes = {}
-    for name, config in (await _configs(admin, specs)).items():
-        _check_timestamps(name, config)
+    for name, config in (await configs_of(admin, specs)).items():
+        check_timestamps(name, config)
         shape = wanted[name].full_config(settings)
         notes += check_shape(name, shape, config, copies[name], settings)
-        notes.append(_check_size(name, int(config.get("max.message.bytes") or MESSAGE_BYTES)))
+        limit = int(config.get("max.message.bytes") or MESSAGE_BYTES)
+        notes.append(check_size(settings.names, name, limit))
         if change := untidy(wanted[name].tidy, config):
             changes[name] = change
-    notes += await tidy_up(admin, changes)
-    return [note for note in notes if note]
+    return [note for note in notes if note], changes
 
 
-async def _configs(admin: Any, specs: list[TopicSpec]) -> dict[str, dict[str, str]]:
+async def configs_of(admin: Any, specs: list[TopicSpec]) -> dict[str, dict[str, str]]:
+    """Return the settings of each topic, by name.
+
+    Raises:
+        TopologyError: If they may not be seen.
+        BrokerError: If a topic is not there.
+    """
     resources = [ConfigResource(ConfigResourceType.TOPIC, spec.name) for spec in specs]
     configs = {}
     for answer in await admin.describe_configs(resources):
@@ -247,49 +291,8 @@ async def _configs(admin: Any, specs: list[TopicSpec]) -> dict[str, dict[str, st
     return configs
 
 
-def _too_few(name: str, there: int, wanted: int) -> str:
-    is_sharded = name in (naming.JOBS, naming.TICKS) or name.startswith(_OF_SCHEDULERS)
-    variable = "CRONSTREAM_SHARDS" if is_sharded else "CRONSTREAM_PARTITIONS"
-    return (
-        f"topic {name} has {there} partitions where {wanted} are set: if the other topics of this "
-        f"installation have {there} too, set {variable}={there} in every process; if they have "
-        f"{wanted}, give it as many: kafka-topics --alter --topic {name} --partitions {wanted}"
-    )
-
-
-def _too_many(name: str, there: int, wanted: int) -> str:
-    return (
-        f"topic {name} has {there} partitions where {wanted} are set: those that somebody has "
-        "added stay empty, and nothing has to be done; leave the settings as they are"
-    )
-
-
-def _tell_once(notes: list[str]) -> None:
+def _log_once(notes: list[str]) -> None:
     for note in notes:
-        if note not in _told:
-            _told.add(note)
+        if note not in _logged:
+            _logged.add(note)
             logger.warning("%s", note, extra=fields("topic-differs"))
-
-
-def _check_timestamps(name: str, config: dict[str, str]) -> None:
-    kind = config.get("message.timestamp.type")
-    if kind != "LogAppendTime":
-        raise TopologyError(
-            f"topic {name} has message.timestamp.type={kind}, but the ledger's clock is the "
-            f"broker's: kafka-configs --alter --entity-type topics --entity-name {name} "
-            "--add-config message.timestamp.type=LogAppendTime"
-        )
-
-
-def _check_size(name: str, limit: int) -> str:
-    """See that a topic takes messages that are as large as ours may be; return what it does not."""
-    if limit >= MESSAGE_BYTES:
-        return ""
-    fault = (
-        f"topic {name} takes messages of up to {limit:,} bytes, where {MESSAGE_BYTES:,} are "
-        f"needed: kafka-configs --alter --entity-type topics --entity-name {name} --add-config "
-        f"max.message.bytes={MESSAGE_BYTES}"
-    )
-    if naming.is_changelog(name):
-        return f"{fault}; until then large rows are not kept, and who takes over reads more"
-    raise TopologyError(fault)

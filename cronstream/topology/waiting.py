@@ -38,14 +38,18 @@ _REACHED_WITHIN_S = 6.0
 
 
 async def wait_for_topics(
-    specs: Iterable[TopicSpec], settings: Settings, tell: Callable[[str], None]
+    specs: Iterable[TopicSpec],
+    settings: Settings,
+    say: Callable[[str], None],
+    may: Callable[[], Awaitable[None]],
 ) -> list[str]:
     """Wait until all topics are there as they are needed; see `ensure_topics`.
 
     Args:
         specs: The topics.
         settings: Where Kafka is.
-        tell: Is given what is waited for, each time it was looked.
+        say: Is given what is waited for, each time it was looked.
+        may: Raises TopologyError if a right is missing: without it a topic may not even be seen.
 
     Raises:
         TopologyError: If waiting does not mend it, or has not for too long.
@@ -54,6 +58,7 @@ async def wait_for_topics(
     wanted = list(specs)
     while True:
         try:
+            await may()
             return await ensure_topics(wanted, settings)
         except BrokerError as error:
             fault = error
@@ -62,7 +67,7 @@ async def wait_for_topics(
                 raise missing from error
             fault = await _explain(error, settings)
         wait.note(fault)
-        tell(f"waiting for Kafka: {fault}")
+        say(f"waiting for Kafka: {fault}")
         await asyncio.sleep(_AGAIN_S)
 
 

@@ -1,35 +1,47 @@
 """How a worker reads its log: each message is folded once, in order, whichever way it comes.
 
 The way in is Faust's stream of the log, or, for partitions that are held but not assigned, a
-plain consumer; both feed `_take`, where a message counts once, by its offset. A gap in what the
+plain consumer; both feed `_receive`, where a message counts once, by its offset. A gap in what the
 stream brings (a committed offset is ahead of the snapshot after a crash) is read from the log.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
 from cronstream.core.ledger.admission import Place
-from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.state import News, SkipNews
 from cronstream.core.protocol.member import Member
 from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.entries import Entry
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.times import format_time
 from cronstream.errors import BrokerError, LevelError, TruncatedError
-from cronstream.logs import Fields, fields
+from cronstream.logs import fields
+from cronstream.metrics.exposition import Metrics
+from cronstream.metrics.worker_counts import (
+    MISPLACED,
+    NOT_FOLDED,
+    OUT_OF_BOUNDS,
+    UNREADABLE,
+    Folded,
+    WorkerCounts,
+)
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, partition_of
-from cronstream.topology.quarantine import Quarantine
+from cronstream.topology.quarantine import Quarantine, in_short
 from cronstream.topology.reading import LogMessage, Reader
+from cronstream.tracing.run_spans import RunSpans
 from cronstream.worker.refusals import RefusalWatch
+from cronstream.worker.run_lines import RunLines
+from cronstream.worker.tenure import Tenure
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +53,11 @@ _AGAIN_S = 0.5
 _AT_ONCE_S = 0.02
 #: How long the stream has to bring a worker's own `Owned`, before it is read without the stream.
 _OWNED_WITHIN_S = 0.5
+#: How long a worker that ends may read what it has put on its log.
+_TO_END_S = 2.0
+
+
+OnChange: TypeAlias = Callable[[datetime, list[Entry], list[News | SkipNews]], None]
 
 
 class Folding:
@@ -48,6 +65,10 @@ class Folding:
 
     Attributes:
         on_read: Is called whenever something was read.
+        on_change: Is given what a message has changed, if that is this worker's to note: when it
+            was appended, its entries, and the news.
+        tenure: Knows of what is this worker's to note, whoever has read it.
+        counts: Counts that; `spans` traces it, if runs are traced.
 
     Args:
         on_fatal: Is given the reason when nothing can be read any more as it has to be.
@@ -62,11 +83,13 @@ class Folding:
         on_fatal: Callable[[str], None],
     ) -> None:
         self._settings, self._role, self._member = settings, role, member
-        self._log = role.log
+        self._log = settings.names.log_of(role)
         self._quarantine, self._on_fatal = quarantine, on_fatal
         self.on_read: Callable[[], None] = lambda: None
+        self.on_change: OnChange = lambda _at, _entries, _news: None
         self._gaps, self._follower = Reader(settings), Reader(settings)
-        self.refusals = RefusalWatch()
+        self.refusals, self._lines, self.tenure = RefusalWatch(), RunLines(), Tenure(member)
+        self.counts, self.spans = WorkerCounts(Metrics(), role), RunSpans()
         self._catching_up = asyncio.Lock()
         self._has_ended = False
         self._breathed_at = float("-inf")
@@ -83,15 +106,18 @@ class Folding:
         """Disconnect."""
         await asyncio.gather(self._gaps.stop(), self._follower.stop())
 
-    async def fold(self, stream: Any) -> AsyncIterator[int]:
-        """Fold the log; the body of this role's agent. Nothing waits in the stream."""
+    async def fold(self, stream: Any) -> None:
+        """Fold the log; the body of this role's agent. Nothing waits in the stream.
+
+        It yields nothing: what an agent yields Faust sends to whichever topic a message names in
+        its header ``Faust-Ag-ReplyTo``, and while there is none it folds nothing, for minutes.
+        """
         async for event in stream.events():
             raw = event.message
             at = datetime.fromtimestamp(raw.timestamp, UTC)
-            await self._take(
+            await self._receive(
                 LogMessage(raw.topic, raw.partition, raw.offset, at, raw.key, raw.value)
             )
-            yield raw.offset
 
     async def follow_for_ever(self) -> None:
         """Read what no stream brings: see `Member.to_follow`."""
@@ -109,9 +135,9 @@ class Folding:
                 await asyncio.sleep(_AGAIN_S)
                 continue
             for message in came:
-                await self._take(message)
+                await self._receive(message)
 
-    async def _take(self, message: LogMessage) -> None:
+    async def _receive(self, message: LogMessage) -> None:
         if self._has_ended:
             return  # What could not be folded is not passed over.
         before, ledger = None, self._member.ledgers.get(message.partition)
@@ -166,6 +192,13 @@ class Folding:
             self._has_ended = True
             self._on_fatal(reason)
 
+    async def read_to_end(self, partitions: set[int]) -> None:
+        """Fold what there is on partitions that are about to be another's, if that is soon done."""
+        with contextlib.suppress(BrokerError, KafkaError, OSError, TimeoutError):
+            async with asyncio.timeout(_TO_END_S):
+                ends = await self._gaps.ends(self._log, partitions) if partitions else {}
+                await asyncio.gather(*(self.make_up(p, end) for p, end in ends.items()))
+
     async def make_up(self, partition: int, end: int) -> None:
         """Read what is below `end` and has not come by the stream.
 
@@ -199,21 +232,7 @@ class Folding:
         ledger = self._member.ledgers.get(partition)
         if ledger is None or message.offset < ledger.book.next_offset:
             return
-        entries, refused = decode_entries(message.value)
-        place = Place(
-            self._role.cluster or "",
-            self._role.retry,
-            partition,
-            lambda job: partition_of(job, self._settings.partitions),
-        )
-        fit: list[Entry] = []
-        for entry in entries:
-            problem = place.problem(entry)
-            if problem is None:
-                fit.append(entry)
-            else:
-                refused.append(problem)
-        self._put_aside(message, refused)
+        fit, refused = self._admit(message)
         where = f"{self._log}/{partition}, offset {message.offset}"
         try:
             self._member.read(partition, message.offset, message.at, fit, clock.monotonic())
@@ -225,36 +244,50 @@ class Folding:
                 "not-folded", topic=self._log, partition=partition, offset=message.offset
             )
             logger.exception("%s: cannot be folded; it is passed over", where, extra=about)
-            self._put_aside(message, [f"cannot be folded: {error!r}"])
-        self._put_aside(message, ledger.book.aside)
+            refused.append((NOT_FOLDED, f"cannot be folded: {error!r}"))
+        refused += ((OUT_OF_BOUNDS, reason) for reason in ledger.book.aside)
+        self._put_aside(message, [reason for _, reason in refused])
         if ledger.book.turned_away:
             self.refusals.note(ledger.book.turned_away, clock.monotonic())
-        self._tell(partition, ledger)
+        self._note(message, fit, ledger.book, refused[0][0] if refused else "")
+
+    def _admit(self, message: LogMessage) -> tuple[list[Entry], list[tuple[str, str]]]:
+        """Return the entries of a message that may be folded; why others may not, with a word."""
+        entries, unreadable = decode_entries(message.value)
+        refused = [(UNREADABLE, reason) for reason in unreadable]
+        place = Place(
+            self._role.cluster or "",
+            self._role.retry,
+            message.partition,
+            lambda job: partition_of(job, self._settings.partitions),
+        )
+        fit: list[Entry] = []
+        for entry in entries:
+            problem = place.problem(entry)
+            if problem is None:
+                fit.append(entry)
+            else:
+                refused.append((MISPLACED, problem))
+        return fit, refused
+
+    def _note(self, message: LogMessage, entries: list[Entry], book: Book, aside: str) -> None:
+        """Have noted what a message has changed, if that is ours to note, once it is known."""
+        news, book.news = book.news, []
+        folded = Folded(message.at, news, [*book.ended], [*book.turned_away], aside)
+        partition, offset = message.partition, message.offset
+
+        def note() -> None:
+            self.counts.note(folded)
+            self._lines.log(partition, offset, entries, news)
+            self.spans.note(message.at, entries, news, folded.ended)
+            self.on_change(message.at, entries, news)
+
+        has_changed = bool(news or book.ended or book.turned_away or aside)
+        mono = clock.monotonic()
+        self.tenure.folded(partition, offset, entries, note if has_changed else None, mono)
 
     def _put_aside(self, message: LogMessage, reasons: list[str]) -> None:
-        for reason in reasons:
+        """Put a message aside, once, whatever of it was refused."""
+        if reasons:
             place = self._log, message.partition, message.offset
-            self._quarantine.put(*place, message.value, reason)
-
-    def _tell(self, partition: int, ledger: Ledger) -> None:
-        owner = self._member.owners.get(partition)
-        if owner is not None and owner.ready:
-            for news in ledger.book.news:
-                _log_news(news, partition)
-        ledger.book.news.clear()
-
-
-def _log_news(news: News | SkipNews, partition: int) -> None:
-    if isinstance(news, News):
-        run, level = news.run, logging.DEBUG if news.is_detail else logging.INFO
-        place = Fields(job=run.job, run=run.id, attempt=run.attempt, partition=partition)
-        if news.reason:
-            place["reason"] = news.reason
-        about = fields(news.action, **place)
-        logger.log(level, "run %s: %s", run.id, news.text, extra=about)
-        return
-    span = format_time(news.from_at)
-    if news.count > 1:
-        span = f"{span} to {format_time(news.to_at)}, {news.count} due times"
-    about = fields("skipped", job=news.job, partition=partition, reason=news.reason.value)
-    logger.info("job %s: %s: skipped (%s)", news.job, span, news.reason.value, extra=about)
+            self._quarantine.put(*place, message.value, in_short(reasons))

@@ -23,12 +23,14 @@ class WorkerSubject:
 
     def __init__(self, worker: Worker, role: Role, settings: Settings) -> None:
         self._worker = worker
-        self.topic, self.partitions = role.log, settings.partitions
+        self.topic, self.partitions = settings.names.log_of(role), settings.partitions
         self.publisher = worker.publisher
         self._unready, self._behind, self._ahead = Standstill(), Standstill(), Standstill()
         self._unread: dict[int, float] = {}
         self._truncated: dict[int, float] = {}
         self._has_told = False
+        #: The offset that the next message of each partition will have, as Kafka said last.
+        self.ends: dict[int, int] = {}
 
     @property
     def owns(self) -> bool:
@@ -51,7 +53,9 @@ class WorkerSubject:
             unread={p: at for p, at in self._unread.items() if p in member.owners},
             truncated={p: at for p, at in self._truncated.items() if p in member.owners},
             late=worker.late_watch.late,
-            refused=worker.folding.refusals.sentences(now_mono),
+            refused=worker.folding.refusals.sentences(now_mono)
+            + worker.distrust.sentences()
+            + worker.overdue_watch.sentences(),
         )
 
     def _has_ended(self) -> bool:
@@ -69,7 +73,7 @@ class WorkerSubject:
 
         A fold may be ahead of a leader that has just taken over, but only for a moment.
         """
-        owners = self._worker.member.owners.items()
+        self.ends, owners = ends, self._worker.member.owners.items()
         places = {
             p: (owner.number, owner.ledger.book.next_offset) for p, owner in owners if p in ends
         }

@@ -1,4 +1,4 @@
-"""Looks, about once a second, for runs that are late with a worker, and tells of them."""
+"""Looks, about once a second, for runs that are late with a worker, and reports them."""
 
 import logging
 

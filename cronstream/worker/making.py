@@ -17,4 +17,4 @@ def new_member(settings: Settings, role: Role) -> Member:
         fence_s=settings.fence_s,
         slots=settings.slots,
     )
-    return Member(new_name(), role.cluster or "", timing)
+    return Member(new_name(), settings.names.topics_of(role.cluster or ""), timing)

@@ -1,4 +1,4 @@
-"""What a worker tells the others of itself, and does about what they tell.
+"""What a worker announces of itself to the others, and does about what they announce.
 
 It judges by the longest lease and starts by the shortest fence that any worker has; and one whose
 clock is off claims nothing (`cronstream.core.health.agreement`, `clocks`).
@@ -32,13 +32,17 @@ class WorkerPeer:
         self._offset = float("-inf")
 
     def news(self) -> dict[str, Any]:
-        """Return what it tells of itself that changes."""
+        """Return what it announces of itself that changes."""
         member, late = self._worker.member, self._worker.late_watch.late
+        overdue = self._worker.overdue_watch.jobs
         return {
             "slots": self._slots,
             "running": sum(held.started for held in member.holding.values()),
             "waiting": 0 if late is None else late.count,
             "owns": presence.spans(member.owners),
+            "trusts": self._worker.distrust.keyring.ids,
+            "overdue": overdue[: presence.MOST_OVERDUE],
+            "overdue_jobs": len(overdue),
         }
 
     def heed(self, mine: Presence, topic: WorkersTopic) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from cronstream.core.protocol.actions import Publish
 from cronstream.core.protocol.member import Member
 from cronstream.core.wire.entries import Forwarded
+from cronstream.core.wire.messages import Message
 from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError
 from cronstream.logs import fields
@@ -25,8 +26,8 @@ class Publishing:
 
     Args:
         publisher: What it publishes by.
-        member: Is told what has to be decided again.
-        log: The topic that is told what has been published.
+        member: Is given what has to be decided again.
+        log: The topic that hears what has been published.
         wake: Has the member decide soon.
     """
 
@@ -66,7 +67,7 @@ class Publishing:
             BrokerError: If a message cannot be sent at all.
         """
         sent = [
-            (record, self._publisher.publish(topic, action.job, record))
+            (record, self._publisher.publish(topic, _key(action, record), record))
             for topic, record in action.messages
         ]
         acks = [(record, await done) for record, done in sent]
@@ -74,3 +75,8 @@ class Publishing:
             ack.at for record, ack in acks if isinstance(record, Run) and came_late(record, ack.at)
         )
         return max(late, default=None)
+
+
+def _key(action: Publish, record: Message) -> str:
+    """Return the job to whose partition a record goes: another run may follow one (rule 24)."""
+    return record.job if isinstance(record, Run) else action.job

@@ -1,4 +1,4 @@
-"""Tells of runs that the fold has refused, and that nobody will make: in the log, on health."""
+"""Reports runs that the fold has refused, and that nobody will make: in the log, on health."""
 
 import logging
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cronstream.core.ledger.mark import OUTDATED, UNKNOWN
-from cronstream.core.ledger.state import FORGOTTEN, FROM_AHEAD, TOO_OLD, Refusal
+from cronstream.core.ledger.state import FORGOTTEN, FROM_AHEAD, TOO_MANY, TOO_OLD, Refusal
 from cronstream.logs import fields
 
 logger = logging.getLogger(__name__)
@@ -22,6 +22,8 @@ _WHY: Final = {
     "again, unless a broker's clock is wrong",
     FROM_AHEAD: "they count as made already, by a clock that was ahead; once all clocks are right, "
     "see 'cronstream repair --dry-run'",
+    TOO_MANY: "they have more attempts left than their failures leave: nothing of cronstream's "
+    "writes that; see who else may write to the topic (docs/kafka-security.md)",
     FORGOTTEN: "they may have been made before the beginning of the log, which is gone, and nobody "
     "has claimed them for a week; see 'Topics that are gone' in docs/troubleshooting.md",
 }

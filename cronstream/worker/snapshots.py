@@ -77,6 +77,9 @@ class Snapshots:
         self._rests_until = float("-inf")
         self._written: dict[int, _Written] = {}
         self._draft: _Draft | None = None
+        #: Of each partition the bytes of its last snapshot, and when that was made (seconds since
+        #: 1970), if it was made here.
+        self.sizes: dict[int, tuple[int, float | None]] = {}
         #: What was read for the next assignment: the lines of a row for which there is a ledger.
         self._read: dict[int, Ledger | list[bytes] | LevelError | MessageError] = {}
 
@@ -84,6 +87,7 @@ class Snapshots:
 
     def read(self, partition: int, lines: list[bytes]) -> Iterator[None]:
         """Read a partition's row, a part in each step, before it is assigned."""
+        self.sizes[partition] = sum(map(len, lines)), None
         if partition in self._held:
             self._read[partition] = lines  # Which may be let go before.
             return
@@ -164,7 +168,7 @@ class Snapshots:
     def _go_on(self, draft: _Draft, began: float) -> bool:
         """Make some of it; return whether that was the last.
 
-        A snapshot that cannot be made is told: nothing depends on it, but the longer the log is
+        A snapshot that cannot be made is reported: nothing depends on it, but the longer the log is
         that a new owner has to fold, the later it begins.
         """
         try:
@@ -172,7 +176,9 @@ class Snapshots:
                 draft.lines.append(orjson.dumps(part))
                 if self._monotonic() - began >= _TURN_S:
                     return False
-            self._table.put(draft.partition, as_text(draft.lines))
+            row = as_text(draft.lines)
+            self._table.put(draft.partition, row)
+            self.sizes[draft.partition] = len(row), clock.now().timestamp()
         except Exception:
             what = "its snapshot cannot be written, and the one before it stays"
             text, about = (

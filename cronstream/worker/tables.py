@@ -92,6 +92,7 @@ class LedgersView(dict[str, Any]):
         if more:
             for name in ("live", "marks", "recent"):
                 row[name] = len(getattr(ledger.book, name))
+            del row["successes"]
         return row
 
     def __contains__(self, partition: object) -> bool:

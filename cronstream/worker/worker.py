@@ -11,25 +11,34 @@ from typing import Any
 
 from cronstream import clock
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.protocol.actions import Action, Append, Publish, run_and_claim
+from cronstream.core.protocol.actions import Action, Append, Publish
 from cronstream.core.protocol.member import Member
 from cronstream.core.wire.entries import Owned
 from cronstream.core.wire.naming import Role
 from cronstream.errors import LevelError, MessageError
 from cronstream.executor import protocol
+from cronstream.executor.child import Options
 from cronstream.executor.orphans import Reaper
 from cronstream.executor.pool import ExecutorPool
 from cronstream.logs import fields
+from cronstream.notices.outpost import Outpost
 from cronstream.polling import until
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
-from cronstream.worker.commands import moment, to_command, to_finished
+from cronstream.trust.keyring import Keyring
+from cronstream.worker.commands import to_command
+from cronstream.worker.distrust import DistrustWatch
 from cronstream.worker.folding import Folding
 from cronstream.worker.late_watch import LateWatch
-from cronstream.worker.mishaps import end_in_view, failed, unusable
+from cronstream.worker.mishaps import end_in_view, failed
+from cronstream.worker.outputs import Outputs
+from cronstream.worker.overdue_watch import OverdueWatch
 from cronstream.worker.publishing import Publishing
+from cronstream.worker.reports import Reports
 from cronstream.worker.snapshots import Snapshots
+from cronstream.worker.verdict_watch import VerdictWatch
+from cronstream.worker.withheld import log_withheld
 
 logger = logging.getLogger(__name__)
 
@@ -53,13 +62,13 @@ class Worker:
         on_fatal: Callable[[str], None],
     ) -> None:
         self._settings, self._role, self.member = settings, role, member
-        self._log = role.log
+        self._log = settings.names.log_of(role)
         self.snapshots = Snapshots(table, member.ledgers)
         self.publisher = Publisher(settings)
         self._on_fatal = on_fatal
         self.executor: ExecutorPool | None = None
         self._woken = asyncio.Event()
-        self._decisions = Publishing(self.publisher, member, role.log, self._woken.set)
+        self._decisions = Publishing(self.publisher, member, self._log, self._woken.set)
         aside = Quarantine(self.publisher)
         self.folding = Folding(settings, role, member, aside, on_fatal)
         self.folding.on_read = self._woken.set
@@ -67,7 +76,13 @@ class Worker:
         #: Its loops, which go on until it stops; when it last turned, in monotonic seconds.
         self.loops: list[asyncio.Task[Any]] = []
         self.turned_at, self._is_failing = clock.monotonic(), False
+        self.outputs = Outputs(settings, role, member)
         self.late_watch = LateWatch(member, settings.slots)
+        self.overdue_watch = OverdueWatch(member)
+        self.outpost = Outpost()
+        self.folding.on_change = VerdictWatch(self.outpost).see
+        self.reports = Reports(member, self.folding, self.outpost, self.outputs)
+        self.distrust = DistrustWatch(member, Keyring(settings), role.cluster or "")
         #: The level of the installation when this process started.
         self.level_found = 1
 
@@ -83,15 +98,20 @@ class Worker:
         self.executor = await ExecutorPool.launch(
             number=self._settings.executor_processes,
             slots=self._settings.slots,
-            output_bytes=self._settings.output_bytes,
+            options=Options(
+                self._settings.output_bytes, self._settings.pass_env, self._settings.log_output
+            ),
             on_reports=self._reported,
             on_death=self._executor_died,
         )
+        self.outputs.show = self.executor.send
+        log_withheld(self._settings)
         me = self.member.me
         logger.info("this worker is %s in the ledger", me, extra=fields("worker-named", worker=me))
         loops = self._turn_for_ever(), self.folding.follow_for_ever()
         self.loops = [asyncio.create_task(loop) for loop in loops]
         self._tasks.update(self.loops)
+        self._spawn(self.outputs.attend_for_ever())
         self._spawn(Reaper(lambda: self.executor.children if self.executor else ()).reap_for_ever())
 
     async def drain(self) -> None:
@@ -110,10 +130,13 @@ class Worker:
             logger.info(text, running, self._settings.drain_s, extra=about)
         await self._until_nothing_is_held(self._settings.drain_s)
         if self.member.holding:
-            self.member.end_all("its worker was told to stop")
+            self.member.end_all("its worker was asked to stop")
             self._turn()
             await self._until_nothing_is_held(_END_S)
+        self.folding.tenure.speak(clock.monotonic(), within_s=0.0)
+        self._turn()
         await self.publisher.flush(_FLUSH_S)
+        await self.folding.read_to_end(self.member.reading_on)
         await self.close()
 
     async def close(self) -> None:
@@ -123,7 +146,7 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.executor is not None:
             await self.executor.close()
-        await asyncio.gather(self.folding.stop(), self.publisher.stop())
+        await asyncio.gather(self.folding.stop(), self.publisher.stop(), self.outpost.close())
 
     async def _until_nothing_is_held(self, limit_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -145,6 +168,7 @@ class Worker:
     def assigned(self, partitions: set[int]) -> None:
         """A rebalance is over, and Faust has recovered the tables."""
         self.member.assigned(partitions, self._load)
+        self.folding.tenure.assigned()
         self.snapshots.forget()
         text, about = "owns %d of %d partitions", fields("assigned")
         logger.info(text, len(partitions), self._settings.partitions, extra=about)
@@ -161,6 +185,7 @@ class Worker:
             text = "partition %d: %s; its log is folded from the start"
             logger.warning(text, partition, error, extra=fields("row-lost", partition=partition))
         ledger.book.assumed = self.level_found
+        self.folding.tenure.loaded(partition, ledger.book.next_offset)
         return ledger
 
     def read_up_to(self, partition: int, end: int) -> None:
@@ -182,6 +207,7 @@ class Worker:
         if self.executor is not None and not (self.executor.is_alive or self.member.draining):
             self.member.drain()  # Nothing can be started here any more.
         self._wake(mono)
+        self.folding.tenure.speak(mono)
         actions, self.member.actions = self.member.actions, []
         orders = [order for action in actions if (order := self._try(action))]
         if orders and self.executor is not None:
@@ -190,6 +216,8 @@ class Worker:
             owners = self.member.owners.items()
             self.snapshots.write_due({p: o.ledger for p, o in owners if o.ready}, mono)
         self.late_watch.look(mono)
+        self.overdue_watch.look(mono)
+        self.distrust.look(mono)
 
     def _wake(self, mono: float) -> None:
         """Decide; if that fails, what was decided is done all the same, and the next turn tries.
@@ -217,7 +245,7 @@ class Worker:
             return None
 
     def _do(self, action: Action) -> protocol.Order | None:
-        """Do it, or return what the executor is to be told."""
+        """Do it, or return what the executor is to be sent."""
         match action:
             case Append(partition=partition, entry=Owned() as entry):
                 sent = self.publisher.append(self._log, partition, entry)
@@ -227,41 +255,18 @@ class Worker:
             case Publish():
                 self._spawn(self._decisions.publish(action))
             case _:
-                return to_command(action)
+                return to_command(action, self.folding.spans.tracer)
         return None
 
     # -- the executor ---------------------------------------------------------------------
 
     def _reported(self, reports: list[protocol.Report]) -> None:
-        for report in reports:
-            try:
-                self._take(report)
-            except Exception as error:
-                extra = fields("report-unusable", run=report.key.rpartition("#")[0])
-                logger.exception(
-                    "run %s: its executor's report cannot be used", report.key, extra=extra
-                )
-                unusable(self.member, report, error, clock.now())
+        self.reports.heed(reports)
         self._woken.set()
-
-    def _take(self, report: protocol.Report) -> None:
-        match report:
-            case protocol.Ready(key=key):
-                self.member.ready(key)
-            case protocol.Started(key=key, at=at, pid=pid):
-                self.member.started(key, moment(at), pid)
-            case protocol.Finished(key=key):
-                self.member.finished(key, to_finished(report, self.member.me))
-            case protocol.Cancelled(key=key):
-                self.member.cancelled(key)
-            case protocol.Kept(key=key):
-                self.member.kept(key)
-            case protocol.Hanging(key=key, note=note):
-                run, _ = run_and_claim(key)
-                logger.warning("run %s: %s", run, note, extra=fields("hanging", run=run))
 
     def _executor_died(self, reason: str, keys: list[str]) -> None:
         """Have what it had made again; a worker that has no executor left ends."""
+        self.outputs.forget(keys)
         self.member.executor_died(keys, clock.now())
         self._woken.set()
         if self.executor is None or self.executor.is_alive:

@@ -8,7 +8,7 @@ import http.client
 import os
 import sys
 
-EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - what the process was told, not what is listened at
+EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - what the process was given, not what is listened at
 
 
 def main() -> str | None:

@@ -20,7 +20,7 @@ def ratios() -> dict[str, float]:
     """Measured in a process of its own, which is not traced for coverage."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
     words = [sys.executable, "-m", "bench.guard"]
-    done = subprocess.run(words, cwd=_ROOT, env=plain, check=True, capture_output=True, timeout=120)
+    done = subprocess.run(words, cwd=_ROOT, env=plain, check=True, capture_output=True, timeout=280)
     measured: dict[str, float] = json.loads(done.stdout)
     return measured
 

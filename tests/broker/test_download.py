@@ -9,6 +9,7 @@ import pytest
 
 from cronstream.broker import download as module
 from cronstream.broker.download import download, main
+from cronstream.broker.pins import check
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def central(monkeypatch: pytest.MonkeyPatch) -> type[FakeCentral]:
         pass
 
     monkeypatch.setattr(module, "MavenContext", Central)
+    monkeypatch.setattr(module, "check", lambda _: ())
     return Central
 
 
@@ -109,3 +111,13 @@ def test_as_a_program_it_says_why_it_failed_on_stderr(
     monkeypatch.setattr("sys.argv", ["download", str(tmp_path / "kafka")])
     assert main() == 1
     assert "RuntimeError: wrong checksum" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("central")
+def test_a_jar_that_is_not_the_one_that_was_tested_is_no_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "check", check)
+    monkeypatch.setattr("sys.argv", ["download", str(tmp_path / "kafka")])
+    assert main() == 1
+    assert "PinError" in capsys.readouterr().err

@@ -74,7 +74,7 @@ def test_json_is_one_object_with_every_figure(wishes: list[Wish]) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--faults", "kill,flood"], "must be some of kill,pause,term,broker,scale"),
+        (["--faults", "kill,flood"], "must be some of kill,pause,term,broker,hang,scale"),
         (["--duration", "soon"], "'soon' is not a length of time"),
         (["--brokers", "2"], "'2' is not one of '1', '3'"),
     ],

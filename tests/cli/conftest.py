@@ -47,3 +47,9 @@ def a_job(name: str = "backup", **fields: Any) -> Job:
         **fields,
     }
     return Job(**values)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_announces_itself_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have ``doctor`` not wait for the next process that announces itself."""
+    monkeypatch.setattr("cronstream.cli.doctor_facts._SOON_S", 0.0)

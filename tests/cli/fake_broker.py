@@ -1,7 +1,7 @@
 """A broker of lists, for commands that only read and publish."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -9,14 +9,16 @@ from aiokafka.structs import TopicPartition
 
 from cronstream import clock
 from cronstream.cli.connection import Connections
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode, encode_entries
 from cronstream.core.wire.entries import Entry
 from cronstream.core.wire.messages import Message
+from cronstream.core.wire.rights import Right
 from cronstream.core.wire.runs import Discarded, Job
 from cronstream.settings import Settings
+from cronstream.topology.examining import KafkaFacts
 from cronstream.topology.publish import Ack, partition_of
 from cronstream.topology.reading import LogMessage, Spans
+from tests.builders import NAMES
 
 PARTITIONS = 3
 
@@ -32,10 +34,14 @@ class FakeBroker:
         before_poll: Called before each poll; may append messages, or raise as Kafka does.
         kafka: Its id.
         before_probe: Called before each connection; may raise, too.
+        refused: Topics on which nothing is allowed.
+        wrong_topics: What is wrong with topics.
     """
 
     def __init__(self, *clusters: str) -> None:
         self.topics: dict[str, list[list[LogMessage]]] = {}
+        self.refused: set[str] = set()
+        self.wrong_topics: list[str] = []
         self.published: list[Message] = []
         self.after_publish: Callable[[Message], None] = lambda _: None
         self.ack_times: list[datetime] = []
@@ -46,7 +52,7 @@ class FakeBroker:
         self.kafka: str | None = None
         self._beginnings: dict[tuple[str, int], int] = {}
         for cluster in clusters:
-            for topic in (naming.log, naming.retry_log, naming.discarded):
+            for topic in (NAMES.log, NAMES.retry_log, NAMES.discarded):
                 self.create(topic(cluster), PARTITIONS)
 
     def create(self, topic: str, partitions: int) -> None:
@@ -70,17 +76,26 @@ class FakeBroker:
 
     def log(self, key: str, *entries: Entry, when: datetime, cluster: str = "cluster-a") -> int:
         """Append one message of entries to a cluster's log; return its offset."""
-        return self.put(naming.log(cluster), key, encode_entries(entries), when)[1]
+        return self.put(NAMES.log(cluster), key, encode_entries(entries), when)[1]
 
     def retry(self, key: str, *entries: Entry, when: datetime) -> int:
-        return self.put(naming.retry_log("cluster-a"), key, encode_entries(entries), when)[1]
+        return self.put(NAMES.retry_log("cluster-a"), key, encode_entries(entries), when)[1]
 
     def discard(self, record: Discarded) -> None:
-        topic = naming.discarded(record.run.cluster)
+        topic = NAMES.discarded(record.run.cluster)
         self.put(topic, record.run.job, encode(record), record.discarded_at)
 
     def job(self, job: Job, when: datetime) -> None:
-        self.put(naming.JOBS, job.name, encode(job), when)
+        self.put(NAMES.jobs, job.name, encode(job), when)
+
+    async def lacking(self, _: Settings, wanted: Sequence[Right]) -> list[Right]:
+        return [right for right in wanted if right.name in self.refused]
+
+    async def kafka_facts(self, _: Settings) -> KafkaFacts:
+        return KafkaFacts("abc", 3, 3, 2, 1_048_588)
+
+    async def topic_faults(self, _: Settings, __: Sequence[str]) -> list[str]:
+        return self.wrong_topics
 
     @property
     def connections(self) -> Connections:
@@ -91,11 +106,16 @@ class FakeBroker:
             reader=lambda _: FakeReader(self),
             publisher=lambda settings: FakePublisher(self, settings),
             probe=reachable,
+            lacking=self.lacking,
+            topic_faults=self.topic_faults,
+            kafka_facts=self.kafka_facts,
         )
 
 
 class FakeReader:
     """Reads the lists. Once there is nothing more to follow, the person presses Ctrl-C."""
+
+    names = NAMES
 
     def __init__(self, broker: FakeBroker) -> None:
         self._broker = broker
@@ -184,6 +204,8 @@ class FakeReader:
 class FakePublisher:
     """Appends to the lists, and acknowledges at once."""
 
+    names = NAMES
+
     def __init__(self, broker: FakeBroker, settings: Settings) -> None:
         self._broker, self._settings = broker, settings
 
@@ -196,6 +218,17 @@ class FakePublisher:
     ) -> asyncio.Future[Ack]:
         assert (partitions or self._settings.partitions) == len(self._broker.topics[topic])
         return self.append(topic, partition_of(key, len(self._broker.topics[topic])), record, key)
+
+    def put_raw(
+        self, topic: str, partition: int, value: bytes | None, headers: dict[str, str]
+    ) -> asyncio.Future[Ack]:
+        messages = self._broker.topics[topic][partition]
+        told = tuple((name, text.encode()) for name, text in headers.items())
+        offset, when = len(messages), clock.now()
+        messages.append(LogMessage(topic, partition, offset, when, None, value, told))
+        done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        done.set_result(Ack(partition, offset, when))
+        return done
 
     def append(
         self, topic: str, partition: int, record: Message, key: str = ""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("runbooks/*.md"))]
 
 PROGRAMS = ("cronstream", "faust", "make", "docker", "systemctl", "pip", "python", "python3")
 #: Blocks in these languages are not a shell's.
@@ -52,7 +53,8 @@ def _commands_of(page: Path) -> Iterator[Shown]:
                 yield Shown(f"{name}:{number}", words, is_whole=True)
     for span in _CODE_SPAN.finditer("\n".join(prose)):
         number = "\n".join(prose).count("\n", 0, span.start()) + 1
-        typed = re.sub(r"[\[\]…]", " ", span[1]).replace("|", " | ", 0)
+        typed = re.sub(r"\w+\[\w+\]", " ", span[1])  # An extra, such as cronstream[java].
+        typed = re.sub(r"[\[\]…]", " ", typed).replace("|", " | ", 0)
         typed = re.sub(r"\b(\w+)\|[\w|]+", r"\1", typed)
         for words in _simple_commands(" ".join(typed.split())):
             if len(words) > 1:

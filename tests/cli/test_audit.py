@@ -21,7 +21,7 @@ from cronstream.core.wire.installation import House
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.history import auditing
 from cronstream.topology import jobs
-from tests.builders import a_run, at
+from tests.builders import NAMES, a_run, at
 from tests.cli.conftest import Command
 from tests.cli.fake_broker import FakeBroker
 from tests.core.audit.books import a_job
@@ -32,11 +32,11 @@ SINCE = ("--since", "2026-01-01T12:00:00", "--until", "2026-01-01T12:05:00")
 def define(
     broker: FakeBroker, *names: str, cluster: str = "cluster-a", max_attempts: int = 1
 ) -> None:
-    if naming.JOBS not in broker.topics:
-        broker.create(naming.JOBS, 1)
+    if NAMES.jobs not in broker.topics:
+        broker.create(NAMES.jobs, 1)
     for name in names:
         job = a_job(name=name, cluster=cluster, max_attempts=max_attempts)
-        revision = len(broker.topics[naming.JOBS][0])
+        revision = len(broker.topics[NAMES.jobs][0])
         broker.job(job, at(-3600))
         entry = Withdrawal(job=name, revision=revision, effective_from=at(0))
         broker.log(name, entry, when=at(-60), cluster=cluster)
@@ -169,7 +169,7 @@ def test_strictly_every_finding_fails_it(broker: FakeBroker, command: Command) -
 
 def test_only_a_job_or_a_cluster_is_audited(broker: FakeBroker, command: Command) -> None:
     define(broker, "backup", "sweep")
-    for topic in (naming.log, naming.retry_log, naming.discarded):
+    for topic in (NAMES.log, NAMES.retry_log, NAMES.discarded):
         broker.create(topic("cluster-b"), 3)
     define(broker, "mail", cluster="cluster-b")
     for minute in range(6):
@@ -214,9 +214,9 @@ def test_what_retention_has_deleted_is_left_out(broker: FakeBroker, command: Com
     define(broker, "backup")
     for minute in range(60):
         make(broker, "backup", 60 * minute)
-    partition = next(p for p in broker.topics[naming.log("cluster-a")] if p)
+    partition = next(p for p in broker.topics[NAMES.log("cluster-a")] if p)
     gone = sum(message.at < at(600) for message in partition)
-    broker.delete_before(naming.log("cluster-a"), partition[0].partition, gone)
+    broker.delete_before(NAMES.log("cluster-a"), partition[0].partition, gone)
     window = ("--since", "2026-01-01T12:00:00", "--until", "2026-01-01T12:59:00", "--json")
     [summary] = lines(result := command("audit", *window))
 
@@ -228,7 +228,7 @@ def test_a_partition_that_retention_has_emptied_is_left_out(
     broker: FakeBroker, command: Command
 ) -> None:
     define(broker, "backup")
-    log = naming.log("cluster-a")
+    log = NAMES.log("cluster-a")
     partition = next(p for p in broker.topics[log] if p)
     broker.delete_before(log, partition[0].partition, len(partition))
     [summary] = lines(result := command("audit", "--since", "2h", "--json"))
@@ -244,8 +244,8 @@ def test_discarded_runs_and_messages_that_nobody_can_read_are_looked_at(
     define(broker, "backup")
     *_, run = [make(broker, "backup", 60 * minute) for minute in range(6)]
     broker.discard(Discarded(run=run, reason="none", discarded_at=at(310)))
-    broker.put(naming.discarded("cluster-a"), "backup", b"{", at(311))
-    broker.put(naming.log("cluster-a"), "backup", b"{", at(312))
+    broker.put(NAMES.discarded("cluster-a"), "backup", b"{", at(311))
+    broker.put(NAMES.log("cluster-a"), "backup", b"{", at(312))
     found, summary = lines(command("audit", "--json", *SINCE))
 
     assert (found["kind"], found["run"]) == ("contradiction", run.id)
@@ -309,7 +309,7 @@ def test_a_job_whose_runs_were_moved_needs_no_definition(
 def test_what_people_asked_for_and_each_cluster_is_counted(
     broker: FakeBroker, command: Command
 ) -> None:
-    for topic in (naming.log, naming.retry_log, naming.discarded):
+    for topic in (NAMES.log, NAMES.retry_log, NAMES.discarded):
         broker.create(topic("cluster-b"), 3)
     define(broker, "backup")
     define(broker, "mail", cluster="cluster-b")
@@ -326,7 +326,7 @@ def test_what_people_asked_for_and_each_cluster_is_counted(
 
 def test_a_terminal_is_shown_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress(is_shown=True)
-    progress.tell(500, 2000)
+    progress.show(500, 2000)
     progress.end()
     line, blank = capsys.readouterr().err.removeprefix("\r").split("\r")[:2]
 
@@ -336,7 +336,7 @@ def test_a_terminal_is_shown_how_far_it_is(capsys: pytest.CaptureFixture[str]) -
 
 def test_elsewhere_it_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress(is_shown=False)
-    progress.tell(500, 2000)
+    progress.show(500, 2000)
     progress.end()
 
     assert capsys.readouterr().err == ""
@@ -351,7 +351,7 @@ def test_a_jobs_topic_that_was_deleted_is_named_and_no_fault_of_the_runs(
     define(broker, "backup")
     for minute in range(6):
         make(broker, "backup", 60 * minute)
-    broker.delete_before(naming.JOBS, 0, 1)
+    broker.delete_before(NAMES.jobs, 0, 1)
     [summary] = lines(command("audit", "--json", *SINCE))
     assert (summary["clean"], summary["due"]) == (True, 6)
     [limit] = summary["limits"]
@@ -361,7 +361,7 @@ def test_a_jobs_topic_that_was_deleted_is_named_and_no_fault_of_the_runs(
     )
     told = command("audit", *SINCE).stdout
     assert "not known   cronstream.jobs has been deleted in part" in told
-    assert "Clean, as far as the topics can tell" in told
+    assert "Clean, as far as the topics show" in told
 
 
 def test_a_jobs_topic_that_was_made_anew_is_named(broker: FakeBroker, command: Command) -> None:
@@ -369,7 +369,7 @@ def test_a_jobs_topic_that_was_made_anew_is_named(broker: FakeBroker, command: C
     held = Withdrawal(job="backup", revision=5, effective_from=at(0))
     broker.log("backup", held, when=at(-60))
     make(broker, "backup", 60, revision=5)
-    broker.topics[naming.JOBS][0].clear()
+    broker.topics[NAMES.jobs][0].clear()
     [summary] = lines(command("audit", "--json", *SINCE))
     assert summary["clean"]
     assert "cronstream.jobs was recreated" in summary["limits"][0]
@@ -380,18 +380,18 @@ def aged(broker: FakeBroker, monkeypatch: pytest.MonkeyPatch) -> FakeBroker:
     """An installation with edits behind it, of which only what is kept can be read any more."""
     monkeypatch.setattr(jobs, "KEEP_EVERY", 1)
     known = Recent()
-    broker.create(naming.JOBS, 1)
-    broker.create(naming.kept_jobs(), 1)
+    broker.create(NAMES.jobs, 1)
+    broker.create(NAMES.kept_jobs, 1)
     for name in ["gone", "gone", *["backup"] * 8]:
         removed = name == "gone" and bool(known.position)
         since = at(3600 * (known.position - 100))
         broker.job(a_job(name=name, removed=removed, effective_from=since), since)
-        known.take(known.position, broker.topics[naming.JOBS][0][-1].value)
+        known.fold(known.position, broker.topics[NAMES.jobs][0][-1].value)
     row = orjson.dumps(known.to_row())
-    broker.put(naming.kept_jobs(), "0", row, at(-3600))
+    broker.put(NAMES.kept_jobs, "0", row, at(-3600))
     for offset in range(9):
-        lost = broker.topics[naming.JOBS][0][offset]
-        broker.topics[naming.JOBS][0][offset] = replace(lost, value=b"{")
+        lost = broker.topics[NAMES.jobs][0][offset]
+        broker.topics[NAMES.jobs][0][offset] = replace(lost, value=b"{")
     return broker
 
 
@@ -417,9 +417,9 @@ def test_if_it_is_not_old_enough_all_is_read(command: Command) -> None:
 def test_a_job_that_is_not_kept_was_defined_all_the_same(
     aged: FakeBroker, command: Command
 ) -> None:
-    gone = aged.topics[naming.JOBS][0][0]
+    gone = aged.topics[NAMES.jobs][0][0]
     told = encode(a_job(name="gone", effective_from=at(-400_000)))
-    aged.topics[naming.JOBS][0][0] = replace(gone, value=told)
+    aged.topics[NAMES.jobs][0][0] = replace(gone, value=told)
     known = command("audit", *SINCE, "--job", "gone")
     assert known.exit_code == 0, known.output
     unknown = command("audit", *SINCE, "--job", "gonne")
@@ -439,10 +439,10 @@ def test_a_job_that_is_not_kept_was_defined_all_the_same(
 def test_of_moving_what_is_kept_has_the_last_word_alone(
     aged: FakeBroker, command: Command, word: House, *, is_enough: bool
 ) -> None:
-    kept = aged.topics[naming.kept_jobs()][0]
+    kept = aged.topics[NAMES.kept_jobs][0]
     row = {**orjson.loads(kept[0].value or b""), "house": to_json(word)}
     kept[0] = replace(kept[0], value=orjson.dumps(row))
-    aged.topics[naming.JOBS][0][9] = replace(aged.topics[naming.JOBS][0][9], value=b"{")
+    aged.topics[NAMES.jobs][0][9] = replace(aged.topics[NAMES.jobs][0][9], value=b"{")
     row["mark"] = mark_of(b"{")
     kept[0] = replace(kept[0], value=orjson.dumps(row))
     [*_, summary] = lines(command("audit", "--json", *SINCE))
@@ -453,7 +453,7 @@ def test_partitions_that_somebody_has_added_are_named(broker: FakeBroker, comman
     define(broker, "backup")
     for minute in range(6):
         make(broker, "backup", 60 * minute)
-    broker.surplus = {"theirs": (9, 1), naming.log("cluster-a"): (24, 3)}
+    broker.surplus = {"theirs": (9, 1), NAMES.log("cluster-a"): (24, 3)}
     [summary] = lines(command("audit", "--json", *SINCE))
     assert summary["limits"] == [
         "cronstream.cluster-a was given partitions: it has 24, and only 3 are in use and audited"
@@ -475,7 +475,7 @@ def test_retries_and_discards_that_were_deleted_are_named(
     broker.log("backup", settled, when=at(20))
     broker.retry("backup", settled, when=at(20))
     broker.discard(Discarded(run=run, reason="none", discarded_at=at(21)))
-    for topic in (naming.retry_log("cluster-a"), naming.discarded("cluster-a")):
+    for topic in (NAMES.retry_log("cluster-a"), NAMES.discarded("cluster-a")):
         partition = next(p for p in broker.topics[topic] if p)[0].partition
         broker.delete_before(topic, partition, 1)
     window = ("--since", "2026-01-01T12:00:00", "--until", "2026-01-01T12:00:30")
@@ -489,7 +489,7 @@ def test_retries_and_discards_that_were_deleted_are_named(
 
 def test_what_is_left_out_is_in_the_summary_too(broker: FakeBroker, command: Command) -> None:
     define(broker, "backup")
-    log = naming.log("cluster-a")
+    log = NAMES.log("cluster-a")
     partition = next(p for p in broker.topics[log] if p)
     broker.delete_before(log, partition[0].partition, len(partition))
     [summary] = lines(command("audit", "--since", "2h", "--json"))

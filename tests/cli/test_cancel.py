@@ -10,7 +10,6 @@ from cronstream import clock
 from cronstream.cli.main import main
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import to_row
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.entries import (
     Cancelled,
@@ -28,7 +27,7 @@ from cronstream.core.wire.messages import Message
 from cronstream.core.wire.runs import Run
 from cronstream.topology.publish import partition_of
 from cronstream.topology.reading import LogMessage
-from tests.builders import NOON, a_run, at
+from tests.builders import NAMES, NOON, a_run, at
 from tests.cli.conftest import Command, a_job, json_lines
 from tests.cli.fake_broker import PARTITIONS, FakeBroker
 
@@ -112,7 +111,7 @@ def test_what_waits_never_starts(broker: FakeBroker, command: Command) -> None:
 def test_all_live_runs_of_a_job_are_cancelled_on_all_clusters(
     broker: FakeBroker, command: Command
 ) -> None:
-    for topic in (naming.log, naming.retry_log, naming.discarded):
+    for topic in (NAMES.log, NAMES.retry_log, NAMES.discarded):
         broker.create(topic("cluster-b"), PARTITIONS)
     announce(broker, cluster="cluster-b")
     moved = a_run(cluster="cluster-b", scheduled_at=at(30))
@@ -194,7 +193,7 @@ def test_a_run_that_is_over_or_has_never_been_is_told_and_the_others_are_cancell
 def test_a_job_without_live_runs_has_nothing_to_cancel(
     broker: FakeBroker, command: Command
 ) -> None:
-    broker.create(naming.JOBS, 1)
+    broker.create(NAMES.jobs, 1)
     broker.job(a_job("backup"), NOON)
     result = command("cancel", "--job", "backup")
     assert (result.exit_code, result.stdout) == (0, "")
@@ -204,7 +203,7 @@ def test_a_job_without_live_runs_has_nothing_to_cancel(
 def test_a_job_that_nobody_knows_is_told_with_the_nearest(
     broker: FakeBroker, command: Command
 ) -> None:
-    broker.create(naming.JOBS, 1)
+    broker.create(NAMES.jobs, 1)
     broker.job(a_job("backup"), NOON)
     result = command("cancel", "--job", "bakcup")
     assert result.exit_code == 3
@@ -229,7 +228,7 @@ def test_a_worker_that_is_there_and_does_not_end_it_is_named(
 
     assert (result.exit_code, result.stdout) == (1, "")
     hint = "it is running on w1.1; see that worker's log, and its /health"
-    assert result.stderr == f"run {RUN}: it was told to end, but has not yet: {hint}\n"
+    assert result.stderr == f"run {RUN}: it was asked to end, but has not yet: {hint}\n"
 
 
 def test_it_is_told_that_no_worker_is_there_to_heed_it(
@@ -273,17 +272,17 @@ def test_a_run_that_has_left_the_log_is_found_in_its_owners_snapshot(
 ) -> None:
     running(broker, a_run())
     partition = partition_of("backup", PARTITIONS)
-    log = broker.topics[naming.log("cluster-a")][partition]
+    log = broker.topics[NAMES.log("cluster-a")][partition]
     ledger = Ledger(retry=False)
     for message in log:
-        ledger.take(message.offset, message.at, decode_entries(message.value)[0])
+        ledger.fold(message.offset, message.at, decode_entries(message.value)[0])
     rows = [None, b"{", orjson.dumps(to_row(ledger, partition)), b"[]"]
     topic = "cronstream-cluster-a-ledgers-changelog"
     broker.topics[topic] = [
         [LogMessage(topic, p, n, NOON, b"", row) for n, row in enumerate(rows)]
         for p in range(PARTITIONS)
     ]
-    broker.delete_before(naming.log("cluster-a"), partition, len(log))
+    broker.delete_before(NAMES.log("cluster-a"), partition, len(log))
 
     row = orjson.loads(command("cancel", "--job", "backup", "--within", "0", "--json").stdout)
 

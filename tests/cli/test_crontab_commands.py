@@ -57,6 +57,12 @@ def test_a_good_crontab_is_said_on_standard_error_only(path: Path) -> None:
     assert result.stderr == f"{path}: 2 jobs in 2 clusters, no problems\n"
 
 
+def test_jobs_that_the_file_has_paused_are_counted(path: Path) -> None:
+    path.write_text(GOOD.replace("max_attempts: 3", "max_attempts: 3, enabled: false"))
+    said = f"{path}: 2 jobs in 2 clusters, no problems, 1 job paused (enabled: false)\n"
+    assert run("check").stderr == said
+
+
 def test_every_problem_is_a_line_that_editors_can_follow(path: Path) -> None:
     path.write_text(BAD)
     result = run("check")
@@ -65,6 +71,17 @@ def test_every_problem_is_a_line_that_editors_can_follow(path: Path) -> None:
     assert first.startswith(f"{path}:4:50: job 'hourly': schedule '61 * * * *': minute '61' is out")
     assert second.startswith(f"{path}:6:14: job 'berlin': cluster 'cluster-c' is not known")
     assert result.stderr == f"{path}: 2 problems\n"
+
+
+def test_a_problem_is_told_with_the_file_that_it_is_in(path: Path) -> None:
+    path.write_text("version: 1\nclusters: [a]\ninclude: [one.yaml, two.yaml]\n")
+    (path.parent / "one.yaml").write_text("jobs: []\n")
+    (path.parent / "two.yaml").write_text("jobs:\n  - {name: x, command: y}\n")
+    result = run("check")
+    two = path.parent / "two.yaml"
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[0].startswith(f"{two}:2:5: job 'x': 'cluster' is missing")
+    assert {each["file"] for each in objects(run("check", "--json"))} == {str(two)}
 
 
 def test_every_problem_is_an_object_for_programs(path: Path) -> None:
@@ -156,6 +173,38 @@ def test_each_piece_of_advice_is_an_object_for_programs(path: Path) -> None:
     assert "have no timeout" in sentence
 
 
+def a_herd(number: int) -> str:
+    jobs = (
+        f'  - {{name: job-{n}, cluster: a, schedule: "@daily", command: "true", timeout: 1h}}\n'
+        for n in range(number)
+    )
+    return "version: 1\nclusters: [a]\njobs:\n" + "".join(jobs)
+
+
+def test_a_herd_is_told_with_what_each_job_may_say_instead(path: Path) -> None:
+    path.write_text(a_herd(22))
+    result = run("check", "--advice")
+    herd, *spreads = result.stdout.splitlines()
+    assert "22 jobs (job-0, job-1, job-2 and 19 more) of cluster 'a' are due in the same" in herd
+    assert spreads[0] == ("    job-0: write 'H 0 * * *' for '@daily', which is '5 0 * * *' for it")
+    assert len(spreads) == 20
+    assert "and 2 more jobs: --json shows all" in result.stderr
+
+    [piece] = objects(run("check", "--advice", "--json"))
+    assert len(piece["spread"]) == 22
+    assert piece["spread"][0] == {
+        "job": "job-0",
+        "schedule": "@daily",
+        "instead": "H 0 * * *",
+        "becomes": "5 0 * * *",
+    }
+
+
+def test_a_job_of_a_herd_that_cannot_be_spread_is_named_all_the_same(path: Path) -> None:
+    path.write_text(a_herd(21).replace("@daily", "@every 7h", 1).replace("@daily", "@every 1h"))
+    assert "    job-0: -\n" in run("check", "--advice").stdout
+
+
 def test_a_crontab_with_problems_gets_no_advice(path: Path) -> None:
     path.write_text(BAD)
     result = run("check", "--advice")
@@ -198,6 +247,14 @@ def test_jobs_are_listed_with_when_each_is_due_next() -> None:
     ]
 
 
+def test_a_job_that_the_file_has_paused_is_marked_in_the_list(path: Path) -> None:
+    path.write_text(GOOD.replace("max_attempts: 3", "max_attempts: 3, enabled: false"))
+    _, hourly, berlin = run("jobs").stdout.splitlines()
+    assert hourly.endswith(" paused (enabled: false)")
+    assert berlin.endswith(" 2026-01-01T13:30:00Z")
+    assert [job["enabled"] for job in objects(run("jobs", "--json"))] == [False, True]
+
+
 def test_jobs_as_json_have_every_setting_with_its_default() -> None:
     hourly, berlin = objects(run("jobs", "--json"))
     assert hourly["next"] == "2026-01-01T13:00:00Z"
@@ -215,8 +272,13 @@ def test_jobs_as_json_can_be_written_into_a_crontab_again(path: Path) -> None:
         "timeout: 2h, grace: 1m30s, env: {A: b}, cwd: /tmp, delivery: at_most_once, overlap: queue,"
         "max_queue: 7, missed_grace: 0.5s, description: x, timezone: Europe/Berlin,"
         "backoff: {first: 2s, factor: 3, ceiling: 1d, jitter: 0.5},"
-        "retry_on: {exit_statuses: [75], timeouts: false}"
-    )
+        "retry_on: {exit_statuses: [75], timeouts: false}, expect_within: 25h,"
+        'user: nobody, umask: "027", limits: {cpu: 90s, memory: 2G, files: 64},'
+        "ping: {healthchecks: {file: /run/secrets/hc}, sentry: {from: SENTRY}},"
+        "on_success: {from: A}, on_discard: {file: /run/secrets/chat},"
+        "exclude: [2026-12-24, '* * * * sun'], start: 2026-01-01, end: 2027-12-31, dst: once,"
+        "jitter: 90s"
+    ).replace("{A: b}", "{A: b, TOKEN: {file: /run/secrets/token}, OTHER: {from: TOKEN}}")
     path.write_text(GOOD.replace("max_attempts: 3", f"max_attempts: 3, {settings}"))
     before = read_crontab(path).jobs
     written = [

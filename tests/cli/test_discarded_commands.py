@@ -1,23 +1,37 @@
 """``discarded`` and ``replay``: nothing is published that a person did not choose."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cronstream import clock
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import to_json
 from cronstream.core.wire.enumerations import Cause, Outcome
 from cronstream.core.wire.messages import Message
 from cronstream.core.wire.runs import Attempt, Discarded, Run
-from tests.builders import NOON, a_run, at
+from cronstream.settings import settings
+from cronstream.trust.signer import new_key
+from tests.builders import NAMES, NOON, a_run, at
 from tests.cli.conftest import Command, a_job, json_lines
 from tests.cli.fake_broker import PARTITIONS, FakeBroker
+from tests.signing import trusted
 
 RUN = "backup@2026-01-01T12:00:00Z"
 SINCE = ("--since", "2026-01-01T00:00:00")
 
 
 NINE_PAST = at(9)
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Settings that a test sets for itself, and clears from the cache."""
+    settings.cache_clear()
+    yield monkeypatch
+    settings.cache_clear()
 
 
 def discard(broker: FakeBroker, when: datetime = NINE_PAST, **fields: Any) -> Run:
@@ -80,6 +94,23 @@ def test_a_replay_keeps_fields_that_only_a_later_version_knows(
     assert command("replay", RUN).exit_code == 0
     [replayed] = published(broker)
     assert to_json(replayed)["owner"] == {"team": "a"}
+
+
+def test_who_signs_replays_by_itself_only_what_was_signed(
+    broker: FakeBroker, command: Command, tmp_path: Path, variables: pytest.MonkeyPatch
+) -> None:
+    discard(broker)
+    key, file = new_key(tmp_path / "key"), tmp_path / "trusted"
+    file.write_text(trusted(key).line())
+    variables.setenv("CRONSTREAM_TRUSTED_KEYS", str(file))
+    variables.setenv("CRONSTREAM_SIGNING_KEY", str(tmp_path / "key"))
+
+    result = command("replay", RUN)
+
+    assert "it is not signed, so it may be anybody's: nothing was replayed" in result.stderr
+    assert not published(broker)
+    assert command("replay", RUN, "--distrusted").exit_code == 0
+    assert len(published(broker)) == 1
 
 
 def test_a_replayed_run_is_listed_with_its_replay(broker: FakeBroker, command: Command) -> None:
@@ -178,9 +209,9 @@ def test_a_replay_goes_to_the_cluster_where_its_job_is_now(
     broker: FakeBroker, command: Command
 ) -> None:
     """The one that it was moved from may have no workers any more."""
-    for topic in (naming.log, naming.retry_log, naming.discarded):
+    for topic in (NAMES.log, NAMES.retry_log, NAMES.discarded):
         broker.create(topic("cluster-b"), PARTITIONS)
-    broker.create(naming.JOBS, 1)
+    broker.create(NAMES.jobs, 1)
     broker.job(a_job(cluster="cluster-a"), NOON)
     discard(broker)
     broker.job(a_job(cluster="cluster-b"), at(20))

@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from cronstream import __version__
-from cronstream.cli.main import SECTIONS, main
+from cronstream.cli.main import main
+from cronstream.cli.sections import SECTIONS
 from cronstream.fitted.to_faust import commands
 from cronstream.settings import Settings, settings
 from tests.cli.shown import PAGES, ROOT, Shown, shown_commands
@@ -33,6 +34,8 @@ EXAMPLES = {
     "HOST:PORT": "192.0.2.7:9092",
     "COMMAND": "jobs",
     "NAME": "cluster-a",
+    "CLUSTER": "cluster-a",
+    "JOB": "doomed",
     "kafka-1.example.org:9092": "192.0.2.7:9092",
 }
 #: What chooses a role, as the options do.
@@ -41,7 +44,7 @@ OF_A_ROLE = {"CRONSTREAM_CLUSTER", "CRONSTREAM_RETRY"}
 OF_A_COMMAND = {
     f"CRONSTREAM_{name}"
     for name in ("RUN_ID", "JOB", "CLUSTER", "ATTEMPT", "MAX_ATTEMPTS", "SCHEDULED_AT")
-}
+} | {f"CRONSTREAM_PREVIOUS_{name}" for name in ("RUN_ID", "JOB", "VERDICT", "ATTEMPT", "REASON")}
 #: By which an executor knows its own.
 OF_AN_EXECUTOR = {"CRONSTREAM_EXECUTION", "CRONSTREAM_EXECUTOR"}
 FAUST = {"worker": commands.worker} | {
@@ -90,14 +93,21 @@ def test_what_the_docs_show_is_taken_by_the_program(shown: Shown) -> None:
 
 @pytest.mark.parametrize(
     "shown",
-    [s for s in SHOWN if s.is_whole and s.words[0] == "cronstream" and s.words[1] in NEED_NO_KAFKA],
+    [
+        s
+        for s in SHOWN
+        if s.is_whole
+        and s.words[0] == "cronstream"
+        and s.words[1] in NEED_NO_KAFKA
+        and "--overdue" not in s.words
+    ],
     ids=str,
 )
 def test_what_needs_no_kafka_runs_as_it_is_shown(shown: Shown, tmp_path: Path) -> None:
     if shown.words[1] == "init":
         (tmp_path / "crontab.yaml").unlink()
 
-    answer = CliRunner().invoke(main, shown.words[1:])
+    answer = CliRunner().invoke(main, [EXAMPLES.get(word, word) for word in shown.words[1:]])
 
     assert answer.exit_code == 0, answer.output
 
@@ -107,7 +117,12 @@ def test_every_option_that_the_docs_give_a_command_is_one_of_its(name: str) -> N
     passage = re.split(r"\n## |\*\*`cronstream ", DOCS.partition(f"**`cronstream {name}")[2])[0]
     command = main.get_command(click.Context(main), name)
     assert command is not None
-    options = {text for owner in (command, main) for p in owner.params for text in p.opts}
+    owners = [
+        command,
+        main,
+        *(command.commands.values() if isinstance(command, click.Group) else ()),
+    ]
+    options = {text for owner in owners for p in owner.params for text in p.opts}
 
     assert set(re.findall(r"`(--[a-z-]+)", passage)) <= options
 
@@ -191,6 +206,7 @@ def _docker(words: Sequence[str]) -> None:
         given = words[words.index("cronstream:latest") + 1 :]
     else:
         assert words[:2] in (["compose", "up"], ["compose", "logs"]) or words[0] in (
+            "build",
             "run",
             "inspect",
         )

@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from cronstream.cli.examples import EXAMPLES
-from cronstream.cli.main import SECTIONS, main
+from cronstream.cli.main import main
+from cronstream.cli.sections import SECTIONS
 
 NAMES = [entry.name for entries in SECTIONS.values() for entry in entries]
 
@@ -24,7 +25,8 @@ def test_every_command_has_examples_in_its_help(name: str) -> None:
     ("name", "line"), [(name, line) for name, lines in EXAMPLES.items() for line, _ in lines]
 )
 def test_every_example_is_a_line_that_the_command_takes(name: str, line: str) -> None:
-    words = shlex.split(line.partition(" > ")[0])
+    # What comes before is another's command, and so is where it goes.
+    words = shlex.split(line.rpartition(" | ")[2].partition(" > ")[0])
     assert words[:2] == ["cronstream", name]
 
     with main.make_context("cronstream", words[1:]) as root:

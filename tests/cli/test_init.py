@@ -1,5 +1,6 @@
 """``cronstream init``: what it writes, and what it leaves alone."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ def test_it_writes_an_example_that_is_right_and_says_what_is_next(
     assert result.exit_code == 0
     assert result.stdout == "crontab.yaml\n"
     assert "next: cronstream up" in result.stderr
+    assert "cronstream import FILE" in result.stderr
     assert read_crontab(tmp_path / "crontab.yaml").jobs
 
 
@@ -57,6 +59,18 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Path) ->
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
     assert "cannot be written (not a directory): name a folder" in result.stderr
+
+
+def test_the_schema_that_the_example_names_stands_beside_it_and_one_that_is_there_stays(
+    tmp_path: Path,
+) -> None:
+    init(str(tmp_path / "a"))
+    schema = json.loads((tmp_path / "a" / "crontab.schema.json").read_text())
+    assert schema["properties"]["jobs"]
+
+    (tmp_path / "crontab.schema.json").write_text("mine")
+    assert init(str(tmp_path)).exit_code == 0
+    assert (tmp_path / "crontab.schema.json").read_text() == "mine"
 
 
 def test_a_clone_begins_with_the_same_example() -> None:

@@ -18,8 +18,8 @@ _NEEDLESS = (
     "rich",
     "ruamel",
 )
-_READS_CRONTAB = ("check", "jobs", "next")
-_READS_LEDGERS = ("runs", "show", "discarded", "audit", "cancel", "run-now")
+_READS_CRONTAB = ("check", "import", "jobs", "next", "plan", "schema")
+_READS_LEDGERS = ("runs", "show", "discarded", "audit", "cancel", "run-now", "history")
 
 
 def outcome(script: str) -> str:

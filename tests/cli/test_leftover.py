@@ -10,13 +10,13 @@ import pytest
 
 from cronstream.cli import leftover
 from cronstream.cli.leftover import Wanted, unfinished
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Claimed, Finished, Level, Started, Withdrawal
 from cronstream.core.wire.enumerations import Outcome
 from cronstream.core.wire.naming import Role
 from cronstream.errors import BrokerError
 from cronstream.supervisor import parts
-from tests.builders import a_run, at
+from tests.builders import NAMES, a_run, at
+from tests.cli.conftest import a_job
 from tests.cli.fake_broker import PARTITIONS, FakeBroker, FakeReader
 
 CRONTAB = "version: 1\nclusters: [{}]\njobs: []\n"
@@ -42,9 +42,21 @@ async def test_only_runs_without_a_verdict_of_clusters_that_nobody_names_count()
             )
             broker.log("backup", claimed, when=at(31), cluster=cluster)
             broker.log("backup", started, ended, when=at(61), cluster=cluster)
-    broker.create(naming.TICKS, PARTITIONS)
+    broker.create(NAMES.ticks, PARTITIONS)
 
     assert await unfinished(FakeReader(broker), ["kept"]) == {"gone": 1}
+
+
+async def test_a_cluster_whose_jobs_are_in_force_is_kept_for_its_crontab_may_be_held_back() -> None:
+    broker = FakeBroker("kept", "gone", "held")
+    broker.create(NAMES.jobs, PARTITIONS)
+    broker.job(a_job("one", cluster="held"), at(0))
+    broker.job(a_job("two", cluster="gone"), at(0))
+    broker.job(a_job("two", cluster="gone", removed=True), at(1))
+    broker.job(a_job("three", cluster="kept"), at(0))
+
+    assert await unfinished(FakeReader(broker), ["kept"]) == {"held": 0}
+    assert await unfinished(FakeReader(broker), ["elsewhere"]) == {}, "another installation's"
 
 
 class Kafka:

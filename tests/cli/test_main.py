@@ -9,7 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from cronstream.cli.main import SECTIONS, main
+from cronstream.cli.main import main
+from cronstream.cli.sections import SECTIONS
 
 HEAVY = ("faust", "aiokafka", "pydantic", "rich", "ruamel", "cronstream.core.wire.runs")
 
@@ -82,7 +83,7 @@ def test_the_completion_script_asks_this_command(shell: str) -> None:
 def test_completion_proposes_commands_without_loading_them() -> None:
     context = click.Context(main)
     proposed = {item.value for item in main.shell_complete(context, "r")}
-    assert proposed == {"runs", "repair", "replay", "run-now"}
+    assert proposed == {"runs", "repair", "replay", "resume", "run-now"}
 
 
 def test_version_is_printed() -> None:

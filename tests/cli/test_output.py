@@ -8,13 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cronstream.cli.output import (
-    Column,
-    emit_json,
-    emit_table,
-    format_duration,
-    safe,
-)
+from cronstream.cli.output import Column, emit_json, emit_table
+from cronstream.escaping import safe
+from cronstream.history.words import format_duration
 from tests.builders import NOON
 
 COLUMNS = (Column("Run"), Column("State", styled=True), Column("Took", "right"))

@@ -18,8 +18,8 @@ class Terminal(io.StringIO):
 async def shown_on(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, quiet_s: float) -> str:
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(module, "_QUIET_S", quiet_s)
-    async with progress("reading the ledgers") as tell:
-        tell(500, 2000)
+    async with progress("reading the ledgers") as update:
+        update(500, 2000)
         for _ in range(5):
             await asyncio.sleep(0)
     return stream.getvalue()

@@ -3,11 +3,10 @@
 import pytest
 
 from cronstream import clock
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Entry, Level, Repair, Withdrawal
 from cronstream.core.wire.runs import Backoff
 from cronstream.topology.publish import partition_of
-from tests.builders import a_run, at
+from tests.builders import NAMES, a_run, at
 from tests.cli.conftest import Command, json_lines
 from tests.cli.fake_broker import PARTITIONS, FakeBroker
 from tests.core.health.test_presence import a_process, a_scheduler
@@ -22,13 +21,13 @@ NOTHING = "there is nothing to repair: no due time to come counts as run"
 def began(broker: FakeBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a minute past noon, and everybody who is there agrees on it."""
     monkeypatch.setattr(clock, "now", lambda: at(60))
-    broker.create(naming.WORKERS, 1)
+    broker.create(NAMES.workers, 1)
     for who in (
         a_scheduler(clock_s=0.0),
         a_process(clock_s=0.0),
         a_process("n.r", role="retry-worker"),
     ):
-        broker.put(naming.WORKERS, who.name, who.encode(), at(60))
+        broker.put(NAMES.workers, who.name, who.encode(), at(60))
     for log in (broker.log, broker.retry):
         log("backup", Level(level=2), when=at(-60))
     broker.log("backup", Withdrawal(job="backup", revision=1, effective_from=at(-60)), when=at(-60))
@@ -92,7 +91,7 @@ def test_only_the_partitions_that_need_it_are_told(broker: FakeBroker, command: 
 
     told = [
         partition
-        for partition, messages in enumerate(broker.topics[naming.log("cluster-a")])
+        for partition, messages in enumerate(broker.topics[NAMES.log("cluster-a")])
         if any(b"Repair" in message.value for message in messages if message.value)
     ]
     assert told == [partition_of("backup", PARTITIONS)]
@@ -135,7 +134,7 @@ def test_clocks_that_differ_are_to_be_set_right_before(
     run_ahead(broker)
     for number in range(2):
         who = a_process(f"node{number}.x", clock_s=600.0)
-        broker.put(naming.WORKERS, who.name, who.encode(), at(60))
+        broker.put(NAMES.workers, who.name, who.encode(), at(60))
 
     result = command("repair", "--yes")
 

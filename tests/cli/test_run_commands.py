@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from cronstream import clock
 from cronstream.cli.main import main
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import (
     Claimed,
     Finished,
@@ -26,7 +25,7 @@ from cronstream.history.loading import follow
 from cronstream.history.scope import Scope
 from cronstream.history.story import RunState
 from cronstream.topology.reading import LogMessage
-from tests.builders import NOON, a_run, at
+from tests.builders import NAMES, NOON, a_run, at
 from tests.cli.conftest import Command, a_job, json_lines
 from tests.cli.fake_broker import PARTITIONS, FakeBroker, FakeReader
 
@@ -84,6 +83,8 @@ def test_a_list_in_json_has_the_documented_fields(broker: FakeBroker, command: C
         "cluster": "cluster-a",
         "scheduled_at": "2026-01-01T12:00:00Z",
         "cause": None,
+        "by": None,
+        "follows": None,
         "state": "succeeded",
         "reason": None,
         "attempt": 1,
@@ -402,7 +403,7 @@ def test_show_latest_of_a_job_that_has_not_started_says_so_and_what_comes_next(
 def test_a_job_that_never_was_is_not_found_and_the_nearest_is_named(
     broker: FakeBroker, command: Command, line: tuple[str, ...]
 ) -> None:
-    broker.create(naming.JOBS, 1)
+    broker.create(NAMES.jobs, 1)
     broker.job(a_job(), NOON)
     announce(broker)
     result = command(*line)
@@ -413,7 +414,7 @@ def test_a_job_that_never_was_is_not_found_and_the_nearest_is_named(
 
 
 def test_a_job_that_has_had_no_runs_is_no_error(broker: FakeBroker, command: Command) -> None:
-    broker.create(naming.JOBS, 1)
+    broker.create(NAMES.jobs, 1)
     broker.job(a_job(), NOON)
     result = command("runs", "--job", "backup")
     assert (result.exit_code, result.stdout) == (0, "")
@@ -471,7 +472,7 @@ def test_however_many_clusters_a_handful_of_questions_answers_a_command(
     command: Command, broker: FakeBroker, line: tuple[str, ...]
 ) -> None:
     for name in ("cluster-b", "cluster-c"):
-        for topic in (naming.log, naming.retry_log, naming.discarded):
+        for topic in (NAMES.log, NAMES.retry_log, NAMES.discarded):
             broker.create(topic(name), PARTITIONS)
         announce(broker, cluster=name)
     announce(broker)

@@ -1,10 +1,11 @@
 """``run-now``: from the jobs in force to the verdict."""
 
+import subprocess
+
 import pytest
 
 from cronstream import clock
 from cronstream.cli.run_now import run_of
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Claimed, Finished, Started
 from cronstream.core.wire.enumerations import Cause, Outcome
 from cronstream.core.wire.messages import Message
@@ -12,7 +13,7 @@ from cronstream.core.wire.runs import Discarded, Run
 from cronstream.errors import BrokerError
 from cronstream.settings import Settings
 from cronstream.topology.reaching import probe
-from tests.builders import NOON, at
+from tests.builders import NAMES, NOON, at
 from tests.cli.conftest import Command, a_job, json_lines
 from tests.cli.fake_broker import FakeBroker
 
@@ -20,7 +21,7 @@ from tests.cli.fake_broker import FakeBroker
 @pytest.fixture
 def broker() -> FakeBroker:
     broker = FakeBroker("cluster-a", "cluster-b")
-    broker.create(naming.JOBS, 1)
+    broker.create(NAMES.jobs, 1)
     return broker
 
 
@@ -37,6 +38,51 @@ def test_the_job_is_published_as_it_was_last_defined(broker: FakeBroker, command
     assert (run.attempts_left, run.max_attempts, run.cluster) == (3, 3, "cluster-a")
     assert run.scheduled_at.microsecond == 0
     assert run.not_before >= before
+
+
+HARMFUL = "$(touch /tmp/harm); \"'`"
+
+
+@pytest.mark.parametrize(
+    ("command_", "expected"),
+    [
+        (["make", "-k"], ["make", "-k", HARMFUL, "2"]),
+        ('printf %s "$1"', ["/bin/sh", "-c", 'printf %s "$1"', "/bin/sh", HARMFUL, "2"]),
+    ],
+)
+def test_an_argument_is_one_word_of_the_command_whatever_is_in_it(
+    broker: FakeBroker, command: Command, command_: str | list[str], expected: list[str]
+) -> None:
+    broker.job(a_job(command=command_, allow_args=True, allow_env=["DRY"], env={"A": "1"}), NOON)
+    given = ("--arg", HARMFUL, "--arg", "2", "--env", f"DRY={HARMFUL}=")
+    result = command("run-now", "backup", *given)
+    assert result.exit_code == 0, result.stderr
+    [run] = broker.published
+    assert isinstance(run, Run)
+    assert (run.command, run.env) == (expected, {"A": "1", "DRY": f"{HARMFUL}="})
+    if command_ != ["make", "-k"]:
+        said = subprocess.run(run.command, capture_output=True, text=True, check=True)
+        assert said.stdout == HARMFUL
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (("--arg", "x"), "job 'backup' takes no arguments: its crontab has to say 'allow_args: tr"),
+        (("--env", "B=1"), "takes no variable B: its crontab has to say 'allow_env: [A, B]'"),
+        (("--env", "A"), "--env 'A' is not a variable; write it like NAME=VALUE"),
+        (("--env", "=1"), "--env '=1' is not a variable"),
+        (("--env", "A=\0"), "a NUL can be in no argument and no variable"),
+        (("--env", f"A={'x' * 500_000}"), "what is given is too large; put it in a file"),
+    ],
+)
+def test_what_a_job_does_not_allow_is_refused_with_the_line_that_is_lacking(
+    broker: FakeBroker, command: Command, given: tuple[str, ...], problem: str
+) -> None:
+    broker.job(a_job(allow_env=["A"]), NOON)
+    result = command("run-now", "backup", *given)
+    assert (result.exit_code, broker.published) == (2, [])
+    assert problem in result.stderr
 
 
 def test_two_runs_within_one_second_are_two() -> None:
@@ -80,7 +126,7 @@ def test_a_job_that_was_removed_is_unknown(broker: FakeBroker, command: Command)
 def test_without_a_schedulers_jobs_it_says_what_to_start(
     broker: FakeBroker, command: Command
 ) -> None:
-    del broker.topics[naming.JOBS]
+    del broker.topics[NAMES.jobs]
     result = command("run-now", "backup")
     assert result.exit_code == 3
     assert "no scheduler has published its jobs" in result.stderr
@@ -96,7 +142,7 @@ def test_waiting_ends_with_the_verdict_as_exit_status(
         """Make the run at once, as a worker would."""
         assert isinstance(run, Run)
         now = clock.now()
-        version = max(len(p) for p in broker.topics[naming.log("cluster-a")]) - 1
+        version = max(len(p) for p in broker.topics[NAMES.log("cluster-a")]) - 1
         claim = Claimed(run=run.id, version=version, worker="w1", number=1)
         start = Started(run=run.id, claim=version, worker="w1", started_at=now)
         end = Finished(

@@ -9,7 +9,8 @@ from click.testing import CliRunner, Result
 from cronstream import clock
 from cronstream.cli.main import main
 from cronstream.core.health.presence import Presence
-from cronstream.core.wire import naming
+from cronstream.settings import settings
+from tests.builders import NAMES
 from tests.cli.fake_broker import FakeBroker
 from tests.core.health.test_presence import a_process, a_scheduler
 
@@ -17,15 +18,15 @@ from tests.core.health.test_presence import a_process, a_scheduler
 class Installation(FakeBroker):
     def __init__(self) -> None:
         super().__init__("cluster-a")
-        self.create(naming.WORKERS, 1)
+        self.create(NAMES.workers, 1)
 
     def told(self, who: Presence, ago_s: float = 0.0, value: bytes | None = b"") -> None:
         when = clock.now() - timedelta(seconds=ago_s)
-        offset = len(self.topics[naming.WORKERS][0])
-        self.put(naming.WORKERS, who.name, who.encode(), when)
+        offset = len(self.topics[NAMES.workers][0])
+        self.put(NAMES.workers, who.name, who.encode(), when)
         if value is None:
-            message = self.topics[naming.WORKERS][0][offset]
-            self.topics[naming.WORKERS][0][offset] = type(message)(
+            message = self.topics[NAMES.workers][0][offset]
+            self.topics[NAMES.workers][0][offset] = type(message)(
                 message.topic, 0, offset, when, who.name.encode(), None
             )
 
@@ -133,6 +134,11 @@ def test_the_doctor_finds_nothing_where_all_agree(installation: Installation) ->
 
     assert (answer.exit_code, answer.stdout) == (0, "")
     assert "nothing is wrong: 3 processes are there" in answer.stderr
+    assert "of the processes that are there: 0.1.0 (level 2)" in answer.stderr
+    assert (
+        "Kafka abc of 3 brokers; topics have 3 copies, min.insync.replicas 2, and messages of at "
+        "most 1,048,588 bytes" in answer.stderr
+    )
 
 
 def test_the_doctor_tells_of_settings_and_clocks_that_differ_and_of_roles_that_nobody_has(
@@ -146,6 +152,52 @@ def test_the_doctor_tells_of_settings_and_clocks_that_differ_and_of_roles_that_n
 
     assert answer.exit_code == 1
     found = [json.loads(line) for line in answer.stdout.splitlines()]
-    assert [finding["kind"] for finding in found] == ["process", "settings", "clock"]
+    assert [one["kind"] for one in found] == ["process", "settings", "clock", "facts"]
+    assert found[-1]["kafka"]["copies_in_sync"] == 2
     assert "no retry-worker is there" in found[0]["text"]
     assert "clock: the clock of node2 is 600.0 s ahead" in installation.examine().stdout
+
+
+def test_the_doctor_tells_what_this_user_may_not_do_and_which_topics_are_wrong(
+    installation: Installation,
+) -> None:
+    installation.refused = {NAMES.log("cluster-a")}
+    installation.wrong_topics = ["topic cronstream.ticks is not there"]
+
+    answer = installation.examine("--role", "worker", "--cluster", "cluster-a")
+
+    assert answer.exit_code == 1
+    right, topic, *_ = answer.stdout.splitlines()
+    assert right.startswith("right: this user may not Read and Write and DescribeConfigs topic ")
+    assert right.endswith("'cronstream acls --role worker --cluster cluster-a' prints all")
+    assert topic == "topic: topic cronstream.ticks is not there"
+
+
+def test_the_doctor_tells_who_may_not_look_only_that(installation: Installation) -> None:
+    installation.refused = {NAMES.jobs}
+
+    answer = installation.examine()
+
+    assert answer.exit_code == 1
+    [line] = answer.stdout.splitlines()
+    assert line.startswith(f"right: this user may not Read and DescribeConfigs topic {NAMES.jobs}")
+
+
+def test_who_may_not_look_is_told_so_and_not_that_nothing_is_there(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "CRONSTREAM_BROKER": "kafka://127.0.0.1:9093",
+        "CRONSTREAM_BROKER_SECURITY": "tls",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    installation.refused = {NAMES.jobs}
+
+    answer = CliRunner().invoke(main, ["runs"], obj=installation.connections)
+
+    assert answer.exit_code == 1
+    assert f"Kafka does not allow this user to Read and DescribeConfigs topic {NAMES.jobs}" in (
+        answer.stderr
+    )
+    assert "'cronstream acls --role reader' prints all" in answer.stderr

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from cronstream.settings import Settings
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+#: What is not cronstream's own.
+MONITORING = ("prometheus", "alertmanager", "grafana")
+OTHERS = ("kafka", *MONITORING)
 #: What the embedded one has smaller than Kafka's habit, since it shares a machine with everything.
 SIZES = {
     "num.partitions",
@@ -37,6 +41,11 @@ def compose() -> dict[str, Any]:
     return loaded
 
 
+def _own(compose: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the services that are cronstream's own."""
+    return [(name, one) for name, one in compose["services"].items() if name not in OTHERS]
+
+
 def _command(service: dict[str, Any]) -> str:
     return " ".join(service["command"])
 
@@ -52,9 +61,7 @@ def test_it_has_the_form_that_the_compose_specification_asks_for(compose: dict[s
 def test_each_cluster_of_the_crontab_has_a_worker_and_a_retry_worker(
     compose: dict[str, Any],
 ) -> None:
-    commands = [
-        _command(service) for service in compose["services"].values() if "command" in service
-    ]
+    commands = [_command(service) for _, service in _own(compose)]
 
     for cluster in read_crontab(ROOT / "crontab.yaml").clusters:
         assert f"worker --cluster {cluster.name}" in commands
@@ -81,20 +88,17 @@ def test_its_kafka_is_the_embedded_one_with_the_same_settings(compose: dict[str,
     *_, behaviour = text.split("\n\n", 1)
     names = {line.partition("=")[0] for line in behaviour.splitlines() if line} - SIZES
 
-    assert kafka["image"] == f"apache/kafka:{KAFKA_VERSION}"
+    assert kafka["image"] == f"${{KAFKA_IMAGE:-apache/kafka:{KAFKA_VERSION}}}"
     for name in names:
         variable = f"KAFKA_{name.replace('.', '_').upper()}"
         assert str(kafka["environment"].get(variable)) == properties[name], name
 
 
 def test_every_part_waits_for_a_kafka_that_is_well(compose: dict[str, Any]) -> None:
-    services = compose["services"]
-
-    assert "healthcheck" in services["kafka"]
-    for name, service in services.items():
-        if name != "kafka":
-            assert service["depends_on"]["kafka"]["condition"] == "service_healthy"
-            assert service["environment"]["CRONSTREAM_BROKER"] == "kafka://kafka:19092"
+    assert "healthcheck" in compose["services"]["kafka"]
+    for _, service in _own(compose):
+        assert service["depends_on"]["kafka"]["condition"] == "service_healthy"
+        assert service["environment"]["CRONSTREAM_BROKER"] == "kafka://kafka:19092"
 
 
 def test_nothing_runs_as_root_or_listens_beyond_this_machine(compose: dict[str, Any]) -> None:
@@ -108,14 +112,53 @@ def test_nothing_runs_as_root_or_listens_beyond_this_machine(compose: dict[str, 
 def test_an_init_reaps_and_the_image_sees_whether_a_process_is_well(
     compose: dict[str, Any],
 ) -> None:
-    for name, service in compose["services"].items():
-        if name != "kafka":
-            assert service["init"] is True
-            assert "healthcheck" not in service
-            assert "--web-port" not in _command(service)
+    for _, service in _own(compose):
+        assert service["init"] is True
+        assert "healthcheck" not in service
+        assert "--web-port" not in _command(service)
 
 
 def test_every_process_has_the_time_that_it_may_take_to_end(compose: dict[str, Any]) -> None:
-    for name, service in compose["services"].items():
-        if name != "kafka":
-            assert int(service["stop_grace_period"].removesuffix("s")) > Settings().drain_s + 45
+    for _, service in _own(compose):
+        assert int(service["stop_grace_period"].removesuffix("s")) > Settings().drain_s + 45
+
+
+def test_prometheus_scrapes_each_process_where_it_serves_metrics(compose: dict[str, Any]) -> None:
+    config = YAML(typ="safe").load(ROOT / "ops" / "prometheus" / "compose.yml")
+    [scrape] = config["scrape_configs"]
+    [found] = scrape["dns_sd_configs"]
+
+    assert scrape["job_name"] == "cronstream"
+    assert found["names"] == [name for name, _ in _own(compose)]
+    for _, service in _own(compose):
+        bind = service["environment"]["CRONSTREAM_METRICS_BIND"]
+        assert Settings(metrics_bind=bind).metrics_bind == f"0.0.0.0:{found['port']}"
+
+
+def test_the_monitoring_is_that_of_ops_and_each_part_finds_the_next(
+    compose: dict[str, Any],
+) -> None:
+    services = compose["services"]
+    ours = YAML(typ="safe").load(ROOT / "ops" / "prometheus" / "prometheus.yml")
+    theirs = YAML(typ="safe").load(ROOT / "ops" / "prometheus" / "compose.yml")
+
+    assert [ours[part] for part in ("global", "rule_files")] == [
+        theirs[part] for part in ("global", "rule_files")
+    ]
+    assert "--config.file=/etc/prometheus/compose.yml" in services["prometheus"]["command"]
+    assert theirs["alerting"]["alertmanagers"] == [
+        {"static_configs": [{"targets": ["alertmanager:9093"]}]}
+    ]
+    assert services["grafana"]["environment"]["PROMETHEUS_URL"] == "http://prometheus:9090"
+    for name in MONITORING:
+        mounts = [mount.split(":") for mount in services[name]["volumes"]]
+        from_here = [mount for mount in mounts if mount[0].startswith("./")]
+        assert from_here
+        assert all((ROOT / folder).is_dir() and mode == "ro" for folder, _, mode in from_here)
+        assert {mount[0] for mount in mounts if len(mount) == 2} <= set(compose["volumes"])
+
+
+def test_what_is_not_ours_has_a_version_that_can_be_replaced(compose: dict[str, Any]) -> None:
+    for name in OTHERS:
+        image = compose["services"][name]["image"]
+        assert re.fullmatch(rf"\$\{{{name.upper()}_IMAGE:-[\w/]+:v?\d+\.\d+\.\d+}}", image)

@@ -22,5 +22,5 @@ def test_an_example_has_no_problem_and_needs_no_advice(example: Path) -> None:
 def test_each_example_is_told_of_on_their_page() -> None:
     page = (FOLDER / "README.md").read_text()
 
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
     assert all(f"({example.name})" in page for example in EXAMPLES)

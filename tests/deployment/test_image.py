@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cronstream.cli.main import SECTIONS
+from cronstream.cli.sections import SECTIONS
 from cronstream.fitted.to_faust import commands
 from cronstream.settings import child_environment
 

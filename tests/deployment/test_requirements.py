@@ -27,6 +27,8 @@ def locked(name: str) -> dict[str, str]:
         ("run", PROJECT["project"]["dependencies"]),
         ("dev", [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]]),
         ("java", PROJECT["project"]["optional-dependencies"]["java"]),
+        ("dev", PROJECT["project"]["optional-dependencies"]["otel"]),
+        ("otel", PROJECT["project"]["optional-dependencies"]["otel"]),
     ],
 )
 def test_every_package_that_is_asked_for_is_locked_at_a_version_that_will_do(
@@ -41,12 +43,13 @@ def test_every_package_that_is_asked_for_is_locked_at_a_version_that_will_do(
 
 
 def test_the_image_and_the_tests_have_the_same_versions() -> None:
-    run, dev = locked("run"), locked("dev")
+    dev = locked("dev")
 
-    assert {name: dev.get(name) for name in run} == run
+    for image in (locked("run"), locked("otel")):
+        assert {name: dev.get(name) for name in image} == image
 
 
-@pytest.mark.parametrize("name", ["run", "dev", "java"])
+@pytest.mark.parametrize("name", ["run", "dev", "java", "otel", "supply"])
 def test_each_package_has_hashes_and_none_names_the_place_it_came_from(name: str) -> None:
     text = (FOLDER / f"{name}.txt").read_text()
 

@@ -4,8 +4,8 @@ import pytest
 
 from cronstream import clock
 from cronstream.executor.dial import Dial
+from cronstream.executor.holds import Holds
 from cronstream.executor.protocol import Clock, Started
-from cronstream.executor.waiting import Waiting
 from tests.executor.witness import Witness, a_hold, now
 
 
@@ -34,15 +34,15 @@ def dial(machine: Machine) -> Dial:
 def test_a_command_starts_at_its_time_though_the_clock_steps_before(
     machine: Machine, dial: Dial, step_s: float
 ) -> None:
-    waiting = Waiting()
+    waiting = Holds()
     waiting.lease("p", 100.0)
     waiting.hold(a_hold(key="k", at=1020.0))
     machine.wall += step_s
     machine.passes(19.9)
-    assert waiting.take(now=dial.now(), monotonic=machine.monotonic) is None
+    assert waiting.pop_due(now=dial.now(), monotonic=machine.monotonic) is None
     machine.passes(0.1)
 
-    assert waiting.take(now=dial.now(), monotonic=machine.monotonic) is not None
+    assert waiting.pop_due(now=dial.now(), monotonic=machine.monotonic) is not None
 
 
 def test_it_follows_a_step_once_the_worker_has_found_the_clock_right(
@@ -60,7 +60,7 @@ async def test_an_executor_goes_by_the_clock_that_it_is_told(witness: Witness, k
     """One that is due in an hour by its own clock is due now by the right one."""
     witness.lease()
     orders = [a_hold(key=key, at=now() + 3600), Clock(now() - clock.monotonic() + 3600)]
-    witness.tell(*(orders if key == "before" else reversed(orders)))
+    witness.send(*(orders if key == "before" else reversed(orders)))
     started = await witness.the(Started, key)
 
     assert started.at == pytest.approx(now() + 3600, abs=5)

@@ -27,7 +27,7 @@ async def test_what_it_says_when_it_is_told_to_end_is_kept(
     hold = a_hold(f"trap 'echo bye; exit 0' TERM; echo hi | tee {file}; sleep 30 & wait")
     await witness.started(hold)
     await text_in(file)
-    witness.tell(End(hold.key, None))
+    witness.send(End(hold.key, None))
     finished = await witness.the(Finished, hold.key)
     assert (finished.outcome, finished.exit_status) == ("interrupted", 0)
     assert finished.head == "hi\nbye\n"
@@ -52,8 +52,8 @@ async def test_an_end_on_demand_is_an_interruption_with_the_first_note_that_it_w
 ) -> None:
     hold = a_hold("sleep 30")
     await witness.started(hold)
-    witness.tell(End(hold.key, "the worker stops"))
-    witness.tell(End(hold.key, "too late"))
+    witness.send(End(hold.key, "the worker stops"))
+    witness.send(End(hold.key, "too late"))
     finished = await witness.the(Finished, hold.key)
     assert (finished.outcome, finished.note) == ("interrupted", "the worker stops")
     assert len(witness.of(Finished)) == 1
@@ -125,7 +125,7 @@ async def test_what_is_waited_for_is_interrupted_when_it_is_told_to_end(witness:
     hold = a_hold("sleep 30 & exit 0", background="wait")
     await witness.started(hold)
     await witness.run(a_hold())
-    witness.tell(End(hold.key, "told to"))
+    witness.send(End(hold.key, "told to"))
     finished = await witness.the(Finished, hold.key)
     assert (finished.outcome, finished.note) == ("interrupted", "told to")
 
@@ -138,7 +138,7 @@ async def test_to_end_a_command_is_to_end_its_whole_tree(
     hold = a_hold(command.format(file=file) + "; sleep 30")
     await witness.started(hold)
     leftover = int((await text_in(file)).split()[-1])
-    witness.tell(End(hold.key, None))
+    witness.send(End(hold.key, None))
     finished = await witness.the(Finished, hold.key)
     assert not is_alive(leftover)
     assert finished.outcome == "interrupted"
@@ -164,7 +164,7 @@ async def test_one_commands_end_leaves_the_others_alone(witness: Witness, tmp_pa
     await witness.run(a_hold("sleep 30", timeout_s=0.1))
     assert is_alive(orphan)
     assert not witness.of(Finished, other.key)
-    witness.tell(End(other.key, None))
+    witness.send(End(other.key, None))
     await witness.the(Finished, other.key)
     assert not is_alive(orphan)
 
@@ -172,7 +172,7 @@ async def test_one_commands_end_leaves_the_others_alone(witness: Witness, tmp_pa
 async def test_leftovers_are_found_in_the_midst_of_exec_too(witness: Witness) -> None:
     await witness.started(a_hold("sleep 30"))
     holds = [a_hold("setsid sleep 29.31 >/dev/null 2>&1 & exit 0") for _ in range(60)]
-    witness.tell(*holds)
+    witness.send(*holds)
     await witness.until(lambda: len(witness.of(Finished)) == len(holds))
 
     def children() -> int:
@@ -204,7 +204,7 @@ async def test_what_is_forked_while_its_parent_is_being_ended_is_ended_as_soon(
     hold = a_hold([sys.executable, "-c", FORKS_AT_THE_END, str(file)], grace_s=25.0)
     await witness.started(hold)
     await text_in(file)
-    witness.tell(End(hold.key, None))
+    witness.send(End(hold.key, None))
     finished = await witness.the(Finished, hold.key)
     assert (finished.outcome, finished.exit_status) == ("interrupted", 7)
 
@@ -215,7 +215,7 @@ async def test_a_leftover_keeps_its_slot_until_it_is_gone() -> None:
     witness.lease()
     first = a_hold("sh -c \"trap '' TERM; echo; while :; do sleep 1; done\" &", grace_s=0.3)
     second = a_hold()
-    witness.tell(first, second)
+    witness.send(first, second)
     await witness.the(Finished, second.key)
     kinds = [(type(report), report.key) for report in witness.reports]
     assert kinds.index((Finished, first.key)) < kinds.index((Started, second.key))
@@ -239,7 +239,7 @@ async def test_closing_ends_every_command_as_interrupted() -> None:
     witness.lease()
     deaf, plain, never = a_hold(DEAF, grace_s=60.0), a_hold("sleep 30"), a_hold(at=2e9)
     pids = [(await witness.started(hold)).pid for hold in (deaf, plain)]
-    witness.tell(never)
+    witness.send(never)
     await witness.handle.close()
     await until_gone(*pids, witness.handle.pid, within_s=0.1)
     outcomes = {report.key: report.outcome for report in witness.of(Finished)}

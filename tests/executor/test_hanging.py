@@ -49,13 +49,13 @@ async def test_what_hangs_before_it_is_a_command_holds_up_no_other_and_meets_its
         for kind, fields in kinds.items()
     }
     long = a_hold("sleep 60", timeout_s=1.0)
-    witness.tell(long, *list(hanging.values())[:7])  # One slot of eight is left.
+    witness.send(long, *list(hanging.values())[:7])  # One slot of eight is left.
     await witness.the(Finished, long.key)
     others = [a_hold(command, at=now() + 0.2 * i) for i, command in enumerate(["/bin/true"] * 9)]
-    witness.tell(*others)
+    witness.send(*others)
     for other in others:
         assert (await witness.the(Finished, other.key)).outcome == "succeeded"
-    witness.tell(list(hanging.values())[7])
+    witness.send(list(hanging.values())[7])
 
     for kind, hold in hanging.items():
         finished = await witness.the(Finished, hold.key)
@@ -80,7 +80,7 @@ async def test_what_hangs_is_ended_when_it_is_told_to_and_when_its_worker_goes(
 ) -> None:
     told, left = (a_hold("true", cwd=str(mount), grace_s=0.1) for _ in range(2))
     started = [await witness.started(hold) for hold in (told, left)]
-    witness.tell(End(told.key, "it was cancelled"))
+    witness.send(End(told.key, "it was cancelled"))
     finished = await witness.the(Finished, told.key)
     assert (finished.outcome, finished.note) == ("interrupted", "it was cancelled")
     await witness.handle.close()
@@ -91,6 +91,6 @@ async def test_a_file_system_that_comes_later_is_seen(witness: Witness, tmp_path
     await witness.run(a_hold("/bin/true"))
     with hung(tmp_path / "hung") as mount:
         hold = a_hold(f"{mount}/program", timeout_s=0.5, grace_s=0.1)
-        witness.tell(hold)
+        witness.send(hold)
         assert (await witness.run(a_hold("/bin/true"))).outcome == "succeeded"
         assert (await witness.the(Finished, hold.key)).outcome == "timed_out"

@@ -16,6 +16,7 @@ import pytest_asyncio
 from cronstream import clock
 from cronstream.executor import backing_off
 from cronstream.executor import handle as handle_module
+from cronstream.executor.child import Options
 from cronstream.executor.pool import ExecutorPool
 from cronstream.executor.protocol import (
     Cancel,
@@ -63,7 +64,7 @@ class Pool:
 
     async def launch(self, number: int, slots: int) -> None:
         extend = self.reports.extend
-        self._pool = await ExecutorPool.launch(number, slots, 100, extend, self._died)
+        self._pool = await ExecutorPool.launch(number, slots, Options(100), extend, self._died)
         self.pool.send(Lease("p", clock.monotonic() + 600))
 
     @property

@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -50,21 +49,22 @@ async def test_a_command_gets_its_variables_its_mark_and_its_directory(
     assert (await witness.run(a_hold("pwd"))).head == f"{Path.cwd()}\n"
 
 
-async def test_a_command_gets_what_its_worker_was_given_but_what_sets_the_worker(
+async def test_a_command_gets_of_its_workers_environment_what_is_listed_and_no_setting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = ("CRONSTREAM_BROKER", "CRONSTREAM_CLUSTER", "F_DATADIR", "FAUST_DEBUG", "F_WORKDIR")
-    for name in (*settings, "FROM_OUTSIDE", "CRONTAB"):
+    for name in (*settings, "SSH_KEY", "SSH_KEYS", "LC_ALL", "NOT_LISTED"):
         monkeypatch.setenv(name, "x")
     witness = Witness()
-    await witness.launch(output_bytes=100_000)
+    await witness.launch(output_bytes=100_000, pass_env="PATH,SSH_KEY,LC_*,CRONSTREAM_*")
     witness.lease()
     try:
         hold = a_hold("env | cut -d= -f1", env={"CRONSTREAM_RUN_ID": "backup@1"})
         variables = set((await witness.run(hold)).head.splitlines())
     finally:
         await witness.handle.close()
-    assert {"PATH", "FROM_OUTSIDE", "CRONTAB"} <= variables
+    assert {"PATH", "SSH_KEY", "LC_ALL"} <= variables
+    assert not {"SSH_KEYS", "NOT_LISTED"} & variables
     ours = {name for name in variables if name.startswith(("CRONSTREAM_", "F_", "FAUST_"))}
     assert ours == {"CRONSTREAM_RUN_ID", "CRONSTREAM_EXECUTION", "CRONSTREAM_EXECUTOR"}
 
@@ -151,12 +151,12 @@ async def test_a_script_without_its_interpreter_is_told_from_a_missing_one(
 
 async def test_a_command_starts_when_it_is_due_within_milliseconds(witness: Witness) -> None:
     """A busy machine may hold up any of them, but not all: the best tells what the loop does."""
-    first = now() + 0.3
-    holds = [a_hold(["true"], at=first + i / 10) for i in range(8)]
-    witness.tell(*holds)
-    late = [(await witness.the(Started, hold.key)).at - hold.at for hold in holds]
-    assert min(late) >= 0
-    assert min(late) < 0.02
+    late = [1.0]
+    while min(late) >= 0.02 and len(late) < 100:
+        hold = a_hold(["true"], at=now() + 0.2)
+        witness.send(hold)
+        late.append((await witness.the(Started, hold.key)).at - hold.at)
+    assert 0 <= min(late) < 0.02
 
 
 async def test_with_few_slots_starts_go_by_due_time_and_then_by_arrival() -> None:
@@ -164,7 +164,7 @@ async def test_with_few_slots_starts_go_by_due_time_and_then_by_arrival() -> Non
     await witness.launch(slots=1)
     times = [3.0, 1.0, 2.0, 1.0, 2.0]
     holds = [a_hold(["true"], key=f"{i}", at=at) for i, at in enumerate(times)]
-    witness.tell(*holds)
+    witness.send(*holds)
     witness.lease()
     await witness.until(lambda: len(witness.of(Finished)) == len(holds))
     assert [report.key for report in witness.of(Started)] == ["1", "3", "2", "4", "0"]
@@ -181,9 +181,9 @@ async def test_three_hundred_due_at_once_each_run_exactly_once(tmp_path: Path) -
     due = now() + 0.2
     holds = [a_hold(f"echo {i} >> {log}", at=due) for i in range(300)]
     witness.lease()
-    witness.tell(*holds, *holds)
+    witness.send(*holds, *holds)
     await witness.until(lambda: len(witness.of(Finished)) == 300)
-    witness.tell(*holds)
+    witness.send(*holds)
     await witness.run(a_hold())
     assert sorted(map(int, log.read_text().split())) == list(range(300))
     assert len(witness.of(Started)) == len(witness.of(Finished)) == 301
@@ -194,9 +194,9 @@ async def test_a_key_is_started_once_however_often_it_is_told(
     witness: Witness, tmp_path: Path
 ) -> None:
     hold = a_hold(f"echo x >> {tmp_path}/log")
-    witness.tell(hold, hold)
+    witness.send(hold, hold)
     await witness.run(hold)
-    witness.tell(hold)
+    witness.send(hold)
     await witness.run(a_hold())
     assert (tmp_path / "log").read_text() == "x\n"
     assert len(witness.of(Finished, hold.key)) == 1
@@ -204,7 +204,7 @@ async def test_a_key_is_started_once_however_often_it_is_told(
 
 async def test_a_hold_that_has_not_started_is_cancelled(witness: Witness) -> None:
     hold = a_hold("exit 1", at=now() + 0.1)
-    witness.tell(hold, Cancel(hold.key))
+    witness.send(hold, Cancel(hold.key))
     await witness.the(Cancelled, hold.key)
     await witness.run(a_hold("sleep 0.2"))
     assert not witness.of(Started, hold.key)
@@ -213,27 +213,27 @@ async def test_a_hold_that_has_not_started_is_cancelled(witness: Witness) -> Non
 async def test_a_hold_that_has_started_or_ended_is_kept(witness: Witness) -> None:
     hold = a_hold("read x < fifo || sleep 0.1")
     await witness.started(hold)
-    witness.tell(Cancel(hold.key))
+    witness.send(Cancel(hold.key))
     await witness.the(Kept, hold.key)
     assert (await witness.the(Finished, hold.key)).outcome == "succeeded"
-    witness.tell(Cancel(hold.key), Cancel("never heard of"))
+    witness.send(Cancel(hold.key), Cancel("never heard of"))
     await witness.the(Cancelled, "never heard of")
     assert len(witness.of(Kept, hold.key)) == 2
 
 
 async def test_end_of_what_has_not_started_is_a_cancellation(witness: Witness) -> None:
     hold = a_hold(at=now() + 60)
-    witness.tell(hold, End(hold.key, None))
+    witness.send(hold, End(hold.key, None))
     await witness.the(Cancelled, hold.key)
 
 
 async def test_what_has_no_go_starts_only_with_it(witness: Witness) -> None:
     hold = a_hold(go=False)
-    witness.tell(hold)
+    witness.send(hold)
     await witness.run(a_hold())
     assert len(witness.of(Ready, hold.key)) == 1
     assert not witness.of(Started, hold.key)
-    witness.tell(Go(hold.key))
+    witness.send(Go(hold.key))
     await witness.the(Finished, hold.key)
 
 
@@ -249,10 +249,10 @@ async def narrow() -> AsyncIterator[Witness]:
 
 async def test_what_waits_for_its_go_keeps_a_slot_until_it_is_cancelled(narrow: Witness) -> None:
     first, second = a_hold(go=False, at=now() - 2), a_hold("true", at=now() - 1)
-    narrow.tell(first, second)
+    narrow.send(first, second)
     await narrow.the(Ready, first.key)
     assert not narrow.of(Started, second.key)
-    narrow.tell(Cancel(first.key))
+    narrow.send(Cancel(first.key))
     await narrow.the(Finished, second.key)
 
 
@@ -260,14 +260,14 @@ async def test_nothing_that_is_due_later_takes_the_turn_of_what_waits_for_its_go
     narrow: Witness,
 ) -> None:
     running = a_hold("sleep 0.3")
-    narrow.tell(running)
+    narrow.send(running)
     await narrow.the(Started, running.key)
     asking = a_hold(go=False, at=now() - 2)
     later = [a_hold("true", at=now() - 1) for _ in range(5)]
-    narrow.tell(*later, asking)
+    narrow.send(*later, asking)
     await narrow.the(Ready, asking.key)
     assert not any(narrow.of(Started, hold.key) for hold in later)
-    narrow.tell(Go(asking.key))
+    narrow.send(Go(asking.key))
     await narrow.the(Finished, later[-1].key)
 
 
@@ -277,17 +277,19 @@ async def test_a_lease_that_is_over_stops_starts_and_a_newer_one_lets_them_go(
     witness.lease("q", 0.05)
     due = now() + 0.1
     hold = a_hold(partition="q", at=due)
-    witness.tell(hold)
+    witness.send(hold)
     await witness.run(a_hold(at=due + 0.1))
     assert not witness.of(Started, hold.key)
-    witness.lease("q", 5.0)
+    witness.lease("q")
     await witness.the(Finished, hold.key)
 
 
 async def test_a_command_outlives_the_lease_it_was_started_under(witness: Witness) -> None:
-    witness.lease("q", 1.0)
-    finished = await witness.run(a_hold("sleep 1.5", partition="q"))
-    assert finished.outcome == "succeeded"
+    witness.lease("q")
+    hold = a_hold("sleep 0.5", partition="q")
+    await witness.started(hold)
+    witness.lease("q", 0.1)
+    assert (await witness.the(Finished, hold.key)).outcome == "succeeded"
 
 
 async def test_long_output_is_kept_at_both_ends_and_counted(witness: Witness) -> None:
@@ -321,11 +323,9 @@ async def test_a_script_that_names_no_interpreter_is_the_shells(
     assert (await witness.run(a_hold([str(script), "a"]))).exit_status == 126
 
 
-async def test_reports_of_commands_wait_no_longer_than_half_a_second_for_those_that_are_due(
+async def test_reports_of_commands_do_not_wait_for_those_that_are_due_and_have_no_slot(
     witness: Witness,
 ) -> None:
-    holds = [a_hold("sleep 2") for _ in range(9)]
-    began = time.monotonic()
-    witness.tell(*holds)
+    witness.send(*(a_hold("sleep 120") for _ in range(9)))
     await witness.until(lambda: len(witness.of(Started)) == 8)
-    assert time.monotonic() - began < 1.5
+    assert not witness.of(Finished)

@@ -5,14 +5,17 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cronstream import clock
+from cronstream.executor.child import Options
 from cronstream.executor.handle import ExecutorHandle
 from cronstream.executor.protocol import Finished, Hold, Lease, Order, Report, Started
 from cronstream.executor.slots import Slots
 
 R = TypeVar("R", bound=Report)
+#: How long anything is waited for: a machine that does much else takes its time.
+PATIENCE_S = 60.0
 _numbers = itertools.count(1)
 
 
@@ -46,9 +49,9 @@ class Witness:
         self._tasks: set[asyncio.Task[None]] = set()
         self._handle: ExecutorHandle | None = None
 
-    async def launch(self, slots: int = 8, output_bytes: int = 1000) -> None:
+    async def launch(self, slots: int = 8, output_bytes: int = 1000, **options: Any) -> None:
         self._handle = await ExecutorHandle.launch(
-            Slots.make(slots), output_bytes, self._take, self._take_death
+            Slots.make(slots), Options(output_bytes, **options), self._receive, self._note_death
         )
 
     @property
@@ -56,11 +59,11 @@ class Witness:
         assert self._handle is not None
         return self._handle
 
-    def tell(self, *orders: Order) -> None:
+    def send(self, *orders: Order) -> None:
         self.handle.send(*orders)
 
     def lease(self, partition: str = "p", for_s: float = 600.0) -> None:
-        self.tell(Lease(partition, clock.monotonic() + for_s))
+        self.send(Lease(partition, clock.monotonic() + for_s))
 
     def of(self, kind: type[R], *keys: str) -> list[R]:
         """The reports of one kind so far, in order; of these keys, if any are given."""
@@ -70,7 +73,7 @@ class Witness:
             if isinstance(report, kind) and (not keys or report.key in keys)
         ]
 
-    async def until(self, is_so: Callable[[], bool], within_s: float = 10.0) -> None:
+    async def until(self, is_so: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(within_s), self._news:
             await self._news.wait_for(is_so)
 
@@ -81,18 +84,18 @@ class Witness:
 
     async def run(self, hold: Hold) -> Finished:
         """Have a command executed, and wait for its end."""
-        self.tell(hold)
+        self.send(hold)
         return await self.the(Finished, hold.key)
 
     async def started(self, hold: Hold) -> Started:
-        self.tell(hold)
+        self.send(hold)
         return await self.the(Started, hold.key)
 
-    def _take(self, reports: list[Report]) -> None:
+    def _receive(self, reports: list[Report]) -> None:
         self.reports.extend(reports)
         self._spread()
 
-    def _take_death(self, _handle: ExecutorHandle, reason: str) -> None:
+    def _note_death(self, _handle: ExecutorHandle, reason: str) -> None:
         self.deaths.append(reason)
         self._spread()
 
@@ -112,7 +115,7 @@ async def text_in(file: Path) -> str:
     def is_there() -> bool:
         return file.exists() and file.read_text().endswith("\n")
 
-    await asyncio.to_thread(_wait_for, is_there, 10.0)
+    await asyncio.to_thread(_wait_for, is_there, PATIENCE_S)
     return await asyncio.to_thread(file.read_text)
 
 
@@ -125,7 +128,7 @@ def is_alive(pid: int) -> bool:
     return state not in "ZX"
 
 
-async def until_gone(*pids: int, within_s: float = 10.0) -> None:
+async def until_gone(*pids: int, within_s: float = PATIENCE_S) -> None:
     await asyncio.to_thread(_wait_for, lambda: not any(map(is_alive, pids)), within_s)
 
 

@@ -45,6 +45,27 @@ FITS = (
     ),
     Fit("to_aiokafka.connections", "aiokafka.conn", "AIOKafkaConnection.connect", "6ad90bc88929"),
     Fit(
+        "to_aiokafka.counting",
+        "aiokafka.producer.transaction_manager",
+        "TransactionManager.increment_sequence_number",
+        "e7fc4c8c818b",
+    ),
+    Fit(
+        "to_aiokafka.counting",
+        "aiokafka.producer.sender",
+        "SendProduceReqHandler.do",
+        "d4aa2a51a3a3",
+    ),
+    Fit(
+        "to_aiokafka.counting",
+        "aiokafka.producer.message_accumulator",
+        "MessageAccumulator._pop_batch",
+        "7fbc36816e81",
+    ),
+    Fit("to_aiokafka.hanging", "aiokafka.conn", "AIOKafkaConnection.send", "3587057dfb1e"),
+    Fit("to_aiokafka.hanging", "aiokafka.conn", "AIOKafkaConnection._handle_frame", "dfa49ba2f503"),
+    Fit("to_aiokafka.hanging", "aiokafka.conn", "AIOKafkaConnection.close", "553acfb3f3f1"),
+    Fit(
         "to_aiokafka.leaders",
         "aiokafka.consumer.fetcher",
         "Fetcher._proc_offset_request",
@@ -101,12 +122,6 @@ FITS = (
     ),
     Fit(
         "to_aiokafka.clients", "aiokafka.producer.sender", "Sender._sender_routine", "2df89e88581a"
-    ),
-    Fit(
-        "to_aiokafka.clients",
-        "aiokafka.producer.transaction_manager",
-        "TransactionManager.increment_sequence_number",
-        "e7fc4c8c818b",
     ),
     Fit(
         "to_aiokafka.clients",

@@ -36,9 +36,7 @@ async def test_a_broker_that_hangs_up_at_once_is_no_surprise(
 ) -> None:
     with socket.socket() as connected:
         writer = SimpleNamespace(get_extra_info={"socket": connected}.get)
-        connection = SimpleNamespace(
-            _request_timeout=40, _writer=writer, _ssl_context=None, _sasl_plain_password=None
-        )
+        connection: Any = AIOKafkaConnection("127.0.0.1", 9)
 
         async def connect_and_lose(connection: Any) -> Any:
             connection._writer = None

@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaConnectionError, SaslAuthenticationFailed
 
 from cronstream.fitted.to_aiokafka import logins
 from cronstream.fitted.to_aiokafka.bootstrap import AtStart
-from cronstream.fitted.to_aiokafka.logins import ShownError, Telling, tell_refusal
+from cronstream.fitted.to_aiokafka.logins import LastLogged, ShownError, log_refusal
 
 CONNECTION = SimpleNamespace(host="kafka.example.org", port=9096)
 
@@ -24,7 +24,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     fake = Clock()
     monkeypatch.setattr(logins, "clock", fake)
-    monkeypatch.setattr(Telling, "told_at", float("-inf"))
+    monkeypatch.setattr(LastLogged, "at", float("-inf"))
     monkeypatch.setattr(AtStart, "waits", True)
     return fake
 
@@ -41,7 +41,7 @@ def test_each_refusal_is_said_with_its_reason_and_only_now_and_then(
     clock: Clock, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     for _ in range(65):
-        tell_refusal(CONNECTION, error)
+        log_refusal(CONNECTION, error)
         clock.now += 1
 
     first, *_ = said = caplog.messages
@@ -57,7 +57,7 @@ def test_a_broker_that_is_away_is_no_refusal(
 ) -> None:
     assert clock.now
     for error in (KafkaConnectionError("closed"), ConnectionRefusedError("away"), TimeoutError()):
-        tell_refusal(CONNECTION, error)
+        log_refusal(CONNECTION, error)
 
     assert caplog.messages == []
 
@@ -68,6 +68,6 @@ def test_at_its_start_a_process_says_it_otherwise(
     assert clock.now
     monkeypatch.setattr(AtStart, "waits", False)
 
-    tell_refusal(CONNECTION, SaslAuthenticationFailed("no such user"))
+    log_refusal(CONNECTION, SaslAuthenticationFailed("no such user"))
 
     assert caplog.messages == []

@@ -13,6 +13,7 @@ import pytest
 from aiokafka.errors import (
     GroupAuthorizationFailedError,
     IllegalStateError,
+    KafkaError,
     KafkaTimeoutError,
     TopicAuthorizationFailedError,
 )
@@ -20,6 +21,7 @@ from faust.tables.recovery import ServiceStopped
 from faust.types import TP
 
 from cronstream.core.wire.pieces import LastRow
+from cronstream.fitted.to_faust import consuming
 from cronstream.fitted.to_faust.app import App
 from cronstream.fitted.to_faust.tables import (
     ElsewhereTable,
@@ -117,22 +119,50 @@ async def test_another_error_of_a_recovery_is_faust_s() -> None:
         await _app().tables.recovery._wait(Consumer(IllegalStateError("gone")).highwaters())
 
 
-async def test_a_consumer_that_may_not_read_ends_the_process_with_a_sentence() -> None:
+def _consumer_that_is_answered(reasons: list[str], *answers: Any) -> Any:
     app: Any = App("test-consuming", broker="kafka://127.0.0.1:1")
-    reasons: list[str] = []
     app.fail, consumer = reasons.append, app.consumer
     consumer._thread.thread_loop.close()
-    consumer._thread = Thread({"a": 1}, TopicAuthorizationFailedError("log"), KafkaTimeoutError())
+    consumer._thread = Thread(*answers)
+    return consumer
+
+
+async def test_a_consumer_that_may_not_read_says_so_once_and_reads_on_once_it_may(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(consuming, "_AGAIN_S", 0.0)
+    refused, reasons = TopicAuthorizationFailedError("log"), list[str]()
+    consumer = _consumer_that_is_answered(reasons, refused, refused, {"a": 1})
+
+    came = [await consumer._getmany(set(), 1.0) for _ in range(3)]
+
+    assert came == [{}, {}, {"a": 1}]
+    assert reasons == []
+    [line] = [record for record in caplog.records if record.name == consuming.__name__]
+    assert "topic log cannot be read" in line.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("refused", "sentence"),
+    [
+        (GroupAuthorizationFailedError("workers"), "--group workers"),
+        (KafkaError("TopicAuthorizationFailedError()"), "a topic of its group cannot be read"),
+    ],
+)
+async def test_a_consumer_that_is_no_member_any_more_ends_the_process_with_a_sentence(
+    refused: KafkaError, sentence: str
+) -> None:
+    reasons: list[str] = []
+    consumer = _consumer_that_is_answered(reasons, refused, KafkaTimeoutError())
 
     assert consumer.log.logger.name.startswith("faust.transport")
-    assert await consumer._getmany(set(), 1.0) == {"a": 1}
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(consumer._getmany(set(), 1.0), 0.01)
     with pytest.raises(KafkaTimeoutError):
         await consumer._getmany(set(), 1.0)
 
     [reason] = reasons
-    assert "topic log cannot be read" in reason
+    assert sentence in reason
 
 
 async def test_a_recovery_restores_last_rows_and_leaves_nothing_for_faust_to_read() -> None:
@@ -143,7 +173,7 @@ async def test_a_recovery_restores_last_rows_and_leaves_nothing_for_faust_to_rea
         assert recovery.restoring_since is not None
         if len(asked) == 1:
             raise KafkaTimeoutError
-        return {3: LastRow(b'{"a":1}'), 5: LastRow(b"no zlib", turn=0)}
+        return {3: LastRow(b'{"a":1}'), 5: LastRow(b"no zlib", turn=0), 6: LastRow(b"[1]")}
 
     app.changelog = SimpleNamespace(read=read, messages_read=7)
     ledgers: Any = app.Table("ledgers", key_type=str, partitions=12)
@@ -159,7 +189,8 @@ async def test_a_recovery_restores_last_rows_and_leaves_nothing_for_faust_to_rea
         await recovery._build_offsets(None, {place, shown}, recovery.active_offsets, title)
 
     assert asked == [(name, {3})] * 2
-    assert dict(ledgers.data.items()) == {"3": {"a": 1}}
+    # What is no row is empty: whoever has the table says so, and begins again.
+    assert dict(ledgers.data.items()) == {"3": {"a": 1}, "5": {}, "6": {}}
     assert runs["run"] == {}
     assert not recovery.need_recovery()
     assert (recovery.progress, recovery.restoring_since) == (7, None)

@@ -10,7 +10,7 @@ import pytest
 
 from cronstream.core.wire.naming import Role
 from cronstream.errors import SettingsError
-from cronstream.fitted.to_faust.web import bind_web
+from cronstream.fitted.to_faust.web import bind_metrics, bind_web
 
 HERE = "127.0.0.1"
 SCHEDULER, WORKER = Role.of(None, retry=False), Role.of("a", retry=False)
@@ -71,3 +71,17 @@ def test_a_port_that_is_asked_for_and_in_use_is_told_with_the_remedy(kept: ExitS
 def test_an_address_of_another_machine_is_told_for_what_it_is() -> None:
     with pytest.raises(SettingsError, match=r"no web port .* 192.0.2.1 .*CRONSTREAM_WEB_BIND"):
         bind_web("192.0.2.1", None, SCHEDULER)
+
+
+def test_metrics_have_the_port_that_is_asked_for_or_one_that_is_free(kept: ExitStack) -> None:
+    mine = kept.enter_context(closing(bind_metrics(HERE, 0)))
+    other = kept.enter_context(closing(bind_metrics(HERE, 0)))
+    assert 9464 <= port_of(mine) < port_of(other)
+    with pytest.raises(SettingsError) as told:
+        bind_metrics(HERE, port_of(mine))
+    assert str(told.value) == (
+        f"CRONSTREAM_METRICS_BIND: port {port_of(mine)} cannot be taken at 127.0.0.1 (address "
+        "already in use): give another, or the address alone for one that is free"
+    )
+    with pytest.raises(SettingsError, match=r"no port can be taken at 192.0.2.1 "):
+        bind_metrics("192.0.2.1", 0)

@@ -19,10 +19,13 @@ from cronstream.core.wire.naming import Role
 from cronstream.fitted.to_faust.group import FaustGroup
 from cronstream.scheduler import SchedulerSubject
 from cronstream.settings import Settings
+from cronstream.trust.keyring import Keyring
 from cronstream.worker import WorkerSubject
+from cronstream.worker.distrust import DistrustWatch
 from cronstream.worker.late_watch import LateWatch
+from cronstream.worker.overdue_watch import OverdueWatch
 from cronstream.worker.refusals import RefusalWatch
-from tests.builders import NOON
+from tests.builders import NAMES, NOON
 from tests.scheduler.fakes import Bench, a_job, until
 
 SETTINGS = Settings()
@@ -209,11 +212,13 @@ class FakeWorker:
     """A real member that owns partitions 0 and 1, in a worker that does nothing."""
 
     def __init__(self) -> None:
-        self.member = Member("w1", "a", Timing())
+        self.member = Member("w1", NAMES.topics_of("a"), Timing())
         self.member.assigned([0, 1], _ledger)
         self.publisher, self.executor = object(), SimpleNamespace(is_alive=True)
         self.turned_at = 1.0
         self.late_watch = LateWatch(self.member, 4)
+        self.overdue_watch = OverdueWatch(self.member)
+        self.distrust = DistrustWatch(self.member, Keyring(Settings()), "cluster-a")
         self.folding = SimpleNamespace(refusals=RefusalWatch())
         self.loops = [asyncio.get_running_loop().create_future()]
         self.made_up: list[tuple[int, int]] = []
@@ -230,6 +235,13 @@ async def worker() -> Any:
 @pytest.fixture
 async def subject(worker: Any) -> WorkerSubject:
     return WorkerSubject(worker, Role.of("a", retry=True), SETTINGS)
+
+
+async def test_a_job_that_is_overdue_is_a_warning(subject: WorkerSubject, worker: Any) -> None:
+    assert subject.facts(1.0).refused == ()
+    worker.overdue_watch = SimpleNamespace(sentences=lambda: ("job backup is overdue: …",))
+
+    assert subject.facts(1.0).refused == ("job backup is overdue: …",)
 
 
 async def test_a_worker_depends_on_its_own_log(subject: WorkerSubject) -> None:

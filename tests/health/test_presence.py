@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from cronstream.core.health.presence import Presence
+from cronstream.core.crontab.parser import Crontab
+from cronstream.core.health.presence import Overdue, Presence, decode
 from cronstream.core.health.roll import Roll
 from cronstream.core.protocol.member import Member
 from cronstream.core.timing import Timing
@@ -21,8 +22,12 @@ from cronstream.health import presence as presence_module
 from cronstream.health.presence import PresenceWatch
 from cronstream.scheduler import Scheduler, SchedulerPeer
 from cronstream.settings import Settings
+from cronstream.trust.keyring import Keyring
+from cronstream.trust.signer import Signer
 from cronstream.worker import Worker, WorkerPeer
-from tests.builders import NOON
+from cronstream.worker.distrust import DistrustWatch
+from cronstream.worker.overdue_watch import OverdueWatch
+from tests.builders import NAMES, NOON
 from tests.core.health.test_presence import a_process, a_scheduler
 
 WORKER = Role.of("cluster-a", retry=False)
@@ -52,7 +57,7 @@ class FakeTopic:
 
     def told(self, who: Presence, seconds: float = 0.0) -> int:
         at = NOON + timedelta(seconds=seconds)
-        self.roll.take(self.offset, at, who.name.encode(), who.encode())
+        self.roll.fold(self.offset, at, who.name.encode(), who.encode())
         self.offset += 1
         return self.offset - 1
 
@@ -80,9 +85,11 @@ class Bench:
         chosen = Settings(**settings)
         timing = Timing(lease_s=chosen.lease_s, fence_s=chosen.fence_s)
         self.worker = cast("Any", Worker.__new__(Worker))
-        self.worker.member = Member("node9.me", "cluster-a", timing)
+        self.worker.member = Member("node9.me", NAMES.topics_of("cluster-a"), timing)
         self.worker.executor = None
         self.worker.late_watch = SimpleNamespace(late=None)
+        self.worker.overdue_watch = OverdueWatch(self.worker.member)
+        self.worker.distrust = DistrustWatch(self.worker.member, Keyring(chosen), "cluster-a")
         self.watch = PresenceWatch(chosen, WORKER, WorkerPeer(self.worker, chosen))
         self.topic: Any = self.watch.topic
         self.waited: list[str] = []
@@ -147,11 +154,11 @@ async def test_who_comes_later_with_other_partitions_does_not_end_who_was_there(
 
 async def test_a_process_that_cannot_tell_goes_on_and_says_so(bench: Bench) -> None:
     bench.topic.told(a_process(partitions=6))
-    bench.topic.can_tell, bench.topic.trouble = False, "this process cannot tell of itself"
+    bench.topic.can_tell, bench.topic.trouble = False, "this process cannot announce itself"
 
     await bench.join()
 
-    assert "this process cannot tell of itself" in bench.watch.warnings()
+    assert "this process cannot announce itself" in bench.watch.warnings()
 
 
 async def test_the_longest_lease_and_shortest_fence_hold_before_it_joins_and_until_all_agree(
@@ -164,7 +171,7 @@ async def test_the_longest_lease_and_shortest_fence_hold_before_it_joins_and_unt
     timing = bench.member.timing
     assert (timing.lease_s, timing.fence_s, timing.least_lease_s) == (20.0, 4.5, 6.0)
     assert bench.member.heartbeats.timing == timing
-    bench.topic.roll.take(9, NOON, b"node1.a", None)
+    bench.topic.roll.fold(9, NOON, b"node1.a", None)
     bench.watch.look()
     bench.watch.look()
     assert (bench.member.timing.lease_s, bench.member.timing.fence_s) == (6.0, 4.5)
@@ -213,7 +220,7 @@ async def test_commands_start_by_the_clock_as_it_was_when_it_was_found_right(ben
 
 async def test_without_the_topic_nobody_knows_and_the_worker_goes_on(bench: Bench) -> None:
     bench.topic.clock_s = None
-    bench.topic.trouble = "this process cannot tell of itself"
+    bench.topic.trouble = "this process cannot announce itself"
 
     await asyncio.wait_for(bench.join(), 5)
 
@@ -226,7 +233,7 @@ async def test_a_clock_that_steps_while_the_topic_is_away_is_found_out_all_the_s
     told: list[Clock] = []
     await bench.join()
     bench.worker.executor = SimpleNamespace(send=told.append)
-    bench.topic.trouble = "this process cannot tell of itself"
+    bench.topic.trouble = "this process cannot announce itself"
     bench.topic.clock_s, bench.topic.clock_offset = 600.0, 650.0
     bench.watch.look()
 
@@ -240,14 +247,16 @@ async def test_a_scheduler_whose_clock_is_off_joins_once_no_other_is_there_that_
     bench = Bench(monkeypatch)
     scheduler = cast("Any", Scheduler.__new__(Scheduler))
     scheduler.firing = SimpleNamespace(shards=frozenset())
-    peer = SchedulerPeer(scheduler)
+    counts = SimpleNamespace(crontab=None)
+    scheduler._world = SimpleNamespace(counts=counts)
+    peer = SchedulerPeer(scheduler, Keyring(Settings()), Signer(Settings()))
     bench.watch = PresenceWatch(Settings(), Role.of(None, retry=False), peer)
     topic: Any = bench.watch.topic
     topic.clock_s = -600.0
     topic.told(a_scheduler("node3.s", clock_s=0.0))
 
     def others_end() -> None:
-        topic.roll.take(99, NOON, b"node3.s", None)
+        topic.roll.fold(99, NOON, b"node3.s", None)
         bench.watch.look()
 
     bench.while_asleep = [lambda: None, others_end]
@@ -255,3 +264,21 @@ async def test_a_scheduler_whose_clock_is_off_joins_once_no_other_is_there_that_
 
     assert len(bench.waited) == 2
     assert bench.waited[0].endswith("600.0 s behind: it leaves firing to node3.s")
+    assert peer.news()["crontab"] == ""
+    counts.crontab = Crontab((), (), digest="3f9a12c4d5e6")
+    assert bench.watch.describe(0.0, 3.0).crontab == "3f9a12c4d5e6"
+
+
+async def test_a_worker_announces_which_of_its_jobs_are_overdue_a_hundred_of_them(
+    bench: Bench,
+) -> None:
+    await bench.join()
+    found = [
+        Overdue(job=f"job-{n}", since=NOON, within_s=60, has_succeeded=True) for n in range(101)
+    ]
+    bench.worker.overdue_watch = SimpleNamespace(jobs=found)
+
+    told = decode(bench.watch.describe(0.0, 3.0).encode())
+
+    assert told is not None
+    assert (told.overdue, told.overdue_jobs) == (found[:100], 101)

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Entry
 from cronstream.core.wire.entries import Finished as FinishedEntry
 from cronstream.core.wire.enumerations import Outcome
@@ -11,7 +10,7 @@ from cronstream.core.wire.runs import Discarded
 from cronstream.history.log_story import Where
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import Change, LogKind, RunStory
-from tests.builders import at
+from tests.builders import NAMES, at
 
 
 class Tape:
@@ -28,11 +27,11 @@ class Tape:
 
     def first(self, *entries: Entry, when: datetime | None = None) -> int:
         """Append one message to the cluster's log; return its offset."""
-        return self._append(LogKind.FIRST, naming.log("cluster-a"), entries, when)
+        return self._append(LogKind.FIRST, NAMES.log("cluster-a"), entries, when)
 
     def retry(self, *entries: Entry, when: datetime | None = None) -> int:
         """Append one message to the retry log; return its offset."""
-        return self._append(LogKind.RETRY, naming.retry_log("cluster-a"), entries, when)
+        return self._append(LogKind.RETRY, NAMES.retry_log("cluster-a"), entries, when)
 
     def _append(
         self, kind: LogKind, topic: str, entries: tuple[Entry, ...], when: datetime | None
@@ -40,15 +39,15 @@ class Tape:
         offset = self._offsets[kind]
         self._offsets[kind] += 1
         where = Where(topic, 0, offset, when or at(0))
-        self.stories.take(Log("cluster-a", kind, topic), where, list(entries))
+        self.stories.fold(Log("cluster-a", kind, topic), where, list(entries))
         return offset
 
     def discarded(self, record: Discarded) -> None:
         """Put a run on the discarded topic."""
-        topic = naming.discarded("cluster-a")
+        topic = NAMES.discarded("cluster-a")
         where = Where(topic, 0, self._offsets[LogKind.DISCARDED], record.discarded_at)
         self._offsets[LogKind.DISCARDED] += 1
-        self.stories.take_discarded(Log("cluster-a", LogKind.DISCARDED, topic), where, record)
+        self.stories.fold_discarded(Log("cluster-a", LogKind.DISCARDED, topic), where, record)
 
     def story(self, run_id: str) -> RunStory:
         """Return the story of a run that must be there."""

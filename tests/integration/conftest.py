@@ -12,7 +12,7 @@ import pytest
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
-from cronstream.settings import settings
+from cronstream.settings import COMMANDS_GET, settings
 from cronstream.supervisor.child import ProcessChild
 from cronstream.supervisor.command import Command
 from tests.integration.secured import Secured
@@ -180,6 +180,8 @@ def _worker_command(
         "CRONSTREAM_ADOPT": "1",
         "CRONSTREAM_CLUSTER": "",
         "CRONSTREAM_RETRY": "",
+        # Commands write which worker made them.
+        "CRONSTREAM_PASS_ENV": f"{COMMANDS_GET},WORKER",
         "PYTHONUNBUFFERED": "1",
     }
     app, *options = app_and_options

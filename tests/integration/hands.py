@@ -40,15 +40,23 @@ async def publisher(address: str) -> AsyncIterator[Publisher]:
         await found.stop()
 
 
+async def await_names(
+    address: str, topic: str, partitions: Sequence[int], names: Iterable[str]
+) -> None:
+    """Wait until all these names are on a topic."""
+    async with Reader(Settings(broker=f"kafka://{address}")) as reader, asyncio.timeout(30):
+        while await _lacks(reader, topic, partitions, names):  # noqa: ASYNC110 - of Kafka's
+            await asyncio.sleep(0.2)
+
+
 async def delete_records(
     address: str, topic: str, partitions: Sequence[int], names: Iterable[str]
 ) -> None:
     """Have Kafka delete all that is on a topic, once all these names are on it."""
     everything = {TopicPartition(topic, p): RecordsToDelete(-1) for p in partitions}
+    await await_names(address, topic, partitions, names)
     async with admin(address) as client, Reader(Settings(broker=f"kafka://{address}")) as reader:
         async with asyncio.timeout(30):
-            while await _lacks(reader, topic, partitions, names):  # noqa: ASYNC110 - of Kafka's
-                await asyncio.sleep(0.2)
             while True:
                 with contextlib.suppress(KafkaError):  # It may not have heard of its own topic yet.
                     await client.delete_records(everything)

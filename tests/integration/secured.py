@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaos.certificates import Authority
 from cronstream.broker.listeners import Address, Listener
 from cronstream.broker.ports import HOST, free_port
-from tests.certificates import Authority
 
 USER = "alice"
 SECRET = "open-sesame"
@@ -34,12 +34,16 @@ class Secured:
         tls: Where TLS is spoken, and a client's certificate is asked for.
         sasl: Where a login is asked for without TLS.
         authority: Vouches for the broker, and for who comes.
+        others: Further users, with the same password.
+        further: Further lines of the broker's configuration.
     """
 
     sasl_tls: str
     tls: str
     sasl: str
     authority: Authority
+    others: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
 
     @classmethod
     def new(cls, folder: Path) -> "Secured":
@@ -77,12 +81,12 @@ class Secured:
             lines += [
                 f"{name}.{kind}.sasl.jaas.config={_JAAS}.{how};" for kind, how in _LOGINS.items()
             ]
-        return lines
+        return [*lines, *self.further]
 
     @property
     def users(self) -> Sequence[str]:
         """Whom its data is made with."""
-        return [f"SCRAM-SHA-512=[name={USER},password={SECRET}]"]
+        return [f"SCRAM-SHA-512=[name={user},password={SECRET}]" for user in (USER, *self.others)]
 
     @property
     def variables(self) -> dict[str, str]:

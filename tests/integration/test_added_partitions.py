@@ -11,6 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from cronstream import clock
 from cronstream.core.wire import naming
+from cronstream.core.wire.naming import SCHEDULER
+from tests.builders import NAMES
 from tests.integration.command import run_command
 from tests.integration.conftest import StartWorker, a_broker
 from tests.integration.truth import Line, Truth, a_name
@@ -39,13 +41,13 @@ def _crontab(cluster: str, truth: Truth, *jobs: str) -> str:
 
 
 async def _add_partitions(broker: str, cluster: str) -> None:
-    scheduler = naming.Role.of(None, retry=False).group
+    scheduler = NAMES.group(SCHEDULER)
     counts = {
-        naming.log(cluster): 15,
-        naming.discarded(cluster): 14,
+        NAMES.log(cluster): 15,
+        NAMES.discarded(cluster): 14,
         naming.changelog(f"cronstream-{cluster}", "ledgers"): 13,
-        naming.JOBS: 3,
-        naming.TICKS: 2,
+        NAMES.jobs: 3,
+        NAMES.ticks: 2,
         naming.changelog(scheduler, naming.CURSORS): 2,
     }
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
@@ -91,6 +93,6 @@ async def test_added_partitions_delay_no_run_and_no_edit_and_the_audit_is_clean(
     assert status == 0, out + err
     assert [_due(line) for line in runs] == sorted({_due(line) for line in runs})
     assert any(
-        f"{naming.log(cluster)} has 15 partitions where 12 are set" in x for x in worker.lines
+        f"{NAMES.log(cluster)} has 15 partitions where 12 are set" in x for x in worker.lines
     )
-    assert any(f"{naming.JOBS} has 3 partitions where 1 are set" in x for x in scheduler.lines)
+    assert any(f"{NAMES.jobs} has 3 partitions where 1 are set" in x for x in scheduler.lines)

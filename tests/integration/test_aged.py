@@ -21,6 +21,7 @@ from cronstream.core.wire.pieces import LastRow
 from cronstream.settings import Settings
 from cronstream.topology.changelog import Changelog
 from cronstream.topology.topics import TopicSpec, ensure_topics, group_topics, topics_of
+from tests.builders import NAMES
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import Truth, a_name
 
@@ -57,7 +58,7 @@ async def test_whoever_takes_over_reads_no_more_of_a_table_than_its_end(
     ledger.book.now = datetime.now(UTC)
     row = orjson.dumps(to_row(ledger, 0))
     # Faust, which would read all of it, would not get over the last.
-    changelog = naming.changelog(role.group, naming.LEDGERS)
+    changelog = NAMES.ledgers(role)
     await _fill(producer, changelog, 0, [*[row] * _ROWS, b"{"])
 
     worker = await start_worker("--cluster", cluster)

@@ -13,11 +13,11 @@ import pytest
 
 from cronstream import clock
 from cronstream.core.planning.draft import run_of
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Started, Withdrawal
 from cronstream.core.wire.runs import Job
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher, partition_of
+from tests.builders import NAMES
 from tests.integration.command import run_command
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import Truth, a_name
@@ -112,10 +112,10 @@ async def _forge(broker: str, cluster: str, run: str) -> str:
     await publisher.start()
 
     async def put(topic: str, job: str, record: Any) -> int:
-        count = settings.shards if topic == naming.JOBS else settings.partitions
+        count = settings.shards if topic == NAMES.jobs else settings.partitions
         return (await publisher.append(topic, partition_of(job, count), record)).offset
 
-    log, job, now = naming.log(cluster), run.partition("@")[0], clock.now()
+    log, job, now = NAMES.log(cluster), run.partition("@")[0], clock.now()
     await put(log, job, Started(run=run, claim=0, worker="thief", started_at=now))
     since = now.replace(microsecond=0) - timedelta(seconds=2)
     ghost = Job(
@@ -126,7 +126,7 @@ async def _forge(broker: str, cluster: str, run: str) -> str:
         command="true",
         effective_from=since,
     )
-    revision = await put(naming.JOBS, ghost.name, ghost)
+    revision = await put(NAMES.jobs, ghost.name, ghost)
     entry = Withdrawal(job=ghost.name, revision=revision, effective_from=since)
     await put(log, ghost.name, entry)
     runs = [run_of(ghost, revision, since + timedelta(seconds=i)) for i in range(3)]
@@ -134,7 +134,7 @@ async def _forge(broker: str, cluster: str, run: str) -> str:
         await put(log, ghost.name, one)
     until = since + timedelta(seconds=2.5)
     gone = ghost.derive(effective_from=until, removed=True)
-    revision = await put(naming.JOBS, ghost.name, gone)
+    revision = await put(NAMES.jobs, ghost.name, gone)
     entry = Withdrawal(job=ghost.name, revision=revision, effective_from=until)
     await put(log, ghost.name, entry)
     await publisher.stop()

@@ -47,7 +47,7 @@ async def test_nothing_is_lost_or_doubled_whatever_is_done_to_processes_files_an
 ) -> None:
     report = await _chaos(
         tmp_path,
-        "--faults kill,pause,term,poison,disk,edit --clusters 1 "
+        "--secured --faults kill,pause,term,poison,disk,edit --clusters 1 "
         "--duration 40s --every 4s --seed 766",
     )
 
@@ -61,17 +61,19 @@ async def test_nothing_is_lost_or_doubled_whatever_is_done_to_processes_files_an
     assert report["audit"]["clean"] is True
 
 
-async def test_nothing_is_lost_or_doubled_when_one_of_three_brokers_is_lost(
+async def test_nothing_is_lost_or_doubled_when_one_of_three_brokers_is_lost_or_hangs(
     tmp_path: Path,
 ) -> None:
     report = await _chaos(
         tmp_path,
-        "--brokers 3 --faults broker --clusters 1 --duration 30s --every 12s --seed 5 "
+        "--brokers 3 --faults broker,hang --clusters 1 --duration 36s --every 12s --seed 7 "
         "--workers 1 --schedulers 1 --herd 20",
     )
 
     assert (report["findings"], report["missed"]) == ([], [])
-    assert any("controller" in row["label"] and row["faults"] for row in report["rows"])
+    done = [row["label"] for row in report["rows"] if row["faults"]]
+    assert any("controller" in label for label in done)
+    assert any("hang" in label for label in done)
     assert report["audit"]["clean"] is True
 
 

@@ -10,17 +10,16 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.entries import Skip
 from cronstream.core.wire.enumerations import SkipReason
-from cronstream.core.wire.naming import Role
 from cronstream.core.wire.times import format_time
 from cronstream.history.live import LiveLedger
 from cronstream.settings import Settings
 from cronstream.topology.changelog import Changelog
 from cronstream.topology.publish import partition_of
 from cronstream.topology.reading import Reader
+from tests.builders import NAMES
 from tests.integration.command import run_command
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import Truth, a_name
@@ -32,7 +31,7 @@ _AHEAD = timedelta(hours=3)
 
 async def _move_the_cursor(settings: Settings, ahead: datetime) -> None:
     """Write what a scheduler has written whose clock was ahead."""
-    topic = naming.changelog(Role.of(None, retry=False).group, naming.CURSORS)
+    topic = NAMES.cursors
     changelog = Changelog(settings)
     await changelog.start()
     [row] = (await changelog.read(topic, [0])).values()
@@ -52,7 +51,7 @@ async def _publish_ahead(settings: Settings, job: str, ahead: datetime) -> None:
     skip = Skip(job, revision, SkipReason.PAUSED, from_at=now, to_at=ahead, count=1)
     async with AIOKafkaProducer(bootstrap_servers=settings.bootstrap) as producer:
         place = job.encode(), live.partition
-        await producer.send_and_wait(naming.log(job), encode(skip), *place)
+        await producer.send_and_wait(NAMES.log(job), encode(skip), *place)
 
 
 async def test_a_clock_that_was_hours_ahead_is_over_at_once_but_for_what_a_person_decides(

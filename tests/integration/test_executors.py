@@ -20,6 +20,10 @@ from tests.integration.truth import Truth, a_name
 pytestmark = pytest.mark.integration
 
 
+#: A shell, and what it has started by the time it is ended: that may be a moment before.
+ENDED = {"1 process in the background was ended", "2 processes in the background were ended"}
+
+
 async def test_no_run_that_hangs_kills_or_leaves_something_harms_another(
     start_worker: StartWorker, broker: str, tmp_path: Path
 ) -> None:
@@ -55,7 +59,7 @@ jobs:
             worker.said("timed out (it ran longer than 3 s and was ended: its program does not"),
             worker.said("with executor 2 of its own", within_s=120),
             worker.said("has died (signal 9); attempts that it had"),
-            worker.said("succeeded (attempt 1; 2 processes in the background were ended)"),
+            worker.said(*(f"succeeded (attempt 1; {note})" for note in ENDED)),
             truth.wait(25, f"{cluster}-fine"),
         )
         assert set(await _executors(worker.pid)) != set(executors)
@@ -70,7 +74,7 @@ jobs:
     assert waited.exists()
 
     notes = {row["note"] for row in await _succeeded(broker, f"{cluster}-leaves")}
-    assert notes == {"2 processes in the background were ended"}
+    assert notes <= ENDED
     assert min(row["duration_s"] for row in await _succeeded(broker, f"{cluster}-waits")) >= 1.0
     first = truth.lines(f"{cluster}-killer")[0].run
     assert 2 <= sum(line.run == first for line in truth.lines()) <= 3

@@ -3,18 +3,24 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
+import aiohttp
 import pytest
 
+from cronstream.json_lines import is_object
+from cronstream.logs import read_line
 from tests.integration.conftest import StartedWorker, StartWorker
+from tests.integration.scraped import Series, found, scrape, total
 from tests.integration.truth import Truth, a_name
+from tests.tracing.collector import Collected, Collector, a_collector
 
 pytestmark = pytest.mark.integration
 
@@ -22,7 +28,9 @@ pytestmark = pytest.mark.integration
 IMPATIENT = {"CRONSTREAM_DRAIN_S": "0.5"}
 
 
-async def _start_all(start: StartWorker, clusters: list[str], crontab: str) -> dict[str, Any]:
+async def _start_all(
+    start: StartWorker, clusters: list[str], crontab: str, form: str = "plain", **more: str
+) -> dict[str, Any]:
     """Start a scheduler, and for each cluster a worker and a retry worker, all at once."""
     roles: dict[str, list[str]] = {"scheduler": []}
     for cluster in clusters:
@@ -30,7 +38,17 @@ async def _start_all(start: StartWorker, clusters: list[str], crontab: str) -> d
         roles[f"{cluster}.retry"] = ["--cluster", cluster, "--retry"]
     started = await asyncio.gather(
         *(
-            start(*options, crontab=crontab, variables={"WORKER": name})
+            start(
+                *options,
+                crontab=crontab,
+                variables={
+                    "WORKER": name,
+                    "CRONSTREAM_LOG_FORMAT": form,
+                    "CRONSTREAM_METRICS_BIND": "127.0.0.1",
+                    "CRONSTREAM_LOG_OUTPUT": str(form == "json"),
+                    **more,
+                },
+            )
             for name, options in roles.items()
         )
     )
@@ -68,11 +86,18 @@ jobs:
     assert all(line.attempt == 1 for line in truth.lines(f"{b}-fine"))
 
 
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with a_collector() as collector:
+        yield collector
+
+
 async def test_what_becomes_of_a_run_is_said_by_its_cluster(
-    start_worker: StartWorker, tmp_path: Path
+    start_worker: StartWorker, tmp_path: Path, collector: Collector
 ) -> None:
     cluster = a_name("said")
     truth = Truth(tmp_path)
+    traceparents, note = tmp_path / "traceparents", 'echo "$CRONSTREAM_RUN_ID $TRACEPARENT"'
     workers = await _start_all(
         start_worker,
         [cluster],
@@ -81,9 +106,14 @@ version: 1
 clusters: {{{cluster}: }}
 defaults: {{cluster: {cluster}, max_attempts: 2, backoff: {{first: 0.2s, jitter: 0}}}}
 jobs:
-  - {{name: {cluster}-doomed, schedule: "@every 5s", command: '{truth.command}; exit 3'}}
-  - {{name: {cluster}-fine, schedule: "@every 5s", command: '{truth.command}'}}
+  - {{name: {cluster}-doomed, schedule: "@every 5s",
+     command: '{truth.command}; echo almost; exit 3'}}
+  - {{name: {cluster}-fine, schedule: "@every 5s",
+     command: '{truth.command}; {note} >> {traceparents}'}}
 """,
+        form="json",
+        OTEL_TRACES_EXPORTER="otlp",
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
     )
     worker, retry = workers[cluster], workers[f"{cluster}.retry"]
 
@@ -92,6 +122,51 @@ jobs:
     await retry.said("discarded (attempt 2 failed (exit status 3), 2 of 2 failures)")
     await worker.said("discarded (after retries)")
     await _see_tables(workers["scheduler"], worker, cluster)
+    await _see_metrics(workers["scheduler"], worker, retry, cluster)
+    await asyncio.gather(*(one.stop() for one in workers.values()))
+    for one in workers.values():  # From the first line to the last.
+        assert [line for line in one.lines if not is_object(line)] == []
+    _see_fields(worker, retry, cluster)
+    _see_traces(collector.spans, traceparents.read_text().splitlines(), cluster)
+
+
+def _see_traces(spans: list[Collected], traceparents: list[str], cluster: str) -> None:
+    """See that a run is one trace of all processes, which its command goes on with."""
+    doomed = {span.trace for span in spans if span.name == f"attempt {cluster}-doomed"}
+    roles = {
+        trace: {span.process["cronstream.role"] for span in spans if span.trace == trace}
+        for trace in doomed
+    }
+    assert {"scheduler", "worker", "retry-worker"} in roles.values()
+    attempts = {(s.trace, s.id): s for s in spans if s.name == f"attempt {cluster}-fine"}
+    joined = [tuple(line.split("-")[-3:-1]) for line in traceparents]
+    known = [attempts[ids] for ids in joined if ids in attempts]
+    assert known
+    for attempt in known:
+        of_run = {span.name: span for span in spans if span.trace == attempt.trace}
+        assert of_run.keys() == {
+            f"{x} {cluster}-fine" for x in ("publish", "wait", "attempt", "run")
+        }
+        assert {span.parent for span in of_run.values()} == {of_run[f"run {cluster}-fine"].id, ""}
+
+
+def _see_fields(worker: StartedWorker, retry: StartedWorker, cluster: str) -> None:
+    """See that each change of a run is one line, which says what has changed in its fields."""
+    lines = [read_line(line) for line in worker.lines]
+    of_runs = [line for line in lines if "run" in line and "offset" in line]
+    assert {line["cluster"] for line in of_runs} == {cluster}
+    changes = Counter((x["partition"], x["offset"], x["run"], x["action"]) for x in of_runs)
+    assert max(changes.values()) == 1
+    ended = {line["action"]: line for line in of_runs if "seconds" in line}
+    assert ended["succeeded"]["outcome"] == "succeeded"
+    assert (ended["finished"]["outcome"], ended["finished"]["attempt"]) == ("failed", 1)
+    assert 0 <= ended["finished"]["seconds"] < 60
+    [given_up, *_] = [x for x in map(read_line, retry.lines) if x.get("action") == "discarded"]
+    assert (given_up["outcome"], given_up["attempt"]) == ("failed", 2)
+    assert "seconds" in given_up
+    written = [line for line in lines if line.get("action") == "output"]
+    assert {(line["message"], line["job"]) for line in written} == {("almost", f"{cluster}-doomed")}
+    assert {line["run"] for line in written} <= {line["run"] for line in of_runs}
 
 
 async def _see_tables(scheduler: StartedWorker, worker: StartedWorker, cluster: str) -> None:
@@ -100,20 +175,95 @@ async def _see_tables(scheduler: StartedWorker, worker: StartedWorker, cluster: 
     assert job["schedule"] == "@every 5s"
     assert (await _table(scheduler, "cursors/0"))["shard"] == 0
     said = await worker.said("attempt 1 started")
-    run = said.partition("run ")[2].partition(": ")[0]
-    assert (await _table(worker, "ledgers/3"))["partition"] == 3
+    run = read_line(said)["run"]
+    for hidden in ("table/ledgers/3/", "router/", "router/jobs/", "graph/", "processing/stats/"):
+        assert await _status(worker, hidden) == 404
+    for page in ("table/jobs/", "health", "table/", "router/", "no/such/page"):
+        assert await _status(scheduler, page, Host="evil.example") == 421
+        assert await _status(worker, page, Host="localhost:80") != 421
     row = await _table(worker, f"runs/{run}")
     assert row["state"] in {"queued", "claimed", "running", "retryable", "succeeded", "discarded"}
 
 
+async def _see_metrics(
+    scheduler: StartedWorker, worker: StartedWorker, retry: StartedWorker, cluster: str
+) -> None:
+    of_scheduler, of_worker, of_retry = [
+        await scrape(f"{await _pages(one)}/metrics") for one in (scheduler, worker, retry)
+    ]
+    for series in (of_scheduler, of_worker, of_retry):
+        assert total(series, "cronstream_healthy") == 1
+        assert total(series, "cronstream_health_fault") == 0
+        assert 0 < total(series, "cronstream_broker_round_trip_seconds") < 5
+        assert len(found(series, "cronstream_clock_difference_seconds", against="broker")) == 1
+    assert total(of_scheduler, "cronstream_scheduler_shards_owned") == 1
+    assert 0 < total(of_scheduler, "cronstream_scheduler_ahead_seconds") <= 30
+    published = total(of_scheduler, "cronstream_runs_published_total", cluster=cluster)
+    delays = [
+        total(of_scheduler, f"cronstream_run_publish_delay_seconds_{name}", cluster=cluster)
+        for name in ("count", "sum")
+    ]
+    assert published == delays[0] >= 2
+    assert delays[1] / published < 5
+    assert total(of_scheduler, "cronstream_runs_missed_total", cluster=cluster) == 0
+    assert total(of_scheduler, "cronstream_scheduler_takeover_duration_seconds_count") == 1
+    next_due = "cronstream_job_next_due_timestamp_seconds"
+    [due] = found(of_scheduler, next_due, cron_job=f"{cluster}-fine", cluster=cluster)
+    assert abs(due - time.time()) < 6
+    assert total(of_scheduler, "cronstream_crontab_valid") == 1
+    assert total(of_scheduler, "cronstream_crontab_reloads_total", result="success") == 1
+    assert total(of_scheduler, "cronstream_crontab_jobs") == 2
+    ticked_at = total(of_scheduler, "cronstream_scheduler_last_tick_timestamp_seconds")
+    assert abs(time.time() - ticked_at) < 20
+    assert total(of_worker, "cronstream_partitions_owned", cluster=cluster, role="worker") == 12
+    assert len(found(of_retry, "cronstream_fold_lag_messages", role="retry-worker")) == 12
+    _see_counts(of_worker, of_retry, cluster)
+    line = await retry.said("its metrics are at 127.0.0.1, port ")
+    port = re.findall(r"port (\d+)", line)[0]  # Whichever was free.
+    assert total(await scrape(f"http://127.0.0.1:{port}/metrics"), "cronstream_healthy") == 1
+
+
+def _see_counts(of_worker: Series, of_retry: Series, cluster: str) -> None:
+    """See that what came of the runs is counted, by the one of the two workers that it is with."""
+    fine, doomed = ({"cron_job": f"{cluster}-{name}"} for name in ("fine", "doomed"))
+    assert total(of_worker, "cronstream_runs_succeeded_total", **fine) >= 1
+    assert total(of_worker, "cronstream_attempts_total", outcome="failed", **doomed) >= 1
+    assert total(of_worker, "cronstream_retries_total", **doomed) >= 1
+    assert found(of_worker, "cronstream_runs_discarded_total", **doomed) == [0]
+    assert total(of_retry, "cronstream_runs_discarded_total", **doomed) >= 1
+    assert total(of_retry, "cronstream_attempts_total", outcome="failed", **doomed) >= 1
+    [succeeded_at] = found(of_worker, "cronstream_job_last_success_timestamp_seconds", **fine)
+    assert abs(time.time() - succeeded_at) < 60
+    assert not found(of_worker, "cronstream_job_last_success_timestamp_seconds", **doomed)
+    for series in (of_worker, of_retry):
+        started = total(series, "cronstream_run_start_delay_seconds_count")
+        ended = total(series, "cronstream_attempt_duration_seconds_count")
+        claimed = total(series, "cronstream_run_claim_delay_seconds_count")
+        assert claimed >= started >= ended >= 1
+        assert total(series, "cronstream_attempt_duration_seconds_sum") < 10 * ended
+        assert total(series, "cronstream_runs_refused_total") == 0
+        assert total(series, "cronstream_messages_quarantined_total") == 0
+
+
 async def _table(worker: StartedWorker, path: str) -> Any:
-    port = next(connection.laddr.port for connection in _listening(worker.pid))
-    url = f"http://127.0.0.1:{port}/table/{path}/"
+    url = f"{await _pages(worker)}/table/{path}/"
     return json.loads(await asyncio.to_thread(_get, url))
 
 
-def _listening(pid: int) -> list[Any]:
-    return [c for c in psutil.Process(pid).net_connections("tcp4") if c.status == "LISTEN"]
+async def _status(worker: StartedWorker, path: str, **headers: str) -> int:
+    url = await _pages(worker)
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.get(f"{url}/{path}") as answer,
+    ):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        return answer.status
+
+
+async def _pages(worker: StartedWorker) -> str:
+    """Return where its pages are, as it says itself: nobody may look at its descriptors."""
+    said = read_line(await worker.said("its pages are at http:"))["message"]
+    return f"http:{said.partition('http:')[2].removesuffix('/table/')}"
 
 
 def _get(url: str) -> bytes:
@@ -193,3 +343,23 @@ clusters: {{{cluster}: }}
 jobs:
   - {{name: {cluster}-job, cluster: {cluster}, schedule: "@every {every}", command: '{command}'}}
 """
+
+
+async def test_whichever_process_is_asked_shows_a_row_to_who_has_the_token(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    cluster, truth, token = a_name("token"), Truth(tmp_path), tmp_path / "token"
+    token.write_text("0123456789abcdef\n")
+    variables = {"CRONSTREAM_WEB_TOKEN_FILE": str(token)}
+    crontab = _one_job(cluster, truth.command, every="1s")
+    workers = [
+        await start_worker("--cluster", cluster, crontab=crontab, variables=variables)
+        for _ in range(2)
+    ]
+    await start_worker(variables=variables)
+    [line, *_] = await truth.wait(3)
+    page = f"table/runs/{line.run}/"
+    for worker in workers:
+        assert await _status(worker, page, Authorization="Bearer 0123456789abcdef") == 200
+        assert await _status(worker, page) == 401
+        assert await _status(worker, "health") in (200, 503)

@@ -18,10 +18,9 @@ import pytest
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
-from cronstream.core.wire import naming
 from cronstream.settings import Settings, child_environment, settings
 from cronstream.topology.publish import Publisher
-from tests.builders import a_run
+from tests.builders import NAMES, a_run
 from tests.integration.command import run_command
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import a_name
@@ -134,7 +133,7 @@ async def test_a_worker_outlives_the_absence_of_its_broker_which_comes_back_else
             publisher = Publisher(Settings(broker=broker.address))
             await publisher.start()
             run = a_run(cluster=cluster, revision=None)
-            await publisher.publish(naming.log(cluster), run.job, run)
+            await publisher.publish(NAMES.log(cluster), run.job, run)
             await publisher.stop()
             # It joins its group again about now, and says nothing of what it catches up on.
             async with asyncio.timeout(60):
@@ -246,7 +245,7 @@ FORGETFUL = (
 from cronstream.fitted.to_faust import assignment
 
 def leave_out(self, topic, known=assignment.KnownTopics.partitions_for_topic):
-    return None if topic == app.role.log else known(self, topic)
+    return None if topic == app.settings.names.log_of(app.role) else known(self, topic)
 
 assignment.KnownTopics.partitions_for_topic = leave_out
 """
@@ -263,7 +262,7 @@ async def be_deaf():
     while True:
         await asyncio.sleep(0.1)
         if os.path.exists("deaf"):
-            ticks = {tp for tp in app.consumer.assignment() if tp.topic == naming.TICKS}
+            ticks = {tp for tp in app.consumer.assignment() if tp.topic == app.settings.names.ticks}
             app.consumer._get_active_partitions().difference_update(ticks)
 """
 _AHEAD_S = 18

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cronstream.core.wire.levels import LEVEL
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import Truth, a_name
 
@@ -41,7 +42,7 @@ jobs: [{{{job}, command: '{truth.command}'}}]
 """
 
     await start_worker(crontab=crontab)
-    raised = "was raised to level 2 by cronstream"
+    raised = f"was raised to level {LEVEL} by cronstream"
     line = await running.said(raised)
     joining = await start_worker("--cluster", cluster, app="old", waits=False)
     await joining.said(raised)

@@ -7,12 +7,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession
 from aiokafka.admin import AIOKafkaAdminClient
 
-from cronstream.broker.ports import free_port
-from cronstream.core.wire import naming
 from cronstream.core.wire.job_messages import decode_level
+from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.runs import Job
 from cronstream.settings import Settings
 from cronstream.topology.jobs import KEEP_EVERY, JobsLog
@@ -20,8 +18,10 @@ from cronstream.topology.last_rows import rows_on
 from cronstream.topology.publish import Publisher
 from cronstream.topology.reading import Reader
 from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
+from tests.builders import NAMES
 from tests.integration.conftest import StartWorker, a_broker
 from tests.integration.truth import Truth, a_name
+from tests.integration.watched import start_watched
 
 #: More than are read again rather than kept.
 _EDITS = 2 * KEEP_EVERY
@@ -65,18 +65,14 @@ async def test_a_log_that_was_deleted_holds_up_no_other_and_is_written_when_it_i
     broker: str, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     lost, kept, truth = a_name("lost"), a_name("kept"), Truth(tmp_path)
-    port = free_port()
     soon = {"CRONSTREAM_LOOK_AHEAD_S": "20", "WORKER": "w"}
-    scheduler, worker, _ = await asyncio.gather(
-        start_worker(
-            "--web-port",
-            str(port),
-            crontab=_crontab(truth, ("away", lost), ("here", kept)),
-            variables=soon,
-        ),
+    crontab = _crontab(truth, ("away", lost), ("here", kept))
+    watched, worker, _ = await asyncio.gather(
+        start_watched(start_worker, crontab=crontab, variables=soon),
         start_worker("--cluster", lost, variables=soon),
         start_worker("--cluster", kept, variables=soon),
     )
+    scheduler = watched.worker
     await asyncio.gather(truth.wait(1, "away"), truth.wait(1, "here"))
     await worker.stop()
 
@@ -84,13 +80,11 @@ async def test_a_log_that_was_deleted_holds_up_no_other_and_is_written_when_it_i
     told = await scheduler.said("takes nothing on partition", within_s=60)
     seen = len(truth.lines("here"))
     lines = await truth.wait(seen + 25, "here", within_s=90)
-    assert naming.log(lost) in told
+    assert NAMES.log(lost) in told
     due = [line.run for line in lines]
     assert len(due) == len(set(due))
-    async with ClientSession() as web, web.get(f"http://127.0.0.1:{port}/health") as answer:
-        health = await answer.json()
-        assert answer.status == 200, health
-    assert any("start a worker of cluster" in warning for warning in health["warnings"]), health
+    await watched.warns("start a worker of cluster")
+    await watched.becomes(200, within_s=10)
 
     ended = len(truth.lines("away"))
     await start_worker("--cluster", lost, variables=soon)
@@ -119,18 +113,18 @@ async def test_topics_that_were_made_anew_within_a_moment_are_noticed(
     await ensure_topics(cluster_topics(cluster, settings), settings)
     ended = len(truth.lines("renewed"))
     said = await scheduler.said("was deleted and recreated", within_s=30)
-    assert naming.log(cluster) in said
+    assert NAMES.log(cluster) in said
     await start_worker("--cluster", cluster, variables=soon)
     lines = await truth.wait(ended + 5, "renewed", within_s=60)
     assert len(lines) == len({line.run for line in lines})
-    told = await _on(settings, naming.log(cluster), settings.partitions)
-    assert max(map(decode_level, told)) == 2
+    told = await _on(settings, NAMES.log(cluster), settings.partitions)
+    assert max(map(decode_level, told)) == LEVEL
     assert any(b"cronstream.Withdrawal" in (raw or b"") for raw in told)
 
     assert await _read_by_who_begins(settings) < _EDITS / 2
     await scheduler.stop()
-    revisions = len(await _on(settings, naming.JOBS, 1))
-    await _delete(broker, naming.JOBS)
+    revisions = len(await _on(settings, NAMES.jobs, 1))
+    await _delete(broker, NAMES.jobs)
     await ensure_topics(installation_topics(settings), settings)
     await _define(settings, cluster, revisions + 3)
     scheduler = await start_worker(variables=soon, waits=False)
@@ -149,7 +143,7 @@ async def _read_by_who_begins(settings: Settings) -> int:
     """Return how many messages of ``jobs`` a process reads that has just begun."""
     read = list[int]()
     async with Reader(settings) as reader:
-        log = JobsLog(reader, partial(rows_on, reader, naming.kept_jobs()), [0])
+        log = JobsLog(reader, partial(rows_on, reader, NAMES.kept_jobs), [0])
         log.on_move = read.append
         await log.read_on()
     assert [job.name for job in log.known.jobs] == ["renewed"]
@@ -163,6 +157,6 @@ async def _define(settings: Settings, cluster: str, count: int) -> None:
         now = datetime.now(UTC)
         job = Job(name="other", cluster=cluster, schedule="@daily", timezone="UTC", command="true")
         for _ in range(count):
-            await publisher.append(naming.JOBS, 0, job.derive(effective_from=now))
+            await publisher.append(NAMES.jobs, 0, job.derive(effective_from=now))
     finally:
         await publisher.stop()

@@ -19,8 +19,6 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
-from cronstream.core.planning.legacy import LEGACY_GROUP
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.messages import Message
@@ -32,6 +30,7 @@ from cronstream.topology.publish import Ack, Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.reading import Reader
 from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
+from tests.builders import NAMES
 from tests.integration.conftest import StartedWorker, StartWorker, a_broker
 
 pytestmark = pytest.mark.integration
@@ -114,7 +113,7 @@ class World:
 
     async def runs(self) -> list[Run]:
         """Return all runs that stand on the cluster's log."""
-        topic, found = naming.log(self.cluster), []
+        topic, found = NAMES.log(self.cluster), []
         async with Reader(self.settings) as reader:
             start = dict.fromkeys(range(self.settings.partitions), 0)
             async for message in reader.read(topic, start, await reader.ends(topic, start)):
@@ -136,8 +135,8 @@ class World:
         """Return what was put aside of the old topic, with the reasons."""
         found = []
         async with Reader(self.settings) as reader:
-            ends = await reader.ends(naming.QUARANTINE, [0])
-            async for message in reader.read(naming.QUARANTINE, {0: 0}, ends):
+            ends = await reader.ends(NAMES.quarantine, [0])
+            async for message in reader.read(NAMES.quarantine, {0: 0}, ends):
                 headers = {name: text.decode() for name, text in message.headers}
                 if headers["topic"] == self.topic:
                     found.append((message.value, headers["reason"]))
@@ -147,7 +146,7 @@ class World:
         """Let the mover's group have committed less than it has moved, as after a crash."""
         async with AIOKafkaConsumer(
             bootstrap_servers=self.settings.bootstrap,
-            group_id=LEGACY_GROUP,
+            group_id=NAMES.legacy_group,
             enable_auto_commit=False,
         ) as consumer:
             places = [TopicPartition(self.topic, p) for p in range(PARTITIONS)]
@@ -293,7 +292,7 @@ async def test_a_mover_that_is_stopped_has_committed_all_that_it_has_published(
         await publisher.stop()
 
     async with Groups(world.settings) as groups:
-        committed = await groups.committed(LEGACY_GROUP, world.topic)
+        committed = await groups.committed(NAMES.legacy_group, world.topic)
     assert committed[0].offset == 2
 
 
@@ -318,7 +317,7 @@ async def test_a_scheduler_without_a_partition_of_the_old_topic_stands_by_and_ta
         for mover in movers:
             await mover.start()
         async with asyncio.timeout(20):
-            while await groups.members(LEGACY_GROUP) < 2:  # noqa: ASYNC110 - a broker says it
+            while await groups.members(NAMES.legacy_group) < 2:  # noqa: ASYNC110 - a broker says it
                 await asyncio.sleep(0.1)
         before = await world.write("backup", clock.now(), partition=0)
         await world.moved({before})

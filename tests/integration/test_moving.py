@@ -20,6 +20,7 @@ from cronstream.core.wire.times import format_time
 from cronstream.settings import Settings
 from cronstream.topology.reading import Reader
 from cronstream.topology.topics import ensure_topics, topics_of
+from tests.builders import NAMES
 from tests.integration.command import run_command
 from tests.integration.conftest import StartedWorker, StartWorker, a_broker
 from tests.integration.hands import admin
@@ -162,7 +163,7 @@ async def _mirror(former: House, latter: House) -> None:
         async with AIOKafkaProducer(bootstrap_servers=latter.address) as producer:
             async for m in reader.read_all(spans):
                 is_first = m.offset == spans[TopicPartition(m.topic, m.partition)][0]
-                times = 2 if is_first and m.topic in (naming.JOBS, naming.log("house")) else 1
+                times = 2 if is_first and m.topic in (NAMES.jobs, NAMES.log("house")) else 1
                 for _ in range(times):
                     await producer.send(m.topic, m.value, key=m.key, partition=m.partition)
 
@@ -220,27 +221,27 @@ async def test_an_installation_moves_to_another_kafka_and_from_a_copy_to_more_pa
     scheduler, worker, retry_worker = first.all
     # What it holds is left as it stands: of some nobody can tell whether it has started.
     await asyncio.gather(scheduler.stop(), worker.kill(), retry_worker.stop())
-    await first.command("export", files[0])
-    await second.command("import", files[0])
+    await first.command("move-out", files[0])
+    await second.command("move-in", files[0])
     await second.open()
     settled = [await first.settled()]
     assert await first.refuses("this installation has moved")
     assert "Clean" in await first.command("audit", "--since", "1h")
     await truth.wait(len(truth.lines("long")) + 2, "long")
-    assert "still there" in await second.fails("export", files[1])
+    assert "still there" in await second.fails("move-out", files[1])
     await second.stop()
 
     await first.delete_topics()
     await _mirror(second, first)
     assert await first.refuses("these topics were copied from another Kafka")
-    await asyncio.gather(first.command("export", files[1]), second.command("export", files[2]))
+    await asyncio.gather(first.command("move-out", files[1]), second.command("move-out", files[2]))
     assert "Clean" in await second.command("audit", "--since", "1h")
     settled.append(await second.settled())
 
     await first.delete_topics()
-    await third.command("import", files[1])
-    assert "imported before" in await third.says("import", files[1])
-    assert "lives here now" in await third.fails("import", files[0])
+    await third.command("move-in", files[1])
+    assert "imported before" in await third.says("move-in", files[1])
+    assert "lives here now" in await third.fails("move-in", files[0])
     await third.open()
     seen = {*settled[0], *settled[1], *(line.run for line in truth.lines())}
     asked = _asked(seen, clock.now())

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.enumerations import Cause
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher, partition_of
 from cronstream.topology.reading import LogMessage, Reader
-from tests.builders import a_run
+from tests.builders import NAMES, a_run
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import Truth, a_name
 
@@ -58,12 +57,12 @@ async def test_a_thousand_malformed_messages_stop_none_of_a_hundred_good_runs(
     crontab = f"version: 1\nclusters: {{{cluster}: }}\njobs: []\n"
     worker = await start_worker("--cluster", cluster, crontab=crontab)
     async with Reader(config) as reader:
-        before = (await reader.ends(naming.QUARANTINE, [0]))[0]
+        before = (await reader.ends(NAMES.quarantine, [0]))[0]
         await _mix(config, cluster, truth.command)
 
         await truth.wait(GOOD)
 
-        aside = [m for m in await _quarantined(reader, before) if _topic(m) == naming.log(cluster)]
+        aside = [m for m in await _quarantined(reader, before) if _topic(m) == NAMES.log(cluster)]
     assert len({line.run for line in truth.lines()}) == len(truth.lines()) == GOOD
     assert len({_place(message) for message in aside}) == len(aside) == BAD
     assert all(dict(message.headers)["reason"] for message in aside)
@@ -85,10 +84,10 @@ async def _mix(config: Settings, cluster: str, command: str) -> None:
             cause=Cause.RUN_NOW,
             number=number,
         )
-        sent.append(publisher.publish(naming.log(cluster), run.job, run))
+        sent.append(publisher.publish(NAMES.log(cluster), run.job, run))
         for raw in bad[number::GOOD]:
             partition = dice.randrange(config.partitions)
-            sent.append(publisher.put_raw(naming.log(cluster), partition, raw, {}))
+            sent.append(publisher.put_raw(NAMES.log(cluster), partition, raw, {}))
     await asyncio.gather(*sent)
     await publisher.stop()
 
@@ -96,8 +95,8 @@ async def _mix(config: Settings, cluster: str, command: str) -> None:
 async def _quarantined(reader: Reader, start: int) -> list[LogMessage]:
     async with asyncio.timeout(30):
         while True:
-            end = await reader.ends(naming.QUARANTINE, [0])
-            found = [m async for m in reader.read(naming.QUARANTINE, {0: start}, end)]
+            end = await reader.ends(NAMES.quarantine, [0])
+            found = [m async for m in reader.read(NAMES.quarantine, {0: start}, end)]
             if len(found) >= BAD:
                 return found
             await asyncio.sleep(0.2)

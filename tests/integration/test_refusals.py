@@ -19,6 +19,7 @@ from cronstream.core.wire import naming
 from cronstream.core.wire.naming import Role
 from cronstream.settings import Settings, settings
 from cronstream.topology.topics import ensure_topics, topics_of
+from tests.builders import NAMES
 from tests.integration.conftest import StartWorker
 from tests.integration.watched import start_watched
 
@@ -36,15 +37,20 @@ _LITERAL = 3
 #: For each cluster what its worker is denied, and the sentence that it ends with.
 REFUSED = {
     "uncreated": (_TOPIC, "cronstream.uncreated", _CREATE, "--operation Create --topic"),
-    "unseen": (_TOPIC, "cronstream.unseen", _DESCRIBE, "--operation Describe --topic"),
-    "unfolded": (_TOPIC, "cronstream.unfolded", _READ, "--operation Read --topic"),
+    "unseen": (_TOPIC, "cronstream.unseen", _DESCRIBE, "topic cronstream.unseen"),
+    "unfolded": (_TOPIC, "cronstream.unfolded", _READ, "to Read topic cronstream.unfolded: grant"),
     "unrecovered": (
         _TOPIC,
-        naming.changelog(Role.of("unrecovered", retry=False).group, naming.LEDGERS),
+        NAMES.ledgers(Role.of("unrecovered", retry=False)),
         _READ,
-        "--operation Read --topic cronstream-unrecovered-ledgers-changelog",
+        "to Read topic cronstream-unrecovered-ledgers-changelog: grant",
     ),
-    "unread": (_TOPIC, "cronstream.unread", _DESCRIBE_CONFIGS, "--operation DescribeConfigs"),
+    "unread": (
+        _TOPIC,
+        "cronstream.unread",
+        _DESCRIBE_CONFIGS,
+        "to DescribeConfigs topic cronstream.unread",
+    ),
 }
 
 
@@ -128,9 +134,11 @@ async def _see_wait(start: StartWorker, variables: dict[str, str]) -> None:
     two = {**variables, "CRONSTREAM_REPLICATION_FACTOR": "2"}
     worker = await start_watched(start, "--cluster", "copied", variables=two, waits=False)
     await worker.worker.said("waiting for it")
-    status, answer = await worker.ask()
+    async with asyncio.timeout(30):
+        answer = await worker.becomes(503, within_s=30)
+        while "copies" not in answer["reason"]:
+            answer = await worker.becomes(503, within_s=30)
+            await asyncio.sleep(0.3)
 
-    assert status == 503
-    assert "copies" in answer["reason"]
     assert "set CRONSTREAM_REPLICATION_FACTOR" in answer["reason"]
     assert answer["ends_if_it_lasts"] is False

@@ -1,15 +1,19 @@
 """An edit of the crontab takes effect while everything runs, whatever way it is made."""
 
 import asyncio
+import hashlib
+import json
+import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession
 
-from cronstream.broker.ports import free_port
+from tests.integration.command import run_command
 from tests.integration.conftest import StartedWorker, StartWorker
 from tests.integration.truth import Truth, a_name
+from tests.integration.watched import start_watched
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +30,7 @@ async def _in_force(scheduler: StartedWorker, job: str, since: int, began: float
 
 
 async def test_an_edit_holds_within_two_seconds_however_it_is_made(
-    start_worker: StartWorker, tmp_path: Path
+    start_worker: StartWorker, broker: str, tmp_path: Path
 ) -> None:
     cluster, truth, path = a_name("reload"), Truth(tmp_path), tmp_path / "crontab.yaml"
 
@@ -67,6 +71,39 @@ async def test_an_edit_holds_within_two_seconds_however_it_is_made(
     await truth.wait(2, f"{cluster}-4")
 
     assert len(truth.lines(f"{cluster}-1")) == ended
+    await _a_great_removal_is_held_back(broker, scheduler, path, cluster, crontab)
+
+
+async def _a_great_removal_is_held_back(
+    broker: str,
+    scheduler: StartedWorker,
+    path: Path,
+    cluster: str,
+    crontab: Callable[..., str],
+) -> None:
+    """See that it is in force once the file has the mark that ``plan`` gives."""
+
+    async def replace(text: str, said: str) -> None:
+        new, since = path.with_name("new.yaml"), len(scheduler.lines)
+        new.write_text(text)
+        new.rename(path)
+        await scheduler.said(said, since=since, within_s=30)
+
+    await replace(crontab(*"45678"), f"job {cluster}-8 added")
+    await replace(crontab("4"), "crontab.yaml is held back: it would take out 4 of the 5 jobs")
+    status, out, err = await run_command(f"kafka://{broker}", "plan", str(path))
+    assert (status, "held back" in out) == (3, True), err
+    [mark] = re.findall(r"'allow_removals: (\S+)'", err)
+
+    meant = f"allow_removals: {mark}\n{crontab('4')}"
+    await replace(meant, f"job {cluster}-8 removed")
+    status, out, _ = await run_command(f"kafka://{broker}", "plan", str(path))
+    assert (status, "nothing would change" in out) == (0, True)
+    status, out, _ = await run_command(f"kafka://{broker}", "history", f"{cluster}-8", "--json")
+    added, removed = map(json.loads, out.splitlines())
+    assert (added["change"], removed["change"]) == ("added", "removed")
+    assert added["by"] != removed["by"]
+    assert removed["by"].endswith(hashlib.sha256(meant.encode()).hexdigest()[:12])
 
 
 async def test_a_broken_file_changes_nothing_and_says_why(
@@ -103,16 +140,14 @@ async def test_a_second_installation_on_the_same_kafka_takes_no_jobs_out(
         start_worker("--cluster", cluster, variables={"WORKER": "w"}),
     )
     await truth.wait(1, f"{cluster}-1")
-    port = free_port()
-    stranger = await start_worker("--web-port", str(port), variables=elsewhere | soon, waits=False)
+    watched = await start_watched(start_worker, variables=elsewhere | soon, waits=False)
+    stranger = watched.worker
     await stranger.said("healthy")
     await prod.stop()
     said = await stranger.said("other.yaml is not put in force")
     assert "--adopt" in said
     assert not [line for line in stranger.lines if "removed" in line]
-    async with ClientSession() as web, web.get(f"http://127.0.0.1:{port}/health") as answer:
-        warnings = (await answer.json())["warnings"]
-    assert any("other.yaml is not put in force" in warning for warning in warnings), warnings
+    await watched.warns("other.yaml is not put in force")
     await truth.wait(len(truth.lines(f"{cluster}-1")) + 10, f"{cluster}-1", within_s=90)
     await stranger.stop()
     adopting = await start_worker("--adopt", variables=elsewhere | soon)

@@ -18,7 +18,6 @@ from cronstream import clock
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Claimed, Finished, Forwarded, Settled, Started, Withdrawal
 from cronstream.core.wire.enumerations import Cause, Outcome, Verdict
 from cronstream.core.wire.runs import Discarded, Job, Run
@@ -26,6 +25,7 @@ from cronstream.settings import Settings, settings
 from cronstream.topology.publish import Publisher, partition_of
 from cronstream.topology.reading import LogMessage, Reader
 from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
+from tests.builders import NAMES
 from tests.cli.shown import shown_commands
 from tests.integration.command import MAIN, run_command
 from tests.integration.truth import a_name
@@ -47,7 +47,7 @@ class Ledger:
 
     async def put(self, topic: str, job: str, *records: Any) -> int:
         """Put records on the job's partition, one after another; return the last one's offset."""
-        count = self.settings.shards if topic == naming.JOBS else self.settings.partitions
+        count = self.settings.shards if topic == NAMES.jobs else self.settings.partitions
         offset = -1
         for record in records:
             offset = (await self._publisher.append(topic, partition_of(job, count), record)).offset
@@ -91,7 +91,7 @@ async def test_who_leads_many_topics_is_asked_once_and_nothing_waits_for_it(
     ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "aiokafka.consumer.fetcher")
-    topics = [topic(ledger.cluster) for topic in (naming.log, naming.retry_log, naming.discarded)]
+    topics = [topic(ledger.cluster) for topic in (NAMES.log, NAMES.retry_log, NAMES.discarded)]
     async with Reader(ledger.settings) as reader:
         spans = await reader.spans([TopicPartition(topic, 0) for topic in topics], None)
     assert spans == {TopicPartition(topic, 0): (0, 0) for topic in topics}
@@ -113,7 +113,7 @@ async def announced(ledger: Ledger, job: str, **fields: Any) -> Run:
     since = clock.now() - timedelta(days=1)
     due = clock.now().replace(microsecond=0)
     entry = Withdrawal(job=job, revision=3, effective_from=since)
-    await ledger.put(naming.log(ledger.cluster), job, entry)
+    await ledger.put(NAMES.log(ledger.cluster), job, entry)
     return Run(
         job=job,
         cluster=ledger.cluster,
@@ -128,13 +128,13 @@ async def announced(ledger: Ledger, job: str, **fields: Any) -> Run:
 async def discarded_run(ledger: Ledger) -> Run:
     """Let a run fail twice, as two kinds of workers do, and be discarded."""
     run = await announced(ledger, a_name("doomed"), max_attempts=2, attempts_left=2)
-    log, retry_log = naming.log(ledger.cluster), naming.retry_log(ledger.cluster)
+    log, retry_log = NAMES.log(ledger.cluster), NAMES.retry_log(ledger.cluster)
     decided = await ledger.make(log, run, Outcome.FAILED, 3)
     second = run.derive(attempt=2, attempts_left=1, as_of=clock.now())
     decided_again = await ledger.make(retry_log, second, Outcome.FAILED, 4)
     record = Discarded(run=second, reason="2 of 2 failures", discarded_at=clock.now())
     await ledger.put(log, run.job, Forwarded(run=run.id, version=decided))
-    await ledger.put(naming.discarded(ledger.cluster), run.job, record)
+    await ledger.put(NAMES.discarded(ledger.cluster), run.job, record)
     await ledger.put(log, run.job, Settled(run=run.id, verdict=Verdict.DISCARDED, attempt=2))
     await ledger.put(retry_log, run.job, Forwarded(run=run.id, version=decided_again))
     return run
@@ -163,8 +163,9 @@ async def test_a_discarded_run_is_listed_shown_and_replayed_once(ledger: Ledger)
 
 
 async def test_what_the_docs_show_about_runs_answers_as_it_is_shown(ledger: Ledger) -> None:
+    placed = {"CLUSTER": ledger.cluster}
     typed = {
-        tuple(word for word in shown.words[1:] if word not in _OF_ANOTHER_KAFKA)
+        tuple(placed.get(word, word) for word in shown.words[1:] if word not in _OF_ANOTHER_KAFKA)
         for shown in shown_commands()
         if shown.is_whole and shown.words[0] == "cronstream"
     }
@@ -174,7 +175,7 @@ async def test_what_the_docs_show_about_runs_answers_as_it_is_shown(ledger: Ledg
     named = (words[words.index("--job") + 1] for words in asking if "--job" in words)
     for job in {"heartbeat", *named}:
         run = await announced(ledger, job)
-        await ledger.make(naming.log(ledger.cluster), run, Outcome.SUCCEEDED, 0)
+        await ledger.make(NAMES.log(ledger.cluster), run, Outcome.SUCCEEDED, 0)
 
     answers = await asyncio.gather(*(command(ledger, *words) for words in asking))
 
@@ -194,9 +195,9 @@ async def test_run_now_waits_for_the_verdict(ledger: Ledger) -> None:
         command="true",
         effective_from=clock.now(),
     )
-    await ledger.put(naming.JOBS, name, job)
+    await ledger.put(NAMES.jobs, name, job)
     waiting = asyncio.create_task(command(ledger, "run-now", name, "--wait"))
-    log = naming.log(ledger.cluster)
+    log = NAMES.log(ledger.cluster)
     partition = partition_of(name, ledger.settings.partitions)
     async with Reader(ledger.settings) as reader, asyncio.timeout(_LIMIT_S):
         reader.follow({TopicPartition(log, partition): 0})
@@ -289,7 +290,7 @@ async def _run_by_hand(chosen: Settings, number: int) -> str:
     publisher = Publisher(chosen)
     await publisher.start()
     try:
-        await publisher.append(naming.log("a"), partition_of(run.job, chosen.partitions), run)
+        await publisher.append(NAMES.log("a"), partition_of(run.job, chosen.partitions), run)
     finally:
         await publisher.stop()
     return run.id

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from chaos.certificates import Authority
 from cronstream import clock
 from cronstream.errors import AccessError, SetupError
 from cronstream.fitted.to_aiokafka.bootstrap import AtStart
-from cronstream.fitted.to_aiokafka.logins import Telling
+from cronstream.fitted.to_aiokafka.logins import LastLogged
 from cronstream.settings import Settings
 from cronstream.topology.client import new_admin
 from cronstream.topology.reaching import probe
-from tests.certificates import Authority
 from tests.integration.command import run_command
 from tests.integration.conftest import StartedWorker, StartWorker
 from tests.integration.hands import until
@@ -155,7 +155,7 @@ async def test_who_is_not_let_in_any_more_says_so_and_goes_on_once_the_file_is_r
     file = doors.holding("of old")
     admin = new_admin(doors.by_password(doors.sasl_tls, broker_password_file=file))
     monkeypatch.setattr(AtStart, "waits", True)  # as in a process that has begun
-    monkeypatch.setattr(Telling, "told_at", float("-inf"))
+    monkeypatch.setattr(LastLogged, "at", float("-inf"))
     try:
         with caplog.at_level("WARNING", "cronstream"):
             starting = asyncio.create_task(admin.start())

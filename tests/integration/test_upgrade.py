@@ -1,4 +1,4 @@
-"""A rolling upgrade from the last version of level 1, in both orders, under load, on a real Kafka.
+"""A rolling upgrade from the last version of an older level, under load, on a real Kafka.
 
 One installation with two clusters: of one the workers are upgraded before the schedulers, as
 docs/upgrading.md has it, of the other after them.
@@ -19,9 +19,10 @@ import pytest
 
 from cronstream import clock
 from cronstream.broker.ports import free_port
+from cronstream.core.wire.levels import LEVEL
 from tests.integration.command import run_command
 from tests.integration.conftest import StartedWorker, StartWorker, a_broker
-from tests.old_version import unpack_old
+from tests.old_version import OLD_LEVELS, unpack_old
 
 pytestmark = pytest.mark.integration
 
@@ -47,7 +48,11 @@ exit "$3"
 """
 
 
-@pytest.fixture(scope="module")
+#: What a job may say that a version of a level does not know.
+NEWS = {1: "background: wait", 2: "umask: '027'", 3: "start_within: 1h"}
+
+
+@pytest.fixture
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Kafka of its own: the level of an installation is never lowered."""
     with a_broker(tmp_path_factory.mktemp("kafka")) as address:
@@ -76,7 +81,8 @@ class Note:
 def _notes(folder: Path) -> list[Note]:
     truth = folder / "truth"
     found = []
-    for line in truth.read_text().splitlines() if truth.exists() else ():
+    written = truth.read_text().rpartition("\n")[0] if truth.exists() else ""
+    for line in written.splitlines():  # The last may be being written.
         what, run, attempt, worker, at = line.split(" ")
         moment = datetime.fromtimestamp(float(at), tz=clock.now().tzinfo)
         found.append(Note(what, run, int(attempt), worker, moment))
@@ -123,8 +129,8 @@ async def _audit(broker: str, since: datetime) -> tuple[int, dict[str, Any]]:
 class Fleet:
     """The processes of the installation, by the names that they have in what commands note."""
 
-    def __init__(self, start: StartWorker, folder: Path, old: dict[str, str]) -> None:
-        self._start, self._folder, self._old = start, folder, old
+    def __init__(self, start: StartWorker, folder: Path, old: dict[str, str], level: int) -> None:
+        self._start, self._folder, self._old, self._level = start, folder, old, level
         self.there: dict[str, StartedWorker] = {}
 
     async def begin(
@@ -146,10 +152,15 @@ class Fleet:
         await self.there[name].stop()
         await self.begin(name)
 
+    async def kill_and_replace(self, name: str) -> None:
+        """Kill a process with all it has started, and start the present version in its place."""
+        await self.there[name].kill()
+        await self.begin(name)
+
     async def has_made_way(self, name: str) -> None:
-        """Wait until a process of level 1 has said why it ends, and has ended."""
-        line = await self.there[name].said("was raised to level 2 by cronstream")
-        assert "this process knows only level 1: upgrade it" in line
+        """Wait until a process of the older level has said why it ends, and has ended."""
+        line = await self.there[name].said(f"was raised to level {LEVEL} by cronstream")
+        assert f"this process knows only level {self._level}: upgrade it" in line
         assert await self.there[name].child.wait() == 1
 
     async def noted(self, version: str, *jobs: str, attempt: int = 1) -> None:
@@ -177,12 +188,13 @@ ROLES: dict[str, tuple[str, ...]] = {
 }
 
 
+@pytest.mark.parametrize("level", OLD_LEVELS)
 async def test_an_upgrade_loses_and_doubles_nothing_in_either_order_and_is_late_only_in_one(
-    broker: str, start_worker: StartWorker, tmp_path: Path
+    level: int, broker: str, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     (tmp_path / "script.sh").write_text(SCRIPT)
     jobs = {**_jobs(RIGHT, tmp_path), **_jobs(WRONG, tmp_path)}
-    fleet = Fleet(start_worker, tmp_path, unpack_old(tmp_path / "old"))
+    fleet = Fleet(start_worker, tmp_path, unpack_old(tmp_path / "old", level), level)
     since = clock.now()
     await asyncio.gather(*(fleet.begin(name, old=True, crontab=_crontab(jobs)) for name in ROLES))
     await fleet.noted("old", *(f"{c}-{j}" for c in (RIGHT, WRONG) for j in RETRIED), attempt=2)
@@ -193,7 +205,7 @@ async def test_an_upgrade_loses_and_doubles_nothing_in_either_order_and_is_late_
     await fleet.replace("scheduler-2")
     await asyncio.gather(*(fleet.has_made_way(name) for name in TOO_LATE))
     again = await fleet.begin("wrong-1", old=True, waits=False)
-    _edit(tmp_path, jobs)
+    _edit(tmp_path, jobs, level)
     await fleet.noted("new", "right-kept")
     await fleet.has_made_way("wrong-1")
     assert not any("owns " in line for line in again.lines)
@@ -211,11 +223,37 @@ async def test_an_upgrade_loses_and_doubles_nothing_in_either_order_and_is_late_
     assert _slowest(notes, WRONG) < PATIENCE_S
 
 
-def _edit(folder: Path, jobs: dict[str, str]) -> None:
-    """Put in what level 1 does not know: a field of a job, and what goes with its removal."""
+async def test_an_upgrade_in_which_processes_are_killed_loses_and_doubles_nothing(
+    broker: str, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    level = OLD_LEVELS[-1]
+    (tmp_path / "script.sh").write_text(SCRIPT)
+    jobs = {**_jobs(RIGHT, tmp_path), **_jobs(WRONG, tmp_path)}
+    fleet = Fleet(start_worker, tmp_path, unpack_old(tmp_path / "old", level), level)
+    since = clock.now()
+    await asyncio.gather(*(fleet.begin(name, old=True, crontab=_crontab(jobs)) for name in ROLES))
+    await fleet.noted("old", *(f"{c}-{j}" for c in (RIGHT, WRONG) for j in RETRIED), attempt=2)
+
+    for names in (("right-1", "right-retry"), ("wrong-1", "wrong-retry"), ("right-2",)):
+        await asyncio.gather(*map(fleet.kill_and_replace, names))
+    await fleet.kill_and_replace("right-1")
+    for name in ("scheduler-1", "scheduler-2", "scheduler-1", "wrong-1"):
+        await fleet.kill_and_replace(name)
+    _edit(tmp_path, jobs, level)
+    await fleet.noted("new", "right-kept", "wrong-kept")
+    status, summary = await _audit(broker, since)
+
+    assert (status, [summary[kind] for kind in BAD]) == (0, [0] * len(BAD)), summary
+    starts = _starts(_notes(tmp_path))
+    assert {name: count for name, count in starts.items() if count > 1} == {}
+    assert len(starts) > 100
+
+
+def _edit(folder: Path, jobs: dict[str, str], level: int) -> None:
+    """Put in what the older level does not know: a field of a job; and take a job out."""
     for cluster in (RIGHT, WRONG):
         del jobs[f"{cluster}-alone"]
-        jobs[f"{cluster}-kept"] = jobs[f"{cluster}-fine"] + "background: wait"
+        jobs[f"{cluster}-kept"] = jobs[f"{cluster}-fine"] + NEWS[level]
     (folder / "crontab.new").write_text(_crontab(jobs))
     (folder / "crontab.new").rename(folder / "crontab.yaml")
 
@@ -229,6 +267,8 @@ def _gaps(notes: list[Note]) -> list[str]:
     starts, gaps = _starts(notes), []
     for job in {note.job for note in notes} - {f"{cluster}-alone" for cluster in (RIGHT, WRONG)}:
         due = sorted({note.due for note in notes if note.job == job})
+        if len(due) < 2:
+            continue
         every = min(b - a for a, b in pairwise(due))
         gaps += [f"{job} after {a}" for a, b in pairwise(due) if b - a != every]
         if job.endswith(RETRIED):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cronstream.core.wire import naming
+from tests.builders import NAMES
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import Line, Truth, a_name
 
@@ -56,7 +56,7 @@ async def test_a_scheduler_with_older_time_zones_leaves_a_job_to_one_that_knows_
     await new.stop()
     made = len(truth.lines(polar))
     ancient = await start_worker(app="ancient")
-    line = await ancient.said(f"of {naming.log(cluster)} ({NOT_KNOWN}")
+    line = await ancient.said(f"of {NAMES.log(cluster)} ({NOT_KNOWN}")
     assert "is set aside until that is read, and all else goes on" in line
     since = len(truth.lines())
     await truth.wait(since + 5)

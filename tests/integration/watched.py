@@ -44,6 +44,17 @@ class Watched:
             await asyncio.sleep(0.3)
         pytest.fail(f"not {status} within {within_s:g} s, but {found} {answer}")
 
+    async def warns(self, text: str, within_s: float = 30.0) -> dict[str, Any]:
+        """Wait until one of its warnings has a text, and return the answer; a line comes before."""
+        answer: dict[str, Any] = {}
+        end = time.monotonic() + within_s
+        while time.monotonic() < end:
+            _, answer = await self.ask()
+            if any(text in warning for warning in answer.get("warnings", ())):
+                return answer
+            await asyncio.sleep(0.3)
+        pytest.fail(f"no warning with {text!r} within {within_s:g} s, but {answer}")
+
     async def settles(self, within_s: float) -> None:
         """Wait until it is a member of its group, and no rebalance is under way."""
         answer: dict[str, Any] = {}

@@ -11,18 +11,19 @@ from cronstream.core.moving.export import Export
 from cronstream.core.planning.cursor import Cursor, Lag, Place
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
-from cronstream.core.wire.entries import Withdrawal
+from cronstream.core.wire.entries import Level, Withdrawal
 from cronstream.core.wire.enumerations import HouseState
 from cronstream.core.wire.installation import House, Installation
+from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.messages import Message
-from cronstream.core.wire.runs import Discarded, Job
+from cronstream.core.wire.runs import Discarded, Job, Run
 from cronstream.errors import BrokerError, HouseError
 from cronstream.moving.arriving import Site, bring
 from cronstream.moving.leaving import closed
 from cronstream.settings import Settings
 from cronstream.topology.reading import LogMessage
 from cronstream.topology.topics import TopicSpec
-from tests.builders import NOON, a_run, at
+from tests.builders import NAMES, NOON, a_run, at
 from tests.cli.conftest import a_job
 from tests.cli.fake_broker import FakeBroker, FakePublisher, FakeReader
 
@@ -46,15 +47,16 @@ class Rows:
 def a_former(cursor: Cursor | None = None) -> FakeBroker:
     """Return an installation with a job, a run of it that waits, and a discarded one."""
     broker = FakeBroker("cluster-a")
-    broker.create(naming.JOBS, 1)
+    broker.create(NAMES.jobs, 1)
     broker.create(_CURSORS, 1)
-    broker.put(naming.JOBS, "backup", encode(Installation(id="a" * 32)), NOON)
+    broker.put(NAMES.jobs, "backup", encode(Installation(id="a" * 32)), NOON)
     broker.job(a_job(), NOON)
     if cursor is not None:
         row = orjson.dumps(cursor.to_row())
         broker.put(_CURSORS, "0", row, NOON)
     broker.log("backup", Withdrawal(job="backup", revision=1, effective_from=NOON), when=NOON)
-    broker.log("backup", a_run(), when=NOON)
+    broker.log("backup", Level(level=LEVEL), when=NOON)
+    broker.log("backup", a_run(signature="k:x"), when=NOON)
     broker.discard(Discarded(run=a_run(scheduled_at=at(9)), reason="failed", discarded_at=NOON))
     return broker
 
@@ -83,7 +85,12 @@ class Latter:
 
         publisher = FakePublisher(self.broker, self.settings)
         reader = FakeReader(self.broker)
-        return await bring(export, Site(self.settings, reader, publisher, self.changelog, declare))
+        parts = self.settings, reader, publisher, self.changelog, declare
+        return await bring(export, Site(*parts, resign=self.resign))
+
+    def resign(self, former: Run, run: Run) -> Run:
+        assert former.signature
+        return run.derive(signature="k:new")
 
     def published(self, kind: type[Message]) -> list[Any]:
         return [record for record in self.broker.published if isinstance(record, kind)]
@@ -102,18 +109,18 @@ async def test_all_that_was_live_is_there_under_its_new_numbers() -> None:
     assert [x.run.scheduled_at for x in latter.published(Discarded)] == [at(9)]
     [(place, row)] = [item for item in latter.changelog.rows.items() if "ledgers" in item[0][0]]
     [live] = row["live"]
-    shard = next(n for n, log in enumerate(latter.broker.topics[naming.JOBS]) if _has_job(log))
+    shard = next(n for n, log in enumerate(latter.broker.topics[NAMES.jobs]) if _has_job(log))
     offset = next(
-        m.offset for m in latter.broker.topics[naming.JOBS][shard] if b"daily" in (m.value or b"")
+        m.offset for m in latter.broker.topics[NAMES.jobs][shard] if b"daily" in (m.value or b"")
     )
-    assert live["run"]["revision"] == offset
+    assert (live["run"]["revision"], live["run"]["signature"]) == (offset, "k:new")
     assert place[0] == "cronstream-cluster-a-ledgers-changelog"
     cursors = [row for (topic, _), row in latter.changelog.rows.items() if topic == _CURSORS]
     assert [(row["at"], row["shards"], row["partitions"]) for row in cursors] == [
         ("2026-01-01T12:00:30Z", 2, 5)
     ] * 2
     assert all(
-        row["taken"] == len(latter.broker.topics[naming.JOBS][row["shard"]]) - 2 for row in cursors
+        row["taken"] == len(latter.broker.topics[NAMES.jobs][row["shard"]]) - 2 for row in cursors
     )
     word = latter.published(House)[-1]
     assert (word.state, word.at) == (HouseState.OPEN, at(30))
@@ -130,7 +137,7 @@ async def test_what_no_log_had_heard_of_is_told_by_the_new_schedulers() -> None:
     await latter.bring(await taken_out(former))
 
     row = latter.changelog.rows[_CURSORS, 0]
-    untold = latter.broker.topics[naming.JOBS][0][row["taken"] :]
+    untold = latter.broker.topics[NAMES.jobs][0][row["taken"] :]
     assert [b"edited" in (message.value or b"") for message in untold] == [True, False, False]
 
 
@@ -163,7 +170,7 @@ async def test_an_export_goes_only_where_nobody_lives_or_has_worked() -> None:
     latter.broker = a_former()
     with pytest.raises(HouseError, match=r"with 1 jobs \(backup, …\): an export goes only where"):
         await latter.bring(export)
-    latter.broker.topics[naming.JOBS] = [[]]
+    latter.broker.topics[NAMES.jobs] = [[]]
     with pytest.raises(HouseError, match=r"cronstream.cluster-a is there and has been written to"):
         await latter.bring(export)
     latter.broker = former = a_former(_CURSOR)

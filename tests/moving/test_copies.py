@@ -6,7 +6,6 @@ import pytest
 from cronstream.core.ledger.rows import to_row
 from cronstream.core.moving.export import Export
 from cronstream.core.planning.cursor import Cursor
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.entries import Claimed, Finished, Level, Withdrawal
 from cronstream.core.wire.enumerations import Outcome
@@ -15,24 +14,24 @@ from cronstream.core.wire.naming import Role
 from cronstream.errors import HouseError
 from cronstream.moving.folds import folds
 from cronstream.topology.publish import partition_of
-from tests.builders import NOON, at
+from tests.builders import NAMES, NOON, at
 from tests.cli.conftest import a_job
 from tests.cli.fake_broker import PARTITIONS, FakeBroker, FakeReader
 from tests.ledger_builders import due, finished
 from tests.moving.test_arriving import _CURSORS, taken_out
 
-_LOG = naming.log("cluster-a")
+_LOG = NAMES.log("cluster-a")
 _P = partition_of("backup", PARTITIONS)
-_CHANGELOG = naming.changelog(Role.of("cluster-a", retry=False).group, naming.LEDGERS)
+_CHANGELOG = NAMES.ledgers(Role.of("cluster-a", retry=False))
 
 
 def _original() -> FakeBroker:
     broker = FakeBroker("cluster-a")
-    broker.create(naming.JOBS, 1)
+    broker.create(NAMES.jobs, 1)
     broker.create(_CURSORS, 1)
     broker.create(_CHANGELOG, PARTITIONS)
-    broker.put(naming.JOBS, "", encode(Level(level=2)), NOON)
-    broker.put(naming.JOBS, "", encode(Installation(id="a" * 32, kafka="there")), NOON)
+    broker.put(NAMES.jobs, "", encode(Level(level=2)), NOON)
+    broker.put(NAMES.jobs, "", encode(Installation(id="a" * 32, kafka="there")), NOON)
     broker.job(a_job(schedule="@every 10s"), NOON)
     broker.put(_CURSORS, "0", orjson.dumps(Cursor(0, at(60), taken=3).to_row()), NOON)
     broker.log("backup", Level(level=2), when=NOON)
@@ -60,7 +59,7 @@ def _copy(broker: FakeBroker, lost: int, doubled: int) -> FakeBroker:
         copy.create(topic, len(partitions))
         for number, messages in enumerate(partitions):
             skipped = lost if (topic, number) == (_LOG, _P) else 0
-            first = messages[:doubled] if topic == naming.JOBS else []
+            first = messages[:doubled] if topic == NAMES.jobs else []
             for message in [*first, *messages[skipped:]]:
                 there = copy.topics[topic][number]
                 there.append(

@@ -11,21 +11,23 @@ from typing import Any
 from aiokafka.errors import KafkaConnectionError
 
 from cronstream.core.crontab.parser import Crontab
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.entries import Level
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.messages import Message, Tick
+from cronstream.core.wire.naming import Names
 from cronstream.core.wire.pieces import LastRow
 from cronstream.core.wire.runs import Job
 from cronstream.errors import BrokerError, CrontabError
+from cronstream.metrics.exposition import Metrics
+from cronstream.metrics.scheduler_counts import SchedulerCounts
 from cronstream.scheduler import Scheduler
 from cronstream.scheduler.world import World
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack, partition_of
 from cronstream.topology.reading import LogMessage
 from cronstream.topology.topics import TopicSpec
-from tests.builders import NOON
+from tests.builders import NAMES, NOON
 
 
 class FakeClock:
@@ -47,6 +49,8 @@ class FakeClock:
 
 class FakeBroker:
     """Topics as lists of messages; acknowledges at once unless it is held."""
+
+    names = NAMES
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
@@ -135,6 +139,7 @@ class FakeReader:
     reads: int = 0
     looks: int = 0
     is_open: bool = False
+    names: Names = NAMES
 
     async def start(self) -> None:
         self.is_open = True
@@ -222,11 +227,16 @@ class Bench:
         self.memory = FakeMemory()
         #: What is kept of each partition of ``jobs``.
         self.kept: dict[int, bytes] = {}
+        #: What the scheduler tells that was made last.
+        self.metrics: Metrics
+        self.counts: SchedulerCounts
         self.scheduler = self.another(self.memory)
 
     def another(self, memory: FakeMemory | None = None) -> Scheduler:
         """Return one more scheduler of the installation, in a process of its own."""
         memory = memory or FakeMemory()
+        self.metrics = Metrics()
+        self.counts = SchedulerCounts(self.metrics)
         world = World(
             self._reader,
             self.broker,
@@ -237,6 +247,7 @@ class Bench:
             memory,
             self._rows,
             self.kept.__setitem__,
+            self.counts,
         )
         scheduler = Scheduler(self.settings, self.cursors, world)
         scheduler.announcer.found = LEVEL  # So `jobs` says it already.
@@ -245,7 +256,7 @@ class Bench:
     def define(self, *jobs: Job) -> None:
         for job in jobs:
             shard = partition_of(job.name, self.settings.shards)
-            self.broker.put(naming.JOBS, shard, encode(job))
+            self.broker.put(NAMES.jobs, shard, encode(job))
 
     async def tick(self, scheduler: Scheduler | None = None, shard: int = 0) -> None:
         """Let a second pass, and have the scheduler take its tick."""
@@ -257,7 +268,7 @@ class Bench:
         await scheduler.tick()
         await asyncio.sleep(0)
         value = encode(Tick(shard=shard, at=self.clock.now()))
-        message = LogMessage(naming.TICKS, shard, 0, self.clock.true(), None, value)
+        message = LogMessage(NAMES.ticks, shard, 0, self.clock.true(), None, value)
         await scheduler.fire(FakeStream(message))
 
     async def _rows(self, partitions: Iterable[int]) -> dict[int, LastRow]:

@@ -7,7 +7,6 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from cronstream.core.planning.cursor import Place
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.entries import Level
 from cronstream.core.wire.messages import Message
@@ -16,10 +15,11 @@ from cronstream.errors import BrokerError
 from cronstream.scheduler.announcing import REPEAT_S, Announcer
 from cronstream.settings import Settings
 from cronstream.topology.publish import Ack
+from tests.builders import NAMES
 from tests.scheduler.fakes import Bench, FakeBroker, FakeClock, a_job, turns
 
 BOTH = [Place("cluster-a", 0), Place("cluster-a", 1)]
-LOGS = [naming.log("cluster-a"), naming.retry_log("cluster-a")]
+LOGS = [NAMES.log("cluster-a"), NAMES.retry_log("cluster-a")]
 
 
 def an_announcer(level: int) -> tuple[Announcer, FakeBroker, FakeClock]:
@@ -33,7 +33,7 @@ async def test_each_partition_of_each_log_is_told_and_jobs_before_them() -> None
     announcer, broker, _ = an_announcer(2)
     await announcer.announce(BOTH)
 
-    assert [topic for topic, _ in broker.records] == [naming.JOBS] * 3 + LOGS * 2
+    assert [topic for topic, _ in broker.records] == [NAMES.jobs] * 3 + LOGS * 2
     assert {record.level for _, record in broker.records if isinstance(record, Level)} == {2}
 
 
@@ -53,7 +53,7 @@ async def test_it_is_said_once_a_day_and_to_each_new_cluster(
     await announcer.announce(BOTH)
 
     assert len(broker.records) == said + 8
-    assert len(broker.all_on(naming.JOBS)) == 3
+    assert len(broker.all_on(NAMES.jobs)) == 3
 
 
 async def test_jobs_is_not_told_what_it_says_already() -> None:
@@ -61,7 +61,7 @@ async def test_jobs_is_not_told_what_it_says_already() -> None:
     announcer.found = 2
     await announcer.announce(BOTH)
 
-    assert broker.all_on(naming.JOBS) == []
+    assert broker.all_on(NAMES.jobs) == []
 
 
 async def test_nobody_has_to_be_told_of_level_1() -> None:
@@ -178,7 +178,7 @@ async def test_a_scheduler_that_is_too_old_fires_nothing_more_and_ends() -> None
     bench.define(a_job(cluster="cluster-a"))
     await bench.tick()
     cursor, published = bench.cursors["0"], bench.broker.all_on(LOGS[0])
-    bench.broker.put(naming.JOBS, 0, encode(Level(level=99, version="9.9")))
+    bench.broker.put(NAMES.jobs, 0, encode(Level(level=99, version="9.9")))
     bench.define(a_job("of-later", cluster="cluster-a"))
     for _ in range(20):
         await bench.tick()

@@ -3,25 +3,27 @@
 import asyncio
 import logging
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from cronstream.core.planning.cursor import Cursor, Place
 from cronstream.core.planning.recent import mark_of
-from cronstream.core.wire import naming
+from cronstream.core.trust.judging import TRUSTED, Judgement, Standing
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.entries import Skip, Withdrawal
+from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.messages import Message, Tick
 from cronstream.core.wire.runs import Run
 from cronstream.core.wire.times import format_time
 from cronstream.scheduler import firing, learning
 from cronstream.topology import jobs
 from cronstream.topology.reading import LogMessage
-from tests.builders import at
+from tests.builders import NAMES, at
 from tests.scheduler.fakes import Bench, FakeStream, a_job, turns
 
-LOG = naming.log("a")
+LOG = NAMES.log("a")
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def due_seconds(messages: list[Message]) -> list[float]:
 async def test_a_tick_publishes_what_is_due_to_the_logs_of_the_clusters(bench: Bench) -> None:
     bench.define(a_job(), a_job("report", "@every 20s", cluster="b"))
     await bench.tick()
-    on_a, on_b = bench.broker.on(LOG), bench.broker.on(naming.log("b"))
+    on_a, on_b = bench.broker.on(LOG), bench.broker.on(NAMES.log("b"))
     assert isinstance(on_a[0], Withdrawal)
     assert due_seconds(on_a) == [0, 10, 20, 30]
     assert due_seconds(on_b) == [0, 20]
@@ -89,6 +91,29 @@ async def test_an_edit_is_in_force_at_the_next_tick(bench: Bench) -> None:
     [withdrawal, *runs] = bench.broker.on(LOG)
     assert withdrawal == Withdrawal(job="backup", revision=1, effective_from=at(1))
     assert due_seconds(runs) == [15, 30]
+
+
+async def test_what_did_not_count_is_fired_once_its_key_is_trusted(bench: Bench) -> None:
+    unknown = Judgement(Standing.UNKNOWN_KEY, "unknown-key", "its key is not known", "k")
+    bench.scheduler.jobs.judge = lambda _: unknown
+    bench.define(a_job())
+    for _ in range(3):
+        await bench.tick()
+    bench.scheduler.jobs.judge = lambda _: TRUSTED
+    await bench.tick()
+    assert bench.broker.on(LOG) == []
+
+    bench.scheduler.learn_again()
+    await bench.tick()
+    await bench.tick()
+
+    [withdrawal, *runs] = bench.broker.on(LOG)
+    assert isinstance(withdrawal, Withdrawal)
+    assert due_seconds(runs)[-1] == 30
+    before = len(bench.broker.on(LOG))
+    bench.scheduler.learn_again()
+    await bench.tick()
+    assert len(bench.broker.on(LOG)) <= before + 1
 
 
 async def test_a_backlog_of_ticks_is_passed_over(bench: Bench) -> None:
@@ -335,11 +360,18 @@ async def test_a_shard_whose_cursor_was_not_recovered_is_not_begun_anew(
     assert "cronstream-scheduler-cursors-changelog/0 has had 1" in line
 
 
+@pytest.mark.parametrize("row", [
+    {"shard": 0, "at": "yesterday"},
+    {},
+    {"jobs": 5},
+    {"jobs": {"position": "x", "mark": []}, "shards": "many", "partitions": None},
+    {"shard": 0, "at": "2026-01-01T12:00:00Z", "taken": float("inf")},
+])  # fmt: skip
 async def test_a_damaged_cursor_is_told_and_begun_anew(
-    bench: Bench, caplog: pytest.LogCaptureFixture
+    bench: Bench, caplog: pytest.LogCaptureFixture, row: dict[str, Any]
 ) -> None:
     bench.define(a_job())
-    bench.cursors["0"] = {"shard": 0, "at": "yesterday"}
+    bench.cursors["0"] = row
     await bench.tick()
     assert any("damaged cursor row" in message for message in caplog.messages)
     assert bench.cursors["0"]["at"] == "2026-01-01T12:00:31Z"
@@ -425,7 +457,7 @@ async def test_a_run_that_is_too_large_is_skipped_and_holds_up_no_other(
 async def test_what_cannot_be_read_among_the_jobs_costs_only_itself(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bench.broker.put(naming.JOBS, 0, b"not JSON")
+    bench.broker.put(NAMES.jobs, 0, b"not JSON")
     bench.define(a_job("bad", schedule="61 * * * *"), a_job())
     await bench.tick()
     assert due_seconds(bench.broker.on(LOG)) == [0, 10, 20, 30]
@@ -439,24 +471,24 @@ async def test_what_cannot_be_read_among_the_jobs_goes_to_quarantine_and_no_succ
     await bench.tick()
     bad = [None, b"{", encode(a_job(effective_from=None)), encode(a_job(max_attempts=0))]
     for value in [*bad, encode(a_job(effective_from=at(1)))]:
-        bench.broker.put(naming.JOBS, 0, value)
+        bench.broker.put(NAMES.jobs, 0, value)
     await bench.tick()
     assert [refused[:3] for refused in bench.quarantine.refused] == [
-        (naming.JOBS, 0, offset) for offset in range(1, 5)
+        (NAMES.jobs, 0, offset) for offset in range(1, 5)
     ]
     successor = bench.another()
     successor.assigned({0})
-    bench.broker.put(naming.JOBS, 0, b"more")
+    bench.broker.put(NAMES.jobs, 0, b"more")
     bench.clock.passed += 20
     await bench.tick(successor)
     assert [refused[2] for refused in bench.quarantine.refused] == [1, 2, 3, 4, 6]
 
 
 async def test_a_bad_tick_goes_to_quarantine(bench: Bench) -> None:
-    message = LogMessage(naming.TICKS, 0, 7, at(0), None, b"{}")
+    message = LogMessage(NAMES.ticks, 0, 7, at(0), None, b"{}")
     await bench.scheduler.fire(FakeStream(message))
     [(topic, partition, offset, reason)] = bench.quarantine.refused
-    assert (topic, partition, offset) == (naming.TICKS, 0, 7)
+    assert (topic, partition, offset) == (NAMES.ticks, 0, 7)
     assert "__faust.ns" in reason
 
 
@@ -495,7 +527,7 @@ async def test_a_clock_that_steps_far_ahead_fires_nothing_before_it_is_measured_
     bench.clock.passed += 30
     bench.clock.ahead = timedelta(hours=2)
     message = LogMessage(
-        naming.TICKS, 0, 1, bench.clock.true(), None, encode(Tick(shard=0, at=bench.clock.now()))
+        NAMES.ticks, 0, 1, bench.clock.true(), None, encode(Tick(shard=0, at=bench.clock.now()))
     )
     await bench.scheduler.fire(FakeStream(message))
     assert bench.broker.on(LOG) == fired
@@ -549,7 +581,7 @@ async def test_a_clock_that_has_just_stepped_back_sets_no_cursor_back_before_it_
     bench.clock.passed += 2
     bench.clock.ahead = timedelta(minutes=-10)
     message = LogMessage(
-        naming.TICKS, 0, 1, bench.clock.true(), None, encode(Tick(shard=0, at=bench.clock.now()))
+        NAMES.ticks, 0, 1, bench.clock.true(), None, encode(Tick(shard=0, at=bench.clock.now()))
     )
     await bench.scheduler.fire(FakeStream(message))
 
@@ -594,7 +626,7 @@ async def test_ticks_do_not_pile_up_while_the_broker_is_away(bench: Bench) -> No
     bench.broker.held = True
     for _ in range(5):
         await bench.scheduler.tick()
-    assert len(bench.broker.on(naming.TICKS)) == 1
+    assert len(bench.broker.on(NAMES.ticks)) == 1
 
 
 async def test_a_tick_that_cannot_be_sent_leaves_the_timer_alive(
@@ -614,7 +646,7 @@ async def test_a_jobs_topic_that_was_created_anew_is_an_error_with_its_remedy(
     bench.define(a_job(), a_job("report"), a_job("other"))
     await bench.tick()
     bench.broker.records.clear()
-    bench.broker.topics[naming.JOBS, 0].clear()
+    bench.broker.topics[NAMES.jobs, 0].clear()
     bench.define(a_job())
     row, other = bench.cursors["0"], bench.another()
     other.assigned({0})
@@ -638,7 +670,7 @@ async def test_a_jobs_topic_that_was_created_anew_and_holds_as_much_is_noticed(
     bench.define(*map(a_job, names))
     await bench.tick()
     bench.broker.records.clear()
-    bench.broker.topics[naming.JOBS, 0].clear()
+    bench.broker.topics[NAMES.jobs, 0].clear()
     anew = [a_job(name, effective_from=at(1)) for name in names]
     bench.define(*anew, *(a_job(f"more-{n}", effective_from=at(1)) for n in range(more)))
     row, other = bench.cursors["0"], bench.another()
@@ -660,7 +692,7 @@ async def test_a_cursor_of_a_version_that_noted_no_message_is_gone_on_from(bench
     bench.define(a_job())
     await bench.tick()
     row = bench.cursors["0"]
-    noted = {"position": 1, "mark": mark_of(encode(a_job())), "level": 2, "kafka": None}
+    noted = {"position": 1, "mark": mark_of(encode(a_job())), "level": LEVEL, "kafka": None}
     assert row.pop("jobs") == noted
     bench.clock.passed = 20
     await bench.tick(bench.scheduler)

@@ -5,20 +5,22 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
+from cronstream.core.crontab.change import Change, compare
 from cronstream.core.crontab.clusters import Cluster
 from cronstream.core.crontab.parser import Crontab
+from cronstream.core.crontab.parts import PartlyGoodError
 from cronstream.core.planning.cursor import Cursor
-from cronstream.core.wire import naming
 from cronstream.core.wire.installation import Installation
 from cronstream.core.wire.runs import Job
 from cronstream.errors import BrokerError, CrontabError, Place, Problem, TopologyError
 from cronstream.scheduler import Scheduler, following, standing_by
-from tests.builders import at
+from tests.builders import NAMES, at
 from tests.scheduler.fakes import Bench, FakeReader, a_job, turns, until
 
 
@@ -50,7 +52,7 @@ async def followed(bench: Bench, scheduler: Scheduler | None = None) -> AsyncIte
 
 
 def published(bench: Bench) -> list[Job]:
-    return [m for m in bench.broker.on(naming.JOBS) if isinstance(m, Job)]
+    return [m for m in bench.broker.on(NAMES.jobs) if isinstance(m, Job)]
 
 
 async def test_a_crontab_is_put_on_the_topic_with_one_moment_for_all(bench: Bench) -> None:
@@ -62,6 +64,17 @@ async def test_a_crontab_is_put_on_the_topic_with_one_moment_for_all(bench: Benc
         ("backup", at(5)),
         ("other", at(5)),
     ]
+    assert {job.by for job in published(bench)} == {None}
+
+
+async def test_a_definition_says_which_scheduler_has_put_it_there_and_of_which_file(
+    bench: Bench,
+) -> None:
+    bench.scheduler.name = "node7.c0326647"
+    async with followed(bench):
+        bench.files.put_nowait(replace(a_crontab(a_job()), digest="3f9a12c4d5e6"))
+        await until(lambda: published(bench))
+    assert published(bench)[0].by == "node7.c0326647 3f9a12c4d5e6"
 
 
 async def test_the_topics_of_its_clusters_are_declared_before(bench: Bench) -> None:
@@ -115,6 +128,45 @@ async def test_a_broken_file_is_told_with_every_problem_and_changes_nothing(
     assert len(published(bench)) == 1
     assert "crontab.yaml: line 3, column 1: one" in caplog.messages
     assert "crontab.yaml: two" in caplog.messages
+
+
+def partly_good(*jobs: Job, is_partial: bool) -> PartlyGoodError:
+    problems = [Problem("wrong", Place(3, 1), file="teams/b.yaml")]
+    crontab = replace(a_crontab(*jobs), is_partial=is_partial, digest="3f9a12c4d5e6")
+    return PartlyGoodError("crontab.yaml", problems, crontab)
+
+
+async def test_where_a_file_that_it_includes_is_broken_all_else_is_put_in_force(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.define(a_job("kept"), a_job("gone"))
+    async with followed(bench):
+        bench.files.put_nowait(partly_good(a_job("kept"), a_job("new"), is_partial=False))
+        await until(lambda: len(published(bench)) == 2)
+    assert {job.name: job.removed for job in published(bench)} == {"new": False, "gone": True}
+    assert "crontab.yaml: teams/b.yaml: line 3, column 1: wrong" in caplog.messages
+    assert (
+        "crontab.yaml: teams/b.yaml: the jobs of these files stay as they were, and all else is "
+        "put in force"
+    ) in caplog.messages
+    assert bench.scheduler.digest == "3f9a12c4d5e6"
+    assert bench.scheduler._world.counts.is_valid is False
+
+
+async def test_where_nothing_is_known_of_a_broken_file_no_job_is_removed(bench: Bench) -> None:
+    bench.define(a_job("may-be-its"), a_job("known"))
+    async with followed(bench):
+        bench.files.put_nowait(partly_good(a_job("known"), a_job("new"), is_partial=True))
+        await until(lambda: published(bench))
+        bench.scheduler.apply_again()
+        await turns()
+        names = ("known", "new", "may-be-its", "last")
+        bench.files.put_nowait(a_crontab(*map(a_job, names)))
+        await until(lambda: len(published(bench)) == 2)
+    assert [(job.name, job.removed) for job in published(bench)] == [
+        ("new", False),
+        ("last", False),
+    ]
 
 
 async def test_a_first_start_without_a_good_file_waits_and_removes_nothing(
@@ -218,7 +270,7 @@ async def test_jobs_go_to_the_partition_of_their_name() -> None:
     async with followed(bench):
         bench.files.put_nowait(a_crontab(*(a_job(name) for name in names)))
         await until(lambda: len(published(bench)) == 12)
-    used = {p for (topic, p), log in bench.broker.topics.items() if topic == naming.JOBS and log}
+    used = {p for (topic, p), log in bench.broker.topics.items() if topic == NAMES.jobs and log}
     assert len(used) > 1
     assert used <= {0, 1, 2, 3}
 
@@ -267,6 +319,39 @@ async def test_a_scheduler_that_stands_by_with_the_same_file_says_nothing(
     assert "differs" not in caplog.text
 
 
+async def test_a_scheduler_that_stands_by_compares_only_what_is_new(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+
+    def counted(old: list[Job], new: tuple[Job, ...]) -> Change:
+        compared.append(new)
+        return compare(old, new)
+
+    monkeypatch.setattr(standing_by, "compare", counted)
+    bench.define(a_job())
+    async with followed(bench):
+        bench.scheduler.assigned(set())
+        bench.files.put_nowait(a_crontab(a_job()))
+        await _look_around(bench, 4)
+        assert len(compared) == 1
+        bench.files.put_nowait(a_crontab(a_job("new")))
+        await turns()
+        await _look_around(bench, 4)
+        assert len(compared) == 2
+
+
+async def test_a_job_that_is_in_force_is_kept_once(bench: Bench) -> None:
+    crontab = a_crontab(a_job(), a_job("other"))
+    async with followed(bench):
+        bench.files.put_nowait(crontab)
+        await until(lambda: len(published(bench)) == 2)
+        bench.scheduler.apply_again()
+        known = bench.scheduler.jobs.known
+        await until(lambda: crontab.jobs[1] in known.jobs)
+        assert all(any(job is other for other in known.jobs) for job in crontab.jobs)
+
+
 async def test_a_scheduler_that_has_not_heard_whose_turn_it_is_says_nothing_of_its_file(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -297,7 +382,7 @@ async def test_whatever_happens_to_a_scheduler_that_stands_by_it_applies_when_it
 
 
 def ids(bench: Bench) -> list[str]:
-    return [m.id for m in bench.broker.on(naming.JOBS) if isinstance(m, Installation)]
+    return [m.id for m in bench.broker.on(NAMES.jobs) if isinstance(m, Installation)]
 
 
 async def test_the_first_scheduler_gives_the_installation_an_id_and_remembers_it(

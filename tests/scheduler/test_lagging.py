@@ -6,16 +6,15 @@ from datetime import datetime
 import pytest
 
 from cronstream.core.schedule import schedule
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Level, Skip, Withdrawal
 from cronstream.core.wire.messages import Message
 from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError, TooLargeError, ZoneError
 from cronstream.scheduler import firing, lagging
-from tests.builders import at
+from tests.builders import NAMES, at
 from tests.scheduler.fakes import Bench, a_job
 
-A, B = naming.log("a"), naming.log("b")
+A, B = NAMES.log("a"), NAMES.log("b")
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ async def test_a_log_that_takes_nothing_holds_up_no_other_and_gets_all_of_it_lat
     assert due(bench.broker.on(B)) == [at(s) for s in range(0, 80, 10)]
     [sentence] = bench.scheduler.set_aside
     assert f"{A} takes nothing on partition 6 (it has no leader)" in sentence
-    assert bench.broker.borne == {(A, 6), (naming.retry_log("a"), 6)}
+    assert bench.broker.borne == {(A, 6), (NAMES.retry_log("a"), 6)}
     assert bench.cursors["0"]["behind"]["a/6"]["at"] == "2026-01-01T12:00:39Z"
     bench.broker.speak(A)
     await ticks(bench, 3)
@@ -101,14 +100,14 @@ async def test_a_shard_that_begins_with_a_log_that_is_not_there_fires_the_others
     bench: Bench,
 ) -> None:
     bench.scheduler.announcer._level = 2
-    bench.broker.silent = {A: False, naming.retry_log("a"): False}
+    bench.broker.silent = {A: False, NAMES.retry_log("a"): False}
     await ticks(bench, 3)
 
     assert due(bench.broker.on(B)) == [at(s) for s in (0, 10, 20, 30)]
     [sentence] = bench.scheduler.set_aside
     assert "there is no such topic" in sentence
     assert "start a worker of cluster a" in sentence
-    for topic in (naming.retry_log("a"), A):
+    for topic in (NAMES.retry_log("a"), A):
         bench.broker.speak(topic)
     bench.clock.passed += lagging.LOOK_S
     await ticks(bench, 3)

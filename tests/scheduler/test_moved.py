@@ -2,11 +2,11 @@
 
 import pytest
 
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.enumerations import HouseState
 from cronstream.core.wire.installation import House
 from cronstream.core.wire.runs import Run
+from tests.builders import NAMES
 from tests.scheduler.fakes import Bench, a_job, until
 from tests.scheduler.test_following import a_crontab, followed, published
 
@@ -14,7 +14,7 @@ _CLOSED = House(state=HouseState.CLOSED, export="e" * 32)
 
 
 def _runs(bench: Bench) -> int:
-    return sum(isinstance(record, Run) for record in bench.broker.on(naming.log("a")))
+    return sum(isinstance(record, Run) for record in bench.broker.on(NAMES.log("a")))
 
 
 async def test_a_scheduler_ends_when_its_installation_is_exported() -> None:
@@ -25,7 +25,7 @@ async def test_a_scheduler_ends_when_its_installation_is_exported() -> None:
     bench.define(a_job(schedule="@every 1s"))
     await bench.tick()
     count = _runs(bench)
-    bench.broker.put(naming.JOBS, 0, encode(_CLOSED))
+    bench.broker.put(NAMES.jobs, 0, encode(_CLOSED))
     for _ in range(3):
         await bench.tick()
 
@@ -40,7 +40,7 @@ async def test_an_export_that_was_taken_back_stops_nobody() -> None:
     bench.scheduler.assigned({0})
     bench.define(a_job(schedule="@every 1s"))
     for word in (_CLOSED, _CLOSED.derive(state=HouseState.OPEN)):
-        bench.broker.put(naming.JOBS, 0, encode(word))
+        bench.broker.put(NAMES.jobs, 0, encode(word))
     await bench.tick()
 
     assert not reasons
@@ -56,7 +56,7 @@ async def test_whoever_has_read_of_an_export_while_it_stood_by_puts_nothing_ther
     bench.scheduler.assigned({0})
     await bench.tick()
     count = _runs(bench)
-    bench.broker.put(naming.JOBS, 0, encode(_CLOSED))
+    bench.broker.put(NAMES.jobs, 0, encode(_CLOSED))
 
     other = bench.another()
     other.on_fatal = reasons.append

@@ -3,17 +3,19 @@
 from cronstream.core.planning.cursor import Place
 from cronstream.scheduler.obstacles import Fault, sentences
 from cronstream.scheduler.zones import Zoneless
+from tests.builders import NAMES
 
 
 def test_each_log_has_one_sentence_for_each_obstacle_with_its_remedy() -> None:
     unread = Zoneless("time zone", "Mars/Base", "2000a")
     found = sentences(
+        NAMES,
         {
             Place("b", 0): Fault.MISSING,
             Place("a", 3): Fault.LEADERLESS,
             Place("a", 2): unread,
             Place("a", 1): Fault.LEADERLESS,
-        }
+        },
     )
     aside = "what is due there is set aside until"
     leaderless = (

@@ -4,13 +4,12 @@ import logging
 
 import pytest
 
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Level, Withdrawal
 from cronstream.core.wire.runs import Run
-from tests.builders import at
+from tests.builders import NAMES, at
 from tests.scheduler.fakes import Bench, a_job
 
-LOG = naming.log("a")
+LOG = NAMES.log("a")
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def make_anew(bench: Bench, topic: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("topic", [LOG, naming.retry_log("a")])
+@pytest.mark.parametrize("topic", [LOG, NAMES.retry_log("a")])
 async def test_it_has_the_level_first_then_what_is_in_force_and_what_is_due_from_now_on(
     bench: Bench, caplog: pytest.LogCaptureFixture, topic: str
 ) -> None:
@@ -48,7 +47,7 @@ async def test_it_has_the_level_first_then_what_is_in_force_and_what_is_due_from
     assert words == [Withdrawal, Run, Run, Run]
     runs = [word for word in bench.broker.on(LOG) if isinstance(word, Run)]
     assert [run.scheduled_at for run in runs] == [at(20), at(30), at(40)]
-    assert len([w for w in bench.broker.on(naming.log("b")) if isinstance(w, Withdrawal)]) == 1
+    assert len([w for w in bench.broker.on(NAMES.log("b")) if isinstance(w, Withdrawal)]) == 1
     [said] = [m for m in caplog.messages if "recreated" in m]
     assert f"shard 0: {LOG} was deleted and recreated" in said
     assert bench.scheduler.set_aside == []
@@ -84,7 +83,7 @@ async def test_it_is_looked_every_few_seconds_only(
 
     monkeypatch.setattr(bench.readers[1], "ids", ids)
     await ticks(bench, 9)
-    logs = [log(name) for name in "ab" for log in (naming.log, naming.retry_log)]
+    logs = [log(name) for name in "ab" for log in (NAMES.log, NAMES.retry_log)]
     assert asked == [sorted(logs)] * 3
 
 

@@ -14,13 +14,18 @@ from cronstream.core.wire.entries import Withdrawal
 from cronstream.core.wire.enumerations import Verdict
 from cronstream.core.wire.runs import Discarded, Job, Run
 from cronstream.core.wire.times import format_time
+from tests.simulation.chaining import faults_of_chains
 from tests.simulation.checks_of_killers import faults_of_killers
 from tests.simulation.checks_of_losses import faults_of_losses
 from tests.simulation.checks_of_overlap import faults_of_cancelled, faults_of_overlap
 from tests.simulation.checks_of_starts import faults_of_starts
+from tests.simulation.deadlines import faults_of_deadlines
 from tests.simulation.folding import Folded, fold
 from tests.simulation.loop import moment
+from tests.simulation.making_up import faults_of_making_up
+from tests.simulation.pausing import faults_of_pauses
 from tests.simulation.stepping import BORNE_S
+from tests.simulation.trusting import faults_of_trust
 from tests.simulation.world import World
 
 #: What any two folds of a log have to agree on.
@@ -59,7 +64,9 @@ def broken_promises(world: World) -> list[str]:
         *_never_forgotten(ledgers),
         *_verdicts(world, due, stories),
         *_discards(world, stories),
-        *_attempts(stories, [folded.ledger for folded in later]),
+        *faults_of_chains(world, stories),
+        *_attempts(world, stories, [folded.ledger for folded in later]),
+        *faults_of_trust(world, stories, [folded.ledger for folded in later]),
         *_edits_hold(world),
         *(fault for folded in (*first, *later) for fault in folded.faults),
         *faults_of_losses(world, [*first, *later]),
@@ -70,8 +77,11 @@ def broken_promises(world: World) -> list[str]:
         *(f"announced without a slot: {key}" for key in world.without_slot),
         *faults_of_killers(world),
         *_cancelled_by_people([*first, *later], stories),
-        *faults_of_overlap(world, _skipped_for_overlap([folded.ledger for folded in first])),
+        *faults_of_overlap(world, _skipped_for([folded.ledger for folded in first], "overlap")),
         *(fault for one in (*first, *later) for fault in faults_of_cancelled(world, one.last)),
+        *faults_of_making_up(world, due),
+        *faults_of_pauses(world, [folded.ledger for folded in first]),
+        *faults_of_deadlines(world, _skipped_for([folded.ledger for folded in first], "late")),
     ]
 
 
@@ -110,6 +120,8 @@ def _edits_hold(world: World) -> Iterator[str]:
     for number, (at, [job]) in enumerate(world.jobs.messages):
         late = at - job.effective_from > timedelta(seconds=3)
         held = held_from.get((job.name, number))
+        if held is not None and job.control is not None and held > job.effective_from:
+            continue  # Pauses begin and end beyond what was published, or told of.
         if held is None or (held != job.effective_from and not late):
             yield f"revision {number} of {job.name} holds from {held}, not {job.effective_from}"
 
@@ -150,12 +162,12 @@ def _skipped_by(news: SkipNews, due: set[tuple[str, datetime]]) -> list[str]:
     ]
 
 
-def _skipped_for_overlap(ledgers: list[Ledger]) -> set[str]:
+def _skipped_for(ledgers: list[Ledger], reason: str) -> set[str]:
     return {
         news.run.id
         for ledger in ledgers
         for news in ledger.book.news
-        if not isinstance(news, SkipNews) and news.text == "skipped (overlap)"
+        if not isinstance(news, SkipNews) and news.text == f"skipped ({reason})"
     }
 
 
@@ -202,7 +214,7 @@ def _never_forgotten(ledgers: list[Ledger]) -> Iterator[str]:
         for job, mark in ledger.book.marks.items():
             silent = ledger.book.day - mark.heard
             if silent > marks.KEEP_DAYS:
-                yield f"kept, though nobody has told of it for {silent} days: {job}"
+                yield f"kept, though nobody has mentioned it for {silent} days: {job}"
 
 
 def _verdicts(
@@ -232,25 +244,27 @@ def _discards(world: World, stories: dict[str, Story]) -> Iterator[str]:
         elif story.final[:1] != ["discarded"] and run in gone:
             yield f"on the discarded topic, but {story.verdicts}: {run}"
     for run, discarded in gone.items():
-        yield from _gap(discarded.run)
+        yield from _gap(world, discarded.run)
         if run not in stories:
             yield f"on the discarded topic, but without a verdict: {run}"
 
 
-def _attempts(stories: dict[str, Story], later: list[Ledger]) -> Iterator[str]:
+def _attempts(world: World, stories: dict[str, Story], later: list[Ledger]) -> Iterator[str]:
     """Attempts count from 1 without a gap, on either log."""
     for run, story in stories.items():
         if story.last is not None and story.final and story.last.attempts:
-            yield from _gap(story.last)
+            yield from _gap(world, story.last)
         if story.final == ["succeeded"] and not (story.last and story.last.attempts):
             yield f"succeeded without an attempt: {run}"
     for ledger in later:
         for news in ledger.book.news:
             if not isinstance(news, SkipNews) and news.action in _VERDICTS:
-                yield from _gap(news.run)
+                yield from _gap(world, news.run)
 
 
-def _gap(run: Run) -> Iterator[str]:
+def _gap(world: World, run: Run) -> Iterator[str]:
+    if run.id in world.trust.renumbered:
+        return
     numbers = [attempt.attempt for attempt in run.attempts or []]
     first = numbers[0] if len(numbers) == MAX_ATTEMPTS_CARRIED else 1
     if numbers != list(range(first, first + len(numbers))):

@@ -4,9 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import groupby, pairwise
 
-from cronstream.core.wire.enumerations import Outcome, Overlap
-from tests.simulation.checks_of_starts import may_outlive, silence, was_silent
+from cronstream.core.ledger.state import at_once
+from cronstream.core.wire.enumerations import Cause, Outcome, Overlap
+from tests.simulation.checks_of_starts import silence, was_silent
 from tests.simulation.executor import Start
+from tests.simulation.several import too_many
 from tests.simulation.world import World
 
 #: After the trouble, whoever was stopped or cut off has come back and read everything.
@@ -51,20 +53,21 @@ def _was_lost(world: World, start: Start) -> bool:
 
 def _of_job(world: World, starts: list[Start]) -> Iterator[str]:
     for i, after in enumerate(starts):
-        for before in starts[:i]:
-            both = before.run.id != after.run.id
-            if both and (before.end is None or before.end > after.at + 0.001):
-                world.count["two runs at once"] += 1
-                if not may_outlive(world, before, after.at):
-                    yield f"at once: {before.run.id} and {after.run.id} at {after.at:.3f}"
+        for before in too_many(world, starts, i):
+            yield f"at once: {before.run.id} and {after.run.id} at {after.at:.3f}"
+    if any(at_once(start.run) > 1 for start in starts):
+        return
     runs = [run for run, _ in groupby(start.run.id for start in starts)]
     for run in {run for run in runs if runs.count(run) > 1}:
         yield f"others began between its attempts: {run}"
 
 
 def _out_of_order(starts: list[Start], trouble_until: float) -> Iterator[str]:
-    firsts = {start.run.id: start for start in reversed(starts)}
-    calm = [s for s in starts if firsts[s.run.id] is s and s.at > trouble_until + _BACK_S]
+    # What follows another comes to its line when that is over; where several are under way, one
+    # that was lost before it began is behind those that were let begin beside it.
+    in_line = [s for s in starts if s.run.cause is not Cause.CHAIN and at_once(s.run) == 1]
+    firsts = {start.run.id: start for start in reversed(in_line)}
+    calm = [s for s in in_line if firsts[s.run.id] is s and s.at > trouble_until + _BACK_S]
     for before, after in pairwise(calm):
         if before.run.not_before > after.run.not_before:
             yield f"out of order: {before.run.id} before {after.run.id}"

@@ -3,10 +3,10 @@
 from functools import partial
 from typing import Any
 
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Cancelled
 from cronstream.core.wire.enumerations import SkipReason
 from cronstream.core.wire.runs import Run
+from tests.builders import NAMES
 from tests.simulation.log import Log
 from tests.simulation.loop import moment
 from tests.simulation.process import Process
@@ -32,7 +32,7 @@ class Client(Process):
 
     def _log_of(self, run: Run) -> Log:
         topics = self.world.topics
-        return topics.log(naming.log(run.cluster), topics.partition_of(run.job))
+        return topics.log(NAMES.log(run.cluster), topics.partition_of(run.job))
 
     def _acknowledged(self, run: Run, _: int, at: Any) -> None:
         """The next time it is judged by the clock of the broker, as `cli.connection` does."""

@@ -21,7 +21,7 @@ def _row_ahead(ledger: Ledger, partition: int) -> dict[str, Any]:
 _to_row = rows.to_row
 
 
-@fault("4: an executor takes a claim as often as it is told", SimExecutor, "takes")
+@fault("4: an executor takes a claim as often as it is sent", SimExecutor, "takes")
 def _taken_again(executor: SimExecutor, key: str) -> bool:
     return key not in executor.holds and key not in executor.running
 

@@ -118,15 +118,15 @@ def _made_again(book: Book, live: LiveRun, _attempt: Any, **_: bool) -> None:
 
 
 @fault("12: a revision is not learnt where its word was deleted", Mark, "may_learn")
-def _nothing_is_learnt(_mark: Mark, _revision: int, _due: Any) -> bool:
+def _nothing_is_learnt(_mark: Mark, _revision: int, _due: Any, **_: bool) -> bool:
     return False
 
 
 @fault("12: a revision is not learnt where an older word came late", Mark, "may_learn")
-def _late_words_count(mark: Mark, revision: int, due: Any) -> bool:
+def _late_words_count(mark: Mark, revision: int, due: Any, **given: bool) -> bool:
     if any(since <= due and known > mark.learnt for known, since in mark.revisions):
         return False
-    return _may_learn(mark, revision, due)
+    return _may_learn(mark, revision, due, **given)
 
 
 _may_learn = Mark.may_learn

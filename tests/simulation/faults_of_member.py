@@ -22,7 +22,7 @@ _pass_barrier = Owner.pass_barrier
 
 
 @fault("2: Forwarded is appended without publishing", Owner, "_publish")
-def _nothing_published(owner: Owner, live: LiveRun, _came_at: Any = None) -> Publish:
+def _nothing_published(owner: Owner, live: LiveRun, *_times: Any) -> Publish:
     return Publish(owner.partition, live.run.id, live.version, live.run.job, (), forwarded=True)
 
 

@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from cronstream.core.ledger import arrivals, endings, settling, verdicts
+from cronstream.core.ledger import (
+    arrivals,
+    claims,
+    endings,
+    overlap,
+    settling,
+    state,
+    verdicts,
+)
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.overlap import may_be_cancelled
 from cronstream.core.ledger.rules import RULES
@@ -34,6 +42,15 @@ def _cancelled_is_over(book: Book, job: str) -> list[LiveRun]:
 
 
 _begun_of = Book.begun_of
+
+
+@fault("17: one more run begins than max_running says", claims, "at_once")
+@fault("17: one more run begins than max_running says", overlap, "at_once")
+def _one_more(run: Run) -> int:
+    return _at_once(run) + (run.max_running > 1)
+
+
+_at_once = state.at_once
 
 
 @fault("17: a run is started before its Started is read back", Member, "_move_on")

@@ -11,7 +11,7 @@ from cronstream.core.health.roll import Seen
 from tests.simulation.minding import Minding
 from tests.simulation.planting import fault
 from tests.simulation.scheduler import SimScheduler
-from tests.simulation.telling import Telling
+from tests.simulation.telling import LastLogged
 
 
 @fault("20: an owner judges by its own lease", Minding, "held")
@@ -27,8 +27,8 @@ def _starts_by_its_own(worker: Minding, others: list[Presence]) -> Held:
 _held = Minding.held
 
 
-@fault("20: a process joins before it has read up to its own word", Telling, "has_caught_up")
-def _joins_at_once(_telling: Telling) -> bool:
+@fault("20: a process joins before it has read up to its own word", LastLogged, "has_caught_up")
+def _joins_at_once(_telling: LastLogged) -> bool:
     return True
 
 

@@ -68,7 +68,7 @@ class Folded:
         default_factory=lambda: defaultdict(list)
     )
 
-    def take(self, offset: int, at: datetime, entries: list[Entry], true: datetime) -> None:
+    def fold(self, offset: int, at: datetime, entries: list[Entry], true: datetime) -> None:
         """Fold one message, which was appended at a true time, and look at what it does."""
         ledger, said = self.ledger, len(self.ledger.book.news)
         held = {e.worker: self._keys(e.worker) for e in entries if isinstance(e, Lost)}
@@ -76,7 +76,7 @@ class Folded:
         before = {kind: ledger.book.refused[kind] for kind in late}
         for entry in entries:
             self._look_at(entry)
-        ledger.take(offset, at, entries)
+        ledger.fold(offset, at, entries)
         self._note_last(entries)
         for kind, number in late.items():
             self.late += number
@@ -165,7 +165,7 @@ def fold(log: Log, *, retry: bool) -> Folded:
         folded.from_start = Ledger(retry=retry)
         folded.from_start.book.assumed = LEVEL
     for offset, (at, entries) in enumerate(log.messages):
-        folded.take(offset, at, entries, moment(log.true_times[offset]))
+        folded.fold(offset, at, entries, moment(log.true_times[offset]))
         if folded.from_start is not None and offset >= log.start:
-            folded.from_start.take(offset, at, entries)
+            folded.from_start.fold(offset, at, entries)
     return folded

@@ -10,7 +10,7 @@ from cronstream.core.health.presence import Presence
 from cronstream.core.protocol.member import Member
 from tests.simulation.loop import moment
 from tests.simulation.process import Process
-from tests.simulation.telling import Telling
+from tests.simulation.telling import LastLogged
 
 if TYPE_CHECKING:
     from tests.simulation.executor import SimExecutor
@@ -51,7 +51,7 @@ class Minding(Process):
         if self.world.steps:
             self._mind_clock(self.telling)
 
-    def _mind_clock(self, telling: Telling) -> None:
+    def _mind_clock(self, telling: LastLogged) -> None:
         was = self.clock_fault
         there = telling.present
         self.clock_fault = clocks.fault(telling.clock_s, clocks.right_s(there))

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cronstream.core.health.presence import Presence
 from cronstream.core.timing import Timing
-from cronstream.core.wire import naming
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.naming import RoleKind
+from tests.builders import NAMES
 from tests.simulation.log import Log
 from tests.simulation.loop import START, Call, moment
-from tests.simulation.telling import EVERY_S, Telling
+from tests.simulation.telling import EVERY_S, LastLogged
 
 if TYPE_CHECKING:
     from tests.simulation.group import Group
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Called with offset and append time once the broker has acknowledged.
 Done: TypeAlias = Callable[[int, datetime], None]
 #: Topics on which each process says something all the time.
-_BEATS = {naming.WORKERS, naming.TICKS}
+_BEATS = {NAMES.workers, NAMES.ticks}
 _RETRY_S = 0.3
 _LONG_S = 60.0
 
@@ -58,7 +58,7 @@ class Process:
         self.stepped_s = 0.0
         self._senders: dict[tuple[str, int], Sender] = {}
 
-    telling: Telling | None
+    telling: LastLogged | None
     timing: Timing
 
     @property
@@ -111,7 +111,7 @@ class Process:
         if not self.world.tells:
             self.join_group()
             return
-        self.has_joined, self.telling = False, Telling(self)
+        self.has_joined, self.telling = False, LastLogged(self)
         self.telling.begin()
 
     def join_group(self) -> None:

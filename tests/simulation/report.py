@@ -6,7 +6,20 @@ from collections.abc import Iterable, Iterator
 from tests.simulation.searching import Bite
 from tests.simulation.trouble import BLOWS, STEPS, kinds
 
-_BECAME = ("due times", "succeeded", "discarded", "skipped", "no verdict", "starts", "overlaps")
+_BECAME = (
+    *(
+        "due times",
+        "succeeded",
+        "discarded",
+        "skipped",
+        "skipped as late",
+        "made up for",
+        "coalesced",
+        "no verdict",
+        "runs that followed",
+    ),
+    *("starts", "overlaps", "pauses", "resumed", "skipped as paused", "jobs halted"),
+)
 _LOST = ("lost workers", "woke past its lease", "late entries refused")
 _OVERLAP = ("skipped for overlap", "cancelled", "replaced", "two runs at once", "fenced")
 _IN_THE_WORLD = ("process starts", "rebalances", "doubled sends", "published again")

@@ -154,7 +154,7 @@ def _between_doubles(log: Log, *, retry: bool) -> Iterator[int]:
         )
         if start >= begins and is_told and at >= moment(log.true_times[start]):
             yield start
-        ledger.take(start, at, entries)
+        ledger.fold(start, at, entries)
 
 
 def _from(log: Log, start: int) -> Iterator[tuple[int, Entry]]:

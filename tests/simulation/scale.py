@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from cronstream.core.health import clocks, presence
 from cronstream.core.ledger import arrivals, book, endings, mark
-from cronstream.core.planning import cursor, due
+from cronstream.core.planning import cursor, due, pauses
 
 #: A later attempt that the broker got this long after it was judged is stale.
 STALE: Final = timedelta(seconds=4)
@@ -23,6 +23,7 @@ _SPANS: Final[list[tuple[Any, str, Any]]] = [
     (book, "DAY", timedelta(seconds=DAY_S)),
     (mark, "KEEP_DAYS", 4),
     (due, "REACH", timedelta(seconds=7)),
+    (pauses, "HOUR", timedelta(seconds=2)),
     (cursor, "FAR_AHEAD", timedelta(seconds=10)),
     (clocks, "REFUSED_S", 1.0),
     (clocks, "TOLD_S", 0.5),

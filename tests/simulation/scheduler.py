@@ -1,5 +1,6 @@
 """A scheduler: a real `Shard`, with its ticks, its file and its table modelled."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from cronstream.core.wire.runs import Job
 from tests.simulation.group import Group
 from tests.simulation.log import Log
 from tests.simulation.loop import START
+from tests.simulation.making_up import Planned
+from tests.simulation.pausing import stated_from
 from tests.simulation.process import Process
 
 if TYPE_CHECKING:
@@ -78,7 +81,9 @@ class SimScheduler(Process):
         self._load(cursor)
 
     def _load(self, cursor: Cursor) -> None:
-        self._shard, self._busy, self._read_to = Shard(self.world.look_ahead_s), False, 0
+        step = self.world.step_of_catch_up
+        self._shard = Shard(self.world.look_ahead_s, cursor.holds, step=step)
+        self._busy, self._read_to = False, 0
         self._cursor, self._file = cursor, {}
         self._tick(self._shard)
 
@@ -98,7 +103,11 @@ class SimScheduler(Process):
         elif not self._announced:
             self._announce(shard)
         elif edits := self._read_on(shard):
-            changes = [(self.jobs, job.derive(effective_from=self.wall())) for job in edits]
+            wall, ahead_s = self.wall(), self.world.look_ahead_s
+            changes = [
+                (self.jobs, job.derive(effective_from=stated_from(job, wall, ahead_s)))
+                for job in edits
+            ]
             self._put_all(changes, lambda: self._free(shard))
         elif not self._is_far_ahead():
             self._publish(shard)
@@ -115,13 +124,17 @@ class SimScheduler(Process):
 
     def _publish(self, shard: Shard) -> None:
         plan = shard.plan(self._cursor, self.wall())
+        self.world.planned.append(Planned(self.id, shard, plan))
         if plan.noted is not None:
             self._cursor = plan.noted
             self.world.cursors.append(plan.noted)
             self.step("noted")
         topics, cluster = self.world.topics, self.world.cluster_topic
         entries = [
-            (topics.log(cluster, topics.partition_of(entry.job)), lowered(entry, self.knows))
+            (
+                topics.log(cluster, topics.partition_of(entry.job)),
+                self.world.trust.stamp(lowered(entry, self.knows), self.knows),
+            )
             for _, entry in plan.messages
         ]
         self._put_all(entries, partial(self._published, shard, plan))
@@ -226,13 +239,15 @@ class SimScheduler(Process):
     def _published(self, shard: Shard, plan: Plan) -> None:
         """Set the cursor; one that has lost the shard meanwhile may write it all the same."""
         mine = self._shard is shard
+        holds = {**plan.cursor.holds, **plan.holds}
+        cursor = replace(plan.cursor, holds=holds).without_old_holds()
         if mine or self.dice.random() < 0.5:
             rows = self.world.cursors
             if not rows or plan.messages or plan.cursor.says_more(rows[-1], _REST):
-                rows.append(plan.cursor)
+                rows.append(cursor)
                 self.step("cursor set")
         if mine:
             shard.accept(plan)
-            self._cursor, self._busy = plan.cursor, False
+            self._cursor, self._busy = cursor, False
             if not plan.complete:
                 self._step(shard)

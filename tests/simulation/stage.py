@@ -5,16 +5,19 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cronstream.core.planning.due import STEP
 from cronstream.core.protocol.actions import Hand
 from cronstream.core.timing import Timing
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import decode_entries, encode_entries
 from cronstream.core.wire.enumerations import Outcome
 from cronstream.core.wire.record import Record
 from cronstream.core.wire.runs import Discarded, Job
+from tests.builders import NAMES
 from tests.simulation.executor import Start
 from tests.simulation.log import Log, Topics
 from tests.simulation.loop import Loop
+from tests.simulation.making_up import Planned
+from tests.simulation.trusting import Trust
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -68,6 +71,8 @@ class Stage:
         stopped: Process id, from and to, of each time in which an executor was stopped too.
         struck_alone: How often an executor that a run had for itself was killed, by run.
         rows: Snapshots of ledgers, for (retry, partition), as JSON, oldest first.
+        step_of_catch_up: A catch-up moves in steps of about this many due times.
+        planned: What schedulers were about to publish, and who.
         cursors: What was written to the scheduler's table, oldest first.
         ill_timed: Share of the steps of a process at which it is struck.
         struck_at: A step at which it is struck more often; when it concerns a record, at one of
@@ -100,7 +105,7 @@ class Stage:
     topics: Topics
 
     def __init__(self, seed: int) -> None:
-        self.dice = Random(seed)
+        self.dice, self.trust = Random(seed), Trust(seed)
         self.loop = Loop()
         self.in_trouble, self.outage_until, self.level = True, 0.0, 1
         self.ill_timed, self.skew, self.slowest_s, self.slots = 0.0, 0.0, 0.05, 50
@@ -117,12 +122,13 @@ class Stage:
         self.outages: list[tuple[float, float]] = []
         self.rows: dict[tuple[bool, int], list[bytes]] = {}
         self.cursors: list[Cursor] = []
+        self.step_of_catch_up, self.planned = STEP, list[Planned]()
         self.late: list[str] = []
         self.wrong: list[tuple[float, float]] = []
         self.misled: list[float] = []
         self.set_back: list[tuple[float, float]] = []
-        self.workers_topic = Log(naming.WORKERS, 0, batches=False)
-        self.ticks = Log(naming.TICKS, 0, batches=False)
+        self.workers_topic = Log(NAMES.workers, 0, batches=False)
+        self.ticks = Log(NAMES.ticks, 0, batches=False)
 
     @property
     def timings(self) -> list[Timing]:
@@ -140,7 +146,7 @@ class Stage:
     def logs_of(self, *, retry: bool, cluster: str | None = None) -> list[Log]:
         """Return the partitions of the log of a role."""
         name = cluster or self.cluster
-        return self.topics.of(naming.retry_log(name) if retry else naming.log(name))
+        return self.topics.of(NAMES.retry_log(name) if retry else NAMES.log(name))
 
     def spec(self, job: str) -> Spec:
         """Return what a job's commands do."""

@@ -25,7 +25,7 @@ _SLOW: Final = 0.5
 _BEGUN_S: Final = 1.0
 
 
-class Telling:
+class LastLogged:
     """What one boot of a process tells, and what it has heard.
 
     Attributes:
@@ -104,7 +104,7 @@ class Telling:
         self._is_reading = False
         messages = self._world.workers_topic.messages
         for offset, (at, [(name, value)]) in enumerate(messages[self._next :], self._next):
-            self.roll.take(offset, at, name.encode(), value)
+            self.roll.fold(offset, at, name.encode(), value)
         self._next = len(messages)
         self.compare()
 

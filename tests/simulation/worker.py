@@ -13,6 +13,7 @@ from cronstream.core.protocol.member import Member
 from cronstream.core.wire.entries import Forwarded, Started
 from cronstream.core.wire.runs import Run
 from cronstream.errors import LevelError
+from tests.builders import NAMES
 from tests.simulation.executor import SimExecutor
 from tests.simulation.group import Group
 from tests.simulation.loop import seconds
@@ -48,7 +49,8 @@ class SimWorker(Minding):
 
     def started(self) -> None:
         """Begin with nothing in memory."""
-        self.member = Member(self.id, self.cluster, self.timing)
+        self.member = Member(self.id, NAMES.topics_of(self.cluster), self.timing)
+        self.member.trusting.judge = self.world.trust.judge_of(self)
         self.gone, self.dial_skew = {}, self.skew
         self.executor, self.apart = SimExecutor(self), {}
         self._reading: set[int] = set()
@@ -118,7 +120,7 @@ class SimWorker(Minding):
 
     def _end_all(self) -> None:
         if self.member.holding:
-            self.member.end_all("its worker was told to stop")
+            self.member.end_all("its worker was asked to stop")
             self._turn()
 
     def _stop_when_done(self, down_s: float, limit: float) -> None:
@@ -226,6 +228,8 @@ class SimWorker(Minding):
     def _turn(self) -> None:
         self._turning = False
         member = self.member
+        if member.trusting.set_aside:
+            member.look_again()
         member.wake(self.wall(), self.mono())
         actions, member.actions = member.actions, []
         if actions:
@@ -240,7 +244,7 @@ class SimWorker(Minding):
     def _until_next_turn(self) -> float:
         """Return how long nothing has to be done if nothing is read or reported meanwhile."""
         member, wait = self.member, self.long_s
-        if member.holding or member.claiming:
+        if member.holding or member.claiming or member.trusting.set_aside:
             wait = self.turn_s
         for owner in member.owners.values():
             if owner.ledger.book.held or owner.awaits_news:
@@ -299,7 +303,7 @@ class SimWorker(Minding):
         stale: list[datetime | None] = []
 
         def acknowledged(record: Any, _: int, at: datetime) -> None:
-            as_of = record.as_of if isinstance(record, Run) else None
+            as_of = record.judged_at if isinstance(record, Run) else None
             stale.append(at if as_of is not None and at - as_of > self.world.stale else None)
             if len(stale) < count:
                 return
@@ -312,7 +316,8 @@ class SimWorker(Minding):
                 self.put(self.logs[action.partition], entry)
 
         for topic, record in action.messages:
-            log = topics.log(topic, topics.partition_of(action.job))
+            job = record.job if isinstance(record, Run) else action.job
+            log = topics.log(topic, topics.partition_of(job))
             self.put(log, record, partial(acknowledged, record))
 
     def reported(self, reports: "list[partial[None]]") -> None:

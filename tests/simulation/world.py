@@ -5,21 +5,27 @@ from datetime import timedelta
 from random import Random
 
 from cronstream.core.health.presence import Shared
+from cronstream.core.planning.backfill import Wanted, runs_of
 from cronstream.core.planning.draft import run_of
 from cronstream.core.timing import Timing
-from cronstream.core.wire import naming
 from cronstream.core.wire.enumerations import Cause, Delivery, Overlap
 from cronstream.core.wire.runs import Backoff, Job, Run
+from tests.builders import NAMES
 from tests.simulation import leases
+from tests.simulation.chaining import chain
 from tests.simulation.client import Client
+from tests.simulation.deadlines import hurry
 from tests.simulation.group import Group
 from tests.simulation.leases import Leases
 from tests.simulation.log import Log, Topics
 from tests.simulation.loop import moment
+from tests.simulation.making_up import knows_backfills, make_up
+from tests.simulation.pausing import pause_jobs, paused_last
 from tests.simulation.process import Process
 from tests.simulation.retention import EVERY_S, live_on, lives_on, repeat_runs
 from tests.simulation.scale import STALE
 from tests.simulation.scheduler import LOOK_AHEAD_S, SimScheduler
+from tests.simulation.several import let_several_run
 from tests.simulation.stage import Stage
 from tests.simulation.stepping import Stepping
 from tests.simulation.trouble import AIMED, Trouble
@@ -63,9 +69,11 @@ class World(Stage):
     Attributes:
         file: The crontab: each job as it should be now.
         lives_on: Whether it has a second life once it is at rest.
+        pauses: Whether people pause jobs.
     """
 
     trouble: Trouble
+    pauses = False
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -88,8 +96,8 @@ class World(Stage):
         self.timing = self.timings[0]
         self.on_the_wire = dice.random() < 0.03
         self.topics = Topics(self.loop, dice.choice((2, 3)))
-        self.jobs = Log(naming.JOBS, 0, batches=False)
-        self.cluster_topic = naming.log(CLUSTER)
+        self.jobs = Log(NAMES.jobs, 0, batches=False)
+        self.cluster_topic = NAMES.log(CLUSTER)
         self.rows = {
             (retry, partition): []
             for retry in (False, True)
@@ -102,9 +110,11 @@ class World(Stage):
         self.trouble.aim()
         self._build()
         self.trouble.begin(trouble_s)
+        self.trust.begin(self, trouble_s)
         if not self.steps:
             self.trouble.step_clocks(seed, trouble_s)
         self.trouble.repair(seed, trouble_s)
+        pause_jobs(self, trouble_s)
         self.leases.change()
         if self.steps:
             self.stepping.begin(trouble_s)
@@ -124,6 +134,10 @@ class World(Stage):
         if self.tells:
             self._hear()
         self.trouble.upgrade()
+        hurry(self)
+        let_several_run(self)
+        make_up(self)
+        chain(self)
         for process in self.processes:
             process.group.members.append(process)
             process.start()
@@ -153,7 +167,7 @@ class World(Stage):
         lasts_s, fails = dice.choice((0.1, 0.5, 1.5, 4.5)), dice.choice((0, 0.3, 1.0))
         self.specs[name] = Spec(lasts_s, fails, dice.choice((*(None,) * 12, "executor", "worker")))
         once = dice.random() < 0.35
-        return Job(
+        job = Job(
             name=name,
             cluster=CLUSTER,
             schedule=f"@every {dice.choice((1, 2, 3, 5))}s",
@@ -168,6 +182,8 @@ class World(Stage):
             fence=dice.random() < 0.5,
             grace_s=dice.choice((0.0, 0.5, 0.9)),
         )
+        # What is expected of it is known to every fold of its log alike, and decides nothing.
+        return job.derive(expect_within_s=10.0) if job.max_queue > 1 else job
 
     # -- what processes ask of it ---------------------------------------------------------
 
@@ -205,9 +221,29 @@ class World(Stage):
         """A person asks for a run of a job now."""
         job, number = self.file[name], len(self.manual)
         due = moment(int(self.loop.now))
+        if not self.cursors:
+            job = job.derive(
+                max_running=1, then=None
+            )  # Nobody has raised the logs to its level yet.
         run = run_of(job, None, due, cause=Cause.RUN_NOW, number=number)
         self.manual.append(run)
         self.client.publish(run)
+
+    def backfill(self, name: str) -> None:
+        """A person asks for some due times that are past, and another one for the same."""
+        if not knows_backfills(self):
+            return  # The command says so.
+        job, now = self.file[name], moment(self.loop.now)
+        last = now.replace(microsecond=0) - timedelta(seconds=60)
+        due = [(last + place * timedelta(seconds=1), job) for place in range(3)]
+        for wanted in (
+            Wanted(now, timedelta(seconds=0.5), "ada"),
+            Wanted(now + timedelta(seconds=0.1), timedelta(seconds=0.2), "bob"),
+        ):
+            runs = runs_of(due, wanted, {})
+            self.manual += runs
+            for run in runs:
+                self.client.publish(run)
 
     def cancel(self, run: Run) -> None:
         """A person wants a run no more."""
@@ -257,6 +293,8 @@ class World(Stage):
             return True
         last = self.cursors[-1]
         held_from = [job.effective_from for job in _last_of_each(self.jobs).values()]
+        if last.at < moment(paused_last(self)):
+            return True
         return last.noted is not None or any(last.at < at for at in held_from if at is not None)
 
     def _is_settled(self, worker: SimWorker) -> bool:
@@ -272,8 +310,9 @@ class World(Stage):
         )
 
 
-def _what_is_edited(job: Job) -> tuple[str, bool]:
-    return job.schedule, job.removed
+def _what_is_edited(job: Job) -> tuple[str, bool, object]:
+    said = job.control
+    return job.schedule, job.removed, said and (said.action, said.at)
 
 
 def _last_of_each(jobs: Log) -> dict[str, Job]:

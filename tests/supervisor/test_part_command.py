@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from cronstream.core.wire.naming import Role
+from cronstream.settings import Settings
 from cronstream.supervisor.command import Installation, worker_command
 
 HERE = Installation("kafka://127.0.0.1:9092", Path("/etc/crontab.yaml"), Path("/data"))
@@ -42,11 +43,27 @@ def test_slots_are_handed_on_when_they_were_asked_for() -> None:
 
 def test_a_part_tells_details_if_they_were_asked_for() -> None:
     here = Installation(HERE.broker, HERE.crontab, HERE.data_dir, is_verbose=True)
-    argv = worker_command(here, Role.of("a", retry=False), 1).argv
-    assert argv[-2:] == ("--loglevel", "debug")
+    command = worker_command(here, Role.of("a", retry=False), 1)
+    assert command.argv[-2:] == ("--loglevel", "debug")
+    assert command.variables["CRONSTREAM_LOG_FORMAT"] == "plain"
+    brief = worker_command(HERE, Role.of("a", retry=False), 1)
+    assert brief.variables["CRONSTREAM_LOG_FORMAT"] == "brief"
 
 
 def test_a_role_that_the_shell_has_set_is_not_the_schedulers() -> None:
     variables = worker_command(HERE, Role.of(None, retry=False), 1).variables
     assert variables["CRONSTREAM_CLUSTER"] == ""
     assert variables["CRONSTREAM_RETRY"] == ""
+
+
+@pytest.mark.parametrize(("bind", "handed_on"), [
+    ("", None), ("0.0.0.0", "0.0.0.0"), ("0.0.0.0:9464", "0.0.0.0"), ("[::]:9464", "[::]"),
+])  # fmt: skip
+def test_parts_do_not_share_the_port_of_their_metrics(bind: str, handed_on: str | None) -> None:
+    address = Settings(metrics_bind=bind).metrics_address
+    host = None if address is None else address[0]
+    here = Installation(HERE.broker, HERE.crontab, HERE.data_dir, metrics_host=host)
+    variables = worker_command(here, Role.of("a", retry=False), 1).variables
+    assert variables.get("CRONSTREAM_METRICS_BIND") == handed_on
+    if handed_on is not None:
+        assert Settings(metrics_bind=handed_on).metrics_address == (host, 0)

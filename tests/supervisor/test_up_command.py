@@ -116,6 +116,7 @@ def test_a_person_is_told_what_runs_where_it_is_and_how_it_ends() -> None:
 def test_a_person_is_told_how_commands_are_called_and_find_the_broker() -> None:
     text = "\n".join(directions("kafka://127.0.0.1:9093"))
     assert "cronstream runs --follow" in text
+    assert "cronstream console" in text
     assert "export CRONSTREAM_BROKER=kafka://127.0.0.1:9093" in text
 
 

@@ -10,8 +10,8 @@ from cronstream.core.audit.finding import FAULTS, Finding, Kind, Window
 from cronstream.core.audit.known import Known, Offsets
 from cronstream.core.audit.partition import PartitionAudit
 from cronstream.core.audit.tally import Tally
-from cronstream.core.wire import naming
 from cronstream.core.wire.times import format_time
+from tests.builders import NAMES
 from tests.simulation.loop import START, moment, seconds
 from tests.timelapse.checks import due_times
 from tests.timelapse.jobs import CLUSTERS
@@ -35,24 +35,24 @@ class Auditor:
         logs = {
             (cluster, topic): lapse.topics.log(topic(cluster), partition)
             for cluster in CLUSTERS
-            for topic in (naming.log, naming.retry_log, naming.discarded)
+            for topic in (NAMES.log, NAMES.retry_log, NAMES.discarded)
         }
         self._logs = logs
         gone = {key: at for key, log in logs.items() if (at := self._gone_until(log)) is not None}
-        firsts = [at for (_, topic), at in gone.items() if topic is naming.log]
+        firsts = [at for (_, topic), at in gone.items() if topic == NAMES.log]
         self.since = max([START, *(at + _BEFORE_DUE for at in firsts)])
         known = Known(
             START,
             lambda _: Offsets(0, len(lapse.jobs.messages)),
-            {cluster: at for (cluster, topic), at in gone.items() if topic is naming.retry_log},
-            {cluster: at for (cluster, topic), at in gone.items() if topic is naming.discarded},
+            {cluster: at for (cluster, topic), at in gone.items() if topic == NAMES.retry_log},
+            {cluster: at for (cluster, topic), at in gone.items() if topic == NAMES.discarded},
         )
         window = Window(self.since, self.now)
         histories = self._histories()
         self._one = PartitionAudit(histories, window, self.tally, self.found.append, known)
         for (cluster, topic), log in logs.items():
-            if topic is not naming.discarded:
-                is_retry = topic is naming.retry_log
+            if topic != NAMES.discarded:
+                is_retry = topic == NAMES.retry_log
                 self._one.begin(cluster, retry=is_retry, from_middle=log.start > 0)
 
     def _gone_until(self, log: SegmentedLog) -> datetime | None:
@@ -75,11 +75,11 @@ class Auditor:
                 place = places[cluster, topic]
                 while place < len(log.messages) and log.true_times[place] < day * DAY_S:
                     at, entries = log.messages[place]
-                    if topic is naming.discarded:
-                        self._one.take_discarded(cluster, entries[0])
+                    if topic == NAMES.discarded:
+                        self._one.fold_discarded(cluster, entries[0])
                     else:
-                        is_retry = topic is naming.retry_log
-                        self._one.take(cluster, is_retry, place, at, entries)
+                        is_retry = topic == NAMES.retry_log
+                        self._one.fold(cluster, is_retry, place, at, entries)
                     place += 1
                 places[cluster, topic] = place
             self._one.sweep()
@@ -103,11 +103,11 @@ def faults_of_audit(lapse: "Lapse") -> Iterator[str]:
         lapse.count["audited"] += tally.due
         # A run that has begun stands, though an edit holds from just before it.
         more = len(_begun_all_the_same(lapse, expected[partition], partition))
-        counted = tally.due - tally.asked
+        counted = tally.due - tally.requested
         if not len(asked) <= counted <= len(asked) + more:
             yield f"the audit counts {counted} due times, and there were {len(asked)}"
         for verdict in ("succeeded", "discarded", "skipped"):
-            yield from _unlike(lapse, tally, verdict, asked, more + tally.asked)
+            yield from _unlike(lapse, tally, verdict, asked, more + tally.requested)
 
 
 def _begun_all_the_same(

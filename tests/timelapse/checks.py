@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.planning.timeline import TICK, Revision, spans
+from cronstream.core.planning.pauses import TICK
+from cronstream.core.planning.timeline import Revision, spans
 from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.wire.enumerations import Outcome, Overlap
 from cronstream.core.wire.times import format_time

@@ -21,7 +21,7 @@ fault = FAULTS.fault
 
 
 @fault("12: a revision is not learnt where retention has taken its word", Mark, "may_learn")
-def _nothing_is_learnt(_mark: Mark, _revision: int, _due: Any) -> bool:
+def _nothing_is_learnt(_mark: Mark, _revision: int, _due: Any, **_: bool) -> bool:
     return False
 
 

@@ -84,7 +84,7 @@ class Judge:
     def _hear(
         self, folded: Folded, offset: int, at: datetime, entries: list[Any], now: float
     ) -> None:
-        folded.take(offset, at, entries, moment(now))
+        folded.fold(offset, at, entries, moment(now))
         ledger = folded.ledger
         for entry in entries:
             if isinstance(entry, Withdrawal):

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from cronstream.core.health.presence import Presence, Shared
 from cronstream.core.timing import Timing
-from cronstream.core.wire import naming
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.naming import RoleKind
 from cronstream.core.wire.runs import Job, Run
+from tests.builders import NAMES
 from tests.simulation.client import Client
 from tests.simulation.group import Group
 from tests.simulation.log import Log
@@ -70,7 +70,7 @@ class Lapse(Stage):
         self.on_the_wire = dice.random() < 0.1
         keeps_days, rolls_days = dice.choice(((30, 7), (30, 1), (10, 2)))
         self.topics = LapseTopics(self.loop, _PARTITIONS, keeps_days * DAY_S, rolls_days * DAY_S)
-        self.jobs = Log(naming.JOBS, 0, batches=False)
+        self.jobs = Log(NAMES.jobs, 0, batches=False)
         self.cursor_log, self.kept_jobs = Changelog("cursors", 0), Changelog("jobs", 0)
         self.ledgers = {
             (cluster, retry): [Changelog(f"{cluster}-{retry}", p) for p in range(_PARTITIONS)]
@@ -79,7 +79,7 @@ class Lapse(Stage):
         }
         self.judge, self.growth = Judge(), Growth(self)
         for cluster in CLUSTERS:
-            names = naming.log(cluster), naming.retry_log(cluster), naming.discarded(cluster)
+            names = NAMES.log(cluster), NAMES.retry_log(cluster), NAMES.discarded(cluster)
             self.judge.listen(self.topics, cluster, names)
         made = crontab(dice)
         self.file = {name: job for name, (job, _) in made.items()}

@@ -10,7 +10,6 @@ from cronstream.core.planning.cursor import Cursor, Lag, Place
 from cronstream.core.planning.draft import Planned
 from cronstream.core.planning.due import Shard
 from cronstream.core.planning.recent import Recent
-from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.entries import Level
 from cronstream.core.wire.levels import lowered
@@ -19,6 +18,7 @@ from cronstream.scheduler.clock_check import ClockCheck
 from cronstream.scheduler.holding import Held, Out, Rows
 from cronstream.scheduler.sending import Sent
 from cronstream.settings import Settings
+from tests.builders import NAMES
 from tests.simulation.group import Group
 from tests.simulation.loop import moment, seconds
 from tests.simulation.process import Process
@@ -143,7 +143,7 @@ class LapseScheduler(Process):
             self._table.messages_read, len(recent.definitions()) + len(jobs) - recent.position
         )
         for offset, (_, [job]) in enumerate(jobs[recent.position :], recent.position):
-            recent.take(offset, encode(job))
+            recent.fold(offset, encode(job))
         self._file = {definition.job.name: definition.job for definition in recent.definitions()}
         if recent.serves(held.cursor):
             definitions = [(one.job, one.revision) for one in recent.definitions()]
@@ -265,7 +265,7 @@ class LapseScheduler(Process):
             return
         for offset, (_, [job]) in enumerate(jobs[held.seen.position :], held.seen.position):
             held.shard.learn(job, offset)
-            recent.take(offset, encode(job))
+            recent.fold(offset, encode(job))
             self._file[job.name] = job
         held.seen = recent.seen
         self._keep_jobs()
@@ -315,7 +315,7 @@ class LapseScheduler(Process):
         return {self.place_of(cluster, entry.job) for cluster, entry in sent.waiting.values()}
 
     def _log(self, place: Place) -> SegmentedLog:
-        return self.world.topics.log(naming.log(place.cluster), place.partition)
+        return self.world.topics.log(NAMES.log(place.cluster), place.partition)
 
     def _is_down(self, log: Any) -> bool:
         return bool(self.loop.now < log.down_until)
@@ -398,4 +398,4 @@ class LapseScheduler(Process):
         return groups
 
     def _is_told(self, place: Place) -> bool:
-        return self.knows == 1 or (naming.log(place.cluster), place.partition) in self._told_at
+        return self.knows == 1 or (NAMES.log(place.cluster), place.partition) in self._told_at

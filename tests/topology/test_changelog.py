@@ -13,12 +13,13 @@ from aiokafka.structs import TopicPartition
 from cronstream.core.wire.pieces import LastRow, RowSearch
 from cronstream.settings import Settings
 from cronstream.topology import changelog, producing
-from cronstream.topology.changelog import Changelog
+from cronstream.topology.changelog import NO_ROW, Changelog
+from cronstream.topology.reading import Spans
 from tests.scheduler.fakes import until
 
 
 class FakeProducer:
-    """Takes rows while it is open; refuses some, as often as it is told."""
+    """Takes rows while it is open; refuses some, as often as it is sent."""
 
     def __init__(self) -> None:
         self.refusals: list[Exception] = []
@@ -161,7 +162,7 @@ async def test_the_sets_of_pieces_take_turns_once_all_of_one_are_through(
     assert _keys(producer) == [b'"3/0/0"', b'"3/1/0"', b'"3/0/0"']
     search = RowSearch()
     for offset, (_, key, value) in enumerate(producer.taken):
-        search.take(offset, key, value)
+        search.fold(offset, key, value)
     assert search.found is not None
     assert (search.found.lines(), search.found.turn) == ([LARGE[-1]], 0)
 
@@ -176,8 +177,9 @@ class FakeReader:
 
     async def __aexit__(self, *_: object) -> None: ...
 
-    async def spans(self, places: list[TopicPartition], _: None) -> list[TopicPartition]:
-        return places
+    async def spans(self, places: list[TopicPartition], _: None) -> Spans:
+        # There never was a message on partition 7.
+        return {place: (0, 0 if place.partition == 7 else 9) for place in places}
 
     def read_all(self, _: Any) -> AsyncIterator[Any]:
         raise NotImplementedError
@@ -186,16 +188,22 @@ class FakeReader:
 async def test_a_large_row_is_not_written_over_the_last_that_was_read(
     rows: Changelog, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def found(_: Any, places: list[TopicPartition]) -> dict[TopicPartition, LastRow]:
+    async def found(_: Any, spans: Spans) -> dict[TopicPartition, LastRow]:
         last = LastRow(b"1", turn=0), LastRow(b"2"), LastRow(None)
-        return dict(zip(places, last, strict=True))
+        return dict(zip(spans, last, strict=False))
 
     monkeypatch.setattr(changelog, "Reader", FakeReader)
     monkeypatch.setattr(changelog, "last_rows", found)
     producer.open.set()
 
     assert await rows.read("log", []) == {}
-    assert await rows.read("log", [3, 4, 5]) == {3: LastRow(b"1", turn=0), 4: LastRow(b"2")}
+    assert await rows.read("log", [3, 4, 5, 6, 7]) == {
+        3: LastRow(b"1", turn=0),
+        4: LastRow(b"2"),
+        # There were messages, of which none is a row: what is kept of them is lost.
+        5: NO_ROW,
+        6: NO_ROW,
+    }
     rows.put("log", 3, b'"3"', LARGE[0])
     await until(lambda: producer.taken)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from chaos.certificates import Authority
 from cronstream.access import Access
 from cronstream.fitted.to_aiokafka.logins import ShownError
 from cronstream.topology.credentials import Certificates, Tokens, read_password
-from tests.certificates import Authority
 
 
 def access(**more: Any) -> Access:

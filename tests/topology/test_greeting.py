@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from chaos.certificates import Authority
 from cronstream.access import Access
 from cronstream.errors import AccessError, SetupError
 from cronstream.topology.greeting import greet
-from tests.certificates import Authority
 
 _WITHIN_S = 20.0
 

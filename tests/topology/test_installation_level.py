@@ -17,7 +17,7 @@ from cronstream.errors import HouseError
 from cronstream.settings import Settings
 from cronstream.topology import installation_level
 from cronstream.topology.installation_level import Found, look_at_installation
-from tests.builders import NOON
+from tests.builders import NAMES, NOON
 from tests.cli.fake_broker import FakeBroker, FakeReader
 
 _CURSORS = naming.changelog("cronstream-scheduler", naming.CURSORS)
@@ -33,7 +33,7 @@ class _Reader(FakeReader):
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> FakeBroker:
     broker = FakeBroker()
-    broker.create(naming.JOBS, 1)
+    broker.create(NAMES.jobs, 1)
     broker.create(_CURSORS, 1)
     broker.kafka = "here"
     monkeypatch.setattr(installation_level, "Reader", lambda _: _Reader(broker))
@@ -42,12 +42,12 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> FakeBroker:
 
 def _say(broker: FakeBroker, *records: Message) -> None:
     for record in records:
-        broker.put(naming.JOBS, "", encode(record), NOON)
+        broker.put(NAMES.jobs, "", encode(record), NOON)
 
 
 def _note(broker: FakeBroker, **noted: Any) -> None:
     """Leave a cursor's row that says how far ``jobs`` was read."""
-    log = broker.topics[naming.JOBS][0]
+    log = broker.topics[NAMES.jobs][0]
     seen = {"position": len(log), "mark": mark_of(log[-1].value), "level": 2, **noted}
     row = {**Cursor(0, NOON).to_row(), "jobs": seen}
     broker.put(_CURSORS, "0", orjson.dumps(row), NOON)

@@ -8,14 +8,14 @@ from typing import Any
 import orjson
 import pytest
 
-from cronstream.core.wire import naming
+from cronstream.core.trust.judging import TRUSTED, Judgement, Standing
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.pieces import LastRow
 from cronstream.errors import CronstreamError
 from cronstream.topology import jobs
 from cronstream.topology.jobs import JobsLog
-from tests.builders import at
+from tests.builders import NAMES, at
 from tests.scheduler.fakes import FakeBroker, FakeClock, FakeReader, a_job
 
 
@@ -30,7 +30,7 @@ class Kafka:
     def define(self, *numbers: int) -> None:
         for number in numbers:
             job = a_job(f"job-{number % 3}", effective_from=at(number))
-            self.broker.put(naming.JOBS, number % 2, encode(job))
+            self.broker.put(NAMES.jobs, number % 2, encode(job))
 
     def log(self) -> tuple[JobsLog, FakeReader]:
         """The topic as a process reads it that has just begun."""
@@ -132,7 +132,7 @@ async def test_what_is_kept_of_another_topic_or_cannot_be_read_is_not_used(
     assert reader.reads in (21, 22)
     assert [recent.seen.position for recent in log.known.of.values()] == [20, 20]
     [said] = caplog.messages
-    assert f"{naming.JOBS}/0: what is kept of its jobs is not used" in said
+    assert f"{NAMES.jobs}/0: what is kept of its jobs is not used" in said
     assert why in said
 
 
@@ -140,11 +140,11 @@ async def test_who_reads_on_sees_that_the_topic_is_another(kafka: Kafka) -> None
     kafka.define(0, 2, 4)
     log, _ = kafka.log()
     await log.read_on()
-    kafka.broker.topics[naming.JOBS, 0].clear()
+    kafka.broker.topics[NAMES.jobs, 0].clear()
     kafka.define(6, 8, 10, 12)
     with pytest.raises(CronstreamError, match="its message 2 is another"):
         await log.read_on()
-    kafka.broker.topics[naming.JOBS, 0].clear()
+    kafka.broker.topics[NAMES.jobs, 0].clear()
     with pytest.raises(CronstreamError, match="ends at 0, though revisions below 3"):
         await log.read_on()
     kafka.define(0, 2, 4, 6)
@@ -175,3 +175,20 @@ async def test_it_is_read_in_parts_and_whoever_wants_less_waits_for_no_more(
     assert [of.position for of in whole.of.values()] == [20, 20]
     assert some.position >= 10
     assert kafka.moved.count(0) == kafka.moved.count(1) == 20
+
+
+async def test_what_did_not_count_counts_once_all_is_read_again(kafka: Kafka) -> None:
+    kafka.define(0, 1, 2)
+    log, _ = kafka.log()
+    log.judge = lambda _: Judgement(
+        Standing.UNKNOWN_KEY, "unknown-key", "its key is not known", "k"
+    )
+    await log.read_on()
+    log.judge = lambda _: TRUSTED
+    await log.read_on()
+    assert _in_force(log) == []
+
+    log.begin_again()
+    await log.read_on()
+
+    assert len(_in_force(log)) == 3

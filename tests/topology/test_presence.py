@@ -65,7 +65,7 @@ class World:
         return self.topic.clock_s
 
     async def tell(self) -> bool:
-        return await self.topic._tell() is not None
+        return await self.topic._announce() is not None
 
 
 class FakeReader:
@@ -171,13 +171,13 @@ async def test_who_cannot_tell_of_itself_goes_on_and_says_so_once_until_it_can(
     for _ in range(3):
         assert not await world.tell()
 
-    why = f"cannot tell of itself on cronstream.installation.workers ({type(error).__name__})"
+    why = f"cannot announce itself on cronstream.installation.workers ({type(error).__name__})"
     assert why in world.topic.trouble
     assert caplog.text.count("nothing is compared") == 1
     world.fails = None
     assert await world.tell()
     assert world.topic.trouble == ""
-    assert "can tell of itself on cronstream.installation.workers again" in caplog.text
+    assert "can announce itself on cronstream.installation.workers again" in caplog.text
 
 
 async def test_who_cannot_read_does_not_know_who_was_there_before(world: World) -> None:

@@ -8,7 +8,7 @@ from cronstream.core.ledger.state import STALE
 from cronstream.core.wire.runs import Run
 from cronstream.errors import BrokerError
 from cronstream.topology.publish import Ack
-from cronstream.topology.resending import TRIES, taken
+from cronstream.topology.resending import TRIES, resend_until_accepted
 from tests.builders import a_run, at
 
 LATE = STALE + timedelta(seconds=1)
@@ -27,7 +27,7 @@ class Log:
 
 
 async def sent(log: Log, run: Run) -> Ack:
-    return await taken(run, log.send(run), log.send)
+    return await resend_until_accepted(run, log.send(run), log.send)
 
 
 async def test_a_run_that_came_in_time_is_sent_once() -> None:

@@ -8,7 +8,14 @@ from cronstream.core.wire import naming
 from cronstream.errors import TopologyError
 from cronstream.settings import Settings
 from cronstream.topology.shapes import check_shape, copies_of
-from cronstream.topology.topics import TopicSpec, cluster_topics, group_topics, installation_topics
+from cronstream.topology.topics import (
+    TopicSpec,
+    cluster_topics,
+    group_topics,
+    installation_topics,
+    output_topic,
+)
+from tests.builders import NAMES
 
 SETTINGS = Settings(replication_factor=3, min_insync_replicas=2)
 SPECS = {
@@ -16,10 +23,11 @@ SPECS = {
     for spec in (
         *installation_topics(SETTINGS),
         *cluster_topics("a", SETTINGS),
+        output_topic("a", SETTINGS),
         *group_topics("cronstream-a", {"ledgers": 12}),
     )
 }
-LOG, DAY = naming.log("a"), 86_400_000
+LOG, DAY = NAMES.log("a"), 86_400_000
 CHANGELOG = naming.changelog("cronstream-a", "ledgers")
 
 
@@ -41,9 +49,9 @@ def test_a_topic_as_it_is_made_is_right(name: str) -> None:
     [
         (LOG, {"cleanup_policy": "compact"}, "cleanup.policy=delete"),
         (LOG, {"cleanup_policy": "compact,delete"}, "cleanup.policy=delete"),
-        (naming.JOBS, {"cleanup_policy": "compact"}, "cleanup.policy=delete"),
-        (naming.JOBS, {"retention_ms": str(90 * DAY)}, "retention.ms=-1,retention.bytes=-1"),
-        (naming.JOBS, {"retention_bytes": "1000"}, "retention.ms=-1,retention.bytes=-1"),
+        (NAMES.jobs, {"cleanup_policy": "compact"}, "cleanup.policy=delete"),
+        (NAMES.jobs, {"retention_ms": str(90 * DAY)}, "retention.ms=-1,retention.bytes=-1"),
+        (NAMES.jobs, {"retention_bytes": "1000"}, "retention.ms=-1,retention.bytes=-1"),
         (LOG, {"retention_ms": "3600000"}, f"retention.ms={30 * DAY}"),
         (LOG, {"min_insync_replicas": "4"}, "min.insync.replicas=2"),
     ],
@@ -82,7 +90,7 @@ def test_fewer_copies_than_are_set_are_told() -> None:
 
 
 def test_what_is_soon_old_may_be_deleted_early_and_what_is_kept_longer_does_no_harm() -> None:
-    for name in (naming.TICKS, naming.WORKERS, CHANGELOG):
+    for name in (NAMES.ticks, NAMES.workers, CHANGELOG):
         assert notes(name, retention_ms="60000", retention_bytes="1000000") == []
     assert notes(LOG, retention_ms="-1") == []
 

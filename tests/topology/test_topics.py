@@ -12,6 +12,7 @@ from cronstream.settings import Settings
 from cronstream.topology import topics
 from cronstream.topology.topics import (
     TopicSpec,
+    all_topics,
     cluster_topics,
     ensure_topics,
     group_topics,
@@ -63,7 +64,7 @@ class FakeAdmin:
     def _error(self, topic: Any) -> int:
         return self.error or (self.untidy if "segment.ms" in topic.topic_configs else 0)
 
-    async def _send_request(self, request: Any) -> Any:
+    async def _send_request(self, request: Any, _node: int | None = None) -> Any:
         built = request.prepare(self.versions)
         self.altered += built.resources
         answers = [(self.unaltered, None, 2, name) for _, name, _ in built.resources]
@@ -98,7 +99,7 @@ def admin(monkeypatch: pytest.MonkeyPatch) -> FakeAdmin:
     fake = FakeAdmin()
     monkeypatch.setattr(topics, "new_admin", lambda _: fake)
     monkeypatch.setattr(topics, "_LOOK_AGAIN_S", 0)
-    monkeypatch.setattr(topics, "_told", set())
+    monkeypatch.setattr(topics, "_logged", set())
     return fake
 
 
@@ -328,3 +329,12 @@ def test_a_worker_needs_its_cluster_s_topics_and_a_scheduler_only_the_installati
 
     assert {"cronstream.a", "cronstream-a-retry-ledgers-changelog"} <= worker - scheduler
     assert "cronstream.jobs" in scheduler & worker
+
+
+def test_no_topic_is_made_with_a_message_size_of_its_own_and_the_docs_count_them() -> None:
+    config = Settings(partitions=5, shards=3)
+    specs = all_topics(["a", "b"], config)
+
+    assert [spec.name for spec in specs if "max.message.bytes" in spec.full_config(config)] == []
+    assert len(specs) == 7 + 10 * 2
+    assert sum(spec.partitions for spec in specs) == 4 * 3 + 3 + (7 * 5 + 3) * 2

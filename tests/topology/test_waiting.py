@@ -17,12 +17,12 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import TopicPartition
 
-from cronstream.core.wire import naming
 from cronstream.errors import BrokerError, SetupError, TopologyError, TruncatedError
 from cronstream.settings import Settings
 from cronstream.topology import installation_level, waiting
 from cronstream.topology.installation_level import look_at_installation
 from cronstream.topology.waiting import GIVE_UP_S, wait_for_topics
+from tests.builders import NAMES
 
 
 class Kafka:
@@ -43,7 +43,11 @@ class Kafka:
         return self.mono
 
     async def wait(self) -> list[str]:
-        return await wait_for_topics([], Settings(broker="kafka://127.0.0.1:1"), self.told.append)
+        settings = Settings(broker="kafka://127.0.0.1:1")
+        return await wait_for_topics([], settings, self.told.append, self._may)
+
+    async def _may(self) -> None:
+        """All is allowed."""
 
 
 @pytest.fixture
@@ -180,6 +184,8 @@ async def test_a_right_that_is_missing_ends_the_wait_at_once(
 class Refused:
     """A reader that may connect, and no more."""
 
+    names = NAMES
+
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
 
@@ -197,10 +203,10 @@ class Refused:
 async def test_a_level_that_may_not_be_read_is_a_sentence(
     kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kafka.faults = iter([TopicAuthorizationFailedError(TopicPartition(naming.JOBS, 0))])
+    kafka.faults = iter([TopicAuthorizationFailedError(TopicPartition(NAMES.jobs, 0))])
     monkeypatch.setattr(installation_level, "Reader", lambda _: Refused(kafka))
 
-    with pytest.raises(TopologyError, match=rf"--operation Read --topic {naming.JOBS}"):
+    with pytest.raises(TopologyError, match=rf"--operation Read --topic {NAMES.jobs}"):
         await waiting.until_answered(look_at_installation, Settings())
 
 

@@ -1,7 +1,8 @@
 """What the executor is told, and what its reports become."""
 
 from cronstream.core.protocol.actions import Cancel, End, Go, Hand, Lease
-from cronstream.core.wire.enumerations import Background, Outcome
+from cronstream.core.wire.enumerations import Background, Outcome, Verdict
+from cronstream.core.wire.runs import Previous
 from cronstream.core.wire.sizes import MAX_NOTE
 from cronstream.executor import protocol
 from cronstream.worker.commands import to_command, to_finished
@@ -28,6 +29,20 @@ def test_an_attempt_is_handed_over_with_its_time_and_its_names() -> None:
         "CRONSTREAM_ATTEMPT": "1",
         "CRONSTREAM_MAX_ATTEMPTS": "3",
         "CRONSTREAM_SCHEDULED_AT": "2026-01-01T12:00:00Z",
+    }
+
+
+def test_a_command_learns_what_became_of_the_run_that_its_own_follows() -> None:
+    previous = Previous("a@2026-01-01T12:00:00Z", Verdict.DISCARDED, 3, "attempt 3 failed")
+    hold = to_command(Hand("x#7", 3, a_run(previous=previous), go=True))
+
+    assert isinstance(hold, protocol.Hold)
+    assert {name: text for name, text in hold.env.items() if "PREVIOUS" in name} == {
+        "CRONSTREAM_PREVIOUS_RUN_ID": "a@2026-01-01T12:00:00Z",
+        "CRONSTREAM_PREVIOUS_JOB": "a",
+        "CRONSTREAM_PREVIOUS_VERDICT": "discarded",
+        "CRONSTREAM_PREVIOUS_ATTEMPT": "3",
+        "CRONSTREAM_PREVIOUS_REASON": "attempt 3 failed",
     }
 
 

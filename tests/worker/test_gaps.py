@@ -13,7 +13,7 @@ from cronstream.core.ledger.rules import RULES
 from cronstream.core.protocol.member import Member
 from cronstream.core.protocol.owner import Owner
 from cronstream.core.timing import Timing
-from cronstream.core.wire.codec import encode
+from cronstream.core.wire.codec import encode, encode_entries
 from cronstream.core.wire.entries import Heartbeat, Level, Owned
 from cronstream.core.wire.naming import Role
 from cronstream.errors import BrokerError, TruncatedError
@@ -23,7 +23,7 @@ from cronstream.topology.quarantine import Quarantine
 from cronstream.topology.reading import LogMessage
 from cronstream.worker import folding as folding_module
 from cronstream.worker.folding import Folding
-from tests.builders import NOON
+from tests.builders import NAMES, NOON, a_run
 
 
 def a_message(offset: int) -> LogMessage:
@@ -57,7 +57,7 @@ class FakeGaps:
 
 
 def a_folding(gaps: Any, next_offset: int, fatal: list[str] | None = None) -> Folding:
-    member, settings = Member("me", "a", Timing()), Settings()
+    member, settings = Member("me", NAMES.topics_of("a"), Timing()), Settings()
     fatal = [] if fatal is None else fatal
     quarantine = Quarantine(Publisher(settings))
     folding = Folding(settings, Role.of("a", retry=False), member, quarantine, fatal.append)
@@ -74,7 +74,7 @@ def a_ledger(next_offset: int) -> Ledger:
 
 async def test_what_a_stream_has_passed_over_is_read_first() -> None:
     folding = a_folding(FakeGaps(), 2)
-    await folding._take(a_message(5))
+    await folding._receive(a_message(5))
     assert list(folding._member.ledgers[0].book.beats) == ["w2", "w3", "w4", "w5"]
 
 
@@ -82,7 +82,7 @@ async def test_a_ledger_that_is_loaded_again_meanwhile_lacks_nothing() -> None:
     folding = a_folding(FakeGaps(), 3)
     older = a_ledger(1)
     folding._gaps.before[4] = lambda: folding._member.ledgers.update({0: older})  # type: ignore[attr-defined]
-    await folding._take(a_message(5))
+    await folding._receive(a_message(5))
     assert list(older.book.beats) == ["w1", "w2", "w3", "w4", "w5"]
 
 
@@ -109,14 +109,14 @@ async def test_while_much_is_folded_at_once_others_have_their_turn(
     between = asyncio.create_task(others())
     await folding._catch_up(0, 20)
     for offset in range(20, 40):  # As the stream brings them, without a pause.
-        await folding._take(a_message(offset))
+        await folding._receive(a_message(offset))
     between.cancel()
 
     assert set(turns) > set(range(1, 39))
 
 
 class Reluctant:
-    """A log of one `Owned` that fails to be read as often as it is told, or reads nothing."""
+    """A log of one `Owned` that fails to be read as often as it is sent, or reads nothing."""
 
     def __init__(self, number: int, *failures: Exception | None) -> None:
         self.value = encode(Owned(worker="me", number=number))
@@ -164,7 +164,7 @@ async def test_a_gap_that_cannot_be_read_at_first_is_read_later(
 ) -> None:
     monkeypatch.setattr(folding_module, "_AGAIN_S", 0)
     folding = a_folding(FakeGaps({2: Failing(KafkaConnectionError(), OSError("away"))}), 2)
-    await folding._take(a_message(4))
+    await folding._receive(a_message(4))
     assert list(folding._member.ledgers[0].book.beats) == ["w2", "w3", "w4"]
 
 
@@ -201,13 +201,32 @@ async def test_a_message_on_which_the_fold_fails_is_put_aside_and_the_next_is_fo
         folding._quarantine, "put", lambda _log, _p, offset, _raw, why: aside.append((offset, why))
     )
     monkeypatch.setitem(rules, Heartbeat, lambda book, beat: book.beats[beat.worker].at)
-    await folding._take(a_message(2))
+    await folding._receive(a_message(2))
     monkeypatch.setitem(rules, Heartbeat, lambda book, beat: book.hear(beat.worker, 1))
-    await folding._take(a_message(3))
+    await folding._receive(a_message(3))
 
     assert aside == [(2, "cannot be folded: KeyError('w2')")]
     assert list(ledger.book.beats) == ["w3"]
     assert caplog.messages == ["cronstream.a/0, offset 2: cannot be folded; it is passed over"]
+
+
+async def test_a_message_is_put_aside_once_however_much_in_it_is_bad(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    aside: list[Any] = []
+    folding = a_folding(FakeGaps(), 0)
+    monkeypatch.setattr(folding._quarantine, "put", lambda *given: aside.append(given))
+    other, newer = a_run(job="elsewhere", cluster="b"), Heartbeat("w9", 9).derive()
+    vars(newer)["v"] = 2
+    good = encode_entries([Heartbeat("w1", 1), other, newer])
+    raw = b"[1,2," + b"{}," * 300 + good[1:]
+
+    await folding._receive(LogMessage("cronstream.a", 0, 0, NOON, None, raw))
+
+    [(topic, partition, offset, value, reason)] = aside
+    assert (topic, partition, offset, value) == ("cronstream.a", 0, 0, raw)
+    assert reason.endswith("(304 entries of it)")
+    assert list(folding._member.ledgers[0].book.beats) == ["w1"]
 
 
 async def test_the_barrier_of_a_former_assignment_is_no_longer_waited_for(
@@ -240,7 +259,7 @@ async def test_a_log_that_has_lost_what_the_stream_passed_over_ends_the_worker_o
     gaps: Any = Reluctant(1, *[TruncatedError("cronstream.a/0 ends at 3")] * 3)
     folding._gaps = gaps
 
-    await folding._take(a_message(5))
+    await folding._receive(a_message(5))
     await folding.make_up(0, 5)
 
     assert fatal == ["cronstream.a/0 ends at 3"]
@@ -265,7 +284,7 @@ async def test_a_barrier_that_another_has_replaced_says_nothing_about_the_log() 
     folding._member.assigned([0], lambda _: a_ledger(0))
     former = folding._member.owners[0].number
     folding._member.assigned([0], lambda _: a_ledger(0))
-    await folding._take(a_message(0))
+    await folding._receive(a_message(0))
 
     await folding.see_that_it_is_read(acknowledged(0), 0, former)
 
@@ -276,9 +295,9 @@ async def test_a_log_that_is_raised_above_what_is_known_ends_the_worker_once() -
     fatal: list[str] = []
     folding = a_folding(None, 0, fatal)
     raised = encode(Level(level=99, version="9.9"))
-    await folding._take(LogMessage("cronstream.a", 0, 0, NOON, None, raised))
-    await folding._take(a_message(1))
-    await folding._take(LogMessage("cronstream.a", 0, 0, NOON, None, raised))
+    await folding._receive(LogMessage("cronstream.a", 0, 0, NOON, None, raised))
+    await folding._receive(a_message(1))
+    await folding._receive(LogMessage("cronstream.a", 0, 0, NOON, None, raised))
 
     [reason] = fatal
     assert reason.startswith("cronstream.a/0, offset 0: this installation was raised to level 99")
@@ -293,7 +312,7 @@ async def test_what_was_not_announced_is_put_aside(monkeypatch: pytest.MonkeyPat
     beat = Heartbeat(worker="w9", number=1)
     vars(beat)["v"] = 2
     monkeypatch.setattr(folding_module, "decode_entries", lambda _: ([beat], []))
-    await folding._take(a_message(0))
+    await folding._receive(a_message(0))
 
     assert aside == ["Heartbeat of level 2, which was not announced here (level 1 was)"]
     assert list(ledger.book.beats) == []

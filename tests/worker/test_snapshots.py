@@ -36,14 +36,14 @@ class FakeTable:
 def _folded(messages: int) -> Ledger:
     ledger = Ledger(retry=False)
     for offset in range(messages):
-        ledger.take(offset, at(offset), [Heartbeat(worker="w1", number=offset + 1)])
+        ledger.fold(offset, at(offset), [Heartbeat(worker="w1", number=offset + 1)])
     return ledger
 
 
 def _with_runs(number: int) -> Ledger:
     ledger = Ledger(retry=False)
-    ledger.take(0, at(0), [Withdrawal(job="backup", revision=1, effective_from=at(0))])
-    ledger.take(1, at(0), [due(second) for second in range(1, number + 1)])
+    ledger.fold(0, at(0), [Withdrawal(job="backup", revision=1, effective_from=at(0))])
+    ledger.fold(1, at(0), [due(second) for second in range(1, number + 1)])
     assert len(ledger.book.live) == number
     return ledger
 
@@ -106,7 +106,7 @@ def test_a_snapshot_of_many_runs_is_made_a_part_in_each_turn_and_is_of_one_offse
         ledger.book.remove(due(second).id)
     ledger.book.live[due(MANY).id].begun = True
     ledger.book.mark("backup").settled[at(7)] = Verdict.SUCCEEDED
-    ledger.take(2, at(1), [Heartbeat(worker="w1", number=1), due(MANY + 1)])
+    ledger.fold(2, at(1), [Heartbeat(worker="w1", number=1), due(MANY + 1)])
     row, turns = _written(snapshots, ledger)
 
     assert turns >= MANY / PART - 1
@@ -156,7 +156,7 @@ def test_a_snapshot_of_a_partition_that_has_gone_is_given_up() -> None:
     snapshots.write_due({5: kept}, 1.0)
     assert snapshots.write_due({4: gone, 5: kept}, 100.0) is None
 
-    kept.take(0, at(0), [])
+    kept.fold(0, at(0), [])
 
     assert snapshots.write_due({5: kept}, 1000.0) is None
     assert snapshots.write_due({5: kept}, 2000.0) == 5
@@ -168,7 +168,7 @@ def test_a_few_messages_are_not_written_before_their_time() -> None:
     snapshots = Snapshots(table)
     assert snapshots.write_due({0: ledger}, 10.0) is None
 
-    ledger.take(0, at(0), [Heartbeat(worker="w1", number=1)])
+    ledger.fold(0, at(0), [Heartbeat(worker="w1", number=1)])
 
     assert snapshots.write_due({0: ledger}, 39.0) is None
     assert snapshots.write_due({0: ledger}, 40.0) == 0
@@ -180,7 +180,7 @@ def test_many_messages_are_written_at_once() -> None:
     snapshots = Snapshots(table)
     snapshots.write_due({0: ledger}, 10.0)
     for offset in range(1001):
-        ledger.take(offset, at(offset), [])
+        ledger.fold(offset, at(offset), [])
 
     assert snapshots.write_due({0: ledger}, 10.1) == 0
 
@@ -191,14 +191,14 @@ def test_snapshots_take_only_a_small_part_of_the_time_and_the_oldest_goes_first(
     snapshots = Snapshots(table, monotonic=lambda: float(len(table.sent)))  # A second each.
     snapshots.write_due(ledgers, 10.0)
     for ledger in ledgers.values():
-        ledger.take(0, at(0), [])
+        ledger.fold(0, at(0), [])
 
     written = []
     for mono in range(40, 130):
         number = snapshots.write_due(ledgers, float(mono))
         written += [] if number is None else [(mono, number)]
         for ledger in ledgers.values():
-            ledger.take(ledger.book.next_offset, at(mono), [])
+            ledger.fold(ledger.book.next_offset, at(mono), [])
 
     assert written == [(40, 0), (60, 1), (80, 2), (100, 0), (120, 1)]
 
@@ -213,7 +213,7 @@ def test_a_snapshot_that_cannot_be_written_is_told_and_ends_nobody(
     snapshots = Snapshots(table)
     snapshots.write_due({4: ledger}, 10.0)
     monkeypatch.setattr(snapshots_module, "row_parts", fails)
-    ledger.take(3, at(3), [])
+    ledger.fold(3, at(3), [])
 
     assert snapshots.write_due({4: ledger}, 40.0) == 4
     assert snapshots.write_due({4: ledger}, 40.1) is None
@@ -230,7 +230,7 @@ def test_a_row_of_another_form_or_level_is_refused() -> None:
     with pytest.raises(MessageError, match="damaged"):
         _loaded([b"no json"])
     with pytest.raises(LevelError, match="level 8"):
-        _loaded([b'{"format":9}'])
+        _loaded([orjson.dumps({**to_row(_folded(1), 4), "format": 9})])
 
 
 def test_a_run_with_all_it_can_have_comes_back() -> None:

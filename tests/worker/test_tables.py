@@ -14,7 +14,7 @@ def _ledger_with(*entries: object) -> Ledger:
     ledger = Ledger(retry=False)
     opening = Withdrawal(job="backup", revision=1, effective_from=at(-60))
     for offset, entry in enumerate([opening, *entries]):
-        ledger.take(offset, at(offset - 30), [entry])  # type: ignore[list-item]
+        ledger.fold(offset, at(offset - 30), [entry])  # type: ignore[list-item]
     return ledger
 
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 
 from cronstream import clock
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.rows import to_row
 from cronstream.core.protocol import claiming
 from cronstream.core.protocol.actions import Hand
 from cronstream.core.protocol.member import Member
@@ -96,7 +99,8 @@ def test_a_row_of_a_level_that_is_not_known_ends_a_worker_and_is_not_written_ove
     ended: list[str] = []
     member = owner(due(20)).member
     worker = Worker(Settings(), Role.of("cluster-a", retry=False), member, {}, ended.append)
-    for _ in worker.snapshots.read(7, [b'{"format":99}']):
+    row = {**to_row(Ledger(retry=False), 7), "format": 99}
+    for _ in worker.snapshots.read(7, [orjson.dumps(row)]):
         pass
     ledger = worker._load(7)
 
@@ -104,7 +108,7 @@ def test_a_row_of_a_level_that_is_not_known_ends_a_worker_and_is_not_written_ove
     assert reason.startswith("partition 7: ")
     assert "upgrade it" in reason
     with pytest.raises(LevelError):
-        ledger.take(0, NOON, [due(20)])
+        ledger.fold(0, NOON, [due(20)])
     assert worker.snapshots.write_due({7: ledger}, 1.0) is None
     assert worker.snapshots.write_due({7: ledger}, 1000.0) is None
 

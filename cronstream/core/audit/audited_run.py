@@ -6,19 +6,22 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
+from cronstream.core.audit import deadlines
+from cronstream.core.audit.chains import followers
 from cronstream.core.audit.claims import Claim, Claims, End
 from cronstream.core.audit.finding import Finding, Kind
+from cronstream.core.ledger.deadline import start_by
 from cronstream.core.wire.enumerations import FAILURES, Delivery, Outcome, Overlap, Verdict
 from cronstream.core.wire.runs import Run
 from cronstream.core.wire.times import format_time
 
 #: A start may be this much before its time: times on the logs are rounded.
 _EARLY: Final = timedelta(milliseconds=5)
-#: The same, for one that only the end of the attempt tells of: two clocks may be involved.
+#: The same, for one that only the end of the attempt reports: two clocks may be involved.
 _EARLY_BY_END: Final = timedelta(milliseconds=250)
 #: A start that is on the log this long before its time was made by a clock that is wrong.
 EARLY_ON_LOG: Final = timedelta(seconds=1)
-#: What a lost worker has to tell is waited for until this long after the verdict, by the log.
+#: What a lost worker has to report is waited for until this long after the verdict, by the log.
 LINGER: Final = timedelta(minutes=10)
 #: What stands on one topic and is missing on another may still be on its way for this long.
 ON_ITS_WAY: Final = timedelta(seconds=30)
@@ -36,6 +39,8 @@ class AuditedRun:
         revision: Of the run that entered last.
         withdrawn: Whether an edit took it away, and nothing has taken its place yet.
         verdicts: On the cluster's log, in their order.
+        start_by: Until when it may start; None if whenever it can.
+        followers: Ids of what follows it, by its verdict.
         reason: Why it was skipped.
         settled_at: When the first verdict came, by the log's clock.
         forwarded: Whether a later attempt has come on the retry log.
@@ -57,6 +62,8 @@ class AuditedRun:
     revision: int | None = None
     withdrawn: bool = False
     verdicts: list[Verdict] = field(default_factory=list)
+    start_by: datetime | None = None
+    followers: dict[Verdict, tuple[str, ...]] = field(default_factory=dict)
     reason: str = ""
     settled_at: datetime | None = None
     forwarded: bool = False
@@ -81,6 +88,8 @@ class AuditedRun:
             not_before=run.not_before,
             published_at=published_at,
             scheduled=run.cause is None,
+            start_by=start_by(run),
+            followers=followers(run),
             claims=Claims(at_most_once=at_most_once, no_overlap=no_overlap),
         )
 
@@ -152,6 +161,9 @@ def _starts(audited: AuditedRun) -> Iterator[Finding]:
             text = f"attempt {claim.attempt} was started {early:.3f} s early by {claim.worker}"
             facts = {"attempt": claim.attempt, "worker": claim.worker, "early_s": early}
             yield audited.finding(Kind.EARLY, text, **facts)
+    skipped_at = audited.settled_at if deadlines.is_late(audited.reason) else None
+    for kind, text in deadlines.faults(audited.start_by, audited.first_start, skipped_at):
+        yield audited.finding(kind, text)
 
 
 def _early(claim: Claim) -> float:

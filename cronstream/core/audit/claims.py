@@ -1,4 +1,4 @@
-"""The attempts at one run, as the claims, starts and ends on its logs tell of them.
+"""The attempts at one run, as the claims, starts and ends on its logs report them.
 
 What the fold refuses matters most here: a start that did not count is a command that was started
 all the same.
@@ -30,11 +30,11 @@ class Claim:
         not_before: When the attempt was to start (UTC).
         foretold: Whether its start is on the log before its command is started.
         claimed_at: By the log's clock (UTC).
-        told_at: The time of its start, as the entry that told of it first has it.
+        told_at: The time of its start, as the entry that reported it first has it.
         started_at: By the holder's clock (UTC); None if it is not known to have started.
         ended_at: By the holder's clock; by the log's if it was lost.
         outcome: How the attempt ended, as the fold took it.
-        late: The end that the holder told of when it was lost already.
+        late: The end that the holder reported when it was lost already.
     """
 
     retry: bool
@@ -162,7 +162,7 @@ class Claims:
 
 
 def _later(foretold: datetime | None, really: datetime | None) -> datetime | None:
-    """Return when a command was started: a start that is read back first is told too early."""
+    """Return when a command was started: a start that is read back first has too early a time."""
     if foretold is None or really is None:
         return foretold or really
     return max(foretold, really)

@@ -1,18 +1,21 @@
-"""What is made of a run of which the logs have told all: it is counted, and its faults are told."""
+"""What is made of a run once the logs have said all of it: its count, and its faults."""
 
 from datetime import datetime
 
 from cronstream.core.audit.audited_run import AuditedRun, lateness, losses, problems
+from cronstream.core.audit.definitions import JobHistory
 from cronstream.core.audit.finding import Finding, Kind, Report, Window
 from cronstream.core.audit.known import Known
 from cronstream.core.audit.tally import Tally
 from cronstream.core.audit.waiting import unexplained_wait
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.wire.enumerations import Verdict
+from cronstream.core.planning.timeline import Revision
+from cronstream.core.wire.enumerations import SkipReason, Verdict
+from cronstream.core.wire.times import format_time
 
 
 class Closing:
-    """Counts runs and tells of them; for the arguments see `PartitionAudit`."""
+    """Counts runs and reports them; for the arguments see `PartitionAudit`."""
 
     def __init__(self, window: Window, tally: Tally, report: Report, known: Known) -> None:
         self._window, self._tally = window, tally
@@ -21,10 +24,10 @@ class Closing:
     def close(
         self, audited: AuditedRun, now: datetime, first: Ledger | None, later: Ledger | None
     ) -> None:
-        """Count a run, and tell what is wrong with it.
+        """Count a run, and report what is wrong with it.
 
         Args:
-            audited: What the logs have told of it.
+            audited: What the logs have said of it.
             now: The logs' time.
             first: The fold of its cluster's log, if that was read.
             later: Likewise of its retry log.
@@ -33,15 +36,28 @@ class Closing:
         if not audited.withdrawn:
             self._count(audited, now, first, later)
         for finding in (*problems(audited, now), *losses(audited)):
-            self.tell(finding)
+            self.report(finding)
         delay_s, late = lateness(audited, self._window.late_after_s)
         if delay_s is not None:
             self._tally.start(audited.cluster, delay_s)
         if late is not None:
             self._tally.late[late.facts["by"]] += 1
-            self.tell(late)
+            self.report(late)
 
-    def tell(self, finding: Finding) -> None:
+    def stood_for(
+        self, history: JobHistory, revision: Revision, due: datetime, reason: SkipReason
+    ) -> None:
+        """Take it that a due time was skipped; one that a later one is to stand for needs that."""
+        before, history.coalesced = history.coalesced, None
+        if reason is SkipReason.COALESCED:
+            history.coalesced = due, revision.number
+        elif before is not None and before[1] == revision.number:
+            run_id = f"{history.name}@{format_time(before[0])}"
+            text = "skipped for a later due time (coalesced), and that was skipped as well"
+            cluster = revision.job.cluster
+            self.report(Finding(Kind.UNEXPLAINED, run_id, history.name, cluster, text))
+
+    def report(self, finding: Finding) -> None:
         """Count a finding, and report it."""
         self._tally.found[finding.kind] += 1
         self._report(finding)
@@ -51,8 +67,11 @@ class Closing:
     ) -> None:
         tally = self._tally
         tally.due += 1
-        tally.asked += not audited.scheduled
+        tally.requested += not audited.scheduled
         if audited.verdict is not None:
+            follow = audited.followers.get(audited.verdict, ())
+            at = audited.settled_at or now
+            tally.chains.expect(audited.cluster, follow, audited.run_id, at)
             tally.verdicts[audited.verdict.value] += 1
             if audited.verdict is Verdict.SKIPPED:
                 tally.skipped[audited.reason] += 1
@@ -63,4 +82,4 @@ class Closing:
         text = unexplained_wait(first, later, audited.run_id, now)
         if text is not None and not audited.has_lost_retries:
             past_due_s = (now - audited.due).total_seconds()
-            self.tell(audited.finding(Kind.WAITING, text, past_due_s=past_due_s))
+            self.report(audited.finding(Kind.WAITING, text, past_due_s=past_due_s))

@@ -9,9 +9,12 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from cronstream.core.planning.due import FIRST_REACH
-from cronstream.core.planning.timeline import TICK, Revision, spans
+from cronstream.core.planning.pauses import TICK
+from cronstream.core.planning.recent import Believes, believe_all
+from cronstream.core.planning.timeline import Revision, spans
 from cronstream.core.schedule.schedule import Schedule, compile_schedule
 from cronstream.core.wire.entries import Withdrawal
+from cronstream.core.wire.enumerations import Missed
 from cronstream.core.wire.job_messages import Definition, decode_jobs
 from cronstream.core.wire.runs import Job, Run
 from cronstream.errors import ScheduleError
@@ -30,13 +33,15 @@ class Definitions:
 
     Args:
         needed_from: Due times before it will not be asked for.
+        believes: Whether a job counts, as for schedulers (rule 21).
 
     Attributes:
         of: By the name of the job.
         bound: A definition that a later one had replaced by then does not matter.
     """
 
-    def __init__(self, needed_from: datetime) -> None:
+    def __init__(self, needed_from: datetime, believes: Believes = believe_all) -> None:
+        self._believes = believes
         self.bound = needed_from - _FORMER
         self.of: dict[str, JobHistory] = {}
         self._calendar = _Calendar()
@@ -51,9 +56,9 @@ class Definitions:
         for job, revision in kept:
             self._define(revision, job, may_be_first=revision > dropped_by)
 
-    def take(self, revision: int, raw: bytes | None) -> None:
+    def fold(self, revision: int, raw: bytes | None) -> None:
         """Take one message of the ``jobs`` topic; each partition's in order."""
-        for job in decode_jobs(raw)[0]:
+        for job in filter(self._believes, decode_jobs(raw)[0]):
             self._define(revision, job)
 
     def _define(self, revision: int, job: Job, *, may_be_first: bool = True) -> None:
@@ -69,13 +74,16 @@ class JobHistory:
 
     Attributes:
         swept: Due times up to it have been accounted for.
+        coalesced: The last that was skipped for a later one that is to be run, and the revision
+            that it followed; None if there is none.
     """
 
-    __slots__ = ("_calendar", "_first", "_revisions", "_said", "name", "swept")
+    __slots__ = ("_calendar", "_first", "_revisions", "_said", "coalesced", "name", "swept")
 
     def __init__(self, name: str, calendar: "_Calendar | None" = None) -> None:
         self.name = name
         self.swept: datetime | None = None
+        self.coalesced: tuple[datetime, int] | None = None
         self._calendar = calendar or _Calendar()
         self._revisions: dict[int, Revision] = {}
         self._said: set[int] = set()
@@ -117,6 +125,11 @@ class JobHistory:
         if entry.revision == self._first:
             revision.holds_from = max(revision.holds_from, at - FIRST_REACH)
 
+    @property
+    def known_from(self) -> datetime | None:
+        """From when on a definition is known; None if there is none."""
+        return min((one.holds_from for one in self._revisions.values()), default=None)
+
     def find(self, number: int | None) -> Revision | None:
         """Return a definition by its revision."""
         return None if number is None else self._revisions.get(number)
@@ -155,6 +168,19 @@ class JobHistory:
             return f"revision {run.revision} of its job belongs to {job.cluster}"
         if (job.command, job.max_attempts) != (run.command, run.max_attempts):
             return f"it is not what revision {run.revision} of its job says"
+        return self._why_not_made_up(revision, run)
+
+    def _why_not_made_up(self, revision: Revision, run: Run) -> str | None:
+        """Return why a run that was missed was not to be made up for; None for any other run."""
+        if run.as_of is None or run.attempt > 1:
+            return None
+        if revision.job.missed is Missed.SKIP:
+            return f"revision {revision.number} of its job skips what was missed, and so was it"
+        if revision.job.missed is Missed.ONCE:
+            later = revision.next_due(run.scheduled_at, self._calendar.next_after)
+            ends = [end for one, end in spans(self._revisions.values()) if one is revision]
+            if later is not None and later <= run.as_of and later < max(ends, default=later):
+                return "it was missed, and so was a later due time: only the newest is to run"
         return None
 
 

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     UNASKED = "unasked"
     #: An attempt that was started before its time.
     EARLY = "early"
+    #: A first attempt that was started though its job's ``start_within`` was over.
+    TOO_LATE = "too_late"
     #: Attempts that are not numbered 1, 2, 3, …, or one that no failure had gone before.
     GAP = "gap"
     #: Two topics that say different things of a run.

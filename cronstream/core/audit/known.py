@@ -58,7 +58,7 @@ def _not_said(_: str, __: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """From when on the topics tell of one partition's runs.
+    """From when on the topics report one partition's runs.
 
     Attributes:
         read_from: From when on the logs are read (UTC).

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cronstream.core.audit.audited_run import AuditedRun
+from cronstream.core.audit.chains import Seen, followers
 from cronstream.core.audit.closing import Closing
 from cronstream.core.audit.definitions import NOT_THERE, JobHistory
 from cronstream.core.audit.finding import Finding, Kind, Report, Window
@@ -20,9 +21,11 @@ from cronstream.core.audit.tally import Tally
 from cronstream.core.audit.view import View
 from cronstream.core.audit.waiting import TAKEN_UP_WITHIN
 from cronstream.core.audit.watched_log import WatchedLog
+from cronstream.core.ledger.deadline import start_by
 from cronstream.core.ledger.mark import LONG_AGO
 from cronstream.core.ledger.state import Refusal, SkipNews
-from cronstream.core.planning.timeline import TICK, Revision
+from cronstream.core.planning.pauses import TICK
+from cronstream.core.planning.timeline import Revision
 from cronstream.core.wire.entries import Entry, Withdrawal
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.core.wire.times import format_time
@@ -38,8 +41,8 @@ class PartitionAudit:
         histories: The jobs of this partition, by name.
         window: What is audited.
         tally: Counts what is settled.
-        report: Is told of each finding.
-        known: From when on the topics tell of them.
+        report: Is given each finding.
+        known: From when on the topics report them.
     """
 
     def __init__(
@@ -68,13 +71,13 @@ class PartitionAudit:
         view = self._views.setdefault(cluster, View(self, cluster))
         self._logs[cluster, retry] = WatchedLog(retry=retry, from_middle=from_middle, watcher=view)
 
-    def take(
+    def fold(
         self, cluster: str, retry: bool, offset: int, at: datetime, entries: list[Entry]
     ) -> None:
         """Take one message of a log; each log's in order."""
-        self._logs[cluster, retry].ledger.take(offset, at, entries)
+        self._logs[cluster, retry].ledger.fold(offset, at, entries)
 
-    def take_discarded(self, cluster: str, record: Discarded) -> None:
+    def fold_discarded(self, cluster: str, record: Discarded) -> None:
         """Take what stands on a cluster's discarded topic."""
         audited = self.runs.get((cluster, record.run.id))
         if audited is not None:
@@ -82,7 +85,7 @@ class PartitionAudit:
         else:
             self.name_unknown(cluster, record.run.id, "discarded")
 
-    # -- what the logs tell ---------------------------------------------------------------------
+    # -- what the logs say ---------------------------------------------------------------------
 
     def _is_audited(self, job: str, due: datetime) -> bool:
         """Whether a due time is in the window, and not accounted for already."""
@@ -95,6 +98,8 @@ class PartitionAudit:
         """Return what is kept of a run that is live on a log now."""
         key = (cluster, run.id)
         audited = self.runs.get(key)
+        if audited is None and not retry and (seen := Seen.of(run, at)) is not None:
+            self._tally.chains.see(run.id, seen)
         if audited is None:
             if run.cause is None:
                 wanted = self._is_audited(run.job, run.scheduled_at)
@@ -108,6 +113,7 @@ class PartitionAudit:
         elif audited.scheduled and (audited.revision != run.revision or audited.withdrawn):
             self._check_asked(audited, run)
             audited.revision, audited.withdrawn, audited.published_at = run.revision, False, at
+            audited.start_by, audited.followers = start_by(run), followers(run)
         return audited
 
     def _check_asked(self, audited: AuditedRun, run: Run) -> None:
@@ -153,7 +159,7 @@ class PartitionAudit:
     # -- what is settled ------------------------------------------------------------------------
 
     def sweep(self) -> None:
-        """Settle what cannot change any more, by what all logs have told so far."""
+        """Settle what cannot change any more, by what all logs have said so far."""
         by_job = self._runs_by_job()
         now = self._now()
         for name in by_job.keys() | self._histories.keys():
@@ -183,7 +189,7 @@ class PartitionAudit:
         for (cluster, run_id), what in self._strays.items():
             job = run_id.partition("@")[0]
             text = f"{what}, though it was never published"
-            self._closing.tell(Finding(Kind.UNASKED, run_id, job, cluster, text))
+            self._closing.report(Finding(Kind.UNASKED, run_id, job, cluster, text))
 
     def _runs_by_job(self) -> defaultdict[str, list[AuditedRun]]:
         by_job: defaultdict[str, list[AuditedRun]] = defaultdict(list)
@@ -208,7 +214,7 @@ class PartitionAudit:
         *,
         is_end: bool,
     ) -> None:
-        """Hold a job's due times, up to one, against what its logs have told."""
+        """Hold a job's due times, up to one, against what its logs have said."""
         start = history.swept or self._window.since - TICK
         if until <= start:
             return
@@ -221,9 +227,10 @@ class PartitionAudit:
                 continue
             here = told.get(due)
             if here:
+                history.coalesced = None
                 self._check_place(here, revision)
             else:
-                self._untold(history.name, revision, due, now if is_end else None)
+                self._untold(history, revision, due, now if is_end else None)
         history.swept = until
         if history.name in self.skips:
             kept = [one for one in self.skips[history.name] if one[1].to_at > until]
@@ -239,12 +246,15 @@ class PartitionAudit:
             text = f"it is on the log of {clusters[0]}, and belongs to {revision.job.cluster}"
             runs[0].faults.append((Kind.UNASKED, text))
 
-    def _untold(self, job: str, revision: Revision, due: datetime, end: datetime | None) -> None:
+    def _untold(
+        self, history: JobHistory, revision: Revision, due: datetime, end: datetime | None
+    ) -> None:
         """Account for a due time without a run."""
-        cluster = revision.job.cluster
+        job, cluster = history.name, revision.job.cluster
         for where, skip in self.skips.get(job, ()):
             if where == cluster and skip.from_at <= due <= skip.to_at:
                 self._tally.skip(skip.reason.value)
+                self._closing.stood_for(history, revision, due, skip.reason)
                 return
         self._tally.due += 1
         run_id = f"{job}@{format_time(due)}"
@@ -252,7 +262,7 @@ class PartitionAudit:
         published_beyond = due <= self._high(job)
         refused = self._refusals.why(cluster, revision, due)
         if refused is not None:
-            self._closing.tell(Finding(Kind.REFUSED, run_id, job, cluster, refused))
+            self._closing.report(Finding(Kind.REFUSED, run_id, job, cluster, refused))
             return
         if end is not None and not published_beyond and self._is_to_come(revision, due, end):
             self._tally.open += 1
@@ -263,15 +273,15 @@ class PartitionAudit:
             text = "never published, though later due times were"
         else:
             text = "never published"
-        self._closing.tell(Finding(Kind.UNEXPLAINED, run_id, job, cluster, text))
+        self._closing.report(Finding(Kind.UNEXPLAINED, run_id, job, cluster, text))
 
     def _is_to_come(self, revision: Revision, due: datetime, now: datetime) -> bool:
-        """Whether schedulers have yet to come to a due time; tell so if they take long."""
-        if now - due <= TAKEN_UP_WITHIN:
+        """Whether schedulers have yet to come to a due time; say so if they take long."""
+        if now - revision.told_at(due) <= TAKEN_UP_WITHIN:
             return True
         found = self._known.unpublished(revision, due, now)
         if found is not None:
-            self._closing.tell(found)
+            self._closing.report(found)
         return found is not None
 
     def _close(self, audited: AuditedRun, now: datetime) -> None:

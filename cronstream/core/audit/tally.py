@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from cronstream.core.audit.chains import Chains
 from cronstream.core.audit.finding import FAULTS, Kind
 from cronstream.core.audit.known import Unknown
 
@@ -51,7 +52,7 @@ class Tally:
 
     Attributes:
         due: Due times that were to have a verdict, and runs that people asked for.
-        asked: How many of those people asked for.
+        requested: How many of those people asked for.
         verdicts: How many of them have which verdict.
         skipped: How many were skipped, by reason.
         open: How many have none yet; those that are found to be waiting are among them.
@@ -59,11 +60,12 @@ class Tally:
         late: Late starts, by what came late.
         unknown: Of how many runs something can no longer be known, by what.
         limits: Why not all can be known: a sentence each.
+        chains: What follows what, over all partitions.
         delays: Of first attempts, by cluster.
     """
 
     due: int = 0
-    asked: int = 0
+    requested: int = 0
     open: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
@@ -72,6 +74,7 @@ class Tally:
     unknown: Counter[Unknown] = field(default_factory=Counter)
     limits: list[str] = field(default_factory=list)
     all_delays: Delays = field(default_factory=Delays)
+    chains: Chains = field(default_factory=Chains)
     delays: defaultdict[str, Delays] = field(default_factory=lambda: defaultdict(Delays))
 
     def start(self, cluster: str, seconds: float) -> None:
@@ -94,7 +97,7 @@ class Tally:
         verdicts = {name: self.verdicts[name] for name in ("succeeded", "discarded", "skipped")}
         return {
             "due": self.due,
-            "asked": self.asked,
+            "asked": self.requested,
             "verdicts": verdicts,
             "skipped_by": dict(self.skipped),
             "open": self.open,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from cronstream.core.audit.finding import Window
-from cronstream.core.planning.timeline import TICK
+from cronstream.core.planning.pauses import TICK
 from cronstream.core.wire.enumerations import HouseState
 from cronstream.core.wire.installation import House
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class View:
-    """Hands on what the logs of one cluster tell; see `watched_log`."""
+    """Hands on what the logs of one cluster say; see `watched_log`."""
 
     def __init__(self, audit: "PartitionAudit", cluster: str) -> None:
         self._audit, self._cluster = audit, cluster

@@ -8,7 +8,7 @@ from cronstream.core.ledger.state import LiveRun, State
 from cronstream.core.wire.enumerations import Overlap
 from cronstream.core.wire.times import format_clock
 
-#: What nobody has taken up this long after its time is told as waiting.
+#: What nobody has taken up this long after its time is reported as waiting.
 TAKEN_UP_WITHIN: Final = timedelta(seconds=60)
 
 

@@ -1,6 +1,6 @@
 """The ledger's own fold of one log, watched for the runs that are audited.
 
-The rules are not told a second time: what counts is what the fold takes. What it refuses is looked
+The rules are not stated twice: what counts is what the fold takes. What it refuses is looked
 at as well, since a command may have been started all the same.
 """
 
@@ -11,6 +11,7 @@ from cronstream.core.audit.audited_run import EARLY_ON_LOG, AuditedRun
 from cronstream.core.audit.claims import Claim
 from cronstream.core.audit.finding import Kind
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.following import AFTER_RETRIES
 from cronstream.core.ledger.observed import Observed, RunChange, observing
 from cronstream.core.ledger.retry import MAX_ATTEMPTS_CARRIED
 from cronstream.core.ledger.state import AHEAD, News, Refusal, SkipNews
@@ -62,7 +63,7 @@ class WatchedLog:
     Args:
         retry: Whether it is a retry log.
         from_middle: Whether what came before the first message is not known.
-        watcher: Who is told.
+        watcher: Who is notified.
     """
 
     def __init__(self, *, retry: bool, from_middle: bool, watcher: Watcher) -> None:
@@ -92,7 +93,7 @@ class WatchedLog:
             case Lost() as entry:
                 self._see_loss(entry, change)
             case Settled() as entry:
-                self._see_settled(entry, counted=bool(change.news))
+                self._see_settled(entry, counted=_counts(entry, change))
             case Run() as entry:
                 if self._retry and entry.id == change.run_id and change.says("queued"):
                     self._see_later_attempt(entry)
@@ -117,13 +118,13 @@ class WatchedLog:
         audited = self._watcher.audited(news.run.id)
         if news.action != "queued":
             if audited is not None:
-                self._tell(audited, news)
+                self._note_news(audited, news)
         elif audited is not None or news.run.cause is None or is_run:
             # One that a person asked for counts from when it was published: what is queued again,
             # and was published before the audit begins, has a past that is not known.
             self._watcher.enter(news.run, self._book.at, retry=self._retry)
 
-    def _tell(self, audited: AuditedRun, news: News) -> None:
+    def _note_news(self, audited: AuditedRun, news: News) -> None:
         verdict = news.verdict
         if news.action == "withdrawn":
             audited.withdrawn = True
@@ -222,6 +223,12 @@ class WatchedLog:
         if audited is None:
             self._watcher.unknown(run_id, what)
         return audited
+
+
+def _counts(entry: Settled, change: RunChange) -> bool:
+    """Whether a run has the verdict that is reported, or will have it (rule 24)."""
+    effect = change.after.effect if change.after is not None else None
+    return bool(change.news) or (effect is not None and effect is AFTER_RETRIES.get(entry.verdict))
 
 
 def _stood(change: RunChange, entry: Started | Finished | Released) -> bool:

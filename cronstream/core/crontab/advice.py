@@ -7,12 +7,16 @@ to do about it, and it is said once: of many jobs that have something in common,
 stands at the first (`of_jobs` does both).
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from cronstream.core.crontab.herds import Herd, Spread, herds
 from cronstream.core.crontab.parser import Crontab
+from cronstream.core.schedule.rules import Rules
 from cronstream.core.wire.runs import Job
+from cronstream.core.wire.times import format_time
 from cronstream.errors import Place
 
 #: Jobs that are named in a sentence.
@@ -28,20 +32,28 @@ class Advice:
         place: Where in the text it is about; None for the text as a whole.
         sentence: What is so, and what to do about it.
         jobs: The names of all jobs that it is about, in the order of the text.
+        spreads: What each of them may say instead, if it is about a herd.
     """
 
     kind: str
     place: Place | None
     sentence: str
     jobs: tuple[str, ...] = ()
+    spreads: tuple[Spread, ...] = ()
 
 
 Piece: TypeAlias = Callable[[Crontab], Iterator[Advice]]
 
 
-def advise(crontab: Crontab) -> list[Advice]:
-    """Return all advice on a crontab, in the order of its text."""
+def advise(crontab: Crontab, slots: int | None = None) -> list[Advice]:
+    """Return all advice on a crontab, in the order of its text.
+
+    Args:
+        crontab: Valid.
+        slots: Of a worker; None if that is not known.
+    """
     found = [advice for piece in PIECES for advice in piece(crontab)]
+    found += [_of_herd(crontab, herd, slots) for herd in herds(crontab, slots)]
     return sorted(found, key=lambda advice: advice.place or Place(1, 1))
 
 
@@ -87,15 +99,17 @@ def timeouts(crontab: Crontab) -> Iterator[Advice]:
 
 def either_day(crontab: Crontab) -> Iterator[Advice]:
     """Both day fields are restricted, and either is enough: not the first Monday of a month."""
-    for job in crontab.jobs:
-        fields = _fields(job)
-        if fields and not fields[3].startswith("*") and not fields[5].startswith("*"):
+    for job, expression, fields in _with_fields(crontab):
+        if not fields[3].startswith("*") and not fields[5].startswith("*"):
 
-            def say(name: str, job: Job = job, days: str = fields[3], week: str = fields[5]) -> str:
+            def say(
+                name: str, what: str = expression, days: str = fields[3], week: str = fields[5]
+            ) -> str:
                 return (
-                    f"{name}, schedule {job.schedule!r}, is due on days {days} of the month and on "
-                    f"{week} besides: either is enough, as in cron(8). If both are meant, write "
-                    "'*' for the day of week, and let the command look at the day itself"
+                    f"{name}, schedule {what!r}, is due on days {days} of the month and on "
+                    f"{week} besides: either is enough, as in cron(8). For a certain one of a "
+                    "month write 'mon#1' or '5L'; if both are meant otherwise, write '*' for the "
+                    "day of week, and let the command look at the day itself"
                 )
 
             yield from of_jobs(crontab, "either-day", [job], say)
@@ -103,14 +117,13 @@ def either_day(crontab: Crontab) -> Iterator[Advice]:
 
 def each_second(crontab: Crontab) -> Iterator[Advice]:
     """Six fields begin with the second; who wrote a star there may have meant the minute."""
-    for job in crontab.jobs:
-        fields = _fields(job)
-        if fields and fields[0] in {"*", "*/1", "0-59"}:
+    for job, expression, fields in _with_fields(crontab):
+        if fields[0] in {"*", "*/1", "0-59"}:
 
-            def say(name: str, job: Job = job) -> str:
-                rest = job.schedule.split(maxsplit=1)[1]
+            def say(name: str, what: str = expression) -> str:
+                rest = what.split(maxsplit=1)[1]
                 return (
-                    f"{name}, schedule {job.schedule!r}, is due in every second of the minutes "
+                    f"{name}, schedule {what!r}, is due in every second of the minutes "
                     f"that it names: of six fields the first is the second. Write {rest!r}, or "
                     f"{f'0 {rest}'!r}, for once in each"
                 )
@@ -120,17 +133,17 @@ def each_second(crontab: Crontab) -> Iterator[Advice]:
 
 def uneven_steps(crontab: Crontab) -> Iterator[Advice]:
     """Steps begin again with each minute, hour or day: every 45 minutes is not what comes of it."""
-    for job in crontab.jobs:
-        for field, (whole, name, unit) in zip(_fields(job), _WHOLES, strict=False):
+    for job, expression, fields in _with_fields(crontab):
+        for field, (whole, name, unit) in zip(fields, _WHOLES, strict=False):
             step = field.removeprefix("*/")
             if step == field or not step.isdecimal() or whole % int(step) == 0:
                 continue
 
             def say(
-                who: str, job: Job = job, what: tuple[str, str, str] = (step, unit, name)
+                who: str, of: str = expression, what: tuple[str, str, str] = (step, unit, name)
             ) -> str:
                 return (
-                    f"{who}, schedule {job.schedule!r}: steps of {what[0]} begin again with each "
+                    f"{who}, schedule {of!r}: steps of {what[0]} begin again with each "
                     f"{what[2]}, so the last span is shorter; for even spans write "
                     f"'@every {what[0]}{what[1]}'"
                 )
@@ -138,18 +151,65 @@ def uneven_steps(crontab: Crontab) -> Iterator[Advice]:
             yield from of_jobs(crontab, "uneven-steps", [job], say)
 
 
+def plain_secrets(crontab: Crontab) -> Iterator[Advice]:
+    """A password in the file is on Kafka too, for whoever may read a topic."""
+    having = [job for job in crontab.jobs if _secret_names(job)]
+
+    def say(jobs: str) -> str:
+        names = sorted({name for job in having for name in _secret_names(job)})
+        some = ", ".join(names[:_NAMED]) + (" and more" if len(names) > _NAMED else "")
+        have = "has" if len(having) == 1 else "have"
+        return (
+            f"{jobs} {have} what looks like a secret in env ({some}): it is on Kafka, readable to "
+            "whoever reads a topic; say where it is instead, 'TOKEN: {file: /run/secrets/token}' "
+            "or '{from: TOKEN}'"
+        )
+
+    return of_jobs(crontab, "plain-secret", having, say)
+
+
+#: Names that secrets have, as a word of their own; not of places where one is.
+_SECRET: Final = re.compile(
+    r".*(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIALS?)|"
+    r"(?:.*_)?(?:PASS|PWD|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|SECRET_KEY)",
+    re.IGNORECASE,
+)
+
+
+def _secret_names(job: Job) -> list[str]:
+    """Return the names of variables whose values stand there and should not."""
+    env = (job.env or {}).items()
+    return [name for name, text in env if text and name != "PWD" and _SECRET.fullmatch(name)]
+
+
+def _of_herd(crontab: Crontab, herd: Herd, slots: int | None) -> Advice:
+    names = tuple(job.name for job in herd.jobs)
+    have = ""
+    if slots is not None:
+        more = "more than the" if len(names) > slots else "and there are"
+        have = f", {more} {slots} slots of a worker"
+    sentence = (
+        f"{_named(names)} of cluster {herd.cluster!r} are due in the same second, as at "
+        f"{format_time(herd.at)}{have}; where the time need not be exact, write 'H' in the "
+        f"schedule: then {'none' if herd.then < 2 else f'no more than {herd.then}'} of them would "
+        "be due together"
+    )
+    return Advice("herd", crontab.places.get(names[0]), sentence, names, herd.spreads)
+
+
 #: How many seconds, minutes and hours there are, in what, and how lengths of time are written.
 _WHOLES: Final = ((60, "minute", "s"), (60, "hour", "m"), (24, "day", "h"))
 
 
-def _fields(job: Job) -> list[str]:
-    """Return the six fields of a schedule, the second first; none if it has a name instead."""
-    fields = job.schedule.split()
-    if fields[0].startswith("@"):
-        return []
-    return fields if len(fields) > _FIELDS else ["0", *fields]
+def _with_fields(crontab: Crontab) -> Iterator[tuple[Job, str, list[str]]]:
+    """Yield each expression of each job that has fields, with all six, the second first."""
+    for job in crontab.jobs:
+        for expression in Rules.parse(job.schedule).expressions:
+            fields = expression.split()
+            if not expression.startswith("@"):
+                yield job, expression, fields if len(fields) > _FIELDS else ["0", *fields]
 
 
 _FIELDS: Final = 5
 #: All that is looked for.
-PIECES: Final[tuple[Piece, ...]] = (timeouts, either_day, each_second, uneven_steps)
+PIECES: Final[tuple[Piece, ...]] = (timeouts, either_day, each_second, uneven_steps, plain_secrets)

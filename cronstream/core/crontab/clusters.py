@@ -23,7 +23,7 @@ class Cluster:
 
 @dataclass(slots=True)
 class _Jobs:
-    """Jobs that have the same fault: they are told of in one line, at the first of them."""
+    """Jobs that have the same fault: they are reported in one line, at the first of them."""
 
     place: Place
     part: Part
@@ -39,7 +39,7 @@ class _Jobs:
 class ClusterReader:
     """Reads ``clusters``, and holds what jobs say against it.
 
-    Where that cannot be read, jobs are not told that theirs is unknown.
+    Where that cannot be read, no job is said to name an unknown one.
     """
 
     def __init__(self, problems: Problems, note: Callable[[list[Fault], Node, Part], None]) -> None:
@@ -90,7 +90,7 @@ class ClusterReader:
         problem = cluster_problem(cluster.name)
         if problem is not None:
             self._problems.add(place, f"{problem}; rename it", key="clusters")
-        # It is known all the same, so that its jobs are not told of it as well.
+        # It is known all the same, so that its jobs are not reported for it as well.
         self.found[cluster.name] = cluster
 
     def check(self, name: Plain, place: Place, part: Part) -> None:
@@ -111,7 +111,7 @@ class ClusterReader:
         else:
             self._without.others += 1
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Note what is wrong with what the jobs have said."""
         names = ", ".join(self.found)
         for name, jobs in self._unknown.items():

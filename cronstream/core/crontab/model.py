@@ -6,6 +6,7 @@ validator goes behind the name of what it is about: "is …; remedy".
 """
 
 import re
+from math import ceil
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -18,8 +19,21 @@ from pydantic import (
     model_validator,
 )
 
-from cronstream.core.schedule.duration import LONGEST_S, format_duration, parse_duration
-from cronstream.core.wire.runs import Backoff, RetryOn
+from cronstream.core.crontab.confining import bytes_of, secret_of, umask_of, user_of
+from cronstream.core.crontab.following import Names, names_of
+from cronstream.core.crontab.shell import shell_of
+from cronstream.core.limits import (
+    LONGEST_EXPECTED_S,
+    LONGEST_S,
+    MAX_ATTEMPTS,
+    MAX_FACTOR,
+    MAX_PAUSE_AFTER,
+    MAX_QUEUE,
+    MAX_RUNNING,
+)
+from cronstream.core.schedule.duration import format_duration, parse_duration
+from cronstream.core.wire.runs import Backoff, Confinement, Ping, RetryOn
+from cronstream.core.wire.variables import Secret
 
 #: '@', '!', '#' and '/' are left out: they are parts of run ids and of addresses.
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -46,8 +60,25 @@ def _not_zero(seconds: float) -> float:
     return seconds
 
 
+def _whole_seconds(seconds: float) -> float:
+    if seconds < 1 or seconds != int(seconds):
+        raise ValueError("must be at least 1s, in whole seconds")
+    return seconds
+
+
+def _expectable(seconds: float) -> float:
+    if not 0 < seconds <= LONGEST_EXPECTED_S:
+        raise ValueError("is out of range; it goes from 1s to 40d, or leave its value empty")
+    return seconds
+
+
+def is_job_name(text: str) -> bool:
+    """Whether a job may be called so."""
+    return _JOB_NAME.fullmatch(text) is not None
+
+
 def _job_name(text: str) -> str:
-    if not _JOB_NAME.fullmatch(text):
+    if not is_job_name(text):
         raise ValueError(
             "is not a name for a job; use letters, digits, '.', '_' and '-', at most 128, "
             "and begin with a letter or digit"
@@ -69,13 +100,39 @@ def _command(value: Any) -> str | list[str]:
     return value if isinstance(value, str) else words
 
 
-def _variable(value: Any) -> str:
+def _texts(value: Any) -> str | list[str]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("must be text, or a list of texts; quote it")
+    if not texts:
+        raise ValueError("is an empty list; write a text, or several")
+    return value if isinstance(value, str) else texts
+
+
+def _variable(value: Any) -> str | Secret:
     match value:
+        case dict():
+            return secret_of(value)
         case str() if len(value.encode(errors="replace")) <= _MAX_ARGUMENT_BYTES:
             return value
         case str():
             raise ValueError("is longer than 128 KiB; put it in a file")
     raise ValueError(f"is {_kind(value)}, and a variable must be text; quote it")
+
+
+def _place(value: Any) -> Secret:
+    """Return where an address is: who knows one may use it, so it stands in no crontab."""
+    match value:
+        case {"file": _} | {"from": _} if len(value) == 1:
+            return secret_of(value)
+    raise ValueError(
+        "is not where an address is, and an address is a secret: put it in a file and write "
+        "{file: /run/secrets/address}, or {from: NAME} for a variable of the worker's"
+    )
+
+
+def _text_of(secret: Secret | None) -> str | None:
+    return None if secret is None else str(secret)
 
 
 def _variable_name(name: str) -> str:
@@ -99,11 +156,12 @@ def _folder(text: str) -> str:
 
 
 def _kind(value: Any) -> str:
-    kinds = {bool: "a truth value", int: "a number", float: "a number", list: "a list"}
-    return kinds.get(type(value), "a mapping")
+    return {bool: "a truth value", int: "a number", float: "a number"}.get(type(value), "a list")
 
 
 Duration = Annotated[float, BeforeValidator(_duration)]
+Size = Annotated[int, PlainValidator(bytes_of)]
+Place = Annotated[Secret, PlainValidator(_place)]
 
 
 class _Closed(BaseModel):
@@ -114,7 +172,7 @@ class BackoffModel(_Closed):
     """How long to wait before later attempts."""
 
     first: Duration = Backoff().first_s
-    factor: Annotated[float, Field(ge=1, le=1000)] = Backoff().factor
+    factor: Annotated[float, Field(ge=1, le=MAX_FACTOR)] = Backoff().factor
     ceiling: Duration = Backoff().ceiling_s
     jitter: Annotated[float, Field(ge=0, le=1)] = Backoff().jitter
 
@@ -145,12 +203,47 @@ class RetryOnModel(_Closed):
         return RetryOn(statuses=self.exit_statuses, timeouts=self.timeouts)
 
 
+class LimitsModel(_Closed):
+    """How much a command may use at most."""
+
+    cpu: Annotated[Duration, AfterValidator(_not_zero)] | None = None
+    memory: Size | None = None
+    files: Annotated[int, Field(ge=8, le=1_048_576)] | None = None
+    file_size: Size | None = None
+    processes: Annotated[int, Field(ge=1, le=4_194_304)] | None = None
+
+    def record(self, user: str | None, umask: int | None) -> Confinement | None:
+        """Return it as a run carries it, with as whom it runs; None if nothing is said."""
+        confinement = Confinement(
+            user=user,
+            umask=umask,
+            cpu_s=None if self.cpu is None else ceil(self.cpu),
+            memory_bytes=self.memory,
+            files=self.files,
+            file_bytes=self.file_size,
+            processes=self.processes,
+        )
+        return None if confinement == Confinement() else confinement
+
+
+class PingModel(_Closed):
+    """Which monitors hear of each run, and where their addresses are."""
+
+    healthchecks: Place | None = None
+    sentry: Place | None = None
+
+    def record(self) -> Ping | None:
+        """Return it as a run carries it; None if nobody hears of it."""
+        ping = Ping(healthchecks=_text_of(self.healthchecks), sentry=_text_of(self.sentry))
+        return None if ping == Ping() else ping
+
+
 class DefaultsModel(_Closed):
     """What jobs have in common; only what is set counts."""
 
     cluster: str = ""
     timezone: str = "UTC"
-    max_attempts: Annotated[int, Field(ge=1, le=100)] = 1
+    max_attempts: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)] = 1
     backoff: BackoffModel = BackoffModel()
     retry_on: RetryOnModel = RetryOnModel()
     timeout: Annotated[Duration, AfterValidator(_not_zero)] | None = None
@@ -158,25 +251,46 @@ class DefaultsModel(_Closed):
     env: (
         dict[
             Annotated[str, AfterValidator(_variable_name)],
-            Annotated[str, BeforeValidator(_variable)],
+            Annotated[str | Secret, PlainValidator(_variable)],
         ]
         | None
     ) = None
     cwd: Annotated[str, AfterValidator(_folder)] | None = None
+    shell: Annotated[list[str], PlainValidator(shell_of)] | None = None
+    user: Annotated[str, PlainValidator(user_of)] | None = None
+    umask: Annotated[int, PlainValidator(umask_of)] | None = None
+    limits: LimitsModel = LimitsModel()
     delivery: Literal["at_least_once", "at_most_once"] = "at_least_once"
     overlap: Literal["allow", "skip", "queue", "replace"] = "allow"
-    max_queue: Annotated[int, Field(ge=1, le=10_000)] = 100
+    max_queue: Annotated[int, Field(ge=1, le=MAX_QUEUE)] = 100
+    max_running: Annotated[int, Field(ge=1, le=MAX_RUNNING)] = 1
     fence: bool = False
+    allow_args: bool = False
+    allow_env: list[Annotated[str, AfterValidator(_variable_name)]] | None = None
     background: Literal["kill", "wait"] = "kill"
+    exclude: Annotated[str | list[str], PlainValidator(_texts)] | None = None
+    start: str | None = None
+    end: str | None = None
+    dst: Literal["once", "skip", "twice"] | None = None
+    jitter: Annotated[Duration, AfterValidator(_whole_seconds)] | None = None
     missed_grace: Duration = 300.0
+    missed: Literal["skip", "once", "all"] = "skip"
+    start_within: Annotated[Duration, AfterValidator(_not_zero)] | None = None
+    expect_within: Annotated[Duration, AfterValidator(_expectable)] | None = None
+    ping: PingModel = PingModel()
+    on_success: Place | None = None
+    on_discard: Place | None = None
+    then: Annotated[Names, PlainValidator(names_of)] | None = None
     description: Annotated[str, Field(max_length=4096)] | None = None
+    enabled: bool = True
+    pause_after: Annotated[int, Field(ge=1, le=MAX_PAUSE_AFTER)] | None = None
 
 
 class JobModel(DefaultsModel):
     """One job of the list."""
 
     name: Annotated[str, AfterValidator(_job_name)]
-    schedule: str
+    schedule: Annotated[str | list[str], PlainValidator(_texts)]
     command: Annotated[str | list[str], PlainValidator(_command)]
 
 

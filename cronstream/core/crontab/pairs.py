@@ -25,6 +25,15 @@ def pair_faults(
     if "max_queue" in said and settings.get("overlap") != "queue":
         sentence = "max_queue needs 'overlap: queue' beside it; add that, or leave max_queue out"
         yield Fault(("max_queue",), sentence, is_key=True)
+    if "max_running" in said and settings.get("overlap") not in ("skip", "queue"):
+        sentence = (
+            "max_running needs 'overlap: skip' or 'overlap: queue' beside it; add one of them, or "
+            "leave max_running out"
+        )
+        yield Fault(("max_running",), sentence, is_key=True)
+    if "shell" in said and settings["shell"] and isinstance(settings.get("command"), list):
+        sentence = "shell is for a command in text, and a list is started without one; take it out"
+        yield Fault(("shell",), sentence, is_key=True)
     grace_s = settings.get("grace", _DEFAULT_GRACE_S)
     longest_s = Timing(lease_s=lease_s).longest_fenced_grace_s
     is_fenced = settings.get("fence") and ("fence" in said or "grace" in said)

@@ -1,4 +1,4 @@
-"""The faults that are found in a text, so that all are told at once."""
+"""The faults that are found in a text, so that all are reported at once."""
 
 from dataclasses import dataclass, field
 

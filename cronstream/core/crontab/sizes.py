@@ -33,7 +33,7 @@ def size_fault(job: Job) -> Fault | None:
 def _texts(job: Job) -> Mapping[str, str]:
     """Return the texts of a job by the names of the settings that they come from."""
     command = job.command if isinstance(job.command, str) else "".join(job.command)
-    env = "".join(name + text for name, text in (job.env or {}).items())
+    env = "".join(name + text for name, text in ((job.env or {}) | (job.secrets or {})).items())
     return {
         "env": env,
         "command": command,

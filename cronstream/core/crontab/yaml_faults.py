@@ -156,6 +156,18 @@ def _second_colon(fault: _Fault) -> _Told:
     return fault.place, f"': ' begins another value in YAML; {remedy}"
 
 
+def _colon_within(fault: _Fault) -> _Told:
+    """A value with a colon in it, within brackets: libyaml takes none there without quotes."""
+    is_colon = "plain scalar" in fault.what and fault.found == ":"
+    if not is_colon or fault.context is None or fault.context.line != fault.place.line:
+        return None
+    line, begin = fault.here, fault.context.column - 1
+    if not line[:begin].rstrip().endswith(":"):
+        line = line[:begin] + line[begin:].partition(",")[0]
+    remedy = put_in_quotes(line, begin)
+    return fault.context, f"a colon stands in this value; {remedy}"
+
+
 def _too_deep(fault: _Fault) -> _Told:
     """A key that is taken for more of the value above it, since it stands too far to the right."""
     if "mapping values are not allowed" not in fault.what or fault.last is None:
@@ -270,6 +282,7 @@ _RULES: Final[tuple[Callable[[_Fault], _Told], ...]] = (
     _template,
     _behind_quotes,
     _second_colon,
+    _colon_within,
     _too_deep,
     _escape,
     _indicator,

@@ -195,7 +195,7 @@ class _Builder:
         return node
 
     def _unknown_alias(self, event: AliasEvent) -> str:
-        """Return what is told of an alias that stands for nothing: it may be meant as text."""
+        """Return what is said of an alias that stands for nothing: it may be meant as text."""
         name = event.anchor
         if _NAME.fullmatch(name) and value_at(self._lines, _place(event)) == f"*{name}":
             return f"alias *{name} has no anchor before it; define &{name}"
@@ -233,7 +233,7 @@ def _together(first: Node, second: Node) -> Node:
 
 
 def _merge(mapping: Mapping) -> None:
-    """Put in place what a merge key stands for: it is a fault, and told once, not its sequels."""
+    """Put in place what a merge key stands for: a fault is reported once, not its sequels."""
     del mapping.keys["<<"]
     node = mapping.items.pop("<<")
     for merged in node.items if isinstance(node, Sequence) else [node]:

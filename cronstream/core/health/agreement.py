@@ -3,7 +3,7 @@
 **Lease and fence.** A run is not started twice as long as the lease that its owner judges by is
 longer than the fence by which its holder starts. So whoever knows of others judges by the longest
 lease, and starts by the shortest fence, that any of them has. Of two processes one knows of the
-other before it joins: each tells of itself first, and then reads the topic up to that (`Roll`).
+other before it joins: each announces itself first, and then reads the topic up to that (`Roll`).
 """
 
 from collections import defaultdict
@@ -84,6 +84,8 @@ def warnings(all_present: Iterable[Presence]) -> Iterator[str]:
     yield from _unlike("the level", [(f"{who.level}", who) for who in there], upgrade)
     zones = [(who.tzdata, who) for who in there if who.role is RoleKind.SCHEDULER]
     yield from _unlike("tzdata", zones, "give all schedulers one, or due times may differ")
+    crontabs = [(who.crontab, who) for who in there if who.crontab]
+    yield from _unlike("the crontab", crontabs, "give all schedulers one: whose turn it is decides")
 
 
 def _unlike(what: str, values: list[tuple[str, Presence]], remedy: str) -> Iterator[str]:

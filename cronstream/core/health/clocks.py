@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from cronstream.core.health.presence import Presence
 from cronstream.core.wire.naming import RoleKind
 
-#: People are told of a clock that is off by more than this.
+#: People are informed of a clock that is off by more than this.
 TOLD_S = 1.0
 #: A worker whose clock is off by more than this claims nothing: what it starts would be early, or
 #: late, by as much.

@@ -1,4 +1,4 @@
-"""The facts about a process as ``/health`` tells them."""
+"""The facts about a process as ``/health`` shows them."""
 
 from collections.abc import Mapping
 from typing import Any

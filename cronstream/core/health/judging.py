@@ -8,6 +8,7 @@ is away or takes nothing, and no clock; it would only interrupt what runs.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cronstream.core.health.judgement import HEALTHY, Health, ending, lasting
 from cronstream.core.health.lateness import Late
 
 #: Sends that failed one after another, half a second apart, after which the producer is broken.
@@ -43,7 +44,8 @@ class SchedulerFacts:
             assigned; now, while it is at one.
         shards: For each shard that it owns, when that last came forward, or was assigned.
         clock_is_refused: Whether its clock was measured and is too far ahead.
-        foreign: Why its crontab is not put in force, if it belongs to another installation.
+        foreign: Why its crontab is not put in force, if it belongs to another installation, or
+            would take out much of what is in force.
         set_aside: What is held up by topics that take nothing, while all else goes on.
     """
 
@@ -98,9 +100,10 @@ class Facts:
         waiting_since: Since when the oldest message that was not acknowledged has been waiting.
         failures: How often in a row that message could not be sent.
         failed_why: What it failed of last.
+        lacking: What Kafka does not allow it, if it stands still; else empty.
         unowned: For each partition of its topic that no member of its group owns, since when; only
             of a process that owns none itself.
-        is_stopping: Whether it was told to stop.
+        is_stopping: Whether it was asked to stop.
         clock_fault: Why its clock is not trusted, if it is not to go on by it; else empty.
         compared: What people are to know of how it compares with other processes.
     """
@@ -117,27 +120,11 @@ class Facts:
     waiting_since: float | None = None
     failures: int = 0
     failed_why: str = ""
+    lacking: str = ""
     unowned: Mapping[int, float] = field(default_factory=dict)
     is_stopping: bool = False
     clock_fault: str = ""
     compared: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """A judgement.
-
-    Attributes:
-        reason: One clause that says what is wrong; empty if nothing is.
-        ends: Whether the process is to end itself if this lasts.
-    """
-
-    ok: bool
-    reason: str = ""
-    ends: bool = False
-
-
-HEALTHY = Health(ok=True)
 
 
 def judge(facts: Facts, now_mono: float, limits: Limits | None = None) -> Health:
@@ -151,8 +138,15 @@ def judge(facts: Facts, now_mono: float, limits: Limits | None = None) -> Health
         limits: How long what may pause.
     """
     if facts.is_stopping:
-        return Health(ok=False, reason="it is stopping")
+        return lasting("stopping", "it is stopping")
     return next(_faults(facts, now_mono, limits or Limits()), HEALTHY)
+
+
+def faulty(facts: Facts, now_mono: float) -> frozenset[str]:
+    """Return the subjects of all that is wrong; see `judge`."""
+    if facts.is_stopping:
+        return frozenset({"stopping"})
+    return frozenset(fault.subject for fault in _faults(facts, now_mono, Limits()))
 
 
 def warn(facts: Facts) -> list[str]:
@@ -166,21 +160,25 @@ def warn(facts: Facts) -> list[str]:
 
 
 def _faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
+    if (
+        facts.lacking
+    ):  # Another process would be refused, too; once it is granted, this one goes on.
+        yield lasting("rights", facts.lacking)
     if now - facts.broker_at > limits.broker_s:
-        yield _lasting(f"no broker has answered for {now - facts.broker_at:.0f} s")
+        yield lasting("broker", f"no broker has answered for {now - facts.broker_at:.0f} s")
     yield from _group_faults(facts, now, limits)
     if facts.clock_fault:  # Its end gives what it owns to others, whose clocks are right.
-        yield _ending(facts.clock_fault)
+        yield ending("clock", facts.clock_fault)
     match facts.role:
         case SchedulerFacts(clock_is_refused=True):
-            yield _lasting("this machine's clock is too far ahead of the broker's")
+            yield lasting("clock", "this machine's clock is too far ahead of the broker's")
         case WorkerFacts() as worker:
             yield from _turn_faults(worker, now, limits)
         case _:
             pass
     yield from _send_faults(facts, now, limits)
     if facts.begun_at is None:
-        yield _lasting("it is starting")
+        yield lasting("starting", "it is starting")
     else:
         yield from _faults_once_begun(facts, facts.begun_at, now, limits)
 
@@ -201,17 +199,21 @@ def _faults_once_begun(
 
 def _group_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
     if now - facts.thread_at > limits.thread_s:
-        yield _ending(f"the consumer's thread has been stuck for {now - facts.thread_at:.0f} s")
+        yield ending(
+            "consumer", f"the consumer's thread has been stuck for {now - facts.thread_at:.0f} s"
+        )
     outside_s = _lasted(facts.outside_since, facts, now)
     if outside_s > limits.outside_s:
         why = f" ({facts.outside_why})" if facts.outside_why else ""
-        yield _ending(f"it has been outside its consumer group for {outside_s:.0f} s{why}")
+        yield ending("group", f"it has been outside its consumer group for {outside_s:.0f} s{why}")
     rebalancing_s = _lasted(facts.rebalancing_since, facts, now)
     if rebalancing_s > limits.rebalance_s:
-        yield _ending(f"a rebalance or recovery has made no progress for {rebalancing_s:.0f} s")
+        yield ending(
+            "rebalance", f"a rebalance or recovery has made no progress for {rebalancing_s:.0f} s"
+        )
     restoring_s = _lasted(facts.restoring_since, facts, now)
     if restoring_s > limits.restore_s:
-        yield _lasting(f"its tables are not restored after {restoring_s:.0f} s")
+        yield lasting("restoring", f"its tables are not restored after {restoring_s:.0f} s")
 
 
 def _lasted(since: float | None, facts: Facts, now: float) -> float:
@@ -227,16 +229,16 @@ def _owner_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
     waits = [now - since for since in facts.unowned.values() if now - since > limits.unowned_s]
     if waits:
         some = f"{len(waits)} of them for {min(waits):.0f} s"
-        yield _ending(f"it owns no partition, and nobody has owned {some}")
+        yield ending("unowned", f"it owns no partition, and nobody has owned {some}")
 
 
 def _turn_faults(worker: WorkerFacts, now: float, limits: Limits) -> Iterator[Health]:
     if worker.has_ended:
-        yield _ending("a task that should never end has ended")
+        yield ending("task", "a task that should never end has ended")
     if not worker.has_executor:
-        yield _ending("it has no executor")
+        yield ending("executor", "it has no executor")
     if now - worker.turned_at > limits.turn_s:
-        yield _ending(f"it has decided nothing for {now - worker.turned_at:.0f} s")
+        yield ending("turning", f"it has decided nothing for {now - worker.turned_at:.0f} s")
 
 
 def _send_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
@@ -245,8 +247,10 @@ def _send_faults(facts: Facts, now: float, limits: Limits) -> Iterator[Health]:
     waited = f"{now - facts.waiting_since:.0f} s"
     if facts.failures >= _FAILURES:
         why = f" ({facts.failed_why})" if facts.failed_why else ""
-        yield _ending(f"its producer is broken: a message has failed for {waited}{why}")
-    yield _lasting(f"the broker has not acknowledged a message for {waited}")
+        yield ending(
+            "publishing", f"its producer is broken: a message has failed for {waited}{why}"
+        )
+    yield lasting("publishing", f"the broker has not acknowledged a message for {waited}")
 
 
 def _tick_faults(
@@ -254,33 +258,27 @@ def _tick_faults(
 ) -> Iterator[Health]:
     silent = now - max(scheduler.tick_at, begun_at)
     if silent > limits.tick_s:
-        yield _ending(f"none of its ticks has been acknowledged for {silent:.0f} s")
+        yield ending("ticks", f"none of its ticks has been acknowledged for {silent:.0f} s")
     for shard, at in scheduler.heard.items():
         if scheduler.tick_at - at > limits.heard_s:
-            yield _ending(f"ticks of shard {shard} have not come back for {now - at:.0f} s")
+            yield ending("ticks", f"ticks of shard {shard} have not come back for {now - at:.0f} s")
     for shard, at in scheduler.shards.items():
         if now - at > limits.shard_s:
-            yield _ending(f"shard {shard} has not been published for {now - at:.0f} s")
+            yield ending("shards", f"shard {shard} has not been published for {now - at:.0f} s")
 
 
 def _fold_faults(worker: WorkerFacts, now: float, limits: Limits) -> Iterator[Health]:
     for partition, since in worker.unready.items():
         if now - since > limits.ready_s:
-            yield _ending(
-                f"partition {partition} has been assigned, but not ready, for {now - since:.0f} s"
+            yield ending(
+                "ready",
+                f"partition {partition} has been assigned, but not ready, for {now - since:.0f} s",
             )
     for partition, since in worker.unread.items():
         if now - since > limits.read_s:
-            yield _ending(f"partition {partition} has not been read for {now - since:.0f} s")
+            yield ending(
+                "unread", f"partition {partition} has not been read for {now - since:.0f} s"
+            )
     for partition, since in worker.truncated.items():
         if now - since > limits.read_s:
-            yield _ending(f"partition {partition} has lost messages, or was recreated")
-
-
-def _ending(reason: str) -> Health:
-    return Health(ok=False, reason=reason, ends=True)
-
-
-def _lasting(reason: str) -> Health:
-    """Return what the process outlives: a restart would not mend it."""
-    return Health(ok=False, reason=reason)
+            yield ending("truncated", f"partition {partition} has lost messages, or was recreated")

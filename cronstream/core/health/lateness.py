@@ -1,7 +1,7 @@
-"""Which runs of a worker are late, what keeps them waiting, and when that is told.
+"""Which runs of a worker are late, what keeps them waiting, and when that is reported.
 
 A command that hangs is nothing wrong with the worker: but with all slots taken nothing else starts
-there, and nobody would know. So lateness is told while it lasts.
+there, and nobody would know. So lateness is reported while it lasts.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from datetime import datetime
 from cronstream.core.ledger.state import State
 from cronstream.core.protocol.member import Member
 
-#: Seconds that a run may be late before it is told.
+#: Seconds that a run may be late before it is reported.
 TOLD_AFTER_S = 10.0
 #: Less than this is over.
 _OVER_S = 1.0
@@ -144,14 +144,14 @@ def _span(seconds: float) -> str:
 
 
 class LateNotice:
-    """When lateness is told: at doubling intervals while it lasts, and when it is over."""
+    """When lateness is reported: at doubling intervals while it lasts, and when it is over."""
 
     def __init__(self) -> None:
         self._next = float("-inf")
         self._pause_s = 0.0
 
     def look(self, late: Late | None, mono: float) -> str | None:
-        """Return what is to be told now, or None.
+        """Return what is to be reported now, or None.
 
         Args:
             late: What is late.
@@ -164,7 +164,7 @@ class LateNotice:
         return None
 
     def is_over(self, late: Late | None) -> bool:
-        """Return whether what was told is over; once."""
+        """Return whether what was reported is over; once."""
         if not self._pause_s or (late is not None and late.oldest_s >= _OVER_S):
             return False
         self._pause_s, self._next = 0.0, float("-inf")

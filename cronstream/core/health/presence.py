@@ -1,11 +1,11 @@
-"""What every process tells of itself, and how often.
+"""What every process announces of itself, and how often.
 
-It goes on the workers' topic, `naming.WORKERS`, under the process's name. Nothing here is on a
+It goes on the workers' topic, `Names.workers`, under the process's name. Nothing here is on a
 ledger: it says who is there, with which settings and what clock, and may be lost without harm.
 """
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,10 +13,14 @@ from cronstream.core.wire.naming import Role, RoleKind
 
 #: Between two times, if few processes are there.
 EVERY_S = 3.0
-#: With many, each tells of itself less often: together at most so many times a second.
+#: With many, each announces itself less often: together at most so many times a second.
 _TOGETHER_A_SECOND = 20
 
+#: Jobs that are overdue and that a process names; the rest it counts.
+MOST_OVERDUE: Final = 100
+
 _Name = Annotated[str, Field(min_length=1, max_length=300)]
+_KeyId = Annotated[str, Field(max_length=64)]
 _Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
@@ -34,17 +38,38 @@ class Shared(_Told):
     fence_s: Annotated[float, Field(gt=1, le=60)]
 
 
+class Overdue(_Told):
+    """A job that is overdue; see `cronstream.core.health.overdue`.
+
+    Attributes:
+        since: Of its last success, by the log; or of when its log was first watched for one.
+        within_s: So often a success is expected.
+        has_succeeded: Whether `since` is of a success that is known.
+    """
+
+    job: _Name
+    since: AwareDatetime
+    within_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    has_succeeded: bool
+
+
 class Presence(_Told):
-    """What one process tells of itself.
+    """What one process announces of itself.
 
     Attributes:
         name: Another one after each start; what is before its last dot is the machine's.
         tzdata: The version of its database of time zones.
         clock_s: How far its clock is ahead of the broker's, in seconds; None if not measured.
-        every_s: How often it tells of itself, if nothing changes.
+        every_s: How often it announces itself, if nothing changes.
         running: Commands that it runs.
         waiting: Attempts that it holds, and that are due and have not started.
         owns: The partitions of its topic that are its own, as ``0-3,7``.
+        crontab: Of a scheduler, the digest of the last good crontab that it has read; see
+            `cronstream.core.crontab.parser.Crontab.digest`.
+        trusts: Ids of the keys that it trusts; None if it judges no signatures.
+        requires_signatures: Whether it refuses what is not signed.
+        overdue: Jobs of its partitions that are overdue, `MOST_OVERDUE` of them at most.
+        overdue_jobs: How many there are.
         since: When it was started, by its own clock (UTC).
     """
 
@@ -61,6 +86,11 @@ class Presence(_Told):
     running: _Count = 0
     waiting: _Count = 0
     owns: Annotated[str, Field(max_length=6000)] = ""
+    crontab: Annotated[str, Field(max_length=64)] = ""
+    trusts: Annotated[list[_KeyId], Field(max_length=1000)] | None = None
+    requires_signatures: bool = False
+    overdue: Annotated[list[Overdue], Field(max_length=MOST_OVERDUE)] = []
+    overdue_jobs: _Count = 0
     since: AwareDatetime
 
     @property
@@ -83,7 +113,7 @@ class Presence(_Told):
 
 
 def decode(value: bytes) -> Presence | None:
-    """Return what a message tells; None if it is no such message."""
+    """Return what a message says; None if it is no such message."""
     try:
         return Presence.model_validate_json(value)
     except ValidationError:
@@ -91,7 +121,7 @@ def decode(value: bytes) -> Presence | None:
 
 
 def often(present: int) -> float:
-    """Return how often each of so many processes tells of itself, in seconds."""
+    """Return how often each of so many processes announces itself, in seconds."""
     return max(EVERY_S, present / _TOGETHER_A_SECOND)
 
 

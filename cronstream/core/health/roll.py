@@ -1,4 +1,4 @@
-"""Who has told of itself lately, as far as the workers' topic was read."""
+"""Who has announced itself lately, as far as the workers' topic was read."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -7,9 +7,9 @@ from typing import Any
 from cronstream.core.health.presence import Presence, Shared, decode
 from cronstream.core.wire.naming import RoleKind
 
-#: A process is gone when it has missed so many of the times at which it meant to tell of itself.
+#: A process is gone when it has missed so many of the times at which it meant to announce itself.
 MISSES = 3
-#: A process that has not told of itself for so long is forgotten.
+#: A process that has not announced itself for so long is forgotten.
 REMEMBERED = timedelta(minutes=10)
 #: More processes than this are not remembered, whoever writes there.
 _MOST = 10_000
@@ -17,7 +17,7 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A process that has told of itself.
+    """A process that has announced itself.
 
     Attributes:
         at: When it last did, by the log's clock (UTC).
@@ -32,7 +32,7 @@ class Seen:
     has_stopped: bool = False
 
     def is_there(self, now: datetime) -> bool:
-        """Whether it has told of itself lately; `now` is the log's time."""
+        """Whether it has announced itself lately; `now` is the log's time."""
         silent_s = (now - self.at).total_seconds()
         return not self.has_stopped and silent_s <= MISSES * self.who.every_s
 
@@ -43,7 +43,7 @@ class Seen:
 
 
 class Roll:
-    """All processes that have told of themselves, as the topic has it.
+    """All processes that have announced themselves, as the topic has it.
 
     Its time is the log's, as far as it was read: who reads nothing, since it is cut off or was
     paused, forgets nobody.
@@ -53,7 +53,7 @@ class Roll:
         self.now: datetime | None = None
         self._seen: dict[str, Seen] = {}
 
-    def take(self, offset: int, at: datetime, key: bytes | None, value: bytes | None) -> None:
+    def fold(self, offset: int, at: datetime, key: bytes | None, value: bytes | None) -> None:
         """Take one message of the topic; what is none of ours changes nothing."""
         if self.now is not None and self.now - at > REMEMBERED:
             # A clock that was ahead is right again: who was there by it is not there until then.
@@ -113,5 +113,6 @@ def fields(seen: Seen, now: datetime) -> dict[str, Any]:
         "told_at": seen.at,
         "clock_s": who.clock_s,
         "tzdata": who.tzdata,
+        "crontab": who.crontab or None,
         **shared,
     }

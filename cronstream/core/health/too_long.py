@@ -7,7 +7,7 @@ look of these blames it for that time.
 from collections.abc import Mapping
 from typing import Any
 
-from cronstream.core.health.judging import Health
+from cronstream.core.health.judgement import Health
 
 
 class UnhealthyTime:

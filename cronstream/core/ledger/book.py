@@ -12,6 +12,7 @@ from cronstream.core.ledger.state import (
     OWN_TIME_SINCE,
     Beat,
     Beginning,
+    Ended,
     LiveRun,
     News,
     Refusal,
@@ -46,7 +47,8 @@ class Book:
             first message is not known here.
         beginning: Where the fold has begun in the middle of the log, as long as that matters.
         closed: Why nothing more is folded: the log was raised above what is known.
-        aside: Why entries of the message that was folded last were put aside, above `level`.
+        aside: Why entries of the message that was folded last were put aside: above `level`, or
+            beyond all bounds.
         offset: Of the message that is being folded, or was last.
         next_offset: Everything before this offset has been folded.
         now: When the last message was appended, by the log's clock (UTC); it never goes back.
@@ -62,8 +64,11 @@ class Book:
         waiting: Heap of (not before, version, id) of queued runs; it may hold outdated ones.
         lines: Ids of the queued runs that have not begun and may not overlap, by job (rule 17).
         stirred: Jobs with such runs of which something has changed; the owner empties it.
+        asks: Whether a holder was asked to give back what it holds, since its job is paused; the
+            member that has looked resets it.
         refused: How many entries changed nothing, by kind or reason.
         turned_away: What was refused of the message that was folded last.
+        ended: The attempts that have ended by the message that was folded last.
         news: What changed since somebody last emptied it.
     """
 
@@ -87,8 +92,10 @@ class Book:
         self.waiting: list[tuple[datetime, int, str]] = []
         self.lines: dict[str, set[str]] = {}
         self.stirred: set[str] = set()
+        self.asks = False
         self.refused: Counter[str] = Counter()
         self.turned_away: list[Refusal] = []
+        self.ended: list[Ended] = []
         self.news: list[News | SkipNews] = []
         self._of_job: dict[str, set[str]] = {}
 
@@ -119,6 +126,11 @@ class Book:
         what = f"{type(entry).__name__} of level {needed_level(entry)}"
         self.aside.append(f"{what}, which was not announced here (level {self.level} was)")
 
+    def refuse(self, why: str) -> None:
+        """Refuse an entry with a number beyond all bounds."""
+        self.refused["bounds"] += 1
+        self.aside.append(why)
+
     def scheduled_runs(self, job: str) -> list[LiveRun]:
         """Return the live runs of a job that its schedule asked for, by due time."""
         found = [self.live[run_id] for run_id in self._of_job.get(job, ())]
@@ -146,17 +158,17 @@ class Book:
             self.stirred.add(job)
 
     def mark(self, job: str) -> Mark:
-        """Return what is kept of a job's scheduled runs, of which the log tells something now."""
+        """Return what is kept of a job's scheduled runs, of which the log says something now."""
         mark = self.marks.get(job)
         if mark is None:
-            mark = self.marks[job] = Mark()
+            mark = self.marks[job] = Mark(watched_since=self.at)
         mark.heard = self.day
         return mark
 
     def begin_day(self) -> None:
         """Rule 11: with each day forget the marks of jobs that are over, and former revisions.
 
-        A job that has a run without a verdict is being told of.
+        A job that has a run without a verdict is still being heard of.
         By the log's time only, so that every fold of it forgets the same; one that began in the
         middle counts other days, but as many between two messages.
         """
@@ -204,7 +216,7 @@ class Book:
         self.live[run_id] = live
         self._of_job.setdefault(job, set()).add(run_id)
         if live.state is State.QUEUED:
-            self._wait(live)
+            self.await_claim(live)
         elif live.state is State.DECIDING:
             self.deciding[run_id] = live.version
         elif live.holder is not None:
@@ -212,7 +224,8 @@ class Book:
         if self.lines:
             self.stir(job)
 
-    def _wait(self, live: LiveRun) -> None:
+    def await_claim(self, live: LiveRun) -> None:
+        """Have the owner find a queued run, in the line of its job or by its time."""
         run = live.run
         if self.is_judged(live):
             self.lines.setdefault(run.job, set()).add(run.id)
@@ -264,5 +277,5 @@ class Book:
     def say(
         self, run: Run, action: str, text: str, reason: str = "", *, is_detail: bool = False
     ) -> None:
-        """Tell a change of a run's state."""
+        """Note a change of a run's state."""
         self.news.append(News(run, action, text, reason, is_detail))

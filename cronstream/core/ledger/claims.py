@@ -2,21 +2,21 @@
 
 from cronstream.core.ledger import beginning, verdicts
 from cronstream.core.ledger.book import Book
-from cronstream.core.ledger.state import LiveRun, SkipNews, State, starts_after_word
+from cronstream.core.ledger.state import LiveRun, SkipNews, State, at_once, starts_after_word
 from cronstream.core.wire.entries import Claimed, Finished, Released, Started
 from cronstream.core.wire.enumerations import Verdict
 from cronstream.core.wire.runs import Run
 
 
 def claimed(book: Book, entry: Claimed) -> None:
-    """The first claim of a version stands; rule 17: none by which runs would overlap."""
+    """The first claim of a version stands; rule 17: none by which too many would overlap."""
     book.hear(entry.worker, entry.number)
     live = book.live.get(entry.run)
     if live is None or live.version != entry.version or live.state is not State.QUEUED:
         book.refused["claim"] += 1
         return
     if book.is_judged(live):
-        if book.begun_of(live.run.job):
+        if len(book.begun_of(live.run.job)) >= at_once(live.run):
             # Refused for good: the same message, come twice, must not stand later, when its
             # sender no longer knows of it.
             live.version = book.offset
@@ -60,7 +60,7 @@ def started(book: Book, entry: Started) -> None:
         book.refused["started"] += 1
         return
     live.begun, live.state = True, State.RUNNING
-    live.asked_to_give_way, live.successor = False, None
+    live.asked_to_give_way, live.paused, live.successor = False, False, None
     if book.lines:
         book.stir(live.run.job)
     book.say(live.run, "running", f"attempt {live.run.attempt} started")
@@ -74,7 +74,7 @@ def reopen(book: Book, live: LiveRun) -> None:
     if not live.asked_to_give_way:
         book.queue(live)
         return
-    successor = live.successor
+    successor = None if live.paused else live.successor
     verdicts.withdraw(book, live)
     mark, due = book.mark(live.run.job), live.run.scheduled_at
     if successor is None or mark.is_gone(live.run.revision, due):
@@ -84,7 +84,7 @@ def reopen(book: Book, live: LiveRun) -> None:
         return
     if isinstance(successor, Run):
         mark.raise_to(due, book.log_time)
-        book.enter(successor)
+        verdicts.enter(book, successor)
     else:
         mark.settle(due, Verdict.SKIPPED)
         book.news.append(SkipNews(live.run.job, successor.reason, due, due, 1))

@@ -20,12 +20,13 @@ from cronstream.core.ledger.state import (
     OWN_TIME_SINCE,
     STALE,
     Effect,
+    Ended,
     LiveRun,
     State,
     starts_after_word,
 )
 from cronstream.core.wire.entries import Finished, Lost
-from cronstream.core.wire.enumerations import Delivery, Outcome, Verdict
+from cronstream.core.wire.enumerations import Delivery, Outcome, SkipReason, Verdict
 from cronstream.core.wire.runs import Attempt, Run
 from cronstream.core.wire.times import format_clock
 
@@ -41,7 +42,7 @@ def finished(book: Book, entry: Finished) -> None:
     if live is None:
         return
     live.begun = live.begun_before = True
-    live.asked_to_give_way, live.successor = False, None
+    live.asked_to_give_way, live.paused, live.successor = False, False, None
     attempt = Attempt(
         attempt=live.run.attempt,
         outcome=entry.outcome,
@@ -56,108 +57,6 @@ def finished(book: Book, entry: Finished) -> None:
         _make_again(book, live, attempt, with_executor=entry.executor_died)
     else:
         _decide(book, live, attempt)
-
-
-def _ended_at(book: Book, entry: Finished) -> datetime:
-    """Return when an attempt has ended, by the log; a clock far ahead puts off no retry."""
-    if book.level < OWN_TIME_SINCE:
-        return book.at
-    return min(book.at, entry.ended_at + STALE)
-
-
-def _decide(book: Book, live: LiveRun, attempt: Attempt) -> None:
-    decision = decide(live.run, attempt)
-    live.run = with_attempt(live.run, attempt)
-    match decision:
-        case Complete():
-            if book.retry:
-                text = f"attempt {attempt.attempt} succeeded"
-                book.say(live.run, "finished", text, is_detail=True)
-                verdicts.begin_effect(book, live, Effect.SETTLE)
-            else:
-                note = f"; {attempt.note}" if attempt.note else ""
-                verdicts.settle(book, live, Verdict.SUCCEEDED, f"attempt {attempt.attempt}{note}")
-        case Retry(not_before=not_before):
-            live.not_before = not_before
-            count = f"{failures(live.run)} of {live.run.max_attempts} failures"
-            text = f"{describe(attempt)}, {count}; next attempt not before"
-            book.say(live.run, "finished", f"{text} {format_clock(not_before)}")
-            verdicts.begin_effect(book, live, Effect.RETRY)
-        case Discard(reason=reason):
-            book.say(live.run, "finished", describe(attempt), is_detail=True)
-            verdicts.begin_effect(book, live, Effect.DISCARD, reason)
-        case _ as never:
-            assert_never(never)
-
-
-def _make_again(
-    book: Book, live: LiveRun, attempt: Attempt, *, with_executor: bool = False
-) -> None:
-    """Rule 9: an attempt that was lost or interrupted costs none of the attempts left.
-
-    Rule 17: what was cancelled is not made again, however its attempt has ended.
-    """
-    run = live.run
-    if live.cancelled:
-        live.run = with_attempt(run, attempt)
-        verdicts.give_up(book, live)
-        return
-    if not live.begun and starts_after_word(run, retry=book.retry):
-        claims.reopen(book, live)
-        return
-    if attempt.outcome is Outcome.LOST and _gives_way_unstarted(book, live):
-        claims.reopen(book, live)
-        return
-    if run.delivery is Delivery.AT_MOST_ONCE:
-        live.run = with_attempt(run, attempt)
-        why = f"{describe(attempt)}, and it is at_most_once"
-        verdicts.begin_effect(book, live, Effect.DISCARD, why)
-        return
-    is_lost = attempt.outcome is Outcome.LOST
-    too_often = _count_loss(book, live, with_executor) if is_lost else ""
-    following = live.successor if live.asked_to_give_way else run
-    live.run = with_attempt(run, attempt)
-    if too_often or not isinstance(following, Run):
-        why = "while its job was changed" if live.asked_to_give_way else too_often
-        verdicts.begin_effect(book, live, Effect.DISCARD, f"{describe(attempt)} {why}")
-        return
-    book.say(live.run, attempt.outcome.value, f"{describe(attempt)}; it is made again")
-    live.run = following.derive(attempt=run.attempt + 1, attempts=live.run.attempts)
-    # Its command may have run, so no later word can take that back: `Started` may come first.
-    live.begun = live.begun_before = True
-    live.asked_to_give_way, live.successor = False, None
-    book.queue(live)
-
-
-def _gives_way_unstarted(book: Book, live: LiveRun) -> bool:
-    """Whether what was asked to give way was lost before its time, or its job is gone.
-
-    It has not started, or the log has no word of it: it gives way as if it had been released.
-    """
-    if not live.asked_to_give_way or live.begun or book.level < _SURE_SINCE:
-        return False
-    run = live.run
-    is_gone = book.mark(run.job).is_gone(run.revision, run.scheduled_at)
-    return is_gone or run.not_before > book.at + _CLOCKS_DIFFER
-
-
-def _count_loss(book: Book, live: LiveRun, with_executor: bool) -> str:
-    """Rule 9: count a loss against a run; return why it is not made again, if it is not.
-
-    A command may be what ends its executor, or its worker. A neighbour is not to pay for it:
-    what an executor's death takes along is made again alone, and only deaths alone count. Of
-    what died with its worker without a `Started` nobody can tell, so the next start waits for
-    its own: the loss after that counts, whatever the fault keeps from being told.
-    """
-    if with_executor:
-        live.deaths += live.alone
-        live.alone = True
-        return f"with executor {live.deaths} of its own" if live.deaths >= MAX_DEATHS else ""
-    if live.state is State.RUNNING:
-        live.losses += 1
-    elif book.level >= _SURE_SINCE and live.run.not_before <= book.at:
-        live.unsure = True
-    return f"({live.losses} losses in all)" if live.losses > MAX_LOSSES else ""
 
 
 def lost(book: Book, entry: Lost) -> None:
@@ -175,3 +74,121 @@ def lost(book: Book, entry: Lost) -> None:
             worker=entry.worker,
         )
         _make_again(book, live, attempt)
+
+
+def _ended_at(book: Book, entry: Finished) -> datetime:
+    """Return when an attempt has ended, by the log; a clock far ahead puts off no retry."""
+    if book.level < OWN_TIME_SINCE:
+        return book.at
+    return min(book.at, entry.ended_at + STALE)
+
+
+def _decide(book: Book, live: LiveRun, attempt: Attempt) -> None:
+    decision = decide(live.run, attempt)
+    _note(book, live, attempt, is_retried=isinstance(decision, Retry))
+    match decision:
+        case Complete():
+            if book.retry:
+                text = f"attempt {attempt.attempt} succeeded"
+                book.say(live.run, "finished", text, is_detail=True)
+                verdicts.begin_effect(book, live, Effect.SETTLE)
+            else:
+                note = f"; {attempt.note}" if attempt.note else ""
+                verdicts.succeed(book, live, f"attempt {attempt.attempt}{note}")
+        case Retry() if _is_made_no_more(book, live):
+            book.say(live.run, "finished", describe(attempt), is_detail=True)
+            verdicts.settle(book, live, Verdict.SKIPPED, SkipReason.PAUSED.value)
+        case Retry(not_before=not_before):
+            live.not_before = not_before
+            count = f"{failures(live.run)} of {live.run.max_attempts} failures"
+            text = f"{describe(attempt)}, {count}; next attempt not before"
+            book.say(live.run, "finished", f"{text} {format_clock(not_before)}")
+            verdicts.begin_effect(book, live, Effect.RETRY)
+        case Discard(reason=reason):
+            book.say(live.run, "finished", describe(attempt), is_detail=True)
+            verdicts.begin_effect(book, live, Effect.DISCARD, reason)
+        case _ as never:
+            assert_never(never)
+
+
+def _is_made_no_more(book: Book, live: LiveRun) -> bool:
+    """Rule 25: whether the job is paused with its later attempts."""
+    if book.retry or live.run.cause is not None:
+        return False
+    mark = book.mark(live.run.job)
+    return mark.paused.with_retries and mark.is_paused(book.at)
+
+
+def _note(book: Book, live: LiveRun, attempt: Attempt, *, is_retried: bool = False) -> None:
+    live.run = with_attempt(live.run, attempt)
+    book.ended.append(Ended(live.run, attempt.outcome, is_retried))
+
+
+def _make_again(
+    book: Book, live: LiveRun, attempt: Attempt, *, with_executor: bool = False
+) -> None:
+    """Rule 9: an attempt that was lost or interrupted costs none of the attempts left.
+
+    Rule 17: what was cancelled is not made again, however its attempt has ended.
+    """
+    run = live.run
+    if live.cancelled:
+        _note(book, live, attempt)
+        verdicts.give_up(book, live)
+        return
+    if not live.begun and starts_after_word(run, retry=book.retry):
+        claims.reopen(book, live)
+        return
+    if attempt.outcome is Outcome.LOST and _gives_way_unstarted(book, live):
+        claims.reopen(book, live)
+        return
+    if run.delivery is Delivery.AT_MOST_ONCE:
+        _note(book, live, attempt)
+        why = f"{describe(attempt)}, and it is at_most_once"
+        verdicts.begin_effect(book, live, Effect.DISCARD, why)
+        return
+    is_lost = attempt.outcome is Outcome.LOST
+    too_often = _count_loss(book, live, with_executor) if is_lost else ""
+    following = live.successor if live.asked_to_give_way else run
+    _note(book, live, attempt)
+    if too_often or not isinstance(following, Run):
+        why = "while its job was changed" if live.asked_to_give_way else too_often
+        verdicts.begin_effect(book, live, Effect.DISCARD, f"{describe(attempt)} {why}")
+        return
+    book.say(live.run, attempt.outcome.value, f"{describe(attempt)}; it is made again")
+    live.run = following.derive(attempt=run.attempt + 1, attempts=live.run.attempts)
+    # Its command may have run, so no later word can take that back: `Started` may come first.
+    live.begun = live.begun_before = True
+    live.asked_to_give_way, live.paused, live.successor = False, False, None
+    book.queue(live)
+
+
+def _gives_way_unstarted(book: Book, live: LiveRun) -> bool:
+    """Whether what was asked to give way was lost before its time, or its job is gone.
+
+    It has not started, or the log has no word of it: it gives way as if it had been released.
+    """
+    if not live.asked_to_give_way or live.begun or book.level < _SURE_SINCE:
+        return False
+    run = live.run
+    is_gone = live.paused or book.mark(run.job).is_gone(run.revision, run.scheduled_at)
+    return is_gone or run.not_before > book.at + _CLOCKS_DIFFER
+
+
+def _count_loss(book: Book, live: LiveRun, with_executor: bool) -> str:
+    """Rule 9: count a loss against a run; return why it is not made again, if it is not.
+
+    A command may be what ends its executor, or its worker. A neighbour is not to pay for it:
+    what an executor's death takes along is made again alone, and only deaths alone count. Of
+    what died with its worker without a `Started` nobody can know, so the next start waits for
+    its own: the loss after that counts, whatever the fault keeps from being reported.
+    """
+    if with_executor:
+        live.deaths += live.alone
+        live.alone = True
+        return f"with executor {live.deaths} of its own" if live.deaths >= MAX_DEATHS else ""
+    if live.state is State.RUNNING:
+        live.losses += 1
+    elif book.level >= _SURE_SINCE and live.run.not_before <= book.at:
+        live.unsure = True
+    return f"({live.losses} losses in all)" if live.losses > MAX_LOSSES else ""

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from cronstream.core.ledger import beginning
 from cronstream.core.ledger.book import Book
+from cronstream.core.ledger.bounds import beyond
 from cronstream.core.ledger.rules import fold
 from cronstream.core.ledger.state import OWN_TIME_SINCE
 from cronstream.core.wire.entries import Entry
@@ -40,7 +41,7 @@ class Ledger:
         self.book = Book(retry=retry, known=known)
         self._fold = by
 
-    def take(self, offset: int, at: datetime, entries: list[Entry]) -> bool:
+    def fold(self, offset: int, at: datetime, entries: list[Entry]) -> bool:
         """Fold one message; return whether it was new to this ledger.
 
         Args:
@@ -63,13 +64,16 @@ class Ledger:
         book.offset, book.next_offset = offset, offset + 1
         book.aside.clear()
         book.turned_away.clear()
+        book.ended.clear()
         if book.level >= OWN_TIME_SINCE:
             book.begin_day()
             if beginning.is_long_ago(book):
                 self._fold(book, beginning.DoubtsEnd())
         for entry in entries:
-            if needed_level(entry) <= book.level:
-                self._fold(book, entry)
-            else:
+            if needed_level(entry) > book.level:
                 book.put_aside(entry)
+            elif problem := beyond(book, entry):
+                book.refuse(problem)
+            else:
+                self._fold(book, entry)
         return True

@@ -1,6 +1,6 @@
 """The fold, observed: what each entry has changed, of which run, from what to what, and why.
 
-History and audit, and whatever shows runs to people, read these values. So the rules are told
+History and audit, and whatever shows runs to people, read these values. So the rules are stated
 once, and an entry counts for them exactly when the fold takes it.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 from cronstream.core.ledger.beginning import DoubtsEnd
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.rules import Rule, fold
-from cronstream.core.ledger.state import LiveRun, News, Refusal, SkipNews, State
+from cronstream.core.ledger.state import Effect, LiveRun, News, Refusal, SkipNews, State
 from cronstream.core.wire.entries import (
     Cancelled,
     Claimed,
@@ -52,6 +52,7 @@ class Glance:
     unsure: bool
     reason: str
     next_not_before: datetime | None
+    effect: Effect | None = None
 
     @classmethod
     def at(cls, live: LiveRun | None) -> "Glance | None":
@@ -68,6 +69,7 @@ class Glance:
             live.unsure,
             live.reason,
             live.not_before,
+            live.effect,
         )
 
     def is_held_by(self, worker: str, claim: int) -> bool:
@@ -125,7 +127,7 @@ class Observed:
 
 
 def observing(see: Callable[[Observed], None]) -> Rule:
-    """Return a rule for `Ledger` that folds, and has `see` told what came of it."""
+    """Return a rule for `Ledger` that folds, and shows `see` what came of it."""
 
     def fold_and_see(book: Book, entry: Entry | DoubtsEnd) -> None:
         if isinstance(entry, _OF_NONE):
@@ -148,9 +150,10 @@ def _observed(
     for one in book.news:
         if isinstance(one, News):
             said.setdefault(one.run.id, []).append(one)
+    # A verdict may pause its job: then other runs of it end, too (rule 25).
     changes = [
         RunChange(run_id, entry, was, Glance.at(book.live.get(run_id)), tuple(said.get(run_id, ())))
-        for run_id, was in before.items()
+        for run_id, was in {**dict.fromkeys(said), **before}.items()
     ]
     skips = tuple(one for one in book.news if isinstance(one, SkipNews))
     refusals = tuple(book.turned_away[refused:])

@@ -7,14 +7,19 @@ due and whenever something has changed for its job. Jobs that may overlap never 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
-from typing import TypeAlias
+from itertools import chain
+from typing import Final, TypeAlias
 
 from cronstream.core.ledger.book import Book
-from cronstream.core.ledger.state import LiveRun, State
+from cronstream.core.ledger.deadline import is_too_late, skip_of, start_by
+from cronstream.core.ledger.state import LiveRun, State, at_once
 from cronstream.core.wire.entries import Cancelled, Skipped
 from cronstream.core.wire.enumerations import Overlap, SkipReason
+
+#: A run that waits is looked at again when its time to start is over, not at its last moment.
+_JUST_AFTER: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +42,15 @@ def moves(line: Sequence[LiveRun], begun: Sequence[LiveRun]) -> Iterator[Move]:
         begun: Its runs that have begun, or are about to, and have no verdict.
     """
     replacing = [i for i, live in enumerate(line) if live.run.overlap is Overlap.REPLACE]
-    waiting = 0
+    waiting, taken = 0, len(begun)
     for i, live in enumerate(line):
         policy = live.run.overlap
         if policy is Overlap.REPLACE and i < replacing[-1]:
             yield _skipped(live)
-        elif not begun:
+        elif taken < at_once(live.run) and not waiting:
             yield Begin(live.run.id, live.version)
+            taken += 1
+        elif taken > len(begun):
             return
         elif policy is Overlap.SKIP or (policy is Overlap.QUEUE and waiting >= live.run.max_queue):
             yield _skipped(live)
@@ -56,7 +63,7 @@ def moves(line: Sequence[LiveRun], begun: Sequence[LiveRun]) -> Iterator[Move]:
 
 
 def may_be_cancelled(live: LiveRun) -> bool:
-    """Whether a run can be told to end: what is being decided ends, or goes on, by itself."""
+    """Whether a run can be asked to end: what is being decided ends, or goes on, by itself."""
     return live.begun and not live.cancelled and live.state is not State.DECIDING
 
 
@@ -103,6 +110,8 @@ class Lines:
             for move in self._judge(job, now):
                 room -= isinstance(move, Begin)
                 yield move
+                if room <= 0:
+                    break  # The rest is judged once what was asked has been read back.
         stirred.clear()
 
     def _judge(self, job: str, now: datetime) -> Iterator[Move]:
@@ -110,9 +119,14 @@ class Lines:
         due = [live for live in line if live.run.not_before <= now]
         if len(due) < len(line):
             heappush(self._alarms, (line[len(due)].run.not_before, job))
-        for move in moves(due, self.book.begun_of(job)) if due else ():
+        in_time = [live for live in due if not is_too_late(live, now)]
+        late = (skip_of(live) for live in due if is_too_late(live, now))
+        for move in chain(late, moves(in_time, self.book.begun_of(job)) if in_time else ()):
             self._asked.setdefault(job, set()).add((move.run, move.version))
             yield move
+        ends = [until for live in in_time if (until := start_by(live.run)) is not None]
+        if ends:
+            heappush(self._alarms, (min(ends) + _JUST_AFTER, job))
 
     def answered(self, run: str, version: int | None) -> None:
         """An entry about a version of a run was read back, whether it was taken or refused."""

@@ -31,7 +31,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """There is to be no further attempt; people are told why."""
+    """There is to be no further attempt; people are informed why."""
 
     reason: str
 
@@ -47,6 +47,8 @@ def decide(run: Run, attempt: Attempt) -> Decision:
     """
     if attempt.outcome is Outcome.SUCCEEDED:
         return Complete()
+    if attempt.outcome is Outcome.REFUSED:
+        return Discard(describe(attempt))
     if not _is_retried(run, attempt):
         return Discard(f"{describe(attempt)} is not retried (retry_on)")
     if run.attempts_left == 1:
@@ -62,11 +64,12 @@ def failures(run: Run) -> int:
 
 def next_attempt(run: Run, not_before: datetime, as_of: datetime) -> Run:
     """Return the message for the retry topic: one attempt fewer, not before the given time."""
+    judged = {"as_of": as_of} if run.signature is None else {"retry_as_of": as_of}
     return run.derive(
         attempt=run.attempt + 1,
         attempts_left=run.attempts_left - 1,
         not_before=not_before,
-        as_of=as_of,
+        **judged,
     )
 
 

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any, Final
 
-from cronstream.core.ledger.mark import Mark
+from cronstream.core.ledger.mark import Mark, Paused
+from cronstream.core.ledger.row_checks import moment, number, of_kind, seconds, sound
 from cronstream.core.ledger.state import Effect, LiveRun, State
 from cronstream.core.wire.codec import build, from_json, to_json
 from cronstream.core.wire.entries import Skip
@@ -47,14 +48,20 @@ _SINCE_LEVEL_2: Final[dict[str, Any]] = {
     "alone": False,
     "deaths": 0,
     "entered": None,
+    "settled_attempt": None,
+    "paused": False,
 }
 
 
 def read_live(row: dict[str, Any]) -> LiveRun:
-    """Return the live run that stands in a row."""
+    """Return the live run that stands in a row.
+
+    Raises:
+        KeyError, TypeError, ValueError: If it is none that a fold has left; or a MessageError.
+    """
     successor, effect = row["successor"], row["effect"]
-    return LiveRun(
-        run=build(Run, row["run"]),
+    live = LiveRun(
+        run=build(Run, of_kind(row["run"], dict)),
         version=row["version"],
         state=State(row["state"]),
         holder=row["holder"],
@@ -62,6 +69,7 @@ def read_live(row: dict[str, Any]) -> LiveRun:
         begun=row["begun"],
         begun_before=row["begun_before"],
         asked_to_give_way=row["asked"],
+        paused=row.get("paused", False),
         successor=None if successor is None else from_json(successor, _SUCCESSORS),
         cancelled=row.get("cancelled", False),
         cancel=SkipReason(row.get("cancel", SkipReason.OVERLAP)),
@@ -71,11 +79,13 @@ def read_live(row: dict[str, Any]) -> LiveRun:
         alone=row.get("alone", False),
         deaths=row.get("deaths", 0),
         entered=row.get("entered"),
+        settled_attempt=row.get("settled_attempt"),
         effect=None if effect is None else Effect(effect),
         reason=row["reason"],
-        not_before=None if row["not_before"] is None else time_of(row["not_before"]),
-        decided_at=None if row["decided_at"] is None else time_of(row["decided_at"]),
+        not_before=None if row["not_before"] is None else moment(row["not_before"]),
+        decided_at=None if row["decided_at"] is None else moment(row["decided_at"]),
     )
+    return sound(live)
 
 
 def mark_row(mark: Mark) -> list[Any]:
@@ -93,28 +103,86 @@ def mark_row(mark: Mark) -> list[Any]:
     return row + more
 
 
+def success_row(job: str, mark: Mark) -> list[Any]:
+    """Return what is known of a job's successes as it stands in a row.
+
+    It stands beside the marks, and not in them, so that a process that does not know of it reads
+    the row all the same.
+    """
+    last = None if mark.succeeded_at is None else format_time(mark.succeeded_at)
+    row: list[Any] = [job, format_time(mark.watched_since), last, mark.expect_within_s]
+    while row[-1] is None:
+        del row[-1]
+    return row
+
+
+def read_success(row: list[Any], marks: dict[str, Mark]) -> None:
+    """Add to a job's mark what is known of its successes, by a row.
+
+    Raises:
+        KeyError, TypeError, ValueError: If it is nothing that a fold has left.
+    """
+    job, since, *more = row
+    last, within_s = [*more, None, None][: max(2, len(more))]
+    mark = marks[of_kind(job, str)]
+    mark.watched_since = moment(since)
+    mark.succeeded_at = None if last is None else moment(last)
+    mark.expect_within_s = None if within_s is None else seconds(within_s)
+
+
+def pause_row(job: str, paused: Paused) -> list[Any]:
+    """Return what is kept of a job's pauses as it stands in a row: only of those that had one."""
+    to, halted_at = paused.to, paused.halted_at
+    return [
+        job,
+        paused.revision,
+        None if to is None else format_time(to),
+        paused.with_retries,
+        paused.discards,
+        None if halted_at is None else format_time(halted_at),
+        paused.halted_by,
+    ]
+
+
+def read_pause(row: list[Any], marks: dict[str, Mark]) -> None:
+    """Add to a job's mark what is kept of its pauses, by a row.
+
+    Raises:
+        KeyError, TypeError, ValueError: If it is nothing that a fold has left.
+    """
+    job, revision, to, with_retries, discards, halted_at, halted_by = row
+    marks[of_kind(job, str)].paused = Paused(
+        number(revision, -1),
+        None if to is None else moment(to),
+        of_kind(with_retries, bool),
+        number(discards),
+        None if halted_at is None else moment(halted_at),
+        of_kind(halted_by, str),
+    )
+
+
 #: What the last values of a mark's row are where they are left out.
 _UNSAID: Final = (-1, -1, 0, -1)
 
 
-def read_mark(row: list[Any]) -> Mark:
-    """Return what is kept of a job, by a row."""
+def read_mark(row: list[Any], now: datetime) -> Mark:
+    """Return what is kept of a job, by a row of a log as it stood at `now`.
+
+    Raises:
+        TypeError, ValueError: If it is nothing that a fold has left.
+    """
     high, floor, revisions, settled, skipped, *more = row
     more += _UNSAID[len(more) :]
     removed, learnt, heard, former = more
     return Mark(
-        high=time_of(high),
-        floor=time_of(floor),
-        revisions=[(revision, time_of(at)) for revision, at in revisions],
-        settled={time_of(due): Verdict(verdict) for due, verdict in settled},
-        skipped=[(time_of(start), time_of(end)) for start, end in skipped],
-        removed=removed,
-        learnt=learnt,
-        heard=heard,
-        former=former,
+        high=moment(high),
+        floor=moment(floor),
+        revisions=[(number(revision), moment(at)) for revision, at in revisions],
+        settled={moment(due): Verdict(verdict) for due, verdict in settled},
+        skipped=[(moment(start), moment(end)) for start, end in skipped],
+        removed=number(removed, -1),
+        learnt=number(learnt, -1),
+        heard=number(heard),
+        former=number(former, -1),
+        watched_since=now,
     )
-
-
-def time_of(text: str) -> datetime:
-    """Return a time that stands in a row."""
-    return datetime.fromisoformat(text)

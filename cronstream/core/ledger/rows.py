@@ -18,13 +18,24 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.mark import Mark
-from cronstream.core.ledger.row_fields import live_row, mark_row, read_live, read_mark, time_of
+from cronstream.core.ledger.mark import NOT_PAUSED, Mark
+from cronstream.core.ledger.row_checks import moment, number, of_kind
+from cronstream.core.ledger.row_fields import (
+    live_row,
+    mark_row,
+    pause_row,
+    read_live,
+    read_mark,
+    read_pause,
+    read_success,
+    success_row,
+)
 from cronstream.core.ledger.state import Beat, Beginning, LiveRun
 from cronstream.core.wire.enumerations import Verdict
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.pieces import WHOLE_BYTES
 from cronstream.core.wire.times import format_time
+from cronstream.core.wire.values import short
 from cronstream.errors import LevelError, MessageError
 
 #: The format of a row at level 1; one of a higher level has a format that is as much higher, so a
@@ -34,7 +45,7 @@ FORMAT = 2
 _OLDEST = 1
 
 #: A row as JSON values, or a part of one: the first has all the fields, and those that follow more
-#: of `live`, `marks` and `recent`.
+#: of `live`, `marks`, `recent`, `successes` and `pauses`.
 Row: TypeAlias = dict[str, Any]
 
 #: A part has so many runs, or as much else as takes as long.
@@ -81,7 +92,7 @@ def _copy(mark: Mark) -> Mark:
     )
 
 
-#: One of `live`, of `marks` with its job, or of `recent`; and how much work it was.
+#: One of `live`, of `marks` with its job, of the others; and how much work it was.
 _Piece: TypeAlias = tuple[str, Any, int]
 
 
@@ -94,14 +105,17 @@ def _rows(
         yield "live", live_row(LiveRun(*values)), _LIGHT
     for job, mark in marks:
         yield "marks", (job, mark_row(mark)), _LIGHT + len(mark.settled)
-    for run_id, (number, verdict, at) in recent:
-        yield "recent", [run_id, number, verdict, format_time(at)], 1
+        yield "successes", success_row(job, mark), 1
+        if mark.paused != NOT_PAUSED:
+            yield "pauses", pause_row(job, mark.paused), 1
+    for run_id, (attempt, verdict, at) in recent:
+        yield "recent", [run_id, attempt, verdict, format_time(at)], 1
 
 
 def _parts(head: Row, pieces: Iterable[_Piece]) -> Iterator[Row]:
     part, work = {**head, **_nothing()}, 0
     for name, piece, costs in pieces:
-        part[name].append(piece)
+        part.setdefault(name, []).append(piece)
         work += costs
         if work >= PART * _LIGHT:
             yield part | {"marks": dict(part["marks"])}
@@ -110,7 +124,7 @@ def _parts(head: Row, pieces: Iterable[_Piece]) -> Iterator[Row]:
 
 
 def _nothing() -> Row:
-    return {"live": [], "marks": [], "recent": []}
+    return {"live": [], "marks": [], "recent": [], "successes": []}
 
 
 def join(parts: Iterable[Row]) -> Row:
@@ -120,6 +134,9 @@ def join(parts: Iterable[Row]) -> Row:
         whole["live"] += part["live"]
         whole["marks"].update(part["marks"])
         whole["recent"] += part["recent"]
+        whole["successes"] += part["successes"]
+        if "pauses" in part:
+            whole.setdefault("pauses", []).extend(part["pauses"])
     return whole
 
 
@@ -163,35 +180,51 @@ def from_parts(parts: Iterable[Row], known: int = LEVEL) -> Iterator[Ledger]:
             ledger = _read_head(part, known) if ledger is None else ledger
             _read(ledger, part)
             yield ledger
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise MessageError(f"a damaged ledger row: {error}") from error
 
 
 def _level_of(form: Any) -> int:
     if type(form) is not int or form < _OLDEST:
-        raise MessageError(f"a ledger row of format {form!r}, not {FORMAT}")
+        raise MessageError(f"a ledger row of format {short(form)}, not {FORMAT}")
     return max(1, form - FORMAT + 1)
 
 
 def _read_head(row: Row, known: int) -> Ledger:
-    level = _level_of(row.get("format"))
+    """Read what stands at the beginning of a row of any level.
+
+    What is not even that is damaged, whatever level it claims to be of.
+    """
+    level = _level_of(of_kind(row, dict).get("format"))
+    next_offset, now = number(row["next_offset"]), moment(row["now"])
+    retry = of_kind(row["retry"], bool)
     if level > known:
         raise LevelError(level, known, "")
-    ledger = Ledger(retry=row["retry"], known=known)
-    ledger.book.level = level
-    ledger.book.next_offset = row["next_offset"]
-    ledger.book.offset = ledger.book.next_offset - 1
-    ledger.book.now = time_of(row["now"])
-    ledger.book.day, ledger.book.today = row.get("days", (0, 0))
+    ledger = Ledger(retry=retry, known=known)
+    ledger.book.level, ledger.book.now = level, now
+    ledger.book.next_offset, ledger.book.offset = next_offset, next_offset - 1
+    ledger.book.day, ledger.book.today = map(number, row.get("days", (0, 0)))
     if "beginning" in row:
         offset, at, *ids = row["beginning"]
-        ledger.book.beginning = Beginning(offset, time_of(at), *map(set, ids))
-    ledger.book.beats = {worker: Beat(number, time_of(at)) for worker, number, at in row["beats"]}
+        begun, withdrawn = ({of_kind(run, str) for run in some} for some in ids)
+        ledger.book.beginning = Beginning(number(offset), moment(at), begun, withdrawn)
+    ledger.book.beats = {
+        of_kind(worker, str): Beat(number(beat), moment(at)) for worker, beat, at in row["beats"]
+    }
     return ledger
 
 
 def _read(ledger: Ledger, part: Row) -> None:
-    for live in part["live"]:
-        ledger.book.index(read_live(live))
-    ledger.book.marks.update((job, read_mark(mark)) for job, mark in part["marks"].items())
-    ledger.book.recent.update((i, (n, Verdict(v), time_of(at))) for i, n, v, at in part["recent"])
+    for live in of_kind(part, dict)["live"]:
+        ledger.book.index(read_live(of_kind(live, dict)))
+    marks = of_kind(part["marks"], dict)
+    now = ledger.book.now
+    ledger.book.marks.update((job, read_mark(mark, now)) for job, mark in marks.items())
+    for success in part.get("successes", ()):
+        read_success(of_kind(success, list), ledger.book.marks)
+    for pause in part.get("pauses", ()):
+        read_pause(of_kind(pause, list), ledger.book.marks)
+    ledger.book.recent.update(
+        (of_kind(run, str), (number(attempt), Verdict(verdict), moment(at)))
+        for run, attempt, verdict, at in part["recent"]
+    )

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from cronstream.core.ledger import beginning, verdicts
 from cronstream.core.ledger.book import Book
+from cronstream.core.ledger.following import AFTER_RETRIES, following
 from cronstream.core.ledger.overlap import may_be_cancelled
 from cronstream.core.ledger.state import AHEAD, Effect, LiveRun, State
 from cronstream.core.wire.entries import Cancelled, Forwarded, Repair, Settled, Skipped
@@ -22,9 +23,9 @@ def forwarded(book: Book, entry: Forwarded) -> None:
         return
     verdict = live.effect.verdict if live.effect else None
     if verdict is not None:
-        succeeded = verdict is Verdict.SUCCEEDED
-        reason = f"attempt {live.run.attempt}" if succeeded else live.reason
-        verdicts.settle(book, live, verdict, reason)
+        reason = live.reason or f"attempt {live.run.attempt}"
+        is_detail = live.effect in AFTER_RETRIES.values()
+        verdicts.settle(book, live, verdict, reason, is_detail=is_detail)
     elif not book.retry and live.cancelled and live.effect is Effect.RETRY:
         # By a person, while its retry was on its way.
         verdicts.begin_effect(book, live, Effect.CANCEL)
@@ -37,7 +38,7 @@ def forwarded(book: Book, entry: Forwarded) -> None:
 
 
 def settled(book: Book, entry: Settled) -> None:
-    """The verdict of the retry log is the run's; that log tells it with its reason."""
+    """The verdict of the retry log is the run's; that log reports it with its reason."""
     live = book.live.get(entry.run)
     if live is not None and (
         live.state is State.RETRYABLE
@@ -45,12 +46,17 @@ def settled(book: Book, entry: Settled) -> None:
     ):
         is_skipped = entry.verdict is Verdict.SKIPPED
         skipped = (entry.reason or SkipReason.OVERLAP).value
-        reason = skipped if is_skipped else live.reason or "after retries"
-        # The retry log's worker tells it with its reason.
+        reason = skipped if is_skipped else entry.why or live.reason or "after retries"
+        if following(live.run, entry.verdict):
+            live.settled_attempt = entry.attempt
+            verdicts.begin_effect(book, live, AFTER_RETRIES[entry.verdict], reason)
+            return
+        # The retry log's worker reports it with its reason.
         verdicts.settle(book, live, entry.verdict, reason, is_detail=True)
     else:
         book.refused["settled"] += 1
-        beginning.shows_begun(book, entry.run, book.offset)
+        if live is None or live.effect not in AFTER_RETRIES.values():
+            beginning.shows_begun(book, entry.run, book.offset)
 
 
 def skipped(book: Book, entry: Skipped) -> None:
@@ -68,7 +74,7 @@ def cancelled(book: Book, entry: Cancelled) -> None:
     """Rule 17: a run gives way to a later one, or to a person's word.
 
     What is queued does so at once, what is held when its holder has ended it, and what is on
-    the retry log when that log, which has to be told, has settled it.
+    the retry log when that log, which has to hear of it, has settled it.
     """
     live = book.live.get(entry.run)
     if live is None or not _heeds(book, live, entry):
@@ -102,6 +108,7 @@ def repair(book: Book, _: Repair) -> None:
     """
     for mark in book.marks.values():
         mark.set_back(book.at + AHEAD)
+        mark.see_no_later_than(book.at)
     book.recent = {i: (n, v, min(at, book.at)) for i, (n, v, at) in book.recent.items()}
     for beat in book.beats.values():
         beat.at = min(beat.at, book.at)

@@ -7,7 +7,7 @@ from typing import Final
 
 from cronstream.core.ledger.mark import SUPERSEDED
 from cronstream.core.wire.entries import Skip
-from cronstream.core.wire.enumerations import Delivery, Overlap, SkipReason, Verdict
+from cronstream.core.wire.enumerations import Delivery, Outcome, Overlap, SkipReason, Verdict
 from cronstream.core.wire.runs import Run
 
 #: Ids of runs with a cause, and of later attempts, are known this long after their verdict.
@@ -16,6 +16,10 @@ KEEP: Final = timedelta(hours=1)
 KEEP_LEAST: Final = 100
 #: From this level on what a message says is judged by its own append time, not by the latest.
 OWN_TIME_SINCE: Final = 2
+#: From this level on a later attempt has one attempt fewer than the one before it.
+COUNTS_SINCE: Final = 3
+#: From this level on jobs are paused, and hours of it are told.
+PAUSES_SINCE: Final = 4
 #: Such a message that the broker got this long after it was judged is stale, and refused.
 STALE: Final = timedelta(minutes=10)
 #: What is published is due within this of its append time, and as much again, unless a clock is
@@ -29,6 +33,8 @@ MAX_DEATHS: Final = 2
 TOO_OLD: Final = "stale"
 #: It counts as published already, by a clock that was ahead.
 FROM_AHEAD: Final = "ahead"
+#: It has more attempts left than the ledger knows of (rule 10).
+TOO_MANY: Final = "attempts"
 #: It may have come before the log's beginning as well, and nobody has taken it up since.
 FORGOTTEN: Final = "forgotten"
 
@@ -52,10 +58,15 @@ class Effect(StrEnum):
     DISCARD = "discard"
     #: A retry log's success, to be reported to the cluster's log.
     SETTLE = "settle"
-    #: Its run is on the retry log, which has to be told that the run is cancelled.
+    #: Its run is on the retry log, which has to hear that the run is cancelled.
     CANCEL = "cancel"
     #: A retry log's run that was cancelled, to be reported to the cluster's log.
     SKIP = "skip"
+    #: A success on the cluster's log that other runs follow (rule 24).
+    SUCCEED = "succeed"
+    #: Likewise one on the retry log, once that has reported it; and a run that it has discarded.
+    AFTER_SUCCESS = "after-success"
+    AFTER_DISCARD = "after-discard"
 
     @property
     def verdict(self) -> Verdict | None:
@@ -67,6 +78,9 @@ _VERDICTS: Final = {
     Effect.SETTLE: Verdict.SUCCEEDED,
     Effect.DISCARD: Verdict.DISCARDED,
     Effect.SKIP: Verdict.SKIPPED,
+    Effect.SUCCEED: Verdict.SUCCEEDED,
+    Effect.AFTER_SUCCESS: Verdict.SUCCEEDED,
+    Effect.AFTER_DISCARD: Verdict.DISCARDED,
 }
 _VERDICT_WORDS: Final = {verdict.value: verdict for verdict in Verdict}
 
@@ -83,6 +97,7 @@ class LiveRun:
         begun_before: The same, before the standing claim.
         asked_to_give_way: Whether the holder was asked to give way to a newer revision (rule 13).
         successor: What takes its place then.
+        paused: Whether nothing does, since its job was paused: it is skipped then.
         cancelled: Whether it is to end as skipped (rule 17), for the reason in `cancel`.
         cancelled_by: The person who asked for that, if one did.
         losses: Attempts lost after their start.
@@ -93,6 +108,7 @@ class LiveRun:
         not_before: With effect RETRY, when the next attempt may start.
         decided_at: When the attempt ended, by the log's clock.
         entered: At which offset it came, if it may have come before the log's beginning as well.
+        settled_attempt: The last attempt, as the retry log has reported it with the verdict.
     """
 
     run: Run
@@ -104,6 +120,7 @@ class LiveRun:
     begun_before: bool = False
     asked_to_give_way: bool = False
     successor: Run | Skip | None = None
+    paused: bool = False
     cancelled: bool = False
     cancel: SkipReason = SkipReason.OVERLAP
     cancelled_by: str | None = None
@@ -116,6 +133,12 @@ class LiveRun:
     not_before: datetime | None = None
     decided_at: datetime | None = None
     entered: int | None = None
+    settled_attempt: int | None = None
+
+    @property
+    def last_attempt(self) -> int:
+        """The number of its last attempt, wherever that was made."""
+        return self.settled_attempt or self.run.attempt
 
     @property
     def held(self) -> bool:
@@ -141,6 +164,12 @@ def starts_after_word(run: Run, *, retry: bool) -> bool:
     return run.overlap is not Overlap.ALLOW and not retry
 
 
+def at_once(run: Run) -> int:
+    """Return how many runs of its job may be under way once this one is (rule 17)."""
+    counts = run.overlap in (Overlap.SKIP, Overlap.QUEUE)
+    return max(1, run.max_running) if counts else 1
+
+
 @dataclass(slots=True)
 class Beginning:
     """The first message that is left of a log.
@@ -159,7 +188,7 @@ class Beginning:
 
     def may_follow(self, run: Run) -> bool:
         """Whether the same may have been published before, so that this is its double."""
-        return (run.as_of or run.not_before - AHEAD) <= self.at
+        return (run.judged_at or run.not_before - AHEAD) <= self.at
 
 
 @dataclass(slots=True)
@@ -178,7 +207,7 @@ class News:
         action: ``queued``, ``claimed``, ``running``, … or a verdict.
         text: The rest of the sentence that begins with the run's id.
         reason: With a verdict, why: of `SkipReason` for what was skipped.
-        is_detail: Whether only who asks for details is told: another line says as much.
+        is_detail: Whether it is shown only to who asks for details: another line says as much.
     """
 
     run: Run
@@ -189,7 +218,7 @@ class News:
 
     @property
     def verdict(self) -> Verdict | None:
-        """The verdict that it tells, if it does."""
+        """The verdict that it reports, if it does."""
         return _VERDICT_WORDS.get(self.action)
 
     @property
@@ -199,13 +228,28 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that has ended, or was lost; for metrics.
+
+    Attributes:
+        run: The run, with the attempt as its last.
+        is_retried: Whether a later attempt follows from it, on the retry log.
+    """
+
+    run: Run
+    outcome: Outcome
+    is_retried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A run, or a span of due times, that has not entered.
 
     Attributes:
         run: The run's id, or the job's name where it is a span.
         revision: That it names.
-        why: `UNKNOWN`, `SUPERSEDED`, `OUTDATED`, `TOO_OLD`, `FROM_AHEAD` or `FORGOTTEN`.
+        why: `UNKNOWN`, `SUPERSEDED`, `OUTDATED`, `TOO_OLD`, `FROM_AHEAD`, `TOO_MANY` or
+            `FORGOTTEN`.
         from_at: The first of the due times; `to_at` is the last.
     """
 

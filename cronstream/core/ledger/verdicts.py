@@ -1,8 +1,10 @@
 """How a run ends: the effects that have to be published first, the verdict, and giving way."""
 
 from cronstream.core.ledger.book import Book
+from cronstream.core.ledger.following import following
 from cronstream.core.ledger.state import Effect, LiveRun, State
-from cronstream.core.wire.enumerations import SkipReason, Verdict
+from cronstream.core.wire.enumerations import Cause, SkipReason, Verdict
+from cronstream.core.wire.runs import Run
 
 
 def begin_effect(book: Book, live: LiveRun, effect: Effect, reason: str = "") -> None:
@@ -10,7 +12,7 @@ def begin_effect(book: Book, live: LiveRun, effect: Effect, reason: str = "") ->
     book.unindex(live.run.id)
     live.state, live.effect, live.reason = State.DECIDING, effect, reason
     live.holder, live.claim, live.version = None, None, book.offset
-    live.asked_to_give_way, live.successor = False, None
+    live.asked_to_give_way, live.paused, live.successor = False, False, None
     live.decided_at = book.at
     book.index(live)
 
@@ -26,10 +28,25 @@ def settle(
     else:
         book.recent.pop(run.id, None)
         book.recent[run.id] = (run.attempt, verdict, book.at)
+    mark = None if book.retry else book.marks.get(run.job)
+    # A due time of the past says nothing of whether the job still succeeds as often as it should.
+    counts = verdict is Verdict.SUCCEEDED and run.cause is not Cause.BACKFILL
+    if mark is not None and counts:
+        mark.succeeded_at = book.at
     by = live.cancelled_by if verdict is Verdict.SKIPPED else None
     text = f"{verdict.value} ({reason} by {by})" if by else f"{verdict.value} ({reason})"
     book.say(run, verdict.value, text, reason, is_detail=is_detail)
     book.forget()
+    if mark is not None and run.cause is None and mark.count(run, verdict, book.at):
+        hold_back_all(book, run.job)
+
+
+def succeed(book: Book, live: LiveRun, reason: str) -> None:
+    """Give a run on the cluster's log its success, once what follows it is published (rule 25)."""
+    if following(live.run, Verdict.SUCCEEDED):
+        begin_effect(book, live, Effect.SUCCEED, reason)
+    else:
+        settle(book, live, Verdict.SUCCEEDED, reason)
 
 
 def give_up(book: Book, live: LiveRun) -> None:
@@ -40,9 +57,52 @@ def give_up(book: Book, live: LiveRun) -> None:
         settle(book, live, Verdict.SKIPPED, live.cancel.value)
 
 
+def enter(book: Book, run: Run) -> None:
+    """Take a run of the schedule in; it ends at once where its job is gone, or paused."""
+    book.enter(run)
+    live, mark = book.live[run.id], book.mark(run.job)
+    if mark.is_gone(run.revision, run.scheduled_at):
+        withdraw(book, live)
+    elif mark.holds_back(run.revision, run.scheduled_at):
+        settle(book, live, Verdict.SKIPPED, SkipReason.PAUSED.value)
+
+
+def hold_back_all(book: Book, job: str) -> None:
+    """Rule 25: what has not begun of a job that is paused is skipped, whenever it was due.
+
+    Who holds a claim is asked to give it back. What has begun goes on; its later attempts do not
+    where that was asked for.
+    """
+    mark = book.mark(job)
+    for live in book.scheduled_runs(job):
+        run = live.run
+        if live.begun_for_good:
+            if mark.paused.with_retries and mark.is_paused(book.at):
+                _make_no_more(book, live)
+        elif mark.holds_back(run.revision, run.scheduled_at):
+            live.successor = None
+            if live.state is State.QUEUED:
+                settle(book, live, Verdict.SKIPPED, SkipReason.PAUSED.value)
+            elif live.held:
+                live.asked_to_give_way = live.paused = book.asks = True
+
+
+def _make_no_more(book: Book, live: LiveRun) -> None:
+    """Have a run make no later attempt: the retry log is to hear of it, if it has one."""
+    on_its_way = live.state is State.DECIDING and live.effect is Effect.RETRY
+    if live.cancelled or not (on_its_way or live.state is State.RETRYABLE):
+        return
+    live.cancelled, live.cancel = True, SkipReason.PAUSED
+    if live.state is State.RETRYABLE:
+        begin_effect(book, live, Effect.CANCEL)
+
+
 def withdraw(book: Book, live: LiveRun) -> None:
     """End it; provisionally, where a run of a newer revision for that due time may enter."""
     run = live.run
+    if live.paused:
+        settle(book, live, Verdict.SKIPPED, SkipReason.PAUSED.value)
+        return
     if book.mark(run.job).is_gone(run.revision, run.scheduled_at):
         settle(book, live, Verdict.SKIPPED, SkipReason.WITHDRAWN.value)
         return

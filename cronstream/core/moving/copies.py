@@ -2,7 +2,7 @@
 
 On a copy a message has another offset as soon as one before it was deleted, or copied twice. But
 the messages name offsets: a claim the one of the run that it claims, a withdrawal the one of its
-job's definition. So it can be told by how much a partition was shifted. Nor are its times the
+job's definition. So it can be known by how much a partition was shifted. Nor are its times the
 log's: whoever copied it may have done so much later. The entries' own times stand in for them.
 """
 
@@ -46,8 +46,8 @@ class Shift:
         if votes < _AGREE * self._votes.total():
             raise HouseError(
                 f"{self._place} is a copy with gaps, or with messages that were copied twice, so "
-                "its claims cannot be told from others: export from the Kafka that it is a copy "
-                "of, or from another copy"
+                "its claims cannot be told apart from others: export from the Kafka that it is a "
+                "copy of, or from another copy"
             )
         return shift
 
@@ -59,7 +59,7 @@ class LogShift(Shift):
         super().__init__(place)
         self._published: dict[str, int] = {}
 
-    def take(self, offset: int, entries: Iterable[Entry]) -> None:
+    def fold(self, offset: int, entries: Iterable[Entry]) -> None:
         """Take the next message."""
         for entry in entries:
             if isinstance(entry, Run):
@@ -71,7 +71,7 @@ class LogShift(Shift):
 
 
 class JobsShift(Shift):
-    """The same of a partition of ``jobs``, by what the logs were told of its definitions."""
+    """The same of a partition of ``jobs``, by what the logs were sent of its definitions."""
 
     def __init__(self, place: str, published: Iterable[tuple[Job, int]]) -> None:
         super().__init__(place)
@@ -82,7 +82,7 @@ class JobsShift(Shift):
             self._of.setdefault((job.name, job.effective_from), offset)
             self._last[job.name] = offset
 
-    def take(self, entries: Iterable[Entry]) -> None:
+    def fold(self, entries: Iterable[Entry]) -> None:
         """Take a message of any log."""
         for entry in entries:
             if isinstance(entry, Withdrawal):
@@ -116,7 +116,7 @@ class Times:
 
 def _told(entry: Any) -> Iterator[datetime]:
     match entry:
-        case Run(as_of=datetime() as moment):
+        case Run(judged_at=datetime() as moment):
             yield moment
         case Run(attempts=[*_, last]):
             yield last.ended_at

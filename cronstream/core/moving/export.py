@@ -38,7 +38,7 @@ class Kept:
 
     Attributes:
         revision: Its number in the former house.
-        taken: Whether it has been told to the logs there.
+        taken: Whether it has been announced to the logs there.
     """
 
     job: Job
@@ -56,6 +56,8 @@ class LogState:
         live: Runs without a verdict; a version is how far before the log's end it stood.
         marks: What was kept of each job's scheduled runs, by job.
         recent: Settled runs that no mark guards.
+        successes: What is known of the successes of jobs that have marks.
+        pauses: What is kept of the pauses of those that had one; each names a revision.
     """
 
     cluster: str
@@ -65,6 +67,8 @@ class LogState:
     live: list[dict[str, Any]] = field(default_factory=list)
     marks: dict[str, list[Any]] = field(default_factory=dict)
     recent: list[list[Any]] = field(default_factory=list)
+    successes: list[list[Any]] = field(default_factory=list)
+    pauses: list[list[Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ def release_all(ledger: Ledger, now: datetime) -> None:
         for name in sorted(ledger.book.held)
     ]
     if lost:
-        ledger.take(ledger.book.next_offset, max(now, ledger.book.now), [*lost])
+        ledger.fold(ledger.book.next_offset, max(now, ledger.book.now), [*lost])
         ledger.book.news.clear()
 
 
@@ -136,6 +140,8 @@ def log_state(cluster: str, *, retry: bool, ledgers: Iterable[Ledger]) -> LogSta
             more[2] += day - ledger.book.day
             state.marks[job] = [*mark[:5], *more]
         state.recent.extend(row["recent"])
+        state.successes.extend(row["successes"])
+        state.pauses.extend(row.get("pauses", ()))
     return state
 
 
@@ -150,7 +156,12 @@ def without_the_past(log: LogState, in_force: Mapping[str, Job], reached: dateti
         return is_here or name in live or datetime.fromisoformat(mark[0]) >= bound
 
     marks = {name: mark for name, mark in log.marks.items() if matters(name, mark)}
-    return replace(log, marks=marks)
+    return replace(
+        log,
+        marks=marks,
+        successes=[one for one in log.successes if one[0] in marks],
+        pauses=[one for one in log.pauses if one[0] in marks],
+    )
 
 
 def needed(
@@ -165,7 +176,7 @@ def needed(
         published: All that there ever were, by job.
         logs: What is live.
         reached: How far the shards have published.
-        taken: Below which number a job's revisions have been told.
+        taken: Below which number a job's revisions have been announced.
 
     Raises:
         HouseError: If one is referred to that is not there.
@@ -210,3 +221,4 @@ def _named(log: LogState) -> Iterable[Named]:
     for job, mark in log.marks.items():
         yield from ((job, revision) for revision, _ in mark[2])
         yield from ((job, mark[place]) for place in REVISIONS if mark[place] >= 0)
+    yield from ((one[0], one[1]) for one in log.pauses if one[1] >= 0)

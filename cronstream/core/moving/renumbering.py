@@ -2,13 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import FORMAT, from_row
 from cronstream.core.moving.export import REVISIONS, Export, LogState, Named
 from cronstream.core.planning.cursor import Cursor
+from cronstream.core.wire.codec import build, to_json
 from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.runs import Run
+
+#: Returns a run with another number, signed anew if that with its former one was to be believed:
+#: ``(former, run)``. Whatever else is signed by nobody, or keeps a signature that does not fit.
+Resign: TypeAlias = Callable[[Run, Run], Run]
+
+
+def keep(_: Run, run: Run) -> Run:
+    """Sign nothing."""
+    return run
 
 
 def ledgers_of(
@@ -16,6 +27,7 @@ def ledgers_of(
     partitions: int,
     partition_of: Callable[[str, int], int],
     numbers: Mapping[Named, int],
+    resign: Resign = keep,
 ) -> dict[int, Ledger]:
     """Return the folds with which the partitions of a log begin that is empty.
 
@@ -24,18 +36,24 @@ def ledgers_of(
         partitions: How many there are now.
         partition_of: Which of so many is a job's.
         numbers: Revisions by what they were in the former house.
+        resign: Signs what had a signature that does not cover its number here.
 
     Raises:
         MessageError: If what is known is damaged.
     """
     rows = {number: _empty_row(log, number) for number in range(partitions)}
     for live in log.live:
-        moved = {**live, "run": _renumbered(live["run"], numbers)}
+        moved = {**live, "run": _renumbered(live["run"], numbers, resign)}
         if live["successor"] is not None:
-            moved["successor"] = _renumbered(live["successor"], numbers)
+            moved["successor"] = _renumbered(live["successor"], numbers, resign)
         rows[partition_of(live["run"]["job"], partitions)]["live"].append(moved)
     for job, mark in log.marks.items():
         rows[partition_of(job, partitions)]["marks"][job] = _renumbered_mark(job, mark, numbers)
+    for one in log.successes:
+        rows[partition_of(one[0], partitions)]["successes"].append(one)
+    for job, revision, *more in log.pauses:
+        number = numbers[job, revision] if revision >= 0 else revision
+        rows[partition_of(job, partitions)].setdefault("pauses", []).append([job, number, *more])
     for one in log.recent:
         rows[partition_of(one[0].partition("@")[0], partitions)]["recent"].append(one)
     for row in rows.values():
@@ -55,13 +73,22 @@ def _empty_row(log: LogState, partition: int) -> dict[str, Any]:
         "live": [],
         "marks": {},
         "recent": [],
+        "successes": [],
         "beats": [],
     }
 
 
-def _renumbered(run: dict[str, Any], numbers: Mapping[Named, int]) -> dict[str, Any]:
-    revision = run.get("revision")
-    return run if revision is None else {**run, "revision": numbers[run["job"], revision]}
+def _renumbered(
+    entry: dict[str, Any], numbers: Mapping[Named, int], resign: Resign
+) -> dict[str, Any]:
+    """Return a run, or a skip, with the revision's number here."""
+    revision = entry.get("revision")
+    if revision is None:
+        return entry
+    moved = {**entry, "revision": numbers[entry["job"], revision]}
+    if "signature" not in entry or "from_at" in entry:
+        return moved
+    return to_json(resign(build(Run, entry), build(Run, moved)))
 
 
 def _renumbered_mark(job: str, mark: list[Any], numbers: Mapping[Named, int]) -> list[Any]:
@@ -82,7 +109,7 @@ def cursors_of(
 
     Args:
         export: What comes along.
-        taken: Below which number the revisions of each shard count as told.
+        taken: Below which number the revisions of each shard count as announced.
         shard_of: Which shard is a job's.
     """
     if export.reached is None:
@@ -97,6 +124,7 @@ def cursors_of(
             told,
             former[shard].noted if same else None,
             {job: at for job, at in moved.items() if shard_of(job) == shard},
+            course=former[shard].course if same else None,
         )
         for shard, told in taken.items()
     ]

@@ -6,7 +6,8 @@ ids. It costs as much as is due: a heap holds the next due time of each job, and
 schedule share the arithmetic.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,8 +15,10 @@ from typing import Final
 from cronstream.core.planning.agenda import Agenda
 from cronstream.core.planning.cursor import Cursor, Lag, Noted
 from cronstream.core.planning.draft import Draft
+from cronstream.core.planning.edits import bring_into_force, publish_again
+from cronstream.core.planning.pauses import TICK
 from cronstream.core.planning.plan import CatchUp, Plan
-from cronstream.core.planning.timeline import TICK, Revision, Timeline
+from cronstream.core.planning.timeline import Revision, Timeline
 from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.wire.runs import Job
 from cronstream.errors import MessageError, ScheduleError
@@ -37,9 +40,17 @@ class Shard:
     Args:
         look_ahead_s: Seconds before its due time that a run is published.
         holds: From when revisions hold, where it is noted.
+        step: A catch-up moves in steps of about so many due times; None for `STEP`.
     """
 
-    def __init__(self, look_ahead_s: float, holds: Mapping[int, datetime] | None = None) -> None:
+    def __init__(
+        self,
+        look_ahead_s: float,
+        holds: Mapping[int, datetime] | None = None,
+        *,
+        step: int | None = None,
+    ) -> None:
+        self._step = step
         self._look_ahead = timedelta(seconds=look_ahead_s)
         self._reach = self._look_ahead + REACH
         self._holds = holds or {}
@@ -48,6 +59,8 @@ class Shard:
         #: What was learnt since the plan that was accepted last.
         self._learnt: list[tuple[Timeline, Revision]] = []
         self._several: set[Timeline] = set()
+        #: How many jobs each cluster has.
+        self._per_cluster: Counter[str] = Counter()
         self._end = 0
         self._max_grace = timedelta()
         self._agenda = Agenda()
@@ -59,7 +72,7 @@ class Shard:
     @property
     def jobs(self) -> int:
         """How many jobs there are that have not been removed."""
-        return sum(not timeline.revisions[-1].job.removed for timeline in self._timelines)
+        return self._per_cluster.total()
 
     def names(self) -> list[str]:
         """Return the names of the jobs that have not been removed."""
@@ -71,11 +84,25 @@ class Shard:
         timeline = self._by_name.get(name)
         return None if timeline is None else timeline.revisions[-1]
 
+    def next_due(self, name: str, after: datetime) -> datetime | None:
+        """Return when a job is due next, strictly after a moment; None if it never is."""
+        timeline = self._by_name.get(name)
+        if timeline is None:
+            return None
+        return timeline.next_due(after, lambda schedule, moment: schedule.next_after(moment))
+
+    def soonest(self, left_out: Container[str]) -> dict[str, datetime]:
+        """Return, for each cluster, when a job of it is due next that is not left out.
+
+        Of what is not published yet: due times within the look-ahead are. None are known before
+        the first plan.
+        """
+        return self._agenda.soonest(self._timelines, left_out)
+
     @property
     def clusters(self) -> set[str]:
         """The clusters of those jobs."""
-        last = [timeline.revisions[-1].job for timeline in self._timelines]
-        return {job.cluster for job in last if not job.removed}
+        return {cluster for cluster, jobs in self._per_cluster.items() if jobs}
 
     def learn(self, job: Job, revision: int) -> None:
         """Take one job of the shard's ``jobs`` partition, in the order of offsets.
@@ -95,6 +122,7 @@ class Shard:
             self._timelines.append(timeline)
         elif timeline.revisions[-1].number >= revision:
             return
+        self._count(job, timeline)
         learnt = Revision(revision, job, None, job.effective_from)
         learnt.holds_from = self._holds.get(revision, learnt.holds_from)
         timeline.revisions.append(learnt)
@@ -108,6 +136,14 @@ class Shard:
                 learnt.schedule = compile_schedule(job.schedule, job.timezone)
             except ScheduleError as error:
                 raise type(error)(f"job {job.name!r}, revision {revision}: {error}") from error
+
+    def _count(self, job: Job, timeline: Timeline) -> None:
+        """Count the job in its cluster, and no longer as it was."""
+        before = timeline.revisions[-1].job if timeline.revisions else None
+        if before is not None and not before.removed:
+            self._per_cluster[before.cluster] -= 1
+        if not job.removed:
+            self._per_cluster[job.cluster] += 1
 
     def plan(self, cursor: Cursor, now: datetime, known_to: datetime | None = None) -> Plan:
         """Return what is to be published after `cursor`; `accept` it once that has been done.
@@ -129,10 +165,18 @@ class Shard:
             return Plan([], cursor, Lag(cursor.at, cursor.taken))
         if cursor.noted is not None:
             now = cursor.noted.now
-        draft, new = Draft(now), cursor.taken == 0
+        new = cursor.taken == 0
         if new:
             cursor = self._first(cursor, now)
-        moved, holds = self._take(cursor, draft, new=new)
+        draft = Draft(now, cursor.at, cursor.course)
+        self._planned = len(self._learnt)
+        moved, holds = bring_into_force(
+            [(timeline, r) for timeline, r in self._learnt if r.number >= cursor.taken],
+            cursor,
+            draft,
+            earliest=None if new else cursor.at - self._reach,
+            look_ahead=self._look_ahead,
+        )
         self._stand_at(cursor.at, draft)
         until = self._fill(cursor, draft, known_to)
         # Where jobs move, what they ask for depends on `now`, too.
@@ -143,15 +187,44 @@ class Shard:
             at=until,
             taken=max(cursor.taken, self._end),
             noted=None,
+            course=draft.course(until),
             moved={job: at for job, at in moved.items() if at > until - _KEEP_MOVED},
         )
         return Plan(
             messages=draft.messages(),
             cursor=reached,
-            base=Lag(cursor.at, cursor.taken, (noted or cursor).noted),
+            base=(noted or cursor).lag,
             noted=noted if cursor.noted is None else None,
             complete=until >= now + self._look_ahead,
             holds=holds,
+        )
+
+    def _first(self, cursor: Cursor, now: datetime) -> Cursor:
+        """Return where a shard without a cursor begins: jobs run from when they were put in."""
+        earliest = min((learnt.stated_from for _, learnt in self._learnt), default=now)
+        return replace(cursor, at=min(now, max(earliest, now - FIRST_REACH)) - TICK)
+
+    def _stand_at(self, at: datetime, draft: Draft) -> None:
+        """Bring the agenda to the cursor."""
+        if self._agenda_at == at:
+            for timeline in dict.fromkeys(timeline for timeline, _ in self._learnt):
+                self._agenda.change(timeline, at, draft.next_after)
+        else:
+            self._agenda.rebuild(self._timelines, at, draft.next_after)
+        self._agenda_at = None
+
+    def _fill(self, cursor: Cursor, draft: Draft, known_to: datetime | None) -> datetime:
+        """Put into the draft what is due beyond the cursor; return how far that goes."""
+        all_missed = draft.now - self._max_grace
+        step: int | None = self._step or STEP
+        if cursor.noted is not None:
+            limit, step = cursor.noted.until, None
+        else:
+            ahead = draft.now + self._look_ahead
+            limit = max(cursor.at, min(ahead, known_to or ahead))
+            limit = self._agenda.bounded(cursor.at, limit, all_missed)
+        return self._agenda.fill(
+            draft, self._timelines, limit=limit, all_missed=all_missed, step=step
         )
 
     def catch_up(
@@ -165,18 +238,20 @@ class Shard:
             now: By which it is judged what has been missed, if that is not noted.
             is_behind: Whether what a cluster gets of a job goes to one of them.
         """
-        draft = Draft(now if lag.noted is None else lag.noted.now)
+        draft = Draft(now if lag.noted is None else lag.noted.now, lag.at, lag.course)
         timelines = [
             timeline
             for timeline in self._timelines
             if any(is_behind(r.job.cluster, r.job.name) for r in timeline.revisions)
         ]
         for timeline in timelines:
-            _tell_again(timeline, lag, draft)
+            publish_again(timeline, lag, draft)
         agenda = Agenda()
         agenda.rebuild(timelines, lag.at, draft.next_after)
         is_late = lag.noted is None and lag.at < now
-        limit, step = (cursor.at, STEP) if lag.noted is None else (lag.noted.until, None)
+        limit, step = (
+            (cursor.at, self._step or STEP) if lag.noted is None else (lag.noted.until, None)
+        )
         if lag.noted is None:
             limit = agenda.bounded(lag.at, limit, draft.now - self._max_grace)
         until = agenda.fill(
@@ -188,7 +263,7 @@ class Shard:
         )
         return CatchUp(
             [(cluster, m) for cluster, m in draft.messages() if is_behind(cluster, m.job)],
-            reached=Lag(until, cursor.taken),
+            reached=Lag(until, cursor.taken, course=draft.course(until)),
             noted=lag._replace(noted=Noted(until, now)) if is_late else None,
         )
 
@@ -207,85 +282,3 @@ class Shard:
             if len(timeline.revisions) == 1:
                 self._several.discard(timeline)
         self._agenda_at, self._accepted = plan.cursor.at, plan.cursor
-
-    def _first(self, cursor: Cursor, now: datetime) -> Cursor:
-        """Return where a shard without a cursor begins: jobs run from when they were put in."""
-        earliest = min((learnt.stated_from for _, learnt in self._learnt), default=now)
-        return replace(cursor, at=min(now, max(earliest, now - FIRST_REACH)) - TICK)
-
-    def _take(
-        self, cursor: Cursor, draft: Draft, *, new: bool
-    ) -> tuple[dict[str, datetime], dict[int, datetime]]:
-        """Take the revisions from the cursor's on into force.
-
-        Returns:
-            Which jobs have moved, and from when revisions hold that say otherwise.
-
-        What they ask for up to the cursor is published again, since it was published ahead
-        under the revision before, or not at all (rule 14).
-        """
-        moved = dict(cursor.moved)
-        self._planned = len(self._learnt)
-        untaken = [(t, r) for t, r in self._learnt if r.number >= cursor.taken]
-        for timeline, revision in untaken:
-            clusters = timeline.clusters_at(revision)
-            if len(clusters) > 1:
-                left_at = self._left_at(timeline, revision, cursor, draft.now)
-                moved[revision.job.name] = max(left_at, moved.get(revision.job.name, left_at))
-            revision.holds_from = revision.stated_from
-            if not new:
-                revision.holds_from = max(revision.holds_from, cursor.at - self._reach)
-            if revision.job.name in moved:
-                revision.holds_from = max(revision.holds_from, moved[revision.job.name] + TICK)
-            draft.withdraw(revision, clusters)
-        if not new:
-            for timeline in dict.fromkeys(timeline for timeline, _ in untaken):
-                for due, revision in timeline.due_again(cursor.taken, cursor.at, draft.next_after):
-                    draft.add(timeline.order, revision, due)
-        holds = {r.number: r.holds_from for _, r in untaken if r.holds_from != r.stated_from}
-        return moved, holds
-
-    def _left_at(
-        self, timeline: Timeline, revision: Revision, cursor: Cursor, now: datetime
-    ) -> datetime:
-        """Return up to when the due times of a job that moves are its former cluster's."""
-        former = timeline.before(revision.number)
-        if former is None or not former.job.removed:
-            return cursor.at
-        # What was published ahead there goes with its removal: all but what a worker starts before
-        # it has heard of that.
-        told_at = now if former.number >= cursor.taken else cursor.at - self._look_ahead
-        return min(cursor.at, told_at + self._look_ahead / 6)
-
-    def _stand_at(self, at: datetime, draft: Draft) -> None:
-        """Bring the agenda to the cursor."""
-        if self._agenda_at == at:
-            for timeline in dict.fromkeys(timeline for timeline, _ in self._learnt):
-                self._agenda.change(timeline, at, draft.next_after)
-        else:
-            self._agenda.rebuild(self._timelines, at, draft.next_after)
-        self._agenda_at = None
-
-    def _fill(self, cursor: Cursor, draft: Draft, known_to: datetime | None) -> datetime:
-        """Put into the draft what is due beyond the cursor; return how far that goes."""
-        all_missed = draft.now - self._max_grace
-        step: int | None = STEP
-        if cursor.noted is not None:
-            limit, step = cursor.noted.until, None
-        else:
-            ahead = draft.now + self._look_ahead
-            limit = max(cursor.at, min(ahead, known_to or ahead))
-            limit = self._agenda.bounded(cursor.at, limit, all_missed)
-        return self._agenda.fill(
-            draft, self._timelines, limit=limit, all_missed=all_missed, step=step
-        )
-
-
-def _tell_again(timeline: Timeline, lag: Lag, draft: Draft) -> None:
-    """Put into the draft what the job's revisions asked for that came since: see `Shard._take`."""
-    for revision in timeline.revisions:
-        if revision.number >= lag.taken:
-            draft.withdraw(revision, timeline.clusters_at(revision))
-    if lag.taken:
-        for due, revision in timeline.due_again(lag.taken, lag.at, draft.next_after):
-            draft.add(timeline.order, revision, due)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from cronstream.core.planning.draft import run_of
-from cronstream.core.planning.timeline import TICK
+from cronstream.core.planning.pauses import TICK
 from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.job_messages import Definition, decode_jobs
@@ -28,8 +28,6 @@ _MAX_ARGUMENT_BYTES: Final = 131_071
 #: A run's number is partition * 2**40 + offset: both fit below the 2**53 that JSON can carry.
 _OFFSETS: Final = 2**40
 _PARTITIONS: Final = 2**13
-#: The consumer group that reads the old topic.
-LEGACY_GROUP: Final = "cronstream-legacy"
 #: A message is judged this long after its due time: by then the scheduler has published every
 #: definition that holds for it.
 SETTLE: Final = timedelta(seconds=2)
@@ -124,7 +122,7 @@ def _scheduled_at(value: Any, written_at: datetime | None) -> datetime:
 
 
 def may_be_judged(scheduled_at: datetime, now: datetime) -> bool:
-    """Whether it can be told now which schedule a message belongs to, the old or the new one."""
+    """Whether it can be known now which schedule a message belongs to, the old or the new one."""
     return now - scheduled_at >= SETTLE or scheduled_at - now > AHEAD
 
 
@@ -171,7 +169,7 @@ def starting_offsets(
     Args:
         topic: Its name.
         beginnings: The first offset that each partition still has.
-        own: What `LEGACY_GROUP` has committed.
+        own: What the mover's group has committed.
         old: What the group of the old workers has committed; None if no group was given.
 
     Raises:
@@ -198,7 +196,7 @@ class KnownJobs:
     def __init__(self) -> None:
         self._of: dict[str, list[Definition]] = {}
 
-    def take(self, revision: int, raw: bytes | None) -> None:
+    def fold(self, revision: int, raw: bytes | None) -> None:
         """Take one message, in the order of offsets; what cannot be read is passed over."""
         for job in decode_jobs(raw)[0]:
             self._of.setdefault(job.name, []).append(Definition(job, revision))

@@ -5,16 +5,21 @@ partition is kept as a row (`Recent.to_row`), and whoever begins goes on from th
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final, NamedTuple, Self
+from itertools import chain
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
+from cronstream.core.planning.controls import Controls
 from cronstream.core.planning.cursor import FAR_AHEAD, Cursor, Lag
+from cronstream.core.planning.sharing import Also, not_here, same
 from cronstream.core.wire.codec import from_json, to_json
+from cronstream.core.wire.control import Control
 from cronstream.core.wire.installation import House
 from cronstream.core.wire.job_messages import (
     Definition,
+    decode_controls,
     decode_house,
     decode_installations,
     decode_jobs,
@@ -31,6 +36,18 @@ KEEP: Final = timedelta(hours=1)
 BEYOND: Final = timedelta(minutes=30)
 #: How a row is to be read; one of another form is not.
 FORM: Final = 1
+#: The same, where the jobs come in parts behind it, of so many each.
+FORM_IN_PARTS: Final = 2
+PART: Final = 1000
+
+
+#: Whether a job on the topic counts, or a control; see `cronstream.core.trust.judging`.
+Believes: TypeAlias = Callable[[Job | Control], bool]
+
+
+def believe_all(_: Job | Control) -> bool:
+    """Have all count."""
+    return True
 
 
 def mark_of(raw: bytes | None) -> str:
@@ -65,15 +82,18 @@ class Recent:
         installation: The id of the installation, if this partition has said so.
         kafka: That of the Kafka that it was begun on, likewise.
         house: The last word on whether processes may work in it, likewise.
+        controls: What people have last asked of its jobs, and of clusters.
         dropped_by: The last revision that has replaced one that was dropped; -1 without one.
         dropped_at: The latest time from which such a revision holds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, believes: Believes = believe_all) -> None:
+        self._believes = believes
         self.position = 0
         self.installation: str | None = None
         self.kafka: str | None = None
         self.house: House | None = None
+        self.controls = Controls()
         #: The last message, or what it is known by.
         self._last: bytes | str | None = ""
         self._of: dict[str, list[Definition]] = {}
@@ -93,10 +113,15 @@ class Recent:
         """How many jobs it knows."""
         return len(self._of)
 
-    def take(self, offset: int, raw: bytes | None) -> None:
+    def fold(self, offset: int, raw: bytes | None, also: Also = not_here) -> None:
         """Take the next message of the partition; one that was taken is passed over.
 
         What cannot be read counts as nothing (the scheduler puts it aside).
+
+        Args:
+            offset: Where it stands.
+            raw: The message.
+            also: Returns what another reader in this process has read of a job last.
 
         Raises:
             LevelError: If the installation was raised to a level that is not known here.
@@ -110,7 +135,19 @@ class Recent:
         self.house = decode_house(raw) or self.house
         self.position, self._last = offset + 1, raw
         for job in jobs:
-            self._learn(Definition(job, offset))
+            if self._believes(job):
+                self._learn(same(Definition(job, offset), also(job.name)))
+        for control in filter(self._believes, decode_controls(raw)):
+            self._hear(control)
+
+    def last(self, name: str) -> Definition | None:
+        """Return what was read last of a job, which may be its removal."""
+        kept = self._of.get(name)
+        return kept[-1] if kept else None
+
+    def _hear(self, control: Control) -> None:
+        about = self.last(control.job or "")
+        self.controls.hear(control, about and about.job)
 
     def _learn(self, definition: Definition) -> None:
         job = definition.job
@@ -122,6 +159,7 @@ class Recent:
         while len(kept) > 1 and (kept[1].job.effective_from or bound) < bound:
             del kept[0]
             self._note_dropped(kept[0])
+        self.controls.learn(job)
         if job.removed:
             self._removed.append(definition)
         while self._removed and (self._removed[0].job.effective_from or bound) < bound:
@@ -166,8 +204,25 @@ class Recent:
 
     def to_row(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
+        jobs = [[revision, to_json(job)] for job, revision in self.definitions()]
+        return {**self._head(), "form": FORM, "jobs": jobs}
+
+    def to_rows(self) -> Iterator[Any]:
+        """Yield all of it as JSON values; very many jobs in parts, so that one is there at a time.
+
+        It is `to_row` where there are few.
+        """
+        definitions = self.definitions()
+        if len(definitions) <= PART:
+            yield self.to_row()
+            return
+        yield {**self._head(), "form": FORM_IN_PARTS, "jobs": []}
+        for first in range(0, len(definitions), PART):
+            part = definitions[first : first + PART]
+            yield [[revision, to_json(job)] for job, revision in part]
+
+    def _head(self) -> dict[str, Any]:
         return {
-            "form": FORM,
             "level": LEVEL,
             "position": self.position,
             "mark": self.seen.mark,
@@ -176,58 +231,51 @@ class Recent:
             "house": self.house and to_json(self.house),
             "dropped_by": self.dropped_by,
             "dropped_at": format_time(self.dropped_at),
-            "jobs": [[revision, to_json(job)] for job, revision in self.definitions()],
+            "controls": [to_json(control) for control in self.controls.all()],
         }
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Return what a row says.
+    def from_row(
+        cls, row: Mapping[str, Any], believes: Believes = believe_all, parts: Iterable[Any] = ()
+    ) -> Self:
+        """Return what a row says, as far as that is believed now.
+
+        Args:
+            row: As `to_row` returns it, or the first that `to_rows` yields.
+            believes: Whether a job counts.
+            parts: What else that has yielded.
 
         Raises:
             MessageError: If it is damaged, or of a version that is newer; the sentence says how.
         """
-        recent = cls()
+        recent = cls(believes)
         try:
-            if row["form"] != FORM or row["level"] > LEVEL:
+            if row["form"] not in {FORM, FORM_IN_PARTS} or row["level"] > LEVEL:
                 raise MessageError(f"form {row['form']}, level {row['level']}, is not known here")
-            for revision, item in row["jobs"]:
-                recent._learn(Definition(from_json(item, {"Job": Job}), int(revision)))
+            for part in chain([row["jobs"]], parts):
+                recent._learn_again(part)
+            for item in row.get("controls", ()):
+                control = from_json(item, {"Control": Control})
+                if believes(control):
+                    recent._hear(control)
             recent.position, recent._last = int(row["position"]), str(row["mark"])
             recent.installation, recent.kafka = row["installation"], row["kafka"]
             recent.house = row["house"] and from_json(row["house"], {"House": House})
             recent.dropped_by = int(row["dropped_by"])
             recent.dropped_at = datetime.fromisoformat(row["dropped_at"])
-        except (KeyError, TypeError, ValueError) as error:
+            recent._see_that_it_is_sound()
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise MessageError(f"it is damaged: {error!r}") from error
         return recent
 
+    def _learn_again(self, part: Iterable[Any]) -> None:
+        for revision, item in part:
+            job = from_json(item, {"Job": Job})
+            if self._believes(job):
+                self._learn(Definition(job, int(revision)))
 
-class JobsKnown:
-    """What the partitions of ``jobs`` say together."""
-
-    def __init__(self, partitions: Iterable[int]) -> None:
-        self.of = {partition: Recent() for partition in partitions}
-
-    @property
-    def installation(self) -> str | None:
-        """The id of the installation; None until its topic has said so."""
-        return next((r.installation for r in self.of.values() if r.installation), None)
-
-    @property
-    def kafka(self) -> str | None:
-        """The id of the Kafka that it was begun on, if its topic says so."""
-        return next((r.kafka for r in self.of.values() if r.kafka), None)
-
-    @property
-    def house(self) -> House | None:
-        """The last word on whether processes may work in it: the same on each partition."""
-        return next((r.house for r in self.of.values() if r.house), None)
-
-    @property
-    def jobs(self) -> list[Job]:
-        """The jobs that have not been removed."""
-        return [job for recent in self.of.values() for job in recent.in_force()]
-
-    def ahead(self, now: datetime) -> list[Job]:
-        """Return definitions, or removals, that hold only from far ahead: see `Recent.ahead`."""
-        return [job for recent in self.of.values() for job in recent.ahead(now)]
+    def _see_that_it_is_sound(self) -> None:
+        if self.position < 0 or self.dropped_at.tzinfo is None:
+            raise ValueError("no position, or no time")
+        if not all(isinstance(text or "", str) for text in (self.installation, self.kafka)):
+            raise TypeError("no name where one belongs")

@@ -4,16 +4,18 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeAlias
+from functools import lru_cache
+from typing import Final, NamedTuple, TypeAlias
 
+from cronstream.core.planning.pauses import TICK, told_with, untold_from
 from cronstream.core.schedule.schedule import Schedule
+from cronstream.core.wire.control import NEVER
 from cronstream.core.wire.runs import Job
 
-#: The step from one moment to the next.
-TICK: Final = timedelta(microseconds=1)
-_FAR: Final = datetime.max.replace(tzinfo=UTC)
+_FAR: Final = NEVER
 #: No grace is longer, whatever a job says: it must fit the calendar.
 _MAX_GRACE_S: Final = 10 * 366 * 86_400.0
+_NEVER_WAS: Final = datetime.min.replace(tzinfo=UTC) + TICK
 
 #: ``(schedule, moment) -> first due time strictly after it``, or None if there is none.
 NextAfter: TypeAlias = Callable[[Schedule, datetime], datetime | None]
@@ -29,6 +31,8 @@ class Revision:
         stated_from: From when it holds, as its message says.
         holds_from: From when it really does; later if the job changes cluster.
         grace: A due time that is older than this when it is first seen has been missed.
+        paused_to: Due times before it are skipped as paused; before all of them if there is no
+            pause.
     """
 
     number: int
@@ -37,16 +41,71 @@ class Revision:
     stated_from: datetime
     holds_from: datetime = field(init=False)
     grace: timedelta = field(init=False)
+    paused_to: datetime = field(init=False)
 
     def __post_init__(self) -> None:
         self.holds_from = self.stated_from
-        self.grace = timedelta(seconds=min(self.job.missed_grace_s, _MAX_GRACE_S))
+        self.paused_to = self.job.paused_to or _NEVER_WAS
+        self.grace = _grace(self.job.missed_grace_s)
 
     def next_due(self, after: datetime, next_after: NextAfter) -> datetime | None:
         """Return its first due time strictly after `after`, as if it held for ever."""
         if self.schedule is None:
             return None
         return next_after(self.schedule, max(after, self.holds_from - TICK))
+
+    def told_at(self, due: datetime) -> datetime:
+        """Return when it is said at the latest what becomes of a due time; paused, by the hour."""
+        is_paused = self.holds_from <= due < self.paused_to
+        return told_with(due, self.paused_to) if is_paused else due
+
+    def next_told(self, after: datetime, end: datetime, next_after: NextAfter) -> "Told | None":
+        """Return what is to be said of it next, once the cursor is at `after`.
+
+        Args:
+            after: The cursor.
+            end: Of the span in which it holds (exclusive).
+            next_after: Computes due times.
+        """
+        paused_to = min(self.paused_to, end)
+        if self.holds_from < paused_to and after < paused_to - TICK:
+            paused = self.paused(after, paused_to, next_after)
+            if paused is not None:
+                return paused
+            after = paused_to - TICK
+        due = self.next_due(max(after, self.paused_to - TICK), next_after)
+        return Told(due, due, self, end) if due is not None and due < end else None
+
+    def paused(self, at: datetime, paused_to: datetime, next_after: NextAfter) -> "Told | None":
+        """Return the next due times before `paused_to` that are untold, with the cursor at `at`."""
+        due = self.next_due(untold_from(self.holds_from, at) - TICK, next_after)
+        if due is None or due >= paused_to:
+            return None
+        last = told_with(due, paused_to)
+        return Told(last, due, self, paused_to, last)
+
+
+class Told(NamedTuple):
+    """One due time that is to be published, or several that are skipped as paused.
+
+    Attributes:
+        at: Where the cursor is then.
+        due: The due time, or the first of them.
+        end: Of the span in which the revision holds (exclusive).
+        paused: The last moment of those that are skipped; None for one that is published.
+    """
+
+    at: datetime
+    due: datetime
+    revision: Revision
+    end: datetime
+    paused: datetime | None = None
+
+
+@lru_cache(maxsize=256)
+def _grace(seconds: float) -> timedelta:
+    """Return a length of time that many revisions have in common: it is kept once."""
+    return timedelta(seconds=min(seconds, _MAX_GRACE_S))
 
 
 def spans(revisions: Iterable[Revision]) -> list[tuple[Revision, datetime]]:
@@ -80,24 +139,41 @@ class Timeline:
         self.version = 0
         self.revisions: list[Revision] = []
 
-    def next_due(
-        self, after: datetime, next_after: NextAfter
-    ) -> tuple[datetime, Revision, datetime] | None:
-        """Return the job's first due time strictly after `after`.
-
-        With it come the revision that it follows and the end (exclusive) of that one's span.
-        """
+    def next_told(self, after: datetime, next_after: NextAfter) -> Told | None:
+        """Return what is to be said of the job next, once the cursor is at `after`."""
         if len(self.revisions) == 1:
-            only = self.revisions[0]
-            due = only.next_due(after, next_after)
-            return None if due is None else (due, only, _FAR)
+            return self.revisions[0].next_told(after, _FAR, next_after)
         for revision, end in spans(self.revisions):
-            if end <= after:
-                continue
-            due = revision.next_due(after, next_after)
-            if due is not None and due < end:
-                return due, revision, end
+            told = None if end <= after else revision.next_told(after, end, next_after)
+            if told is not None:
+                return told
         return None
+
+    def next_due(self, after: datetime, next_after: NextAfter) -> datetime | None:
+        """Return the job's first due time strictly after `after` that is not paused."""
+        for revision, end in spans(self.revisions):
+            since = max(after, revision.paused_to - TICK)
+            due = revision.next_due(since, next_after) if since < end else None
+            if due is not None and due < end:
+                return due
+        return None
+
+    def ended_pauses(self, taken: int, at: datetime, next_after: NextAfter) -> Iterator[Told]:
+        """Yield what is untold of pauses that revisions from number `taken` on have ended.
+
+        Args:
+            taken: Lower revisions were in force before.
+            at: The cursor.
+            next_after: Computes due times.
+        """
+        before = {r.number: end for r, end in spans(r for r in self.revisions if r.number < taken)}
+        for revision, end in spans(self.revisions):
+            paused_to = min(revision.paused_to, end)
+            lasted_to = min(revision.paused_to, before.get(revision.number, end))
+            if paused_to - TICK <= at < lasted_to - TICK:
+                told = revision.paused(at, paused_to, next_after)
+                if told is not None:
+                    yield told
 
     def due_again(
         self, taken: int, until: datetime, next_after: NextAfter

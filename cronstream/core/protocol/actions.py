@@ -20,7 +20,8 @@ class Publish:
     """Publish what was decided; then, if `forwarded`, append `Forwarded` to the own log.
 
     Attributes:
-        messages: Topic and record of each message; each goes to the partition of its job.
+        messages: Topic and record of each message; each goes to the partition of its job, which
+            for a run is its own.
     """
 
     partition: int

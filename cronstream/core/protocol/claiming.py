@@ -1,17 +1,27 @@
-"""What a worker claims, of the partitions that it owns: so much at once that all else goes on."""
+"""What a worker claims, of the partitions that it owns: so much at once that all else goes on.
+
+Here a run which may not overlap waits for the one before it: it is claimed once it may begin
+(`Claimer._move_on`, rule 17). Others are claimed ahead, and wait for a slot in an executor.
+"""
 
 from datetime import datetime
+from functools import partial
 from typing import Final
 
+from cronstream.core.ledger.deadline import is_too_late, skip_of
 from cronstream.core.ledger.overlap import Begin
+from cronstream.core.ledger.state import LiveRun
 from cronstream.core.protocol.actions import key_of
 from cronstream.core.protocol.heartbeats import Heartbeats
 from cronstream.core.protocol.holder import Holder
 from cronstream.core.protocol.owner import Owner
+from cronstream.core.protocol.trusting import Trusting
 from cronstream.core.timing import Timing
-from cronstream.core.wire.entries import Claimed, Started
+from cronstream.core.trust.judging import Standing
+from cronstream.core.wire.entries import Claimed, Heartbeat, Owned, Started
 
-#: So many runs are claimed at once, in some ten milliseconds: then others have their turn.
+#: So many runs are claimed at once, in some ten milliseconds (fifty where they are signed): then
+#: others have their turn.
 AT_ONCE: Final = 500
 
 
@@ -21,6 +31,7 @@ class Claimer(Holder):
     def __init__(self, me: str, timing: Timing) -> None:
         super().__init__(me, timing)
         self.heartbeats = Heartbeats(timing)
+        self.trusting = Trusting()
         #: How many it has claimed since it was woken last.
         self._claimed = 0
 
@@ -36,12 +47,17 @@ class Claimer(Holder):
     def _claim(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
         if not owner.ledger.book.waiting:
             return
-        claims = list(owner.claimable(now, self._room()))
+        waits = partial(self.trusting.waits, partition)
+        claims = list(owner.claimable(now, self._room(), waits))
         if not claims:
             return
         self._claimed += len(claims)
-        number = self._next_beat(partition, mono)
+        number = 0
         for live in claims:
+            if is_too_late(live, now):
+                self._append(partition, skip_of(live))
+                continue
+            number = number or self._next_beat(partition, mono)
             self.claiming[key_of(live.run.id, live.version)] = partition
             claim = Claimed(run=live.run.id, version=live.version, worker=self.me, number=number)
             self._append(partition, claim)
@@ -55,6 +71,9 @@ class Claimer(Holder):
             if not isinstance(move, Begin):
                 self._append(partition, move)
                 continue
+            live = owner.ledger.book.live[move.run]
+            if self.trusting.waits(partition, live):
+                continue
             self._claimed += 1
             run, version = move.run, move.version
             number = number or self._next_beat(partition, mono)
@@ -62,10 +81,34 @@ class Claimer(Holder):
             self.claiming[key_of(run, version)] = partition
             claim = Claimed(run=run, version=version, worker=self.me, number=number)
             self._append(partition, claim)
-            if free > 0:
+            if free > 0 and self.trusting.believes(live.run):
                 self._begun.add(key_of(run, version))
                 entry = Started(run=run, claim=version, worker=self.me, started_at=now)
                 self._append(partition, entry)
 
     def _next_beat(self, partition: int, mono: float) -> int:
         return self.heartbeats.beat(partition, mono)
+
+    def say_here(self, partition: int, mono: float) -> None:
+        """Put a heartbeat on a partition's log."""
+        number = self._next_beat(partition, mono)
+        self._append(partition, Heartbeat(worker=self.me, number=number))
+
+    def say_owned(self, partition: int) -> int:
+        """Put on a partition's log that it is this worker's; return the number of that."""
+        number = self.heartbeats.number()
+        self._append(partition, Owned(worker=self.me, number=number))
+        return number
+
+    def _end_refused(self, now: datetime) -> None:
+        for partition, entry in self.trusting.ends(self.me, self.ledgers, now):
+            self._append(partition, entry)
+
+    def _trusts(self, partition: int, key: str, live: LiveRun) -> bool:
+        """Rule 21: what is refused ends in view; what nobody here can judge is given back."""
+        judged = self.trusting.judge(live.run)
+        if judged.standing is Standing.REFUSED:
+            self.trusting.refuse(key, partition, live.run, judged)
+        elif judged.standing is Standing.UNKNOWN_KEY:
+            self._append(partition, self._release(key))
+        return judged.standing is Standing.TRUSTED

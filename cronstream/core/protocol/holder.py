@@ -1,9 +1,11 @@
-"""What a worker's executor has been handed, what it reports, and what it is told to end."""
+"""What a worker's executor has been handed, what it reports, and what it is asked to end."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import heappop, heappush
 
+from cronstream.core.ledger.deadline import start_by
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import LiveRun, State
 from cronstream.core.protocol.actions import (
@@ -37,7 +39,7 @@ class Holding:
         told: Whether that `Started` was appended.
         started: Whether the executor has started it.
         started_at: When that was, as far as it said (UTC).
-        giving_up: Whether the executor was told to drop or end it.
+        giving_up: Whether the executor was asked to drop or end it.
         orphaned: Whether its executor has died. It is held until the last word about it is read
             back: a claim that comes doubled before would be handed to another executor, which
             does not know that it is over.
@@ -60,6 +62,7 @@ class Holder:
         me: Its name, another one after each start.
         ledgers: Of the partitions that it owns, or on which it still holds something.
         holding: What its executor has, by key.
+        reading_on: Partitions that are to be read though no stream brings them, whatever it holds.
         claiming: Partition of each claim that was appended and not yet read back, by key.
         actions: What is to be done; whoever carries them out empties it.
     """
@@ -69,6 +72,7 @@ class Holder:
         self.ledgers: dict[int, Ledger] = {}
         self.holding: dict[str, Holding] = {}
         self.claiming: dict[str, int] = {}
+        self.reading_on: set[int] = set()
         self.actions: list[Action] = []
         self.draining = False
         #: What has a slot, and waits for its own `Started`, in the order in which it came.
@@ -76,6 +80,8 @@ class Holder:
         #: What was claimed and started in one go, and has not been read back.
         self._begun: set[str] = set()
         self._unsettled: set[int] = set()
+        #: Until when what was handed over may start, earliest first.
+        self._deadlines: list[tuple[datetime, str]] = []
 
     def end_all(self, note: str) -> None:
         """End every command that still runs."""
@@ -120,10 +126,26 @@ class Holder:
             if live is None:
                 held.giving_up = True
                 self.actions.append(End(key, "its worker was taken for lost"))
+            elif live.cancelled and held.started and live.cancel is SkipReason.PAUSED:
+                continue  # What has begun goes on, and is the last attempt of its run.
             elif live.cancelled and held.started:
                 held.giving_up = True
                 self.actions.append(End(key, _why(live)))
             elif (live.asked_to_give_way or live.cancelled) and not held.started:
+                held.giving_up = True
+                self.actions.append(Cancel(key))
+
+    def _note_deadline(self, key: str, live: LiveRun) -> None:
+        until = start_by(live.run)
+        if until is not None and not live.begun_before:
+            heappush(self._deadlines, (until, key))
+
+    def _drop_late(self, now: datetime) -> None:
+        """Rule 22: what still waits when its time is over is given back, and skipped."""
+        while self._deadlines and self._deadlines[0][0] < now:
+            _, key = heappop(self._deadlines)
+            held = self.holding.get(key)
+            if held is not None and not (held.started or held.giving_up):
                 held.giving_up = True
                 self.actions.append(Cancel(key))
 

@@ -1,6 +1,6 @@
 """One worker, as the protocol sees it: what it owns, what it holds, what its executor does.
 
-It does nothing itself. It is told what was read, reported and assigned, and what time it is, and
+It does nothing itself. It is given what was read, reported and assigned, and what time it is, and
 gives back actions. So the same code runs in a worker on Kafka and in a simulation of many.
 """
 
@@ -9,13 +9,7 @@ from datetime import datetime
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import State, starts_after_word
-from cronstream.core.protocol.actions import (
-    Go,
-    Hand,
-    Publish,
-    key_of,
-    run_and_claim,
-)
+from cronstream.core.protocol.actions import Go, Hand, Publish, key_of, run_and_claim
 from cronstream.core.protocol.claiming import Claimer
 from cronstream.core.protocol.holder import Holding
 from cronstream.core.protocol.owner import Owner
@@ -34,6 +28,7 @@ from cronstream.core.wire.entries import (
     Withdrawal,
 )
 from cronstream.core.wire.levels import needed_level
+from cronstream.core.wire.naming import ClusterTopics
 
 #: Entries after which what is held may be held no longer, or may have to give way.
 _UNSETTLING = (Lost, Withdrawal, Skipped, Cancelled)
@@ -46,9 +41,9 @@ class Member(Claimer):
         owners: Its assignments, by partition.
     """
 
-    def __init__(self, me: str, cluster: str, timing: Timing) -> None:
+    def __init__(self, me: str, topics: ClusterTopics, timing: Timing) -> None:
         super().__init__(me, timing)
-        self.cluster = cluster
+        self.topics = topics
         self.owners: dict[int, Owner] = {}
         self.rebalancing = False
         #: Whether it drains only until its clock is right again.
@@ -66,6 +61,7 @@ class Member(Claimer):
         What is claimed on the others and has not started is cancelled; the executor's word that
         it never started releases it.
         """
+        self.look_again()
         mine = set(partitions)
         gone = set(self.owners) - mine
         self.owners = {}
@@ -74,16 +70,14 @@ class Member(Claimer):
         for partition in sorted(mine):
             if partition not in self.ledgers:
                 self.ledgers[partition] = load(partition)
-            number = self.heartbeats.number()
             self.owners[partition] = Owner(
                 self.me,
-                number,
+                self.say_owned(partition),
                 partition,
                 self.ledgers[partition],
-                self.cluster,
+                self.topics,
                 self.timing,
             )
-            self._append(partition, Owned(worker=self.me, number=number))
         self.rebalancing = False
 
     def drain(self) -> None:
@@ -106,6 +100,12 @@ class Member(Claimer):
             if owner.ready:
                 self._take_over_all(partition)
 
+    def look_again(self) -> None:
+        """Judge again what waits for its key."""
+        for partition, run, version in self.trusting.look_again(self.ledgers):
+            if partition in self.owners:
+                self.owners[partition].lines.answered(run, version)
+
     def keep_to(self, timing: Timing) -> None:
         """Keep to other spans of time from now on, since others have other settings."""
         self.timing = self.heartbeats.timing = timing
@@ -118,7 +118,7 @@ class Member(Claimer):
         A holder has to learn that it was lost or asked to give way, and to read its own
         heartbeats back, also while a rebalance is under way and after the partition has gone.
         """
-        held = self._held_on()
+        held = self._held_on() | self.reading_on
         return held if self.rebalancing else held.difference(self.owners)
 
     # -- what was read ------------------------------------------------------------------------
@@ -139,7 +139,7 @@ class Member(Claimer):
             LevelError: If the log was raised to a level that this worker does not know.
         """
         ledger = self.ledgers.get(partition)
-        if ledger is None or not ledger.take(offset, at, entries):
+        if ledger is None or not ledger.fold(offset, at, entries):
             return
         if ledger.book.aside:
             entries = [entry for entry in entries if needed_level(entry) <= ledger.book.level]
@@ -192,7 +192,7 @@ class Member(Claimer):
         is_new = self.claiming.pop(key, None) is not None
         live, was_begun = self._mine(partition, run_id, claim), key in self._begun
         self._begun.discard(key)
-        if live is None or key in self.holding:
+        if live is None or key in self.holding or not self._trusts(partition, key, live):
             return
         # Only a run that may not overlap was claimed and started in one go, and never handed over.
         begins = live.state is State.RUNNING
@@ -202,6 +202,7 @@ class Member(Claimer):
         waits = told or live.unsure or starts_after_word(live.run, retry=owner.ledger.book.retry)
         go = begins or not waits
         self.holding[key] = Holding(partition, live.run, go, told=told)
+        self._note_deadline(key, live)
         fence = self.timing.fence_of(live.run) if live.run.fence else None
         self.actions.append(Hand(key, partition, live.run, go, fence, live.alone))
         if live.asked_to_give_way or live.cancelled:
@@ -227,10 +228,14 @@ class Member(Claimer):
             now: The time by this worker's clock (UTC).
             mono: Now, in monotonic seconds.
         """
-        for partition in self._unsettled:
-            self._reconsider(partition)
+        for partition, ledger in self.ledgers.items():
+            if ledger.book.asks or partition in self._unsettled:
+                ledger.book.asks = False
+                self._reconsider(partition)
         self._unsettled.clear()
+        self._drop_late(now)
         self._renew_leases()
+        self._end_refused(now)
         self._claimed = 0
         if not self.rebalancing:
             for partition, owner in self.owners.items():
@@ -250,12 +255,12 @@ class Member(Claimer):
         if not self.draining:
             self._claim(partition, owner, now, mono)
             self._move_on(partition, owner, now, mono)
-        self.actions += owner.effects()
+        self.actions += owner.effects(now)
         if owner.ledger.book.held:
             for lost in owner.losses(mono):
                 self._append(partition, lost)
             if owner.asks(mono):
-                self._append_beat(partition, mono)
+                self.say_here(partition, mono)
 
     def _announce(self, now: datetime) -> None:
         """Rule 9: `Started` is read back before the command is started, and only for a slot."""
@@ -281,11 +286,7 @@ class Member(Claimer):
         places = self._held_on()
         places |= {p for p, x in self.owners.items() if x.ledger.book.held or x.awaits_news}
         for partition in sorted(places & due):
-            self._append_beat(partition, mono)
-
-    def _append_beat(self, partition: int, mono: float) -> None:
-        number = self._next_beat(partition, mono)
-        self._append(partition, Heartbeat(worker=self.me, number=number))
+            self.say_here(partition, mono)
 
     def publish_again(self, action: Publish, at: datetime | None = None) -> None:
         """What was published has come too late to count (rule 11), by the clock where it came."""

@@ -5,19 +5,20 @@ was assigned to it, read back (rule 3).
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.following import following, to_publish
 from cronstream.core.ledger.overlap import Lines
 from cronstream.core.ledger.retry import next_attempt
 from cronstream.core.ledger.state import Effect, LiveRun, State
 from cronstream.core.protocol.actions import Publish
 from cronstream.core.timing import Timing
-from cronstream.core.wire import naming
 from cronstream.core.wire.entries import Cancelled, Lost, Settled
 from cronstream.core.wire.enumerations import SkipReason
+from cronstream.core.wire.naming import ClusterTopics
 from cronstream.core.wire.runs import Discarded, Run
 
 #: A holder has at least this much of its lease left when a new owner starts to judge.
@@ -33,6 +34,7 @@ class Owner:
     Attributes:
         me: This worker.
         number: Of the `Owned` that is the barrier.
+        topics: Where its effects go: those of its cluster.
         barrier: When it was read back (monotonic seconds); None until then.
         owned_at: When it was appended, by the log's clock.
         contact: When the last entry of this worker's own was read back.
@@ -47,7 +49,7 @@ class Owner:
     number: int
     partition: int
     ledger: Ledger
-    cluster: str
+    topics: ClusterTopics
     timing: Timing
     barrier: float | None = None
     owned_at: datetime | None = None
@@ -97,23 +99,31 @@ class Owner:
         self.owned_at = at
         self.lines.begin()
 
-    def claimable(self, now: datetime, room: int) -> Iterator[LiveRun]:
+    def claimable(
+        self, now: datetime, room: int, waits: Callable[[LiveRun], bool]
+    ) -> Iterator[LiveRun]:
         """Yield queued runs whose time is within the look-ahead, once each, earliest first.
 
         Args:
             now: The time by this worker's clock.
             room: How many at most.
+            waits: Whether one has to wait for its key; those take no room from others.
         """
         waiting, until = self.ledger.book.waiting, now + self.timing.look_ahead
         while waiting and room > 0 and waiting[0][0] <= until:
             _, version, run_id = heapq.heappop(waiting)
             live = self.ledger.book.live.get(run_id)
-            if live and live.version == version and live.state is State.QUEUED:
+            is_queued = live and live.version == version and live.state is State.QUEUED
+            if live and is_queued and not waits(live):
                 room -= 1
                 yield live
 
-    def effects(self) -> Iterator[Publish]:
-        """Yield what is decided and not yet published, once each in this assignment (rule 2)."""
+    def effects(self, now: datetime | None = None) -> Iterator[Publish]:
+        """Yield what is decided and not yet published, once each in this assignment (rule 2).
+
+        Args:
+            now: The time by this worker's clock.
+        """
         deciding = self.ledger.book.deciding
         if len(self._published) > 2 * len(deciding) + 100:
             self._published &= set(deciding.items())
@@ -121,7 +131,7 @@ class Owner:
             if self._is_due(decision):
                 self._published.add(decision)
                 _, came_at = self._too_late.pop(decision, (0, None))
-                yield self._publish(self.ledger.book.live[decision[0]], came_at)
+                yield self._publish(self.ledger.book.live[decision[0]], came_at, now)
 
     def _is_due(self, decision: tuple[str, int]) -> bool:
         if decision not in self._published:
@@ -150,25 +160,34 @@ class Owner:
             self._too_late = {d: at for d, at in self._too_late.items() if d in deciding}
         return bool(self._too_late)
 
-    def _publish(self, live: LiveRun, came_at: datetime | None = None) -> Publish:
+    def _publish(
+        self, live: LiveRun, came_at: datetime | None = None, now: datetime | None = None
+    ) -> Publish:
         run, as_of = live.run, max(self.ledger.book.at, came_at or self.ledger.book.at)
         messages: list[tuple[str, Run | Discarded | Settled | Cancelled]] = []
         if live.effect is Effect.RETRY:
-            following = next_attempt(run, live.not_before or run.not_before, as_of)
-            messages.append((naming.retry_log(self.cluster), following))
+            again = next_attempt(run, live.not_before or run.not_before, as_of)
+            messages.append((self.topics.retry_log, again))
         elif live.effect is Effect.DISCARD:
             gone = Discarded(run=run, reason=live.reason, discarded_at=live.decided_at or as_of)
-            messages.append((naming.discarded(self.cluster), gone))
+            messages.append((self.topics.discarded, gone))
         elif live.effect is Effect.CANCEL:
             gone_for = Cancelled(run=run.id, reason=live.cancel, by=live.cancelled_by)
-            messages.append((naming.retry_log(self.cluster), gone_for))
+            messages.append((self.topics.retry_log, gone_for))
         # What a retry log reports to its cluster's log.
         verdict = live.effect.verdict if self.ledger.book.retry and live.effect else None
         if verdict is not None:
             settled = Settled(
-                run=run.id, verdict=verdict, attempt=run.attempt, reason=_reason(live)
+                run=run.id,
+                verdict=verdict,
+                attempt=run.attempt,
+                reason=_reason(live),
+                why=live.reason if following(run, verdict) else None,
             )
-            messages.append((naming.log(self.cluster), settled))
+            messages.append((self.topics.log, settled))
+        if not self.ledger.book.retry and live.effect:
+            follow = to_publish(live, live.effect.verdict, as_of, now)
+            messages += [(self.topics.log, one) for one in follow]
         follows_itself = self.ledger.book.retry and live.effect is Effect.RETRY
         return Publish(
             self.partition, run.id, live.version, run.job, tuple(messages), not follows_itself

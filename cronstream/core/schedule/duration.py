@@ -2,17 +2,20 @@
 
 import re
 
+from cronstream.core.limits import LONGEST_S
+
 _UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+#: Weeks are read, but never written: as days people know them for what they are.
+_READ_UNITS = {"w": 604_800, **_UNITS}
 _DURATION = re.compile(
-    r"(?:(?P<d>\d{1,9})d)?(?:(?P<h>\d{1,9})h)?(?:(?P<m>\d{1,9})m)?(?:(?P<s>\d{1,9}(?:\.\d{1,6})?)s)?",
+    r"(?:(?P<w>\d{1,9})w)?(?:(?P<d>\d{1,9})d)?(?:(?P<h>\d{1,9})h)?(?:(?P<m>\d{1,9})m)?"
+    r"(?:(?P<s>\d{1,9}(?:\.\d{1,6})?)s)?",
     re.ASCII,
 )
-#: No length of time in the crontab is longer: a leap year.
-LONGEST_S = 366 * 86_400.0
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds that `text` says: days, hours, minutes, seconds, in that order.
+    """Return the seconds that `text` says: weeks, days, hours, minutes, seconds, in that order.
 
     Raises:
         ValueError: If it is anything else, or longer than 366 days; the sentence has a remedy.
@@ -20,7 +23,7 @@ def parse_duration(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if not text or match is None:
         raise ValueError("is not a length of time; write it like 10s, 5m, 1h30m or 1d")
-    seconds = sum(float(match[unit] or 0) * factor for unit, factor in _UNITS.items())
+    seconds = sum(float(match[unit] or 0) * factor for unit, factor in _READ_UNITS.items())
     if seconds > LONGEST_S:
         raise ValueError("is longer than 366 days; shorten it")
     return seconds

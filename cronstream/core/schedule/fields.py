@@ -1,20 +1,21 @@
 """Cron expressions to sets of numbers: the language that a crontab of version 1 may use.
 
 croniter parses what a field says, once it has the shape that we allow: croniter itself takes
-more (``H``, ``L``, ``#``, ranges that wrap around). Names, ranges and steps are left to it, but
-for what it reads otherwise than cron(8), which a test lists: a range from a number to itself is
-every value to it, and a step from a day of the week on ends before Sunday as 7. What it gives is a
-set of numbers; `cronstream.core.schedule.schedule` searches in them.
+more (ranges that wrap around), and reads ``L`` and ``#`` otherwise than Quartz; those are ours
+(`cronstream.core.schedule.days`). Names, ranges and steps are left to it, but for what it reads
+otherwise than cron(8), which a test lists: a range from a number to itself is every value to it,
+and a step from a day of the week on ends before Sunday as 7. What it gives is a set of numbers;
+`cronstream.core.schedule.walls` searches in them.
 """
 
-import calendar
 import difflib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 from croniter import croniter
 
+from cronstream.core.schedule.days import Days, Special, special_of_month, special_of_week
 from cronstream.errors import ScheduleError
 
 NICKNAMES = {
@@ -61,49 +62,6 @@ _FIELDS = (_SECOND, _MINUTE, _HOUR, _DOM, _MONTH, _DOW)
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
-    """The days of a month on which a schedule is due, for any month of any year.
-
-    Attributes:
-        either: Whether day of month or day of week is enough, as cron(8) has it when both are
-            restricted; else both must hold.
-    """
-
-    of_month: frozenset[int]
-    of_week: frozenset[int]
-    either: bool
-    _known: dict[tuple[int, int], tuple[int, ...]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
-
-    def of(self, year: int, month: int) -> tuple[int, ...]:
-        """Return the days of one month, in order."""
-        first_weekday, length = calendar.monthrange(year, month)
-        key = (first_weekday, length)
-        days = self._known.get(key)
-        if days is None:
-            days = self._known[key] = self._find(first_weekday, length)
-        return days
-
-    def can_be_in(self, month: int) -> bool:
-        """Whether there is such a day in the month of some year."""
-        lengths = (28, 29) if month == 2 else (calendar.monthrange(2001, month)[1],)
-        # Within 400 years each month, and February 29th too, falls on every day of the week.
-        return any(self._find(first, length) for first in range(7) for length in lengths)
-
-    def _find(self, first_weekday: int, length: int) -> tuple[int, ...]:
-        # calendar counts Monday as 0, cron Sunday.
-        return tuple(
-            day
-            for day in range(1, length + 1)
-            if self._holds(day in self.of_month, (first_weekday + day) % 7 in self.of_week)
-        )
-
-    def _holds(self, by_month: bool, by_week: bool) -> bool:
-        return by_month or by_week if self.either else by_month and by_week
-
-
-@dataclass(frozen=True, slots=True)
 class Fields:
     """A cron expression as ordered numbers.
 
@@ -126,14 +84,28 @@ def parse_fields(expression: str) -> Fields:
     Raises:
         ScheduleError: If it is not valid, or no calendar has such a day.
     """
+    texts = _texts(expression)
+    second, minute, hour, month = (_numbers(index, texts[index]) for index in (0, 1, 2, 4))
+    dom, specials_of_month = _days_of(_DOM, texts[3])
+    dow, specials_of_week = _days_of(_DOW, texts[5])
+    either = not texts[3].startswith("*") and not texts[5].startswith("*")
+    days = _days(dom, dow, either, specials_of_month, specials_of_week)
+    months = _possible(month, days)
+    if not months:
+        raise ScheduleError(
+            "can never be due: no month has such a day; change the day of month or the month"
+        )
+    wild = any(text.startswith("*") for text in texts[:3])
+    return Fields(second, minute, hour, months, days, wild)
+
+
+def _texts(expression: str) -> list[str]:
+    """Return the six fields of an expression, in lower case, the second first."""
     nickname = expression.lower()
     if nickname.startswith("@") and nickname not in NICKNAMES:
-        near = difflib.get_close_matches(nickname, NICKNAMES, n=1)
-        hint = (
-            f"did you mean '{near[0]}'?"
-            if near
-            else f"there are {', '.join(NICKNAMES)}, @every 10m"
-        )
+        near = difflib.get_close_matches(nickname.split()[0], [*NICKNAMES, "@every", "@at"], n=1)
+        others = f"there are {', '.join(NICKNAMES)}, @every 10m, @at 2026-12-24T18:00"
+        hint = f"did you mean '{near[0]}'?" if near else others
         raise ScheduleError(f"is not a known nickname; {hint}")
     texts = NICKNAMES.get(nickname, expression).lower().split()
     if len(texts) not in (5, 6):
@@ -143,22 +115,39 @@ def parse_fields(expression: str) -> Fields:
             f"or one of {', '.join(NICKNAMES)}, @every 10m"
         )
     texts = texts if len(texts) == 6 else ["0", *texts]
-    second, minute, hour, dom, month, dow = (
-        _numbers(index, text) for index, text in enumerate(texts)
-    )
-    days = _days(dom, dow, not texts[3].startswith("*") and not texts[5].startswith("*"))
-    months = tuple(number for number in month if days.can_be_in(number))
-    if not months:
-        raise ScheduleError(
-            "can never be due: no month has such a day; change the day of month or the month"
-        )
-    wild = any(text.startswith("*") for text in texts[:3])
-    return Fields(second, minute, hour, months, days, wild)
+    for place in (3, 5):
+        texts[place] = "*" if texts[place] == "?" else texts[place]
+    return texts
 
 
 @lru_cache(maxsize=4096)
-def _days(dom: tuple[int, ...], dow: tuple[int, ...], either: bool) -> Days:
-    return Days(frozenset(dom), frozenset(dow), either)
+def _possible(months: tuple[int, ...], days: Days) -> tuple[int, ...]:
+    return tuple(month for month in months if days.can_be_in(month))
+
+
+@lru_cache(maxsize=4096)
+def _days(
+    dom: tuple[int, ...],
+    dow: tuple[int, ...],
+    either: bool,
+    specials_of_month: tuple[Special, ...],
+    specials_of_week: tuple[Special, ...],
+) -> Days:
+    return Days(frozenset(dom), frozenset(dow), either, specials_of_month, specials_of_week)
+
+
+@lru_cache(maxsize=4096)
+def _days_of(part: _Field, text: str) -> tuple[tuple[int, ...], tuple[Special, ...]]:
+    """Return the numbers that a field of days stands for, and what each month has elsewhere."""
+    plain, specials = [], []
+    for term in text.split(","):
+        special = special_of_month(term) if part is _DOM else special_of_week(term, part.names)
+        if special is None:
+            plain.append(term)
+        else:
+            specials.append(special)
+    numbers = _numbers(_FIELDS.index(part), ",".join(plain)) if plain else ()
+    return numbers, tuple(specials)
 
 
 @lru_cache(maxsize=4096)
@@ -173,7 +162,7 @@ def _numbers(index: int, text: str) -> tuple[int, ...]:
         parsed = croniter.expand(" ".join(fields))[0][part.place]
     except ValueError as error:
         raise ScheduleError(f"{part.title} {text!r} is not valid: {error}") from error
-    if parsed == ["*"]:
+    if "*" in parsed:  # Also within a list, which has every value then.
         return tuple(range(part.low, part.high if part is _DOW else part.high + 1))
     return tuple(sorted({int(number) for number in parsed}))
 
@@ -186,10 +175,7 @@ def _readable(part: _Field, term: str) -> str:
     """
     match = _TERM.fullmatch(term)
     if match is None:
-        raise ScheduleError(
-            f"{part.title} {term!r} is not understood; "
-            "write a number, a name, a range like 1-5, a step like */10, or a list of them"
-        )
+        raise ScheduleError(f"{part.title} {term!r} {_not_understood(part, term)}")
     step = match["step"]
     if step is not None and not 1 <= int(step) <= part.high:
         raise ScheduleError(
@@ -212,6 +198,28 @@ def _readable(part: _Field, term: str) -> str:
         return str(first)
     is_open = match["last"] is None and step is not None
     return f"{first}-{last}/{step}" if is_open and part is _DOW else term
+
+
+def _not_understood(part: _Field, term: str) -> str:
+    if _SPREAD.fullmatch(term):
+        return "is spread by the name of a job, and here is none; name the job"
+    if _H.match(term):
+        return "is not understood; 'H' stands alone, or as H(0-29), H/15 or H(0-29)/10"
+    if part is _DOM:
+        more = ", L, L-3, 15W or LW"
+    elif part is _DOW:
+        more = ", fri#2 or 5L"
+    else:
+        more = ""
+    return (
+        f"is not understood; write a number, a name, a range like 1-5, a step like */10{more}, "
+        "or a list of them"
+    )
+
+
+#: As `spread` takes it where it knows the job.
+_SPREAD = re.compile(r"h(?:\(\d{1,2}-\d{1,2}\))?(?:/\d{1,2})?", re.ASCII)
+_H = re.compile(r"h(?![a-z])")
 
 
 def _number(part: _Field, word: str) -> int:

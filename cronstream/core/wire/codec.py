@@ -24,6 +24,7 @@ from cronstream.core.wire.times import format_time
 from cronstream.core.wire.values import (
     PLAIN,
     Reader,
+    check_chain,
     list_reader,
     older,
     read_text_map,
@@ -133,7 +134,7 @@ def from_json(item: Any, kinds: dict[str, type[Record]], known: int = LEVEL) -> 
     meta = item.get("__faust")
     name = meta.get("ns") if isinstance(meta, dict) else None
     if not isinstance(name, str):
-        raise MessageError("no __faust.ns, so it cannot be told what this message is")
+        raise MessageError("no __faust.ns, so nobody can know what this message is")
     kind, level = kinds.get(name.removeprefix("cronstream.")), item.get("v", 1)
     if kind is None or (level == 1 and kind in KINDS):
         raise MessageError(f"kind {short(name)} does not belong here")
@@ -150,6 +151,7 @@ def build(kind: type[RecordT], item: dict[str, Any], known: int = LEVEL) -> Reco
     level = item.get("v", 1)
     if level != 1:
         _check_level(kind, level, known)
+        check_chain(item)
     values = {}
     for name, read, _, required in _fields(kind, level):
         if name in item:

@@ -31,6 +31,14 @@ class Withdrawal(Record, namespace="cronstream.Withdrawal"):
     effective_from: datetime
     #: The job was taken out: what has not begun goes, whenever it was due.
     removed: bool = False
+    #: A success of the job is expected at least so often, in seconds; None if nobody asks for it.
+    expect_within_s: float | None = None
+    #: The job is paused: what is due before this and has not begun is skipped (UTC).
+    paused_to: datetime | None = None
+    #: While it is, later attempts are skipped, too.
+    with_retries: bool = False
+    #: A person has resumed the job: what its discarded runs have paused goes on as well.
+    lifts: bool = False
 
 
 class Level(Record, namespace="cronstream.Level"):
@@ -163,6 +171,8 @@ class Settled(Record, namespace="cronstream.Settled"):
     attempt: int
     #: Why it was skipped; None for overlap.
     reason: SkipReason | None = None
+    #: Why it was discarded, where another run follows it.
+    why: str | None = None
 
 
 class Repair(Record, namespace="cronstream.Repair"):

@@ -21,8 +21,10 @@ class Outcome(StrEnum):
     TIMED_OUT = "timed_out"
     #: Its worker died or went silent past its lease.
     LOST = "lost"
-    #: Its worker was told to stop; costs no attempt.
+    #: Its worker was asked to stop; costs no attempt.
     INTERRUPTED = "interrupted"
+    #: Its worker does not trust who asked for it (`cronstream.core.trust`): it was never started.
+    REFUSED = "refused"
 
 
 #: How attempts end that count as failures of the command: they use up attempts, and are retried.
@@ -45,8 +47,21 @@ class SkipReason(StrEnum):
     OVERLAP = "overlap"
     PAUSED = "paused"
     WITHDRAWN = "withdrawn"
+    #: It still waited when its ``start_within`` was over.
+    LATE = "late"
     #: By a person.
     CANCELLED = "cancelled"
+
+
+class Missed(StrEnum):
+    """What is done about due times that were missed: older than the grace when first seen."""
+
+    #: Nothing: they are skipped.
+    SKIP = "skip"
+    #: The newest of an outage is run, for all of them.
+    ONCE = "once"
+    #: Each of them is run.
+    ALL = "all"
 
 
 class Cause(StrEnum):
@@ -55,6 +70,26 @@ class Cause(StrEnum):
     RUN_NOW = "run-now"
     REPLAY = "replay"
     LEGACY = "legacy"
+    #: A person asks for a due time of the past.
+    BACKFILL = "backfill"
+    #: Another run had its verdict, and this one follows it.
+    CHAIN = "chain"
+
+
+class Ending(StrEnum):
+    """After which verdicts of a run another follows; never after a skip."""
+
+    SUCCEEDED = "succeeded"
+    DISCARDED = "discarded"
+    #: After either.
+    SETTLED = "settled"
+
+
+class ControlAction(StrEnum):
+    """What a person asks of a job."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
 
 
 class Overlap(StrEnum):

@@ -28,8 +28,8 @@ class Installation(Record, namespace="cronstream.Installation"):
 class House(Record, namespace="cronstream.House"):
     """Whether processes may work here from now on; the last word on the ``jobs`` topic counts.
 
-    On each of its partitions, from ``cronstream export`` and ``import``; an installation of which
-    nothing was said is open.
+    On each of its partitions, from ``cronstream move-out`` and ``move-in``; an installation of
+    which nothing was said is open.
     """
 
     state: HouseState

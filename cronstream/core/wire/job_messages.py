@@ -1,7 +1,7 @@
 """Messages of the ``jobs`` topic.
 
 A message holds one job or a list of several; a job's revision is the offset of its message, and
-no job is twice in a message. `Level`, `Installation` and `House` may stand between them.
+no job is twice in a message. `Control`, `Level`, `Installation` and `House` may stand between them.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import orjson
 
 from cronstream.core.wire.codec import from_json
+from cronstream.core.wire.control import Control
 from cronstream.core.wire.entries import Level
 from cronstream.core.wire.enumerations import HouseState
 from cronstream.core.wire.installation import House, Installation
@@ -20,7 +21,13 @@ from cronstream.errors import LevelError, MessageError
 
 RecordT = TypeVar("RecordT", bound=Record)
 
-_KINDS = {"Job": Job, "Level": Level, "Installation": Installation, "House": House}
+_KINDS = {
+    "Job": Job,
+    "Level": Level,
+    "Installation": Installation,
+    "House": House,
+    "Control": Control,
+}
 
 
 class Definition(NamedTuple):
@@ -52,7 +59,7 @@ def decode_jobs(raw: bytes | None, known: int = LEVEL) -> tuple[list[Job], list[
     refused: list[str] = []
     for item in parsed if isinstance(parsed, list) else [parsed]:
         try:
-            job: Job | Level | Installation | House = from_json(item, _KINDS, known)
+            job: Job | Control | Level | Installation | House = from_json(item, _KINDS, known)
         except MessageError as error:
             refused.append(str(error))
             continue
@@ -113,6 +120,14 @@ def decode_house(raw: bytes | None) -> House | None:
 _HOUSE_MARK = b"cronstream.House"
 
 
+def decode_controls(raw: bytes | None) -> list[Control]:
+    """Return what a message asks of jobs, or of clusters."""
+    return _of_kind(raw, Control, _CONTROL_MARK)
+
+
+_CONTROL_MARK = b"cronstream.Control"
+
+
 def _of_kind(raw: bytes | None, kind: type[RecordT], mark: bytes) -> list[RecordT]:
     """Return the records of a kind in a message; most have none, and are not parsed."""
     if raw is None or mark not in raw:
@@ -133,12 +148,12 @@ def closed_because(house: House | None) -> str:
     if house.state is HouseState.FILLING:
         return (
             f"export {house.export} is being imported here, or its import was broken off: nobody "
-            "works here until it is whole; give the same 'cronstream import FILE' again"
+            "works here until it is whole; give the same 'cronstream move-in FILE' again"
         )
     return (
         f"this installation has moved: it was exported as {house.export}, and what was live here "
         "goes on where that was imported; start processes there (CRONSTREAM_BROKER). If it was "
-        "imported nowhere and is to go on here, say 'cronstream export --take-back'"
+        "imported nowhere and is to go on here, say 'cronstream move-out --take-back'"
     )
 
 
@@ -149,8 +164,8 @@ def foreign_because(begun_on: str | None, here: str | None) -> str:
     return (
         f"these topics were copied from another Kafka ({begun_on}; this one is {here}), and what "
         "is on them speaks of offsets there: nobody may work on them. To go on here, stop "
-        "everything there, 'cronstream export' from here, delete the topics of cronstream, and "
-        "'cronstream import' (docs/moving.md)"
+        "everything there, 'cronstream move-out' from here, delete the topics of cronstream, and "
+        "'cronstream move-in' (docs/moving.md)"
     )
 
 

@@ -18,6 +18,7 @@ Writers use a higher level only for what needs it. The tables below say what tha
 
 from typing import Any, Final, TypeVar
 
+from cronstream.core.wire.control import Control
 from cronstream.core.wire.entries import (
     Cancelled,
     Finished,
@@ -27,28 +28,57 @@ from cronstream.core.wire.entries import (
     Skipped,
     Withdrawal,
 )
-from cronstream.core.wire.enumerations import SkipReason
+from cronstream.core.wire.enumerations import Cause, Outcome, SkipReason
 from cronstream.core.wire.installation import House, Installation
 from cronstream.core.wire.record import Record
-from cronstream.core.wire.runs import Run
+from cronstream.core.wire.runs import Job, Run
 
 RecordT = TypeVar("RecordT", bound=Record)
 
 #: The highest level that this version of cronstream knows.
-LEVEL: Final = 2
+LEVEL: Final = 4
 #: Kinds that are newer than level 1.
-KINDS: Final[dict[type[Record], int]] = {Installation: 2, House: 2, Repair: 2}
+KINDS: Final[dict[type[Record], int]] = {Installation: 2, House: 2, Repair: 2, Control: 4}
 #: Fields that are newer than level 1, by kind. Not of records within records, but for `Run`.
 FIELDS: Final[dict[type[Record], dict[str, int]]] = {
-    Run: {"background": 2},
-    Withdrawal: {"removed": 2},
+    Job: {
+        "secrets": 3,
+        "confinement": 3,
+        "signature": 3,
+        "start_within_s": 4,
+        "missed": 4,
+        "max_running": 4,
+        "allow_args": 4,
+        "allow_env": 4,
+        "then": 4,
+        "enabled": 4,
+        "pause_after": 4,
+        "control": 4,
+    },
+    Run: {
+        "background": 2,
+        "secrets": 3,
+        "confinement": 3,
+        "signature": 3,
+        "retry_as_of": 3,
+        "start_within_s": 4,
+        "max_running": 4,
+        "by": 4,
+        "then": 4,
+        "previous": 4,
+        "pause_after": 4,
+    },
+    Withdrawal: {"removed": 2, "paused_to": 4, "with_retries": 4, "lifts": 4},
     Finished: {"executor_died": 2},
     Cancelled: {"reason": 2, "by": 2},
-    Settled: {"reason": 2},
+    Settled: {"reason": 2, "why": 4},
 }
 #: Values of an enumeration that are newer than level 1, by kind and field.
 VALUES: Final[dict[type[Record], dict[str, dict[str, int]]]] = {
-    kind: {"reason": {SkipReason.CANCELLED.value: 2}} for kind in (Skip, Skipped)
+    Run: {"cause": {Cause.BACKFILL.value: 4, Cause.CHAIN.value: 4}},
+    Skip: {"reason": {SkipReason.CANCELLED.value: 2}},
+    Skipped: {"reason": {SkipReason.CANCELLED.value: 2, SkipReason.LATE.value: 4}},
+    Finished: {"outcome": {Outcome.REFUSED.value: 3}},
 }
 
 _NOTHING: Final[dict[str, Any]] = {}
@@ -67,7 +97,12 @@ def needed_level(record: Any) -> int:
 
 
 def lowered(record: RecordT, level: int) -> RecordT:
-    """Return the record without the fields that are above `level`, for a log that is there yet."""
+    """Return the record without the fields that are above `level`, for a log that is there yet.
+
+    A job and a run stay as they are: without a part of it they would be made wrongly.
+    """
+    if isinstance(record, Job | Run):
+        return record
     above = [name for name, since in FIELDS.get(type(record), _NOTHING).items() if since > level]
     if not above or needed_level(record) <= level:
         return record

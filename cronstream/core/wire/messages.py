@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TypeAlias
 
+from cronstream.core.wire.control import Control
 from cronstream.core.wire.entries import Entry
 from cronstream.core.wire.installation import House, Installation
 from cronstream.core.wire.record import Record
@@ -17,4 +18,4 @@ class Tick(Record, namespace="cronstream.Tick"):
     at: datetime
 
 
-Message: TypeAlias = Entry | Job | Installation | House | Discarded | Tick
+Message: TypeAlias = Entry | Job | Control | Installation | House | Discarded | Tick

@@ -87,7 +87,9 @@ else:
 
         def derive(self, **fields: Any) -> Self:
             """Return a copy with some fields changed."""
-            given = {name: value for name, value in vars(self).items() if name in self._known}
+            given = vars(self)
+            if not self._known.issuperset(given):
+                given = {name: value for name, value in given.items() if name in self._known}
             derived = type(self)(**{**given, **fields})
             if "unknown" in vars(self):
                 vars(derived)["unknown"] = self.unknown

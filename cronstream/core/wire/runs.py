@@ -6,8 +6,19 @@ change what is on the topics.
 
 from datetime import datetime
 from functools import cached_property
+from sys import intern
 
-from cronstream.core.wire.enumerations import Background, Cause, Delivery, Outcome, Overlap
+from cronstream.core.wire.control import NEVER, Control
+from cronstream.core.wire.enumerations import (
+    Background,
+    Cause,
+    Delivery,
+    Ending,
+    Missed,
+    Outcome,
+    Overlap,
+    Verdict,
+)
 from cronstream.core.wire.record import Record
 from cronstream.core.wire.times import format_time
 from cronstream.errors import MessageError
@@ -40,6 +51,42 @@ class RetryOn(Record, namespace="cronstream.RetryOn"):
     timeouts: bool = True
 
 
+class Confinement(Record, namespace="cronstream.Confinement"):
+    """As whom a command runs, and how much it may use at most; None is as its worker."""
+
+    #: The user's name, or number.
+    user: str | None = None
+    #: Rights that files get from nobody when they are made (umask(2)).
+    umask: int | None = None
+    #: Seconds of processor time of each process.
+    cpu_s: int | None = None
+    #: Bytes of address space of each process.
+    memory_bytes: int | None = None
+    #: Files that each process has open.
+    files: int | None = None
+    #: Bytes of each file that is written.
+    file_bytes: int | None = None
+    #: Processes (and threads) of the user, whoever started them.
+    processes: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no system takes."""
+        limits = (self.cpu_s, self.memory_bytes, self.files, self.file_bytes, self.processes)
+        if any(limit is not None and limit < 1 for limit in limits):
+            raise MessageError(f"confinement {self.asdict()} is out of range")
+        if self.user == "" or (self.umask is not None and not 0 <= self.umask <= 0o777):
+            raise MessageError(f"confinement {self.asdict()} is out of range")
+
+
+class Ping(Record, namespace="cronstream.Ping"):
+    """Where the addresses are of monitors that hear of each run: see `variables.Secret`."""
+
+    #: A check of healthchecks.io, or of what speaks its protocol.
+    healthchecks: str | None = None
+    #: A monitor of Sentry's crons.
+    sentry: str | None = None
+
+
 class Attempt(Record, namespace="cronstream.Attempt"):
     """An attempt that has ended, as later messages of its run carry it."""
 
@@ -52,6 +99,33 @@ class Attempt(Record, namespace="cronstream.Attempt"):
     signal: int | None = None
     #: Why there was no process, or what else people should know.
     note: str | None = None
+
+
+class Then(Record, namespace="cronstream.Then"):
+    """What follows a job: a job of the same cluster, whole, with all that follows that."""
+
+    #: After which verdicts.
+    on: Ending
+    #: Without what only its own schedule needs.
+    job: "Job"
+
+
+class Following(Record, namespace="cronstream.Following"):
+    """What follows a run: a run as it is to be published, but for when."""
+
+    on: Ending
+    run: "Run"
+
+
+class Previous(Record, namespace="cronstream.Previous"):
+    """The run that another follows, and what became of it; its command learns that."""
+
+    run: str
+    verdict: Verdict
+    #: The last of its attempts on the cluster's log, or on the retry log if it went there.
+    attempt: int
+    #: Why it was discarded.
+    reason: str | None = None
 
 
 class Job(Record, namespace="cronstream.Job"):
@@ -74,20 +148,64 @@ class Job(Record, namespace="cronstream.Job"):
     #: Seconds between TERM and KILL.
     grace_s: float = 10.0
     env: dict[str, str] | None = None
+    #: Where the worker finds the values of further variables: see `variables.Secret`.
+    secrets: dict[str, str] | None = None
     cwd: str | None = None
+    confinement: Confinement | None = None
     delivery: Delivery = Delivery.AT_LEAST_ONCE
     overlap: Overlap = Overlap.ALLOW
     #: With overlap `queue`: due runs that wait, at most; the surplus is skipped.
     max_queue: int = 100
+    #: With overlap `skip` or `queue`: runs that may have begun and have no verdict, at most.
+    max_running: int = 1
     #: Whether a command is ended before its worker's lease can be over.
     fence: bool = False
     background: Background = Background.KILL
-    #: A due time that is this many seconds past when it is first seen is skipped as missed.
+    #: Whether a person may give a run arguments of its own, and which variables.
+    allow_args: bool = False
+    allow_env: list[str] | None = None
+    #: A due time that is this many seconds past when it is first seen was missed.
     missed_grace_s: float = 300.0
+    #: What becomes of those.
+    missed: Missed = Missed.SKIP
+    #: Seconds after its due time in which a run has to start, or is skipped; None for no limit.
+    start_within_s: float | None = None
+    #: A success is expected at least so often, in seconds; None for a job that may be silent.
+    expect_within_s: float | None = None
+    ping: Ping | None = None
+    #: Where the addresses are of who hears of verdicts, as with `Ping`.
+    on_success: str | None = None
+    on_discard: str | None = None
     description: str | None = None
+    then: list[Then] | None = None
+    #: Whether it is due at all: the crontab may say that it is paused.
+    enabled: bool = True
+    #: After so many discarded runs of its schedule in a row it is paused; None for never.
+    pause_after: int | None = None
+    #: The last word of a person on whether it is paused, which no edit of the crontab undoes.
+    control: Control | None = None
     #: Due times from here on follow this definition (UTC); None while it is only in the file.
     effective_from: datetime | None = None
     removed: bool = False
+    #: Who has put it there: a scheduler's name, and the digest of its crontab; for people.
+    by: str | None = None
+    #: Who vouches for it: ``<key id>:<base64>``; see `cronstream.core.trust.signing`.
+    signature: str | None = None
+
+    def __post_init__(self) -> None:
+        """Keep texts once that many jobs have in common."""
+        own = vars(self)
+        for name in ("cluster", "schedule", "timezone", "by"):
+            if type(own.get(name)) is str:
+                own[name] = intern(own[name])
+
+    @property
+    def paused_to(self) -> datetime | None:
+        """Due times before it are skipped as paused; None if the job is not paused."""
+        if not self.enabled:
+            return NEVER
+        control = self.control
+        return control.ends_at if control is not None and control.is_pause else None
 
 
 class Run(Record, namespace="cronstream.Run"):
@@ -112,21 +230,49 @@ class Run(Record, namespace="cronstream.Run"):
     timeout_s: float | None = None
     grace_s: float = 10.0
     env: dict[str, str] | None = None
+    #: Where the worker finds the values of further variables: see `variables.Secret`.
+    secrets: dict[str, str] | None = None
     cwd: str | None = None
+    confinement: Confinement | None = None
     delivery: Delivery = Delivery.AT_LEAST_ONCE
     overlap: Overlap = Overlap.ALLOW
     max_queue: int = 100
+    max_running: int = 1
     fence: bool = False
     background: Background = Background.KILL
+    start_within_s: float | None = None
+    #: As with `Job`: where the log has lost the word that put the revision in force, its runs say.
+    expect_within_s: float | None = None
+    ping: Ping | None = None
+    on_success: str | None = None
+    on_discard: str | None = None
+    then: list[Following] | None = None
+    #: With cause `chain`, what it follows: not signed, since nobody knows it before.
+    previous: Previous | None = None
+    #: As with `Job`: the fold of the cluster's log counts.
+    pause_after: int | None = None
     #: Why there is this run; None for one that the schedule asked for.
     cause: Cause | None = None
     #: Tells runs with the same due time and cause apart.
     number: int = 0
     #: The log's time (UTC) when its sender judged that it is to be made: a run with a cause or a
-    #: later attempt that the broker gets more than ten minutes after it is stale.
+    #: later attempt that the broker gets more than ten minutes after it is stale. One that a
+    #: schedule asked for has it where it was missed, and is made up for.
     as_of: datetime | None = None
     #: The attempts made so far; at most the last 20.
     attempts: list[Attempt] | None = None
+    #: Who vouches for it, as with `Job`; it stays with each later attempt.
+    signature: str | None = None
+    #: Of a later attempt of a signed run, and of one that follows another, what `as_of` is else:
+    #: that one is signed.
+    retry_as_of: datetime | None = None
+    #: Who asked for it, if a person did and says so.
+    by: str | None = None
+
+    @property
+    def judged_at(self) -> datetime | None:
+        """The log's time (UTC) when the sender of this attempt judged that it is to be made."""
+        return self.retry_as_of or self.as_of
 
     @cached_property
     def id(self) -> str:

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from cronstream.core.limits import MAX_CHAIN
+from cronstream.errors import MessageError
+
 Reader: TypeAlias = Callable[[Any], Any]
 
 #: Whole numbers beyond this are no offset, attempt or count that anybody made.
@@ -38,6 +41,26 @@ def union_reader(readers: Iterable[Reader], args: tuple[Any, ...]) -> Reader:
         return choices[-1](value)
 
     return read
+
+
+def check_chain(item: dict[str, Any]) -> None:
+    """See that no longer chain follows a run, or a job, than any crontab asks for.
+
+    Raises:
+        MessageError: If one does: it would be read by a call within a call, and so on.
+    """
+    level = [item] if "then" in item else []
+    for _ in range(MAX_CHAIN + 1):
+        following = [
+            one for item in level if isinstance(list_ := item.get("then"), list) for one in list_
+        ]
+        found = [one for one in following if isinstance(one, dict)]
+        level = [inner for one in found for inner in one.values() if isinstance(inner, dict)]
+        if not level:
+            return
+    raise MessageError(
+        f"more than {MAX_CHAIN} runs follow each other, which no crontab can ask for"
+    )
 
 
 def list_reader(read_item: Reader) -> Reader:

@@ -63,7 +63,7 @@ async def _update_or_begin_again(client: Any, cluster: Any, topics: Any) -> bool
     except (TimeoutError, KafkaError, OSError):
         return False
     if cluster is not client.cluster:
-        client.force_metadata_update()  # It was told of brokers only, and has forgotten all topics.
+        client.force_metadata_update()  # It was given brokers only, and has forgotten all topics.
     return bool(await _update(client, cluster, topics))
 
 

@@ -4,8 +4,6 @@ import asyncio
 import math
 from typing import Any
 
-from aiokafka.structs import TopicPartition
-
 #: Between two questions who leads a partition, while none does.
 _ASK_AGAIN_S = 0.05
 
@@ -36,24 +34,19 @@ def wait_without_end(producer: Any) -> None:
     producer._message_accumulator._batch_ttl = math.inf
 
 
-def uncount(producer: Any, topic: str, partition: int) -> None:
-    """Have a producer forget that it has counted a message that was refused for its size.
-
-    aiokafka (0.14) has counted it, and the broker has not: the next one would be out of order, for
-    good.
-    """
-    place = TopicPartition(topic, partition)
-    producer._txn_manager.increment_sequence_number(place, -1)
-
-
-async def send_request(admin: Any, request: Any) -> Any:
+async def send_request(admin: Any, request: Any, node: int | None = None) -> Any:
     """Put a question to a broker that aiokafka has no method for, and return the answer.
+
+    Args:
+        admin: A client.
+        request: The question.
+        node: The broker's number; None for whichever.
 
     Raises:
         KafkaError: If no broker answers.
         IncompatibleBrokerVersion: If it does not know the question.
     """
-    return await admin._send_request(request)
+    return await admin._send_request(request, node)
 
 
 def pace(client: Any) -> None:
@@ -92,5 +85,5 @@ def member_id(consumer: Any) -> str:
 
 
 def pending_error(consumer: Any) -> Any:
-    """Return what it has been told and keeps for whoever polls next: nobody does, outside."""
+    """Return what it has been sent and keeps for whoever polls next: nobody does, outside."""
     return getattr(getattr(consumer, "_coordinator", None), "_pending_exception", None)

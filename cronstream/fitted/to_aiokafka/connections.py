@@ -2,7 +2,8 @@
 
 Nobody closes a connection to it. aiokafka (0.14) waits on it for an answer as long as for any, for
 minutes; and it tries as long to connect again, while its other connections, and the question who
-leads what, wait for their turn. TCP can tell within seconds.
+leads what, wait for their turn. TCP can find out within seconds; for what it cannot see there is
+`to_aiokafka.hanging`.
 """
 
 import socket
@@ -11,7 +12,8 @@ from typing import Any
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaError
 
-from cronstream.fitted.to_aiokafka.logins import renew, tell_refusal
+from cronstream.fitted.to_aiokafka.hanging import watch
+from cronstream.fitted.to_aiokafka.logins import log_refusal, renew
 
 #: A broker that is there has greeted by then.
 CONNECT_S = 5.0
@@ -38,12 +40,13 @@ async def _connect_soon(connection: Any) -> Any:
         await renew(connection)
         reader, writer = await _connect(connection)
     except (KafkaError, OSError) as error:
-        tell_refusal(connection, error)
+        log_refusal(connection, error)
         raise
     finally:
         connection._request_timeout = usual
     # Not the connection's own: that is gone by now if the broker has hung up meanwhile.
     set_keepalive(writer.get_extra_info("socket"))
+    watch(connection)
     return reader, writer
 
 

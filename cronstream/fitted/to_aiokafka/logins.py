@@ -3,10 +3,10 @@
 aiokafka (0.14) is given a password and certificates once, when a client is made, and hands them on
 to each connection as they are: a client lives for months, and a password does not. So a client may
 be given functions in their place, which are called before each connection. For tokens aiokafka has
-a way itself, but takes a broker's refusal for its consent (RFC 7628, 3.2.3): it is told by what the
-broker says, where it has nothing to say to a token that it takes.
+a way itself, but takes a broker's refusal for its consent (RFC 7628, 3.2.3): it is known by what
+the broker says, where it has nothing to say to a token that it takes.
 
-Who is not let in when a process starts is told by `topology.greeting`. Later aiokafka takes it for
+`topology.greeting` reports who is not let in when a process starts. Later aiokafka takes it for
 a broker that is away, and asks on; its own lines of that are too many.
 """
 
@@ -24,8 +24,8 @@ from cronstream.logs import fields
 
 logger = logging.getLogger(__name__)
 
-#: It is asked many times a second; people are told so often.
-_TELL_EVERY_S = 30.0
+#: It is asked many times a second; people are informed so often.
+_LOG_EVERY_S = 30.0
 
 _TOKENS: Any = OAuthAuthenticator  # there is no public way in
 _step = _TOKENS.step
@@ -35,10 +35,10 @@ class ShownError(OSError):
     """There is nothing to show Kafka; the sentence names the setting that says where it is."""
 
 
-class Telling:
-    """When it was told last that this process is not let in, for all its clients."""
+class LastLogged:
+    """When it was reported last that this process is not let in, for all its clients."""
 
-    told_at = float("-inf")
+    at = float("-inf")
 
 
 async def renew(connection: Any) -> None:
@@ -54,14 +54,14 @@ async def renew(connection: Any) -> None:
         connection._sasl_plain_password = await asyncio.to_thread(password)
 
 
-def tell_refusal(connection: Any, error: Exception) -> None:
+def log_refusal(connection: Any, error: Exception) -> None:
     """Say why there is no connection, if waiting does not mend it, and a process has begun."""
     is_refusal = isinstance(
         error, SaslAuthenticationFailed | ssl.SSLCertVerificationError | ShownError
     )
     now = clock.monotonic()
-    if AtStart.waits and is_refusal and now - Telling.told_at >= _TELL_EVERY_S:
-        Telling.told_at = now
+    if AtStart.waits and is_refusal and now - LastLogged.at >= _LOG_EVERY_S:
+        LastLogged.at = now
         logger.warning(
             "Kafka at %s:%s does not let this process in any more, which goes on asking: %s",
             connection.host,

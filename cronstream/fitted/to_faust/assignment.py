@@ -1,7 +1,7 @@
 """Which partitions of which topics are shared out in a consumer group, whatever a broker forgets.
 
 A broker that has just started answers before it has heard of all topics. Faust's leader then shares
-out what it was told of ("Ignoring missing topic"), and nobody looks again for five minutes: the
+out what it was given ("Ignoring missing topic"), and nobody looks again for five minutes: the
 whole group stands by, and is well (seen in chaos, with a broker that was restarted
 while a worker joined). But which topics there are, and their partitions, is known here.
 """

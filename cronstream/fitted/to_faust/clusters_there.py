@@ -1,11 +1,10 @@
-"""Which clusters a worker may be told to work for."""
+"""Which clusters a worker may be asked to work for."""
 
 import asyncio
 
 import click
 from aiokafka.errors import KafkaError
 
-from cronstream.core.wire import naming
 from cronstream.crontab_file import read_crontab
 from cronstream.errors import CronstreamError, CrontabError, SettingsError
 from cronstream.settings import settings
@@ -44,4 +43,4 @@ async def _ask(cluster: str) -> bool:
     async with asyncio.timeout(_ANSWERS_WITHIN_S):
         await probe(settings())
         async with Reader(settings()) as reader:
-            return naming.retry_log(cluster) in await reader.topics()
+            return reader.names.retry_log(cluster) in await reader.topics()

@@ -23,7 +23,7 @@ from faust.models.base import registry
 
 from cronstream.core.wire import naming
 from cronstream.core.wire.naming import Role
-from cronstream.errors import SettingsError
+from cronstream.errors import KeysError, SettingsError
 from cronstream.fitted.to_faust.clusters_there import has_logs, known_clusters
 
 
@@ -85,7 +85,7 @@ LEGACY_OPTIONS = [
 
 
 #: Options that are settings, by their names there.
-_CHOSEN = ("slots", "adopt", "legacy_topic", "legacy_group")
+_CHOSEN = ("slots", "log_output", "adopt", "legacy_topic", "legacy_group")
 
 
 class _TakesRole(AppCommand):
@@ -110,8 +110,8 @@ class _TakesRole(AppCommand):
         chosen = {name: value for name in _CHOSEN if (value := kwargs.pop(name, None))}
         super().__init__(ctx, *args, **kwargs)
         try:
-            self.app.take_role(self.role, **chosen)
-        except SettingsError as error:
+            self.app.configure_for(self.role, **chosen)
+        except (KeysError, SettingsError) as error:
             raise click.UsageError(str(error), ctx) from error
 
 
@@ -124,6 +124,13 @@ _OF_WORKER = [
         envvar="CRONSTREAM_SLOTS",
         show_envvar=True,
         help="Commands that run at a time (default 64).",
+    ),
+    option(
+        "--log-output",
+        is_flag=True,
+        envvar="CRONSTREAM_LOG_OUTPUT",
+        show_envvar=True,
+        help="Log what commands write, line by line as it comes.",
     ),
     option(
         "--adopt",
@@ -146,6 +153,8 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
     def __init__(self, ctx: click.Context, *args: Any, **kwargs: Any) -> None:
         _check_scheduler_options(ctx)
         super().__init__(ctx, *args, **kwargs)
+        # Its banner is no line of JSON; it goes to stdout, which a container's log has as well.
+        self.quiet = self.quiet or self.app.settings.log_format == "json"
         if not _is_given(ctx, "loglevel"):
             self._loglevel = "INFO"  # one line for each state change; Faust's own default is WARN
         else:
@@ -162,6 +171,7 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
             service = super().as_service(loop, *args, **kwargs)
             with _settings_told(_WRONG_USAGE):
                 self.app.open_web(kwargs.get("web_port"), kwargs.get("web_host"))
+                self.app.open_metrics()
         return service
 
     def run_using_worker(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -183,7 +193,7 @@ class worker(_TakesRole, worker_module.worker):  # noqa: N801 - the class's name
 
 @contextmanager
 def _settings_told(status: int = 1) -> Iterator[None]:
-    """Tell in one line, before anything has begun, what was set so that it cannot be used."""
+    """Say in one line, before anything has begun, what was set so that it cannot be used."""
     try:
         yield
     except SettingsError as error:

@@ -32,6 +32,11 @@ COMMON: Mapping[str, Any] = MappingProxyType(
         "table_standby_replicas": 0,
         "stream_wait_empty": False,
         "web_bind": "127.0.0.1",
+        # They show who is where to whoever asks, and nobody needs them.
+        "web_router_enabled": False,
+        "web_graph_enabled": False,
+        "web_stats_enabled": False,
+        "web_metrics_enabled": False,
     }
 )
 
@@ -44,10 +49,10 @@ class Boot(BootStrategy):
 
 def configure(conf: Any, role: Role, settings: Settings) -> None:
     """Set what a role makes of the settings."""
-    conf.id = role.group
+    conf.id = settings.names.group(role)
     conf.broker = settings.broker
     conf.broker_credentials = _credentials(settings)
-    conf.datadir = str(settings.data_dir / "processes" / role.group)
+    conf.datadir = str(settings.data_dir / "processes" / settings.names.group(role))
     conf.web_bind = settings.web_bind
     conf.topic_replication_factor = settings.replication_factor
     conf.topic_partitions = settings.partitions if role.cluster else settings.shards

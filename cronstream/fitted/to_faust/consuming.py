@@ -1,24 +1,46 @@
-"""Faust's consumer, which says what right it lacks on a topic, and ends its process in good order.
+"""Faust's consumer, which says what right it lacks, and goes on once that is granted.
 
 Faust's own takes what Kafka refuses for a fault of the program: it crashes its parts, one by one,
-each with a stack trace, and none of them says what is to be done.
+each with a stack trace, and none of them says what is to be done. Where a topic may not be read,
+nothing is lost by waiting: it is read on from where it was. Who may not use its group is no member
+any more, and its process ends.
 """
 
 import asyncio
-from typing import Any
+import logging
+from typing import Any, Final
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from faust.transport.drivers.aiokafka import Consumer, Transport
 
+from cronstream import clock
+from cronstream.logs import fields
 from cronstream.topology.refusals import missing_right
+
+logger = logging.getLogger(__name__)
+
+#: Before what may not be read is asked for again.
+_AGAIN_S: Final = 0.5
+#: Of each topic a line is written so often at most.
+_QUIET_S: Final = 600.0
 
 
 class RightsConsumer(Consumer):
-    """Ends its process with a sentence if Kafka does not let it read."""
+    """Waits, with a sentence, if Kafka does not let it read; ends its process if it cannot."""
+
+    _said_at: dict[str, float]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._said_at = {}
 
     async def _getmany(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return await super()._getmany(*args, **kwargs)
+        except TopicAuthorizationFailedError as error:
+            self._say(str(missing_right(error)))
+            await asyncio.sleep(_AGAIN_S)
+            return {}
         except KafkaError as error:
             if not (missing := missing_right(error)):
                 raise
@@ -26,8 +48,14 @@ class RightsConsumer(Consumer):
             app.fail(str(missing))
         return await asyncio.Event().wait()  # Until that has ended this.
 
+    def _say(self, missing: str) -> None:
+        now = clock.monotonic()
+        if now - self._said_at.get(missing, -_QUIET_S) >= _QUIET_S:
+            self._said_at[missing] = now
+            logger.error("%s; trying again", missing, extra=fields("not-read"))
 
-#: Else it would be this module's; so its lines are told, or not, as those of Faust's own.
+
+#: Else it would be this module's; so its lines are reported, or not, as those of Faust's own.
 RightsConsumer.logger = Consumer.logger
 
 

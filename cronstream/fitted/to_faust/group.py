@@ -3,7 +3,7 @@
 Faust does not say so itself: after an exception in the coordinator a process lives on outside
 the group (a zombie), and after a hung recovery it does nothing more.
 
-Who owns what, a member does not know either: the leader shares out, and tells each its own. The
+Who owns what, a member does not know either: the leader shares out, and gives each its own. The
 group's coordinator, which is a broker, knows all members and what each was given.
 """
 
@@ -19,7 +19,7 @@ from cronstream.fitted.to_aiokafka.clients import is_member, member_id, pending_
 from cronstream.settings import Settings
 from cronstream.topology.client import new_admin
 
-#: The state of a group whose members have all been told what is theirs.
+#: The state of a group whose members have all been given what is theirs.
 _STABLE = "Stable"
 
 

@@ -52,15 +52,20 @@ class KeptTable(faust.Table[Any, Any]):
         return rows
 
     async def restore(self, rows: Mapping[int, LastRow]) -> None:
-        """Have these rows, by partition, and no others."""
+        """Have these rows, by partition, and no others; one that is none is empty."""
         self.data.clear()
         for partition, row in rows.items():
+            problem, found = "", None
             try:
-                self.data[str(partition)] = orjson.loads(row.lines()[0])
+                found = orjson.loads(row.lines()[0])
             except orjson.JSONDecodeError as error:
-                topic = self.changelog_topic_name
+                problem = str(error)
+            if not isinstance(found, dict):
+                topic, found = self.changelog_topic_name, {}
                 about = fields("row-lost", topic=topic, partition=partition)
-                logger.warning("%s/%d: no row (%s)", topic, partition, error, extra=about)
+                text = "%s/%d: what is kept there is no row (%s)"
+                logger.warning(text, topic, partition, problem or "no object", extra=about)
+            self.data[str(partition)] = found
 
     @override
     def partition_for_key(self, key: Any) -> int | None:

@@ -19,12 +19,20 @@ from cronstream.errors import SettingsError
 _SCHEDULERS = 6066
 #: After so many ports that are taken, any is.
 _TRIES = 500
+#: Where Prometheus looks for what has no port of its own in its list of default ports.
+_METRICS = 9464
 
 
 class BoundWeb(Web):
-    """Faust's web server, at the socket that the app has bound, if it has bound one."""
+    """Faust's web server, guarded, at the socket that the app has bound, if it has bound one."""
 
     app: Any
+
+    async def start_server(self) -> None:
+        """Serve, once all that is served is guarded."""
+        if self.app.page_guard is not None:
+            self.app.page_guard.install(self.web_app)
+        await super().start_server()
 
     def _new_transport_tcp(self) -> BaseSite:
         bound, self.app.web_socket = self.app.web_socket, None
@@ -45,7 +53,8 @@ def bind_web(host: str, port: int | None, role: Role) -> socket.socket:
         SettingsError: If the port that is asked for is in use, or the address is not ours.
     """
     try:
-        return _listen(host, port) if port else _listen_at_a_free_port(host, role)
+        first = _SCHEDULERS + (1 if role.cluster else 0)
+        return _listen(host, port) if port else _listen_at_a_free_port(host, first)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         remedy = "--web-port or CRONSTREAM_WEB_PORT, or neither for a free one"
@@ -55,8 +64,27 @@ def bind_web(host: str, port: int | None, role: Role) -> socket.socket:
         raise SettingsError(what) from error
 
 
-def _listen_at_a_free_port(host: str, role: Role) -> socket.socket:
-    first = _SCHEDULERS + (1 if role.cluster else 0)
+def bind_metrics(host: str, port: int) -> socket.socket:
+    """Return a socket that listens where metrics are to be served.
+
+    Args:
+        host: The address.
+        port: The port; 0 for the first that is free, from 9464 on.
+
+    Raises:
+        SettingsError: If the port that is asked for is in use, or the address is not ours.
+    """
+    try:
+        return _listen(host, port) if port else _listen_at_a_free_port(host, _METRICS)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise SettingsError(
+            f"CRONSTREAM_METRICS_BIND: {f'port {port} cannot' if port else 'no port can'} be taken "
+            f"at {host} ({why}): give another, or the address alone for one that is free"
+        ) from error
+
+
+def _listen_at_a_free_port(host: str, first: int) -> socket.socket:
     for port in range(first, first + _TRIES):
         try:
             return _listen(host, port)

@@ -13,6 +13,7 @@ from cronstream.core.wire.entries import (
     Entry,
     Finished,
     Forwarded,
+    Level,
     Lost,
     Released,
     Settled,
@@ -49,6 +50,8 @@ class Books:
         self._gone: list[Discarded] = []
         #: What the topics still have; all of it if None.
         self.known: Known | None = None
+        if fields.keys() & {"start_within_s", "missed"}:
+            self.put(Level(level=4), 0)
         if fields.pop("job", True):
             self.define(0, **fields)
 
@@ -174,10 +177,10 @@ class Books:
         for (cluster, retry), messages in sorted(self._messages.items()):
             for offset, (when, entry) in enumerate(messages):
                 if since <= when < until:
-                    one.take(cluster, retry, offset, when, [entry])
+                    one.fold(cluster, retry, offset, when, [entry])
         for record in self._gone:
             if since <= record.discarded_at < until:
-                one.take_discarded(record.run.cluster, record)
+                one.fold_discarded(record.run.cluster, record)
 
 
 class Audited:

@@ -14,7 +14,7 @@ from tests.simulation.loop import START, moment
 from tests.simulation.world import CLUSTER, World
 
 #: Long enough that a piece of time holds some entries, short enough that there are several.
-_PIECE = timedelta(seconds=7)
+_PIECE_S = 7.0
 
 
 def audit_world(world: World, *, in_pieces: bool) -> tuple[list[Finding], Tally]:
@@ -34,6 +34,7 @@ def audit_world(world: World, *, in_pieces: bool) -> tuple[list[Finding], Tally]
         discarded = world.topics.of(f"{world.cluster_topic}.discarded")[partition]
         _feed(one, logs, discarded, in_pieces=in_pieces)
         one.finish(end)
+    findings += tally.chains.findings(Window(START - timedelta(hours=1), end), START, end)
     return findings, tally
 
 
@@ -50,9 +51,9 @@ def _feed(one: PartitionAudit, logs: list[Log], discarded: Log, *, in_pieces: bo
     pieces: defaultdict[int, list[tuple[int, int, Log]]] = defaultdict(list)
     for kind, log in enumerate([*logs, discarded]):
         piece = 0
-        for offset, (at, _) in enumerate(log.messages):
-            # A broker's clock may step back; what is read goes on in the order of the log.
-            piece = max(piece, (at - START) // _PIECE) if in_pieces else 0
+        for offset, true_at in enumerate(log.true_times):
+            # By the true time: the clocks of brokers may be wrong, and one after another is read.
+            piece = max(piece, int(true_at // _PIECE_S)) if in_pieces else 0
             pieces[piece].append((kind, offset, log))
     for retry in (False, True):
         one.begin(CLUSTER, retry=retry, from_middle=False)
@@ -60,9 +61,9 @@ def _feed(one: PartitionAudit, logs: list[Log], discarded: Log, *, in_pieces: bo
         for kind, offset, log in sorted(pieces[piece], key=lambda x: x[:2]):
             at, records = log.messages[offset]
             if kind < 2:
-                one.take(CLUSTER, kind == 1, offset, at, records)
+                one.fold(CLUSTER, kind == 1, offset, at, records)
             else:
                 for record in records:
                     assert isinstance(record, Discarded)
-                    one.take_discarded(CLUSTER, record)
+                    one.fold_discarded(CLUSTER, record)
         one.sweep()

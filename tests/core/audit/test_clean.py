@@ -206,7 +206,7 @@ def test_each_due_time_has_its_verdict() -> None:
     assert retries().audit().tally.verdicts == {"succeeded": 3, "discarded": 1}
     assert a_skipped_span().audit().tally.skipped == {"missed": 3}
     by_hand = runs_by_hand().audit().tally
-    assert (by_hand.due, by_hand.asked) == (5, 1)
+    assert (by_hand.due, by_hand.requested) == (5, 1)
 
 
 def test_a_daily_job_is_due_once_when_the_clocks_change() -> None:

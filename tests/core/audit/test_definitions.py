@@ -109,7 +109,7 @@ def test_definitions_that_were_replaced_long_before_are_forgotten() -> None:
     all_ = Definitions(needed_from=at(0))
     days = [timedelta(days=day) for day in (-9, -8, -3, 0)]
     for number, since in enumerate(days):
-        all_.take(number, encode(a_job(effective_from=at(0) + since)))
+        all_.fold(number, encode(a_job(effective_from=at(0) + since)))
     history = all_.of["backup"]
 
     assert [number for number in range(4) if history.find(number)] == [2, 3]
@@ -130,14 +130,14 @@ def test_what_is_kept_of_the_topic_says_as_much_as_all_of_it_if_it_is_old_enough
         messages.append(encode(a_job(**fields, schedule=every, effective_from=at(second))))
     position = random.randrange(len(messages) + 1)
     for offset, raw in enumerate(messages):
-        whole.take(offset, raw)
+        whole.fold(offset, raw)
         if offset < position:
-            kept.take(offset, raw)
+            kept.fold(offset, raw)
     if kept.dropped_at >= short.bound:
         return  # Not old enough: all of it is read.
     short.begin(kept.definitions(), kept.dropped_by)
     for offset, raw in enumerate(messages[position:], position):
-        short.take(offset, raw)
+        short.fold(offset, raw)
 
     for name, history in whole.of.items():
         begun = short.of.get(name) or JobHistory(name)
@@ -158,8 +158,8 @@ def test_what_is_kept_says_of_no_definition_that_it_was_the_first_if_others_are_
 
 def test_what_is_no_definition_is_passed_over() -> None:
     all_ = Definitions(needed_from=datetime.max.replace(tzinfo=at(0).tzinfo))
-    all_.take(0, b"{")
-    all_.take(1, None)
+    all_.fold(0, b"{")
+    all_.fold(1, None)
 
     assert all_.of == {}
 
@@ -172,3 +172,12 @@ def test_what_is_remembered_of_schedules_is_bounded(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(definitions, "_REMEMBERED", 2)
 
     assert [moment for moment, _ in due(history_of({}), -1, 300)] == [0, 60, 120, 180, 240, 300]
+
+
+def test_a_definition_that_is_not_believed_does_not_count() -> None:
+    forged = a_job(command="evil")
+    all_ = Definitions(at(0), lambda job: getattr(job, "command", "") != "evil")
+
+    all_.fold(0, encode(forged))
+
+    assert all_.of == {}

@@ -16,6 +16,7 @@ from cronstream.core.wire.entries import (
     Heartbeat,
     Settled,
     Skip,
+    Skipped,
     Started,
     Withdrawal,
 )
@@ -29,6 +30,7 @@ EARLY = at(0) - timedelta(minutes=15)
 RUN = due_at(60).id
 TWO: dict[str, Any] = {"max_attempts": 2}
 ONCE: dict[str, Any] = {"delivery": Delivery.AT_MOST_ONCE}
+HURRIED: dict[str, Any] = {"start_within_s": 8.0}
 Broken: TypeAlias = Callable[[Books], None]
 
 
@@ -222,6 +224,16 @@ def it_was_on_the_log_before_its_time(books: Books) -> None:
     books.put(ended("w1", version), 61)
 
 
+def it_was_skipped_as_late_while_it_had_time(books: Books) -> None:
+    version = books.publish(due_at(60, **HURRIED))
+    books.put(Skipped(run=RUN, version=version, reason=SkipReason.LATE), 61)
+
+
+def it_was_started_when_its_time_had_long_been_over(books: Books) -> None:
+    run = due_at(60, **HURRIED)
+    books.attempt(run, books.publish(run), start=135)
+
+
 def attempt_2_is_missing(books: Books) -> None:
     run = due_at(60, max_attempts=3)
     decided = books.attempt(run, books.publish(run), outcome=Outcome.FAILED)
@@ -316,7 +328,12 @@ BROKEN: dict[Kind, tuple[Broken, ...]] = {
         it_is_on_the_log_of_another_cluster,
         it_is_of_a_revision_that_nobody_wrote,
     ),
-    Kind.EARLY: (it_was_started_before_its_time, it_was_on_the_log_before_its_time),
+    Kind.EARLY: (
+        it_was_started_before_its_time,
+        it_was_on_the_log_before_its_time,
+        it_was_skipped_as_late_while_it_had_time,
+    ),
+    Kind.TOO_LATE: (it_was_started_when_its_time_had_long_been_over,),
     Kind.GAP: (
         attempt_2_is_missing,
         its_retry_carries_other_attempts,
@@ -334,6 +351,8 @@ BROKEN: dict[Kind, tuple[Broken, ...]] = {
 JOBS: dict[Broken, dict[str, Any]] = {
     it_is_at_most_once_and_was_started_again: {**ONCE, **TWO},
     it_was_made_again_after_it_had_succeeded: TWO,
+    it_was_skipped_as_late_while_it_had_time: HURRIED,
+    it_was_started_when_its_time_had_long_been_over: HURRIED,
     attempt_2_is_missing: {"max_attempts": 3},
     its_retry_carries_other_attempts: TWO,
     its_first_attempt_has_no_end: TWO,

@@ -4,7 +4,7 @@ import pytest
 
 from cronstream.core.audit.finding import Kind, Window
 from cronstream.core.audit.tenancy import own
-from cronstream.core.planning.timeline import TICK
+from cronstream.core.planning.pauses import TICK
 from cronstream.core.wire.enumerations import HouseState
 from cronstream.core.wire.installation import House
 from tests.builders import at

@@ -76,3 +76,26 @@ def test_a_schedule_that_may_not_be_what_was_meant_is_told(
 )  # fmt: skip
 def test_an_ordinary_schedule_needs_no_advice(schedule: str) -> None:
     assert of_schedule(schedule) == []
+
+
+def of_env(env: str) -> list[Advice]:
+    job = f"  - {{name: it, cluster: a, schedule: '@daily', command: x, timeout: 1h, env: {env}}}\n"
+    return advice(f"jobs:\n{job}")
+
+
+@pytest.mark.parametrize("name", ["PGPASSWORD", "API_TOKEN", "token", "AWS_SECRET_ACCESS_KEY"])
+def test_what_looks_like_a_secret_in_the_file_is_told_without_its_value(name: str) -> None:
+    [piece] = of_env(f"{{{name}: canary}}")
+    assert (piece.kind, piece.jobs) == ("plain-secret", ("it",))
+    assert (
+        f"job 'it' has what looks like a secret in env ({name}): it is on Kafka" in piece.sentence
+    )
+    assert "canary" not in piece.sentence
+
+
+@pytest.mark.parametrize(
+    "env",
+    ["{PWD: /srv}", "{TOKEN: ''}", "{PASSWORD_FILE: /x}", "{TOKENS: '3'}", "{TOKEN: {from: T}}"],
+)
+def test_what_is_no_secret_or_is_only_named_needs_no_advice(env: str) -> None:
+    assert of_env(env) == []

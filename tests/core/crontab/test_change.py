@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from cronstream.core.crontab.change import Change, compare, describe, missing, without
+from cronstream.core.crontab.change import Change, compare, describe, differences, missing, without
 from cronstream.core.wire.codec import decode, encode
 from cronstream.core.wire.enumerations import Background, Delivery, Overlap
-from cronstream.core.wire.runs import Backoff, Job, RetryOn
+from cronstream.core.wire.runs import Backoff, Confinement, Job, Ping, RetryOn
 from tests.builders import NOON
 
 
@@ -25,6 +25,9 @@ def test_jobs_are_added_removed_and_changed_by_name() -> None:
 
 def test_the_same_jobs_in_another_order_are_no_change() -> None:
     assert not compare([a_job("a"), a_job("b")], [a_job("b"), a_job("a")])
+
+
+NOBODY = Confinement(user="nobody", umask=0o27, files=64)
 
 
 def test_since_when_a_job_holds_makes_no_difference() -> None:
@@ -77,6 +80,17 @@ def test_a_job_that_was_removed_before_is_added_when_it_comes_back() -> None:
             {"retry_on": RetryOn(statuses=[1, 75], timeouts=False)},
             "retry_on statuses all, timeouts true → statuses [1, 75], timeouts false",
         ),
+        (
+            {},
+            {"confinement": NOBODY},
+            "user, umask, limits none → user nobody, umask 027, files 64",
+        ),
+        (
+            {"env": {"A": "1", "B": "from:B"}},
+            {"env": {"A": "1"}, "secrets": {"B": "from:B"}},
+            "env changed (B)",
+        ),
+        ({"confinement": Confinement(files=64)}, {}, "user, umask, limits files 64 → none"),
         ({}, {"command": ["a", "b"]}, "command 'true' → ['a', 'b']"),
         ({}, {"command": "x" * 100}, f"command 'true' → '{'x' * 58}…"),
     ],
@@ -130,3 +144,15 @@ def test_what_is_put_in_force_on_a_cluster_can_be_left_out_but_not_what_leaves_i
     ]
     change = without(compare(old, new), {"cluster-a"})
     assert change == Change(removed=(old[0],), changed=(new[2], new[3]), before=(old[2], old[3]))
+
+
+def test_monitors_and_limits_are_shown_in_the_words_of_the_file() -> None:
+    plain = a_job()
+    watched = plain.derive(
+        ping=Ping(healthchecks="file:/run/check"),
+        confinement=Confinement(umask=0, cpu_s=600, memory_bytes=1024, file_bytes=9),
+    )
+    assert [str(one) for one in differences(plain, watched)] == [
+        "user, umask, limits none → umask 000, cpu 10m, memory 1024, file_size 9",
+        "ping none → healthchecks file:/run/check",
+    ]

@@ -7,8 +7,8 @@ import pytest
 
 from cronstream.core.crontab.clusters import Cluster
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab, parse_crontab
-from cronstream.core.wire.enumerations import Background, Delivery, Overlap
-from cronstream.core.wire.runs import Backoff, Job, RetryOn
+from cronstream.core.wire.enumerations import Background, Delivery, Missed, Overlap
+from cronstream.core.wire.runs import Backoff, Confinement, Job, Ping, RetryOn
 from cronstream.errors import CrontabError
 
 ROOT = Path(__file__).parents[3]
@@ -106,12 +106,24 @@ jobs:
     grace: 2
     overlap: queue
     max_queue: 7
+    max_running: 2
     fence: true
+    allow_args: true
+    allow_env: [MONTH]
     background: wait
-    env: {KEY: value, EMPTY: ""}
+    env: {KEY: value, EMPTY: "", TOKEN: {file: /run/secrets/token}, AGENT: {from: SSH_AGENT}}
     cwd: /srv
+    user: backup
+    umask: "027"
+    limits: {cpu: 90.5, memory: 512M, files: 64, file_size: 2048, processes: 9}
     delivery: at_most_once
     missed_grace: 1d
+    missed: once
+    start_within: 90s
+    expect_within: 2h
+    on_success: {from: MAIL}
+    on_discard: {file: /run/secrets/chat}
+    ping: {healthchecks: {file: /run/secrets/hc}, sentry: {from: SENTRY_URL}}
     description: Nightly.
 """)
     assert job == Job(
@@ -127,12 +139,31 @@ jobs:
         grace_s=2.0,
         overlap=Overlap.QUEUE,
         max_queue=7,
+        max_running=2,
         fence=True,
+        allow_args=True,
+        allow_env=["MONTH"],
         background=Background.WAIT,
         env={"TZ": "Europe/Berlin", "KEY": "value", "EMPTY": ""},
+        secrets={"TOKEN": "file:/run/secrets/token", "AGENT": "from:SSH_AGENT"},
         cwd="/srv",
+        confinement=Confinement(
+            user="backup",
+            umask=0o27,
+            cpu_s=91,
+            memory_bytes=512 << 20,
+            files=64,
+            file_bytes=2048,
+            processes=9,
+        ),
         delivery=Delivery.AT_MOST_ONCE,
         missed_grace_s=86_400.0,
+        missed=Missed.ONCE,
+        start_within_s=90.0,
+        expect_within_s=7200.0,
+        on_success="from:MAIL",
+        on_discard="file:/run/secrets/chat",
+        ping=Ping(healthchecks="file:/run/secrets/hc", sentry="from:SENTRY_URL"),
         description="Nightly.",
     )
 
@@ -209,7 +240,7 @@ def test_a_word_that_yaml_1_1_takes_for_a_truth_value_is_text() -> None:
     ("line", "problem"),
     [
         ("max_atempts: 3", "column 5: job 'backup': key 'max_atempts' is not known; did you mean "),
-        ("shade: red", "column 5: job 'backup': key 'shade' is not known; there are cluster,"),
+        ("tint: red", "column 5: job 'backup': key 'tint' is not known; there are cluster,"),
         (
             "overlpa: skip",
             "column 5: job 'backup': key 'overlpa' is not known; did you mean 'overl",
@@ -219,12 +250,15 @@ def test_a_word_that_yaml_1_1_takes_for_a_truth_value_is_text() -> None:
             "column 14: job 'backup': overlap 'forbid' is not known; write 'allow', 'skip'",
         ),
         ("overlap: yes", "overlap 'yes' is not known"),
+        ("missed: newest", "missed 'newest' is not known; write 'skip', 'once'"),
         ("max_queue: 0", "column 16: job 'backup': max_queue 0 is too small; at least 1"),
         ("max_queue: 10001", "max_queue 10001 is too large; at most 10000"),
         (
             "max_queue: 3",
             "column 5: job 'backup': max_queue needs 'overlap: queue' beside it; add that",
         ),
+        ("max_running: 0\noverlap: skip", "max_running 0 is too small; at least 1"),
+        ("max_running: 3\noverlap: replace", "max_running needs 'overlap: skip' or"),
         ("max_queue: 3\noverlap: skip", "max_queue needs 'overlap: queue' beside it"),
         ("fence: 1", "column 12: job 'backup': fence 1 must be true or false"),
         (
@@ -278,6 +312,10 @@ def test_a_word_that_yaml_1_1_takes_for_a_truth_value_is_text() -> None:
         ("backoff: {factor: 0.5}", "backoff.factor 0.5 is too small; at least 1"),
         ("backoff: {jitter: 2}", "backoff.jitter 2 is too large; at most 1"),
         ("backoff: {factor: .nan}", "backoff.factor nan"),
+        (
+            "ping: {healthchecks: 'https://hc-ping.com/1'}",
+            "is not where an address is, and an address is a secret: put it in a file",
+        ),
         ("backoff: 5s", "backoff '5s' must be a mapping of keys and values"),
         (
             "retry_on: {exit_statuses: [0]}",
@@ -332,6 +370,18 @@ def test_a_jobs_name_has_only_what_run_ids_and_addresses_can_carry(name: str) ->
     [found] = problems(a_crontab().replace("name: backup", f'name: "{name}"'))
     assert found.startswith("line 4, column 11: ")
     assert "is not a name for a job; use letters, digits" in found
+
+
+def test_h_is_a_number_that_the_name_picks_in_what_is_published() -> None:
+    assert the_job(a_crontab().replace("@hourly", "H H ? * *")).schedule == "52 16 * * *"
+
+
+def test_h_is_refused_where_its_field_has_no_such_range() -> None:
+    [problem] = problems(a_crontab().replace("@hourly", "H(0-70) * * * *"))
+    assert problem == (
+        "line 6, column 15: job 'backup': schedule 'H(0-70) * * * *': minute 'H(0-70)' is out of "
+        "range; it goes from 0 to 59"
+    )
 
 
 def test_a_schedule_is_refused_with_the_reason() -> None:
@@ -447,7 +497,7 @@ def test_a_name_that_is_there_twice_on_one_line_is_told_too() -> None:
         (HEAD + "jobs: []\njob: []\n", "line 4, column 1: key 'job' is not known; did you mean"),
         (HEAD + "jobs: []\n---\na: b\n", "line 4, column 1: a second document begins"),
         (HEAD + "jobs: [\n", "the text ends within a list or mapping"),
-        ("x" * (MAX_BYTES + 1), "the file is larger than 16 MiB; shorten it"),
+        ("x" * (MAX_BYTES + 1), "the file is larger than 64 MiB; shorten it"),
     ],
 )
 def test_what_is_no_crontab_is_refused_with_what_to_do(text: str, problem: str) -> None:
@@ -582,7 +632,8 @@ def test_the_documentation_has_examples() -> None:
 
 @pytest.mark.parametrize("example", yaml_blocks())
 def test_each_example_in_the_documentation_is_a_good_crontab(example: str) -> None:
-    assert parse_crontab(example).jobs
+    found = parse_crontab(example)
+    assert found.jobs or found.include
 
 
 def test_the_crontab_at_the_top_shows_what_may_become_of_a_run() -> None:

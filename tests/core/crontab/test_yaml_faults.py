@@ -34,6 +34,21 @@ def in_braces(pair: str) -> str:
 
 
 @pytest.mark.parametrize(
+    ("pair", "remedy"),
+    [
+        ("end: 2026-12-31T06:00", "put the value of 'end' in quotes: \"2026-12-31T06:00\""),
+        ("exclude: [2026-12-24T18:00..2026-12-26, x]", 'in quotes: "2026-12-24T18:00..2026-12-26"'),
+    ],
+)
+def test_a_time_within_brackets_needs_quotes_where_libyaml_reads_it(pair: str, remedy: str) -> None:
+    problems = Problems()
+    parse_yaml(in_braces(pair), problems)
+    told = [str(problem) for problem in problems.in_order()]
+    assert not told or (len(told) == 1 and "a colon stands in this value" in told[0])
+    assert not told or remedy in told[0]
+
+
+@pytest.mark.parametrize(
     ("pair", "what", "remedy"),
     [
         ("schedule: * * * * *", "'*' begins an alias", 'the schedule in quotes: "* * * * *"'),

@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 
 from cronstream.core.health.facts import describe
+from cronstream.core.health.judgement import HEALTHY, Health, subjects
 from cronstream.core.health.judging import (
-    HEALTHY,
     Facts,
     SchedulerFacts,
     WorkerFacts,
+    faulty,
     judge,
     warn,
 )
 from cronstream.core.health.lateness import Holders, Late
+from cronstream.core.wire.naming import RoleKind
 
 NOW = 1000.0
 WORKER = Facts(WorkerFacts(turned_at=NOW), broker_at=NOW, thread_at=NOW, begun_at=900.0)
@@ -60,6 +62,7 @@ def _scheduler(**changes: Any) -> Facts:
 )
 def test_nothing_is_wrong_with(facts: Facts) -> None:
     assert judge(facts, NOW) == HEALTHY
+    assert not faulty(facts, NOW)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +105,9 @@ def test_what_a_restart_may_mend_ends_the_process(facts: Facts, reason: str) -> 
 
     assert reason in health.reason
     assert (health.ok, health.ends) == (False, True)
+    assert health.subject in faulty(facts, NOW)
+    kind = RoleKind.SCHEDULER if isinstance(facts.role, SchedulerFacts) else RoleKind.WORKER
+    assert health.subject in subjects(kind)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +127,7 @@ def test_what_a_restart_would_not_mend_ends_nothing(facts: Facts, reason: str) -
 
     assert reason in health.reason
     assert (health.ok, health.ends) == (False, False)
+    assert faulty(facts, NOW) == {health.subject} <= {*subjects(RoleKind.WORKER)}
 
 
 def test_without_a_broker_nothing_that_follows_from_it_is_blamed() -> None:
@@ -133,6 +140,14 @@ def test_without_a_broker_nothing_that_follows_from_it_is_blamed() -> None:
         failures=1000,
     )
 
+    assert faulty(all_at_once, NOW) == {
+        "broker",
+        "consumer",
+        "group",
+        "publishing",
+        "ready",
+        "unread",
+    }
     assert judge(all_at_once, NOW).reason == "no broker has answered for 1000 s"
     assert not judge(all_at_once, NOW).ends
 
@@ -217,3 +232,10 @@ def test_how_it_compares_with_others_is_a_warning_beside_its_own() -> None:
     assert warn(replace(_worker(late=late), compared=compared)) == [late.sentence, *compared]
     assert warn(replace(_scheduler(foreign="whose?"), compared=compared)) == ["whose?", *compared]
     assert judge(replace(WORKER, compared=compared), NOW) == HEALTHY
+
+
+def test_a_right_that_is_missing_is_the_cause_of_all_else_and_ends_nothing() -> None:
+    lacking = "Kafka does not allow user 'alice' to Write topic cronstream.a"
+    facts = replace(_worker(has_ended=True), broker_at=0.0, lacking=lacking)
+
+    assert judge(facts, NOW) == Health(ok=False, reason=lacking, subject="rights")

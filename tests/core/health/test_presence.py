@@ -52,7 +52,7 @@ class Topic:
     def read(self, roll: Roll | None = None, up_to: int | None = None) -> Roll:
         roll = roll or Roll()
         for offset, (seconds, name, value) in enumerate(self.messages[:up_to]):
-            roll.take(offset, at(seconds), name.encode(), value)
+            roll.fold(offset, at(seconds), name.encode(), value)
         return roll
 
 
@@ -74,7 +74,7 @@ def test_what_is_told_comes_back_as_it_was() -> None:
 def test_what_tells_of_no_process_is_passed_over(value: bytes) -> None:
     roll = Roll()
 
-    roll.take(0, NOON, b"node1.a", value)
+    roll.fold(0, NOON, b"node1.a", value)
 
     assert roll.all() == []
 
@@ -82,8 +82,8 @@ def test_what_tells_of_no_process_is_passed_over(value: bytes) -> None:
 def test_nobody_tells_of_another_process() -> None:
     roll = Roll()
 
-    roll.take(0, NOON, b"node1.b", a_process("node1.a").encode())
-    roll.take(1, NOON, b"node1.c", None)
+    roll.fold(0, NOON, b"node1.b", a_process("node1.a").encode())
+    roll.fold(1, NOON, b"node1.c", None)
 
     assert roll.all() == []
 
@@ -264,6 +264,16 @@ def test_time_zones_matter_only_to_schedulers() -> None:
     assert "unknown in node2.s (scheduler), 2025b in node1.s (scheduler)" in line
 
 
+def test_schedulers_have_one_crontab_as_far_as_they_have_read_one() -> None:
+    one = [a_scheduler("node1.s", crontab="aaa"), a_scheduler("node2.s"), a_process()]
+    assert list(warnings(one)) == []
+    [line] = warnings([*one, a_scheduler("node3.s", crontab="bbb")])
+    assert line == (
+        "the crontab is not the same everywhere: aaa in node1.s (scheduler), bbb in node3.s "
+        "(scheduler); give all schedulers one: whose turn it is decides"
+    )
+
+
 def test_a_program_reads_all_that_is_told() -> None:
     seen = Seen(a_process(owns="0-3"), NOON, 7, 7)
 
@@ -272,6 +282,8 @@ def test_a_program_reads_all_that_is_told() -> None:
     assert (told["name"], told["state"], told["owns"]) == ("node1.a", "here", "0-3")
     assert (told["lease_s"], told["partitions"], told["role"]) == (6.0, 12, "worker")
     assert fields(seen, NOON + timedelta(minutes=1))["state"] == "gone"
+    assert told["crontab"] is None
+    assert fields(Seen(a_scheduler(crontab="aaa"), NOON, 7, 7), NOON)["crontab"] == "aaa"
 
 
 def test_a_clock_that_was_ahead_makes_nobody_gone_and_nobody_there_for_hours() -> None:
@@ -279,7 +291,7 @@ def test_a_clock_that_was_ahead_makes_nobody_gone_and_nobody_there_for_hours() -
     for offset, (name, seconds) in enumerate(
         [("node1.gone", 10_800), ("node1.a", 10_801), ("node1.a", 5), ("node1.a", 30)]
     ):
-        roll.take(offset, at(seconds), name.encode(), a_process(name).encode())
+        roll.fold(offset, at(seconds), name.encode(), a_process(name).encode())
         if offset == 2:
             assert len(roll.present()) == 2, "one has not had the time to tell of itself"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cronstream.core.health.judging import HEALTHY, Health
+from cronstream.core.health.judgement import HEALTHY, Health
 from cronstream.core.health.too_long import Missed, Standstill, UnhealthyTime
 
 BAD = Health(ok=False, reason="it is so", ends=True)

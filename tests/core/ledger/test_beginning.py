@@ -143,7 +143,7 @@ def fold(messages: list[Message], *, retry: bool, through_rows: bool = False) ->
     ledger = Ledger(retry=retry)
     ledger.book.assumed = 2
     for message in messages:
-        ledger.take(*message)
+        ledger.fold(*message)
         if through_rows:
             ledger = from_row(orjson.loads(orjson.dumps(to_row(ledger, 0))))
     return ledger
@@ -173,14 +173,14 @@ def test_what_the_log_still_shows_as_begun_is_not_made_again(run: Run, story: St
 
 def days_pass(ledger: Ledger, days: int, *, each_s: float = DAY.total_seconds()) -> None:
     for day in range(ledger.book.day, ledger.book.day + days):
-        ledger.take(ledger.book.next_offset, at(day * each_s), [beat("w9", 10_000 + day)])
+        ledger.fold(ledger.book.next_offset, at(day * each_s), [beat("w9", 10_000 + day)])
 
 
 def from_the_middle(*entries: Entry, retry: bool = False, level: int = 2) -> Told:
     """Fold what is left of a log that began at offset 500, a second ago."""
     told = Told(retry=retry, revision=False)
     told.ledger.book.assumed = level
-    told.ledger.take(500, at(-1), [beat("w9", 1)])
+    told.ledger.fold(500, at(-1), [beat("w9", 1)])
     for entry in entries:
         told.tell(entry)
     return told

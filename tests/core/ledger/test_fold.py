@@ -44,7 +44,7 @@ def test_a_message_counts_once() -> None:
     told, run = Told(), a_run()
     offset = told.tell(run)
 
-    assert not told.ledger.take(offset, at(0), [a_run(scheduled_at=at(60))])
+    assert not told.ledger.fold(offset, at(0), [a_run(scheduled_at=at(60))])
     assert list(told.ledger.book.live) == [run.id]
 
 

@@ -143,9 +143,9 @@ def test_a_fold_that_began_in_the_middle_forgets_at_the_same_message() -> None:
     whole, later = Ledger(retry=False), Ledger(retry=False)
     later.book.assumed = 2
     for message in told.messages:
-        whole.take(*message)
+        whole.fold(*message)
         if message[0] >= middle:
-            later.take(*message)
+            later.fold(*message)
             assert set(later.book.marks) == set(whole.book.marks)
 
     assert later.book.day < whole.book.day
@@ -167,7 +167,7 @@ def test_a_row_keeps_the_days() -> None:
 def test_a_year_of_generated_names_leaves_the_row_as_small_as_after_a_week() -> None:
     """28 a day: what one partition of twelve has of 10,000 jobs a month."""
     ledger, offset, sizes = Ledger(retry=False), 0, {}
-    ledger.take(0, NOON, [RAISED])
+    ledger.fold(0, NOON, [RAISED])
     for day in range(365):
         for number in range(28):
             name, since = f"export-{day}-{number}", at(day * DAY_S + number)
@@ -176,7 +176,7 @@ def test_a_year_of_generated_names_leaves_the_row_as_small_as_after_a_week() -> 
             gone = Withdrawal(job=name, revision=offset + 2, effective_from=since, removed=True)
             for entry in (first, run, gone):
                 offset += 1
-                ledger.take(offset, since, [entry])
+                ledger.fold(offset, since, [entry])
         ledger.book.news.clear()
         sizes[day] = len(orjson.dumps(to_row(ledger, 0)))
 

@@ -11,7 +11,7 @@ from cronstream.core.protocol.owner import Owner
 from cronstream.core.wire.entries import Cancelled, Finished, Level, Released, Settled, Withdrawal
 from cronstream.core.wire.enumerations import Cause, Delivery, Outcome, Overlap, SkipReason, Verdict
 from cronstream.core.wire.runs import Run
-from tests.builders import a_run, at
+from tests.builders import NAMES, a_run, at
 from tests.ledger_builders import Told, a_skip, due, finished, released
 from tests.member_builders import Worker, holder, owner, report_started
 
@@ -212,7 +212,7 @@ def test_what_a_dead_executor_still_says_changes_nothing() -> None:
     worker.member.kept(key)
     died(worker, key, "unknown@2026-01-01T12:00:00Z#1")
     worker.member.drain()
-    worker.member.end_all("told to stop")
+    worker.member.end_all("asked to stop")
     worker.collect()
 
     assert len(worker.unsent) == said
@@ -284,7 +284,9 @@ def test_a_run_at_its_retries_is_cancelled_there_with_who_and_why() -> None:
     told, run = failed()
     told.forward(run)
     told.tell(by_ada(run))
-    owning = Owner("w1", 1, 0, told.ledger, "cluster-a", holder(a_run())[0].member.timing)
+    owning = Owner(
+        "w1", 1, 0, told.ledger, NAMES.topics_of("cluster-a"), holder(a_run())[0].member.timing
+    )
     [publish] = owning.effects()
 
     assert publish.messages == (("cronstream.cluster-a.retry", by_ada(run)),)
@@ -295,7 +297,9 @@ def test_a_retry_log_says_that_a_person_has_cancelled() -> None:
     run = a_run(attempt=2, max_attempts=2)
     told.tell(run)
     told.tell(by_ada(run))
-    owning = Owner("r1", 1, 0, told.ledger, "cluster-a", holder(a_run())[0].member.timing)
+    owning = Owner(
+        "r1", 1, 0, told.ledger, NAMES.topics_of("cluster-a"), holder(a_run())[0].member.timing
+    )
     [publish] = owning.effects()
 
     [(_, settled)] = publish.messages

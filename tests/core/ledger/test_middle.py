@@ -19,7 +19,7 @@ def from_the_middle(*entries: Run | Skip | Withdrawal, level: int = 2) -> Told:
     """Fold a log of which all before these messages was deleted."""
     told = Told(revision=False)
     told.ledger.book.assumed = level
-    told.ledger.take(_FIRST - 1, at(-60), [Heartbeat(worker="w1", number=1)])
+    told.ledger.fold(_FIRST - 1, at(-60), [Heartbeat(worker="w1", number=1)])
     for entry in entries:
         told.tell(entry)
     return told
@@ -55,7 +55,7 @@ def test_a_log_of_level_1_is_folded_as_it_always_was_unless_its_beginning_was_no
 
     watched = Ledger(retry=False)
     watched.book.learns = True
-    watched.take(0, at(0), [due(0, revision=4)])
+    watched.fold(0, at(0), [due(0, revision=4)])
     assert list(watched.book.live) == [due(0).id]
 
 
@@ -64,7 +64,7 @@ def test_runs_by_hand_and_later_attempts_have_no_revision_to_be_learnt() -> None
     assert told.ledger.book.marks == {}
 
     later = Ledger(retry=True)
-    later.take(5, at(0), [due(0, attempt=2)])
+    later.fold(5, at(0), [due(0, attempt=2)])
     assert later.book.marks == {}
 
 
@@ -117,6 +117,20 @@ def test_a_revision_that_is_newer_than_a_word_is_learnt_for_that_word_was_late()
     assert told.ledger.book.turned_away == []
     assert live(told) == [("01:00", 12)]
     assert told.ledger.book.mark("backup").revisions[-2:] == [(12, at(60)), (13, at(120))]
+
+
+def test_newer_words_that_hold_only_later_do_not_make_a_late_word_hold() -> None:
+    late = Withdrawal(job="backup", revision=9, effective_from=at(0))
+    newer = Withdrawal(job="backup", revision=14, effective_from=at(61))
+    words = (late, newer, due(60, revision=12), due(120, revision=14))
+    told = from_the_middle(*words, level=4)
+
+    assert told.ledger.book.turned_away == []
+    assert live(told) == [("01:00", 12), ("02:00", 14)]
+    before = from_the_middle(late, newer).ledger.book.mark("backup")
+    assert before.may_learn(12, at(60), beyond_late=True)
+    assert not before.may_learn(12, at(60), beyond_late=False), "as it was below level 4"
+    assert not before.may_learn(12, at(62), beyond_late=True), "a newer word holds by then"
 
 
 def test_a_word_that_comes_after_the_first_run_of_its_revision_still_counts() -> None:

@@ -99,9 +99,9 @@ def test_what_is_given_up_a_week_after_the_beginning_is_seen_without_an_entry(
 ) -> None:
     told, run = Seen(retry=retry), a_run(revision=1, as_of=at(-2))
     told.ledger.book.assumed = 2
-    told.ledger.take(1000, NOON, [run])
+    told.ledger.fold(1000, NOON, [run])
     for day in range(1, DOUBT_DAYS + 2):
-        told.ledger.take(1000 + day, at(day * 86_400), [])
+        told.ledger.fold(1000 + day, at(day * 86_400), [])
 
     assert told.changes() == [(run.id, *seen)]
     [refusal] = told.seen[-1].refusals

@@ -6,7 +6,7 @@ import pytest
 
 from cronstream.core.ledger.overlap import Begin, moves
 from cronstream.core.ledger.state import Effect, LiveRun, State
-from cronstream.core.wire.entries import Cancelled, Forwarded, Settled, Skipped
+from cronstream.core.wire.entries import Cancelled, Forwarded, Level, Settled, Skipped
 from cronstream.core.wire.enumerations import Delivery, Outcome, Overlap, SkipReason, Verdict
 from cronstream.core.wire.runs import Run
 from tests.builders import a_run, at
@@ -58,6 +58,32 @@ def test_a_line_moves_by_its_policies(
     assert told_of(line, [under_way()]) == when_not
 
 
+@pytest.mark.parametrize(("policies", "begun", "moves"), [
+    ([SKIP, SKIP, SKIP], 0, ["begin 1", "begin 2"]),
+    ([SKIP, SKIP, SKIP], 1, ["begin 1"]),
+    ([SKIP, SKIP], 2, ["skip 1", "skip 2"]),
+    ([QUEUE] * 4, 2, ["skip 3", "skip 4"]),
+    ([QUEUE] * 4, 1, ["begin 1"]),
+    ([REPLACE], 1, ["cancel 0"]),
+])  # fmt: skip
+def test_as_many_begin_as_may_be_under_way_and_what_follows_is_judged_then(
+    policies: list[Overlap], begun: int, moves: list[str]
+) -> None:
+    line = [
+        LiveRun(live.run.derive(max_running=2), version=live.version)
+        for live in in_line(*policies, max_queue=2)
+    ]
+
+    assert told_of(line, [under_way() for _ in range(begun)]) == moves
+
+
+def test_a_run_that_waits_is_not_overtaken_by_one_that_counts_more() -> None:
+    strict, loose = due(10, overlap=QUEUE), due(20, overlap=QUEUE, max_running=3)
+    line = [LiveRun(strict, version=1), LiveRun(loose, version=2)]
+
+    assert told_of(line, [under_way()]) == []
+
+
 @pytest.mark.parametrize("state", [State.QUEUED, State.CLAIMED, State.RUNNING, State.RETRYABLE])
 def test_what_has_begun_is_replaced_between_attempts_too(state: State) -> None:
     assert told_of(in_line(REPLACE), [under_way(state)]) == ["cancel 0"]
@@ -106,6 +132,28 @@ def test_a_claim_is_refused_while_another_run_has_begun(policy: Overlap, state: 
     told.claim(second, "w2")
 
     assert told.ledger.book.live[second.id].state is state
+
+
+@pytest.mark.parametrize(("policy", "state"), [
+    (SKIP, State.CLAIMED), (QUEUE, State.CLAIMED), (REPLACE, State.QUEUED),
+])  # fmt: skip
+def test_a_claim_stands_while_fewer_have_begun_than_its_own_run_lets(
+    policy: Overlap, state: State
+) -> None:
+    told = Told()
+    told.tell(Level(level=4))
+    first, second, third = (due(i, overlap=policy, max_running=2) for i in (0, 10, 20))
+    strict = due(30, overlap=policy)
+    for run in (first, second, third, strict):
+        told.tell(run)
+    told.start(first)
+    told.claim(strict, "w2")
+    told.claim(second, "w2")
+    told.claim(third, "w2")
+
+    live = told.ledger.book.live
+    assert live[second.id].state is state
+    assert (live[strict.id].state, live[third.id].state) == (State.QUEUED, State.QUEUED)
 
 
 def test_a_claim_that_has_not_yet_started_keeps_others_out_as_well() -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cronstream.core.ledger.retry import (
@@ -106,6 +106,7 @@ def test_whoever_decides_decides_the_same() -> None:
 
 
 @given(st.integers(1, 50), st.data())
+@settings(deadline=None)
 def test_a_run_fails_exactly_max_attempts_times(most: int, data: Any) -> None:
     run, fails = a_run(max_attempts=most), 0
     while True:

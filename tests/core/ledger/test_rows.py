@@ -123,10 +123,10 @@ def test_half_a_log_a_row_and_the_rest_is_one_fold_of_the_whole(told: Told, data
     back = data.draw(st.integers(0, cut))
     half = Ledger(retry=told.ledger.book.retry)
     for message in told.messages[:cut]:
-        half.take(*message)
+        half.fold(*message)
     again = _through_a_row(half)
     for message in told.messages[back:]:
-        again.take(*message)
+        again.fold(*message)
 
     assert _state(again) == _state(told.ledger)
     assert again.book.deciding == told.ledger.book.deciding

@@ -20,9 +20,9 @@ def test_a_log_was_shifted_by_what_its_first_claims_name() -> None:
     shift = LogShift("cronstream.a/0")
     assert shift.get() is None
     for n in range(3):
-        shift.take(2 * n, [due(n)])
-        shift.take(2 * n + 1, [_claim(due(n).id, 100 + 2 * n), Heartbeat(worker="w", number=1)])
-        shift.take(9, [_claim(due(n).id, 7), _claim("unknown", 9)])
+        shift.fold(2 * n, [due(n)])
+        shift.fold(2 * n + 1, [_claim(due(n).id, 100 + 2 * n), Heartbeat(worker="w", number=1)])
+        shift.fold(9, [_claim(due(n).id, 7), _claim("unknown", 9)])
     assert shift.get() == 100
 
 
@@ -37,16 +37,16 @@ def test_a_copy_whose_claims_do_not_agree_is_refused() -> None:
 def test_jobs_were_shifted_by_what_the_logs_were_told_of_them() -> None:
     jobs = [(a_job(effective_from=at(n)), 10 + n) for n in range(2)]
     shift = JobsShift("cronstream.jobs/0", [*jobs, (a_job(effective_from=at(1)), 19)])
-    shift.take([Withdrawal(job="backup", revision=4, effective_from=at(0)), due(1, revision=99)])
-    shift.take([Withdrawal(job="backup", revision=4, effective_from=at(7)), _claim("x", 1)])
+    shift.fold([Withdrawal(job="backup", revision=4, effective_from=at(0)), due(1, revision=99)])
+    shift.fold([Withdrawal(job="backup", revision=4, effective_from=at(7)), _claim("x", 1)])
     assert shift.get() == -6
 
 
 def test_without_an_edit_the_last_runs_follow_the_last_definitions() -> None:
     shift = JobsShift("cronstream.jobs/0", [(a_job(), 3), (a_job(), 5)])
     assert shift.get() is None
-    shift.take([due(0, revision=7), a_run(revision=None), due(0, job="other", revision=70)])
-    shift.take([due(1, revision=8)])
+    shift.fold([due(0, revision=7), a_run(revision=None), due(0, job="other", revision=70)])
+    shift.fold([due(1, revision=8)])
     assert shift.get() == 3
 
 

@@ -7,9 +7,12 @@ import pytest
 
 from cronstream.core.moving.file import from_lines, to_lines
 from cronstream.core.planning.cursor import Cursor
+from cronstream.core.wire.levels import LEVEL
 from cronstream.errors import HouseError
 from tests.builders import NOON
 from tests.core.moving.test_export import an_export
+
+THIS_LEVEL = f'"level":{LEVEL}'.encode()
 
 
 def test_an_export_goes_through_a_file() -> None:
@@ -35,7 +38,7 @@ def test_what_is_no_export_is_refused(raw: bytes) -> None:
         from_lines("x", raw)
 
 
-@pytest.mark.parametrize("change", [(b'export":1', b'export":2'), (b'"level":2', b'"level":9')])
+@pytest.mark.parametrize("change", [(b'export":1', b'export":2'), (THIS_LEVEL, b'"level":9')])
 def test_an_export_of_a_version_that_is_not_known_is_refused(change: tuple[bytes, bytes]) -> None:
     raw = b"".join(to_lines(an_export()))
     with pytest.raises(HouseError, match=r"cronstream 1.0, .* upgrade it"):

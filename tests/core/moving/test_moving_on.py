@@ -22,6 +22,7 @@ from cronstream.core.wire.entries import (
     Withdrawal,
 )
 from cronstream.core.wire.enumerations import Outcome, SkipReason, Verdict
+from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.runs import Run
 from tests.builders import at
 from tests.core.ledger.test_rows import logs, runs
@@ -47,7 +48,7 @@ class House:
         return None if revision is None else revision * self.factor
 
     def take(self, entry: Entry, seconds: float) -> None:
-        self.ledger.take(self.ledger.book.next_offset, at(seconds), [entry])
+        self.ledger.fold(self.ledger.book.next_offset, at(seconds), [entry])
 
     @property
     def state(self) -> dict[str, Any]:
@@ -64,6 +65,7 @@ class House:
             mark[2] = [[number // self.factor, since] for number, since in mark[2]]
             more = [*mark[5:], *(-1, -1, 0, -1)[len(mark) - 5 :]]
             mark[5:] = [n if i == 2 or n < 0 else n // self.factor for i, n in enumerate(more)]
+        row["recent"].sort()  # A log whose clock steps back has them in another order.
         return {name: row[name] for name in ("live", "marks", "recent", "now")}
 
 
@@ -99,7 +101,8 @@ def _last(house: House) -> int:
 @given(logs(), st.data())
 @settings(max_examples=60, deadline=None)
 def test_a_fold_goes_on_as_if_it_had_not_moved(told: Told, data: Any) -> None:
-    told.tell(Level(level=2), seconds=5000)
+    # A new house begins at the highest level, and the former one says the same at that alone.
+    told.tell(Level(level=LEVEL), seconds=5000)
     release_all(told.ledger, told.ledger.book.now)
     state = log_state("cluster-a", retry=told.ledger.book.retry, ledgers=[told.ledger])
     moved = ledgers_of(state, 1, _one, _Numbers()).get(0)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from cronstream.core.planning.cursor import Cursor, Lag, Noted, Place
+from cronstream.core.planning.pace import Course
 from tests.builders import at
 
 KEPT = Cursor(0, at(0), taken=3)
@@ -18,7 +19,13 @@ def test_a_cursor_that_is_only_a_little_later_says_no_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"taken": 4}, {"noted": Noted(at(1), at(2))}, {"moved": {"backup": at(0)}}]
+    "change",
+    [
+        {"course": Course(at(0), at(0))},
+        {"taken": 4},
+        {"noted": Noted(at(1), at(2))},
+        {"moved": {"backup": at(0)}},
+    ],
 )
 def test_whatever_else_has_changed_is_worth_a_row(change: dict[str, object]) -> None:
     assert replace(KEPT, **change).says_more(KEPT, AFTER)  # type: ignore[arg-type]  # a table
@@ -39,6 +46,7 @@ def test_set_back_nothing_of_it_is_beyond_a_time() -> None:
         moved={"backup": at(7000), "report": at(1)},
         behind={place: Lag(at(6000), 2, Noted(at(7200), at(7000)))},
         holds={2: at(7000)},
+        course=Course(at(7000), at(7300)),
     )
 
     assert ahead.set_back(at(5)) == Cursor(
@@ -53,3 +61,16 @@ def test_set_back_nothing_of_it_is_beyond_a_time() -> None:
 
 def test_one_that_is_not_beyond_it_stays() -> None:
     assert KEPT.set_back(at(60)) == KEPT
+
+
+def test_how_far_a_catch_up_has_come_goes_through_a_row() -> None:
+    course = Course(at(0), at(9), (("backup", at(10)),))
+    behind = {Place("a", 0): Lag(at(1), 2, course=course._replace(since=None))}
+    cursor = Cursor(0, at(5), 3, behind=behind, course=course)
+
+    assert Cursor.from_row(cursor.to_row()) == cursor
+    assert cursor.behind_since == at(0)
+
+
+def test_starts_that_are_over_are_not_worth_a_row() -> None:
+    assert not replace(KEPT, course=Course(None, at(1))).says_more(KEPT, timedelta(seconds=1))

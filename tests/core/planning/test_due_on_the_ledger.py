@@ -107,7 +107,7 @@ class Installation:
 
     def _append(self, cluster: str, entry: Entry) -> None:
         log = self.logs[cluster]
-        log.take(log.book.next_offset, self.now, [entry])
+        log.fold(log.book.next_offset, self.now, [entry])
 
     def runs(self) -> Counter[datetime]:
         found = [live.run for log in self.logs.values() for live in log.book.live.values()]

@@ -54,7 +54,7 @@ def a_job(**fields: Any) -> Job:
 def known(*jobs: Job) -> KnownJobs:
     jobs_topic = KnownJobs()
     for revision, job in enumerate(jobs):
-        jobs_topic.take(revision, encode(job))
+        jobs_topic.fold(revision, encode(job))
     return jobs_topic
 
 
@@ -258,8 +258,8 @@ def test_a_schedule_is_judged_in_its_own_zone() -> None:
 
 def test_what_the_jobs_topic_has_that_cannot_be_read_changes_nothing() -> None:
     jobs = known(a_job())
-    jobs.take(1, b"\xff")
-    jobs.take(2, None)
+    jobs.fold(1, b"\xff")
+    jobs.fold(2, None)
     assert jobs.schedule_has(a_message(300))
 
 

@@ -572,10 +572,10 @@ def test_a_barrier_that_is_passed_while_draining_forgets_no_claim() -> None:
 
 def test_what_is_left_after_draining_is_ended_as_interrupted() -> None:
     worker, key = holder(a_run())
-    worker.member.end_all("told to stop")
+    worker.member.end_all("asked to stop")
     worker.collect()
 
-    assert worker.of(End) == [End(key, "told to stop")]
+    assert worker.of(End) == [End(key, "asked to stop")]
 
 
 # -- rule 2: effects -------------------------------------------------------------------------------

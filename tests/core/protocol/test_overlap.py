@@ -12,6 +12,7 @@ from cronstream.core.wire.entries import (
     Claimed,
     Finished,
     Forwarded,
+    Level,
     Released,
     Settled,
     Skipped,
@@ -63,6 +64,26 @@ def handed(worker: Worker) -> list[Run]:
 
 
 # -- beginning -------------------------------------------------------------------------------------
+
+
+def test_several_runs_begin_as_far_as_there_is_room() -> None:
+    runs = [due(n, overlap=QUEUE, max_running=3) for n in (1, 2, 3)]
+    worker = owner(Level(level=4), *runs, max_claims=2)
+    worker.wake(10)
+    assert len(worker.appended(Claimed)) == 2
+    worker.settle()
+
+    assert [run.id for run in handed(worker)] == [run.id for run in runs[:2]]
+
+
+def test_as_many_begin_at_once_as_max_running_says() -> None:
+    worker = owner(Level(level=4), *(due(n, overlap=SKIP, max_running=2) for n in (1, 2, 3)))
+    worker.wake(10)
+    assert len(worker.appended(Claimed)) == 2
+    worker.settle()
+
+    assert [run.id for run in handed(worker)] == [due(1).id, due(2).id]
+    assert worker.member.ledgers[0].book.live.keys() == {due(1).id, due(2).id}
 
 
 @pytest.mark.parametrize("policy", [SKIP, QUEUE, REPLACE])

@@ -331,6 +331,8 @@ def test_at_the_end_of_the_calendar_nothing_is_due_any_more() -> None:
         ("* * * * * * *", "has 7 fields"),
         ("@reboot", "is not a known nickname; there are @hourly"),
         ("@hourley", "is not a known nickname; did you mean '@hourly'"),
+        ("@ever 10m", "is not a known nickname; did you mean '@every'"),
+        ("0 0 * * H#2", "'h#2' is not understood; 'H' stands alone, or as H"),
         ("60 * * * *", "minute '60' is out of range; it goes from 0 to 59"),
         ("* 24 * * *", "hour '24' is out of range"),
         ("* * 0 * *", "day of month '0' is out of range; it goes from 1 to 31"),
@@ -343,10 +345,24 @@ def test_at_the_end_of_the_calendar_nothing_is_due_any_more() -> None:
         ("30-10 * * * *", "runs backwards; write it as two, 30-59,0-10"),
         ("1,,2 * * * *", "minute '' is not understood"),
         ("-1 * * * *", "not understood"),
-        ("H * * * *", "not understood"),
-        ("* * L * *", "not understood"),
-        ("* * * * 5#2", "not understood"),
-        ("* * ? * *", "not understood"),
+        ("H * * * *", "minute 'h' is spread by the name of a job, and here is none"),
+        ("L * * * *", "minute 'l' is not understood; write a number, a name, a range"),
+        ("* * L-31 * *", "day of month 'l-31' is not understood; .* L, L-3, 15W or LW"),
+        ("* * 0W * *", "not understood"),
+        ("* * 32w * *", "not understood"),
+        ("* * * * L", "day of week 'l' is not understood; .* fri#2 or 5L"),
+        ("* * * * 5#6", "not understood"),
+        ("* * * * foo#1", "not understood"),
+        ("* ? * * *", "not understood"),
+        ("0 0 31W 2 *", "can never be due: no month has such a day"),
+        ("0 0 * 2 L", "not understood"),
+        ("@every 2h from", "from '' is not a time; write it like 00:15, or 2026-01-05T09:00"),
+        ("@every 2h from noon", "from 'noon' is not a time"),
+        ("@every 2h from 25:00", "from '25:00' does not exist: hour must be in"),
+        ("@every from 00:15", "@every '' is not a length of time"),
+        ("@at", "@at '' is not a time; write it like @at 2026-12-24T18:00"),
+        ("@at 2026-12-24", "is not a time"),
+        ("@at 2026-02-30T10:00", "@at '2026-02-30T10:00' does not exist: day is out of range"),
         ("٣ * * * *", "not understood"),
         ("0 0 31 2 *", "can never be due: no month has such a day"),
         ("0 0 31 4,6,9,11 *", "can never be due"),
@@ -430,3 +446,9 @@ def test_what_is_rewritten_for_croniter_it_would_read_otherwise_than_cron(
     numbers = (ours.minutes, ours.hours, days.of_month, ours.months, days.of_week)[place]
 
     assert alone != {str(number) for number in numbers}, read_as
+
+
+@pytest.mark.parametrize("text", ["1,* * * * *", "*,1 * * * *", "* 2,* 3,* 4,* 5,*"])
+def test_a_star_within_a_list_is_every_value(text: str) -> None:
+    found = parse_fields(text)
+    assert (len(found.minutes), len(found.hours), len(found.months)) == (60, 24, 12)

@@ -313,3 +313,14 @@ def test_what_was_started_or_edited_says_so_with_its_own_name() -> None:
         "cronstream.Started",
         "cronstream.Withdrawal",
     ]
+
+
+@pytest.mark.parametrize(("deep", "why"), [(21, "more than 20 runs"), (900, "not JSON")])
+def test_a_chain_that_no_crontab_can_ask_for_is_refused_before_it_is_read(
+    deep: int, why: str
+) -> None:
+    begin = b'"v":4,"then":[{"on":"settled","run":{'
+    raw = b'{"__faust":{"ns":"cronstream.Run"},' + begin * deep + b"}}]" * deep + b"}"
+    entries, [refusal] = decode_entries(raw)
+    assert not entries
+    assert why in refusal

@@ -56,7 +56,7 @@ def _message(record: Any, **changed: Any) -> bytes:
 def _fold(known: int, *messages: bytes) -> Ledger:
     ledger = Ledger(retry=False, known=known)
     for offset, raw in enumerate(messages):
-        ledger.take(offset, NOON, decode_entries(raw, known)[0])
+        ledger.fold(offset, NOON, decode_entries(raw, known)[0])
     return ledger
 
 
@@ -125,7 +125,7 @@ def _from_later(run: Run) -> Run:
 def test_fields_that_are_not_known_are_in_rows_later_attempts_and_discards() -> None:
     run = _from_later(a_run(max_attempts=2, attempts_left=2, revision=None, cause="run-now"))
     ledger = Ledger(retry=False)
-    ledger.take(0, NOON, [run])
+    ledger.fold(0, NOON, [run])
     [kept] = from_row(orjson.loads(orjson.dumps(to_row(ledger, 0)))).book.live.values()
     ended = with_attempt(
         kept.run, Attempt(attempt=1, outcome=Outcome.FAILED, ended_at=NOON, worker="w1")
@@ -165,7 +165,7 @@ def test_a_level_that_is_announced_again_or_lower_changes_nothing() -> None:
 def test_who_does_not_know_what_is_announced_folds_nothing_of_that_message() -> None:
     ledger = _fold(OLD, encode(beat("w1", 1)))
     with pytest.raises(LevelError, match=r"level 99 by cronstream 9\.9.*only level 98: upgrade"):
-        ledger.take(1, at(1), [beat("w1", 2), NEWS])
+        ledger.fold(1, at(1), [beat("w1", 2), NEWS])
 
     assert (ledger.book.next_offset, ledger.book.beats["w1"].number, ledger.book.now) == (
         1,
@@ -173,15 +173,15 @@ def test_who_does_not_know_what_is_announced_folds_nothing_of_that_message() -> 
         NOON,
     )
     with pytest.raises(LevelError, match="upgrade it"):
-        ledger.take(2, at(2), [beat("w1", 3)])
+        ledger.fold(2, at(2), [beat("w1", 3)])
     assert ledger.book.next_offset == 1
 
 
 def test_a_log_whose_beginning_is_gone_is_of_the_level_that_its_installation_has() -> None:
     cut, whole = Ledger(retry=False, known=NEW), Ledger(retry=False, known=NEW)
     cut.book.assumed = whole.book.assumed = NEW
-    cut.take(7, NOON, [])
-    whole.take(0, NOON, [])
+    cut.fold(7, NOON, [])
+    whole.fold(0, NOON, [])
 
     assert (cut.book.level, whole.book.level) == (NEW, 1)
 

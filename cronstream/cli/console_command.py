@@ -1,0 +1,41 @@
+"""``cronstream console``: a page that people keep open."""
+
+import os
+from contextlib import suppress
+
+import click
+
+from cronstream.cli import coroutine
+from cronstream.cli.lean import load
+from cronstream.cli.output import say
+from cronstream.settings import settings
+
+#: Where it is, unless another port was asked for or set.
+PORT = 6060
+
+
+@click.command
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    help=f"The port of its pages; {PORT} if none is set. 0: any that is free.",
+)
+@click.option("--bind", metavar="ADDRESS", help="Where it listens; 127.0.0.1 if none is set.")
+def console(*, port: int | None, bind: str | None) -> None:
+    """Serve a page that shows what becomes of runs: what is late, what failed, and why.
+
+    It follows the ledgers, and keeps what it shows in a file in the data folder, which may be
+    thrown away. It changes nothing.
+    """
+    if port is not None or not settings().web_port:
+        os.environ["CRONSTREAM_WEB_PORT"] = str(PORT if port is None else port)
+    if bind is not None:
+        os.environ["CRONSTREAM_WEB_BIND"] = bind
+    settings.cache_clear()
+    serving = load("cronstream.console.serving")
+    with suppress(KeyboardInterrupt):
+        coroutine.run(serving.serve(settings(), _ready))
+
+
+def _ready(address: str) -> None:
+    say(f"the console is at {address}")

@@ -1,0 +1,104 @@
+"""The jobs that are paused, by whom, why and until when: for ``jobs --paused`` and ``doctor``."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from cronstream import clock
+from cronstream.cli import coroutine
+from cronstream.cli.connection import reading
+from cronstream.cli.output import Column, emit_json, emit_table, say
+from cronstream.cli.run_now import published_jobs
+from cronstream.core.wire.naming import Role
+from cronstream.core.wire.runs import Job
+from cronstream.core.wire.times import format_time
+from cronstream.history.live import LiveLedger
+from cronstream.history.scope import LogReader
+
+_COLUMNS = tuple(map(Column, ("job", "cluster", "paused by", "since", "until", "why")))
+
+
+def list_paused(*, as_json: bool) -> None:
+    """List them: by people, by the crontab, and by their discarded runs."""
+    found = coroutine.run(paused_jobs())
+    if as_json:
+        for one in found:
+            emit_json(one)
+        return
+    emit_table(
+        _COLUMNS,
+        [
+            (
+                x["job"],
+                x["cluster"],
+                x["by"],
+                _time(x["since"]),
+                _time(x["until"]),
+                x["reason"] or "",
+            )
+            for x in found
+        ],
+    )
+    if not found:
+        say("no job is paused")
+
+
+async def paused_jobs() -> list[dict[str, Any]]:
+    """Return each pause that is in force, by job, as programs read it.
+
+    Raises:
+        NotFoundError: If no scheduler has published any job.
+    """
+    async with reading() as reader:
+        jobs = await published_jobs(reader)
+        found = [one for job in jobs.values() for one in _said(job, clock.now())]
+        for cluster in sorted({job.cluster for job in jobs.values()}):
+            found += await _halted(reader, cluster, jobs)
+    return sorted(found, key=lambda one: (one["job"], one["by"]))
+
+
+def sentence(one: dict[str, Any]) -> str:
+    """Return what a pause is, for people: who has paused which job, since when, and why."""
+    since = f" since {_time(one['since'])}" if one["since"] else ""
+    until = f" until {_time(one['until'])}" if one["until"] else ""
+    why = f" ({one['reason']})" if one["reason"] else ""
+    return f"job {one['job']} is paused by {one['by']}{since}{until}{why}"
+
+
+def _said(job: Job, now: datetime) -> Iterator[dict[str, Any]]:
+    """Yield the pauses that a definition says."""
+    about = {"job": job.name, "cluster": job.cluster}
+    if not job.enabled:
+        why = {"reason": "enabled: false", "until": None, "retries": False}
+        yield {**about, "by": "the crontab", "since": None, **why}
+    said = job.control
+    if said is not None and said.is_pause and now < said.ends_at:
+        where = f"cluster {said.cluster}" if said.job is None else ""
+        reason = ", ".join(filter(None, (where, said.reason))) or None
+        since = {"since": said.at, "until": said.until, "retries": said.retries}
+        yield {**about, "by": said.by, "reason": reason, **since}
+
+
+async def _halted(reader: LogReader, cluster: str, jobs: dict[str, Job]) -> list[dict[str, Any]]:
+    """Return the jobs that their discarded runs have paused, by the ledger of their cluster."""
+    role = Role.of(cluster, retry=False)
+    partitions = await reader.partitions(reader.names.log_of(role))
+    live = await LiveLedger.of_log(reader, role, partitions) if partitions else []
+    return [
+        {
+            "job": name,
+            "cluster": cluster,
+            "by": "its discarded runs",
+            "since": mark.paused.halted_at,
+            "reason": f"{mark.paused.discards} in a row, the last {mark.paused.halted_by}",
+            "until": None,
+            "retries": False,
+        }
+        for one in live
+        for name, mark in one.ledger.book.marks.items()
+        if mark.paused.halted_at is not None and name in jobs and jobs[name].cluster == cluster
+    ]
+
+
+def _time(moment: datetime | None) -> str:
+    return "" if moment is None else format_time(moment.replace(microsecond=0))

@@ -1,0 +1,86 @@
+"""What is in force and who is there, as it stands now: asked of Kafka every few seconds."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from cronstream import clock
+from cronstream.core.crontab.revisions import Edit
+from cronstream.core.health.roll import Roll, Seen
+from cronstream.core.trust.judging import Judgement
+from cronstream.core.wire.control import Control
+from cronstream.core.wire.runs import Job
+from cronstream.history.edits import Past, read_past
+from cronstream.history.roll import first_offset, read_on
+from cronstream.history.scope import LogReader
+from cronstream.topology.jobs import JobsLog
+from cronstream.topology.last_rows import rows_on
+
+EVERY_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The installation at one moment.
+
+    Attributes:
+        jobs: The jobs in force, by name.
+        processes: Those that are there, or were in the last ten minutes.
+        now: What time it is by the log's clock, as far as it is known (UTC).
+        is_read: Whether the jobs were read once: until then none being known says nothing.
+    """
+
+    jobs: dict[str, Job]
+    processes: tuple[Seen, ...]
+    now: datetime
+    is_read: bool = True
+
+
+class Watching:
+    """Keeps what is known of the installation up to date.
+
+    Attributes:
+        found: As it was when it was last asked.
+    """
+
+    def __init__(self, judge: Callable[[Job | Control], Judgement]) -> None:
+        self._judge = judge
+        self.found = Installed({}, (), clock.now(), is_read=False)
+
+    async def follow(self, reader: LogReader) -> None:
+        """Ask now and then, for as long as the reader can read.
+
+        Raises:
+            BrokerError: If the broker does not answer.
+        """
+        jobs: JobsLog | None = None
+        roll, offset = Roll(), -1
+        while True:
+            topics = await reader.layout()
+            partitions = topics.get(reader.names.jobs, [])
+            if jobs is None and partitions:
+                jobs = JobsLog(reader, partial(rows_on, reader, reader.names.kept_jobs), partitions)
+                jobs.judge = self._judge
+            if reader.names.workers in topics:
+                start = await first_offset(reader) if offset < 0 else offset
+                offset = await read_on(reader, roll, start)
+            known = (await jobs.read_on()).jobs if jobs is not None else ()
+            now = max(clock.now(), roll.now or clock.now())
+            self.found = Installed({job.name: job for job in known}, tuple(roll.all()), now)
+            await asyncio.sleep(EVERY_S)
+
+
+async def revisions(
+    reader: LogReader, job: str | None, counts: Callable[[Job], bool], limit: int
+) -> tuple[list[Edit], Past]:
+    """Return the newest revisions of a job, or of all, the newest first.
+
+    Raises:
+        BrokerError: If the broker does not answer.
+    """
+    found: list[Edit] = []
+    past = await read_past(reader, job, counts, found.append)
+    return sorted(found, key=lambda edit: edit.at, reverse=True)[:limit], past

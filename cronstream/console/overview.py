@@ -1,0 +1,133 @@
+"""What is wrong now, who works, and how the last hour was."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from cronstream.console.installed import Installed
+from cronstream.console.store import Store, Wanted
+from cronstream.core.health import agreement, clocks, trusted
+from cronstream.core.health.overdue import overdue_of
+from cronstream.core.health.presence import Presence
+from cronstream.core.wire.naming import RoleKind
+from cronstream.core.wire.runs import Job
+from cronstream.history.fields import run_fields
+from cronstream.history.story import RunState, RunStory
+
+_HOUR: Final = timedelta(hours=1)
+#: Rows of each list.
+_FEW: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is known at one moment, and the projection."""
+
+    store: Store
+    installed: Installed
+    now: datetime
+
+    @property
+    def there(self) -> list[Presence]:
+        """The processes that are there."""
+        seen = self.installed.processes
+        return [one.who for one in seen if one.is_there(self.installed.now)]
+
+
+def overview(sight: Sight) -> dict[str, Any]:
+    """Return what is wrong now, and how the last hour was."""
+    late = [one for one in sight.store.live() if one.late_s(sight.now) is not None]
+    return {
+        "troubles": _troubles(sight, late),
+        "late": [run_fields(one, sight.now) for one in late[:_FEW]],
+        "clusters": clusters(sight),
+        "hour": _hour(sight),
+        "discarded": [
+            run_fields(one, sight.now)
+            for one in sight.store.runs(Wanted(state=RunState.DISCARDED, limit=_FEW))
+        ],
+        "jobs": len(sight.installed.jobs),
+    }
+
+
+def _troubles(sight: Sight, late: Sequence[RunStory]) -> list[dict[str, str]]:
+    """Return each thing that somebody should see to: what it is, and where there is more."""
+    found = [
+        {"what": f"{row['cluster']} has no {row['lacks']}", "more": "/workers"}
+        for row in clusters(sight)
+        if row["lacks"]
+    ]
+    found += [
+        {"what": f"job {one.job} is overdue", "more": f"/jobs/{one.job}"}
+        for _, one in overdue_of(sight.there)[:_FEW]
+    ]
+    if late:
+        found.append({"what": f"{_count(len(late), 'run')} late", "more": "/runs?state=queued"})
+    gone = sum(
+        count
+        for _, _, state, count in sight.store.minutes(sight.now - _HOUR)
+        if state is RunState.DISCARDED
+    )
+    if gone:
+        found.append(
+            {"what": f"{_count(gone, 'run')} discarded in the last hour", "more": "/discarded"}
+        )
+    return found + [{"what": text, "more": "/workers"} for text in differences(sight)]
+
+
+def differences(sight: Sight) -> list[str]:
+    """Return in what processes differ that are to be alike."""
+    there = sight.there
+    return [*agreement.warnings(there), *clocks.warnings(there), *trusted.warnings(there)]
+
+
+def clusters(sight: Sight) -> list[dict[str, Any]]:
+    """Return each cluster with who works for it, and what waits."""
+    there = sight.there
+    named = {job.cluster for job in sight.installed.jobs.values()}
+    named |= {who.cluster for who in there if who.cluster}
+    live = Counter(one.cluster for one in sight.store.live(limit=10_000))
+    return [
+        _cluster(name, there, sight.installed.jobs.values(), live[name]) for name in sorted(named)
+    ]
+
+
+def _cluster(
+    name: str, there: Iterable[Presence], jobs: Iterable[Job], live: int
+) -> dict[str, Any]:
+    of = [who for who in there if who.cluster == name]
+    workers = [who for who in of if who.role is RoleKind.WORKER]
+    retry = [who for who in of if who.role is RoleKind.RETRY_WORKER]
+    needed = sum(job.cluster == name for job in jobs)
+    lacks = "worker" if needed and not workers else "retry worker" if needed and not retry else ""
+    return {
+        "cluster": name,
+        "jobs": needed,
+        "workers": len(workers),
+        "retry_workers": len(retry),
+        "slots": sum(who.slots for who in of),
+        "running": sum(who.running for who in of),
+        "waiting": sum(who.waiting for who in of),
+        "live": live,
+        "lacks": lacks,
+    }
+
+
+def _hour(sight: Sight) -> list[dict[str, Any]]:
+    """Return the last sixty minutes, each with how many runs got which verdict."""
+    first = sight.now.replace(second=0, microsecond=0) - timedelta(minutes=59)
+    counts: dict[datetime, Counter[str]] = defaultdict(Counter)
+    for minute, _, state, count in sight.store.minutes(first):
+        counts[minute][state.value] += count
+    minutes = [first + timedelta(minutes=n) for n in range(60)]
+    verdicts = (RunState.SUCCEEDED, RunState.DISCARDED, RunState.SKIPPED)
+    return [
+        {"minute": minute, **{verdict.value: counts[minute][verdict.value] for verdict in verdicts}}
+        for minute in minutes
+    ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

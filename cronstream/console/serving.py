@@ -1,0 +1,144 @@
+"""One console: what it reads, what it keeps, and where it answers."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+from aiokafka.errors import KafkaError
+
+from cronstream import clock
+from cronstream.console.app import Console
+from cronstream.console.installed import Watching
+from cronstream.console.output import Outputs
+from cronstream.console.projecting import Projection
+from cronstream.console.store import Store
+from cronstream.errors import CronstreamError, TruncatedError
+from cronstream.logs import fields
+from cronstream.page_guard import PageGuard
+from cronstream.settings import Settings
+from cronstream.topology.reading import Reader
+from cronstream.trust.keyring import Keyring
+
+logger = logging.getLogger(__name__)
+
+#: Between two tries while Kafka does not answer.
+_AGAIN_S: Final = 2.0
+#: Between two looks for runs that are kept no longer; and while there are more.
+_FORGET_EVERY_S, _FORGET_ON_S = 60.0, 0.2
+_NAME: Final = "console.sqlite"
+
+
+async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    """Serve a console until it is cancelled.
+
+    Args:
+        settings: Where Kafka is, where its file is kept, and where it is to listen.
+        on_ready: Is given its address once it answers.
+
+    Raises:
+        CronstreamError: If its file or its address is not to be had, or it would be open to all.
+    """
+    settings.see_that_pages_are_guarded(settings.web_bind)
+    folder = settings.data_dir / "console"
+    folder.mkdir(parents=True, exist_ok=True)
+    keeper = Keeper(settings, folder / _NAME)
+    guard = PageGuard(settings.page_hosts, settings.page_token())
+    runner = web.AppRunner(keeper.console.application(guard), access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.web_bind, settings.web_port)
+        await _listen(site, settings)
+        [socket] = runner.addresses[:1]
+        on_ready(f"http://{socket[0]}:{socket[1]}/")
+        async with asyncio.TaskGroup() as tasks:
+            for task in (keeper.project, keeper.watch, keeper.forget):
+                tasks.create_task(task())
+    finally:
+        await runner.cleanup()
+        await keeper.stop()
+
+
+async def _listen(site: web.TCPSite, settings: Settings) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        raise CronstreamError(
+            f"the console cannot listen at {settings.web_bind}:{settings.web_port} "
+            f"({error.strerror}): choose another port with --port"
+        ) from error
+
+
+class Keeper:
+    """Keeps the file of a console up to date, whatever becomes of the broker.
+
+    Attributes:
+        console: Its pages.
+    """
+
+    def __init__(self, settings: Settings, path: Path) -> None:
+        self._settings, self._store = settings, Store(path)
+        self._projection = Projection(self._store, self._written)
+        self._watching = Watching(Keyring(settings).judge)
+        self._outputs = Outputs(self._reader)
+        self.console = Console(self._store, self._projection, self._watching, self._outputs)
+        self._told: set[asyncio.Task[None]] = set()
+
+    async def project(self) -> None:
+        """Project what comes, for ever; all anew where a log is another one than it was."""
+        await self._for_ever(self._project)
+
+    async def _project(self, reader: Reader) -> None:
+        try:
+            await self._projection.follow(reader)
+        except TruncatedError as error:
+            about = fields("console-anew", reason=str(error))
+            logger.warning("%s; projecting all anew", error, extra=about)
+            await asyncio.to_thread(self._store.empty)
+            self._projection = Projection(self._store, self._written)
+            self.console.projection = self._projection
+
+    async def watch(self) -> None:
+        """Know what is in force and who is there, for ever."""
+        await self._for_ever(self._watching.follow)
+
+    async def forget(self) -> None:
+        """Remove what is kept no longer, now and then."""
+        days, most = self._settings.console_keep_days, self._settings.console_keep_thousands * 1000
+        while True:
+            before = clock.now() - timedelta(days=days)
+            found = await asyncio.to_thread(self._store.forget, before, most)
+            await asyncio.sleep(_FORGET_ON_S if found else _FORGET_EVERY_S)
+
+    async def stop(self) -> None:
+        """Close what is open."""
+        await self._outputs.stop()
+        self._store.close()
+
+    async def _for_ever(self, follow: Callable[[Reader], Awaitable[None]]) -> None:
+        is_away = False
+        while True:
+            reader = self._reader()
+            try:
+                await reader.start()
+                is_away = False
+                await follow(reader)
+            except (CronstreamError, KafkaError, OSError) as error:
+                if not is_away:
+                    about = fields("console-waits", reason=str(error))
+                    logger.warning("%s; waiting for it", error, extra=about)
+                is_away = True
+            finally:
+                await reader.stop()
+            await asyncio.sleep(_AGAIN_S)
+
+    def _reader(self) -> Reader:
+        return Reader(self._settings, gives_up=True)
+
+    def _written(self, _: Collection[str]) -> None:
+        task = asyncio.create_task(self.console.written())
+        self._told.add(task)
+        task.add_done_callback(self._told.discard)

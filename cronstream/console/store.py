@@ -1,0 +1,290 @@
+"""The projection of all ledgers, in one SQLite file: what pages ask is a query.
+
+Rows, and how far each log was read, are written in one transaction: whatever ends the process, the
+two agree. The file holds nothing that is not on Kafka, so one that is of another version is made
+anew, and anybody may throw it away. What commands wrote is not in it: it is read from Kafka, by the
+offset of the entry that has it.
+"""
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from cronstream.console.rows import read_story, write_story
+from cronstream.console.tables import open_file
+from cronstream.history.story import RunState, RunStory
+
+_MINUTE_S: Final = 60
+#: Runs that are removed at once when they are too old or too many: no page waits for longer.
+_AT_ONCE: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a partition of a log was read.
+
+    Attributes:
+        next: The offset of the first message that is not projected.
+        again: From where on it has to be read for what is live there to be known.
+        at: When the last message that was projected came on it (UTC).
+    """
+
+    next: int
+    again: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction writes: the newest story of each run, and how far logs were read."""
+
+    stories: dict[str, RunStory] = field(default_factory=dict)
+    places: dict[tuple[str, int], Place] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which runs a page asks for; None where all are meant.
+
+    Attributes:
+        before: Only those that were due before (of a job), or have changed before (of all).
+        limit: At most so many, the newest.
+    """
+
+    job: str | None = None
+    cluster: str | None = None
+    state: RunState | None = None
+    before: datetime | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A run in brief, one of the last of its job."""
+
+    run: str
+    state: RunState
+    due: datetime
+    seconds: float | None
+
+
+class Store:
+    """The file, for one who writes and any number who read.
+
+    Args:
+        path: The file; its folder is there.
+
+    Raises:
+        OSError: If the file cannot be opened or made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._db = open_file(path)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def write(self, batch: Batch) -> None:
+        """Write all of a batch, or nothing."""
+        with self._transaction() as db:
+            for stories in _chunks(list(batch.stories.values()), 500):
+                self._write_stories(db, stories)
+            db.executemany(
+                "INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?)",
+                [
+                    (topic, partition, place.next, place.again, place.at.timestamp())
+                    for (topic, partition), place in batch.places.items()
+                ],
+            )
+
+    def _write_stories(self, db: sqlite3.Connection, stories: Sequence[RunStory]) -> None:
+        known = _known(db, [story.id for story in stories])
+        # What begins before what was read again says less than what is there.
+        new = [story for story in stories if not (story.partial and story.id in known)]
+        commands = {_digest(story): orjson.dumps(story.command) for story in new if story.command}
+        db.executemany("INSERT OR IGNORE INTO commands VALUES (?, ?)", commands.items())
+        db.executemany(
+            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            "state = excluded.state, changed = excluded.changed, is_live = excluded.is_live, "
+            "seconds = excluded.seconds, digest = excluded.digest, story = excluded.story",
+            map(_row, new),
+        )
+        settled = [one for one in new if one.state.settled and not known.get(one.id)]
+        db.executemany(
+            "INSERT INTO minutes VALUES (?, ?, ?, ?) ON CONFLICT (minute, cluster, state) "
+            "DO UPDATE SET count = count + excluded.count",
+            [(*key, count) for key, count in Counter(map(_minute_of, settled)).items()],
+        )
+        db.executemany(
+            "INSERT INTO successes VALUES (?, ?) ON CONFLICT (job) DO UPDATE "
+            "SET at = max(at, excluded.at)",
+            [
+                (story.job, story.changed_at.timestamp())
+                for story in new
+                if story.state is RunState.SUCCEEDED
+            ],
+        )
+
+    def forget(self, before: datetime, keep: int) -> int:
+        """Remove runs that ended before a moment, or are more than `keep`; return how many were.
+
+        A few at a time: it is to be asked again while it removes some.
+        """
+        with self._transaction() as db:
+            [last] = db.execute("SELECT coalesce(max(rowid), 0) FROM runs").fetchone()
+            found = db.execute(
+                "DELETE FROM runs WHERE rowid IN (SELECT rowid FROM runs WHERE changed < ? "
+                "AND NOT is_live ORDER BY changed LIMIT ?)",
+                (before.timestamp(), _AT_ONCE),
+            ).rowcount
+            found += db.execute(
+                "DELETE FROM runs WHERE rowid IN (SELECT rowid FROM runs WHERE rowid <= ? "
+                "AND NOT is_live ORDER BY rowid LIMIT ?)",
+                (last - keep, _AT_ONCE),
+            ).rowcount
+            db.execute("DELETE FROM minutes WHERE minute < ?", (_minute(before),))
+        return int(found)
+
+    def empty(self) -> None:
+        """Remove everything: what it shows is of a Kafka that is no more."""
+        with self._transaction() as db:
+            for table in ("places", "runs", "commands", "minutes", "successes"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 - a name from the line above
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def places(self) -> dict[tuple[str, int], Place]:
+        """Return how far each partition was read, by topic and number."""
+        rows = self._db.execute("SELECT topic, partition, next, again, at FROM places")
+        return {(topic, n): Place(on, again, _moment(at)) for topic, n, on, again, at in rows}
+
+    def get(self, run_id: str) -> RunStory | None:
+        """Return the story of a run; None if it is not kept."""
+        found = self._stories("WHERE id = ?", (run_id,))
+        return found[0] if found else None
+
+    def runs(self, wanted: Wanted) -> list[RunStory]:
+        """Return the newest runs that are wanted: of one job by due time, else by last change."""
+        of_job = wanted.job is not None
+        asked: dict[str, Any] = {
+            "job": wanted.job,
+            "cluster": wanted.cluster,
+            "state": wanted.state and wanted.state.value,
+            "due" if of_job else "changed": wanted.before and wanted.before.timestamp(),
+        }
+        given = {name: value for name, value in asked.items() if value is not None}
+        where = [f"{name} {'<' if name in ('due', 'changed') else '='} :{name}" for name in given]
+        return self._stories(
+            f"{'WHERE ' * bool(where)}{' AND '.join(where)} "
+            f"ORDER BY {'due' if of_job else 'changed'} DESC LIMIT :limit",
+            {**given, "limit": wanted.limit},
+        )
+
+    def live(self, cluster: str | None = None, limit: int = 200) -> list[RunStory]:
+        """Return the runs that have no verdict, the oldest first."""
+        if cluster is None:
+            return self._stories("WHERE is_live ORDER BY due LIMIT ?", (limit,))
+        return self._stories("WHERE is_live AND cluster = ? ORDER BY due LIMIT ?", (cluster, limit))
+
+    def strips(self, jobs: Sequence[str], length: int) -> dict[str, list[Strip]]:
+        """Return of each job its last runs in brief, the oldest first."""
+        return {
+            job: [
+                Strip(run, RunState(state), _moment(due), seconds)
+                for run, state, due, seconds in reversed(
+                    self._db.execute(
+                        "SELECT id, state, due, seconds FROM runs WHERE job = ? "
+                        "ORDER BY due DESC LIMIT ?",
+                        (job, length),
+                    ).fetchall()
+                )
+            ]
+            for job in jobs
+        }
+
+    def minutes(self, since: datetime) -> list[tuple[datetime, str, RunState, int]]:
+        """Return how many runs got which verdict in each minute: minute, cluster, state, count."""
+        rows = self._db.execute(
+            "SELECT minute, cluster, state, count FROM minutes WHERE minute >= ? ORDER BY minute",
+            (_minute(since),),
+        )
+        return [
+            (_moment(minute * _MINUTE_S), cluster, RunState(state), count)
+            for minute, cluster, state, count in rows
+        ]
+
+    def successes(self, jobs: Sequence[str]) -> dict[str, datetime]:
+        """Return when jobs succeeded last, of those that are known to have."""
+        asked = "SELECT at FROM successes WHERE job = ?"
+        found = {job: self._db.execute(asked, (job,)).fetchone() for job in jobs}
+        return {job: _moment(row[0]) for job, row in found.items() if row is not None}
+
+    def _stories(self, how: str, given: Sequence[Any] | dict[str, Any]) -> list[RunStory]:
+        asked = f"SELECT story, command FROM runs LEFT JOIN commands USING (digest) {how}"  # noqa: S608 - ours
+        rows = self._db.execute(asked, given)
+        return [read_story(story, command and orjson.loads(command)) for story, command in rows]
+
+
+def _known(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, bool]:
+    """Return which runs are there, each with whether it has its verdict."""
+    marks = ",".join("?" * len(ids))
+    asked = f"SELECT id, is_live FROM runs WHERE id IN ({marks})"  # noqa: S608 - question marks
+    rows = db.execute(asked, ids)
+    return {run_id: not is_live for run_id, is_live in rows}
+
+
+def _row(story: RunStory) -> tuple[Any, ...]:
+    return (
+        story.id,
+        story.job,
+        story.cluster,
+        story.state.value,
+        story.scheduled_at.timestamp(),
+        story.changed_at.timestamp(),
+        not story.state.settled,
+        story.last.duration_s if story.last else None,
+        _digest(story) if story.command else None,
+        write_story(story),
+    )
+
+
+def _digest(story: RunStory) -> bytes:
+    return hashlib.blake2b(orjson.dumps(story.command), digest_size=12).digest()
+
+
+def _minute_of(story: RunStory) -> tuple[int, str, str]:
+    return _minute(story.changed_at), story.cluster, story.state.value
+
+
+def _minute(moment: datetime) -> int:
+    return int(moment.timestamp()) // _MINUTE_S
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _chunks(stories: list[RunStory], size: int) -> Iterator[list[RunStory]]:
+    for start in range(0, len(stories), size):
+        yield stories[start : start + size]

@@ -1,0 +1,75 @@
+"""How pages write moments, lengths of time and states."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from cronstream.core.wire.times import format_time
+from cronstream.escaping import safe
+from cronstream.history.words import command_text, format_duration
+
+_DAY_S: Final = 86_400
+#: Stands where there is nothing to say.
+NOTHING: Final = "\N{EN DASH}"
+
+
+def moment(at: datetime | None) -> str:
+    """Return a moment to the second (UTC); a dash for none."""
+    return NOTHING if at is None else format_time(at.replace(microsecond=0))
+
+
+def since(at: datetime | None, now: datetime) -> str:
+    """Return how long ago a moment is, or how far ahead, in words."""
+    if at is None:
+        return "never"
+    seconds = (now - at).total_seconds()
+    if abs(seconds) < 1:
+        return "now"
+    return f"{_rough(seconds)} ago" if seconds > 0 else f"in {_rough(-seconds)}"
+
+
+def _rough(seconds: float) -> str:
+    for unit_s, name in ((_DAY_S, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit_s:
+            return f"{seconds / unit_s:.0f} {name}"
+    return f"{seconds:.0f} s"
+
+
+def took(seconds: float | None) -> str:
+    """Return a length of time; a dash for none."""
+    return format_duration(seconds) or NOTHING
+
+
+def place(text: str) -> str:
+    """Return a name as a part of an address."""
+    return quote(text, safe="@:!")
+
+
+def shown(text: str | None) -> str:
+    """Return what a command wrote without what would steer a terminal, or hide in a page."""
+    return safe(text or "", keep="\n\t")
+
+
+def written(value: Any) -> str:
+    """Return a setting's value as a crontab has it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return ", ".join(f"{name}: {written(part)}" for name, part in value.items())
+        case list():
+            return ", ".join(map(written, value))
+        case _:
+            return str(value)
+
+
+FILTERS: Final[dict[str, Callable[..., Any]]] = {
+    "moment": moment,
+    "since": since,
+    "took": took,
+    "place": place,
+    "shown": shown,
+    "command": command_text,
+    "written": written,
+}

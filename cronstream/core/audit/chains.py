@@ -1,0 +1,96 @@
+"""Whether each run that follows another was published, and follows one that has its verdict.
+
+The two are on the partitions of two jobs, so they meet here, and only what has not met is kept.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from cronstream.core.audit.finding import Finding, Kind, Window
+from cronstream.core.ledger.following import following
+from cronstream.core.wire.enumerations import Cause, Verdict
+from cronstream.core.wire.runs import Run
+
+#: Logs are read one after another, and what follows comes on its own a moment before the verdict.
+_MEET_WITHIN: Final = timedelta(seconds=60)
+_WITH_RUNS: Final = (Verdict.SUCCEEDED, Verdict.DISCARDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A run that says that it follows another.
+
+    Attributes:
+        follows: The other's id.
+        at: When it was published, by the log.
+    """
+
+    job: str
+    cluster: str
+    follows: str
+    at: datetime
+
+    @classmethod
+    def of(cls, run: Run, at: datetime) -> "Seen | None":
+        """Return what is to be remembered of a run; None if it says nothing of the kind."""
+        if run.cause is not Cause.CHAIN or run.previous is None:
+            return None
+        return cls(run.job, run.cluster, run.previous.run, at)
+
+
+def followers(run: Run) -> dict[Verdict, tuple[str, ...]]:
+    """Return the ids of what follows a run, by its verdict."""
+    if not run.then:
+        return {}
+    return {verdict: tuple(one.run.id for one in following(run, verdict)) for verdict in _WITH_RUNS}
+
+
+@dataclass(slots=True)
+class Chains:
+    """What was to follow, and what does."""
+
+    #: By cluster and id: which run it follows, and when that had its verdict.
+    _expected: dict[tuple[str, str], tuple[str, datetime]] = field(default_factory=dict)
+    _seen: dict[tuple[str, str], Seen] = field(default_factory=dict)
+
+    def expect(self, cluster: str, ids: Iterable[str], follows: str, at: datetime) -> None:
+        """A run has a verdict that others follow."""
+        for run_id in ids:
+            if self._seen.pop((cluster, run_id), None) is None:
+                self._expected[cluster, run_id] = follows, at
+
+    def see(self, run_id: str, seen: Seen) -> None:
+        """A run has entered its log that follows another; each once, though it comes twice."""
+        if self._expected.pop((seen.cluster, run_id), None) is None:
+            self._seen[seen.cluster, run_id] = seen
+
+    def findings(self, window: Window, since: datetime, now: datetime) -> Iterator[Finding]:
+        """Yield what was lost, and what follows nothing, once all logs are read.
+
+        Args:
+            window: What was audited.
+            since: From which due times on all partitions could show them.
+            now: Up to when the logs were read.
+        """
+        if window.job is not None:
+            return  # What follows it, or what it follows, was not read.
+        for (cluster, run_id), (follows, at) in self._expected.items():
+            if now - at > _MEET_WITHIN and window.covers(at):
+                text = f"never published, though run {follows}, which it follows, has its verdict"
+                yield Finding(Kind.UNEXPLAINED, run_id, run_id.partition("@")[0], cluster, text)
+        for (cluster, run_id), seen in self._seen.items():
+            due = _due_of(seen.follows)
+            if due is None or not (since <= due <= window.until) or now - seen.at <= _MEET_WITHIN:
+                continue
+            text = f"it follows run {seen.follows}, which has no verdict that anything follows"
+            yield Finding(Kind.UNASKED, run_id, seen.job, cluster, text)
+
+
+def _due_of(run_id: str) -> datetime | None:
+    """Return the due time of a run that a schedule asked for; of others no window says enough."""
+    try:
+        return datetime.fromisoformat(run_id.partition("@")[2])
+    except ValueError:
+        return None

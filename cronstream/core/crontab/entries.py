@@ -1,0 +1,60 @@
+"""Where each job of a crontab begins and ends in its text, without a parser.
+
+A list in YAML's block style is cut at the dashes that stand in its own column. What is cut so may
+still be wrong: a quote may go on over a dash. Whoever reads the pieces has to see that each is one
+whole item (`cronstream.core.crontab.piecemeal`).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+#: What stands in the place of the jobs.
+ELSEWHERE: Final = "jobs-are-elsewhere"
+_JOBS: Final = re.compile(r"^jobs: *(?:#.*)?$", re.MULTILINE)
+_FIRST: Final = re.compile(r"(?: *(?:#.*)?\n)*( *)- ")
+#: Breaks of lines that parsers count and nobody sees, or that are not wanted here.
+_BREAKS: Final = ("\r", "\x85", "\u2028", "\u2029")
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """A crontab in pieces.
+
+    Attributes:
+        head: All of it but the jobs, with `ELSEWHERE` in their place.
+        indent: How many spaces stand before each job's dash.
+        pieces: The lines of each job, with their breaks.
+        line: On which line the first of them begins, counted from 1.
+    """
+
+    head: str
+    indent: int
+    pieces: list[str]
+    line: int
+
+
+def entries_of(text: str) -> Entries | None:
+    """Return a crontab in pieces; None if its jobs are no list in block style, or none."""
+    if any(each in text for each in _BREAKS) or ELSEWHERE in text:
+        return None
+    found = _JOBS.search(text)
+    if found is None or _JOBS.search(text, found.end()) is not None:
+        return None
+    first = _FIRST.match(text, found.end() + 1)
+    if first is None:
+        return None
+    indent = len(first[1])
+    begin, end = first.start(1), _end(text, first.end(), indent)
+    dashes = re.compile(rf"^ {{{indent}}}- ", re.MULTILINE)
+    starts = [each.start() for each in dashes.finditer(text, begin, end)]
+    pieces = [text[a:b] for a, b in zip(starts, [*starts[1:], end], strict=True)]
+    head = f"{text[: found.start()]}jobs: {ELSEWHERE}\n{text[end:]}"
+    return Entries(head, indent, pieces, text.count("\n", 0, begin) + 1)
+
+
+def _end(text: str, begin: int, indent: int) -> int:
+    """Return where a line stands that is no longer of the list: less indented than its dashes."""
+    less = rf"^ {{0,{indent - 1}}}[^ #\n]" if indent else r"^(?!- )[^ #\n]"
+    end = re.compile(less, re.MULTILINE).search(text, begin)
+    return len(text) if end is None else end.start()

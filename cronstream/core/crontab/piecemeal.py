@@ -1,0 +1,178 @@
+"""Reads a crontab job by job, where it is good: of 100,000 in seconds, and only what has changed.
+
+It says nothing of what is wrong. Whatever is not simply good, here or there, is left to the parser
+and the reader of the whole (`cronstream.core.crontab.parser`), which says all that is to be said:
+so the two say the same, or this one nothing.
+"""
+
+import re
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from cronstream.core.crontab.crontab import Crontab, Places, Read, Spots
+from cronstream.core.crontab.entries import ELSEWHERE, Entries, entries_of
+from cronstream.core.crontab.likeness import Likenesses
+from cronstream.core.crontab.plain_lines import NotPlainError, lines_of, values_of
+from cronstream.core.crontab.problems import Problems
+from cronstream.core.crontab.root import Root, reader_for
+from cronstream.core.crontab.yaml_nodes import Mapping as MappingNode
+from cronstream.core.crontab.yaml_nodes import Node, Scalar, find_place
+from cronstream.core.crontab.yaml_nodes import Sequence as ListNode
+from cronstream.core.crontab.yaml_tree import parse_yaml
+from cronstream.core.wire.runs import Job
+from cronstream.errors import Place
+
+#: So many jobs that are not written plainly are given to the parser at a time.
+_AT_ONCE: Final = 1000
+_NOWHERE: Final = Place(1, 1)
+
+_NAME: Final = "name: "
+#: The key, as it may stand anywhere.
+_THEN: Final = re.compile(r"\bthen['\"]?\s*:")
+
+
+class _NotGoodError(Exception):
+    """There may be something wrong: the whole has to be read."""
+
+
+def read_piecemeal(
+    text: str, lease_s: float, before: Crontab | None = None, root: Root | None = None
+) -> Crontab | None:
+    """Return what a good crontab says; None if it is not plainly good, or cannot be cut up.
+
+    Args:
+        text: All of it.
+        lease_s: The workers' lease.
+        before: What it was before, if that was read here.
+        root: The crontab that includes it, if it is no crontab itself.
+    """
+    if _THEN.search(text):
+        return None  # What follows a job is another: none can be read without the others.
+    entries = entries_of(text.removeprefix("\ufeff"))
+    if entries is None:
+        return None
+    try:
+        return _Piecemeal(entries, lease_s, root).read(before)
+    except _NotGoodError:
+        return None
+
+
+class _Piecemeal:
+    """Reads one crontab."""
+
+    def __init__(self, entries: Entries, lease_s: float, root: Root | None) -> None:
+        self._entries, self._lease_s = entries, lease_s
+        #: All that the jobs are read under.
+        self._above = entries.head if root is None else f"{root.text}\n---\n{entries.head}"
+        self._problems = Problems()
+        self._reader = reader_for(self._problems, lease_s, root)
+        self._head = self._read_head(is_part=root is not None)
+        self._likenesses = Likenesses(self._reader)
+        self._spots = Spots.of(len(entries.pieces))
+        self._jobs: list[Any] = [None] * len(entries.pieces)
+
+    def read(self, before: Crontab | None) -> Crontab:
+        """Return what it says.
+
+        Raises:
+            _NotGoodError: If anything may be wrong.
+        """
+        pieces = self._entries.pieces
+        marks = array("q", map(hash, pieces))
+        again = self._read_again(marks, before)
+        later = [number for number in again if not self._read_plain(number, pieces[number])]
+        for first in range(0, len(later), _AT_ONCE):
+            self._parse(later[first : first + _AT_ONCE])
+        self._reader.clusters.report()
+        if self._problems or len({job.name for job in self._jobs}) < len(self._jobs):
+            raise _NotGoodError
+        for number, line in enumerate(_starts(pieces, self._entries.line)):
+            self._spots.first[number] = line
+        jobs = tuple(self._jobs)
+        read = Read(self._above, self._lease_s, marks)
+        return replace(self._head, jobs=jobs, places=Places(jobs, self._spots), read=read)
+
+    def _read_head(self, *, is_part: bool) -> Crontab:
+        root = parse_yaml(self._entries.head, self._problems)
+        jobs = root.items.get("jobs") if isinstance(root, MappingNode) else None
+        if not isinstance(root, MappingNode) or not isinstance(jobs, Scalar):
+            raise _NotGoodError
+        if jobs.value != ELSEWHERE:
+            raise _NotGoodError
+        root.items["jobs"] = ListNode(jobs.place)
+        head = self._reader.read_part(root) if is_part else self._reader.read(root)
+        if head is None or self._problems:
+            raise _NotGoodError
+        return head
+
+    def _read_again(self, marks: "array[int]", before: Crontab | None) -> Sequence[int]:
+        """Put in place what was read before, and return the numbers of all other jobs."""
+        read = None if before is None else before.read
+        if before is None or read is None or not isinstance(before.places, Places):
+            return range(len(marks))
+        if (read.head, read.lease_s) != (self._above, self._lease_s):
+            return range(len(marks))
+        known, others = {mark: n for n, mark in enumerate(read.marks)}, []
+        for number, mark in enumerate(marks):
+            old = known.get(mark)
+            if old is None or before.jobs[old].name not in self._entries.pieces[number]:
+                others.append(number)
+            else:
+                spots = before.places.spots
+                self._put(number, before.jobs[old], spots.below[old], spots.column[old])
+        return others
+
+    def _put(self, number: int, job: Job, below: int, column: int) -> None:
+        self._jobs[number] = job
+        self._spots.below[number], self._spots.column[number] = below, column
+
+    def _read_plain(self, number: int, piece: str) -> bool:
+        """Read a job without a parser; return whether it is written so plainly."""
+        try:
+            lines = lines_of(piece, self._entries.indent)
+            job = self._likenesses.job_of(lines)
+            if job is None:
+                job = self._job_of(_node_of(values_of(lines)))
+                self._likenesses.learn(lines, job)
+        except NotPlainError:
+            return False
+        margin = self._entries.indent + 2
+        at = piece.find(_NAME, margin) if piece.startswith(_NAME, margin) else -1
+        if at < 0:
+            at = piece.index(f"\n{' ' * margin}{_NAME}") + 1 + margin
+        self._put(number, job, piece.count("\n", 0, at), margin + len(_NAME) + 1)
+        return True
+
+    def _job_of(self, node: Node) -> Job:
+        job = self._reader.read_job(node, 0)
+        if job is None or self._problems:
+            raise _NotGoodError
+        return job
+
+    def _parse(self, numbers: Sequence[int]) -> None:
+        """Have the parser read pieces together: each has to be one item, and no more."""
+        pieces = [self._entries.pieces[number] for number in numbers]
+        tree = parse_yaml("".join(pieces), self._problems)
+        if not isinstance(tree, ListNode) or len(tree.items) != len(pieces) or self._problems:
+            raise _NotGoodError
+        for number, node, line in zip(numbers, tree.items, _starts(pieces), strict=True):
+            place = find_place(node, ("name",))
+            self._put(number, self._job_of(node), place.line - line, place.column)
+
+
+def _node_of(values: Mapping[str, Any]) -> Node:
+    """Return the tree of what a job says; none of it has a place, for nothing is said of it."""
+    items = {
+        key: _node_of(value) if isinstance(value, dict) else Scalar(value, _NOWHERE)
+        for key, value in values.items()
+    }
+    return MappingNode(_NOWHERE, items, dict.fromkeys(items, _NOWHERE))
+
+
+def _starts(pieces: Sequence[str], first: int = 1) -> Iterator[int]:
+    """Yield the line on which each piece begins."""
+    for piece in pieces:
+        yield first
+        first += piece.count("\n")

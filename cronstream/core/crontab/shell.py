@@ -1,0 +1,52 @@
+"""Which shell runs a job's command: a job that names one is published with that as its program.
+
+So a run says all that is to be started, and a worker of any level runs it.
+"""
+
+import shlex
+from typing import Any, Final
+
+_EXAMPLE: Final = "write it like '/bin/bash -euo pipefail -c'"
+
+
+def shell_of(value: Any) -> list[str]:
+    """Return a shell as words, each an argument; a command is to follow as the last.
+
+    Raises:
+        ValueError: If it is none; the sentence says what to write.
+    """
+    words = _split(value) if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"must be text, or a list of strings; {_EXAMPLE}")
+    if not words or not words[0] or words[0].startswith("-"):
+        raise ValueError(f"names no program; {_EXAMPLE}")
+    if not words[-1].startswith("-"):
+        shown = shlex.join(words)
+        raise ValueError(
+            f"{shown!r} would take the command for a file; end it with the option that a command "
+            f"follows: '{shown} -c'"
+        )
+    return words
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise ValueError("has a quote that is not closed; close it") from None
+
+
+def in_shell(
+    shell: list[str] | None, command: str | list[str], *, takes_args: bool
+) -> str | list[str]:
+    """Return what is to be started for a command: a list is started without a shell.
+
+    Args:
+        shell: Which runs a text; None for ``/bin/sh -c``.
+        command: As the crontab has it.
+        takes_args: Whether a person may add arguments: the first is to be ``$1``, so ``$0`` is
+            there already.
+    """
+    if shell is None or isinstance(command, list):
+        return command
+    return [*shell, command, *([shell[0]] if takes_args else [])]

@@ -1,0 +1,40 @@
+"""Refuses a run with numbers that no crontab can have given it: somebody else has written it.
+
+A run that may fail 2 ** 53 times would be made for ever. What a crontab may say has had the same
+limits (`cronstream.core.limits`) for as long as there are logs, and runs, replays and later
+attempts have their numbers from one: so what a scheduler, a worker or a command of any version has
+put on a log is within them, and folds as it always did. Only what was forged is refused.
+
+A refusal changes what a log says, and processes of level 2 do not refuse: so it is refused once
+level 3 is announced there, by every process alike (`cronstream.core.wire.levels`). What came before
+that on the same log goes on as it was.
+"""
+
+from typing import Final
+
+from cronstream.core.ledger.book import Book
+from cronstream.core.limits import LONGEST_S, MAX_ATTEMPTS, MAX_FACTOR, MAX_QUEUE, MAX_RUNNING
+from cronstream.core.wire.entries import Entry
+from cronstream.core.wire.runs import Run
+
+_SINCE: Final = 3
+
+
+def beyond(book: Book, entry: Entry) -> str:
+    """Return which number of an entry is beyond all bounds; empty if none is."""
+    if book.level < _SINCE or not isinstance(entry, Run):
+        return ""
+    found = [
+        f"{name} is {value:,}, and {most:,} is the most"
+        for name, value, most in (
+            ("max_attempts", entry.max_attempts, MAX_ATTEMPTS),
+            ("timeout_s", entry.timeout_s or 0, LONGEST_S),
+            ("grace_s", entry.grace_s, LONGEST_S),
+            ("max_queue", entry.max_queue, MAX_QUEUE),
+            ("max_running", entry.max_running, MAX_RUNNING),
+            ("backoff.ceiling_s", entry.backoff.ceiling_s, LONGEST_S),
+            ("backoff.factor", entry.backoff.factor, MAX_FACTOR),
+        )
+        if value > most
+    ]
+    return f"a run of {entry.job!r} that no crontab can ask for: {found[0]}" if found else ""

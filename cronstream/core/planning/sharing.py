@@ -1,0 +1,33 @@
+"""One job that several readers in a process read is kept once."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from cronstream.core.wire.job_messages import Definition
+from cronstream.core.wire.runs import Job
+
+#: Returns what was read of a job last, by its name.
+Also: TypeAlias = Callable[[str], Definition | None]
+
+
+def not_here(_: str) -> Definition | None:
+    """Say that nobody else has read it."""
+    return None
+
+
+def share_values(job: Job, like: Job | None) -> None:
+    """Have a job hold the very values of another, where they are the same: none is kept twice."""
+    if like is None:
+        return
+    own, other = vars(job), vars(like)
+    for name, value in own.items():
+        theirs = other.get(name)
+        if theirs is not value and type(theirs) is type(value) and theirs == value:
+            own[name] = theirs
+
+
+def same(definition: Definition, other: Definition | None) -> Definition:
+    """Return the one that was there first, of two that say the same."""
+    if other is None or other.revision != definition.revision or other.job != definition.job:
+        return definition
+    return other

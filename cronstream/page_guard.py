@@ -1,0 +1,106 @@
+"""Guards the pages of a process: who may ask for them, by which name, and what they answer with.
+
+A page in a browser may be anybody's, and has its own name point to 127.0.0.1 (DNS rebinding): it
+asks by that name, so only names of ours are answered. An address is none that somebody else can
+have point here. Nobody without a token changes anything, and where there is one all pages ask for
+it but ``/health`` and ``/metrics``, which supervisors and Prometheus look at.
+"""
+
+import base64
+import hmac
+import ipaddress
+from collections.abc import Awaitable, Callable, Collection
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+
+#: What every answer says to a browser.
+_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_OPEN: Final = frozenset({"/health", "/metrics"})
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+#: A browser asks for a name and a password then: the password is the token.
+_ASKS: Final = {"WWW-Authenticate": 'Basic realm="cronstream", charset="UTF-8"'}
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class PageGuard:
+    """Lets requests through, or answers them itself.
+
+    Args:
+        hosts: Names by which pages may be asked for, besides ``localhost`` and addresses.
+        token: What all other pages ask for; None if nobody has to have one.
+        hidden: Paths below which nothing is shown.
+    """
+
+    def __init__(
+        self, hosts: Collection[str], token: str | None = None, hidden: Collection[str] = ()
+    ) -> None:
+        self._hosts = frozenset({"localhost", *(host.lower() for host in hosts)})
+        self._token, self._hidden = token, tuple(hidden)
+
+    def install(self, app: web.Application) -> None:
+        """Guard all routes of an application, those that it does not have as well."""
+
+        @web.middleware
+        async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
+            problem = self._problem(request)
+            if problem is None:
+                return await handler(request)
+            status, reason = problem
+            headers = _ASKS if status == HTTPStatus.UNAUTHORIZED else None
+            return web.json_response({"error": reason}, status=status, headers=headers)
+
+        app.middlewares.append(guard)
+        app.on_response_prepare.append(say_to_browsers)
+
+    def _problem(self, request: web.Request) -> tuple[int, str] | None:
+        """Return why a request is not answered, with the status to say so."""
+        host = request.headers.get("Host")
+        if host is not None and not self._knows(host):
+            reason = "this process is not asked by that name (CRONSTREAM_WEB_HOSTS has more)"
+            return HTTPStatus.MISDIRECTED_REQUEST, reason
+        if request.path.rstrip("/") in _OPEN and request.method in _READING:
+            return None
+        if self._token is not None:
+            if not hmac.compare_digest(_given(request).encode(), self._token.encode()):
+                return HTTPStatus.UNAUTHORIZED, "a token is needed: 'Authorization: Bearer TOKEN'"
+        elif request.method not in _READING:
+            return HTTPStatus.FORBIDDEN, "without a token the pages are only to be read"
+        if any(f"{request.path}/".startswith(f"{path}/") for path in self._hidden):
+            return HTTPStatus.NOT_FOUND, "not shown here (CRONSTREAM_WEB_LEDGERS)"
+        return None
+
+    def _knows(self, host: str) -> bool:
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        name = name.removeprefix("[").removesuffix("]").rstrip(".").lower()
+        if name in self._hosts:
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+
+def _given(request: web.Request) -> str:
+    """Return the token that a request brings: by itself, or as a browser's password."""
+    kind, _, given = request.headers.get("Authorization", "").partition(" ")
+    if kind != "Basic":
+        return given if kind == "Bearer" else ""
+    try:
+        return base64.b64decode(given, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+async def say_to_browsers(_: web.Request, response: web.StreamResponse) -> None:
+    """Have every answer say to a browser what it may do with it."""
+    response.headers.update(_HEADERS)

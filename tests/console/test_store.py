@@ -1,0 +1,144 @@
+"""The file of the projection: what is written is found again, and the whole of it or nothing."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cronstream.console.store import Batch, Place, Store, Wanted
+from cronstream.core.wire.enumerations import Cause, Outcome
+from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
+from tests.builders import NOON, at
+
+PLACE = Place(7, 3, at(1))
+
+
+def a_story(job: str = "backup", minute: int = 0, state: RunState = RunState.SUCCEEDED) -> RunStory:
+    due = NOON + timedelta(minutes=minute)
+    attempt = AttemptStory(
+        1,
+        LogKind.FIRST,
+        "w1",
+        due,
+        due,
+        due + timedelta(seconds=2),
+        Outcome.SUCCEEDED,
+        exit_status=0,
+        head="what it wrote",
+        topic="cronstream.cluster-a",
+        partition=2,
+        offsets=(("claimed", 5), ("ended", 6)),
+    )
+    return RunStory(
+        f"{job}@{due:%Y-%m-%dT%H:%M:%SZ}",
+        job,
+        "cluster-a",
+        due,
+        state,
+        due + timedelta(seconds=2),
+        cause=Cause.RUN_NOW,
+        command=["tar", "-c", "a b"],
+        revision=4,
+        attempts=(attempt,),
+        attempt=1,
+        max_attempts=3,
+        published_at=due,
+        due_at=due,
+    )
+
+
+def a_batch(*stories: RunStory) -> Batch:
+    return Batch({story.id: story for story in stories}, {("log", 0): PLACE})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "console.sqlite")
+
+
+def test_a_story_is_found_as_it_was_but_for_what_was_written(store: Store) -> None:
+    story = a_story()
+    store.write(a_batch(story))
+    bare = replace(story, attempts=tuple(replace(one, head="") for one in story.attempts))
+    assert store.get(story.id) == bare
+    assert store.get("backup") is None
+    assert store.places() == {("log", 0): PLACE}
+
+
+def test_all_of_a_batch_is_written_or_nothing(store: Store) -> None:
+    bad = Batch({"x": a_story()}, {("log", 0): replace(PLACE, next=None)})  # type: ignore[arg-type]
+    with pytest.raises(Exception, match="NOT NULL"):
+        store.write(bad)
+    assert store.places() == {}
+    assert store.runs(Wanted()) == []
+
+
+def test_a_file_that_is_opened_again_has_what_it_had(tmp_path: Path) -> None:
+    first = Store(tmp_path / "console.sqlite")
+    first.write(a_batch(a_story()))
+    first.close()
+    assert Store(tmp_path / "console.sqlite").get(a_story().id) is not None
+
+
+@pytest.mark.parametrize("text", [b"", b"no database at all " * 100])
+def test_a_file_that_is_none_of_ours_is_made_anew(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "console.sqlite"
+    path.write_bytes(text)
+    store = Store(path)
+    store.write(a_batch(a_story()))
+    assert len(store.runs(Wanted())) == 1
+
+
+def test_a_run_that_is_told_from_its_middle_does_not_replace_what_is_known(store: Store) -> None:
+    story = a_story()
+    store.write(a_batch(story))
+    store.write(a_batch(replace(story, partial=True, attempts=(), state=RunState.DISCARDED)))
+    found = store.get(story.id)
+    assert found is not None
+    assert (found.state, len(found.attempts)) == (RunState.SUCCEEDED, 1)
+
+
+def test_a_verdict_counts_once_however_often_it_is_written(store: Store) -> None:
+    running = a_story(state=RunState.RUNNING)
+    store.write(a_batch(running))
+    for _ in range(3):
+        store.write(a_batch(a_story()))
+    store.write(a_batch(a_story(minute=1, state=RunState.DISCARDED)))
+    assert [(minute, state, count) for minute, _, state, count in store.minutes(NOON)] == [
+        (NOON, RunState.SUCCEEDED, 1),
+        (at(60), RunState.DISCARDED, 1),
+    ]
+    assert store.successes(["backup", "report"]) == {"backup": at(2)}
+
+
+def test_lists_are_of_what_is_asked_for_the_newest_first(store: Store) -> None:
+    stories = [a_story(minute=n) for n in range(5)]
+    failed = a_story("report", 2, RunState.DISCARDED)
+    live = a_story("report", 9, RunState.RUNNING)
+    store.write(a_batch(*stories, failed, live))
+    assert [one.scheduled_at for one in store.runs(Wanted(job="backup", limit=2))] == [
+        at(240),
+        at(180),
+    ]
+    older = Wanted(job="backup", before=at(180), limit=9)
+    assert [one.scheduled_at for one in store.runs(older)] == [at(120), at(60), at(0)]
+    assert [one.id for one in store.runs(Wanted(state=RunState.DISCARDED))] == [failed.id]
+    assert len(store.runs(Wanted(cluster="cluster-a"))) == 7
+    assert store.runs(Wanted(cluster="cluster-b")) == []
+    assert [one.id for one in store.live()] == [live.id]
+    assert store.live("cluster-b") == []
+    strips = store.strips(["backup", "nothing"], 3)
+    assert [one.due for one in strips["backup"]] == [at(120), at(180), at(240)]
+    assert strips["nothing"] == []
+
+
+def test_what_is_old_or_too_much_is_removed_but_never_what_is_live(store: Store) -> None:
+    live = a_story("report", 0, RunState.RUNNING)
+    store.write(a_batch(live, *(a_story(minute=n) for n in range(6))))
+    assert store.forget(at(100), keep=1_000) == 2
+    assert store.forget(at(100), keep=3) == 1
+    left = [one.scheduled_at for one in store.runs(Wanted(job="backup"))]
+    assert left == [at(300), at(240), at(180)]
+    assert [one.id for one in store.live()] == [live.id]
+    assert store.minutes(NOON)[0][0] == at(60)

@@ -1,0 +1,294 @@
+"""A crontab that is read job by job says what it says as a whole, or is read as a whole."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cronstream.core.crontab.crontab import Crontab
+from cronstream.core.crontab.pairs import DEFAULT_LEASE_S
+from cronstream.core.crontab.parser import parse_crontab, read_whole
+from cronstream.core.crontab.piecemeal import read_piecemeal
+from cronstream.errors import CrontabError, Place
+
+HEAD = "version: 1\nclusters: [a, b]\n"
+PLAIN = """\
+jobs:
+  # The first of all.
+  - name: one
+    schedule: '0 4 * * *'
+    cluster: a
+    command: echo 'one' | cat
+
+  - cluster: a
+    name: two
+    schedule: "H 5 * * *"
+    command: echo two
+    env:
+      # Which one it is.
+      NUMBER: "2"
+      LONG: two of them
+  - name: three
+    cluster: a
+    schedule: 0 4 * * *
+    command: true --really
+    description: Grüße
+"""
+
+
+def piecemeal(text: str, before: Crontab | None = None) -> Crontab | None:
+    return read_piecemeal(text, DEFAULT_LEASE_S, before)
+
+
+def whole(text: str) -> Crontab | None:
+    try:
+        return read_whole(text, "<string>", DEFAULT_LEASE_S)
+    except CrontabError:
+        return None
+
+
+def told(crontab: Crontab | None) -> object:
+    return crontab and (crontab, dict(crontab.places), crontab.allow_removals)
+
+
+VALUES = (
+    "a",
+    "b",
+    "c",
+    "'0 4 * * *'",
+    '"*/5 * * * *"',
+    "0 4 * * *",
+    "H H * * *",
+    "0 0 30 2 *",
+    "'@every 90s'",
+    "5",
+    "1e3",
+    "null",
+    "true",
+    "~",
+    "a b",
+    "a: b",
+    "a #b",
+    "a # b",
+    "a:",
+    "''",
+    "' '",
+    "'it''s'",
+    '"a\\tb"',
+    "&x a",
+    "*x",
+    "!!str 5",
+    "|\n      one\n      two",
+    ">+\n      one\n\n",
+    "'one\n      two'",
+    "'one\n  - name: two'",
+    "one\n      two",
+    "[a, b]",
+    "{a: b}",
+    "{A: b, C: d}",
+    "\n      A: b\n      C: d",
+    "\n      A: b\n        C: d",
+    "\n    - a\n    - b",
+    "ü\u2028ü",
+    "a\x07",
+    "Europe/Berlin",
+    "queue",
+    "5m",
+    "",
+)
+KEYS = (
+    "name",
+    "schedule",
+    "command",
+    "cluster",
+    "env",
+    "description",
+    "timezone",
+    "overlap",
+    "timeout",
+    "max_attempts",
+    "exclude",
+    "jitter",
+    "expect_within",
+    "shell",
+    "descripton",
+    "'name'",
+)
+GOOD = st.builds(
+    "name: {}\n    schedule: {}\n    command: {}\n".format,
+    st.sampled_from(["one", "'two'", '"three"', "n4", "n5", "6", "n-7"]),
+    st.sampled_from(VALUES[3:8]),
+    st.sampled_from(VALUES),
+)
+LINES = st.builds("    {}: {}\n".format, st.sampled_from(KEYS), st.sampled_from(VALUES))
+ODD = st.sampled_from(
+    [
+        "\n",
+        "    # more\n",
+        "# more\n",
+        "  # x\n",
+        "    cluster: a\n",
+        "   cluster: a\n",
+        "     cluster: a\n",
+        "\tcluster: a\n",
+        "  -\n",
+        "  -  name: b\n",
+        "...\n",
+        "---\n",
+        "jobs:\n",
+        "defaults: {cluster: b}\n",
+        "  clusters: a\n",
+    ]
+)
+ENTRY = st.builds(
+    "  - {}{}".format,
+    GOOD | st.just("{name: x, schedule: '0 4 * * *', command: b}\n"),
+    st.lists(LINES | ODD | st.just("    cluster: a\n"), max_size=4).map("".join),
+)
+HEADS = st.sampled_from(
+    [
+        HEAD,
+        HEAD + "defaults: {cluster: a}\n",
+        HEAD + "defaults:\n  cluster: a\n  jitter: 10m\n",
+        HEAD + "defaults: {cluster: a, description: all, env: {A: x}, exclude: 2026-12-24}\n",
+        HEAD + "calendars: {c: [2026-12-25]}\ndefaults: &x {cluster: a}\n",
+        HEAD + 'defaults: {cluster: a, description: "\n',
+    ]
+)
+TAILS = st.sampled_from(["", "calendars: {c: [2026-12-25]}\n", '"}\n', "  # end", "end: 1\n"])
+BODY = st.lists(ENTRY, min_size=1, max_size=4).map("".join)
+TEXTS = st.builds("{}jobs:\n{}{}".format, HEADS, BODY, TAILS)
+
+
+@settings(deadline=None)
+@given(TEXTS)
+def test_it_says_what_the_whole_says_or_nothing(text: str) -> None:
+    found = piecemeal(text)
+    if found is not None:
+        assert told(found) == told(whole(text))
+
+
+@settings(deadline=None)
+@given(HEADS, BODY, BODY, BODY)
+def test_what_is_read_again_says_what_it_says_when_it_is_new(
+    head: str, first: str, second: str, third: str
+) -> None:
+    before = piecemeal(f"{head}jobs:\n{first}{second}")
+    text = f"{head}jobs:\n{third}{first}\n{second}"
+    assert told(piecemeal(text, before)) == told(piecemeal(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + PLAIN,
+        HEAD + PLAIN.replace("\n  ", "\n"),
+        HEAD + PLAIN + "defaults:\n  description: all\n",
+        HEAD + PLAIN + "  - {name: four, schedule: '@daily', cluster: b, command: [a, b]}",
+        HEAD + PLAIN + "  - name: four\n    schedule: '@daily'\n    cluster: b\n    command: |\n"
+        "      first\n      # second\n",
+        "\ufeff" + HEAD + PLAIN,
+    ],
+)
+def test_a_good_crontab_is_read_job_by_job(text: str) -> None:
+    found = piecemeal(text)
+    assert found is not None
+    assert told(found) == told(whole(text))
+
+
+def test_it_knows_where_each_name_stands() -> None:
+    places = parse_crontab(HEAD + PLAIN).places
+    assert places["one"] == Place(5, 11)
+    assert places["two"] == Place(11, 11)
+    assert list(places) == ["one", "two", "three"]
+    assert len(places) == 3
+
+
+def test_only_what_has_changed_is_read_again() -> None:
+    before = piecemeal(HEAD + PLAIN)
+    after = piecemeal(HEAD + "# New.\n" + PLAIN.replace("5 * * *", "6 * * *"), before)
+    again = piecemeal(HEAD + PLAIN.replace("5 * * *", "6 * * *"), before)
+    assert before is not None
+    assert after is not None
+    assert again is not None
+    assert [job is old for job, old in zip(again.jobs, before.jobs, strict=True)] == [
+        True,
+        False,
+        True,
+    ]
+    assert after.jobs == again.jobs
+    assert after.places["three"].line == again.places["three"].line + 1
+
+
+def test_all_is_read_again_under_other_defaults_and_with_another_lease() -> None:
+    before = piecemeal(HEAD + PLAIN)
+    assert before is not None
+    after = piecemeal(HEAD + "defaults: {grace: 1s}\n" + PLAIN, before)
+    assert after is not None
+    assert {job.grace_s for job in after.jobs} == {1.0}
+    other = read_piecemeal(HEAD + PLAIN, 9.0, before)
+    assert other is not None
+    assert other.jobs[0] is not before.jobs[0]
+
+
+def test_what_was_read_as_a_whole_is_no_help() -> None:
+    text = HEAD + PLAIN
+    before = read_whole(text, "<string>", DEFAULT_LEASE_S)
+    assert told(piecemeal(text, before)) == told(before)
+    known = piecemeal(text)
+    assert known is not None
+    assert told(piecemeal(text, replace(known, places={}))) == told(known)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jobs: []\n",
+        HEAD + "jobs:\n",
+        HEAD + "jobs: [\n]\n",
+        HEAD + PLAIN + "jobs:\n",
+        HEAD + PLAIN.replace("\n", "\r\n"),
+        HEAD + PLAIN.replace("two", "one"),
+        HEAD + PLAIN.replace("cluster: a", "cluster: c"),
+        HEAD + PLAIN.replace("5 * * *", "25 * * *"),
+        HEAD + PLAIN + "  - name: four\n    command: 'x\n",
+        HEAD + PLAIN + "  -\n    name: four\n",
+        HEAD.replace("1", "2") + PLAIN,
+        HEAD + PLAIN + "more: 1\n",
+        '- "\n' + PLAIN + '"\n',
+        'version: 1\ndefaults: "\n' + PLAIN + "\"\n'jobs': x\n",
+    ],
+)
+def test_all_else_is_left_to_the_whole(text: str) -> None:
+    assert piecemeal(text) is None
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "    description: ''\n",
+        f"    description: {'x' * 5000}\n",
+        "    description: 5\n",
+        "    description: echo \u200b x\n",
+        "    env:\n      LONG: ''\n",
+        "    env:\n      OTHER: three of them\n",
+    ],
+)
+def test_a_job_that_is_like_another_but_for_what_is_unusual_says_what_the_whole_says(
+    own: str,
+) -> None:
+    like = "  - name: four\n    cluster: a\n    schedule: 0 4 * * *\n    command: echo four\n"
+    text = HEAD + PLAIN + like + own
+    assert told(piecemeal(text)) in (told(whole(text)), None)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [("name: four", "name: No Name"), ("echo four", "' '"), ("0 4 * * *", "0 99 * * *")],
+)
+def test_what_is_wrong_with_a_job_that_is_like_another_is_found(good: str, bad: str) -> None:
+    like = "  - name: four\n    cluster: a\n    schedule: 0 4 * * *\n    command: echo four\n"
+    text = HEAD + PLAIN + like.replace(good, bad)
+    assert piecemeal(text) is None
+    assert whole(text) is None

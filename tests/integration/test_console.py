@@ -1,0 +1,127 @@
+"""A console beside a real Kafka: it says what commands say, and a kill costs it nothing."""
+
+import asyncio
+import json
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from cronstream.broker.guard import Guard
+from cronstream.broker.ports import free_port
+from cronstream.supervisor.command import Command
+from tests.integration.command import MAIN, run_command
+from tests.integration.conftest import StartedWorker, StartWorker
+from tests.integration.truth import a_name
+
+pytestmark = pytest.mark.integration
+
+
+async def test_what_the_console_shows_is_what_commands_say_also_after_a_kill(
+    start_worker: StartWorker, broker: str, tmp_path: Path
+) -> None:
+    cluster = a_name("console")
+    crontab = f"""
+version: 1
+clusters: {{{cluster}: }}
+defaults: {{cluster: {cluster}}}
+jobs:
+  - {{name: {cluster}-fine, schedule: "@every 1s", command: "echo all is well"}}
+  - name: {cluster}-doomed
+    schedule: "@every 3s"
+    command: echo something is wrong; exit 3
+    max_attempts: 2
+    backoff: {{first: 0.2s}}
+"""
+    with closing(Guard()) as guard:
+        console = _Console(broker, tmp_path)
+        _, retry, _, first = await asyncio.gather(
+            start_worker("--cluster", cluster),
+            start_worker("--cluster", cluster, "--retry"),
+            start_worker(crontab=crontab),
+            console.start(guard),
+        )
+        await retry.said("discarded (attempt 2 failed (exit status 3)")
+        await console.has("discarded", f"{cluster}-doomed")
+        await first.kill()
+        await retry.said("discarded", since=len(retry.lines))
+        second = await console.start(guard)
+        try:
+            await _agree(console, broker, f"{cluster}-doomed")
+            await console.shows(f"/jobs/{cluster}-fine", "Every second")
+            doomed = (await console.has("discarded", f"{cluster}-doomed"))[-1]
+            assert "something is wrong" in await console.get(f"/runs/{doomed['run']}")
+        finally:
+            await second.stop()
+
+
+async def _agree(console: "_Console", broker: str, job: str) -> None:
+    """See that the discarded runs of a job are the same to both."""
+    asked = ("runs", "--job", job, "--state", "discarded", "--json")
+    told: dict[str, Any] = {}
+    shown: dict[str, Any] = {}
+    for _ in range(40):
+        status, out, err = await run_command(broker, *asked)
+        assert status == 0, err
+        told = {run["run"]: run for run in map(json.loads, out.splitlines())}
+        shown = {run["run"]: run for run in await console.has("discarded", job)}
+        if len(told) > 1 and told.keys() <= shown.keys():
+            assert [_bare(shown[run]) for run in told] == [_bare(run) for run in told.values()]
+            return
+        await asyncio.sleep(0.5)
+    pytest.fail(f"the console and the command never agree: {sorted(shown)}, {sorted(told)}")
+
+
+def _bare(run: dict[str, Any]) -> dict[str, Any]:
+    """Return all but when it changed: the logs have no common order, so that may be by either."""
+    told = {name: str(value).replace("000Z", "Z") for name, value in run.items()}
+    return {**told, "changed_at": ""}
+
+
+class _Console:
+    """A console at a port of its own, in a folder of the test's."""
+
+    def __init__(self, broker: str, folder: Path) -> None:
+        self._broker, self._folder, self._port = broker, folder, free_port()
+
+    async def start(self, guard: Guard) -> StartedWorker:
+        """Start it, and wait until it answers."""
+        variables = {
+            "CRONSTREAM_BROKER": f"kafka://{self._broker}",
+            "CRONSTREAM_DATA_DIR": str(self._folder / "console"),
+            "CRONSTREAM_WEB_PORT": str(self._port),
+            "PYTHONUNBUFFERED": "1",
+        }
+        console = StartedWorker()
+        command = Command((sys.executable, "-c", MAIN, "console"), variables, self._folder)
+        await console.start(command, guard)
+        await console.said("the console is at")
+        return console
+
+    async def get(self, path: str) -> str:
+        """Return a page that must be there."""
+        url = f"http://127.0.0.1:{self._port}{path}"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            text = await answer.text()
+            assert answer.status == 200, text
+            return text
+
+    async def shows(self, path: str, text: str) -> None:
+        """Wait until a page shows a text: what is in force is asked for now and then."""
+        async with asyncio.timeout(60):
+            while True:
+                if text in await self.get(path):
+                    return
+                await asyncio.sleep(0.3)
+
+    async def has(self, state: str, job: str) -> list[dict[str, Any]]:
+        """Wait until it shows a run of a job in a state; return those that it shows."""
+        async with asyncio.timeout(60):
+            while True:
+                found = json.loads(await self.get(f"/runs.json?job={job}&state={state}"))["runs"]
+                if found:
+                    return list(found)
+                await asyncio.sleep(0.3)

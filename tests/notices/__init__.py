@@ -1,0 +1,1 @@
+"""What is sent to others about runs, to servers on this machine."""

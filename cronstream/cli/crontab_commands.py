@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -72,8 +73,9 @@ def jobs(file: Path | None, overdue: bool, paused: bool, as_json: bool) -> None:
     """List the jobs of a crontab, with the time each is due next (UTC).
 
     One with 'enabled: false' is shown as paused. Of those that people have paused no file knows.
-    With --overdue the broker is asked, and no file: which jobs have not succeeded as often as
-    their expect_within says, as the workers have it. Likewise with --paused.
+    Unless a FILE is named, and if a broker answers, it is said if schedulers have read different
+    crontabs. With --overdue the broker is asked, and no file: which jobs have not succeeded as
+    often as their expect_within says, as the workers have it. Likewise with --paused.
     """
     if overdue or paused:
         if file is not None or (overdue and paused):
@@ -84,14 +86,11 @@ def jobs(file: Path | None, overdue: bool, paused: bool, as_json: bool) -> None:
         getattr(load(f"cronstream.cli.{about}"), f"list_{about}")(as_json=as_json)
         return
     path = shown_name(file)
-    now = clock.now()
-    listed = [
-        (job, compile_schedule(job.schedule, job.timezone).next_after(now))
-        for job in read_named(file).jobs
-    ]
+    listed = [(job, _next_due(job, clock.now())) for job in read_named(file).jobs]
+    there = _glance().crontabs_there() if file is None else None
     if as_json:
         for job, due in listed:
-            emit_json({**job_words(job), "next": due})
+            emit_json({**job_words(job), "next": due, "crontabs": there})
         return
     emit_table(
         [*map(Column, ("job", "cluster", "schedule", "zone")), _ATTEMPTS, Column("next due")],
@@ -121,28 +120,42 @@ def jobs(file: Path | None, overdue: bool, paused: bool, as_json: bool) -> None:
 )
 @json_option
 def next_(job: str | None, count: int, start: datetime | None, as_json: bool) -> None:
-    """Show when jobs are due next: one JOB, or all of them in the order of time."""
+    """Show when jobs are due next: one JOB, or all of them in the order of time.
+
+    Those with 'enabled: false' are not due. If a broker answers, it is said which are paused.
+    """
     path = settings().crontab
     found = read_crontab(path).jobs
     chosen = found if job is None else [find_job(found, job)]
     dues = list(islice(_merged(chosen, start or clock.now()), count))
+    pauses = _glance().pauses_there(chosen)
     if as_json:
         for due, each in dues:
             local = due.astimezone(ZoneInfo(each.timezone)).isoformat()
             emit_json(
                 {"job": each.name, "cluster": each.cluster, "due": due, "local": local}
-                | {"timezone": each.timezone}
+                | {"timezone": each.timezone, "paused": pauses.is_paused(each.name, due)}
             )
         return
-    emit_table(
-        list(map(Column, ("due", "local time", "zone", "job", "cluster"))),
-        [
-            (_utc(due), local_words(due, each.timezone), each.timezone, each.name, each.cluster)
-            for due, each in dues
-        ],
-    )
+    rows = []
+    for due, each in dues:
+        mark = "paused" if pauses.is_paused(each.name, due) else ""
+        local = local_words(due, each.timezone)
+        rows.append((_utc(due), local, each.timezone, each.name, each.cluster, mark))
+    emit_table(list(map(Column, ("due", "local time", "zone", "job", "cluster", ""))), rows)
+    for line in pauses.sentences():
+        say(line)
     if not dues:
         say(f"{path}: nothing is due")
+
+
+def _glance() -> ModuleType:
+    """Return what asks a broker: it loads Kafka's client, which little here needs."""
+    return load("cronstream.cli.glance")
+
+
+def _next_due(job: Job, now: datetime) -> datetime | None:
+    return compile_schedule(job.schedule, job.timezone).next_after(now) if job.enabled else None
 
 
 def read_named(file: Path | None) -> Crontab:
@@ -169,7 +182,8 @@ _ATTEMPTS = Column("attempts", justify="right")
 
 
 def _merged(jobs: Sequence[Job], after: datetime) -> Iterator[tuple[datetime, Job]]:
-    """Give the due times of all jobs in order; those of one moment in the order of the file."""
+    """Give the due times of jobs in order; those of one moment in the order of the file."""
+    jobs = [job for job in jobs if job.enabled]
     schedules = [compile_schedule(job.schedule, job.timezone) for job in jobs]
     firsts = ((schedule.next_after(after), i) for i, schedule in enumerate(schedules))
     heap = [(due, i) for due, i in firsts if due is not None]

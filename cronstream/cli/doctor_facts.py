@@ -6,8 +6,8 @@ from typing import Any, Final, TypeAlias
 
 from aiokafka.errors import KafkaError
 
+from cronstream.cli import paused
 from cronstream.cli.connection import connections, reading
-from cronstream.cli.paused import paused_jobs, sentence
 from cronstream.core.health.presence import EVERY_S, Presence
 from cronstream.core.wire.levels import LEVEL
 from cronstream.errors import CronstreamError, NotFoundError
@@ -20,8 +20,6 @@ Facts: TypeAlias = dict[str, Any]
 
 #: Each process announces itself more often than that, if it is well.
 _SOON_S: Final = EVERY_S + 1.0
-#: No more pauses are named to people.
-_NAMED: Final = 20
 
 
 async def facts_of(there: list[Presence]) -> Facts:
@@ -47,7 +45,7 @@ async def facts_of(there: list[Presence]) -> Facts:
 
 async def _paused() -> list[dict[str, Any]]:
     try:
-        return await paused_jobs()
+        return await paused.paused_jobs()
     except NotFoundError:
         return []  # No scheduler has published any job yet.
 
@@ -72,6 +70,4 @@ def sentences(facts: Facts) -> Iterator[str]:
             f"min.insync.replicas {kafka['copies_in_sync']}, and messages of at most "
             f"{kafka['message_bytes']:,} bytes"
         )
-    yield from map(sentence, facts["paused"][:_NAMED])
-    if (more := len(facts["paused"]) - _NAMED) > 0:
-        yield f"and {more} more: 'cronstream jobs --paused' lists all"
+    yield from paused.sentences(facts["paused"])

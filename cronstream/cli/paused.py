@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from cronstream import clock
 from cronstream.cli import coroutine
@@ -16,6 +16,10 @@ from cronstream.history.live import LiveLedger
 from cronstream.history.scope import LogReader
 
 _COLUMNS = tuple(map(Column, ("job", "cluster", "paused by", "since", "until", "why")))
+#: By whom a job with ``enabled: false`` is paused.
+THE_CRONTAB: Final = "the crontab"
+#: No more pauses are named to people beside something else.
+_NAMED: Final = 20
 
 
 def list_paused(*, as_json: bool) -> None:
@@ -44,20 +48,25 @@ def list_paused(*, as_json: bool) -> None:
 
 
 async def paused_jobs() -> list[dict[str, Any]]:
+    """Return each pause that is in force, as `pauses` does."""
+    async with reading() as reader:
+        return await pauses(reader)
+
+
+async def pauses(reader: LogReader) -> list[dict[str, Any]]:
     """Return each pause that is in force, by job, as programs read it.
 
     Raises:
         NotFoundError: If no scheduler has published any job.
     """
-    async with reading() as reader:
-        jobs = await published_jobs(reader)
-        found = [one for job in jobs.values() for one in _said(job, clock.now())]
-        for cluster in sorted({job.cluster for job in jobs.values()}):
-            found += await _halted(reader, cluster, jobs)
+    jobs = await published_jobs(reader)
+    found = [one for job in jobs.values() for one in said(job, clock.now())]
+    for cluster in sorted({job.cluster for job in jobs.values()}):
+        found += await _halted(reader, cluster, jobs)
     return sorted(found, key=lambda one: (one["job"], one["by"]))
 
 
-def sentence(one: dict[str, Any]) -> str:
+def _sentence(one: dict[str, Any]) -> str:
     """Return what a pause is, for people: who has paused which job, since when, and why."""
     since = f" since {_time(one['since'])}" if one["since"] else ""
     until = f" until {_time(one['until'])}" if one["until"] else ""
@@ -65,18 +74,25 @@ def sentence(one: dict[str, Any]) -> str:
     return f"job {one['job']} is paused by {one['by']}{since}{until}{why}"
 
 
-def _said(job: Job, now: datetime) -> Iterator[dict[str, Any]]:
+def sentences(found: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what pauses are, for people: of the first, and how many more there are."""
+    yield from map(_sentence, found[:_NAMED])
+    if (more := len(found) - _NAMED) > 0:
+        yield f"and {more} more: 'cronstream jobs --paused' lists all"
+
+
+def said(job: Job, now: datetime) -> Iterator[dict[str, Any]]:
     """Yield the pauses that a definition says."""
     about = {"job": job.name, "cluster": job.cluster}
     if not job.enabled:
         why = {"reason": "enabled: false", "until": None, "retries": False}
-        yield {**about, "by": "the crontab", "since": None, **why}
-    said = job.control
-    if said is not None and said.is_pause and now < said.ends_at:
-        where = f"cluster {said.cluster}" if said.job is None else ""
-        reason = ", ".join(filter(None, (where, said.reason))) or None
-        since = {"since": said.at, "until": said.until, "retries": said.retries}
-        yield {**about, "by": said.by, "reason": reason, **since}
+        yield {**about, "by": THE_CRONTAB, "since": None, **why}
+    word = job.control
+    if word is not None and word.is_pause and now < word.ends_at:
+        where = f"cluster {word.cluster}" if word.job is None else ""
+        reason = ", ".join(filter(None, (where, word.reason))) or None
+        since = {"since": word.at, "until": word.until, "retries": word.retries}
+        yield {**about, "by": word.by, "reason": reason, **since}
 
 
 async def _halted(reader: LogReader, cluster: str, jobs: dict[str, Job]) -> list[dict[str, Any]]:

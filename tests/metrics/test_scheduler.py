@@ -157,6 +157,12 @@ def test_a_job_that_is_never_due_has_no_time() -> None:
     assert fired.shard.next_due("nobody", NOON) is None
 
 
+def test_a_job_that_the_crontab_disables_is_not_due_next() -> None:
+    fired = Fired(a_job(enabled=False), a_job("report"))
+    assert fired.due() is None
+    assert fired.due("report")
+
+
 def test_counters_of_a_job_are_there_before_it_is_first_due() -> None:
     fired = Fired(a_job("yearly", "0 0 1 7 *"))
     assert fired.due("yearly")

@@ -84,6 +84,11 @@ def warnings(all_present: Iterable[Presence]) -> Iterator[str]:
     yield from _unlike("the level", [(f"{who.level}", who) for who in there], upgrade)
     zones = [(who.tzdata, who) for who in there if who.role is RoleKind.SCHEDULER]
     yield from _unlike("tzdata", zones, "give all schedulers one, or due times may differ")
+    yield from crontab_warnings(there)
+
+
+def crontab_warnings(there: Iterable[Presence]) -> Iterator[str]:
+    """Yield a sentence if schedulers have read different crontabs."""
     crontabs = [(who.crontab, who) for who in there if who.crontab]
     yield from _unlike("the crontab", crontabs, "give all schedulers one: whose turn it is decides")
 

@@ -12,11 +12,11 @@ import click
 
 from cronstream import clock
 from cronstream.cli import coroutine, proposals
-from cronstream.cli.cancel import somebody
 from cronstream.cli.connection import publish_runs, publishing, reading
 from cronstream.cli.options import Moment, check_job
 from cronstream.cli.output import emit, emit_json, is_terminal, json_option, say
 from cronstream.cli.progress import READING, progress
+from cronstream.cli.who import by_option
 from cronstream.core.ledger.state import AHEAD
 from cronstream.core.planning.backfill import Wanted, not_made, runs_of
 from cronstream.core.wire.enumerations import Cause
@@ -39,7 +39,6 @@ _ASKED_ABOVE: Final = 100
 _MOST: Final = 10_000
 #: They are published so many at a time: each lot is judged by the time at which it is sent.
 _LOT: Final = 500
-_MOST_NAME: Final = 200
 #: Runs that are a due time's own.
 _COUNT: Final = (None, Cause.LEGACY, Cause.BACKFILL)
 _UNITS: Final = {"s": 1, "min": 60, "h": 3600}
@@ -101,11 +100,11 @@ class Asked:
     help="How many may start in a time: 1/s, 10/min, 2/h.",
 )
 @click.option("--again", is_flag=True, help="Those that were run before, too.")
-@click.option("--by", metavar="WHO", help="Who wants it, for the log.  [default: user@host]")
+@by_option
 @click.option("--dry-run", is_flag=True, help="Print what would be run; publish nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask where there are more than 100.")
 @json_option
-def backfill(*, every: timedelta, by: str | None, **chosen: Any) -> None:
+def backfill(*, every: timedelta, by: str, **chosen: Any) -> None:
     """Run due times of JOB that are past, each as it was defined then, oldest first.
 
     Those of which there was a run that was not skipped are left out, whoever asked for it. Each new
@@ -115,7 +114,7 @@ def backfill(*, every: timedelta, by: str | None, **chosen: Any) -> None:
     asked = Asked(**chosen)
     if asked.since >= asked.until:
         raise click.UsageError("--from has to be before --to")
-    coroutine.run(_backfill(asked, every, (by or somebody())[:_MOST_NAME]))
+    coroutine.run(_backfill(asked, every, by))
 
 
 async def _backfill(asked: Asked, every: timedelta, by: str) -> None:

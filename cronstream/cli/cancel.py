@@ -1,12 +1,10 @@
 """``cronstream cancel``: ends runs that are under way, and drops those that wait."""
 
 import asyncio
-import socket
 from dataclasses import dataclass
 from typing import Any
 
 import click
-import psutil
 
 from cronstream import clock
 from cronstream.cli import coroutine, failures, proposals
@@ -14,6 +12,7 @@ from cronstream.cli.connection import RunPublisher, publishing, reading
 from cronstream.cli.options import check_job, chosen_clusters
 from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.run_commands import since_of
+from cronstream.cli.who import by_option
 from cronstream.core.ledger.state import LiveRun, News, State
 from cronstream.core.wire.entries import Cancelled
 from cronstream.core.wire.enumerations import SkipReason
@@ -30,8 +29,6 @@ from cronstream.topology.reading import LogMessage
 _PATIENCE_S = 30.0
 _ACK_S = 30.0
 _POLL_S = 0.2
-#: How long a name may be that stands on the log.
-_MOST_NAME = 200
 
 
 @dataclass(slots=True)
@@ -82,11 +79,6 @@ class Wanted:
     as_json: bool
 
 
-def somebody() -> str:
-    """Return who runs this command, as ``user@host``."""
-    return f"{psutil.Process().username()}@{socket.gethostname()}"
-
-
 @click.command
 @click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=proposals.live)
 @click.option(
@@ -98,7 +90,7 @@ def somebody() -> str:
 @click.option(
     "--cluster", metavar="CLUSTER", shell_complete=proposals.clusters, help="Only on this cluster."
 )
-@click.option("--by", metavar="WHO", help="Who wants it, for the log.  [default: user@host]")
+@by_option
 @click.option(
     "--within",
     "within_s",
@@ -107,14 +99,14 @@ def somebody() -> str:
     help="Wait so long for what becomes of it.  [default: 30, and the grace of what runs]",
 )
 @json_option
-def cancel(*, by: str | None, **chosen: Any) -> None:
+def cancel(**chosen: Any) -> None:
     """End runs that are under way, and drop those that wait.
 
     A command that runs gets TERM, its grace, and KILL; a run that waits, for its time, a slot or a
     retry, never starts. Each is skipped (cancelled), and is not made again. RUN is a run's id, or
     the beginning of one if it is the only one. The job stays in the crontab.
     """
-    wanted = Wanted(by=(by or somebody())[:_MOST_NAME], **chosen)
+    wanted = Wanted(**chosen)
     if bool(wanted.runs) == (wanted.job is not None):
         raise click.UsageError("name the runs, or a job with --job")
     click.get_current_context().exit(coroutine.run(_cancel(wanted)))

@@ -20,6 +20,7 @@ from cronstream.cli.options import (
 )
 from cronstream.cli.output import Column, emit, emit_json, emit_table, is_terminal, json_option, say
 from cronstream.cli.progress import READING, progress
+from cronstream.cli.who import by_option
 from cronstream.core.planning.chain import chained
 from cronstream.core.trust.judging import Standing
 from cronstream.core.wire.enumerations import Cause
@@ -93,6 +94,7 @@ class Wanted:
     until: datetime | None
     again: bool
     distrusted: bool
+    by: str
     dry_run: bool
     as_json: bool
 
@@ -115,6 +117,7 @@ class Wanted:
     is_flag=True,
     help="Those, too, whose signature does not hold: look at each of them before.",
 )
+@by_option
 @click.option("--dry-run", is_flag=True, help="Print what would be replayed; publish nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -144,7 +147,7 @@ async def _replay(wanted: Wanted, *, ask: bool) -> None:
         if ask and not wanted.dry_run:
             _confirm(chosen)
         homes = await _homes(reader)
-        fresh = [_fresh(one.run, homes, clock.now()) for one in chosen]
+        fresh = [_fresh(one.run, homes, clock.now(), wanted.by) for one in chosen]
         _print_moved(chosen, fresh)
         if not wanted.dry_run:
             async with publishing() as publisher:
@@ -233,7 +236,7 @@ def _print_moved(chosen: list[DiscardedRun], fresh: list[Run]) -> None:
         say(sentence)
 
 
-def _fresh(run: Run, homes: dict[str, str], now: datetime) -> Run:
+def _fresh(run: Run, homes: dict[str, str], now: datetime, by: str) -> Run:
     """Return the discarded run as a new one, with all its attempts before it.
 
     It goes to the cluster where its job is now: the one where it was discarded may have no workers.
@@ -252,6 +255,7 @@ def _fresh(run: Run, homes: dict[str, str], now: datetime) -> Run:
         attempts=None,
         signature=None,
         retry_as_of=None,
+        by=by,
     )
     return chained(replayed)
 

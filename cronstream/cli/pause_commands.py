@@ -10,10 +10,10 @@ import click
 from cronstream import clock
 from cronstream.cli import coroutine, failures, proposals
 from cronstream.cli.believed import see_that_schedulers_believe
-from cronstream.cli.cancel import somebody
 from cronstream.cli.connection import publishing, reading
 from cronstream.cli.output import emit, emit_json, json_option, nearest, say
 from cronstream.cli.run_now import find_job, published_jobs
+from cronstream.cli.who import by_option
 from cronstream.core.crontab.change import pause_words
 from cronstream.core.schedule.duration import parse_duration
 from cronstream.core.wire.control import MOST_CHARACTERS, Control
@@ -77,7 +77,6 @@ _cluster = click.option(
     "--cluster", metavar="CLUSTER", shell_complete=proposals.clusters, help="All of its jobs."
 )
 _reason = click.option("--reason", metavar="WHY", default="", help="Why, for whoever looks.")
-_by = click.option("--by", metavar="WHO", help="Who wants it, for the log.  [default: user@host]")
 
 
 @click.command
@@ -88,7 +87,7 @@ _by = click.option("--by", metavar="WHO", help="Who wants it, for the log.  [def
     "--until", type=_Until(), metavar="WHEN", help="It ends by itself then (2h, or an ISO time)."
 )
 @click.option("--retries", is_flag=True, help="Skip later attempts of what has begun, too.")
-@_by
+@by_option
 @json_option
 def pause(**chosen: Any) -> None:
     """Pause JOB, or all jobs of a cluster, until somebody resumes it.
@@ -103,7 +102,7 @@ def pause(**chosen: Any) -> None:
 @_job
 @_cluster
 @_reason
-@_by
+@by_option
 @json_option
 def resume(**chosen: Any) -> None:
     """Have JOB, or the jobs of a cluster, go on.
@@ -115,7 +114,6 @@ def resume(**chosen: Any) -> None:
 
 
 def _run(action: ControlAction, chosen: dict[str, Any]) -> None:
-    chosen["by"] = (chosen["by"] or somebody())[:MOST_CHARACTERS]
     wanted = _Wanted(action=action, **chosen)
     if (wanted.job is None) == (wanted.cluster is None):
         raise click.UsageError("name a job, or a cluster with --cluster")

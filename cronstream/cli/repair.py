@@ -10,9 +10,9 @@ import click
 
 from cronstream import clock
 from cronstream.cli import coroutine
-from cronstream.cli.cancel import somebody
 from cronstream.cli.connection import RunPublisher, publishing, reading
 from cronstream.cli.output import emit, emit_json, is_terminal, json_option, say
+from cronstream.cli.who import by_option
 from cronstream.cli.workers_command import read_roll
 from cronstream.core.health import clocks
 from cronstream.core.ledger.settling import waits_too_long
@@ -27,7 +27,6 @@ from cronstream.history.live import LiveLedger
 from cronstream.history.scope import LogReader, clusters
 
 _ACK_S = 30.0
-_MOST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +109,16 @@ def _look_at(live: LiveLedger, now: datetime) -> Found:
 @click.command
 @click.option("--dry-run", is_flag=True, help="Say what would be undone; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--by", metavar="WHO", help="Who wants it, for the log.  [default: user@host]")
+@by_option
 @json_option
-def repair(*, dry_run: bool, yes: bool, by: str | None, as_json: bool) -> None:
+def repair(*, dry_run: bool, yes: bool, by: str, as_json: bool) -> None:
     """Undo what a clock that was ahead has left behind, once all clocks are right.
 
     What was due by the clock of Kafka and of the schedulers has run, too early, and counts as run:
     nothing of it runs when its time comes. After this it does, a second time, under the same ids.
     Where no clock was ahead there is nothing to undo, and nothing is changed.
     """
-    who, yes = (by or somebody())[:_MOST_NAME], yes or dry_run
-    coroutine.run(_repair(who, dry_run=dry_run, yes=yes, as_json=as_json))
+    coroutine.run(_repair(by, dry_run=dry_run, yes=yes or dry_run, as_json=as_json))
 
 
 async def _repair(by: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:

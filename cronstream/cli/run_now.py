@@ -2,7 +2,7 @@
 
 from contextlib import aclosing
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Any
 
 import click
 
@@ -11,6 +11,7 @@ from cronstream.cli import coroutine, following, proposals
 from cronstream.cli.connection import publish_runs, publishing, reading
 from cronstream.cli.output import emit, emit_json, json_option, nearest, say
 from cronstream.cli.run_now_given import with_given
+from cronstream.cli.who import by_option
 from cronstream.core.planning import draft
 from cronstream.core.planning.chain import chained
 from cronstream.core.wire.enumerations import Cause
@@ -25,8 +26,6 @@ from cronstream.settings import settings
 from cronstream.topology.publish import Ack
 from cronstream.trust.keyring import judge_for_command
 
-#: What was given several times.
-Given: TypeAlias = tuple[str, ...]
 #: Read from a little before the run's own entry: a broker's timestamps are in milliseconds.
 _MARGIN = timedelta(seconds=1)
 
@@ -53,25 +52,25 @@ _MARGIN = timedelta(seconds=1)
     metavar="NAME=VALUE",
     help="A variable for the command; the job has to name it in allow_env.",
 )
+@by_option
 @click.option("--wait", is_flag=True, help="Wait for its verdict; exit with 0 if it succeeded.")
 @json_option
-def run_now(*, job: str, cluster: str | None, wait: bool, as_json: bool, **given: Given) -> None:
+def run_now(*, job: str, wait: bool, as_json: bool, **asked: Any) -> None:
     """Run JOB now, as it stands in the crontab that is in force.
 
     The new run's id is printed once it is on its cluster's log. It obeys the job's overlap
     policy: with another run under way it may be skipped, or wait.
     """
-    succeeded = coroutine.run(_run_now(job, cluster, given, wait=wait, as_json=as_json))
+    succeeded = coroutine.run(_run_now(job, asked, wait=wait, as_json=as_json))
     if not succeeded:
         click.get_current_context().exit(1)
 
 
-async def _run_now(
-    name: str, cluster: str | None, given: dict[str, Given], *, wait: bool, as_json: bool
-) -> bool:
+async def _run_now(name: str, asked: dict[str, Any], *, wait: bool, as_json: bool) -> bool:
+    cluster, by = asked.pop("cluster"), asked.pop("by")
     async with reading() as reader:
-        job = with_given(find_job(await published_jobs(reader), name), **given)
-        run = run_of(job, cluster, clock.now())
+        job = with_given(find_job(await published_jobs(reader), name), **asked)
+        run = run_of(job, cluster, clock.now(), by)
         async with publishing() as publisher:
             [ack] = await publish_runs(publisher, reader, [run])
     if not wait:
@@ -130,8 +129,8 @@ def find_job(jobs: dict[str, Job], name: str) -> Job:
     raise NotFoundError(f"there is no job {name!r} in the crontab that is in force; {hint}")
 
 
-def run_of(job: Job, cluster: str | None, now: datetime) -> Run:
-    """Return a run of `job` that is due now.
+def run_of(job: Job, cluster: str | None, now: datetime, by: str | None = None) -> Run:
+    """Return a run of `job` that is due now, and asked for by a person.
 
     Its scheduled time is the whole second, its number the time in milliseconds: so two runs that
     are asked for within one second are two.
@@ -142,5 +141,6 @@ def run_of(job: Job, cluster: str | None, now: datetime) -> Run:
         now.replace(microsecond=0),
         cause=Cause.RUN_NOW,
         number=int(now.timestamp() * 1000),
+        by=by,
     )
     return chained(run.derive(cluster=cluster or job.cluster, not_before=now, as_of=now))

@@ -10,6 +10,7 @@ import pytest
 from cronstream import clock
 from cronstream.core.wire.codec import to_json
 from cronstream.core.wire.enumerations import Cause, Outcome
+from cronstream.core.wire.levels import needed_level
 from cronstream.core.wire.messages import Message
 from cronstream.core.wire.runs import Attempt, Discarded, Run
 from cronstream.settings import settings
@@ -66,10 +67,11 @@ def test_a_replay_publishes_the_run_again_with_all_its_attempts(
     former = Attempt(attempt=1, outcome=Outcome.FAILED, ended_at=NOON)
     discard(broker, attempts=[former], as_of=at(1), env={"A": "1"})
     before = clock.now()
-    result = command("replay", RUN)
+    result = command("replay", RUN, "--by", "ada")
     assert result.exit_code == 0, result.stderr
     [run] = published(broker)
     assert result.stdout == f"{run.id}\n"
+    assert (run.by, needed_level(run)) == ("ada", 1)
     assert run.id.startswith(f"{RUN}!replay-")
     assert (run.cause, run.revision, run.attempts, run.env) == (
         Cause.REPLAY,

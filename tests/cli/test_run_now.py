@@ -6,8 +6,10 @@ import pytest
 
 from cronstream import clock
 from cronstream.cli.run_now import run_of
+from cronstream.cli.who import somebody
 from cronstream.core.wire.entries import Claimed, Finished, Started
 from cronstream.core.wire.enumerations import Cause, Outcome
+from cronstream.core.wire.levels import needed_level
 from cronstream.core.wire.messages import Message
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.errors import BrokerError
@@ -38,6 +40,19 @@ def test_the_job_is_published_as_it_was_last_defined(broker: FakeBroker, command
     assert (run.attempts_left, run.max_attempts, run.cluster) == (3, 3, "cluster-a")
     assert run.scheduled_at.microsecond == 0
     assert run.not_before >= before
+
+
+def test_the_run_says_who_asked_for_it_and_needs_no_higher_level_for_that(
+    broker: FakeBroker, command: Command
+) -> None:
+    broker.job(a_job(), NOON)
+    command("run-now", "backup", "--by", "ada")
+    command("run-now", "backup")
+    first, second = broker.published
+    assert isinstance(first, Run)
+    assert isinstance(second, Run)
+    assert (first.by, needed_level(first)) == ("ada", 1)
+    assert second.by == somebody()
 
 
 HARMFUL = "$(touch /tmp/harm); \"'`"

@@ -7,7 +7,7 @@ story is put together from both when somebody asks for it.
 from dataclasses import dataclass
 from datetime import datetime
 
-from cronstream.core.wire.enumerations import FAILURES, Overlap
+from cronstream.core.wire.enumerations import FAILURES, Overlap, SkipReason
 from cronstream.core.wire.runs import Attempt, Discarded, Run
 from cronstream.history.log_story import LogStory
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
@@ -48,6 +48,8 @@ class Draft:
         job, scheduled_at = _name_parts(self.run_id, self.changed_at)
         attempts = self._attempts(run)
         state = self.state
+        reason = self._reason(state)
+        cancelled_by = self.first.cancelled_by or self.later.cancelled_by
         return RunStory(
             id=self.run_id,
             job=run.job if run else job,
@@ -55,9 +57,10 @@ class Draft:
             scheduled_at=run.scheduled_at if run else scheduled_at,
             state=state,
             changed_at=self.changed_at,
-            reason=self._reason(state),
+            reason=reason,
             cause=run.cause if run else None,
             by=run.by if run else None,
+            cancelled_by=cancelled_by if reason == SkipReason.CANCELLED else None,
             command=run.command if run else None,
             revision=run.revision if run else None,
             attempts=attempts,

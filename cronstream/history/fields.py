@@ -19,6 +19,7 @@ def run_fields(story: RunStory, now: datetime) -> dict[str, Any]:
         "scheduled_at": story.scheduled_at,
         "cause": story.cause,
         "by": story.by,
+        "cancelled_by": story.cancelled_by,
         "follows": story.follows,
         "state": story.state,
         "reason": story.reason,

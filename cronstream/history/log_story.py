@@ -7,6 +7,7 @@ from typing import Any
 from cronstream.core.ledger.observed import Glance, RunChange
 from cronstream.core.ledger.state import News
 from cronstream.core.wire.entries import (
+    Cancelled,
     Claimed,
     Finished,
     Lost,
@@ -40,6 +41,7 @@ class LogStory:
             what its entries say themselves is shown.
         published: As it came on this log; None if that was before the window.
         claims: The claim of each attempt, as its worker names it.
+        cancelled_by: Who wants it no more, if a person does.
     """
 
     kind: LogKind
@@ -53,6 +55,7 @@ class LogStory:
     known: bool = False
     attempts: list[AttemptStory] = field(default_factory=list)
     claims: list[int] = field(default_factory=list)
+    cancelled_by: str | None = None
 
     def fold(self, change: RunChange, where: Where) -> None:
         """Take what the fold has made of an entry, or what it says where the fold knows no run."""
@@ -69,6 +72,8 @@ class LogStory:
 
     def _follow(self, change: RunChange, where: Where) -> None:
         self._note_attempt(change, where)
+        if isinstance(change.entry, Cancelled):
+            self.cancelled_by = self.cancelled_by or change.entry.by
         if change.after is not None:
             self._stand(change.after)
         elif change.end is not None:

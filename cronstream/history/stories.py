@@ -12,7 +12,7 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.observed import OF_ONE_RUN, Observed, RunChange, observing
 from cronstream.core.ledger.state import SkipNews
 from cronstream.core.wire.codec import decode, decode_entries
-from cronstream.core.wire.entries import Claimed, Entry, Finished, Skip, Withdrawal
+from cronstream.core.wire.entries import Cancelled, Claimed, Entry, Finished, Skip, Withdrawal
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.core.wire.times import format_time
 from cronstream.errors import MessageError
@@ -137,14 +137,15 @@ class Stories:
     def _see(self, observed: Observed) -> None:
         for change in observed.changes:
             is_news = change.before != change.after or change.is_unknown
-            if is_news or isinstance(change.entry, Finished):
+            if is_news or isinstance(change.entry, Finished | Cancelled):
                 self._see_change(change)
         for skip in observed.skips:
             self._see_skip(skip)
 
     def _see_change(self, change: RunChange) -> None:
+        is_late = change.is_unknown and isinstance(change.entry, Cancelled)
         is_skipped = change.is_unknown and change.run_id in self._spans
-        if is_skipped or not self._is_wanted(change.run_id.partition("@")[0]):
+        if is_late or is_skipped or not self._is_wanted(change.run_id.partition("@")[0]):
             return
         before, draft = self.state(change.run_id), self._draft(change.run_id)
         part = self._part(draft)

@@ -97,6 +97,7 @@ class RunStory:
     Attributes:
         reason: Why it was skipped or discarded.
         by: Who asked for it, if a person did and has said so.
+        cancelled_by: Who had it cancelled, likewise.
         attempt: The number of the attempt that is made, or was made last; 0 before the first.
         failures: How many attempts have failed or timed out.
         not_before: When the attempt that it waits for may start (UTC).
@@ -120,6 +121,7 @@ class RunStory:
     reason: str | None = None
     cause: Cause | None = None
     by: str | None = None
+    cancelled_by: str | None = None
     command: str | list[str] | None = None
     revision: int | None = None
     attempts: tuple[AttemptStory, ...] = ()

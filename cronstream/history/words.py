@@ -29,7 +29,8 @@ def state_text(story: RunStory, now: datetime | None = None) -> str:
     if story.state is not RunState.SKIPPED:
         return story.state.value
     count = f", {story.count} due times" if story.count > 1 else ""
-    return f"skipped ({story.reason or 'no reason'}{count})"
+    by = f" by {story.cancelled_by}" if story.cancelled_by else ""
+    return f"skipped ({story.reason or 'no reason'}{by}{count})"
 
 
 def exit_text(attempt: AttemptStory) -> str:

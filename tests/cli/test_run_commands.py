@@ -84,6 +84,7 @@ def test_a_list_in_json_has_the_documented_fields(broker: FakeBroker, command: C
         "scheduled_at": "2026-01-01T12:00:00Z",
         "cause": None,
         "by": None,
+        "cancelled_by": None,
         "follows": None,
         "state": "succeeded",
         "reason": None,

@@ -6,6 +6,7 @@ from cronstream.core.wire.entries import (
     Entry,
     Forwarded,
     Heartbeat,
+    Level,
     Lost,
     Owned,
     Released,
@@ -18,6 +19,7 @@ from cronstream.core.wire.entries import (
 from cronstream.core.wire.enumerations import Delivery, Outcome, Overlap, SkipReason, Verdict
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.history.story import LogKind, RunState
+from cronstream.history.words import state_text
 from tests.builders import NOON, a_run, at
 from tests.history.tape import Tape, finished
 
@@ -175,6 +177,21 @@ def test_a_lost_attempt_is_made_again_and_its_late_report_is_told_as_late() -> N
     tape.first(finished(RUN, again, "w2"))
     story = tape.story(RUN)
     assert (story.state, story.attempts_text) == (RunState.SUCCEEDED, "2, 0 of 1 failures")
+
+
+def test_a_cancelled_run_says_who_wanted_it_no_more() -> None:
+    tape = a_tape()
+    tape.first(Level(level=2))
+    version = tape.first(a_run(), when=at(-30))
+    tape.first(claimed(version), when=at(-29))
+    for who in ("ada", "bob"):
+        tape.first(Cancelled(run=RUN, reason=SkipReason.CANCELLED, by=who), when=at(-2))
+    assert tape.story(RUN).cancelled_by is None
+    tape.first(Released(run=RUN, claim=version, worker="w1"), when=at(-1))
+
+    story = tape.story(RUN)
+    assert (story.state, story.cancelled_by) == (RunState.SKIPPED, "ada")
+    assert state_text(story) == "skipped (cancelled by ada)"
 
 
 def test_a_heartbeat_and_an_owner_are_no_news_of_a_run() -> None:

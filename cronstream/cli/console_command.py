@@ -1,6 +1,7 @@
 """``cronstream console``: a page that people keep open."""
 
 import os
+import signal
 from contextlib import suppress
 
 import click
@@ -33,6 +34,8 @@ def console(*, port: int | None, bind: str | None) -> None:
         os.environ["CRONSTREAM_WEB_BIND"] = bind
     settings.cache_clear()
     serving = load("cronstream.console.serving")
+    # A supervisor asks it to end as a person does.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     with suppress(KeyboardInterrupt):
         coroutine.run(serving.serve(settings(), _ready))
 

@@ -6,8 +6,9 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cronstream.broker.data_lock import data_folder
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import HOST, free_port, is_free
+from cronstream.cli.console_command import PORT as CONSOLE_PORT
 from cronstream.cli.leftover import Wanted, look_at
 from cronstream.clock import monotonic
 from cronstream.core.wire.naming import Role, RoleKind
@@ -29,6 +31,7 @@ from cronstream.supervisor import (
     Installation,
     Screen,
     Supervisor,
+    console_command,
     parts,
     stamped,
     stop_signals,
@@ -55,6 +58,7 @@ class Wish:
     web_port: int | None
     data_dir: Path | None
     slots: int | None
+    console: bool = True
     is_verbose: bool = False
 
 
@@ -97,6 +101,11 @@ class OwnBroker(EmbeddedBroker):
 )
 @click.option("--slots", type=click.IntRange(1, 10_000), help="Commands that one worker runs.")
 @click.option(
+    "--console/--no-console",
+    default=True,
+    help=f"Whether it has a console: at port {CONSOLE_PORT}, or another that is free.",
+)
+@click.option(
     "-v",
     "--verbose",
     "is_verbose",
@@ -104,7 +113,7 @@ class OwnBroker(EmbeddedBroker):
     help="Report each step of a run, not only its start, its end and its verdict.",
 )
 def up(**wishes: Any) -> None:
-    """Run everything on this machine: Kafka, a scheduler, and every cluster's workers."""
+    """Run everything here: Kafka, a scheduler, every cluster's workers, and a console."""
     raise SystemExit(run(Wish(**wishes)))
 
 
@@ -127,16 +136,18 @@ def run(wish: Wish) -> int:
             raise PortInUse(f"port {port} of {HOST} is in use: choose another one with {option}")
     data_dir = data_folder()
     with closing(Guard()) as guard, closing(RunningNote(data_dir)) as note:
-        return asyncio.run(_supervise(wish, Plan(path, data_dir, roles), guard, note))
+        plan = Plan(path, data_dir, roles, free_port(CONSOLE_PORT) if wish.console else None)
+        return asyncio.run(_supervise(wish, plan, guard, note))
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is started, and where."""
+    """What is started, and where; the console at a port of its own, if there is to be one."""
 
     crontab: Path
     data_dir: Path
     roles: tuple[Role, ...]
+    console: int | None = None
 
 
 async def _supervise(wish: Wish, plan: Plan, guard: Guard, note: RunningNote) -> int:
@@ -150,16 +161,21 @@ async def _supervise(wish: Wish, plan: Plan, guard: Guard, note: RunningNote) ->
 
     metrics_host, _ = settings().metrics_address or (None, 0)
 
-    def command(role: Role) -> Command:
-        here = Installation(
+    def here() -> Installation:
+        return Installation(
             url(), plan.crontab, plan.data_dir, wish.slots, wish.is_verbose, metrics_host
         )
+
+    def command(role: Role) -> Command:
         web_port = wish.web_port or settings().web_port
-        return worker_command(here, role, web_port if role.kind is RoleKind.SCHEDULER else 0)
+        return worker_command(here(), role, web_port if role.kind is RoleKind.SCHEDULER else 0)
 
     supervisor = Supervisor(
         command, screen.say, guard, stop_within_s=settings().drain_s + _MARGIN_S, stopping=stopping
     )
+    if (port := plan.console) is not None:
+        # It was free when it was chosen: if it no longer is, the console says where it is.
+        supervisor.aside = {"console": lambda: console_command(here(), free_port(port))}
     for line in greeting(plan, given):
         screen.say(_US, line)
     with stop_signals(supervisor.stop, supervisor.kill), closing(screen):
@@ -240,7 +256,9 @@ def _embedded(wish: Wish, data_dir: Path, guard: Guard, screen: Screen) -> OwnBr
 def greeting(plan: Plan, broker: str | None) -> list[str]:
     """Return what a person is shown first: what is started, where it is, and how it ends."""
     names = ", ".join(str(role) for role in plan.roles)
+    console = [] if plan.console is None else [f"the console: {_address(plan.console)}"]
     return [
+        *console,
         f"starting {names}, {f'on {broker}' if broker else 'and a Kafka for them'}",
         f"data is kept in {plan.data_dir}",
         f"edit {plan.crontab}: it is reloaded",
@@ -248,11 +266,18 @@ def greeting(plan: Plan, broker: str | None) -> list[str]:
     ]
 
 
+def _address(port: int) -> str:
+    """Return where a browser on this machine finds what listens at a port as pages do."""
+    host = settings().web_bind
+    with suppress(ValueError):  # It is a name.
+        host = HOST if ip_address(host).is_unspecified else host
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
 def directions(broker: str) -> list[str]:
     """Return how other commands get at what runs here, once Kafka is there."""
     return [
         f"to see what becomes of runs, in this folder: {_our_name()} runs --follow",
-        f"or in a browser, by another terminal: {_our_name()} console",
         f"commands elsewhere need: export CRONSTREAM_BROKER={shlex.quote(broker)}",
     ]
 

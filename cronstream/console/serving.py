@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 _AGAIN_S: Final = 2.0
 #: Between two looks for runs that are kept no longer; and while there are more.
 _FORGET_EVERY_S, _FORGET_ON_S = 60.0, 0.2
+#: A browser that follows does not end by itself: it is not waited for.
+_LEAVE_S: Final = 0.5
 _NAME: Final = "console.sqlite"
 
 
@@ -47,7 +49,9 @@ async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     keeper = Keeper(settings, folder / _NAME)
     guard = PageGuard(settings.page_hosts, settings.page_token())
-    runner = web.AppRunner(keeper.console.application(guard), access_log=None)
+    runner = web.AppRunner(
+        keeper.console.application(guard), access_log=None, shutdown_timeout=_LEAVE_S
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, settings.web_bind, settings.web_port)

@@ -1,6 +1,11 @@
 """All parts of an installation as child processes of one: what ``cronstream up`` does."""
 
-from cronstream.supervisor.command import Command, Installation, worker_command
+from cronstream.supervisor.command import (
+    Command,
+    Installation,
+    console_command,
+    worker_command,
+)
 from cronstream.supervisor.keeper import unless
 from cronstream.supervisor.plan import parts
 from cronstream.supervisor.screen import Screen, stamped
@@ -12,6 +17,7 @@ __all__ = [
     "Installation",
     "Screen",
     "Supervisor",
+    "console_command",
     "parts",
     "stamped",
     "stop_signals",

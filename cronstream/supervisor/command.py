@@ -57,7 +57,29 @@ def worker_command(installation: Installation, role: Role, web_port: int = 0) ->
         options.append("--retry")
     if installation.is_verbose:
         options += ["--loglevel", "debug"]
-    variables = {
+    variables = _variables(installation, web_port)
+    if installation.slots is not None:
+        variables["CRONSTREAM_SLOTS"] = str(installation.slots)
+    # Unbuffered (-u): lines are to come when they are written, also those of a part that dies. A
+    # variable would go on to the commands. Quiet only about its banner, 18 lines for each part.
+    faust = (sys.executable, "-u", "-m", "faust", "--quiet", "-A", "cronstream")
+    return Command((*faust, "worker", *options), variables)
+
+
+def console_command(installation: Installation, port: int) -> Command:
+    """Return the command that starts a console, with what it has to know.
+
+    Args:
+        installation: What all parts have in common.
+        port: Where it serves its pages.
+    """
+    # Nice, since whoever looks on is not to take time from what starts, or runs on the instant.
+    main = "import os; os.nice(5); from cronstream.cli.main import main; main()"
+    return Command((sys.executable, "-u", "-c", main, "console"), _variables(installation, port))
+
+
+def _variables(installation: Installation, web_port: int) -> dict[str, str]:
+    found = {
         "CRONSTREAM_BROKER": installation.broker,
         "CRONSTREAM_CRONTAB": str(installation.crontab),
         "CRONSTREAM_DATA_DIR": str(installation.data_dir),
@@ -68,10 +90,5 @@ def worker_command(installation: Installation, role: Role, web_port: int = 0) ->
         "CRONSTREAM_RETRY": "",
     }
     if (host := installation.metrics_host) is not None:  # A port that was given is for one of them.
-        variables["CRONSTREAM_METRICS_BIND"] = f"[{host}]" if ":" in host else host
-    if installation.slots is not None:
-        variables["CRONSTREAM_SLOTS"] = str(installation.slots)
-    # Unbuffered (-u): lines are to come when they are written, also those of a part that dies. A
-    # variable would go on to the commands. Quiet only about its banner, 18 lines for each part.
-    faust = (sys.executable, "-u", "-m", "faust", "--quiet", "-A", "cronstream")
-    return Command((*faust, "worker", *options), variables)
+        found["CRONSTREAM_METRICS_BIND"] = f"[{host}]" if ":" in host else host
+    return found

@@ -1,7 +1,7 @@
 """Start all parts, keep them alive, follow the crontab's clusters, and stop all in order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -54,6 +54,8 @@ class Supervisor:
         self._stop_within_s = stop_within_s
         #: How long is waited before a part is started again; to be set before it runs.
         self.backoff = Backoff()
+        #: What is kept alive beside the roles, by name, whatever the crontab says; the same.
+        self.aside: Mapping[str, Callable[[], Command]] = {}
         self._stopping = stopping
         #: The parts that there are to be.
         self._keepers: dict[Role, Keeper] = {}
@@ -136,6 +138,8 @@ class Supervisor:
             await unless(self._stopping, self._broker_serves.wait())
         if not self._stopping.is_set():
             self._adapt(roles, tasks, is_first=True)
+            for label, command in self.aside.items():
+                self._begin(self._part_keeper(label, command, is_vital=False), tasks)
         following = tasks.create_task(self._follow(changes, tasks))
         await self._stopping.wait()
         following.cancel()
@@ -157,7 +161,7 @@ class Supervisor:
             self._announce(_US, f"stopping {role}: its cluster is no longer in the crontab")
             self._keepers.pop(role).stop()
         for role in change.start:
-            keeper = self._part_keeper(role, is_vital=is_first)
+            keeper = self._part_keeper(str(role), partial(self._command, role), is_vital=is_first)
             self._keepers[role] = keeper
             self._begin(keeper, tasks)
 
@@ -181,8 +185,9 @@ class Supervisor:
 
     async def _stop_parts(self) -> None:
         """Ask all parts at once to stop, and say what is waited for until they have."""
-        for keeper in self._keepers.values():
-            keeper.stop()
+        for keeper in self._running:
+            if keeper is not self._broker:
+                keeper.stop()
         waited_s = 0.0
         while left := {k: task for k, task in self._running.items() if k is not self._broker}:
             self._announce(
@@ -193,17 +198,15 @@ class Supervisor:
             await asyncio.wait(left.values(), timeout=_STILL_WAITING_S)
             waited_s += _STILL_WAITING_S
 
-    def _part_keeper(self, role: Role, *, is_vital: bool) -> Keeper:
-        label = str(role)
+    def _part_keeper(self, label: str, command: Callable[[], Command], *, is_vital: bool) -> Keeper:
         former = next((k.ended for k in self._running if k.label == label), None)
 
         async def launch() -> Child:
             if former is not None:
                 # A cluster that comes back while its worker still drains: same folder, same port.
                 await former.wait()
-            command = self._command(role)
             say = partial(self._say, label)
-            return await ProcessChild.start(command, say, self._guard, self._stop_within_s)
+            return await ProcessChild.start(command(), say, self._guard, self._stop_within_s)
 
         return Keeper(
             label, launch, partial(self._announce, label), self.backoff, is_vital=is_vital

@@ -122,7 +122,9 @@ def test_every_option_that_the_docs_give_a_command_is_one_of_its(name: str) -> N
         main,
         *(command.commands.values() if isinstance(command, click.Group) else ()),
     ]
-    options = {text for owner in owners for p in owner.params for text in p.opts}
+    options = {
+        text for owner in owners for p in owner.params for text in (*p.opts, *p.secondary_opts)
+    }
 
     assert set(re.findall(r"`(--[a-z-]+)", passage)) <= options
 

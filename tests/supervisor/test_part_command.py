@@ -4,7 +4,7 @@ import pytest
 
 from cronstream.core.wire.naming import Role
 from cronstream.settings import Settings
-from cronstream.supervisor.command import Installation, worker_command
+from cronstream.supervisor.command import Installation, console_command, worker_command
 
 HERE = Installation("kafka://127.0.0.1:9092", Path("/etc/crontab.yaml"), Path("/data"))
 
@@ -67,3 +67,12 @@ def test_parts_do_not_share_the_port_of_their_metrics(bind: str, handed_on: str 
     assert variables.get("CRONSTREAM_METRICS_BIND") == handed_on
     if handed_on is not None:
         assert Settings(metrics_bind=handed_on).metrics_address == (host, 0)
+
+
+def test_a_console_is_told_where_everything_is_and_at_which_port_it_is_to_be() -> None:
+    command = console_command(HERE, 6060)
+    assert command.argv[-1] == "console"
+    assert command.variables == {
+        **worker_command(HERE, Role.of(None, retry=False), 6066).variables,
+        "CRONSTREAM_WEB_PORT": "6060",
+    }

@@ -219,6 +219,25 @@ async def test_a_part_that_is_killed_is_started_again_as_another_process(stage: 
     assert await running == 0
 
 
+async def test_what_runs_aside_is_started_again_stops_nothing_and_ends_with_all(
+    stage: Stage,
+) -> None:
+    programs = iter([IS_USED_WRONGLY, DIES])
+
+    def command() -> Command:
+        return Command((sys.executable, "-I", "-S", "-c", next(programs, OBEDIENT)))
+
+    stage.supervisor.aside = {"console": command}
+    running = stage.begin([SCHEDULER])
+    await stage.pids("scheduler")
+    [console] = await stage.pids("console")
+    assert await stage.line("console", "ended", times=2)
+    stage.supervisor.stop()
+    assert await running == 0
+    assert await stage.line("console", "drained")
+    assert not console.is_running()
+
+
 async def test_wrong_usage_at_the_first_start_stops_everything(stage: Stage) -> None:
     stage.programs[SCHEDULER] = IS_USED_WRONGLY
     assert await stage.begin(parts(["a"])) == 1

@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -104,6 +106,21 @@ def those_left(family: list[psutil.Process]) -> list[psutil.Process]:
     return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
+def after_kill(lines: list[str]) -> str:
+    return "".join(lines).partition("killed by SIGKILL")[2]
+
+
+def page_of(address: str, *words: bytes) -> bytes:
+    """Wait until a page has words, and return it."""
+    for _ in range(200):
+        with suppress(OSError), urllib.request.urlopen(address, timeout=10) as answer:
+            text: bytes = answer.read()
+            if all(word in text for word in words):
+                return text
+        time.sleep(0.1)
+    raise AssertionError(f"{address} never has {words}")
+
+
 def test_a_person_is_told_what_runs_where_it_is_and_how_it_ends() -> None:
     plan = Plan(Path("/etc/c.yaml"), Path("/data"), parts(["cluster-a"]))
     text = "\n".join(greeting(plan, "kafka://127.0.0.1:9092"))
@@ -111,12 +128,30 @@ def test_a_person_is_told_what_runs_where_it_is_and_how_it_ends() -> None:
     assert "/data" in text
     assert "edit /etc/c.yaml" in text
     assert "Ctrl-C" in text
+    assert "console" not in text
+
+
+@pytest.mark.parametrize(
+    ("bind", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:6061/"),
+        ("0.0.0.0", "http://127.0.0.1:6061/"),
+        ("::1", "http://[::1]:6061/"),
+        ("localhost", "http://localhost:6061/"),
+    ],
+)
+def test_the_first_that_a_person_is_told_is_where_the_console_is(
+    monkeypatch: pytest.MonkeyPatch, bind: str, address: str
+) -> None:
+    monkeypatch.setenv("CRONSTREAM_WEB_BIND", bind)
+    settings.cache_clear()
+    plan = Plan(Path("/etc/c.yaml"), Path("/data"), parts(["cluster-a"]), 6061)
+    assert greeting(plan, None)[0] == f"the console: {address}"
 
 
 def test_a_person_is_told_how_commands_are_called_and_find_the_broker() -> None:
     text = "\n".join(directions("kafka://127.0.0.1:9093"))
     assert "cronstream runs --follow" in text
-    assert "cronstream console" in text
     assert "export CRONSTREAM_BROKER=kafka://127.0.0.1:9093" in text
 
 
@@ -154,6 +189,13 @@ def test_everything_starts_with_one_command_and_ends_with_one_ctrl_c(tmp_path: P
     (tmp_path / "crontab.yaml").write_text(CRONTAB.replace("cluster-a: {}", TWO) + DOOMED)
     with up(tmp_path) as process:
         lines = read_until(process, lambda lines: has_failed(lines) and all_are_ready(lines))
+        assert "the console: http://127.0.0.1:" in lines[0]
+        address = lines[0].rpartition(" ")[2]
+        assert b"heartbeat" in page_of(f"{address}jobs.json", b"heartbeat")
+        [console] = [one for one in family_of(process) if one.cmdline()[-1] == "console"]
+        console.kill()
+        read_until(process, lambda lines: f"| the console is at {address}" in after_kill(lines))
+        follower = urllib.request.urlopen(f"{address}events", timeout=10)
         family = family_of(process)
         (tmp_path / "crontab.yaml").write_text(CRONTAB)
         # What was taken out goes on until its last run has its verdict.
@@ -167,6 +209,7 @@ def test_everything_starts_with_one_command_and_ends_with_one_ctrl_c(tmp_path: P
         assert process.returncode == 0, rest
         assert "everything has ended" in rest
         assert those_left(family) == []
+        follower.close()
     assert {path.name for path in tmp_path.iterdir()} == {"crontab.yaml", "state"}
 
 
@@ -222,7 +265,7 @@ def test_nothing_is_left_when_it_is_killed(tmp_path: Path) -> None:
     with up(tmp_path) as process:
         read_until(process, all_are_ready)
         family = family_of(process)
-        assert len(family) >= 5  # a guard, a JVM, a scheduler, two workers, and executors
+        assert len(family) >= 6  # a guard, a JVM, a scheduler, two workers, executors, a console
         process.kill()
         assert those_left(family) == []
 

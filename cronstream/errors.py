@@ -17,11 +17,13 @@ CronstreamError
 ├── KeysError         a file of keys cannot be used
 ├── PlatformError     this operating system cannot do what was asked
 ├── NotFoundError     there is no run, job or cluster of the name that a person gave
+├── AskedError        what a person asks for cannot be had in this way
 └── LaunchError       a command could not be started at all
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
 
@@ -206,6 +208,10 @@ class NotFoundError(CronstreamError):
     """There is no run, job or cluster of that name; the sentence says where to look next."""
 
 
+class AskedError(CronstreamError):
+    """What a person asks for cannot be had in this way; the sentence says in which, or why not."""
+
+
 class LegacyError(CronstreamError):
     """The topic of the old layout cannot be moved from as it was asked; the sentence says why.
 
@@ -218,3 +224,9 @@ class HouseError(CronstreamError):
 
     A process ends with status 1 before it joins; the sentence says what is to be done.
     """
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the question whether the nearest of the known words was meant; empty if none is."""
+    found = get_close_matches(word, map(str, known), n=1)
+    return f"did you mean {found[0]!r}?" if found else ""

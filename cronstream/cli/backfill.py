@@ -12,7 +12,7 @@ import click
 
 from cronstream import clock
 from cronstream.cli import coroutine, proposals
-from cronstream.cli.connection import publish_runs, publishing, reading
+from cronstream.cli.connection import publishing, reading
 from cronstream.cli.options import Moment, check_job
 from cronstream.cli.output import emit, emit_json, is_terminal, json_option, say
 from cronstream.cli.progress import READING, progress
@@ -32,6 +32,7 @@ from cronstream.history.loading import load
 from cronstream.history.scope import LogReader, Scope
 from cronstream.history.story import RunState
 from cronstream.settings import settings
+from cronstream.steering.publishing import publish_runs
 from cronstream.trust.keyring import Keyring
 
 #: More are run only with ``--yes``; and no more in one go.

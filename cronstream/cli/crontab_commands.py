@@ -20,7 +20,7 @@ import click
 from cronstream import clock
 from cronstream.cli import proposals
 from cronstream.cli.lean import load
-from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, nearest, say
+from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, say
 from cronstream.cli.times import Time
 from cronstream.core.crontab.advice import Advice, advise
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab
@@ -29,7 +29,7 @@ from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.wire.runs import Job
 from cronstream.core.wire.times import format_time
 from cronstream.crontab_file import crontab_of, read_crontab
-from cronstream.errors import CrontabError, NotFoundError, Place, Problem
+from cronstream.errors import CrontabError, NotFoundError, Place, Problem, nearest
 from cronstream.settings import settings
 
 _file_argument = click.argument("file", required=False, type=click.Path(path_type=Path))

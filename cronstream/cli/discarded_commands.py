@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from cronstream import clock
 from cronstream.cli import coroutine, proposals
-from cronstream.cli.connection import publish_runs, publishing, reading
+from cronstream.cli.connection import publishing, reading
 from cronstream.cli.options import (
     Moment,
     check_job,
@@ -21,18 +20,20 @@ from cronstream.cli.options import (
 from cronstream.cli.output import Column, emit, emit_json, emit_table, is_terminal, json_option, say
 from cronstream.cli.progress import READING, progress
 from cronstream.cli.who import by_option
-from cronstream.core.planning.chain import chained
 from cronstream.core.trust.judging import Standing
-from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.runs import Run
 from cronstream.core.wire.times import format_time
-from cronstream.errors import KeysError, NotFoundError
 from cronstream.history.discards import DiscardedRun, discarded_runs, with_replays
 from cronstream.history.fields import discarded_fields
-from cronstream.history.jobs import jobs_in_force
 from cronstream.history.scope import LogReader, Scope
-from cronstream.settings import settings
-from cronstream.trust.keyring import judge_for_command
+from cronstream.steering.jobs import homes
+from cronstream.steering.publishing import publish_runs
+from cronstream.steering.replaying import (
+    discarded_by_id,
+    fresh_runs,
+    judged,
+    see_that_all_are_trusted,
+)
 
 _COLUMNS = (
     Column("Run"),
@@ -146,8 +147,7 @@ async def _replay(wanted: Wanted, *, ask: bool) -> None:
             return
         if ask and not wanted.dry_run:
             _confirm(chosen)
-        homes = await _homes(reader)
-        fresh = [_fresh(one.run, homes, clock.now(), wanted.by) for one in chosen]
+        fresh = await fresh_runs(reader, chosen, wanted.by)
         _print_moved(chosen, fresh)
         if not wanted.dry_run:
             async with publishing() as publisher:
@@ -174,37 +174,24 @@ async def _choose(reader: LogReader, wanted: Wanted) -> list[DiscardedRun]:
 
 
 def _trusted(chosen: list[DiscardedRun], *, is_named: bool) -> list[DiscardedRun]:
-    """Return those that were asked for by who may: a replay is signed as the person's own.
+    """Return those that were asked for by who may.
 
     Raises:
         KeysError: If one was named that was not.
     """
-    judge = judge_for_command(settings())
-    judged = [(one, judge(one.run)) for one in chosen]
-    wrong = [(one, why) for one, why in judged if why.standing is not Standing.TRUSTED]
-    if wrong and is_named:
-        one, found = wrong[0]
-        raise KeysError(
-            f"run {one.run.id}: {found.why}, so it may be anybody's: nothing was replayed; look at "
-            "its command with 'cronstream show', and if it is yours say --distrusted"
-        )
-    if wrong:
-        say(f"left out: {len(wrong)} whose signature does not hold (see --distrusted)")
-    return [one for one, why in judged if why.standing is Standing.TRUSTED]
+    if is_named:
+        see_that_all_are_trusted(chosen)
+        return chosen
+    trusted = [one for one, found in judged(chosen) if found.standing is Standing.TRUSTED]
+    if len(trusted) < len(chosen):
+        wrong = len(chosen) - len(trusted)
+        say(f"left out: {wrong} whose signature does not hold (see --distrusted)")
+    return trusted
 
 
 async def _named(reader: LogReader, run_ids: tuple[str, ...]) -> list[DiscardedRun]:
     await chosen_clusters(reader, is_needed=True)
-    jobs = {run_id.partition("@")[0] for run_id in run_ids}
-    scope = Scope(job=jobs.pop() if len(jobs) == 1 else None)
-    found = await discarded_runs(reader, scope, run_ids=frozenset(run_ids))
-    missing = [run_id for run_id in run_ids if run_id not in {one.run.id for one in found}]
-    if missing:
-        raise NotFoundError(
-            f"not among the discarded runs: {', '.join(missing)}; nothing was replayed "
-            "(list them with 'cronstream discarded')"
-        )
-    return found
+    return await discarded_by_id(reader, run_ids)
 
 
 def _confirm(chosen: list[DiscardedRun]) -> None:
@@ -217,13 +204,7 @@ def _confirm(chosen: list[DiscardedRun]) -> None:
 
 
 async def _with_replays(reader: LogReader, found: list[DiscardedRun]) -> list[DiscardedRun]:
-    return await with_replays(reader, found, await _homes(reader) if found else {})
-
-
-async def _homes(reader: LogReader) -> dict[str, str]:
-    """Return the cluster of each job that is in force, as far as schedulers have announced."""
-    jobs = await jobs_in_force(reader, judge_for_command(settings()))
-    return {name: job.cluster for name, job in jobs.items()}
+    return await with_replays(reader, found, await homes(reader) if found else {})
 
 
 def _print_moved(chosen: list[DiscardedRun], fresh: list[Run]) -> None:
@@ -234,30 +215,6 @@ def _print_moved(chosen: list[DiscardedRun], fresh: list[Run]) -> None:
     }
     for sentence in sorted(moved):
         say(sentence)
-
-
-def _fresh(run: Run, homes: dict[str, str], now: datetime, by: str) -> Run:
-    """Return the discarded run as a new one, with all its attempts before it.
-
-    It goes to the cluster where its job is now: the one where it was discarded may have no workers.
-    Its number is the time in milliseconds, so that it is no other replay's: two of the same run in
-    the same millisecond would be one, since the log drops the second of an id.
-    """
-    replayed = run.derive(
-        cluster=homes.get(run.job, run.cluster),
-        cause=Cause.REPLAY,
-        number=int(now.timestamp() * 1000),
-        revision=None,
-        not_before=now,
-        as_of=now,
-        attempt=1,
-        attempts_left=run.max_attempts,
-        attempts=None,
-        signature=None,
-        retry_as_of=None,
-        by=by,
-    )
-    return chained(replayed)
 
 
 def _print(chosen: list[DiscardedRun], fresh: list[Run], wanted: Wanted) -> None:

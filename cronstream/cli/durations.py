@@ -10,12 +10,12 @@ from typing import Final
 import click
 
 from cronstream.cli.lean import load
-from cronstream.cli.output import nearest, say
+from cronstream.cli.output import say
 from cronstream.core.forecast.lasting import Lasting, Sample
 from cronstream.core.limits import LONGEST_S
 from cronstream.core.schedule.duration import format_duration, parse_duration
 from cronstream.core.wire.runs import Job
-from cronstream.errors import BrokerError
+from cronstream.errors import BrokerError, nearest
 
 #: What a run is taken to last of which nothing is known.
 GUESS_S: Final = 60.0

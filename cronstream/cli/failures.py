@@ -14,10 +14,12 @@ from typing import Any, Final
 
 import click
 
-from cronstream.errors import CronstreamError, CrontabError, NotFoundError
+from cronstream.errors import AskedError, CronstreamError, CrontabError, NotFoundError
 from cronstream.escaping import safe
 
 FAILED: Final = 1
+#: What was typed cannot be had in this way; click's own.
+WRONG_USAGE: Final = 2
 #: There is no run, job or cluster of the name that was given.
 NOT_FOUND: Final = 3
 INTERRUPTED: Final = 130
@@ -67,6 +69,8 @@ def _status(error: BaseException) -> int:
             return PIPE_CLOSED
         case NotFoundError():
             return NOT_FOUND
+        case AskedError():
+            return WRONG_USAGE
         case _:
             return FAILED
 

@@ -8,9 +8,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from cronstream import clock
-from cronstream.cli.output import nearest, say
+from cronstream.cli.output import say
 from cronstream.cli.proposals import clusters, jobs
-from cronstream.errors import NotFoundError
+from cronstream.errors import NotFoundError, nearest
 from cronstream.history.jobs import jobs_in_force, known_jobs
 from cronstream.history.scope import LogReader
 from cronstream.history.scope import clusters as clusters_of

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import click
@@ -51,12 +50,6 @@ class Column:
 def say(text: str) -> None:
     """Say something to the person that is not data: on standard error, one line."""
     click.echo(safe(text, keep="\n"), err=True)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the question whether the nearest of the known words was meant; empty if none is."""
-    found = get_close_matches(word, map(str, known), n=1)
-    return f"did you mean {found[0]!r}?" if found else ""
 
 
 def is_terminal(stream: Any) -> bool:

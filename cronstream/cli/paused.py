@@ -8,12 +8,12 @@ from cronstream import clock
 from cronstream.cli import coroutine
 from cronstream.cli.connection import reading
 from cronstream.cli.output import Column, emit_json, emit_table, say
-from cronstream.cli.run_now import published_jobs
 from cronstream.core.wire.naming import Role
 from cronstream.core.wire.runs import Job
 from cronstream.core.wire.times import format_time
 from cronstream.history.live import LiveLedger
 from cronstream.history.scope import LogReader
+from cronstream.steering.jobs import published_jobs
 
 _COLUMNS = tuple(map(Column, ("job", "cluster", "paused by", "since", "until", "why")))
 #: By whom a job with ``enabled: false`` is paused.

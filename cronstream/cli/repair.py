@@ -10,7 +10,7 @@ import click
 
 from cronstream import clock
 from cronstream.cli import coroutine
-from cronstream.cli.connection import RunPublisher, publishing, reading
+from cronstream.cli.connection import publishing, reading
 from cronstream.cli.output import emit, emit_json, is_terminal, json_option, say
 from cronstream.cli.who import by_option
 from cronstream.cli.workers_command import read_roll
@@ -25,6 +25,7 @@ from cronstream.errors import BrokerError, CronstreamError
 from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.live import LiveLedger
 from cronstream.history.scope import LogReader, clusters
+from cronstream.steering.connecting import RunPublisher
 
 _ACK_S = 30.0
 

@@ -12,7 +12,7 @@ from cronstream.cli import proposals
 from cronstream.cli.crontab_commands import read_named, shown_name
 from cronstream.cli.durations import Given, JobSeconds, durations
 from cronstream.cli.lean import load
-from cronstream.cli.output import emit_json, json_option, nearest
+from cronstream.cli.output import emit_json, json_option
 from cronstream.cli.simulate_output import TEXT_STEPS, Shown, objects, show
 from cronstream.cli.simulate_picture import picture
 from cronstream.cli.times import Length, Time
@@ -20,7 +20,7 @@ from cronstream.core.crontab.parser import Crontab
 from cronstream.core.forecast.forecast import forecast
 from cronstream.core.forecast.given import Crew, Span
 from cronstream.core.wire.runs import Job
-from cronstream.errors import NotFoundError
+from cronstream.errors import NotFoundError, nearest
 from cronstream.settings import settings
 
 _JSON_STEPS: Final = 96

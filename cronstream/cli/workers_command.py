@@ -9,12 +9,12 @@ from cronstream import clock
 from cronstream.cli import coroutine
 from cronstream.cli.connection import reading
 from cronstream.cli.options import cluster_option
-from cronstream.cli.output import Column, emit_json, emit_table, json_option, nearest, say
+from cronstream.cli.output import Column, emit_json, emit_table, json_option, say
 from cronstream.core.health import agreement, clocks, trusted
 from cronstream.core.health.presence import EVERY_S
 from cronstream.core.health.roll import Roll, Seen, fields
 from cronstream.core.wire.times import format_time
-from cronstream.errors import NotFoundError
+from cronstream.errors import NotFoundError, nearest
 from cronstream.history.roll import first_offset, read_on
 
 _COLUMNS = (

@@ -6,7 +6,6 @@ So it keeps what one partition's runs of a piece of time take, however large the
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 
@@ -22,7 +21,7 @@ from cronstream.core.planning.recent import Believes, believe_all
 from cronstream.core.wire.codec import decode, decode_entries
 from cronstream.core.wire.runs import Discarded
 from cronstream.core.wire.times import format_clock
-from cronstream.errors import MessageError, NotFoundError
+from cronstream.errors import MessageError, NotFoundError, nearest
 from cronstream.history.definitions import DefinitionsRead
 from cronstream.history.limits import Limits
 from cronstream.history.published import read_published
@@ -116,9 +115,9 @@ class _Auditor:
         """See that a job is defined, or has been: nothing can be said of one that is not."""
         names = await self._definitions.names()
         if job not in names:
-            near = get_close_matches(job, names, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise NotFoundError(f"no job {job!r} was ever defined, and there is no run of it{hint}")
+            hint = nearest(job, names)
+            why = f"no job {job!r} was ever defined, and there is no run of it"
+            raise NotFoundError(f"{why}; {hint}" if hint else why)
 
     async def look(self) -> None:
         """Read the jobs' definitions, and find out what there is to read."""

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cronstream.cli.believed import see_that_it_is_believed, see_that_it_may
 from cronstream.cli.main import main
 from cronstream.core.health.roll import Roll
 from cronstream.core.trust.keys import parse_trusted
 from cronstream.core.wire.enumerations import Cause
 from cronstream.errors import KeysError
 from cronstream.settings import Settings, settings
+from cronstream.steering.believed import see_that_it_is_believed, see_that_it_may
 from cronstream.trust.signer import Signer, new_key
 from tests.builders import NOON, a_run
 from tests.core.health.test_presence import a_process
@@ -85,7 +85,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             roll.fold(number, NOON, who.name.encode(), who.encode())
         return roll
 
-    monkeypatch.setattr("cronstream.cli.believed.roll_now", roll_now)
+    monkeypatch.setattr("cronstream.steering.believed.roll_now", roll_now)
     return present
 
 

@@ -129,7 +129,7 @@ def test_a_reason_that_is_too_long_is_refused_and_a_long_name_is_cut(
 ) -> None:
     result = command("pause", "backup", "--reason", "x" * 501)
     assert (result.exit_code, broker.published) == (2, [])
-    assert "--reason is longer than 500 characters" in result.stderr
+    assert "reason is longer than 500 characters" in result.stderr
     command("pause", "backup", "--by", "y" * 201)
 
     assert broker.controls[0].by == "y" * 200

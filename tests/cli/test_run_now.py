@@ -5,7 +5,6 @@ import subprocess
 import pytest
 
 from cronstream import clock
-from cronstream.cli.run_now import run_of
 from cronstream.cli.who import somebody
 from cronstream.core.wire.entries import Claimed, Finished, Started
 from cronstream.core.wire.enumerations import Cause, Outcome
@@ -14,6 +13,7 @@ from cronstream.core.wire.messages import Message
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.errors import BrokerError
 from cronstream.settings import Settings
+from cronstream.steering.running import run_of
 from cronstream.topology.reaching import probe
 from tests.builders import NAMES, NOON, at
 from tests.cli.conftest import Command, a_job, json_lines

@@ -1,4 +1,4 @@
-"""Whether those who are to run something will believe this command: better known before."""
+"""Whether those who are to run something will believe who asks: better known before."""
 
 from collections.abc import Callable, Iterable
 
@@ -29,7 +29,7 @@ async def see_that_it_is_believed(reader: LogReader, clusters: set[str], key: st
         _see_that_none_requires(there)
     elif doubt := strangers_to(key, there):
         raise KeysError(
-            f"this command signs by key {key}, and {doubt} not trust it: nothing was published; "
+            f"this process signs by key {key}, and {doubt} not trust it: nothing was published; "
             "add the line of this key to the file that CRONSTREAM_TRUSTED_KEYS names there"
         )
 
@@ -57,7 +57,7 @@ async def see_that_schedulers_believe(reader: LogReader, control: Control) -> No
         raise KeysError(f"that would not count: {judged.why}; nothing was published")
     if doubt := strangers_to(signer.id, there):
         raise KeysError(
-            f"this command signs by key {signer.id}, and {doubt} not trust it: nothing was "
+            f"this process signs by key {signer.id}, and {doubt} not trust it: nothing was "
             "published; add the line of this key to the file that CRONSTREAM_TRUSTED_KEYS names "
             "there"
         )

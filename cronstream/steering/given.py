@@ -1,9 +1,8 @@
 """What a person gives to one run of a job, where its crontab lets them: arguments and variables."""
 
-import click
-
 from cronstream.core.wire.runs import Job
 from cronstream.core.wire.sizes import MAX_JOB_BYTES, json_bytes
+from cronstream.errors import AskedError
 
 #: What runs a command that is text; an argument is never part of that text.
 _SHELL = ["/bin/sh", "-c"]
@@ -18,12 +17,12 @@ def with_given(job: Job, arguments: tuple[str, ...], variables: tuple[str, ...])
         variables: Each as ``NAME=VALUE``.
 
     Raises:
-        click.UsageError: If the job does not allow them; the sentence says what to write.
+        AskedError: If the job does not allow them; the sentence says what to write.
     """
     given = dict(_pair(text) for text in variables)
     _see_that_it_may(job, arguments, given)
     if sum(json_bytes(text) for text in (*arguments, *given, *given.values())) > MAX_JOB_BYTES // 2:
-        raise click.UsageError("what is given is too large; put it in a file, and give its name")
+        raise AskedError("what is given is too large; put it in a file, and give its name")
     if arguments:
         job = job.derive(command=[*_words(job), *arguments])
     return job.derive(env={**(job.env or {}), **given}) if given else job
@@ -39,22 +38,22 @@ def _words(job: Job) -> list[str]:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise click.UsageError(f"--env {text!r} is not a variable; write it like NAME=VALUE")
+        raise AskedError(f"--env {text!r} is not a variable; write it like NAME=VALUE")
     return name, value
 
 
 def _see_that_it_may(job: Job, arguments: tuple[str, ...], given: dict[str, str]) -> None:
     if arguments and not job.allow_args:
-        raise click.UsageError(
+        raise AskedError(
             f"job {job.name!r} takes no arguments: its crontab has to say 'allow_args: true'"
         )
     allowed = job.allow_env or []
     for name in given:
         if name not in allowed:
             remedy = f"'allow_env: [{', '.join([*allowed, name])}]'"
-            raise click.UsageError(
+            raise AskedError(
                 f"job {job.name!r} takes no variable {name}: its crontab has to say {remedy}"
             )
     for text in (*arguments, *given, *given.values()):
         if "\0" in text:
-            raise click.UsageError("a NUL can be in no argument and no variable; remove it")
+            raise AskedError("a NUL can be in no argument and no variable; remove it")

@@ -93,3 +93,48 @@ async def test_discarded_runs_in_a_row_pause_their_job_until_it_is_resumed(
     await started_more(file, before)
     status, out, _ = await run_command(broker, "audit", "--cluster", cluster, "--since", "10m")
     assert status == 0, out
+
+
+async def test_what_follows_another_job_is_skipped_while_its_own_is_paused(
+    broker: str, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    cluster, file, never = a_name("behind"), tmp_path / "starts", tmp_path / "never"
+    after = f"{cluster}-after"
+    more = f"""then: [{after}, {cluster}-off]
+  - {{name: {after}, cluster: {cluster}, command: 'echo x >> {file}'}}
+  - {{name: {cluster}-off, cluster: {cluster}, command: 'touch {never}', enabled: false}}
+"""
+    await start_worker(crontab=crontab(cluster, "true", job=more))
+    worker = await start_worker("--cluster", cluster)
+    await started_more(file, 1)
+
+    status, _, err = await run_command(broker, "pause", after, "--by", "ada")
+    assert status == 0, err
+    await runs_of(broker, after, "skipped")
+    await worker.kill()
+    before = starts(file)
+    again = await start_worker("--cluster", cluster)
+    await again.said("skipped (paused)", within_s=90)
+    assert starts(file) == before, "nothing begins while it is paused, whoever takes over"
+    status, _, err = await run_command(broker, "run-now", after, "--wait")
+    assert (status, starts(file)) == (0, before + 1), err
+
+    status, _, err = await run_command(broker, "resume", after)
+    assert status == 0, err
+    await started_more(file, before + 2)
+    assert {run["reason"] for run in await runs_of(broker, f"{cluster}-off", "skipped")} == {
+        "paused"
+    }
+    assert not never.exists()
+    status, out, _ = await run_command(broker, "audit", "--cluster", cluster, "--since", "10m")
+    assert status == 0, out
+
+
+async def runs_of(broker: str, job: str, state: str) -> list[dict[str, str]]:
+    """Return the runs of a job in a state, once there are any."""
+    async with asyncio.timeout(60):
+        while True:
+            _, out, _ = await run_command(broker, "runs", "--job", job, "--json")
+            runs = [json.loads(line) for line in out.splitlines()]
+            if found := [run for run in runs if run["state"] == state]:
+                return found

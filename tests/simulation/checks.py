@@ -213,7 +213,7 @@ def _never_forgotten(ledgers: list[Ledger]) -> Iterator[str]:
     for ledger in ledgers:
         for job, mark in ledger.book.marks.items():
             silent = ledger.book.day - mark.heard
-            if silent > marks.KEEP_DAYS:
+            if silent > marks.KEEP_DAYS and not mark.is_paused(ledger.book.at):
                 yield f"kept, though nobody has mentioned it for {silent} days: {job}"
 
 

@@ -64,3 +64,11 @@ def _is_queued_again(book: Book, live: LiveRun) -> None:
 
 
 _withdraw = verdicts.withdraw
+
+
+@fault("25: what follows another begins though its own job is paused", Mark, "holds_back")
+def _is_not_concerned(mark: Mark, run: Run) -> bool:
+    return run.cause is None and _holds_back(mark, run)
+
+
+_holds_back = Mark.holds_back

@@ -18,8 +18,8 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import News, SkipNews
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.entries import Withdrawal
-from cronstream.core.wire.enumerations import ControlAction, SkipReason, Verdict
-from cronstream.core.wire.runs import Job, Run
+from cronstream.core.wire.enumerations import AUTOMATIC, Cause, ControlAction, SkipReason, Verdict
+from cronstream.core.wire.runs import Job, Run, Then
 from tests.simulation.log import Log
 from tests.simulation.loop import moment, seconds
 
@@ -57,9 +57,16 @@ def pause_jobs(world: "World", trouble_s: float) -> None:
 
 
 def _pause(world: "World", name: str, until: float | None, *, retries: bool) -> None:
+    if world.lives_on and any(one.job.name == name for one in _following(world)):
+        return  # That it is paused goes with a log's beginning, too, and nobody tells its hours.
     to = None if until is None else moment(until)
     _say(world, name, ControlAction.PAUSE, until=to, retries=retries)
     world.count["pauses"] += 1
+
+
+def _following(world: "World") -> Iterator[Then]:
+    for job in world.file.values():
+        yield from job.then or ()
 
 
 def _resume(world: "World", name: str) -> None:
@@ -111,6 +118,8 @@ def faults_of_pauses(world: "World", ledgers: list[Ledger]) -> Iterator[str]:
     halted = {job for ledger in ledgers for job in _halted(ledger)}
     skipped = {n.run.id: n.run for ledger in ledgers for n in _news(ledger) if n.text == _PAUSED}
     world.count["skipped as paused"] += len(skipped)
+    chained = sum(run.cause is Cause.CHAIN for run in skipped.values())
+    world.count["skipped as paused, behind others"] += chained
     world.count["jobs halted"] += len(halted)
     pauses = _pauses(world)
     yield from _began(world, pauses, skipped)
@@ -121,15 +130,18 @@ def faults_of_pauses(world: "World", ledgers: list[Ledger]) -> Iterator[str]:
 
 def _covers(pause: Withdrawal, run: Run) -> bool:
     """Whether a run that has not begun is skipped by a pause."""
-    is_older = (run.revision or 0) < pause.revision
-    return is_older and pause.paused_to is not None and run.scheduled_at < pause.paused_to
+    if pause.paused_to is None:
+        return False
+    if run.cause is not None:
+        return run.not_before < pause.paused_to
+    return (run.revision or 0) < pause.revision and run.scheduled_at < pause.paused_to
 
 
 def _began(world: "World", pauses: "_Pauses", skipped: dict[str, Run]) -> Iterator[str]:
     begun: set[str] = set()
     for start in world.starts:
         run = start.run
-        if run.cause is not None or run.id in begun or start.retry or run.attempt > 1:
+        if run.cause not in AUTOMATIC or run.id in begun or start.retry or run.attempt > 1:
             continue
         begun.add(run.id)
         # Of what was lost before it could say that it has begun, nobody knows.
@@ -189,7 +201,7 @@ def _pauses(world: "World") -> _Pauses:
 
 def _news(ledger: Ledger) -> Iterator[News]:
     for news in ledger.book.news:
-        if isinstance(news, News) and news.run.cause is None:
+        if isinstance(news, News) and news.run.cause in AUTOMATIC:
             yield news
 
 
@@ -198,6 +210,8 @@ def _halted(ledger: Ledger) -> Iterator[str]:
     streak: defaultdict[str, int] = defaultdict(int)
     for news in _news(ledger):
         job, after = news.run.job, news.run.pause_after
+        if news.run.cause is not None:
+            continue
         if news.verdict is Verdict.SUCCEEDED:
             streak[job] = 0
         elif news.verdict is Verdict.DISCARDED and after is not None:

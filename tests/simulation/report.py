@@ -19,6 +19,7 @@ _BECAME = (
         "runs that followed",
     ),
     *("starts", "overlaps", "pauses", "resumed", "skipped as paused", "jobs halted"),
+    "skipped as paused, behind others",
 )
 _LOST = ("lost workers", "woke past its lease", "late entries refused")
 _OVERLAP = ("skipped for overlap", "cancelled", "replaced", "two runs at once", "fenced")

@@ -142,7 +142,7 @@ def _with_cause(book: Book, run: Run) -> None:
         book.refused["stale"] += 1
         _turn_away(book, run, TOO_OLD, run.scheduled_at, run.scheduled_at)
     else:
-        book.enter(run)
+        verdicts.enter_with_cause(book, run)
 
 
 def _learn(book: Book, entry: Run | Skip, due: datetime) -> None:

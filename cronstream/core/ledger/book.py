@@ -20,7 +20,7 @@ from cronstream.core.ledger.state import (
     State,
 )
 from cronstream.core.wire.entries import Entry, Level
-from cronstream.core.wire.enumerations import Overlap, Verdict
+from cronstream.core.wire.enumerations import AUTOMATIC, Overlap, Verdict
 from cronstream.core.wire.levels import LEVEL, needed_level
 from cronstream.core.wire.runs import Run
 from cronstream.core.wire.times import format_clock
@@ -133,10 +133,13 @@ class Book:
 
     def scheduled_runs(self, job: str) -> list[LiveRun]:
         """Return the live runs of a job that its schedule asked for, by due time."""
-        found = [self.live[run_id] for run_id in self._of_job.get(job, ())]
-        return sorted(
-            (live for live in found if live.run.cause is None), key=lambda x: x.run.scheduled_at
-        )
+        return [live for live in self.automatic_runs(job) if live.run.cause is None]
+
+    def automatic_runs(self, job: str) -> list[LiveRun]:
+        """Return those, and the ones that follow others, by due time, then id."""
+        found = (self.live[run_id] for run_id in self._of_job.get(job, ()))
+        automatic = (live for live in found if live.run.cause in AUTOMATIC)
+        return sorted(automatic, key=lambda live: (live.run.scheduled_at, live.run.id))
 
     def line(self, job: str) -> list[LiveRun]:
         """Return the runs of a job in `lines`, by due time, then offset."""
@@ -168,7 +171,8 @@ class Book:
     def begin_day(self) -> None:
         """Rule 11: with each day forget the marks of jobs that are over, and former revisions.
 
-        A job that has a run without a verdict is still being heard of.
+        A job that has a run without a verdict is still being heard of, and one that is paused is
+        not forgotten: one without a schedule may be silent, and is still not to follow others.
         By the log's time only, so that every fold of it forgets the same; one that began in the
         middle counts other days, but as many between two messages.
         """
@@ -178,7 +182,7 @@ class Book:
             for job, mark in list(self.marks.items()):
                 if job in self._of_job:
                     mark.heard = self.day
-                elif mark.is_over(self.day):
+                elif mark.is_over(self.day) and not mark.is_paused(self.at):
                     del self.marks[job]
                 else:
                     mark.begin_day()

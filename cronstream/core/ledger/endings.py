@@ -26,7 +26,7 @@ from cronstream.core.ledger.state import (
     starts_after_word,
 )
 from cronstream.core.wire.entries import Finished, Lost
-from cronstream.core.wire.enumerations import Delivery, Outcome, SkipReason, Verdict
+from cronstream.core.wire.enumerations import AUTOMATIC, Delivery, Outcome, SkipReason, Verdict
 from cronstream.core.wire.runs import Attempt, Run
 from cronstream.core.wire.times import format_clock
 
@@ -113,10 +113,10 @@ def _decide(book: Book, live: LiveRun, attempt: Attempt) -> None:
 
 def _is_made_no_more(book: Book, live: LiveRun) -> bool:
     """Rule 25: whether the job is paused with its later attempts."""
-    if book.retry or live.run.cause is not None:
+    if book.retry or live.run.cause not in AUTOMATIC:
         return False
-    mark = book.mark(live.run.job)
-    return mark.paused.with_retries and mark.is_paused(book.at)
+    mark = book.marks.get(live.run.job)
+    return mark is not None and mark.paused.with_retries and mark.is_paused(book.at)
 
 
 def _note(book: Book, live: LiveRun, attempt: Attempt, *, is_retried: bool = False) -> None:

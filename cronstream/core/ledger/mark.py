@@ -234,12 +234,15 @@ class Mark:
             last = max(last, self.paused.to)
         return now - last > timedelta(seconds=self.expect_within_s)
 
-    def holds_back(self, revision: int | None, due: datetime) -> bool:
-        """Whether a run that has not begun is skipped as paused, by its revision and due time."""
-        paused = self.paused
-        if paused.halted_at is not None:
-            return True
-        return (revision or 0) <= paused.revision and due < (paused.to or due)
+    def holds_back(self, run: Run) -> bool:
+        """Whether a run that has not begun is skipped as paused.
+
+        One that follows another has no revision: what counts is since when it follows.
+        """
+        paused, due = self.paused, run.scheduled_at
+        if paused.halted_at is not None or run.cause is not None:
+            return self.is_paused(run.not_before)
+        return (run.revision or 0) <= paused.revision and due < (paused.to or due)
 
     def is_paused(self, now: datetime) -> bool:
         """Whether the job is paused at a time: by what holds now, or by its discarded runs."""

@@ -169,10 +169,10 @@ def _touched(book: Book, entry: Entry | DoubtsEnd) -> list[str]:
     """Return the ids of the runs that an entry may change."""
     match entry:
         case Run():
-            of_job = (live.run.id for live in book.scheduled_runs(entry.job))
+            of_job = (live.run.id for live in book.automatic_runs(entry.job))
             return list(dict.fromkeys((entry.id, *of_job)))
         case Skip() | Withdrawal():
-            return [live.run.id for live in book.scheduled_runs(entry.job)]
+            return [live.run.id for live in book.automatic_runs(entry.job)]
         case Lost():
             return sorted(book.held.get(entry.worker, ()))
         case Repair() | DoubtsEnd():

@@ -63,7 +63,17 @@ def enter(book: Book, run: Run) -> None:
     live, mark = book.live[run.id], book.mark(run.job)
     if mark.is_gone(run.revision, run.scheduled_at):
         withdraw(book, live)
-    elif mark.holds_back(run.revision, run.scheduled_at):
+    elif mark.holds_back(run):
+        settle(book, live, Verdict.SKIPPED, SkipReason.PAUSED.value)
+
+
+def enter_with_cause(book: Book, run: Run) -> None:
+    """Take a run in that no schedule asked for; what follows another ends if its job is paused."""
+    book.enter(run)
+    if run.cause is not Cause.CHAIN or run.job not in book.marks:
+        return
+    live, mark = book.live[run.id], book.mark(run.job)
+    if mark.holds_back(run):
         settle(book, live, Verdict.SKIPPED, SkipReason.PAUSED.value)
 
 
@@ -74,12 +84,11 @@ def hold_back_all(book: Book, job: str) -> None:
     where that was asked for.
     """
     mark = book.mark(job)
-    for live in book.scheduled_runs(job):
-        run = live.run
+    for live in book.automatic_runs(job):
         if live.begun_for_good:
             if mark.paused.with_retries and mark.is_paused(book.at):
                 _make_no_more(book, live)
-        elif mark.holds_back(run.revision, run.scheduled_at):
+        elif mark.holds_back(live.run):
             live.successor = None
             if live.state is State.QUEUED:
                 settle(book, live, Verdict.SKIPPED, SkipReason.PAUSED.value)

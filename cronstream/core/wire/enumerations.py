@@ -76,6 +76,10 @@ class Cause(StrEnum):
     CHAIN = "chain"
 
 
+#: Causes for which no person asks: what is due, and what follows another run.
+AUTOMATIC: Final = (None, Cause.CHAIN)
+
+
 class Ending(StrEnum):
     """After which verdicts of a run another follows; never after a skip."""
 

@@ -123,8 +123,8 @@ def test_run_now_goes_through() -> None:
     assert len(log.ledger.book.live) == 2
 
 
-@pytest.mark.parametrize("cause", [Cause.CHAIN, Cause.REPLAY, Cause.BACKFILL])
-def test_what_follows_another_run_goes_through_as_what_people_ask_for_does(cause: Cause) -> None:
+@pytest.mark.parametrize("cause", [Cause.REPLAY, Cause.BACKFILL])
+def test_what_people_ask_for_goes_through(cause: Cause) -> None:
     log = told()
     log.tell(due(10, revision=None, cause=cause, number=1))
     log.tell(pause())
@@ -133,12 +133,106 @@ def test_what_follows_another_run_goes_through_as_what_people_ask_for_does(cause
     assert [live.state for live in log.ledger.book.live.values()] == [State.QUEUED] * 2
 
 
-def test_what_follows_another_run_goes_through_where_discarded_runs_have_paused_its_job() -> None:
+def chained(seconds: float, number: int = 1, *, since: float | None = None, **fields: Any) -> Run:
+    """A run that follows another, which was due some seconds after noon; since when it does."""
+    start = at(seconds if since is None else since)
+    return due(
+        seconds,
+        revision=None,
+        cause=Cause.CHAIN,
+        number=number,
+        **{"not_before": start, **fields},
+    )
+
+
+def test_what_follows_another_run_is_skipped_as_what_is_due_is() -> None:
+    log, before, meanwhile = told(), chained(10), chained(20, 2)
+    log.tell(before)
+    log.tell(pause())
+    log.tell(meanwhile)
+    log.tell(meanwhile)
+
+    assert reasons(log) == [(before.id, "paused"), (meanwhile.id, "paused")]
+    assert not log.ledger.book.live
+    assert log.ledger.book.refused["duplicate"] == 1
+
+
+def test_what_follows_another_run_enters_again_once_its_job_is_resumed() -> None:
     log = told()
-    discard(log, due(10, pause_after=1))
-    log.tell(due(10, revision=None, cause=Cause.CHAIN, number=1))
+    log.tell(pause())
+    log.tell(resume())
+    log.tell(chained(10))
 
     assert log.live.state is State.QUEUED
+
+
+def test_a_pause_that_ends_by_itself_is_over_for_what_follows_a_run_only_later() -> None:
+    log, during, after = told(), chained(-300, since=44), chained(-300, 2, since=45)
+    log.tell(pause(to=45))
+    log.tell(during, after)
+
+    assert reasons(log) == [(during.id, "paused")]
+    assert set(log.ledger.book.live) == {after.id}
+
+
+def test_what_follows_another_run_and_is_held_is_skipped_once_it_is_given_back() -> None:
+    log, run = told(), chained(10)
+    log.tell(run)
+    claim = log.claim(run)
+    log.tell(pause())
+    assert log.ledger.book.asks
+    log.tell(released(run, claim))
+
+    assert reasons(log) == [(run.id, "paused")]
+
+
+def test_what_follows_another_run_and_has_begun_goes_on_with_its_later_attempts() -> None:
+    log, run = told(), chained(10, max_attempts=2)
+    log.tell(run)
+    claim = log.start(run)
+    log.tell(pause())
+    log.tell(finished(run, claim, Outcome.FAILED))
+
+    assert log.live.effect is Effect.RETRY
+
+
+def test_with_retries_a_failure_is_the_last_of_what_follows_another_run_too() -> None:
+    log, run = told(), chained(10, max_attempts=2)
+    log.tell(run)
+    claim = log.start(run)
+    log.tell(pause(with_retries=True))
+    log.tell(finished(run, claim, Outcome.FAILED))
+
+    assert reasons(log) == [(run.id, "paused")]
+
+
+def test_what_follows_another_run_is_skipped_where_discarded_runs_have_paused_its_job() -> None:
+    log, run = told(), chained(10)
+    discard(log, due(10, pause_after=1))
+    log.tell(run)
+
+    assert reasons(log)[1:] == [(run.id, "paused")]
+
+
+def test_what_follows_another_run_is_made_where_nothing_is_known_of_its_job() -> None:
+    log, run = Told(revision=False), chained(10)
+    log.tell(Level(level=4))
+    log.tell(run)
+    assert log.live.state is State.QUEUED
+    claim = log.start(run)
+    log.tell(finished(run, claim))
+
+    assert reasons(log) == [(run.id, "succeeded")]
+
+
+def test_a_job_that_is_paused_is_not_forgotten_however_long_the_log_is_silent_about_it() -> None:
+    log, run = told(), chained(400 * 86400)
+    log.tell(pause(to=9e9))
+    for day in range(1, 100):
+        log.tell(Level(level=4), seconds=day * 86400)
+    log.tell(run, seconds=100 * 86400)
+
+    assert reasons(log) == [(run.id, "paused")]
 
 
 def test_a_run_that_comes_late_of_a_revision_before_the_pause_is_skipped() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from cronstream.core.wire.live_output import Written
+from cronstream.history.heard import Heard
 from cronstream.history.story import AttemptStory, Change, RunState, RunStory
 from cronstream.history.words import attempt_text, change_text
 
@@ -37,21 +38,14 @@ class Screen(Protocol):
 
 
 @dataclass(slots=True)
-class _Live:
+class _Live(Heard):
     """An attempt as its worker shows it.
 
     Attributes:
-        is_begun: Whether what was written before somebody followed has been shown.
-        shows_so_far: Whether that is being shown.
         is_kept: Whether all that is kept of it was shown, for its end came before any of this.
-        number: Of its last message.
     """
 
-    is_begun: bool = False
-    shows_so_far: bool = False
-    is_ended: bool = False
     is_kept: bool = False
-    number: int = 0
 
 
 class FollowedRun:
@@ -80,20 +74,13 @@ class FollowedRun:
         if written.run != self._run:
             return
         live = self._lives.setdefault(written.attempt, _Live())
-        if live.is_kept or (live.number and written.number <= live.number):
-            return  # It was shown already.
-        if written.so_far:
-            if written.so_far == 1:
-                live.shows_so_far, live.is_begun = not live.is_begun, True
-            is_shown = live.shows_so_far
-        else:
-            is_shown = live.is_begun
-        if is_shown and live.number and written.number > live.number + 1:
+        if live.is_kept:
+            return
+        is_shown = live.accepts(written)
+        if live.has_gap:
             self._screen.say("some of its output has not come")
-        live.number = written.number
         if is_shown and (written.text or written.left_out):
             self._screen.wrote(self._run, written.attempt, written.text, written.left_out)
-        live.is_ended |= written.is_end
         self._release(mono)
 
     def changed(self, change: Change, mono: float) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from heapq import heappush, heappushpop
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -11,9 +11,9 @@ from cronstream.cli.connection import reading
 from cronstream.cli.options import Moment, check_job
 from cronstream.cli.output import Column, emit_json, emit_table, json_option, say
 from cronstream.core.crontab.revisions import Edit, Kind
-from cronstream.core.crontab.words import difference_words
 from cronstream.core.wire.times import format_time
 from cronstream.history.edits import Past, read_past
+from cronstream.history.fields import edit_fields
 from cronstream.settings import settings
 from cronstream.trust.keyring import Keyring
 
@@ -46,7 +46,7 @@ def history(*, job: str | None, since: datetime | None, limit: int, as_json: boo
     past = coroutine.run(_read(job, newest))
     if as_json:
         for edit in newest.edits():
-            emit_json(_fields(edit))
+            emit_json(edit_fields(edit))
     else:
         emit_table(_COLUMNS, map(_row, newest.edits()))
     if past.gone_before is not None:
@@ -99,22 +99,6 @@ def _what(edit: Edit) -> str:
             return ", ".join(map(str, edit.differences))
         case _:
             return str(edit.kind)
-
-
-def _fields(edit: Edit) -> dict[str, Any]:
-    job = edit.job
-    return {
-        "job": job.name,
-        "cluster": job.cluster,
-        "change": edit.kind.value,
-        "keys": [difference_words(one) for one in edit.differences],
-        "effective_from": job.effective_from,
-        "published_at": edit.at,
-        "by": job.by,
-        "signed_by": job.signature and job.signature.partition(":")[0],
-        "partition": edit.partition,
-        "revision": edit.revision,
-    }
 
 
 def _second(moment: datetime) -> str:

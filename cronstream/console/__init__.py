@@ -1,15 +1,23 @@
 """The console: pages that show what becomes of runs, for as long as people keep them.
 
-``store``       the projection: what is written and asked, in SQL
+``store``       the projection: what is written, in SQL
+``answers``     what is asked of it
 ``tables``      its file
 ``rows``        stories as they stand in it
 ``projecting``  folds the ledgers into it, without a consumer group
 ``installed``   what is in force and who is there, as it stands now
+``pasts``       the revisions of jobs
+``ahead``       what is due in the next hour
 ``output``      what commands wrote, read from Kafka when somebody looks
+``live``        what they write, while somebody looks
+``ansi``        its colours
+``audits``      audits that somebody asks for
 ``serving``     one console: what it reads, keeps and answers
 ``app``         routes, and who may ask
+``asked``       what a request asks for
+``sight``       what pages are made of
 ``pages``       what each page shows, as plain values: also its ``.json`` twin
-``overview``    what is wrong now
+``overview``    what is wrong now; ``job``, ``crontab`` and ``course`` (of a run) likewise
 ``words``       how pages write moments, lengths of time and states
 
 It owns nothing: its file can be thrown away, and what it changes goes the way the commands go.

@@ -7,7 +7,8 @@ what they show is asked for again when something has changed.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from contextlib import aclosing
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -18,12 +19,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cronstream import __version__, clock
 from cronstream.console import pages, words
+from cronstream.console.asked import jobs_wanted, runs_wanted
+from cronstream.console.audits import Audits
+from cronstream.console.crontab import crontab
 from cronstream.console.installed import Watching
+from cronstream.console.job import job
+from cronstream.console.live import LiveOutput
 from cronstream.console.output import Outputs
-from cronstream.console.overview import Sight, overview
-from cronstream.console.pages import JobsWanted
+from cronstream.console.overview import overview
 from cronstream.console.projecting import Projection
-from cronstream.console.store import Store, Wanted
+from cronstream.console.sight import Sight
+from cronstream.console.store import Store
 from cronstream.history.story import RunState
 from cronstream.page_guard import PageGuard
 
@@ -38,9 +44,23 @@ _POLICY: Final = (
 #: Between two words to a browser that something has changed, at least.
 _EVENTS_EVERY_S: Final = 1.0
 _ALIVE_EVERY_S: Final = 15.0
-_MOST_START: Final = 1_000_000
 
 _Page = Callable[[web.Request, Sight], dict[str, Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is asked of Kafka only when somebody looks.
+
+    Attributes:
+        outputs: What commands wrote.
+        live: What they write.
+        audits: Whether all due times became what was promised.
+    """
+
+    outputs: Outputs
+    live: LiveOutput
+    audits: Audits
 
 
 class Console:
@@ -50,7 +70,7 @@ class Console:
         store: What became of runs.
         projection: Who writes it.
         watching: What is in force and who is there.
-        outputs: What commands wrote.
+        asking: What is asked of Kafka when somebody looks.
 
     Attributes:
         projection: Who writes it now.
@@ -58,11 +78,11 @@ class Console:
     """
 
     def __init__(
-        self, store: Store, projection: Projection, watching: Watching, outputs: Outputs
+        self, store: Store, projection: Projection, watching: Watching, asking: Asking
     ) -> None:
         self.projection = projection
         self._store, self.watching = store, watching
-        self._outputs = outputs
+        self._asking = asking
         self._changed = asyncio.Condition()
         self._templates = _templates()
 
@@ -75,14 +95,17 @@ class Console:
         app.router.add_static("/static", _STATIC)
         for path, template, page in (
             ("/", "overview", lambda _, sight: overview(sight)),
-            ("/jobs", "jobs", _jobs),
-            ("/jobs/{name}", "job", lambda r, sight: pages.job(sight, r.match_info["name"])),
-            ("/runs", "runs", lambda r, sight: pages.runs(sight, _wanted(r))),
+            ("/jobs", "jobs", lambda r, sight: pages.jobs(sight, jobs_wanted(r))),
+            ("/jobs/{name}", "job", lambda r, sight: job(sight, r.match_info["name"])),
+            ("/runs", "runs", lambda r, sight: pages.runs(sight, runs_wanted(r))),
             ("/discarded", "discarded", _discarded),
+            ("/crontab", "crontab", lambda _, sight: crontab(sight)),
             ("/workers", "workers", lambda _, sight: pages.workers(sight)),
+            ("/audit", "audit", lambda _, __: self._asking.audits.fields()),
         ):
             self._add(app, path, template, page)
         app.router.add_get("/runs/{run}", self._run)
+        app.router.add_get("/runs/{run}/output", self._output)
         app.on_response_prepare.append(_say_policy)
         return app
 
@@ -109,11 +132,13 @@ class Console:
         is_json = asked.endswith(".json")
         values = pages.run(self._sight(), asked.removesuffix(".json"))
         if values is not None:
-            await self._outputs.fill(values)
+            values["trace"] = self.watching.trace(values["run"])
+            await self._asking.outputs.fill(values)
         return self._answer(request, "run", values, is_json=is_json)
 
     def _sight(self) -> Sight:
-        return Sight(self._store, self.watching.found, clock.now())
+        watching = self.watching
+        return Sight(self._store, watching.found, clock.now(), watching.pasts, watching.ahead)
 
     def _answer(
         self,
@@ -170,6 +195,27 @@ class Console:
                 return answer
             await asyncio.sleep(_EVENTS_EVERY_S)
 
+    async def _output(self, request: web.Request) -> web.StreamResponse:
+        """Give what a run writes while it does, as server-sent events."""
+        story = self._store.get(request.match_info["run"])
+        if story is None:
+            return web.json_response({"error": "not known here"}, status=HTTPStatus.NOT_FOUND)
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        try:
+            await answer.write(b"event: begin\ndata: \n\n")
+            async with aclosing(self._asking.live.of(story.id, story.cluster)) as pieces:
+                async for one in pieces:
+                    text = ": still here\n\n" if one is None else f"data: {_dumps(one)}\n\n"
+                    await answer.write(text.encode())
+        except ConnectionResetError:
+            pass
+        return answer
+
+
+def _discarded(request: web.Request, sight: Sight) -> dict[str, Any]:
+    return pages.discarded(sight, runs_wanted(request, RunState.DISCARDED))
+
 
 def _templates() -> Environment:
     templates = Environment(
@@ -181,45 +227,6 @@ def _templates() -> Environment:
     )
     templates.filters.update(words.FILTERS)
     return templates
-
-
-def _jobs(request: web.Request, sight: Sight) -> dict[str, Any]:
-    asked = request.query
-    start = asked.get("start", "0")
-    wanted = JobsWanted(
-        asked.get("q", ""),
-        asked.get("cluster", ""),
-        "trouble" in asked,
-        min(int(start), _MOST_START) if start.isascii() and start.isdigit() else 0,
-    )
-    return pages.jobs(sight, wanted)
-
-
-def _discarded(request: web.Request, sight: Sight) -> dict[str, Any]:
-    wanted = _wanted(request)
-    asked = Wanted(wanted.job, wanted.cluster, RunState.DISCARDED, wanted.before, wanted.limit)
-    return pages.discarded(sight, asked)
-
-
-def _wanted(request: web.Request) -> Wanted:
-    """Return which runs a request asks for; what cannot be read is as if it was not there."""
-    asked = request.query
-    state = asked.get("state", "")
-    return Wanted(
-        asked.get("job") or None,
-        asked.get("cluster") or None,
-        RunState(state) if state in set(RunState) else None,
-        _moment(asked.get("before", "")),
-        pages.ROWS,
-    )
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
 
 
 def _dumps(value: Any) -> str:

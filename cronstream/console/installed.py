@@ -8,16 +8,17 @@ from functools import partial
 from typing import Final
 
 from cronstream import clock
-from cronstream.core.crontab.revisions import Edit
+from cronstream.console.ahead import Ahead
+from cronstream.console.pasts import Pasts
 from cronstream.core.health.roll import Roll, Seen
 from cronstream.core.trust.judging import Judgement
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.runs import Job
-from cronstream.history.edits import Past, read_past
 from cronstream.history.roll import first_offset, read_on
 from cronstream.history.scope import LogReader
 from cronstream.topology.jobs import JobsLog
 from cronstream.topology.last_rows import rows_on
+from cronstream.tracing.ids import TraceIds
 
 EVERY_S: Final = 2.0
 
@@ -44,11 +45,19 @@ class Watching:
 
     Attributes:
         found: As it was when it was last asked.
+        pasts: The revisions of jobs.
+        ahead: What is due next.
     """
 
-    def __init__(self, judge: Callable[[Job | Control], Judgement]) -> None:
+    def __init__(self, judge: Callable[[Job | Control], Judgement], pasts: Pasts) -> None:
         self._judge = judge
+        self.pasts, self.ahead = pasts, Ahead()
+        self._ids: TraceIds | None = None
         self.found = Installed({}, (), clock.now(), is_read=False)
+
+    def trace(self, run_id: str) -> str | None:
+        """Return the id of a run's trace, as it is called where runs are traced."""
+        return None if self._ids is None else f"{self._ids.trace(run_id):032x}"
 
     async def follow(self, reader: LogReader) -> None:
         """Ask now and then, for as long as the reader can read.
@@ -58,6 +67,8 @@ class Watching:
         """
         jobs: JobsLog | None = None
         roll, offset = Roll(), -1
+        kafka = await reader.kafka_id()
+        self._ids = TraceIds(kafka, reader.names.prefix) if kafka else None
         while True:
             topics = await reader.layout()
             partitions = topics.get(reader.names.jobs, [])
@@ -70,17 +81,5 @@ class Watching:
             known = (await jobs.read_on()).jobs if jobs is not None else ()
             now = max(clock.now(), roll.now or clock.now())
             self.found = Installed({job.name: job for job in known}, tuple(roll.all()), now)
+            await self.ahead.follow(self.found.jobs, now)
             await asyncio.sleep(EVERY_S)
-
-
-async def revisions(
-    reader: LogReader, job: str | None, counts: Callable[[Job], bool], limit: int
-) -> tuple[list[Edit], Past]:
-    """Return the newest revisions of a job, or of all, the newest first.
-
-    Raises:
-        BrokerError: If the broker does not answer.
-    """
-    found: list[Edit] = []
-    past = await read_past(reader, job, counts, found.append)
-    return sorted(found, key=lambda edit: edit.at, reverse=True)[:limit], past

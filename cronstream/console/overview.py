@@ -1,13 +1,12 @@
-"""What is wrong now, who works, and how the last hour was."""
+"""What is wrong now, who works, how the last hour was, and what the next one brings."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from cronstream.console.installed import Installed
-from cronstream.console.store import Store, Wanted
+from cronstream.console.answers import Wanted
+from cronstream.console.sight import Sight
 from cronstream.core.health import agreement, clocks, trusted
 from cronstream.core.health.overdue import overdue_of
 from cronstream.core.health.presence import Presence
@@ -21,29 +20,19 @@ _HOUR: Final = timedelta(hours=1)
 _FEW: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What is known at one moment, and the projection."""
-
-    store: Store
-    installed: Installed
-    now: datetime
-
-    @property
-    def there(self) -> list[Presence]:
-        """The processes that are there."""
-        seen = self.installed.processes
-        return [one.who for one in seen if one.is_there(self.installed.now)]
-
-
 def overview(sight: Sight) -> dict[str, Any]:
-    """Return what is wrong now, and how the last hour was."""
+    """Return what is wrong now, how the last hour was, and what is due in the next."""
     late = [one for one in sight.store.live() if one.late_s(sight.now) is not None]
+    since = sight.now - _HOUR
+    missed = sight.store.missed(since, _FEW)
     return {
-        "troubles": _troubles(sight, late),
+        "troubles": _troubles(sight, late, missed),
         "late": [run_fields(one, sight.now) for one in late[:_FEW]],
+        "missed": [run_fields(one, sight.now) for one in missed],
         "clusters": clusters(sight),
         "hour": _hour(sight),
+        "ahead": sight.ahead.minutes(sight.now),
+        "next": sight.ahead.next(sight.now, _FEW),
         "discarded": [
             run_fields(one, sight.now)
             for one in sight.store.runs(Wanted(state=RunState.DISCARDED, limit=_FEW))
@@ -52,7 +41,9 @@ def overview(sight: Sight) -> dict[str, Any]:
     }
 
 
-def _troubles(sight: Sight, late: Sequence[RunStory]) -> list[dict[str, str]]:
+def _troubles(
+    sight: Sight, late: Sequence[RunStory], missed: Sequence[RunStory]
+) -> list[dict[str, str]]:
     """Return each thing that somebody should see to: what it is, and where there is more."""
     found = [
         {"what": f"{row['cluster']} has no {row['lacks']}", "more": "/workers"}
@@ -65,6 +56,11 @@ def _troubles(sight: Sight, late: Sequence[RunStory]) -> list[dict[str, str]]:
     ]
     if late:
         found.append({"what": f"{_count(len(late), 'run')} late", "more": "/runs?state=queued"})
+    if missed:
+        count = sum(one.count for one in missed)
+        more = "/runs?state=skipped&reason=missed"
+        what = f"{_count(count, 'due time')} missed in the last hour"
+        found.append({"what": what, "more": more})
     gone = sum(
         count
         for _, _, state, count in sight.store.minutes(sight.now - _HOUR)
@@ -74,7 +70,21 @@ def _troubles(sight: Sight, late: Sequence[RunStory]) -> list[dict[str, str]]:
         found.append(
             {"what": f"{_count(gone, 'run')} discarded in the last hour", "more": "/discarded"}
         )
+    found += _of_crontabs(sight)
     return found + [{"what": text, "more": "/workers"} for text in differences(sight)]
+
+
+def _of_crontabs(sight: Sight) -> list[dict[str, str]]:
+    """Return which schedulers cannot put in force what their file says."""
+    return [
+        {"what": f"{who.name}: {who.crontab_file or 'its crontab'} has errors", "more": "/crontab"}
+        for who in sight.there
+        if who.crontab_problems
+    ] + [
+        {"what": f"{who.name}: {who.crontab_held}", "more": "/crontab"}
+        for who in sight.there
+        if who.crontab_held
+    ]
 
 
 def differences(sight: Sight) -> list[str]:

@@ -15,7 +15,9 @@ def write_story(story: RunStory) -> bytes:
     """Return a story as it is kept: without its command, which many runs share, and its output."""
     attempts = tuple(replace(one, head="", tail="") for one in story.attempts)
     fields = orjson.loads(orjson.dumps(replace(story, command=None, attempts=attempts)))
-    fields["attempts"] = [_brief(attempt) for attempt in fields["attempts"]]
+    fields["attempts"] = [
+        {**_brief(attempt), "number": attempt["number"]} for attempt in fields["attempts"]
+    ]
     return orjson.dumps(_brief(fields))
 
 

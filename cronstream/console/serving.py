@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,15 +12,19 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from cronstream import clock
-from cronstream.console.app import Console
+from cronstream.console.app import Asking, Console
+from cronstream.console.audits import Audits
 from cronstream.console.installed import Watching
+from cronstream.console.live import LiveOutput
 from cronstream.console.output import Outputs
+from cronstream.console.pasts import Pasts
 from cronstream.console.projecting import Projection
 from cronstream.console.store import Store
 from cronstream.errors import CronstreamError, TruncatedError
 from cronstream.logs import fields
 from cronstream.page_guard import PageGuard
 from cronstream.settings import Settings
+from cronstream.topology.publish import Publisher
 from cronstream.topology.reading import Reader
 from cronstream.trust.keyring import Keyring
 
@@ -59,7 +64,7 @@ async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         [socket] = runner.addresses[:1]
         on_ready(f"http://{socket[0]}:{socket[1]}/")
         async with asyncio.TaskGroup() as tasks:
-            for task in (keeper.project, keeper.watch, keeper.forget):
+            for task in (keeper.project, keeper.watch, keeper.read_pasts, keeper.forget):
                 tasks.create_task(task())
     finally:
         await runner.cleanup()
@@ -86,9 +91,14 @@ class Keeper:
     def __init__(self, settings: Settings, path: Path) -> None:
         self._settings, self._store = settings, Store(path)
         self._projection = Projection(self._store, self._written)
-        self._watching = Watching(Keyring(settings).judge)
-        self._outputs = Outputs(self._reader)
-        self.console = Console(self._store, self._projection, self._watching, self._outputs)
+        keyring = Keyring(settings)
+        self._watching = Watching(keyring.judge, Pasts(keyring.believes))
+        self._asking = Asking(
+            Outputs(self._reader),
+            LiveOutput(self._reader, partial(Publisher, settings)),
+            Audits(self._store, self._reader, keyring.believes, self._tell),
+        )
+        self.console = Console(self._store, self._projection, self._watching, self._asking)
         self._told: set[asyncio.Task[None]] = set()
 
     async def project(self) -> None:
@@ -109,6 +119,10 @@ class Keeper:
         """Know what is in force and who is there, for ever."""
         await self._for_ever(self._watching.follow)
 
+    async def read_pasts(self) -> None:
+        """Know how jobs came to be what they are, for ever."""
+        await self._for_ever(self._watching.pasts.follow)
+
     async def forget(self) -> None:
         """Remove what is kept no longer, now and then."""
         days, most = self._settings.console_keep_days, self._settings.console_keep_thousands * 1000
@@ -119,7 +133,8 @@ class Keeper:
 
     async def stop(self) -> None:
         """Close what is open."""
-        await self._outputs.stop()
+        await self._asking.audits.stop()
+        await self._asking.outputs.stop()
         self._store.close()
 
     async def _for_ever(self, follow: Callable[[Reader], Awaitable[None]]) -> None:
@@ -143,6 +158,10 @@ class Keeper:
         return Reader(self._settings, gives_up=True)
 
     def _written(self, _: Collection[str]) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        """Have browsers hear that something has changed."""
         task = asyncio.create_task(self.console.written())
         self._told.add(task)
         task.add_done_callback(self._told.discard)

@@ -8,21 +8,22 @@ offset of the entry that has it.
 
 import hashlib
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from cronstream.console.rows import read_story, write_story
+from cronstream.console.answers import Answers, minute_of, moment_of
+from cronstream.console.rows import write_story
 from cronstream.console.tables import open_file
 from cronstream.history.story import RunState, RunStory
 
-_MINUTE_S: Final = 60
 #: Runs that are removed at once when they are too old or too many: no page waits for longer.
 _AT_ONCE: Final = 2_000
 
@@ -50,33 +51,7 @@ class Batch:
     places: dict[tuple[str, int], Place] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which runs a page asks for; None where all are meant.
-
-    Attributes:
-        before: Only those that were due before (of a job), or have changed before (of all).
-        limit: At most so many, the newest.
-    """
-
-    job: str | None = None
-    cluster: str | None = None
-    state: RunState | None = None
-    before: datetime | None = None
-    limit: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """A run in brief, one of the last of its job."""
-
-    run: str
-    state: RunState
-    due: datetime
-    seconds: float | None
-
-
-class Store:
+class Store(Answers):
     """The file, for one who writes and any number who read.
 
     Args:
@@ -87,13 +62,18 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        self._db = open_file(path)
+        super().__init__(open_file(path))
+        #: Threads that write do so one after the other: they have one connection.
+        self._writing = threading.Lock()
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
-    # -- writing ------------------------------------------------------------------------------
+    def places(self) -> dict[tuple[str, int], Place]:
+        """Return how far each partition was read, by topic and number."""
+        rows = self._db.execute("SELECT topic, partition, next, again, at FROM places")
+        return {(topic, n): Place(on, again, moment_of(at)) for topic, n, on, again, at in rows}
 
     def write(self, batch: Batch) -> None:
         """Write all of a batch, or nothing."""
@@ -115,9 +95,11 @@ class Store:
         commands = {_digest(story): orjson.dumps(story.command) for story in new if story.command}
         db.executemany("INSERT OR IGNORE INTO commands VALUES (?, ?)", commands.items())
         db.executemany(
-            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET "
             "state = excluded.state, changed = excluded.changed, is_live = excluded.is_live, "
-            "seconds = excluded.seconds, digest = excluded.digest, story = excluded.story",
+            "seconds = excluded.seconds, reason = excluded.reason, digest = excluded.digest, "
+            "story = excluded.story",
             map(_row, new),
         )
         settled = [one for one in new if one.state.settled and not known.get(one.id)]
@@ -153,97 +135,31 @@ class Store:
                 "AND NOT is_live ORDER BY rowid LIMIT ?)",
                 (last - keep, _AT_ONCE),
             ).rowcount
-            db.execute("DELETE FROM minutes WHERE minute < ?", (_minute(before),))
+            db.execute("DELETE FROM minutes WHERE minute < ?", (minute_of(before),))
         return int(found)
 
     def empty(self) -> None:
         """Remove everything: what it shows is of a Kafka that is no more."""
         with self._transaction() as db:
-            for table in ("places", "runs", "commands", "minutes", "successes"):
+            for table in ("places", "runs", "commands", "minutes", "successes", "audits"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 - a name from the line above
+
+    def keep_audit(self, report: dict[str, Any]) -> None:
+        """Keep what an audit has found, in the place of the one before it."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM audits")
+            db.execute("INSERT INTO audits VALUES (?)", (orjson.dumps(report),))
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._db
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
-    # -- reading ------------------------------------------------------------------------------
-
-    def places(self) -> dict[tuple[str, int], Place]:
-        """Return how far each partition was read, by topic and number."""
-        rows = self._db.execute("SELECT topic, partition, next, again, at FROM places")
-        return {(topic, n): Place(on, again, _moment(at)) for topic, n, on, again, at in rows}
-
-    def get(self, run_id: str) -> RunStory | None:
-        """Return the story of a run; None if it is not kept."""
-        found = self._stories("WHERE id = ?", (run_id,))
-        return found[0] if found else None
-
-    def runs(self, wanted: Wanted) -> list[RunStory]:
-        """Return the newest runs that are wanted: of one job by due time, else by last change."""
-        of_job = wanted.job is not None
-        asked: dict[str, Any] = {
-            "job": wanted.job,
-            "cluster": wanted.cluster,
-            "state": wanted.state and wanted.state.value,
-            "due" if of_job else "changed": wanted.before and wanted.before.timestamp(),
-        }
-        given = {name: value for name, value in asked.items() if value is not None}
-        where = [f"{name} {'<' if name in ('due', 'changed') else '='} :{name}" for name in given]
-        return self._stories(
-            f"{'WHERE ' * bool(where)}{' AND '.join(where)} "
-            f"ORDER BY {'due' if of_job else 'changed'} DESC LIMIT :limit",
-            {**given, "limit": wanted.limit},
-        )
-
-    def live(self, cluster: str | None = None, limit: int = 200) -> list[RunStory]:
-        """Return the runs that have no verdict, the oldest first."""
-        if cluster is None:
-            return self._stories("WHERE is_live ORDER BY due LIMIT ?", (limit,))
-        return self._stories("WHERE is_live AND cluster = ? ORDER BY due LIMIT ?", (cluster, limit))
-
-    def strips(self, jobs: Sequence[str], length: int) -> dict[str, list[Strip]]:
-        """Return of each job its last runs in brief, the oldest first."""
-        return {
-            job: [
-                Strip(run, RunState(state), _moment(due), seconds)
-                for run, state, due, seconds in reversed(
-                    self._db.execute(
-                        "SELECT id, state, due, seconds FROM runs WHERE job = ? "
-                        "ORDER BY due DESC LIMIT ?",
-                        (job, length),
-                    ).fetchall()
-                )
-            ]
-            for job in jobs
-        }
-
-    def minutes(self, since: datetime) -> list[tuple[datetime, str, RunState, int]]:
-        """Return how many runs got which verdict in each minute: minute, cluster, state, count."""
-        rows = self._db.execute(
-            "SELECT minute, cluster, state, count FROM minutes WHERE minute >= ? ORDER BY minute",
-            (_minute(since),),
-        )
-        return [
-            (_moment(minute * _MINUTE_S), cluster, RunState(state), count)
-            for minute, cluster, state, count in rows
-        ]
-
-    def successes(self, jobs: Sequence[str]) -> dict[str, datetime]:
-        """Return when jobs succeeded last, of those that are known to have."""
-        asked = "SELECT at FROM successes WHERE job = ?"
-        found = {job: self._db.execute(asked, (job,)).fetchone() for job in jobs}
-        return {job: _moment(row[0]) for job, row in found.items() if row is not None}
-
-    def _stories(self, how: str, given: Sequence[Any] | dict[str, Any]) -> list[RunStory]:
-        asked = f"SELECT story, command FROM runs LEFT JOIN commands USING (digest) {how}"  # noqa: S608 - ours
-        rows = self._db.execute(asked, given)
-        return [read_story(story, command and orjson.loads(command)) for story, command in rows]
+        with self._writing:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
 
 
 def _known(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, bool]:
@@ -264,6 +180,7 @@ def _row(story: RunStory) -> tuple[Any, ...]:
         story.changed_at.timestamp(),
         not story.state.settled,
         story.last.duration_s if story.last else None,
+        story.reason,
         _digest(story) if story.command else None,
         write_story(story),
     )
@@ -274,15 +191,7 @@ def _digest(story: RunStory) -> bytes:
 
 
 def _minute_of(story: RunStory) -> tuple[int, str, str]:
-    return _minute(story.changed_at), story.cluster, story.state.value
-
-
-def _minute(moment: datetime) -> int:
-    return int(moment.timestamp()) // _MINUTE_S
-
-
-def _moment(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)
+    return minute_of(story.changed_at), story.cluster, story.state.value
 
 
 def _chunks(stories: list[RunStory], size: int) -> Iterator[list[RunStory]]:

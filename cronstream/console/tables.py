@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 #: Of these tables and of what is in their rows; a file of another one is made anew.
-VERSION: Final = 1
+VERSION: Final = 2
 _TABLES: Final = """
 CREATE TABLE places (
     topic TEXT NOT NULL, partition INTEGER NOT NULL,
@@ -16,19 +16,22 @@ CREATE TABLE places (
 CREATE TABLE runs (
     id TEXT NOT NULL UNIQUE, job TEXT NOT NULL, cluster TEXT NOT NULL, state TEXT NOT NULL,
     due REAL NOT NULL, changed REAL NOT NULL, is_live INTEGER NOT NULL, seconds REAL,
-    digest BLOB, story BLOB NOT NULL
+    reason TEXT, digest BLOB, story BLOB NOT NULL
 );
 CREATE TABLE commands (digest BLOB NOT NULL PRIMARY KEY, command BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX runs_of_job ON runs (job, due);
 CREATE INDEX runs_of_cluster ON runs (cluster, changed);
 CREATE INDEX runs_changed ON runs (changed);
 CREATE INDEX runs_live ON runs (cluster, due) WHERE is_live;
-CREATE INDEX runs_discarded ON runs (changed) WHERE state = 'discarded';
+CREATE INDEX runs_discarded ON runs (changed, cluster, reason, job)
+    WHERE state = 'discarded';
+CREATE INDEX runs_missed ON runs (changed) WHERE state = 'skipped' AND reason = 'missed';
 CREATE TABLE minutes (
     minute INTEGER NOT NULL, cluster TEXT NOT NULL, state TEXT NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (minute, cluster, state)
 ) WITHOUT ROWID;
 CREATE TABLE successes (job TEXT NOT NULL PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE audits (report BLOB NOT NULL);
 """
 
 

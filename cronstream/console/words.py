@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
+from cronstream.console.ansi import colored
 from cronstream.core.wire.times import format_time
-from cronstream.escaping import safe
-from cronstream.history.words import command_text, format_duration
+from cronstream.history.words import command_text, format_duration, signal_text
 
 _DAY_S: Final = 86_400
 #: Stands where there is nothing to say.
@@ -46,11 +46,6 @@ def place(text: str) -> str:
     return quote(text, safe="@:!")
 
 
-def shown(text: str | None) -> str:
-    """Return what a command wrote without what would steer a terminal, or hide in a page."""
-    return safe(text or "", keep="\n\t")
-
-
 def written(value: Any) -> str:
     """Return a setting's value as a crontab has it."""
     match value:
@@ -69,7 +64,8 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "since": since,
     "took": took,
     "place": place,
-    "shown": shown,
+    "colored": colored,
+    "signal": signal_text,
     "command": command_text,
     "written": written,
 }

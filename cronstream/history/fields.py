@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from cronstream.core.crontab.revisions import Edit
+from cronstream.core.crontab.words import difference_words
 from cronstream.core.wire.runs import Run
 from cronstream.history.discards import DiscardedRun
 from cronstream.history.story import AttemptStory, Change, RunStory
@@ -114,4 +116,21 @@ def discarded_fields(discarded: DiscardedRun) -> dict[str, Any]:
         "command": run.command,
         "partition": discarded.partition,
         "offset": discarded.offset,
+    }
+
+
+def edit_fields(edit: Edit) -> dict[str, Any]:
+    """Return a revision of a job, with what it changes."""
+    job = edit.job
+    return {
+        "job": job.name,
+        "cluster": job.cluster,
+        "change": edit.kind.value,
+        "keys": [difference_words(one) for one in edit.differences],
+        "effective_from": job.effective_from,
+        "published_at": edit.at,
+        "by": job.by,
+        "signed_by": job.signature and job.signature.partition(":")[0],
+        "partition": edit.partition,
+        "revision": edit.revision,
     }

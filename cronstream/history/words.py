@@ -44,9 +44,14 @@ def _ended_by(attempt: AttemptStory) -> str:
     if attempt.outcome in (Outcome.LOST, Outcome.INTERRUPTED, Outcome.TIMED_OUT):
         return ""
     if attempt.signal is not None:
-        known = {s.value: s.name for s in signal.Signals}
-        return known.get(attempt.signal, f"signal {attempt.signal}")
+        return signal_text(attempt.signal)
     return "" if attempt.exit_status is None else str(attempt.exit_status)
+
+
+def signal_text(number: int) -> str:
+    """Return the name of a signal, such as ``SIGKILL``; ``signal 99`` for one without."""
+    known = {one.value: one.name for one in signal.Signals}
+    return known.get(number, f"signal {number}")
 
 
 def change_text(change: Change) -> str:

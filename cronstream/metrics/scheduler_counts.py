@@ -77,6 +77,7 @@ class SchedulerCounts:
     Attributes:
         jobs: The labels of its jobs.
         crontab: The last good one; None before there is one.
+        problems: What is wrong with its file as it is now; empty if that is good.
         is_held_back: Whether it is not put in force, since it would take out much of what is.
         is_valid: Whether the file as it stands is good; None before it was read.
         loaded_at: When the last good one was read (seconds since 1970).
@@ -88,6 +89,7 @@ class SchedulerCounts:
         self.jobs = JobLabels()
         self._mentioned: set[tuple[str, str]] = set()
         self.crontab: Crontab | None = None
+        self.problems: tuple[str, ...] = ()
         self.is_valid: bool | None = None
         self.is_held_back = False
         self.loaded_at: float | None = None

@@ -112,7 +112,9 @@ class CrontabFollower:
     def _receive(self, found: Crontab | CrontabError) -> None:
         counts, usable = self._world.counts, found
         counts.read(found if isinstance(found, Crontab) else None)
+        counts.problems = ()
         if isinstance(found, CrontabError):
+            counts.problems = tuple(map(str, found.problems))
             log_problems(found, has_one=self._crontab is not None)
         if isinstance(found, PartlyGoodError):
             counts.crontab = usable = found.crontab

@@ -29,7 +29,7 @@ class SchedulerPeer:
         return {
             "owns": presence.spans(self._scheduler.firing.shards),
             "trusts": self._keyring.ids,
-            "crontab": self._scheduler.digest,
+            **self._scheduler.crontab_news,
         }
 
     def heed(self, mine: Presence, topic: WorkersTopic) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from cronstream.core.health import presence
 from cronstream.core.wire.codec import decode
 from cronstream.core.wire.messages import Tick
 from cronstream.core.wire.runs import Job
@@ -185,6 +186,21 @@ class Scheduler:
         """Tells the last good crontab that was read here from others; empty without one."""
         crontab = self._world.counts.crontab
         return "" if crontab is None else crontab.digest
+
+    @property
+    def crontab_news(self) -> dict[str, Any]:
+        """What is announced of the crontab that is read here."""
+        counts, longest = self._world.counts, presence.MOST_CHARACTERS
+        why = self.foreign or self.held_back or "; ".join(self.set_aside)
+        return {
+            "crontab": self.digest,
+            "crontab_file": str(self._settings.crontab)[:longest],
+            "crontab_jobs": len(counts.crontab.jobs) if counts.crontab else 0,
+            "crontab_problems": [
+                text[:longest] for text in counts.problems[: presence.MOST_PROBLEMS]
+            ],
+            "crontab_held": why[:longest],
+        }
 
     @property
     def held_back(self) -> str:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cronstream.console.store import Store, Wanted
+from cronstream.console.answers import Wanted
+from cronstream.console.store import Store
 from cronstream.errors import TruncatedError
 from cronstream.history.loading import load
 from cronstream.history.scope import Scope

@@ -1,12 +1,14 @@
 """The file of the projection: what is written is found again, and the whole of it or nothing."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from cronstream.console.store import Batch, Place, Store, Wanted
+from cronstream.console.answers import Wanted
+from cronstream.console.store import Batch, Place, Store
 from cronstream.core.wire.enumerations import Cause, Outcome
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
 from tests.builders import NOON, at
@@ -64,6 +66,15 @@ def test_a_story_is_found_as_it_was_but_for_what_was_written(store: Store) -> No
     assert store.get(story.id) == bare
     assert store.get("backup") is None
     assert store.places() == {("log", 0): PLACE}
+
+
+def test_an_attempt_whose_number_nobody_knows_is_found_again(store: Store) -> None:
+    story = a_story()
+    attempt = replace(story.attempts[0], number=None, head="")
+    store.write(a_batch(replace(story, attempts=(attempt,), partial=True)))
+    found = store.get(story.id)
+    assert found is not None
+    assert found.attempts == (attempt,)
 
 
 def test_all_of_a_batch_is_written_or_nothing(store: Store) -> None:
@@ -142,3 +153,50 @@ def test_what_is_old_or_too_much_is_removed_but_never_what_is_live(store: Store)
     assert left == [at(300), at(240), at(180)]
     assert [one.id for one in store.live()] == [live.id]
     assert store.minutes(NOON)[0][0] == at(60)
+
+
+def test_what_is_in_trouble_is_one_question_for_all_jobs(store: Store) -> None:
+    bad, fine = RunState.DISCARDED, RunState.SUCCEEDED
+    store.write(a_batch(a_story("failing", 0), a_story("failing", 1, bad)))
+    store.write(a_batch(a_story("mended", 0, bad), a_story("mended", 1, fine)))
+    store.write(a_batch(a_story("trying", 0, bad), a_story("trying", 1, RunState.RUNNING)))
+    asked: list[str] = []
+    store._db.set_trace_callback(asked.append)
+    assert store.failing(["failing", "mended", "trying", "new", "o'brien"]) == {"failing", "trying"}
+    assert len(asked) == 1
+
+
+def test_reasons_are_counted_and_what_became_of_the_same_due_time_is_found(store: Store) -> None:
+    bad = RunState.DISCARDED
+    gone = [replace(a_story("a", n, bad), reason="exit 1") for n in range(3)]
+    other = replace(a_story("b", 9, bad), reason="lost")
+    again = replace(gone[1], id=f"{gone[1].id}!replay-1", state=RunState.SUCCEEDED, reason=None)
+    store.write(a_batch(*gone, other, again))
+    assert [(one.reason, one.runs, one.jobs) for one in store.reasons(Wanted(), 9)] == [
+        ("exit 1", 3, 1),
+        ("lost", 1, 1),
+    ]
+    assert [one.reason for one in store.reasons(Wanted(job="b"), 9)] == ["lost"]
+    assert [one.id for one in store.runs(Wanted(reason="lost"))] == [other.id]
+    found = store.siblings([gone[1], other])
+    assert {one.id for one in found["a", gone[1].scheduled_at]} == {gone[1].id, again.id}
+    assert store.siblings([]) == {}
+
+
+def test_due_times_that_were_missed_are_found(store: Store) -> None:
+    skipped = a_story("a", 5, RunState.SKIPPED)
+    missed = replace(skipped, reason="missed", count=4)
+    store.write(a_batch(missed, replace(a_story("b", 6, RunState.SKIPPED), reason="overlap")))
+    assert [one.id for one in store.missed(at(0), 9)] == [missed.id]
+    assert store.missed(at(900), 9) == []
+
+
+def test_threads_that_write_at_once_wait_for_each_other(store: Store) -> None:
+    def write(n: int) -> None:
+        for minute in range(20):
+            store.write(a_batch(a_story(f"job-{n}", minute)))
+            store.forget(at(-1), keep=10_000)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(4)))
+    assert len(store.runs(Wanted(limit=200))) == 80

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from cronstream.core.crontab.parser import Crontab
+from cronstream.core.health import presence
 from cronstream.core.health.presence import Overdue, Presence, decode
 from cronstream.core.health.roll import Roll
 from cronstream.core.protocol.member import Member
@@ -246,9 +247,10 @@ async def test_a_scheduler_whose_clock_is_off_joins_once_no_other_is_there_that_
 ) -> None:
     bench = Bench(monkeypatch)
     scheduler = cast("Any", Scheduler.__new__(Scheduler))
-    scheduler.firing = SimpleNamespace(shards=frozenset())
-    counts = SimpleNamespace(crontab=None)
-    scheduler._world = SimpleNamespace(counts=counts)
+    scheduler.firing = SimpleNamespace(shards=frozenset(), set_aside=["cluster-a is held up"])
+    counts = SimpleNamespace(crontab=None, problems=["line 7: no such key", *["x" * 900] * 30])
+    scheduler._world, scheduler._settings = SimpleNamespace(counts=counts), Settings()
+    scheduler._follower = None
     peer = SchedulerPeer(scheduler, Keyring(Settings()), Signer(Settings()))
     bench.watch = PresenceWatch(Settings(), Role.of(None, retry=False), peer)
     topic: Any = bench.watch.topic
@@ -266,7 +268,11 @@ async def test_a_scheduler_whose_clock_is_off_joins_once_no_other_is_there_that_
     assert bench.waited[0].endswith("600.0 s behind: it leaves firing to node3.s")
     assert peer.news()["crontab"] == ""
     counts.crontab = Crontab((), (), digest="3f9a12c4d5e6")
-    assert bench.watch.describe(0.0, 3.0).crontab == "3f9a12c4d5e6"
+    who = presence.decode(bench.watch.describe(0.0, 3.0).encode())
+    assert who is not None
+    assert (who.crontab, who.crontab_file) == ("3f9a12c4d5e6", "crontab.yaml")
+    assert (who.crontab_problems[0], len(who.crontab_problems)) == ("line 7: no such key", 20)
+    assert who.crontab_held == "cluster-a is held up"
 
 
 async def test_a_worker_announces_which_of_its_jobs_are_overdue_a_hundred_of_them(

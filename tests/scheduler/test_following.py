@@ -124,6 +124,8 @@ async def test_a_broken_file_is_told_with_every_problem_and_changes_nothing(
         await until(lambda: published(bench))
         problems = [Problem("one", Place(3, 1)), Problem("two")]
         bench.files.put_nowait(CrontabError("crontab.yaml", problems))
+        await turns()
+        assert bench.scheduler.crontab_news["crontab_problems"] == [str(one) for one in problems]
         await until(lambda: "stays in force" in caplog.text)
     assert len(published(bench)) == 1
     assert "crontab.yaml: line 3, column 1: one" in caplog.messages

@@ -19,6 +19,11 @@ _TOGETHER_A_SECOND = 20
 #: Jobs that are overdue and that a process names; the rest it counts.
 MOST_OVERDUE: Final = 100
 
+#: Faults of its crontab that a scheduler tells, and how long each may be; the log has all of it.
+MOST_PROBLEMS: Final = 20
+MOST_CHARACTERS: Final = 400
+
+_Sentence = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 _Name = Annotated[str, Field(min_length=1, max_length=300)]
 _KeyId = Annotated[str, Field(max_length=64)]
 _Count = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -66,6 +71,10 @@ class Presence(_Told):
         owns: The partitions of its topic that are its own, as ``0-3,7``.
         crontab: Of a scheduler, the digest of the last good crontab that it has read; see
             `cronstream.core.crontab.parser.Crontab.digest`.
+        crontab_file: Of a scheduler, where it reads its crontab.
+        crontab_jobs: How many jobs the last good one has.
+        crontab_problems: What is wrong with the file as it is now, `MOST_PROBLEMS` at most.
+        crontab_held: Why what it has read is not put in force; empty if nothing is in the way.
         trusts: Ids of the keys that it trusts; None if it judges no signatures.
         requires_signatures: Whether it refuses what is not signed.
         overdue: Jobs of its partitions that are overdue, `MOST_OVERDUE` of them at most.
@@ -87,6 +96,10 @@ class Presence(_Told):
     waiting: _Count = 0
     owns: Annotated[str, Field(max_length=6000)] = ""
     crontab: Annotated[str, Field(max_length=64)] = ""
+    crontab_file: Annotated[str, Field(max_length=MOST_CHARACTERS)] = ""
+    crontab_jobs: _Count = 0
+    crontab_problems: Annotated[list[_Sentence], Field(max_length=MOST_PROBLEMS)] = []
+    crontab_held: _Sentence = ""
     trusts: Annotated[list[_KeyId], Field(max_length=1000)] | None = None
     requires_signatures: bool = False
     overdue: Annotated[list[Overdue], Field(max_length=MOST_OVERDUE)] = []

@@ -19,11 +19,15 @@ from cronstream.core.schedule.exclusions import (
 )
 from cronstream.core.schedule.expression import compile_expression
 from cronstream.core.schedule.rules import Rules
-from cronstream.core.schedule.walls import CronWalls, OneWall
+from cronstream.core.schedule.walls import CronWalls, EveryDays, OneWall
 from cronstream.errors import ScheduleError
 
 _SECOND: Final = timedelta(seconds=1)
 _TICK: Final = timedelta(microseconds=1)
+#: The search gives up after so many years, and after so many due times that are all excluded,
+#: though what lies between them is not: a crontab that says so is to be told within seconds.
+_HORIZON: Final = timedelta(days=50 * 366)
+_MOST_EXCLUDED: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,14 @@ class RuledSchedule(Times):
 
     def _search(self, moment: datetime) -> datetime | None:
         due = self._any_after(moment if self.start is None else max(moment, self.start - _TICK))
-        while due is not None and (self.end is None or due < self.end):
-            if self.exclusions is None:
-                return due
+        if due is None or (self.end is not None and due >= self.end):
+            return None
+        if self.exclusions is None:
+            return due
+        limit = due + _HORIZON if self.end is None else self.end
+        for _ in range(_MOST_EXCLUDED):
+            if due is None or due >= limit:
+                break
             wall = wall_of(due, self.zone)
             free = self.exclusions.free_from(wall)
             if free == wall:
@@ -181,8 +190,11 @@ def _wanted(members: tuple[ClockSchedule | EverySchedule, ...]) -> int:
     """Return the minutes of a day that schedules may name, a bit for each."""
     wanted = 0
     for member in members:
-        if isinstance(member, ClockSchedule) and isinstance(member.walls, CronWalls):
-            wanted |= minutes_of(member.walls.fields)
-        else:
-            wanted = ALL_MINUTES
+        match member:
+            case ClockSchedule(walls=CronWalls(fields)):
+                wanted |= minutes_of(fields)
+            case ClockSchedule(walls=OneWall(wall) | EveryDays(first=wall)):
+                wanted |= 1 << (wall.hour * 60 + wall.minute)
+            case _:
+                wanted = ALL_MINUTES
     return wanted

@@ -45,14 +45,17 @@ def sentence(text: str, timezone: str) -> str:
         return "Never by itself: only after another job, or when somebody asks for it"
     rules, zone = Rules.parse(text), find_zone(timezone)
     members = [compile_expression(each, zone, rules.dst) for each in rules.expressions]
-    parts = ["; and ".join(map(_member_words, members))]
-    has_clock = any(isinstance(member, ClockSchedule) for member in members)
-    if has_clock or rules.exclude or rules.start or rules.end:
-        parts = [f"{parts[0]}, by the clock of {timezone}"]
-    return "; ".join([*parts, *_rule_words(rules)])
+    by_clock = [_wall_words(one.walls) for one in members if isinstance(one, ClockSchedule)]
+    real = [_every_words(one) for one in members if isinstance(one, EverySchedule)]
+    if by_clock:
+        by_clock[-1] += f", by the clock of {timezone}"
+    bounds = _bound_words(rules)
+    if bounds and not by_clock:
+        bounds.append(f"these by the clock of {timezone}")
+    return "; ".join(["; and ".join([*by_clock, *real]), *bounds, *_rule_words(rules)])
 
 
-def _rule_words(rules: Rules) -> list[str]:
+def _bound_words(rules: Rules) -> list[str]:
     words = []
     if rules.exclude:
         words.append(f"except {'; and '.join(map(_exclusion_words, rules.exclude))}")
@@ -61,6 +64,11 @@ def _rule_words(rules: Rules) -> list[str]:
     if rules.end:
         how = "until the end of" if parse_date(rules.end) else "before"
         words.append(f"{how} {_moment_words(rules.end)}")
+    return words
+
+
+def _rule_words(rules: Rules) -> list[str]:
+    words = []
     if rules.dst is not None:
         words.append(_DST[rules.dst])
     if rules.jitter:
@@ -79,9 +87,7 @@ def length_words(seconds: int) -> str:
     return " ".join(words)
 
 
-def _member_words(member: ClockSchedule | EverySchedule) -> str:
-    if isinstance(member, ClockSchedule):
-        return _wall_words(member.walls)
+def _every_words(member: EverySchedule) -> str:
     length = length_words(member.seconds)
     length = length.removeprefix("1 ") if length.count(" ") == 1 else length
     since = "" if member.first == EPOCH else f", counted from {member.first:%Y-%m-%d %H:%M:%S} UTC"

@@ -5,7 +5,9 @@ It knows nothing of how schedules are written, and shares no code with what make
 
 import calendar
 import re
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 _WEEK = list(calendar.day_name)
 _YEAR = list(calendar.month_name)[1:]
@@ -14,18 +16,71 @@ _UNITS = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
 _EPOCH = datetime.fromisoformat("1970-01-01")
 
 
-def is_due(sentence: str, wall: datetime) -> bool:
-    """Return whether a sentence says that something is due at a time, on a clock in UTC (naive)."""
-    text = sentence.replace(" in steps of ", "/")
-    what, _, rules = text.partition(", by the clock of UTC")
-    if not _is_within(rules, wall):
+_ONCE = "what clocks skip is due right after, what they repeat once"
+_SKIP = "what clocks skip is not due, what they repeat is once"
+_TWICE = "what clocks skip is not due, what they repeat is twice"
+_SECOND = timedelta(seconds=1)
+
+
+def is_due(sentence: str, moment: datetime) -> bool | None:
+    """Return whether a sentence says that something is due at a moment (aware, UTC).
+
+    Where it is moved from then, that is due then all the same. None where clocks skip or repeat
+    a time, and the sentence does not say what that means.
+    """
+    text = re.sub(r"; (?=and )", " ++ ", sentence.replace(" in steps of ", "/"))
+    what, *rules = (part for part in text.split("; ") if not part.startswith("each moved"))
+    found = re.search(r"by the clock of ([^ ;]+)", text)
+    shown = _Shown.at(moment, found[1] if found else "UTC")
+    rules = [rule for rule in rules if not rule.startswith("these by the clock of ")]
+    ways = [rule for rule in rules if rule in (_ONCE, _SKIP, _TWICE)]
+    bounds = [rule for rule in rules if rule not in ways]
+    by_clock, clock, real = what.rpartition(", by the clock of ")
+    real = real.partition(" ++ and ")[2] if clock else real
+    said = [_clock_is_due(words, shown, ways) for words in by_clock.split(" ++ and ") if words]
+    said += [_is_due_for_real(words, moment) for words in real.split(" ++ and ") if words]
+    if not any(one is not False for one in said):
         return False
-    return any(_member_is_due(member, wall) for member in what.split("; and "))
+    if not all(_holds(rule, shown.wall) for rule in bounds):
+        return False
+    if shown.skipped and any(not _holds(rule, wall) for rule in bounds for wall in shown.skipped):
+        return None  # Whether it is moved out of what is excluded, nobody says.
+    return True if any(said) else None
 
 
-def _is_within(rules: str, wall: datetime) -> bool:
-    rules = re.sub(r"; (?=and )", " ++ ", rules)
-    return all(_holds(rule, wall) for rule in rules.split("; ") if rule)
+def jitter_of(sentence: str) -> timedelta:
+    """Return by less than how long each due time is moved; nothing if none is."""
+    found = re.search(r"; each moved by less than (.+), picked by the name \S+$", sentence)
+    return _length(found[1]) if found else timedelta()
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What clocks show at a moment, whether for the second time, and what they just skipped."""
+
+    wall: datetime
+    is_second: bool
+    skipped: list[datetime]
+
+    @classmethod
+    def at(cls, moment: datetime, zone: str) -> "_Shown":
+        local = moment.astimezone(ZoneInfo(zone))
+        wall = local.replace(tzinfo=None, fold=0)
+        before = (moment - _SECOND).astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0)
+        skipped = []
+        while (before := before + _SECOND) < wall:
+            if not before.second % 10:
+                skipped.append(before)
+        return cls(wall, local.fold == 1, skipped)
+
+
+def _clock_is_due(words: str, shown: _Shown, ways: list[str]) -> bool | None:
+    is_due = _wall_is_due(words, shown.wall)
+    if shown.is_second and is_due:
+        return _TWICE in ways if ways else None
+    if not is_due and any(_wall_is_due(words, wall) for wall in shown.skipped):
+        return _ONCE in ways if ways else None
+    return is_due
 
 
 def _holds(rule: str, wall: datetime) -> bool:
@@ -49,23 +104,27 @@ def _is_excluded(words: str, wall: datetime) -> bool:
     return _fields_are_due(words, wall.replace(second=0))
 
 
-def _member_is_due(words: str, wall: datetime) -> bool:
+def _wall_is_due(words: str, wall: datetime) -> bool:
     if match := re.fullmatch(r"once, on (\S+) at (\S+)", words):
         return wall == _moment(f"{match[1]} {match[2]}")
     if match := re.fullmatch(r"every (?:(\d+) )?days? at (\S+), counted from (\S+)", words):
         first = _moment(f"{match[3]} {match[2]}")
         days = timedelta(days=int(match[1] or 1))
         return wall >= first and not (wall - first) % days
-    if match := re.fullmatch(
-        r"every ((?:\d+ )?\w+(?: \d+ \w+)*)(?:, counted from (.+) UTC)?", words
-    ):
-        first = _moment(match[2]) if match[2] else _EPOCH
-        return wall >= first and not (wall - first) % _length(match[1])
     return _fields_are_due(words, wall)
+
+
+def _is_due_for_real(words: str, moment: datetime) -> bool:
+    match = re.fullmatch(r"every (.+?)(?:, counted from (.+) UTC)?", words)
+    assert match, f"nobody knows what {words!r} means"
+    first = _moment(match[2]) if match[2] else _EPOCH
+    passed = moment.replace(tzinfo=None) - first
+    return passed >= timedelta() and not passed % _length(match[1])
 
 
 def _length(words: str) -> timedelta:
     """Return how long ``1 hour 30 minutes`` is, or ``hour``."""
+    assert re.fullmatch(r"((\d+ )?(day|hour|minute|second)s?( |$))+", words), words
     found = re.findall(r"(\d+ )?(day|hour|minute|second)s?", words)
     return timedelta(seconds=sum(int(number or 1) * _UNITS[unit] for number, unit in found))
 

@@ -44,18 +44,18 @@ from tests.core.schedule.sentence_reader import numbers
         ("@every 1d from 09:00", "every day at 09:00, counted from 1970-01-01, by the clock of"),
         ("@every 2w from 2026-01-05", "every 14 days at 00:00, counted from 2026-01-05, by the"),
         ("@at 2026-12-24T18:00:30", "once, on 2026-12-24 at 18:00:30, by the clock of UTC"),
-        ("@daily | @every 1h", "at 00:00 every day; and every hour, by the clock of UTC"),
+        ("@daily | @every 1h", "at 00:00 every day, by the clock of UTC; and every hour"),
         (
             "@every 1h; exclude 2026-12-24..2026-12-26 | 2026-12-31 | * 0-5 * * *",
             "except from 2026-12-24 to the end of 2026-12-26; and on 2026-12-31; and every minute",
         ),
         (
             "@every 1h; exclude 2026-12-27T06:00..2026-12-28T12:00",
-            "every hour, by the clock of UTC; except from 2026-12-27 06:00 to 2026-12-28 12:00",
+            "every hour; except from 2026-12-27 06:00 to 2026-12-28 12:00; these by the clock of",
         ),
         (
             "@every 1h; start 2026-01-01; end 2027-01-01T12:00",
-            "every hour, by the clock of UTC; from 2026-01-01 on; before 2027-01-01 12:00",
+            "every hour; from 2026-01-01 on; before 2027-01-01 12:00; these by the clock of UTC",
         ),
         ("@daily; end 2027-01-01", "by the clock of UTC; until the end of 2027-01-01"),
         ("@daily; dst twice", "what clocks skip is not due, what they repeat is twice"),

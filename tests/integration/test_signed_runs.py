@@ -147,12 +147,14 @@ def forgeries(keys: Keys, command: str) -> dict[str, Run]:
 
 def flipped(keys: Keys, command: str) -> list[Run]:
     """Return a run for each field that is signed, with that field changed since."""
-    found, base = [], {name: getattr(ALL_SET, name) for name in ALIKE}
+    found, values = [], {name: getattr(ALL_SET, name) for name in ALIKE}
     fields = sorted(Run.fields.keys() - UNSIGNED - {"cluster", "revision", "command"})
     for number, field in enumerate(fields, 100):
+        # Of the others nothing is to follow, however they end.
+        base = values if field == "then" else {**values, "then": None}
         signed = keys.alice.sign(asked(f"flipped-{number}", command, number, **base))
         early = signed.scheduled_at - timedelta(seconds=9)
-        other = {"as_of": clock.now(), "scheduled_at": early, "then": ALL_SET.then}
+        other = {"as_of": clock.now(), "scheduled_at": early}
         found.append(signed.derive(**{field: {**OTHERS, **other}[field]}))
     changed = keys.alice.sign(asked("flipped-command", "true", 99)).derive(command=command)
     return [*found, changed]

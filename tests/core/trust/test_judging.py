@@ -56,6 +56,7 @@ ALL_SET = a_run(
     fence=True,
     background=Background.WAIT,
     start_within_s=9.0,
+    pause_after=4,
     expect_within_s=7.0,
     ping=Ping(healthchecks="file:/a"),
     on_success="from:A",
@@ -71,11 +72,12 @@ UNSIGNED = {
     *("attempt", "attempts_left", "not_before", "attempts", "retry_as_of", "signature"),
     "previous",
 }
-#: What a job and its runs have alike.
+#: What a job and its runs have alike; what follows is of another kind in a job.
 ALIKE = (
     *("max_attempts", "backoff", "retry_on", "timeout_s", "grace_s", "env", "cwd", "delivery"),
     *("overlap", "max_queue", "max_running", "fence", "background", "start_within_s"),
     *("secrets", "confinement", "expect_within_s", "ping", "on_success", "on_discard"),
+    *("pause_after", "then"),
 )
 #: Another value of each field than `ALL_SET` has.
 OTHERS: dict[str, Any] = {
@@ -145,6 +147,48 @@ def test_a_run_of_which_one_field_was_changed_is_forged(field: str) -> None:
     assert (judged.standing, judged.reason) == (Standing.REFUSED, "forged")
 
 
+def test_no_field_is_forgotten_that_a_job_and_its_runs_have_alike() -> None:
+    others = {"cluster", "command", "by", "signature"}
+
+    assert set(ALIKE) == (Job.fields.keys() & Run.fields.keys()) - others
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        [],
+        [Following(on=Ending.SUCCEEDED, run=(ALL_SET.then or [])[0].run)],
+        [Following(on=Ending.SETTLED, run=a_run(revision=None, cause=Cause.CHAIN, command="rm"))],
+        2 * (ALL_SET.then or []),
+    ],
+)
+def test_a_run_of_which_anything_was_changed_that_follows_is_forged(then: list[Following]) -> None:
+    signed = KEY.sign(ALL_SET).derive(then=then)
+
+    assert a_judge(trusted(KEY)).judge(signed).reason == "forged"
+
+
+AFTER = Then(on=Ending.SETTLED, job=a_job(name="after"))
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        None,
+        [AFTER.derive(on=Ending.SUCCEEDED)],
+        [AFTER.derive(job=a_job(name="after", command="rm"))],
+        [AFTER, AFTER],
+    ],
+)
+def test_a_job_of_which_anything_was_changed_that_follows_is_forged(
+    then: list[Then] | None,
+) -> None:
+    signed = KEY.sign(a_job(then=[AFTER]))
+
+    assert a_judge(trusted(KEY)).judge(signed).standing is Standing.TRUSTED
+    assert a_judge(trusted(KEY)).judge(signed.derive(then=then)).reason == "forged"
+
+
 @pytest.mark.parametrize("field", sorted(Job.fields.keys() - {"signature"}))
 def test_a_job_of_which_one_field_was_changed_is_forged(field: str) -> None:
     others = {**OTHERS, "name": "x", "schedule": "@hourly", "timezone": "Asia/Tokyo"}
@@ -153,7 +197,7 @@ def test_a_job_of_which_one_field_was_changed_is_forged(field: str) -> None:
         "missed": Missed.ALL,
         "allow_args": True,
         "allow_env": ["PATH"],
-        "then": [Then(on=Ending.SETTLED, job=a_job())],
+        "then": None,
         "description": "x",
         "enabled": False,
         "control": A_PAUSE,
@@ -161,7 +205,7 @@ def test_a_job_of_which_one_field_was_changed_is_forged(field: str) -> None:
         "effective_from": at(1),
         "removed": True,
     }
-    job = a_job(**{name: getattr(ALL_SET, name) for name in ALIKE})
+    job = a_job(**{**{name: getattr(ALL_SET, name) for name in ALIKE}, "then": [AFTER]})
     signed = KEY.sign(job).derive(**{field: others[field]})
 
     assert a_judge(trusted(KEY)).judge(signed).reason == "forged"

@@ -2,20 +2,22 @@
 
 import asyncio
 import base64
+from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cronstream import clock
+from cronstream.core.planning.chain import number_after
 from cronstream.core.trust.keys import TrustedKey
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.entries import Level, Withdrawal
-from cronstream.core.wire.enumerations import Cause
+from cronstream.core.wire.enumerations import Cause, Verdict
 from cronstream.core.wire.levels import LEVEL
-from cronstream.core.wire.runs import Job, Run
+from cronstream.core.wire.runs import Job, Previous, Run
 from cronstream.history.discards import DiscardedRun, discarded_runs
 from cronstream.history.scope import Scope
 from cronstream.settings import Settings
@@ -318,3 +320,76 @@ jobs:
     status, _, err = await run_command(broker, "run-now", job, variables=keys.signing("others"))
     assert status == 1
     assert "may not sign for cluster-a; nothing was published" in err
+
+
+async def test_what_follows_and_what_is_backfilled_is_signed_and_nothing_forged_behind_it_starts(
+    start_worker: StartWorker, broker: str, hand: Hand, tmp_path: Path
+) -> None:
+    keys, truth = Keys(tmp_path), Truth(tmp_path)
+    keys.lines.append(trusted(keys.make("carol"), "backfill", name="carol"))
+    keys.write()
+    job, after, bad = a_name("first"), a_name("after"), tmp_path / "bad"
+    crontab = f"""
+version: 1
+clusters: [{CLUSTER}]
+defaults: {{cluster: {CLUSTER}}}
+jobs:
+  - {{name: {job}, schedule: "@every 1s", command: '{truth.command}', then: {after}}}
+  - {{name: {after}, command: '{truth.command}'}}
+"""
+    await asyncio.gather(
+        start_worker(crontab=crontab, variables=keys.signing("scheduler")),
+        start_worker("--cluster", CLUSTER, variables=keys.required),
+    )
+    line = (await truth.wait(3, after))[-1]
+    wrong = await _forged_behind(hand, keys, line.run, f"touch {bad}")
+
+    found = await discards(hand.settings, {run.id for run in wrong.values()})
+    for why, run in wrong.items():
+        assert why in found[run.id].reason
+    backfill = ("backfill", job, "--again", "--from", "4s", "--to", "1s", "--rate", "10/s")
+    status, _, err = await run_command(broker, *backfill, variables=keys.signing("alice"))
+    assert status == 1
+    assert "may not sign what has the cause backfill" in err
+    status, out, err = await run_command(broker, *backfill, variables=keys.signing("carol"))
+    assert status == 0, err
+    assert out.split()
+    for name in out.split():
+        follower = f"{after}@{name.split('@')[1].split('!')[0]}!chain-{number_after(name)}"
+        await _are_made_once(truth, name, follower)
+    assert not bad.exists()
+
+
+async def _are_made_once(truth: Truth, *names: str) -> None:
+    def made() -> Counter[str]:
+        return Counter(line.run for line in truth.lines())
+
+    await until(lambda: all(made()[name] for name in names))
+    assert [made()[name] for name in names] == [1] * len(names)
+
+
+async def _forged_behind(hand: Hand, keys: Keys, follower: str, command: str) -> dict[str, Run]:
+    """Put runs on the log that are to follow another, but may not be, by what is wrong."""
+    job, _, rest = follower.partition("@")
+    now, number = clock.now(), int(rest.rpartition("-")[2])
+    due = datetime.fromisoformat(rest.partition("!")[0])
+    previous = Previous("nobody", Verdict.SUCCEEDED, 1)
+    base = Run(
+        job=job,
+        cluster=CLUSTER,
+        scheduled_at=due,
+        not_before=now,
+        command=command,
+        cause=Cause.CHAIN,
+        previous=previous,
+        as_of=now,
+    )
+    signed = keys.scheduler.sign(base.derive(number=number + 1, command="true"))
+    found = {
+        "it is not signed": base.derive(number=number + 2),
+        "its signature by key": signed.derive(command=command),
+        "may not sign for cluster-a": keys.others.sign(base.derive(number=number + 3)),
+    }
+    for run in found.values():
+        await hand.put(NAMES.log(CLUSTER), run)
+    return found

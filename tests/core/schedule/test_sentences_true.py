@@ -97,7 +97,8 @@ def a_place(draw: st.DrawFn) -> tuple[str, datetime]:
     """A zone, and a moment of 2026: often shortly before its clocks change."""
     zone = draw(st.sampled_from(_ZONES))
     changes = list(islice(clock_changes(find_zone(zone), _FROM), 2))
-    if changes and draw(st.booleans()):
+    is_near = draw(st.booleans())
+    if changes and is_near:
         return zone, draw(st.sampled_from(changes)).at - timedelta(minutes=draw(st.integers(1, 99)))
     return zone, _FROM + timedelta(
         days=draw(st.integers(0, 60)), minutes=draw(st.integers(0, 1439))

@@ -7,7 +7,7 @@ projected before.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +18,7 @@ from cronstream.console.store import Batch, Place, Store
 from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.runs import Run
 from cronstream.errors import TruncatedError
+from cronstream.history.log_story import Where
 from cronstream.history.scope import LogReader, Scope
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import LogKind, RunState
@@ -28,11 +29,11 @@ logger = logging.getLogger(__name__)
 
 #: Between two transactions, while little comes; and so many runs in one, while much does.
 WRITE_EVERY_S: Final = 0.5
-_MOST_AT_ONCE: Final = 2_000
+_MOST_AT_ONCE: Final = 5_000
 #: So many messages are folded before others have their turn: about 10 ms.
 _TURN: Final = 100
 #: Settled runs that the fold remembers, for what is reported late of them.
-_REMEMBERED: Final = 5_000
+_REMEMBERED: Final = 2_000
 
 #: Is given the ids of runs that have just been written.
 Seen = Callable[[Collection[str]], None]
@@ -60,7 +61,7 @@ class Projection:
     ) -> None:
         self._store, self._on_written, self._every_s = store, on_written, every_s
         self._begun = self._known = store.places()
-        self._stories = Stories(keep=_REMEMBERED, keep_output=False, on_touch=self._touch)
+        self._stories = Stories(keep=None, keep_output=False, on_touch=self._touch)
         begin = {TopicPartition(*key): place.again for key, place in self._known.items()}
         self._tail = Tail(Scope(keep_output=False), begin)
         self._touched: dict[str, None] = {}
@@ -83,16 +84,20 @@ class Projection:
             TruncatedError: If a log ends before what was projected of it: then all is to be
                 projected anew.
         """
+        await self._write()  # What could not be written when it followed before.
         async for messages in self._tail.messages(reader):
             self._see_where_it_stands()
             for start in range(0, len(messages), _TURN):
-                for log, message in messages[start : start + _TURN]:
-                    self._fold(log, message)
-                await asyncio.sleep(0)
-                if len(self._touched) >= _MOST_AT_ONCE:
-                    await self._write()
+                await self._project(messages[start : start + _TURN])
             if clock.monotonic() - self._written_at >= self._every_s:
                 await self._write()
+
+    async def _project(self, messages: Sequence[tuple[Log, LogMessage]]) -> None:
+        for log, message in messages:
+            self._fold(log, message)
+            if len(self._touched) >= _MOST_AT_ONCE:
+                await self._write()
+        await asyncio.sleep(0)
 
     def _see_where_it_stands(self) -> None:
         ends = self._tail.ends
@@ -117,11 +122,14 @@ class Projection:
         key = (message.topic, message.partition)
         known = self._known.get(key)
         self._is_silent = known is not None and message.offset < known.next
-        if log.kind is not LogKind.DISCARDED:
-            for entry in decode_entries(message.value)[0]:
+        if log.kind is LogKind.DISCARDED:
+            self._stories.fold_message(log, message)
+        else:
+            entries = decode_entries(message.value)[0]
+            for entry in entries:
                 if isinstance(entry, Run):
                     self._born.setdefault(entry.id, {}).setdefault(key, message.offset)
-        self._stories.fold_message(log, message)
+            self._stories.fold(log, Where(*key, message.offset, message.at), entries)
         if not self._is_silent:
             self._new[key] = (message.offset + 1, message.at)
 
@@ -134,8 +142,7 @@ class Projection:
         self._written_at = clock.monotonic()
         if not self._new:
             return
-        touched, self._touched = self._touched, {}
-        found = [story for run_id in touched if (story := self._stories.get(run_id))]
+        found = [story for run_id in self._touched if (story := self._stories.get(run_id))]
         for run_id in [run_id for run_id in self._born if not self._is_live(run_id)]:
             del self._born[run_id]
         again: dict[tuple[str, int], int] = {}
@@ -152,8 +159,11 @@ class Projection:
                 )
         stories = {s.id: s for s in found if s.state is not RunState.UNKNOWN}
         await asyncio.to_thread(self._store.write, Batch(stories, places))
+        # Only now: what could not be written is written the next time.
         self._known = {**self._known, **places}
-        self._new = {}
+        self._new, self._touched = {}, {}
+        if len(self._stories) - len(self._born) > 2 * _REMEMBERED:
+            self._stories.forget(_REMEMBERED)
         self._on_written(stories)
 
     def _is_live(self, run_id: str) -> bool:

@@ -45,16 +45,18 @@ class Draft:
     def story(self) -> RunStory:
         """Put the story together from what both logs have said."""
         run, published = self._run, self.first.published
-        job, scheduled_at = _name_parts(self.run_id, self.changed_at)
+        job, scheduled_at = (
+            (run.job, run.scheduled_at) if run else _name_parts(self.run_id, self.changed_at)
+        )
         attempts = self._attempts(run)
         state = self.state
         reason = self._reason(state)
         cancelled_by = self.first.cancelled_by or self.later.cancelled_by
         return RunStory(
             id=self.run_id,
-            job=run.job if run else job,
+            job=job,
             cluster=self.cluster,
-            scheduled_at=run.scheduled_at if run else scheduled_at,
+            scheduled_at=scheduled_at,
             state=state,
             changed_at=self.changed_at,
             reason=reason,

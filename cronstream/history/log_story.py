@@ -158,9 +158,16 @@ class LogStory:
         return AttemptStory(number, self.kind, worker, topic=where.topic, partition=where.partition)
 
     def _open(self, entry: Claimed, where: Where, number: int | None) -> None:
-        attempt = self._attempt(entry.worker, number, where)
         self.attempts.append(
-            replace(attempt, claimed_at=where.at, offsets=(("claimed", where.offset),))
+            AttemptStory(
+                number,
+                self.kind,
+                entry.worker,
+                claimed_at=where.at,
+                topic=where.topic,
+                partition=where.partition,
+                offsets=(("claimed", where.offset),),
+            )
         )
         self.claims.append(entry.version)
 

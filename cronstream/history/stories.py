@@ -36,7 +36,8 @@ class Stories:
 
     Args:
         jobs: Only runs of these are reported; None for all.
-        keep: Settled runs that are kept, the newest; live ones are always kept.
+        keep: Settled runs that are kept, the newest; live ones are always kept. None for all, until
+            whoever reads them has them forgotten.
         keep_output: Whether what the commands wrote is kept.
         on_change: Is given each change of a run's state, in the order of the entries.
         on_touch: Is given the id of each run of which there is more to say, however little.
@@ -46,7 +47,7 @@ class Stories:
         self,
         *,
         jobs: Collection[str] | None = None,
-        keep: int = 10_000,
+        keep: int | None = 10_000,
         keep_output: bool = True,
         on_change: Callable[[Change], None] | None = None,
         on_touch: Callable[[str], None] = lambda _: None,
@@ -79,9 +80,10 @@ class Stories:
             ledger = self._begin(log, where)
             self._ledgers[place] = ledger
         self._log, self._where = log, where
-        ledger.fold(where.offset, where.at, [entry for entry in entries if self._counts(entry)])
-        if len(self._drafts) + len(self._spans) > self._keep * 5 // 4:
-            self._forget()
+        counting = entries if self._jobs is None else [one for one in entries if self._counts(one)]
+        ledger.fold(where.offset, where.at, counting)
+        if self._keep is not None and len(self) > self._keep * 5 // 4:
+            self.forget(self._keep)
 
     def _begin(self, log: Log, where: Where) -> Ledger:
         """Return the fold of a log that begins with this message, from its middle if need be.
@@ -143,9 +145,11 @@ class Stories:
             self._see_skip(skip)
 
     def _see_change(self, change: RunChange) -> None:
-        is_late = change.is_unknown and isinstance(change.entry, Cancelled)
-        is_skipped = change.is_unknown and change.run_id in self._spans
-        if is_late or is_skipped or not self._is_wanted(change.run_id.partition("@")[0]):
+        if change.is_unknown and (
+            isinstance(change.entry, Cancelled) or change.run_id in self._spans
+        ):
+            return
+        if self._jobs is not None and change.run_id.partition("@")[0] not in self._jobs:
             return
         before, draft = self.state(change.run_id), self._draft(change.run_id)
         part = self._part(draft)
@@ -202,14 +206,18 @@ class Stories:
         if self._on_change is not None:
             self._on_change(Change(draft.story(), before, self._where.at))
 
-    def _forget(self) -> None:
-        """Drop the oldest runs that are not live, those first that changed longest ago."""
+    def __len__(self) -> int:
+        """Return how many stories there are."""
+        return len(self._drafts) + len(self._spans)
+
+    def forget(self, keep: int) -> None:
+        """Keep so many runs that are not live; drop those that changed longest ago."""
         settled: list[tuple[datetime, str]] = [
             (draft.changed_at, run_id)
             for run_id, draft in self._drafts.items()
             if draft.state.settled or draft.state is RunState.UNKNOWN
         ]
         settled += [(story.changed_at, run_id) for run_id, story in self._spans.items()]
-        for _, run_id in sorted(settled)[: max(0, len(settled) - self._keep)]:
+        for _, run_id in sorted(settled)[: max(0, len(settled) - keep)]:
             self._drafts.pop(run_id, None)
             self._spans.pop(run_id, None)

@@ -1,21 +1,26 @@
 """Logs in, rows out: whenever it is ended and begun again, the rows are what the ledgers say."""
 
+import errno
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from cronstream.console.answers import Wanted
-from cronstream.console.store import Store
+from cronstream.console.projecting import Projection
+from cronstream.console.store import Batch, Store
+from cronstream.core.wire.entries import Settled
+from cronstream.core.wire.enumerations import Verdict
 from cronstream.errors import TruncatedError
 from cronstream.history.loading import load
 from cronstream.history.scope import Scope
 from cronstream.history.story import RunState
-from tests.builders import at
+from tests.builders import a_run, at
 from tests.cli.fake_broker import FakeBroker, FakeReader
 from tests.console.ledgers import a_broker
-from tests.console.readers import project
+from tests.console.readers import EndingReader, OverError, project
 
 
 async def _as_loaded(broker: FakeBroker) -> dict[str, object]:
@@ -66,3 +71,38 @@ async def test_a_log_that_is_another_one_is_noticed(tmp_path: Path) -> None:
         await project(FakeBroker("cluster-a"), store)
     store.empty()
     assert (_rows(store), store.places()) == ({}, {})
+
+
+async def test_of_many_runs_that_come_at_once_none_is_forgotten_before_it_is_written(
+    tmp_path: Path,
+) -> None:
+    broker, store, runs = FakeBroker("cluster-a"), Store(tmp_path / "console.sqlite"), 12_000
+    for first in range(0, runs, 500):
+        many = [a_run(scheduled_at=at(n)) for n in range(first, first + 500)]
+        verdicts = [Settled(run=one.id, attempt=1, verdict=Verdict.SUCCEEDED) for one in many]
+        broker.log("backup", *many, when=at(0))
+        broker.log("backup", *verdicts, when=at(1))
+    await project(broker, store)
+    assert len(store.runs(Wanted(limit=runs + 1))) == runs
+
+
+async def test_what_could_not_be_written_is_written_later(tmp_path: Path) -> None:
+    class FullStore(Store):
+        is_full = True
+
+        @override
+        def write(self, batch: Batch) -> None:
+            if self.is_full:
+                raise OSError(errno.ENOSPC, "no space left")
+            super().write(batch)
+
+    broker, store = a_broker(), FullStore(tmp_path / "console.sqlite")
+    projection = Projection(store, every_s=0)
+    reader = EndingReader(broker)
+    for _ in range(3):
+        with pytest.raises(OSError, match="no space"):
+            await projection.follow(reader)
+    store.is_full = False
+    with pytest.raises(OverError):
+        await projection.follow(reader)
+    assert _rows(store) == await _as_loaded(broker)

@@ -220,6 +220,10 @@ def test_a_sentence_with_a_wrong_word_is_found(
     assert disagreement(words.replace(right, wrong), schedule, "Europe/Berlin", start)
 
 
+#: Where clocks change, they mostly touch one of these.
+_BY_NIGHT = st.sampled_from(["*/20 * * * *", "30 * * * *", "10 0-3 * * *", "15 2 * * *"])
+
+
 def _of_the_day_after(names: Sequence[str]) -> tuple[str, ...]:
     return (*names[1:], names[0])
 
@@ -237,10 +241,11 @@ def test_what_makes_wrong_sentences_is_found_among_those_that_are_drawn(
     monkeypatch: pytest.MonkeyPatch, table: str, planted: Any
 ) -> None:
     @seed(7)
-    @settings(max_examples=200, deadline=None, database=None, phases=[Phase.generate])
-    @given(a_schedule(), a_place())
-    def search(schedule: str, place: tuple[str, datetime]) -> None:
+    @settings(max_examples=300, deadline=None, database=None, phases=[Phase.generate])
+    @given(a_schedule(), a_place(), _BY_NIGHT, st.sampled_from(list(Dst)))
+    def search(schedule: str, place: tuple[str, datetime], other: str, dst: Dst) -> None:
         zone, start = place
+        schedule = f"{other}; dst {dst}" if table == "_DST" else schedule
         if is_valid(schedule, zone):
             assert not disagreement(sentence(schedule, zone), schedule, zone, start)
 

@@ -24,7 +24,6 @@ from tests.simulation.folding import Folded, fold
 from tests.simulation.loop import moment
 from tests.simulation.making_up import faults_of_making_up
 from tests.simulation.pausing import faults_of_pauses
-from tests.simulation.stepping import BORNE_S
 from tests.simulation.trusting import faults_of_trust
 from tests.simulation.world import World
 
@@ -180,11 +179,18 @@ def _cancelled_by_people(folds: list[Folded], stories: dict[str, Story]) -> Iter
 
 
 def _set_back_by_whom(world: World) -> Iterator[str]:
-    """Rule 18: a cursor is set back by a clock that is right, as far as clocks that agree are."""
-    for at, skew in world.set_back:
-        shared = any(start <= at <= end for start, end in world.wrong)
-        if abs(skew) > BORNE_S and not shared:
+    """Rule 18: a cursor is set back if no right clock had moved it, and by one that may fire.
+
+    A clock that is off by less than the look-ahead may: it would publish from there on, too, and
+    what that makes come twice is known.
+    """
+    for at, skew, cursor in world.set_back:
+        if any(start <= at <= end for start, end in world.wrong):
+            continue
+        if abs(skew) > world.look_ahead_s:
             yield f"a cursor was set back at {at:.3f} by a clock that was off by {skew:.1f} s"
+        elif cursor <= moment(at + world.look_ahead_s):
+            yield f"a cursor was set back at {at:.3f} that was not ahead: {cursor}"
 
 
 def _live(ledgers: list[Ledger]) -> Iterator[str]:

@@ -47,6 +47,11 @@ def _stays_ahead(_scheduler: SimScheduler) -> bool:
     return False
 
 
+@fault("18: a cursor is set back that is not ahead", SimScheduler, "_is_far_ahead")
+def _whenever_it_is_ahead_at_all(scheduler: SimScheduler) -> bool:
+    return scheduler._cursor.at > scheduler.wall() and not scheduler.dice.randrange(20)
+
+
 @fault("18: a clock that has just stepped back sets a cursor back", Comparison, "is_late")
 def _not_late_yet(compared: Comparison, _offset: timedelta, allowed: timedelta) -> bool:
     return compared.behind > allowed

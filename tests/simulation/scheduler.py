@@ -176,7 +176,7 @@ class SimScheduler(Process):
 
     def _set_back(self) -> None:
         """Go on from now (``scheduler.firing``): a clock that was ahead is right again."""
-        self.world.set_back.append((self.loop.now, self.skew))
+        self.world.set_back.append((self.loop.now, self.skew, self._cursor.at))
         self.world.cursors.append(self._cursor.set_back(self.wall()))
         self._load(self.world.cursors[-1])
 

@@ -20,7 +20,7 @@ from tests.simulation.making_up import Planned
 from tests.simulation.trusting import Trust
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from cronstream.core.health.presence import Shared
     from cronstream.core.planning.cursor import Cursor
@@ -88,7 +88,8 @@ class Stage:
         joins_slowly: Whether the first reading there takes long.
         slowest_roll_s: The longest that reading there takes when nothing is wrong.
         wrong: From and to of each time in which the clock of schedulers and brokers was off.
-        set_back: When a cursor was set back, and how far the scheduler's clock was ahead then.
+        set_back: When a cursor was set back, how far the scheduler's clock was ahead then, and
+            from where.
         late: What an executor could have started in time, and had not a moment later.
     """
 
@@ -126,7 +127,7 @@ class Stage:
         self.late: list[str] = []
         self.wrong: list[tuple[float, float]] = []
         self.misled: list[float] = []
-        self.set_back: list[tuple[float, float]] = []
+        self.set_back: list[tuple[float, float, datetime]] = []
         self.workers_topic = Log(NAMES.workers, 0, batches=False)
         self.ticks = Log(NAMES.ticks, 0, batches=False)
 

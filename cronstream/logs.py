@@ -68,6 +68,8 @@ class Fields(TypedDict, total=False):
     partition: int
     offset: int
     shard: int
+    #: Who asked for something.
+    by: str
     #: A worker's name in the ledger.
     worker: str
     #: A broker's address.

@@ -3,7 +3,8 @@
 A page in a browser may be anybody's, and has its own name point to 127.0.0.1 (DNS rebinding): it
 asks by that name, so only names of ours are answered. An address is none that somebody else can
 have point here. Nobody without a token changes anything, and where there is one all pages ask for
-it but ``/health`` and ``/metrics``, which supervisors and Prometheus look at.
+it but ``/health`` and ``/metrics``, which supervisors and Prometheus look at. A browser shows what
+it has to whatever site makes it ask (CSRF): what would change something counts only from our pages.
 """
 
 import base64
@@ -12,6 +13,7 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Collection
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -38,11 +40,17 @@ class PageGuard:
         hosts: Names by which pages may be asked for, besides ``localhost`` and addresses.
         token: What all other pages ask for; None if nobody has to have one.
         hidden: Paths below which nothing is shown.
+        vouched: Whether a proxy that is trusted vouches for who asks: then no token is needed.
     """
 
     def __init__(
-        self, hosts: Collection[str], token: str | None = None, hidden: Collection[str] = ()
+        self,
+        hosts: Collection[str],
+        token: str | None = None,
+        hidden: Collection[str] = (),
+        vouched: Callable[[web.Request], bool] = lambda _: False,
     ) -> None:
+        self._vouched = vouched
         self._hosts = frozenset({"localhost", *(host.lower() for host in hosts)})
         self._token, self._hidden = token, tuple(hidden)
 
@@ -69,13 +77,24 @@ class PageGuard:
             return HTTPStatus.MISDIRECTED_REQUEST, reason
         if request.path.rstrip("/") in _OPEN and request.method in _READING:
             return None
+        if request.method not in _READING and is_from_elsewhere(request):
+            return HTTPStatus.FORBIDDEN, "another site has made a browser ask for this: not done"
+        if (problem := self._not_let(request)) is not None:
+            return problem
+        if any(f"{request.path}/".startswith(f"{path}/") for path in self._hidden):
+            return HTTPStatus.NOT_FOUND, "not shown here (CRONSTREAM_WEB_LEDGERS)"
+        return None
+
+    def _not_let(self, request: web.Request) -> tuple[int, str] | None:
+        """Return why somebody who is not known may not have this, with the status to say so."""
+        if self._vouched(request):
+            return None
         if self._token is not None:
             if not hmac.compare_digest(_given(request).encode(), self._token.encode()):
                 return HTTPStatus.UNAUTHORIZED, "a token is needed: 'Authorization: Bearer TOKEN'"
         elif request.method not in _READING:
-            return HTTPStatus.FORBIDDEN, "without a token the pages are only to be read"
-        if any(f"{request.path}/".startswith(f"{path}/") for path in self._hidden):
-            return HTTPStatus.NOT_FOUND, "not shown here (CRONSTREAM_WEB_LEDGERS)"
+            why = "without a token the pages are only to be read (CRONSTREAM_WEB_TOKEN_FILE)"
+            return HTTPStatus.FORBIDDEN, why
         return None
 
     def _knows(self, host: str) -> bool:
@@ -90,15 +109,44 @@ class PageGuard:
         return True
 
 
+def is_from_elsewhere(request: web.Request) -> bool:
+    """Whether another site has made a browser ask; what is no browser says nothing of that.
+
+    A browser says where a request comes from (Fetch Metadata); an old one, or one that does not
+    trust us for we have no TLS, says only of which origin the page is.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return False
+    try:
+        return urlsplit(origin).netloc.lower() != request.headers.get("Host", "").lower()
+    except ValueError:
+        return True
+
+
 def _given(request: web.Request) -> str:
     """Return the token that a request brings: by itself, or as a browser's password."""
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
+    return given if kind == "Bearer" else _name_and_password(request)[1]
+
+
+def name_given(request: web.Request) -> str:
+    """Return the name by which somebody has logged in; empty if there is none."""
+    return _name_and_password(request)[0]
+
+
+def _name_and_password(request: web.Request) -> tuple[str, str]:
+    kind, _, given = request.headers.get("Authorization", "").partition(" ")
     if kind != "Basic":
-        return given if kind == "Bearer" else ""
+        return "", ""
     try:
-        return base64.b64decode(given, validate=True).decode().partition(":")[2]
+        name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
     except ValueError:
-        return ""
+        return "", ""
+    return name, password
 
 
 async def say_to_browsers(_: web.Request, response: web.StreamResponse) -> None:

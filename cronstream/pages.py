@@ -5,17 +5,20 @@ is one, or a proxy in front sees to who comes.
 """
 
 import ipaddress
+import re
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from cronstream.access import Access
 from cronstream.errors import SettingsError
 
 #: A shorter token could be found by trying.
 _LEAST_TOKEN: Final = 16
+_HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
+_NOT_OF_A_PROXY: Final = frozenset({"authorization", "cookie", "host", "origin", "user-agent"})
 
 
 class Pages(Access):
@@ -36,6 +39,10 @@ class Pages(Access):
     #: Where ``/metrics`` and ``/health`` alone are served, to whoever asks: ``HOST`` or
     #: ``HOST:PORT``; empty: nowhere but with the other pages.
     metrics_bind: str = ""
+    #: The header in which a proxy says to a console who asks, and the proxies that are believed:
+    #: addresses or networks. Empty: nobody is.
+    console_user_header: str = ""
+    console_proxies: str = ""
     #: Days for which a console keeps runs that have ended, and how many thousand runs at most.
     console_keep_days: Annotated[int, Field(ge=1, le=3650)] = 30
     console_keep_thousands: Annotated[int, Field(ge=1, le=100_000)] = 10_000
@@ -49,6 +56,46 @@ class Pages(Access):
             if any(c in name for c in ":/ "):
                 raise ValueError(f"{name!r} is not a host's name; write names with ',' between")
         return ",".join(names)
+
+    @field_validator("console_user_header")
+    @classmethod
+    def _check_header(cls, value: str) -> str:
+        """Refuse what is no header, or one that browsers send of their own accord."""
+        if value and not _HEADER.fullmatch(value):
+            raise ValueError(f"{value!r} is no header's name; write one like X-Forwarded-User")
+        if value.lower() in _NOT_OF_A_PROXY:
+            raise ValueError(f"{value!r} comes from browsers; write one like X-Forwarded-User")
+        return value
+
+    @field_validator("console_proxies")
+    @classmethod
+    def _check_proxies(cls, value: str) -> str:
+        """Refuse what is neither an address nor a network."""
+        for name in filter(None, (part.strip() for part in value.split(","))):
+            try:
+                ipaddress.ip_network(name)
+            except ValueError as error:
+                raise ValueError(
+                    f"{name!r} is neither an address nor a network; write them like 10.0.0.7 or "
+                    "10.0.0.0/24, with ',' between"
+                ) from error
+        return value
+
+    @model_validator(mode="after")
+    def _check_proxy(self) -> Self:
+        """Refuse one without the other: everybody, or nobody, would be believed."""
+        if bool(self.console_user_header) != bool(self.proxies):
+            raise ValueError(
+                "CRONSTREAM_CONSOLE_USER_HEADER and CRONSTREAM_CONSOLE_PROXIES need each other: "
+                "the header counts only from these addresses"
+            )
+        return self
+
+    @property
+    def proxies(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """The proxies that are believed."""
+        parts = filter(None, (part.strip() for part in self.console_proxies.split(",")))
+        return [ipaddress.ip_network(part) for part in parts]
 
     @field_validator("metrics_bind")
     @classmethod

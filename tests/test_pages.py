@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from pydantic import ValidationError
 
 from cronstream.core.wire.naming import Role
 from cronstream.errors import SettingsError
@@ -54,6 +55,22 @@ def test_pages_are_open_to_others_only_with_a_token_or_a_proxy(
         return
     with pytest.raises(SettingsError, match=r"would be open .*WEB_TOKEN_FILE.*WEB_BEHIND_TLS"):
         given.see_that_pages_are_guarded(bind)
+
+
+@pytest.mark.parametrize(("given", "why"), [
+    ({"console_user_header": "X-User"}, r"need each other"),
+    ({"console_proxies": "10.0.0.1"}, r"need each other"),
+    ({"console_user_header": "X-User", "console_proxies": " , "}, r"need each other"),
+    ({"console_user_header": "X-User", "console_proxies": "proxy.example"}, r"neither an address"),
+    ({"console_user_header": "X-User", "console_proxies": "10.0.0.1/8"}, r"neither an address"),
+    ({"console_user_header": "X User", "console_proxies": "10.0.0.1"}, r"no header's name"),
+    ({"console_user_header": "Cookie", "console_proxies": "10.0.0.1"}, r"comes from browsers"),
+])  # fmt: skip
+def test_a_proxy_is_believed_by_its_header_and_its_addresses_or_not_at_all(
+    given: dict[str, str], why: str
+) -> None:
+    with pytest.raises(ValidationError, match=why):
+        Settings(**given)  # type: ignore[arg-type]
 
 
 def test_an_application_binds_no_port_that_would_be_open() -> None:

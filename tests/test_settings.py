@@ -268,5 +268,6 @@ def test_the_charts_schema_names_each_setting_but_what_the_chart_sets_itself() -
         *("CRONSTREAM_TRUSTED_KEYS", "CRONSTREAM_SIGNATURES", "CRONSTREAM_SIGNING_KEY"),
         *("CRONSTREAM_METRICS_BIND", "CRONSTREAM_JAR_CACHE", "JAVA_HOME", "NO_COLOR"),
         *("CRONSTREAM_CONSOLE_KEEP_DAYS", "CRONSTREAM_CONSOLE_KEEP_THOUSANDS"),
+        *("CRONSTREAM_CONSOLE_USER_HEADER", "CRONSTREAM_CONSOLE_PROXIES"),
     }
     assert names <= known

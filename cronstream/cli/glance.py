@@ -14,10 +14,11 @@ from cronstream import clock
 from cronstream.cli import coroutine
 from cronstream.cli.connection import reading
 from cronstream.cli.output import say
-from cronstream.cli.paused import THE_CRONTAB, pauses, said, sentences
+from cronstream.cli.paused import pauses, sentences
 from cronstream.core.health.agreement import crontab_warnings
 from cronstream.core.wire.runs import Job
 from cronstream.errors import CronstreamError, NotFoundError
+from cronstream.history.pauses import THE_CRONTAB, said
 from cronstream.history.roll import roll_now
 from cronstream.history.scope import LogReader
 from cronstream.settings import given_broker

@@ -1,7 +1,7 @@
 """``cronstream pause`` and ``cronstream resume``: a person's word on a job, or on a cluster's."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import click
@@ -12,13 +12,13 @@ from cronstream.cli.connection import publishing, reading
 from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.who import by_option
 from cronstream.core.crontab.change import pause_words
-from cronstream.core.schedule.duration import parse_duration
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.enumerations import ControlAction
 from cronstream.core.wire.runs import Job
+from cronstream.errors import AskedError
 from cronstream.history.scope import LogReader
 from cronstream.steering.jobs import published_jobs
-from cronstream.steering.pausing import PauseAsked, is_in_force, steer
+from cronstream.steering.pausing import PauseAsked, is_in_force, steer, until_of
 
 #: A scheduler looks every two seconds; who takes over has the shard after some more.
 _IN_FORCE_S: Final = 15.0
@@ -37,20 +37,9 @@ class _Until(click.ParamType):
         if isinstance(value, datetime):
             return value
         try:
-            moment = _moment(value)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is neither like 30m, 2h or 1d nor an ISO time", param, ctx)
-        if moment <= clock.now():
-            self.fail(f"{value} is over", param, ctx)
-        return moment
-
-
-def _moment(text: str) -> datetime:
-    if text[:1].isdigit() and text[-1:] in "smhdw":
-        moment = clock.now() + timedelta(seconds=parse_duration(text))
-        return moment.replace(microsecond=0)  # Nobody means the fraction.
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            return until_of(value, clock.now())
+        except AskedError as error:
+            self.fail(str(error), param, ctx)
 
 
 _job = click.argument("job", required=False, shell_complete=proposals.jobs)

@@ -12,12 +12,11 @@ from cronstream.core.wire.naming import Role
 from cronstream.core.wire.runs import Job
 from cronstream.core.wire.times import format_time
 from cronstream.history.live import LiveLedger
+from cronstream.history.pauses import said
 from cronstream.history.scope import LogReader
 from cronstream.steering.jobs import published_jobs
 
 _COLUMNS = tuple(map(Column, ("job", "cluster", "paused by", "since", "until", "why")))
-#: By whom a job with ``enabled: false`` is paused.
-THE_CRONTAB: Final = "the crontab"
 #: No more pauses are named to people beside something else.
 _NAMED: Final = 20
 
@@ -79,20 +78,6 @@ def sentences(found: list[dict[str, Any]]) -> Iterator[str]:
     yield from map(_sentence, found[:_NAMED])
     if (more := len(found) - _NAMED) > 0:
         yield f"and {more} more: 'cronstream jobs --paused' lists all"
-
-
-def said(job: Job, now: datetime) -> Iterator[dict[str, Any]]:
-    """Yield the pauses that a definition says."""
-    about = {"job": job.name, "cluster": job.cluster}
-    if not job.enabled:
-        why = {"reason": "enabled: false", "until": None, "retries": False}
-        yield {**about, "by": THE_CRONTAB, "since": None, **why}
-    word = job.control
-    if word is not None and word.is_pause and now < word.ends_at:
-        where = f"cluster {word.cluster}" if word.job is None else ""
-        reason = ", ".join(filter(None, (where, word.reason))) or None
-        since = {"since": word.at, "until": word.until, "retries": word.retries}
-        yield {**about, "by": word.by, "reason": reason, **since}
 
 
 async def _halted(reader: LogReader, cluster: str, jobs: dict[str, Job]) -> list[dict[str, Any]]:

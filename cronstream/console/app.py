@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cronstream import __version__, clock
 from cronstream.console import pages, words
+from cronstream.console.actions import Actions
 from cronstream.console.asked import jobs_wanted, runs_wanted
 from cronstream.console.audits import Audits
 from cronstream.console.crontab import crontab
@@ -71,6 +72,7 @@ class Console:
         projection: Who writes it.
         watching: What is in force and who is there.
         asking: What is asked of Kafka when somebody looks.
+        actions: What people may change; None for a console that is only to be read.
 
     Attributes:
         projection: Who writes it now.
@@ -78,11 +80,16 @@ class Console:
     """
 
     def __init__(
-        self, store: Store, projection: Projection, watching: Watching, asking: Asking
+        self,
+        store: Store,
+        projection: Projection,
+        watching: Watching,
+        asking: Asking,
+        actions: Actions | None = None,
     ) -> None:
         self.projection = projection
         self._store, self.watching = store, watching
-        self._asking = asking
+        self._asking, self._actions = asking, actions
         self._changed = asyncio.Condition()
         self._templates = _templates()
 
@@ -106,6 +113,8 @@ class Console:
             self._add(app, path, template, page)
         app.router.add_get("/runs/{run}", self._run)
         app.router.add_get("/runs/{run}/output", self._output)
+        if self._actions is not None:
+            self._actions.add_to(app, self._page)
         app.on_response_prepare.append(_say_policy)
         return app
 
@@ -152,9 +161,16 @@ class Console:
         if is_json:
             told = {"error": "not known here"} if values is None else {**self._known(), **values}
             return web.json_response(told, status=status, dumps=_dumps)
-        page = self._templates.get_template(f"{'unknown' if values is None else template}.html")
-        text = page.render(
-            **(values or {}),
+        return self._page(request, "unknown" if values is None else template, values or {}, status)
+
+    def _page(
+        self, request: web.Request, template: str, values: Mapping[str, Any], status: int
+    ) -> web.Response:
+        actions = self._actions
+        text = self._templates.get_template(f"{template}.html").render(
+            **values,
+            acts=actions is not None and actions.may(request),
+            just_done=None if actions is None else actions.note(request),
             known=self._known(),
             now=clock.now(),
             path=request.path,

@@ -43,14 +43,25 @@ class Installed:
 class Watching:
     """Keeps what is known of the installation up to date.
 
+    Args:
+        judge: Says what is thought of a job.
+        pasts: Keeps the revisions of jobs.
+        on_change: Is called when the jobs in force may be others than they were.
+
     Attributes:
         found: As it was when it was last asked.
         pasts: The revisions of jobs.
         ahead: What is due next.
     """
 
-    def __init__(self, judge: Callable[[Job | Control], Judgement], pasts: Pasts) -> None:
-        self._judge = judge
+    def __init__(
+        self,
+        judge: Callable[[Job | Control], Judgement],
+        pasts: Pasts,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._judge, self._on_change = judge, on_change
+        self._moved = False
         self.pasts, self.ahead = pasts, Ahead()
         self._ids: TraceIds | None = None
         self.found = Installed({}, (), clock.now(), is_read=False)
@@ -74,7 +85,7 @@ class Watching:
             partitions = topics.get(reader.names.jobs, [])
             if jobs is None and partitions:
                 jobs = JobsLog(reader, partial(rows_on, reader, reader.names.kept_jobs), partitions)
-                jobs.judge = self._judge
+                jobs.judge, jobs.on_move = self._judge, self._move
             if reader.names.workers in topics:
                 start = await first_offset(reader) if offset < 0 else offset
                 offset = await read_on(reader, roll, start)
@@ -82,4 +93,10 @@ class Watching:
             now = max(clock.now(), roll.now or clock.now())
             self.found = Installed({job.name: job for job in known}, tuple(roll.all()), now)
             await self.ahead.follow(self.found.jobs, now)
+            if self._moved:
+                self._moved = False
+                self._on_change()
             await asyncio.sleep(EVERY_S)
+
+    def _move(self, _: int) -> None:
+        self._moved = True

@@ -15,6 +15,7 @@ from cronstream.core.schedule.schedule import compile_schedule, find_zone
 from cronstream.core.schedule.sentence import sentence
 from cronstream.core.wire.runs import Job, Then
 from cronstream.history.fields import edit_fields, run_fields
+from cronstream.history.pauses import said
 
 #: Runs of a job in its strip, and in the plot of how long they take.
 STRIP: Final = 30
@@ -39,6 +40,8 @@ def job(sight: Sight, name: str) -> dict[str, Any] | None:
         "job": name,
         "in_force": None if found is None else job_words(found),
         "by": found and found.by,
+        "pauses": pauses(found, sight.now) if found else [],
+        "allow_args": found is not None and found.allow_args,
         "sentence": found and sentence(found.schedule, found.timezone),
         "due": found and _dues(found, sight.now),
         "overdue_since": overdue[0].since if overdue else None,
@@ -51,6 +54,12 @@ def job(sight: Sight, name: str) -> dict[str, Any] | None:
         "revisions": [edit_fields(edit) for edit in edits],
         "gone_before": sight.pasts.gone_before,
     }
+
+
+def pauses(job: Job, now: datetime) -> list[dict[str, Any]]:
+    """Return each pause of a job that its definition says: by whom, why, since and until when."""
+    asked = ("by", "reason", "since", "until", "retries")
+    return [{name: one[name] for name in asked} for one in said(job, now)]
 
 
 def brief(one: Strip) -> dict[str, Any]:

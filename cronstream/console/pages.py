@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cronstream.console.answers import Wanted
 from cronstream.console.course import course
-from cronstream.console.job import STRIP, brief, dues
+from cronstream.console.job import STRIP, brief, dues, pauses
 from cronstream.console.overview import clusters, differences
 from cronstream.console.sight import Sight
 from cronstream.core.health.overdue import overdue_of
@@ -57,6 +57,7 @@ def jobs(sight: Sight, wanted: JobsWanted) -> dict[str, Any]:
                 "next_due": next(iter(dues(job, sight.now, 1)), None),
                 "last_success": succeeded.get(job.name),
                 "is_overdue": job.name in overdue,
+                "pauses": pauses(job, sight.now),
                 "strip": [brief(one) for one in strips[job.name]],
             }
             for job in shown

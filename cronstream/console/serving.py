@@ -12,6 +12,8 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from cronstream import clock
+from cronstream.console.acting import Acting
+from cronstream.console.actions import Actions
 from cronstream.console.app import Asking, Console
 from cronstream.console.audits import Audits
 from cronstream.console.installed import Watching
@@ -20,6 +22,7 @@ from cronstream.console.output import Outputs
 from cronstream.console.pasts import Pasts
 from cronstream.console.projecting import Projection
 from cronstream.console.store import Store
+from cronstream.console.visitors import Visitors
 from cronstream.errors import CronstreamError, TruncatedError
 from cronstream.logs import fields
 from cronstream.page_guard import PageGuard
@@ -53,7 +56,9 @@ async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     folder = settings.data_dir / "console"
     folder.mkdir(parents=True, exist_ok=True)
     keeper = Keeper(settings, folder / _NAME)
-    guard = PageGuard(settings.page_hosts, settings.page_token())
+    guard = PageGuard(
+        settings.page_hosts, settings.page_token(), vouched=keeper.visitors.is_vouched_for
+    )
     runner = web.AppRunner(
         keeper.console.application(guard), access_log=None, shutdown_timeout=_LEAVE_S
     )
@@ -86,19 +91,22 @@ class Keeper:
 
     Attributes:
         console: Its pages.
+        visitors: Who asks for them.
     """
 
     def __init__(self, settings: Settings, path: Path) -> None:
         self._settings, self._store = settings, Store(path)
         self._projection = Projection(self._store, self._written)
         keyring = Keyring(settings)
-        self._watching = Watching(keyring.judge, Pasts(keyring.believes))
+        self._watching = Watching(keyring.judge, Pasts(keyring.believes), self._tell)
         self._asking = Asking(
             Outputs(self._reader),
             LiveOutput(self._reader, partial(Publisher, settings)),
             Audits(self._store, self._reader, keyring.believes, self._tell),
         )
-        self.console = Console(self._store, self._projection, self._watching, self._asking)
+        self.visitors = Visitors(settings, has_token=settings.web_token_file is not None)
+        actions = Actions(Acting(settings, self._watching), self.visitors)
+        self.console = Console(self._store, self._projection, self._watching, self._asking, actions)
         self._told: set[asyncio.Task[None]] = set()
 
     async def project(self) -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cronstream import clock
+from cronstream.core.schedule.duration import parse_duration
 from cronstream.core.wire.control import MOST_CHARACTERS, Control
 from cronstream.core.wire.enumerations import ControlAction
 from cronstream.core.wire.runs import Job
@@ -38,6 +39,29 @@ class PauseAsked:
     reason: str = ""
     until: datetime | None = None
     retries: bool = False
+
+
+def until_of(text: str, now: datetime) -> datetime:
+    """Return when a pause is to end: how long from now, such as ``2h 1d``, or an ISO time (UTC).
+
+    Raises:
+        AskedError: If it is neither, or is over.
+    """
+    try:
+        moment = _moment(text, now)
+    except (ValueError, OverflowError) as error:
+        raise AskedError(f"{text!r} is neither like 30m, 2h or 1d nor an ISO time") from error
+    if moment <= now:
+        raise AskedError(f"{text} is over")
+    return moment
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    if text[:1].isdigit() and text[-1:] in "smhdw":
+        moment = now + timedelta(seconds=parse_duration(text))
+        return moment.replace(microsecond=0)  # Nobody means the fraction.
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 async def steer(

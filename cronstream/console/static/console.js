@@ -45,11 +45,13 @@ function at(root, path) {
   return path.reduce((one, index) => one && one.children[index], root);
 }
 
-// Somebody who types, or has marked a text, is not to lose it.
+// Somebody who types, has filled in a form, or has marked a text, is not to lose it.
 function isBusy() {
   const one = document.activeElement;
   const isTyping = one && ["INPUT", "SELECT", "TEXTAREA"].includes(one.tagName);
-  return isTyping || String(getSelection()) !== "";
+  const isFilled = [...document.querySelectorAll("form.act input")].some(
+    (field) => (field.type === "checkbox" ? field.checked : field.value));
+  return isTyping || isFilled || String(getSelection()) !== "";
 }
 
 const events = new EventSource("/events");

@@ -1,0 +1,144 @@
+"""The routes by which something is changed: only by POST, only by who may, only from our pages.
+
+Whether somebody may, and from where they ask, the guard has seen to (`cronstream.page_guard`).
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias
+
+import orjson
+from aiohttp import web
+from aiokafka.errors import KafkaError
+
+from cronstream.console.acting import Acting, Done, Form
+from cronstream.console.notes import Note, Notes
+from cronstream.console.visitors import Visitors
+from cronstream.core.wire.enumerations import ControlAction
+from cronstream.errors import (
+    AskedError,
+    BrokerError,
+    CronstreamError,
+    NotFoundError,
+    TopologyError,
+)
+from cronstream.logs import fields
+
+logger = logging.getLogger(__name__)
+
+#: Shows a page with a status: its template, and what it shows.
+Show: TypeAlias = Callable[[web.Request, str, Mapping[str, Any], int], web.Response]
+_Do: TypeAlias = Callable[[web.Request, Form, str], Awaitable[Done]]
+
+_STATUSES: Final[tuple[tuple[type[CronstreamError], HTTPStatus], ...]] = (
+    (NotFoundError, HTTPStatus.NOT_FOUND),
+    (AskedError, HTTPStatus.BAD_REQUEST),
+    (TopologyError, HTTPStatus.FORBIDDEN),
+    (BrokerError, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+
+class Actions:
+    """All that can be changed.
+
+    Args:
+        acting: Does it.
+        visitors: Who asks.
+    """
+
+    def __init__(self, acting: Acting, visitors: Visitors) -> None:
+        self._acting, self._visitors, self._notes = acting, visitors, Notes()
+
+    def may(self, request: web.Request) -> bool:
+        """Whether who asks may change anything: only then a page has buttons."""
+        return self._visitors.may_act(request)
+
+    def note(self, request: web.Request) -> Note | None:
+        """Return what a page is to say was done."""
+        return self._notes.get(request.query.get("note", ""))
+
+    def add_to(self, app: web.Application, show: Show) -> None:
+        """Add the routes."""
+        do = self._acting
+        routes: dict[str, _Do] = {
+            "/jobs/{name}/run-now": lambda r, form, by: do.run_now(_name(r), form, by),
+            "/jobs/{name}/pause": self._steering(ControlAction.PAUSE),
+            "/jobs/{name}/resume": self._steering(ControlAction.RESUME),
+            "/clusters/{cluster}/pause": self._steering(ControlAction.PAUSE),
+            "/clusters/{cluster}/resume": self._steering(ControlAction.RESUME),
+            "/runs/{run}/replay": lambda r, _, by: do.replay([_run(r)], f"/runs/{_run(r)}", by),
+            "/runs/{run}/cancel": lambda r, _, by: do.cancel(_run(r), by),
+            "/discarded/replay": lambda _, form, by: do.replay(form.all("run"), "/discarded", by),
+        }
+        for path, action in routes.items():
+            app.router.add_post(path, self._handler(action, show))
+
+    def _steering(self, action: ControlAction) -> _Do:
+        def do(request: web.Request, form: Form, by: str) -> Awaitable[Done]:
+            name, cluster = (request.match_info.get(key) for key in ("name", "cluster"))
+            values = form.values if cluster is None else {**form.values, "cluster": [cluster]}
+            return self._acting.steer(action, name, Form(values), by)
+
+        return do
+
+    def _handler(self, do: _Do, show: Show) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handle(request: web.Request) -> web.Response:
+            by = self._visitors.who(request)
+            try:
+                done = await do(request, await _form(request), by)
+            except (CronstreamError, KafkaError, OSError) as error:
+                return _refused(request, error, show)
+            text, about = "%s asked for %s: %s", fields("console-act", by=by)
+            logger.info(text, by, request.path, done.what, extra=about)
+            return self._answer(request, done)
+
+        return handle
+
+    def _answer(self, request: web.Request, done: Done) -> web.Response:
+        if _wants_json(request):
+            return web.json_response({"done": done.what, **done.fields}, dumps=_dumps)
+        number = self._notes.add(Note(done.what, done.run))
+        place = f"{done.place}{'&' if '?' in done.place else '?'}note={number}"
+        return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": place})
+
+
+async def _form(request: web.Request) -> Form:
+    values: dict[str, list[str]] = {}
+    for name, value in (await request.post()).items():
+        if isinstance(value, str):
+            values.setdefault(name, []).append(value)
+    return Form(values)
+
+
+def _refused(request: web.Request, error: Exception, show: Show) -> web.Response:
+    status = next(
+        (status for kind, status in _STATUSES if isinstance(error, kind)),
+        HTTPStatus.CONFLICT
+        if isinstance(error, CronstreamError)
+        else HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+    why = str(error) or type(error).__name__
+    logger.warning("%s: %s", request.path, why, extra=fields("console-act-refused", reason=why))
+    if _wants_json(request):
+        return web.json_response({"error": why}, status=status, dumps=_dumps)
+    back = request.path.rpartition("/")[0]
+    back = "/jobs" if back.startswith("/clusters/") else back
+    return show(request, "refused", {"problem": why, "back": back}, status)
+
+
+def _wants_json(request: web.Request) -> bool:
+    accepted = request.headers.get("Accept", "")
+    return "application/json" in accepted and "text/html" not in accepted
+
+
+def _name(request: web.Request) -> str:
+    return request.match_info["name"]
+
+
+def _run(request: web.Request) -> str:
+    return request.match_info["run"]
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()

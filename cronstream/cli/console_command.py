@@ -26,7 +26,7 @@ def console(*, port: int | None, bind: str | None) -> None:
     """Serve a page that shows what becomes of runs: what is late, what failed, and why.
 
     It follows the ledgers, and keeps what it shows in a file in the data folder, which may be
-    thrown away. It changes nothing.
+    thrown away. It changes nothing but what people ask for there, who need a token for it.
     """
     if port is not None or not settings().web_port:
         os.environ["CRONSTREAM_WEB_PORT"] = str(PORT if port is None else port)

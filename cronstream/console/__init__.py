@@ -15,6 +15,9 @@
 ``serving``     one console: what it reads, keeps and answers
 ``app``         routes, and who may ask
 ``asked``       what a request asks for
+``visitors``    who asks, and whether they may change something
+``actions``     the routes by which something is changed; ``acting`` does it
+``notes``       what was done of late, for the page that is shown then
 ``sight``       what pages are made of
 ``pages``       what each page shows, as plain values: also its ``.json`` twin
 ``overview``    what is wrong now; ``job``, ``crontab`` and ``course`` (of a run) likewise

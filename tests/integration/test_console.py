@@ -2,19 +2,16 @@
 
 import asyncio
 import json
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from cronstream.broker.guard import Guard
-from cronstream.broker.ports import free_port
-from cronstream.supervisor.command import Command
-from tests.integration.command import MAIN, run_command
-from tests.integration.conftest import StartedWorker, StartWorker
+from tests.integration.command import run_command
+from tests.integration.conftest import StartWorker
+from tests.integration.consoles import Console
 from tests.integration.truth import a_name
 
 pytestmark = pytest.mark.integration
@@ -37,7 +34,7 @@ jobs:
     backoff: {{first: 0.2s}}
 """
     with closing(Guard()) as guard:
-        console = _Console(broker, tmp_path)
+        console = Console(broker, tmp_path)
         _, retry, _, first = await asyncio.gather(
             start_worker("--cluster", cluster),
             start_worker("--cluster", cluster, "--retry"),
@@ -58,7 +55,7 @@ jobs:
             await second.stop()
 
 
-async def _agree(console: "_Console", broker: str, job: str) -> None:
+async def _agree(console: Console, broker: str, job: str) -> None:
     """See that the discarded runs of a job are the same to both."""
     asked = ("runs", "--job", job, "--state", "discarded", "--json")
     told: dict[str, Any] = {}
@@ -79,49 +76,3 @@ def _bare(run: dict[str, Any]) -> dict[str, Any]:
     """Return all but when it changed: the logs have no common order, so that may be by either."""
     told = {name: str(value).replace("000Z", "Z") for name, value in run.items()}
     return {**told, "changed_at": ""}
-
-
-class _Console:
-    """A console at a port of its own, in a folder of the test's."""
-
-    def __init__(self, broker: str, folder: Path) -> None:
-        self._broker, self._folder, self._port = broker, folder, free_port()
-
-    async def start(self, guard: Guard) -> StartedWorker:
-        """Start it, and wait until it answers."""
-        variables = {
-            "CRONSTREAM_BROKER": f"kafka://{self._broker}",
-            "CRONSTREAM_DATA_DIR": str(self._folder / "console"),
-            "CRONSTREAM_WEB_PORT": str(self._port),
-            "PYTHONUNBUFFERED": "1",
-        }
-        console = StartedWorker()
-        command = Command((sys.executable, "-c", MAIN, "console"), variables, self._folder)
-        await console.start(command, guard)
-        await console.said("the console is at")
-        return console
-
-    async def get(self, path: str) -> str:
-        """Return a page that must be there."""
-        url = f"http://127.0.0.1:{self._port}{path}"
-        async with aiohttp.ClientSession() as session, session.get(url) as answer:
-            text = await answer.text()
-            assert answer.status == 200, text
-            return text
-
-    async def shows(self, path: str, text: str) -> None:
-        """Wait until a page shows a text: what is in force is asked for now and then."""
-        async with asyncio.timeout(60):
-            while True:
-                if text in await self.get(path):
-                    return
-                await asyncio.sleep(0.3)
-
-    async def has(self, state: str, job: str) -> list[dict[str, Any]]:
-        """Wait until it shows a run of a job in a state; return those that it shows."""
-        async with asyncio.timeout(60):
-            while True:
-                found = json.loads(await self.get(f"/runs.json?job={job}&state={state}"))["runs"]
-                if found:
-                    return list(found)
-                await asyncio.sleep(0.3)

@@ -251,3 +251,5 @@ def _dumps(value: Any) -> str:
 
 async def _say_policy(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Content-Security-Policy"] = _POLICY
+    # With no referrer at all, a browser does not say of its own page's forms whose they are.
+    response.headers["Referrer-Policy"] = "same-origin"

@@ -21,7 +21,7 @@ from cronstream.core.wire.entries import Claimed, Entry, Finished, Started, With
 from cronstream.core.wire.enumerations import Outcome
 from cronstream.core.wire.runs import Run
 
-_AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
+AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 #: Entries in one message, as batches are on a busy log.
 _BATCH = 50
 
@@ -29,20 +29,20 @@ _BATCH = 50
 def entries(number: int, jobs: int = 1000) -> list[list[Entry]]:
     """Return messages: first the runs of all jobs, then what a worker says of them."""
     jobs = min(jobs, number)
-    runs = [_run(i % jobs, i // jobs) for i in range(number)]
+    runs = [a_run(i % jobs, i // jobs) for i in range(number)]
     withdrawals: list[Entry] = [
-        Withdrawal(job=f"job-{i}", revision=1, effective_from=_AT) for i in range(jobs)
+        Withdrawal(job=f"job-{i}", revision=1, effective_from=AT) for i in range(jobs)
     ]
     messages = _batches([*withdrawals, *runs])
     version = {}
     for offset, message in enumerate(messages):
         version |= {entry.id: offset for entry in message if isinstance(entry, Run)}
-    made = [kind(run, version[run.id]) for kind in (_claim, _start, _finish) for run in runs]
+    made = [kind(run, version[run.id]) for kind in (a_claim, a_start, a_finish) for run in runs]
     return messages + _batches(made)
 
 
-def _run(job: int, number: int) -> Run:
-    due = _AT + timedelta(seconds=number)
+def a_run(job: int, number: int) -> Run:
+    due = AT + timedelta(seconds=number)
     return Run(
         job=f"job-{job}",
         cluster="a",
@@ -54,15 +54,15 @@ def _run(job: int, number: int) -> Run:
     )
 
 
-def _claim(run: Run, version: int) -> Entry:
+def a_claim(run: Run, version: int) -> Entry:
     return Claimed(run=run.id, version=version, worker="me", number=1)
 
 
-def _start(run: Run, version: int) -> Entry:
+def a_start(run: Run, version: int) -> Entry:
     return Started(run=run.id, claim=version, worker="me", started_at=run.not_before, pid=1)
 
 
-def _finish(run: Run, version: int) -> Entry:
+def a_finish(run: Run, version: int) -> Entry:
     return Finished(
         run=run.id,
         claim=version,
@@ -92,7 +92,7 @@ def measure(number: int = 5000) -> dict[str, float]:
 
     def fold() -> None:
         for offset, some in enumerate(decoded):
-            ledger.fold(offset, _AT, some)
+            ledger.fold(offset, AT, some)
             ledger.book.news.clear()
 
     folded = _timed(fold)

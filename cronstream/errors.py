@@ -13,6 +13,7 @@ CronstreamError
 │   ├── TruncatedError    a topic has lost messages that it had, or was recreated
 │   └── TooLargeError     a record is larger than a message may be
 ├── LegacyError       the topic of the old layout cannot be moved from as it was asked
+├── StoreError        the console's file cannot be read or written
 ├── HouseError        nobody may work in this installation, or it cannot be moved as it was asked
 ├── KeysError         a file of keys cannot be used
 ├── PlatformError     this operating system cannot do what was asked
@@ -24,6 +25,7 @@ CronstreamError
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 
@@ -217,6 +219,18 @@ class LegacyError(CronstreamError):
 
     The process stops with status 1, before it has moved anything.
     """
+
+
+class StoreError(CronstreamError):
+    """The file of a console cannot be read or written; it may be thrown away.
+
+    Attributes:
+        is_spoiled: Whether what is in it is damaged, so that no waiting helps.
+    """
+
+    def __init__(self, path: Path, why: str, *, is_spoiled: bool = False) -> None:
+        super().__init__(f"{path} cannot be used ({why})")
+        self.is_spoiled = is_spoiled
 
 
 class HouseError(CronstreamError):

@@ -1,4 +1,6 @@
-"""Which broker the installation of a data folder runs on: noted by who runs it, for commands.
+"""Where what runs with a data folder is to be reached: noted by who runs it, for commands.
+
+In the folder of an installation it is the broker that is noted, in a console's the console.
 
 The note is true for as long as it is locked, so nobody has to take it back: the kernel ends the
 lock with the process that wrote it, however that went.
@@ -20,18 +22,23 @@ _TRIES, _PAUSE_S = 20, 0.01
 
 
 class RunningNote:
-    """Says where Kafka is, until it is closed; says nothing if another process does already."""
+    """Says where something is, until it is closed; says nothing if another process does already."""
 
     def __init__(self, folder: Path) -> None:
         self._file = (folder / _NAME).open("a+")
         self._is_ours = self._lock()
 
-    def write(self, broker: str) -> None:
-        """Say where Kafka is."""
+    @property
+    def is_anothers(self) -> bool:
+        """Whether another process runs with this folder."""
+        return sys.platform != "win32" and not self._is_ours
+
+    def write(self, address: str) -> None:
+        """Say where it is."""
         if self._is_ours:
             self._file.seek(0)
             self._file.truncate()
-            json.dump({"broker": broker}, self._file)
+            json.dump({"address": address}, self._file)
             self._file.flush()
 
     def close(self) -> None:
@@ -50,8 +57,8 @@ class RunningNote:
         return False
 
 
-def running_broker(folder: Path) -> str | None:
-    """Return where the Kafka of the installation is that runs with this folder; None if none."""
+def running_at(folder: Path) -> str | None:
+    """Return where it is that runs with this folder, a Kafka or a console; None if none does."""
     if sys.platform == "win32":
         return None
     try:
@@ -60,7 +67,7 @@ def running_broker(folder: Path) -> str | None:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 note: Any = json.loads(file.read() or "{}")
-                return note.get("broker") if isinstance(note, dict) else None
+                return note.get("address") if isinstance(note, dict) else None
     except (OSError, ValueError):
         pass
     return None

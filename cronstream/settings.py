@@ -21,7 +21,7 @@ from cronstream.core.wire.naming import DEFAULT_PREFIX, Names, prefix_problem
 from cronstream.core.wire.variables import SETTINGS
 from cronstream.errors import SettingsError
 from cronstream.log_settings import LogSettings
-from cronstream.running import running_broker
+from cronstream.running import running_at
 
 #: Seconds between two heartbeats of a worker (`core.timing.Timing`): a fence that is no
 #: longer would let nothing start.
@@ -268,7 +268,7 @@ def settings() -> Settings:
     if "broker" not in found.model_fields_set:
         # What runs with this folder's crontab is meant, wherever its Kafka found a port.
         with suppress(SettingsError):
-            found.broker = running_broker(found.data_dir) or found.broker
+            found.broker = running_at(found.data_dir) or found.broker
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cronstream.running import RunningNote, running_broker
+from cronstream.running import RunningNote, running_at
 from cronstream.settings import given_broker, settings
 
 DIES = """
@@ -28,20 +28,20 @@ def _read_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_what_runs_here_is_found_while_it_runs(tmp_path: Path) -> None:
-    assert running_broker(tmp_path) is None
+    assert running_at(tmp_path) is None
     with closing(RunningNote(tmp_path)) as note:
-        assert running_broker(tmp_path) is None
+        assert running_at(tmp_path) is None
         note.write("kafka://127.0.0.1:9093")
-        assert running_broker(tmp_path) == "kafka://127.0.0.1:9093"
+        assert running_at(tmp_path) == "kafka://127.0.0.1:9093"
         note.write("kafka://127.0.0.1:94")
-        assert running_broker(tmp_path) == "kafka://127.0.0.1:94"
-    assert running_broker(tmp_path) is None
+        assert running_at(tmp_path) == "kafka://127.0.0.1:94"
+    assert running_at(tmp_path) is None
 
 
 def test_who_died_does_not_run(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", DIES, str(tmp_path)], check=False)
     assert (tmp_path / "running").read_text()
-    assert running_broker(tmp_path) is None
+    assert running_at(tmp_path) is None
 
 
 def test_the_first_to_run_with_a_folder_is_found_and_the_second_says_nothing(
@@ -50,7 +50,7 @@ def test_the_first_to_run_with_a_folder_is_found_and_the_second_says_nothing(
     with closing(RunningNote(tmp_path)) as first, closing(RunningNote(tmp_path)) as second:
         first.write("kafka://127.0.0.1:1")
         second.write("kafka://127.0.0.1:2")
-        assert running_broker(tmp_path) == "kafka://127.0.0.1:1"
+        assert running_at(tmp_path) == "kafka://127.0.0.1:1"
 
 
 def test_settings_find_what_runs_here_unless_a_broker_was_given(

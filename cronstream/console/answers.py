@@ -2,8 +2,9 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final, cast
 
 import orjson
@@ -12,6 +13,8 @@ from cronstream.console.rows import read_story
 from cronstream.history.story import RunState, RunStory
 
 MINUTE_S: Final = 60
+#: Discarded runs whose reasons are counted, the newest.
+COUNTED: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +89,37 @@ class Answers:
             "due" if of_job else "changed": wanted.before and wanted.before.timestamp(),
         }
         given = {name: value for name, value in asked.items() if value is not None}
+        if wanted.reason is not None and wanted.state is None:
+            return self._of_any_state(wanted)
         return self._stories(
             f"{_where(given)} ORDER BY {'due' if of_job else 'changed'} DESC LIMIT :limit",
             {**given, "limit": wanted.limit},
         )
 
+    def _of_any_state(self, wanted: Wanted) -> list[RunStory]:
+        """Return the newest runs that have a reason: in each state that has one, by its index."""
+        found = [
+            story
+            for state in RunState
+            if state is not RunState.SUCCEEDED
+            for story in self.runs(replace(wanted, state=state))
+        ]
+        by = attrgetter("changed_at" if wanted.job is None else "scheduled_at")
+        return sorted(found, key=by, reverse=True)[: wanted.limit]
+
     def reasons(self, wanted: Wanted, limit: int) -> list[Reason]:
-        """Return why runs were discarded, of a job or a cluster or all, the most frequent first."""
-        asked = {"job": wanted.job, "cluster": wanted.cluster, "state": RunState.DISCARDED.value}
+        """Return why runs were discarded, of a job or a cluster or all, the most frequent first.
+
+        Of more than `COUNTED`, the newest are.
+        """
+        asked = {"job": wanted.job, "cluster": wanted.cluster}
         given = {name: value for name, value in asked.items() if value is not None}
+        also = "".join(f" AND {name} = :{name}" for name in given)
         rows = self._db.execute(
             "SELECT coalesce(reason, ''), count(*), count(DISTINCT job), max(job), max(changed) "  # noqa: S608 - ours
-            f"FROM runs {_where(given)} GROUP BY 1 ORDER BY 2 DESC, 5 DESC LIMIT :limit",
+            "FROM (SELECT reason, job, changed FROM runs INDEXED BY runs_discarded "
+            f"WHERE state = 'discarded'{also} ORDER BY changed DESC LIMIT {COUNTED}) "
+            "GROUP BY 1 ORDER BY 2 DESC, 5 DESC LIMIT :limit",
             {**given, "limit": limit},
         )
         return [
@@ -107,8 +129,11 @@ class Answers:
 
     def missed(self, since: datetime, limit: int) -> list[RunStory]:
         """Return the due times that were missed since a moment, the newest first."""
-        how = "WHERE reason = 'missed' AND state = 'skipped' AND changed >= ? "
-        return self._stories(f"{how} ORDER BY changed DESC LIMIT ?", (since.timestamp(), limit))
+        how = (
+            "WHERE state = 'skipped' AND state != 'succeeded' AND reason = 'missed' "
+            "AND changed >= ? ORDER BY changed DESC LIMIT ?"
+        )
+        return self._stories(how, (since.timestamp(), limit))
 
     def siblings(self, stories: Sequence[RunStory]) -> dict[tuple[str, datetime], list[RunStory]]:
         """Return all runs of the same job and due time as some, by these, as they came."""
@@ -117,7 +142,11 @@ class Answers:
             return found
         marks = ",".join(["(?, ?)"] * len(stories))
         places = [part for one in stories for part in (one.job, one.scheduled_at.timestamp())]
-        how = f"WHERE (job, due) IN (VALUES {marks}) ORDER BY runs.rowid"
+        how = (
+            f"WHERE runs.rowid IN (SELECT one.rowid FROM (VALUES {marks}) AS asked CROSS JOIN "  # noqa: S608 - ours
+            "runs AS one ON one.job = asked.column1 AND one.due = asked.column2) "
+            "ORDER BY runs.rowid"
+        )
         for story in self._stories(how, places):
             found.setdefault((story.job, story.scheduled_at), []).append(story)
         return found
@@ -135,7 +164,17 @@ class Answers:
         """Return the runs that have no verdict, the oldest first."""
         if cluster is None:
             return self._stories("WHERE is_live ORDER BY due LIMIT ?", (limit,))
-        return self._stories("WHERE is_live AND cluster = ? ORDER BY due LIMIT ?", (cluster, limit))
+        return self._stories(
+            "WHERE is_live AND +cluster = ? ORDER BY due LIMIT ?", (cluster, limit)
+        )
+
+    def live_counts(self) -> dict[str, int]:
+        """Return how many runs without a verdict each cluster has that has any."""
+        return dict(
+            self._db.execute(
+                "SELECT cluster, count(*) FROM runs INDEXED BY runs_live WHERE is_live GROUP BY 1"
+            )
+        )
 
     def strips(self, jobs: Sequence[str], length: int) -> dict[str, list[Strip]]:
         """Return of each job its last runs in brief, the oldest first."""
@@ -184,6 +223,8 @@ class Answers:
 def _where(given: dict[str, Any]) -> str:
     """Return the condition that each column of these is as given."""
     found = [f"{name} {'<' if name in ('due', 'changed') else '='} :{name}" for name in given]
+    if given.get("state", "succeeded") != "succeeded":
+        found.append("state != 'succeeded'")  # As the indexes of those have it.
     return f"WHERE {' AND '.join(found)}" if found else ""
 
 

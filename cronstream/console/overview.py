@@ -98,10 +98,9 @@ def clusters(sight: Sight) -> list[dict[str, Any]]:
     there = sight.there
     named = {job.cluster for job in sight.installed.jobs.values()}
     named |= {who.cluster for who in there if who.cluster}
-    live = Counter(one.cluster for one in sight.store.live(limit=10_000))
-    return [
-        _cluster(name, there, sight.installed.jobs.values(), live[name]) for name in sorted(named)
-    ]
+    live = sight.store.live_counts()
+    jobs = sight.installed.jobs.values()
+    return [_cluster(name, there, jobs, live.get(name, 0)) for name in sorted(named)]
 
 
 def _cluster(

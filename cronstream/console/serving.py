@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import closing, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -23,9 +24,10 @@ from cronstream.console.pasts import Pasts
 from cronstream.console.projecting import Projection
 from cronstream.console.store import Store
 from cronstream.console.visitors import Visitors
-from cronstream.errors import CronstreamError, TruncatedError
+from cronstream.errors import CronstreamError, StoreError, TruncatedError
 from cronstream.logs import fields
 from cronstream.page_guard import PageGuard
+from cronstream.running import RunningNote, running_at
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher
 from cronstream.topology.reading import Reader
@@ -35,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 #: Between two tries while Kafka does not answer.
 _AGAIN_S: Final = 2.0
+#: What went well for so long, and then does not, is said anew.
+_WELL_S: Final = 60.0
 #: Between two looks for runs that are kept no longer; and while there are more.
 _FORGET_EVERY_S, _FORGET_ON_S = 60.0, 0.2
 #: A browser that follows does not end by itself: it is not waited for.
@@ -55,6 +59,18 @@ async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     settings.see_that_pages_are_guarded(settings.web_bind)
     folder = settings.data_dir / "console"
     folder.mkdir(parents=True, exist_ok=True)
+    with closing(RunningNote(folder)) as note:
+        if note.is_anothers:
+            raise CronstreamError(
+                f"a console runs with {folder} already ({running_at(folder) or 'it begins'}): use "
+                "that one, or give this one a folder of its own with --data-dir"
+            )
+        await _serve(settings, folder, note, on_ready)
+
+
+async def _serve(
+    settings: Settings, folder: Path, note: RunningNote, on_ready: Callable[[str], None]
+) -> None:
     keeper = Keeper(settings, folder / _NAME)
     guard = PageGuard(
         settings.page_hosts, settings.page_token(), vouched=keeper.visitors.is_vouched_for
@@ -67,7 +83,9 @@ async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         site = web.TCPSite(runner, settings.web_bind, settings.web_port)
         await _listen(site, settings)
         [socket] = runner.addresses[:1]
-        on_ready(f"http://{socket[0]}:{socket[1]}/")
+        address = f"http://{socket[0]}:{socket[1]}/"
+        note.write(address)
+        on_ready(address)
         async with asyncio.TaskGroup() as tasks:
             for task in (keeper.project, keeper.watch, keeper.read_pasts, keeper.forget):
                 tasks.create_task(task())
@@ -116,10 +134,12 @@ class Keeper:
     async def _project(self, reader: Reader) -> None:
         try:
             await self._projection.follow(reader)
-        except TruncatedError as error:
+        except (TruncatedError, StoreError) as error:
+            if isinstance(error, StoreError) and not error.is_spoiled:
+                raise
             about = fields("console-anew", reason=str(error))
             logger.warning("%s; projecting all anew", error, extra=about)
-            await asyncio.to_thread(self._store.empty)
+            self._store.empty()  # No page is asked for meanwhile.
             self._projection = Projection(self._store, self._written)
             self.console.projection = self._projection
 
@@ -136,7 +156,9 @@ class Keeper:
         days, most = self._settings.console_keep_days, self._settings.console_keep_thousands * 1000
         while True:
             before = clock.now() - timedelta(days=days)
-            found = await asyncio.to_thread(self._store.forget, before, most)
+            found = 0
+            with suppress(StoreError):  # Whoever projects meets it too, and says so.
+                found = await asyncio.to_thread(self._store.forget, before, most)
             await asyncio.sleep(_FORGET_ON_S if found else _FORGET_EVERY_S)
 
     async def stop(self) -> None:
@@ -146,18 +168,17 @@ class Keeper:
         self._store.close()
 
     async def _for_ever(self, follow: Callable[[Reader], Awaitable[None]]) -> None:
-        is_away = False
+        said = ""
         while True:
-            reader = self._reader()
+            reader, began = self._reader(), clock.monotonic()
             try:
                 await reader.start()
-                is_away = False
                 await follow(reader)
             except (CronstreamError, KafkaError, OSError) as error:
-                if not is_away:
+                if str(error) != said or clock.monotonic() - began > _WELL_S:
                     about = fields("console-waits", reason=str(error))
-                    logger.warning("%s; waiting for it", error, extra=about)
-                is_away = True
+                    logger.warning("%s; trying again until it can be used", error, extra=about)
+                said = str(error)
             finally:
                 await reader.stop()
             await asyncio.sleep(_AGAIN_S)

@@ -21,11 +21,13 @@ import orjson
 
 from cronstream.console.answers import Answers, minute_of, moment_of
 from cronstream.console.rows import write_story
-from cronstream.console.tables import open_file
+from cronstream.console.tables import open_file, remove_file
+from cronstream.errors import StoreError
 from cronstream.history.story import RunState, RunStory
 
 #: Runs that are removed at once when they are too old or too many: no page waits for longer.
 _AT_ONCE: Final = 2_000
+_SPOILED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +60,23 @@ class Store(Answers):
         path: The file; its folder is there.
 
     Raises:
-        OSError: If the file cannot be opened or made.
+        StoreError: If the file cannot be opened or made.
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(open_file(path))
+        self._path = path
+        with self._naming_the_file():
+            # Who reads has a connection of its own: it never waits for who writes.
+            self._writer, reader = open_file(path)
+        super().__init__(reader)
         #: Threads that write do so one after the other: they have one connection.
         self._writing = threading.Lock()
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        with self._writing:
+            self._db.close()
+            self._writer.close()
 
     def places(self) -> dict[tuple[str, int], Place]:
         """Return how far each partition was read, by topic and number."""
@@ -76,7 +84,11 @@ class Store(Answers):
         return {(topic, n): Place(on, again, moment_of(at)) for topic, n, on, again, at in rows}
 
     def write(self, batch: Batch) -> None:
-        """Write all of a batch, or nothing."""
+        """Write all of a batch, or nothing.
+
+        Raises:
+            StoreError: If it cannot be written.
+        """
         with self._transaction() as db:
             for stories in _chunks(list(batch.stories.values()), 500):
                 self._write_stories(db, stories)
@@ -139,10 +151,17 @@ class Store(Answers):
         return int(found)
 
     def empty(self) -> None:
-        """Remove everything: what it shows is of a Kafka that is no more."""
-        with self._transaction() as db:
-            for table in ("places", "runs", "commands", "minutes", "successes", "audits"):
-                db.execute(f"DELETE FROM {table}")  # noqa: S608 - a name from the line above
+        """Make the file anew: what it shows is of a Kafka that is no more, or it is spoiled.
+
+        Nobody may be reading.
+
+        Raises:
+            StoreError: If it cannot be made.
+        """
+        self.close()
+        with self._writing, self._naming_the_file():
+            remove_file(self._path)
+            self._writer, self._db = open_file(self._path)
 
     def keep_audit(self, report: dict[str, Any]) -> None:
         """Keep what an audit has found, in the place of the one before it."""
@@ -152,14 +171,23 @@ class Store(Answers):
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._writing:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._writing, self._naming_the_file():
+            self._writer.execute("BEGIN IMMEDIATE")
             try:
-                yield self._db
+                yield self._writer
+                self._writer.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._writer.in_transaction:  # SQLite may have ended it itself.
+                    self._writer.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _naming_the_file(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            raise StoreError(self._path, str(error), is_spoiled=code in _SPOILED) from error
 
 
 def _known(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, bool]:

@@ -1,12 +1,19 @@
-"""The file of the projection: its tables, and a connection to it."""
+"""The file of the projection: its tables, and connections to it."""
 
+import logging
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from cronstream.logs import fields
+
+logger = logging.getLogger(__name__)
+
 #: Of these tables and of what is in their rows; a file of another one is made anew.
-VERSION: Final = 2
+VERSION: Final = 3
+#: What most runs come to stands in indexes that lists need anyway; what is rarer has its own, for
+#: it would be looked for among millions of rows.
 _TABLES: Final = """
 CREATE TABLE places (
     topic TEXT NOT NULL, partition INTEGER NOT NULL,
@@ -14,18 +21,22 @@ CREATE TABLE places (
     PRIMARY KEY (topic, partition)
 ) WITHOUT ROWID;
 CREATE TABLE runs (
-    id TEXT NOT NULL UNIQUE, job TEXT NOT NULL, cluster TEXT NOT NULL, state TEXT NOT NULL,
+    id TEXT NOT NULL, job TEXT NOT NULL, cluster TEXT NOT NULL, state TEXT NOT NULL,
     due REAL NOT NULL, changed REAL NOT NULL, is_live INTEGER NOT NULL, seconds REAL,
     reason TEXT, digest BLOB, story BLOB NOT NULL
 );
 CREATE TABLE commands (digest BLOB NOT NULL PRIMARY KEY, command BLOB NOT NULL) WITHOUT ROWID;
+CREATE UNIQUE INDEX runs_id ON runs (id);
 CREATE INDEX runs_of_job ON runs (job, due);
 CREATE INDEX runs_of_cluster ON runs (cluster, changed);
 CREATE INDEX runs_changed ON runs (changed);
-CREATE INDEX runs_live ON runs (cluster, due) WHERE is_live;
+CREATE INDEX runs_live ON runs (due, cluster) WHERE is_live;
+CREATE INDEX others_of_job ON runs (job, state, due) WHERE state != 'succeeded';
+CREATE INDEX others_of_cluster ON runs (cluster, state, changed, reason)
+    WHERE state != 'succeeded';
+CREATE INDEX others ON runs (state, changed, reason) WHERE state != 'succeeded';
 CREATE INDEX runs_discarded ON runs (changed, cluster, reason, job)
     WHERE state = 'discarded';
-CREATE INDEX runs_missed ON runs (changed) WHERE state = 'skipped' AND reason = 'missed';
 CREATE TABLE minutes (
     minute INTEGER NOT NULL, cluster TEXT NOT NULL, state TEXT NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (minute, cluster, state)
@@ -33,25 +44,43 @@ CREATE TABLE minutes (
 CREATE TABLE successes (job TEXT NOT NULL PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE audits (report BLOB NOT NULL);
 """
+#: Of who writes. Rows come by time, and stand in indexes by job: so a page of an index is changed
+#: several times before it is out of the cache, and before it is put where it belongs.
+_OF_WRITER: Final = (
+    "journal_mode = WAL",
+    "synchronous = NORMAL",
+    "temp_store = MEMORY",
+    "cache_size = -32000",
+    "wal_autocheckpoint = 8000",
+)
+_OF_READER: Final = ("query_only = ON", "temp_store = MEMORY", "cache_size = -16000")
 
 
-def open_file(path: Path) -> sqlite3.Connection:
-    """Return a connection to a file, which is made, or made anew, if need be.
+def open_file(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    """Return a connection that writes and one that reads; the file is made, or made anew.
 
     Raises:
-        OSError: If it cannot be made.
+        sqlite3.Error: If it cannot be.
     """
-    if _version(path) not in (None, VERSION):
-        _remove(path)
-    db = _connect(path)
-    if _is_empty(db):
-        db.executescript(f"{_TABLES} PRAGMA user_version = {VERSION};")
-    return db
+    version = _version(path)
+    if version not in (None, VERSION):
+        what = f"of version {version}, and not of {VERSION}" if version else "no file of a console"
+        about = fields("console-anew", reason=f"it is {what}")
+        logger.warning("%s is %s: it is made anew", path, what, extra=about)
+        remove_file(path)
+    writer = _connect(path, _OF_WRITER)
+    try:
+        if _is_empty(writer):
+            writer.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        return writer, _connect(path, _OF_READER)
+    except sqlite3.Error:
+        writer.close()
+        raise
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, settings: tuple[str, ...]) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
-    for setting in ("journal_mode = WAL", "synchronous = NORMAL", "temp_store = MEMORY"):
+    for setting in settings:
         db.execute(f"PRAGMA {setting}")
     return db
 
@@ -62,7 +91,7 @@ def _is_empty(db: sqlite3.Connection) -> bool:
 
 def _version(path: Path) -> int | None:
     """Return of which version a file is; None if there is none, 0 if it is no such file."""
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         return None
     try:
         with closing(sqlite3.connect(path)) as db:
@@ -72,6 +101,7 @@ def _version(path: Path) -> int | None:
     return int(version)
 
 
-def _remove(path: Path) -> None:
+def remove_file(path: Path) -> None:
+    """Remove a file, and what SQLite keeps beside it."""
     for end in ("", "-wal", "-shm"):
         path.with_name(path.name + end).unlink(missing_ok=True)

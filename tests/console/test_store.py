@@ -1,6 +1,12 @@
 """The file of the projection: what is written is found again, and the whole of it or nothing."""
 
+import re
+import resource
+import signal
+import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +16,7 @@ import pytest
 from cronstream.console.answers import Wanted
 from cronstream.console.store import Batch, Place, Store
 from cronstream.core.wire.enumerations import Cause, Outcome
+from cronstream.errors import StoreError
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
 from tests.builders import NOON, at
 
@@ -200,3 +207,119 @@ def test_threads_that_write_at_once_wait_for_each_other(store: Store) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(write, range(4)))
     assert len(store.runs(Wanted(limit=200))) == 80
+
+
+_KINDS = [None, *(state for state in RunState if state is not RunState.SUCCEEDED)]
+_SOME = [
+    Wanted(job, cluster, state, reason, before)
+    for job in (None, "a")
+    for cluster in (None, "b")
+    for state in _KINDS
+    for reason in (None, "lost")
+    for before in (None, NOON)
+]
+
+
+RARE = {"others", "others_of_job", "others_of_cluster", "runs_discarded"}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        *(lambda store, wanted=wanted: store.runs(wanted) for wanted in _SOME),
+        lambda store: store.get("a@b"),
+        lambda store: store.siblings([a_story(), a_story("report")]),
+        lambda store: store.reasons(Wanted(), 9),
+        lambda store: store.reasons(Wanted(job="a", cluster="b"), 9),
+        lambda store: store.missed(NOON, 9),
+        lambda store: store.failing(["a", "b"]),
+        lambda store: store.live(),
+        lambda store: store.live("b"),
+        lambda store: store.live_counts(),
+        lambda store: store.strips(["a"], 30),
+        lambda store: store.minutes(NOON),
+        lambda store: store.successes(["a"]),
+    ],
+)
+def test_no_question_is_answered_by_going_through_all_runs(
+    store: Store, ask: Callable[[Store], object]
+) -> None:
+    asked: list[str] = []
+    store._db.set_trace_callback(asked.append)
+    ask(store)
+    store._db.set_trace_callback(None)
+    assert asked
+    for question in asked:
+        for *_, step in store._db.execute(f"EXPLAIN QUERY PLAN {question}"):
+            of_runs = re.match(r"(SCAN|SEARCH) (?:runs|one)\b(?: USING.* INDEX (\w+))?", step)
+            if of_runs is None:
+                continue
+            # In the order of time it ends at the limit; what is live or discarded has its own.
+            in_order = {"runs_live", "runs_discarded", "runs_changed"}
+            assert of_runs[1] == "SEARCH" or of_runs[2] in in_order, (step, question)
+            assert "state =" not in question or of_runs[2] in RARE, (step, question)
+            sorts = "ORDER BY" in step and "TEMP B-TREE" in step
+            assert not sorts or "asked" in question or "count(" in question, question
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "of version 1, and not of"),
+        (b"not a file of SQLite's at all" * 400, "no file of a console"),
+    ],
+)
+def test_a_file_of_another_kind_is_made_anew_and_that_is_said(
+    tmp_path: Path, content: bytes | None, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "console.sqlite"
+    if content is None:
+        with closing(sqlite3.connect(path)) as db:
+            db.executescript("CREATE TABLE runs (old); PRAGMA user_version = 1;")
+    else:
+        path.write_bytes(content)
+    store = Store(path)
+    store.write(a_batch(a_story()))
+    assert store.get(a_story().id) is not None
+    assert said in caplog.text
+
+
+def test_a_file_that_is_damaged_is_said_to_be_and_can_be_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "console.sqlite"
+    with closing(Store(path)) as store:
+        store.write(a_batch(*(a_story(minute=n) for n in range(200))))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    store = Store(path)
+    with pytest.raises(StoreError, match=r"console\.sqlite cannot be used") as raised:
+        store.write(a_batch(a_story()))
+    assert raised.value.is_spoiled
+    store.empty()
+    store.write(a_batch(a_story()))
+    assert [one.id for one in store.runs(Wanted())] == [a_story().id]
+
+
+def test_who_reads_sees_whole_transactions_and_waits_for_none(store: Store) -> None:
+    store.write(a_batch(a_story()))
+    with store._transaction() as db:
+        db.execute("DELETE FROM runs")
+        assert store.get(a_story().id) is not None
+    assert store.get(a_story().id) is None
+
+
+def test_a_disk_that_is_full_is_one_error_and_what_was_written_stays(tmp_path: Path) -> None:
+    with closing(Store(tmp_path / "console.sqlite")) as store:
+        store.write(a_batch(a_story()))
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        was = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        try:
+            with pytest.raises(StoreError, match=r"console\.sqlite cannot be used") as raised:
+                store.write(a_batch(*(a_story(minute=n) for n in range(1, 2_000))))
+            assert not raised.value.is_spoiled
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, was)
+        assert len(store.runs(Wanted(limit=3_000))) == 1
+        store.write(a_batch(*(a_story(minute=n) for n in range(1, 2_000))))
+        assert len(store.runs(Wanted(limit=3_000))) == 2_000

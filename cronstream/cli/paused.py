@@ -8,11 +8,8 @@ from cronstream import clock
 from cronstream.cli import coroutine
 from cronstream.cli.connection import reading
 from cronstream.cli.output import Column, emit_json, emit_table, say
-from cronstream.core.wire.naming import Role
-from cronstream.core.wire.runs import Job
 from cronstream.core.wire.times import format_time
-from cronstream.history.live import LiveLedger
-from cronstream.history.pauses import said
+from cronstream.history.pauses import halted, said
 from cronstream.history.scope import LogReader
 from cronstream.steering.jobs import published_jobs
 
@@ -61,7 +58,7 @@ async def pauses(reader: LogReader) -> list[dict[str, Any]]:
     jobs = await published_jobs(reader)
     found = [one for job in jobs.values() for one in said(job, clock.now())]
     for cluster in sorted({job.cluster for job in jobs.values()}):
-        found += await _halted(reader, cluster, jobs)
+        found += await halted(reader, cluster, jobs)
     return sorted(found, key=lambda one: (one["job"], one["by"]))
 
 
@@ -78,27 +75,6 @@ def sentences(found: list[dict[str, Any]]) -> Iterator[str]:
     yield from map(_sentence, found[:_NAMED])
     if (more := len(found) - _NAMED) > 0:
         yield f"and {more} more: 'cronstream jobs --paused' lists all"
-
-
-async def _halted(reader: LogReader, cluster: str, jobs: dict[str, Job]) -> list[dict[str, Any]]:
-    """Return the jobs that their discarded runs have paused, by the ledger of their cluster."""
-    role = Role.of(cluster, retry=False)
-    partitions = await reader.partitions(reader.names.log_of(role))
-    live = await LiveLedger.of_log(reader, role, partitions) if partitions else []
-    return [
-        {
-            "job": name,
-            "cluster": cluster,
-            "by": "its discarded runs",
-            "since": mark.paused.halted_at,
-            "reason": f"{mark.paused.discards} in a row, the last {mark.paused.halted_by}",
-            "until": None,
-            "retries": False,
-        }
-        for one in live
-        for name, mark in one.ledger.book.marks.items()
-        if mark.paused.halted_at is not None and name in jobs and jobs[name].cluster == cluster
-    ]
 
 
 def _time(moment: datetime | None) -> str:

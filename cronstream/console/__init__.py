@@ -6,6 +6,7 @@
 ``rows``        stories as they stand in it
 ``projecting``  folds the ledgers into it, without a consumer group
 ``installed``   what is in force and who is there, as it stands now
+``halts``       the jobs that their discarded runs have paused
 ``pasts``       the revisions of jobs
 ``ahead``       what is due in the next hour
 ``output``      what commands wrote, read from Kafka when somebody looks

@@ -1,14 +1,15 @@
 """What is in force and who is there, as it stands now: asked of Kafka every few seconds."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from cronstream import clock
 from cronstream.console.ahead import Ahead
+from cronstream.console.halts import Halts
 from cronstream.console.pasts import Pasts
 from cronstream.core.health.roll import Roll, Seen
 from cronstream.core.trust.judging import Judgement
@@ -32,12 +33,14 @@ class Installed:
         processes: Those that are there, or were in the last ten minutes.
         now: What time it is by the log's clock, as far as it is known (UTC).
         is_read: Whether the jobs were read once: until then none being known says nothing.
+        halted: What is said of the jobs that their discarded runs have paused, by name.
     """
 
     jobs: dict[str, Job]
     processes: tuple[Seen, ...]
     now: datetime
     is_read: bool = True
+    halted: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Watching:
@@ -52,6 +55,7 @@ class Watching:
         found: As it was when it was last asked.
         pasts: The revisions of jobs.
         ahead: What is due next.
+        halts: The jobs that their discarded runs have paused.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Watching:
     ) -> None:
         self._judge, self._on_change = judge, on_change
         self._moved = False
+        self.halts = Halts()
         self.pasts, self.ahead = pasts, Ahead()
         self._ids: TraceIds | None = None
         self.found = Installed({}, (), clock.now(), is_read=False)
@@ -91,12 +96,17 @@ class Watching:
                 offset = await read_on(reader, roll, start)
             known = (await jobs.read_on()).jobs if jobs is not None else ()
             now = max(clock.now(), roll.now or clock.now())
-            self.found = Installed({job.name: job for job in known}, tuple(roll.all()), now)
+            in_force = {job.name: job for job in known}
+            self.found = Installed(in_force, tuple(roll.all()), now, halted=self.halts.found)
             await self.ahead.follow(self.found.jobs, now)
             if self._moved:
                 self._moved = False
                 self._on_change()
             await asyncio.sleep(EVERY_S)
+
+    async def follow_halts(self, reader: LogReader) -> None:
+        """Ask likewise which jobs their discarded runs have paused."""
+        await self.halts.follow(reader, lambda: self.found.jobs)
 
     def _move(self, _: int) -> None:
         self._moved = True

@@ -40,7 +40,7 @@ def job(sight: Sight, name: str) -> dict[str, Any] | None:
         "job": name,
         "in_force": None if found is None else job_words(found),
         "by": found and found.by,
-        "pauses": pauses(found, sight.now) if found else [],
+        "pauses": pauses(found, sight) if found else [],
         "allow_args": found is not None and found.allow_args,
         "sentence": found and sentence(found.schedule, found.timezone),
         "due": found and _dues(found, sight.now),
@@ -56,10 +56,12 @@ def job(sight: Sight, name: str) -> dict[str, Any] | None:
     }
 
 
-def pauses(job: Job, now: datetime) -> list[dict[str, Any]]:
-    """Return each pause of a job that its definition says: by whom, why, since and until when."""
+def pauses(job: Job, sight: Sight) -> list[dict[str, Any]]:
+    """Return each pause of a job: by whom, why, since and until when."""
+    halt = sight.installed.halted.get(job.name)
+    found = [*said(job, sight.now), *([halt] if halt else [])]
     asked = ("by", "reason", "since", "until", "retries")
-    return [{name: one[name] for name in asked} for one in said(job, now)]
+    return [{name: one[name] for name in asked} for one in found]
 
 
 def brief(one: Strip) -> dict[str, Any]:

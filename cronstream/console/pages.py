@@ -57,7 +57,7 @@ def jobs(sight: Sight, wanted: JobsWanted) -> dict[str, Any]:
                 "next_due": next(iter(dues(job, sight.now, 1)), None),
                 "last_success": succeeded.get(job.name),
                 "is_overdue": job.name in overdue,
-                "pauses": pauses(job, sight.now),
+                "pauses": pauses(job, sight),
                 "strip": [brief(one) for one in strips[job.name]],
             }
             for job in shown

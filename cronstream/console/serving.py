@@ -87,7 +87,13 @@ async def _serve(
         note.write(address)
         on_ready(address)
         async with asyncio.TaskGroup() as tasks:
-            for task in (keeper.project, keeper.watch, keeper.read_pasts, keeper.forget):
+            for task in (
+                keeper.project,
+                keeper.watch,
+                keeper.watch_halts,
+                keeper.read_pasts,
+                keeper.forget,
+            ):
                 tasks.create_task(task())
     finally:
         await runner.cleanup()
@@ -146,6 +152,10 @@ class Keeper:
     async def watch(self) -> None:
         """Know what is in force and who is there, for ever."""
         await self._for_ever(self._watching.follow)
+
+    async def watch_halts(self) -> None:
+        """Know which jobs their discarded runs have paused, for ever."""
+        await self._for_ever(self._watching.follow_halts)
 
     async def read_pasts(self) -> None:
         """Know how jobs came to be what they are, for ever."""

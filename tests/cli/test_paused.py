@@ -13,6 +13,7 @@ from cronstream.core.wire.control import Control
 from cronstream.core.wire.entries import Claimed, Forwarded, Level, Withdrawal
 from cronstream.core.wire.enumerations import ControlAction, Outcome
 from tests.builders import NAMES, NOON, a_run, at
+from tests.cli.fake_broker import FakeBroker
 from tests.cli.test_workers import Installation
 from tests.core.health.test_presence import a_process, a_scheduler
 from tests.ledger_builders import finished, started
@@ -88,20 +89,25 @@ def test_a_job_that_a_person_and_the_file_pause_is_there_twice(installation: Ins
     ]
 
 
+def halt(broker: FakeBroker) -> str:
+    """Have a discarded run pause ``backup``; return its id."""
+    run, log = a_run(pause_after=1), partial(broker.log, "backup", when=NOON)
+    log(Level(level=4), Withdrawal(job="backup", revision=1, effective_from=NOON))
+    claim = log(run)
+    log(Claimed(run=run.id, version=claim, worker="w", number=1), started(run, claim, "w"))
+    decided = log(finished(run, claim, Outcome.FAILED, "w"))
+    log(Forwarded(run=run.id, version=decided))
+    return run.id
+
+
 @pytest.mark.parametrize("is_there", [True, False])
 def test_what_discarded_runs_have_paused_the_log_says_while_the_job_is_there(
     installation: Installation, is_there: bool
 ) -> None:
     put(installation, pause_after=1, removed=not is_there)
-    run, log = a_run(pause_after=1), partial(installation.log, "backup", when=NOON)
-    word = Withdrawal(job="backup", revision=1, effective_from=NOON)
-    log(Level(level=4), word)
-    claim = log(run)
-    log(Claimed(run=run.id, version=claim, worker="w", number=1), started(run, claim, "w"))
-    decided = log(finished(run, claim, Outcome.FAILED, "w"))
-    log(Forwarded(run=run.id, version=decided))
+    run = halt(installation)
 
-    found = [("its discarded runs", f"1 in a row, the last {run.id}")]
+    found = [("its discarded runs", f"1 in a row, the last {run}")]
     assert told(installation) == (found if is_there else [])
 
 

@@ -6,7 +6,7 @@ what they show is asked for again when something has changed.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -31,7 +31,7 @@ from cronstream.console.overview import overview
 from cronstream.console.projecting import Projection
 from cronstream.console.sight import Sight
 from cronstream.console.store import Store
-from cronstream.history.story import RunState
+from cronstream.history.story import RunState, RunStory
 from cronstream.page_guard import PageGuard
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ _POLICY: Final = (
 #: Between two words to a browser that something has changed, at least.
 _EVENTS_EVERY_S: Final = 1.0
 _ALIVE_EVERY_S: Final = 15.0
+_ALIVE: Final = b": still here\n\n"
 
 _Page = Callable[[web.Request, Sight], dict[str, Any] | None]
 
@@ -91,6 +92,7 @@ class Console:
         self._store, self.watching = store, watching
         self._asking, self._actions = asking, actions
         self._changed = asyncio.Condition()
+        self._streams: set[asyncio.Task[None]] = set()
         self._templates = _templates()
 
     def application(self, guard: PageGuard) -> web.Application:
@@ -116,12 +118,18 @@ class Console:
         if self._actions is not None:
             self._actions.add_to(app, self._page)
         app.on_response_prepare.append(_say_policy)
+        app.on_shutdown.append(self._end_streams)
         return app
 
     async def written(self) -> None:
         """Have browsers hear that something has changed."""
         async with self._changed:
             self._changed.notify_all()
+
+    async def _end_streams(self, _: web.Application) -> None:
+        """End what would go on for as long as a browser is there."""
+        for task in self._streams:
+            task.cancel()
 
     # -- pages --------------------------------------------------------------------------------
 
@@ -196,19 +204,16 @@ class Console:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """Say each time that something has changed, as server-sent events."""
-        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await answer.prepare(request)
+        return await self._stream(request, self._changes())
+
+    async def _changes(self) -> AsyncGenerator[bytes]:
         while True:
             try:
                 async with asyncio.timeout(_ALIVE_EVERY_S), self._changed:
                     await self._changed.wait()
-                text = b"event: changed\ndata: \n\n"
+                yield b"event: changed\ndata: \n\n"
             except TimeoutError:
-                text = b": still here\n\n"
-            try:
-                await answer.write(text)
-            except ConnectionResetError:
-                return answer
+                yield _ALIVE
             await asyncio.sleep(_EVENTS_EVERY_S)
 
     async def _output(self, request: web.Request) -> web.StreamResponse:
@@ -216,17 +221,37 @@ class Console:
         story = self._store.get(request.match_info["run"])
         if story is None:
             return web.json_response({"error": "not known here"}, status=HTTPStatus.NOT_FOUND)
+        return await self._stream(request, self._written(story))
+
+    async def _written(self, story: RunStory) -> AsyncGenerator[bytes]:
+        yield b"event: begin\ndata: \n\n"
+        async with aclosing(self._asking.live.of(story.id, story.cluster)) as pieces:
+            async for one in pieces:
+                yield _ALIVE if one is None else f"data: {_dumps(one)}\n\n".encode()
+
+    async def _stream(
+        self, request: web.Request, texts: AsyncGenerator[bytes]
+    ) -> web.StreamResponse:
+        """Send what comes, until the browser is away, or the console ends."""
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await answer.prepare(request)
+        task = asyncio.create_task(_send(answer, texts))
+        self._streams.add(task)
         try:
-            await answer.write(b"event: begin\ndata: \n\n")
-            async with aclosing(self._asking.live.of(story.id, story.cluster)) as pieces:
-                async for one in pieces:
-                    text = ": still here\n\n" if one is None else f"data: {_dumps(one)}\n\n"
-                    await answer.write(text.encode())
-        except ConnectionResetError:
-            pass
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
+            self._streams.discard(task)
         return answer
+
+
+async def _send(answer: web.StreamResponse, texts: AsyncGenerator[bytes]) -> None:
+    async with aclosing(texts):
+        async for text in texts:
+            try:
+                await answer.write(text)
+            except ConnectionResetError:
+                return
 
 
 def _discarded(request: web.Request, sight: Sight) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a browser gets: every page whole, its JSON twin, and nothing that others have made up."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -209,6 +210,17 @@ async def test_with_a_token_a_browser_is_asked_for_it(tmp_path: Path) -> None:
         ):
             async with client.get("/jobs", headers={"Authorization": given}) as answer:
                 assert answer.status == status, given
+
+
+async def test_a_console_that_ends_does_not_wait_for_browsers_that_listen(
+    tmp_path: Path,
+) -> None:
+    console = await a_console(tmp_path)
+    server = TestServer(console.application(PageGuard(())))
+    async with TestClient(server) as client, client.get("/events") as answer:
+        async with asyncio.timeout(10):
+            await server.close()
+        assert await answer.content.read() == b""
 
 
 async def test_browsers_hear_that_something_has_changed(tmp_path: Path) -> None:

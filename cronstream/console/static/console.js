@@ -7,7 +7,8 @@ let isAsking = false;
 let isStale = false;
 
 async function refresh() {
-  if (isAsking || document.hidden || isBusy()) { isStale = true; return; }
+  if (document.hidden || isBusy()) return;
+  if (isAsking) { isStale = true; return; }
   isAsking = true;
   isStale = false;
   try {
@@ -18,6 +19,7 @@ async function refresh() {
     follow();
   } catch { /* the server is away: EventSource tries again, and then this does */ }
   finally { isAsking = false; }
+  if (isStale) refresh();
 }
 
 function replace(old, fresh) {
@@ -54,10 +56,22 @@ function isBusy() {
   return isTyping || isFilled || String(getSelection()) !== "";
 }
 
-const events = new EventSource("/events");
-events.addEventListener("changed", refresh);
-events.addEventListener("open", refresh);
-document.addEventListener("visibilitychange", () => { if (isStale) refresh(); });
+// A browser has few connections to one place: a page that nobody sees keeps none.
+let events = null;
+
+function listen() {
+  if (document.hidden) {
+    if (events) events.close();
+    events = null;
+  } else if (!events) {
+    events = new EventSource("/events");
+    events.addEventListener("changed", refresh);
+    events.addEventListener("open", refresh);
+  }
+}
+
+listen();
+document.addEventListener("visibilitychange", listen);
 // What is said relative to now ("3 s ago") is said anew, though nothing has changed.
 setInterval(refresh, 15000);
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import Page, expect
 
 from cronstream.broker.guard import Guard
+from tests.console.browser import browsing
 from tests.integration.command import run_command
 from tests.integration.conftest import StartWorker
 from tests.integration.consoles import Console
@@ -53,6 +55,48 @@ jobs:
             assert "something is wrong" in await console.get(f"/runs/{doomed['run']}")
         finally:
             await second.stop()
+
+
+async def test_a_browser_shows_what_a_run_writes_while_it_does_and_then_its_verdict(
+    start_worker: StartWorker, broker: str, tmp_path: Path
+) -> None:
+    cluster = a_name("console")
+    crontab = f"""
+version: 1
+clusters: {{{cluster}: }}
+defaults: {{cluster: {cluster}}}
+jobs:
+  - name: {cluster}-slow
+    schedule: "@every 10s"
+    command: for n in $(seq 24); do printf '\\033[32mline %s\\033[0m\\n' $n; sleep 0.25; done
+    overlap: skip
+"""
+    with closing(Guard()) as guard:
+        console = Console(broker, tmp_path)
+        *_, process = await asyncio.gather(
+            start_worker("--cluster", cluster),
+            start_worker("--cluster", cluster, "--retry"),
+            start_worker(crontab=crontab),
+            console.start(guard),
+        )
+        [run, *_] = await console.has("running", f"{cluster}-slow")
+        try:
+            async with browsing() as browser:
+                await _look(await browser.new_page(), console, run["run"])
+        finally:
+            await process.stop()
+
+
+async def _look(page: Page, console: Console, run: str) -> None:
+    await page.goto(console.at(f"/runs/{run}"))
+    await page.evaluate("window.isTheSame = true")
+    await expect(page.get_by_role("log").locator(".a-f2").first).to_contain_text("line 1")
+    await expect(page.locator(".lead .state")).to_have_text("succeeded", timeout=30_000)
+    await expect(page.get_by_role("region")).to_contain_text("line 24")
+    assert await page.evaluate("window.isTheSame")
+    await page.goto(console.at("/crontab"))
+    await expect(page.locator("main")).to_contain_text("in force", timeout=30_000)
+    await expect(page.locator("main")).to_contain_text("added")
 
 
 async def _agree(console: Console, broker: str, job: str) -> None:

@@ -15,6 +15,7 @@
 ``audits``      audits that somebody asks for
 ``serving``     one console: what it reads, keeps and answers
 ``app``         routes, and who may ask
+``streams``     what is sent for as long as a browser is there
 ``asked``       what a request asks for
 ``visitors``    who asks, and whether they may change something
 ``actions``     the routes by which something is changed; ``acting`` does it

@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 
 #: Shows a page with a status: its template, and what it shows.
 Show: TypeAlias = Callable[[web.Request, str, Mapping[str, Any], int], web.Response]
-_Do: TypeAlias = Callable[[web.Request, Form, str], Awaitable[Done]]
+#: Does what somebody asks for: the request, what he has filled in, and who he is.
+Do: TypeAlias = Callable[[web.Request, Form, str], Awaitable[Done]]
 
 _STATUSES: Final[tuple[tuple[type[CronstreamError], HTTPStatus], ...]] = (
     (NotFoundError, HTTPStatus.NOT_FOUND),
@@ -58,10 +59,10 @@ class Actions:
         """Return what a page is to say was done."""
         return self._notes.get(request.query.get("note", ""))
 
-    def add_to(self, app: web.Application, show: Show) -> None:
-        """Add the routes."""
+    def add_to(self, app: web.Application, show: Show, more: Mapping[str, Do]) -> None:
+        """Add the routes, and some more."""
         do = self._acting
-        routes: dict[str, _Do] = {
+        routes: dict[str, Do] = {
             "/jobs/{name}/run-now": lambda r, form, by: do.run_now(_name(r), form, by),
             "/jobs/{name}/pause": self._steering(ControlAction.PAUSE),
             "/jobs/{name}/resume": self._steering(ControlAction.RESUME),
@@ -71,10 +72,10 @@ class Actions:
             "/runs/{run}/cancel": lambda r, _, by: do.cancel(_run(r), by),
             "/discarded/replay": lambda _, form, by: do.replay(form.all("run"), "/discarded", by),
         }
-        for path, action in routes.items():
+        for path, action in {**routes, **more}.items():
             app.router.add_post(path, self._handler(action, show))
 
-    def _steering(self, action: ControlAction) -> _Do:
+    def _steering(self, action: ControlAction) -> Do:
         def do(request: web.Request, form: Form, by: str) -> Awaitable[Done]:
             name, cluster = (request.match_info.get(key) for key in ("name", "cluster"))
             values = form.values if cluster is None else {**form.values, "cluster": [cluster]}
@@ -82,7 +83,7 @@ class Actions:
 
         return do
 
-    def _handler(self, do: _Do, show: Show) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _handler(self, do: Do, show: Show) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             by = self._visitors.who(request)
             try:

@@ -6,7 +6,7 @@ what they show is asked for again when something has changed.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -31,12 +31,19 @@ from cronstream.console.overview import overview
 from cronstream.console.projecting import Projection
 from cronstream.console.sight import Sight
 from cronstream.console.store import Store
+from cronstream.console.streams import ALIVE, Streams
 from cronstream.history.story import RunState, RunStory
 from cronstream.page_guard import PageGuard
 
 logger = logging.getLogger(__name__)
 
-_STATIC: Final = Path(__file__).parent / "static"
+_HERE: Final = Path(__file__).parent
+#: What pages load, and what it is.
+_STATIC: Final = {
+    "console.css": "text/css",
+    "console.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 #: What a page may load: what is its own.
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -45,7 +52,6 @@ _POLICY: Final = (
 #: Between two words to a browser that something has changed, at least.
 _EVENTS_EVERY_S: Final = 1.0
 _ALIVE_EVERY_S: Final = 15.0
-_ALIVE: Final = b": still here\n\n"
 
 _Page = Callable[[web.Request, Sight], dict[str, Any] | None]
 
@@ -92,7 +98,7 @@ class Console:
         self._store, self.watching = store, watching
         self._asking, self._actions = asking, actions
         self._changed = asyncio.Condition()
-        self._streams: set[asyncio.Task[None]] = set()
+        self._streams = Streams()
         self._templates = _templates()
 
     def application(self, guard: PageGuard) -> web.Application:
@@ -101,7 +107,8 @@ class Console:
         guard.install(app)
         app.router.add_get("/health", self._health)
         app.router.add_get("/events", self._events)
-        app.router.add_static("/static", _STATIC)
+        for name, kind in _STATIC.items():
+            app.router.add_get(f"/static/{name}", _giving(_HERE / "static" / name, kind))
         for path, template, page in (
             ("/", "overview", lambda _, sight: overview(sight)),
             ("/jobs", "jobs", lambda r, sight: pages.jobs(sight, jobs_wanted(r))),
@@ -116,20 +123,15 @@ class Console:
         app.router.add_get("/runs/{run}", self._run)
         app.router.add_get("/runs/{run}/output", self._output)
         if self._actions is not None:
-            self._actions.add_to(app, self._page)
+            self._actions.add_to(app, self._page, {"/audit": self._asking.audits.ask})
         app.on_response_prepare.append(_say_policy)
-        app.on_shutdown.append(self._end_streams)
+        app.on_shutdown.append(self._streams.end)
         return app
 
     async def written(self) -> None:
         """Have browsers hear that something has changed."""
         async with self._changed:
             self._changed.notify_all()
-
-    async def _end_streams(self, _: web.Application) -> None:
-        """End what would go on for as long as a browser is there."""
-        for task in self._streams:
-            task.cancel()
 
     # -- pages --------------------------------------------------------------------------------
 
@@ -204,7 +206,7 @@ class Console:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """Say each time that something has changed, as server-sent events."""
-        return await self._stream(request, self._changes())
+        return await self._streams.give(request, self._changes())
 
     async def _changes(self) -> AsyncGenerator[bytes]:
         while True:
@@ -213,7 +215,7 @@ class Console:
                     await self._changed.wait()
                 yield b"event: changed\ndata: \n\n"
             except TimeoutError:
-                yield _ALIVE
+                yield ALIVE
             await asyncio.sleep(_EVENTS_EVERY_S)
 
     async def _output(self, request: web.Request) -> web.StreamResponse:
@@ -221,37 +223,23 @@ class Console:
         story = self._store.get(request.match_info["run"])
         if story is None:
             return web.json_response({"error": "not known here"}, status=HTTPStatus.NOT_FOUND)
-        return await self._stream(request, self._written(story))
+        return await self._streams.give(request, self._written(story))
 
     async def _written(self, story: RunStory) -> AsyncGenerator[bytes]:
         yield b"event: begin\ndata: \n\n"
         async with aclosing(self._asking.live.of(story.id, story.cluster)) as pieces:
             async for one in pieces:
-                yield _ALIVE if one is None else f"data: {_dumps(one)}\n\n".encode()
-
-    async def _stream(
-        self, request: web.Request, texts: AsyncGenerator[bytes]
-    ) -> web.StreamResponse:
-        """Send what comes, until the browser is away, or the console ends."""
-        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await answer.prepare(request)
-        task = asyncio.create_task(_send(answer, texts))
-        self._streams.add(task)
-        try:
-            await asyncio.wait([task])
-        finally:
-            task.cancel()
-            self._streams.discard(task)
-        return answer
+                yield ALIVE if one is None else f"data: {_dumps(one)}\n\n".encode()
 
 
-async def _send(answer: web.StreamResponse, texts: AsyncGenerator[bytes]) -> None:
-    async with aclosing(texts):
-        async for text in texts:
-            try:
-                await answer.write(text)
-            except ConnectionResetError:
-                return
+def _giving(path: Path, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return what gives a small file of ours; it is read once."""
+    body = path.read_bytes()
+
+    async def give(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type=kind, charset="utf-8")
+
+    return give
 
 
 def _discarded(request: web.Request, sight: Sight) -> dict[str, Any]:

@@ -9,20 +9,24 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from cronstream import clock
+from cronstream.console.acting import Done, Form
 from cronstream.console.output import StartableReader
 from cronstream.console.store import Store
 from cronstream.core.audit.finding import FAULTS, Finding, Kind, Window
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.runs import Job
-from cronstream.errors import CronstreamError
+from cronstream.errors import AskedError, CronstreamError
 from cronstream.history.auditing import Watch, audit
 
+#: Audits of so many hours can be asked for.
+_HOURS: Final = ("1", "24", "168")
 #: Of each kind so many findings are kept, and the others counted.
 _SHOWN: Final = 20
 _MOMENTS: Final = ("since", "until", "began_at", "ended_at")
@@ -77,6 +81,16 @@ class Audits:
         self._running, self.problem = Running(window, clock.now()), None
         self._task = asyncio.create_task(self._go(self._running))
         return True
+
+    async def ask(self, _: web.Request, form: Form, by: str) -> Done:
+        """Begin an audit of the due times of the last hours, as a form asks."""
+        hours = form.one("hours")
+        if hours not in _HOURS:
+            raise AskedError(f"an audit is of the last {', '.join(_HOURS)} hours")
+        until = clock.now()
+        is_begun = self.start(Window(until - timedelta(hours=int(hours)), until))
+        what = "An audit was begun" if is_begun else "Another audit is under way: one at a time"
+        return Done(what, "/audit", {"begun": is_begun, "by": by})
 
     def fields(self) -> dict[str, Any]:
         """Return which audit is under way, and what the last one has found."""

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from cronstream.console.acting import Acting
+from cronstream.console.actions import Actions
 from cronstream.console.app import Asking, Console
 from cronstream.console.audits import Audits
 from cronstream.console.installed import Installed, Watching
@@ -14,6 +16,7 @@ from cronstream.console.live import LiveOutput
 from cronstream.console.output import Outputs
 from cronstream.console.pasts import Pasts
 from cronstream.console.store import Store
+from cronstream.console.visitors import Visitors
 from cronstream.core.health.presence import Overdue, Presence, Shared
 from cronstream.core.health.roll import Seen
 from cronstream.core.schedule.schedule import compile_schedule
@@ -343,9 +346,9 @@ def _like(who: Presence, **fields: Any) -> Presence:
     return who.model_copy(update=fields)
 
 
-async def a_console(folder: Path, found: list[Job] | None = None) -> Console:
-    """Return a console of all that."""
-    found = jobs() if found is None else found
+async def a_console(folder: Path, *, acts: bool = True) -> Console:
+    """Return a console of all that, whose pages have buttons, or have none."""
+    found = jobs()
     broker, store = a_broker(found), Store(folder / "console.sqlite")
     projection = await project(broker, store, at_once=200)
     watching = Watching(lambda _: TRUSTED, Pasts())
@@ -359,4 +362,7 @@ async def a_console(folder: Path, found: list[Job] | None = None) -> Console:
 
     live = LiveOutput(reader, lambda: FakePublisher(broker, Settings()))
     asking = Asking(Outputs(reader), live, Audits(store, reader, lambda _: True))
-    return Console(store, projection, watching, asking)
+    actions = Actions(
+        Acting(Settings(), watching, broker.connections), Visitors(Settings(), has_token=acts)
+    )
+    return Console(store, projection, watching, asking, actions)

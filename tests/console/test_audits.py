@@ -13,6 +13,16 @@ from cronstream.errors import BrokerError
 from tests.builders import at
 from tests.cli.fake_broker import FakeBroker, FakeReader
 from tests.console.scene import NOW, a_broker, jobs
+from tests.console.test_actions import (
+    ADA,
+    Installation,
+    a_client,
+    followed,
+    installation,
+    post,
+)
+
+__all__ = ["installation"]
 
 WINDOW = Window(at(3600), NOW)
 
@@ -71,3 +81,18 @@ async def test_one_that_is_under_way_ends_with_the_console(tmp_path: Path) -> No
     async with asyncio.timeout(5):
         await audits.stop()
     assert audits.fields()["running"] is None
+
+
+async def test_somebody_who_may_begins_one_from_the_page(
+    installation: Installation, tmp_path: Path
+) -> None:
+    async with a_client(installation, tmp_path) as client:
+        async with client.get("/audit", headers=ADA) as answer:
+            assert 'action="/audit"' in await answer.text()
+        answer = await post(client, "/audit", {"hours": "24"})
+        text = await followed(client, answer)
+        assert "An audit was begun" in text
+        answer = await post(client, "/audit", {"hours": "9999"})
+        assert answer.status == 400
+        answer = await client.post("/audit", data={"hours": "24"})
+        assert answer.status == 401

@@ -25,7 +25,7 @@ def _now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    console = await scene.a_console(tmp_path)
+    console = await scene.a_console(tmp_path, acts=False)
     async with TestClient(TestServer(console.application(PageGuard(())))) as found:
         yield found
 

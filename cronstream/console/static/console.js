@@ -51,7 +51,7 @@ function at(root, path) {
 function isBusy() {
   const one = document.activeElement;
   const isTyping = one && ["INPUT", "SELECT", "TEXTAREA"].includes(one.tagName);
-  const isFilled = [...document.querySelectorAll("form.act input")].some(
+  const isFilled = [...document.querySelectorAll("form.act input, input[form]")].some(
     (field) => (field.type === "checkbox" ? field.checked : field.value));
   return isTyping || isFilled || String(getSelection()) !== "";
 }

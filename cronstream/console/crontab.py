@@ -1,5 +1,6 @@
 """The page of the crontab: what is in force, each scheduler's file, and who has changed what."""
 
+import re
 from collections import Counter
 from typing import Any, Final
 
@@ -15,8 +16,11 @@ def crontab(sight: Sight) -> dict[str, Any]:
     """Return what is in force, which file each scheduler has read, and the newest revisions."""
     jobs = sight.installed.jobs.values()
     edits = sight.pasts.of(None, _EDITS)
-    digest = _digest(edits[0].job.by) if edits else None
     schedulers = [who for who in sight.there if who.role is RoleKind.SCHEDULER]
+    # An edit of a comment puts no revision anywhere: so what is in force is what was read by the
+    # one whose turn it is to put it in force, or else what the last revision was made of.
+    in_turn = next((who.crontab for who in schedulers if _is_in_turn(who)), None)
+    digest = in_turn or (_digest(edits[0].job.by) if edits else None)
     return {
         "jobs": len(jobs),
         "paused": sum(not job.enabled for job in jobs),
@@ -42,6 +46,12 @@ def _scheduler(who: Presence, digest: str | None) -> dict[str, Any]:
         "owns": who.owns,
         "state": _state(who, digest),
     }
+
+
+def _is_in_turn(who: Presence) -> bool:
+    """Whether a scheduler has shard 0, and nothing is in the way of what it has read."""
+    has_first = re.match(r"0(?!\d)", who.owns) is not None
+    return has_first and not (who.crontab_problems or who.crontab_held)
 
 
 def _state(who: Presence, digest: str | None) -> str:

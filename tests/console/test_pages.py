@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -142,6 +143,20 @@ async def test_the_crontab_says_which_file_is_in_force_and_what_is_wrong_in_one(
         ("node2.s2", "has errors"),
     ]
     assert "line 41, column 5" in await _text(client, "/crontab")
+
+
+async def test_an_edit_that_changes_no_job_makes_no_difference_but_another_file_does(
+    tmp_path: Path,
+) -> None:
+    console = await scene.a_console(tmp_path)
+    first, second, *others = console.watching.found.processes
+    first = replace(first, who=first.who.model_copy(update={"crontab": "c0ffee", "owns": "0,2"}))
+    second = replace(second, who=second.who.model_copy(update={"crontab_problems": []}))
+    found = replace(console.watching.found, processes=(first, second, *others))
+    console.watching.found = found
+    async with TestClient(TestServer(console.application(PageGuard(())))) as client:
+        told = await _json(client, "/crontab.json")
+    assert [one["state"] for one in told["schedulers"]] == ["in force", "differs"]
 
 
 async def test_without_an_audit_the_page_says_how_one_is_made(client: Client) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +185,20 @@ async def test_a_paused_job_goes_on(client: Client, installation: Installation) 
         ControlAction.RESUME,
     ]
     assert "Job backup goes on" in text
+
+
+async def test_a_job_that_its_discarded_runs_have_paused_is_shown_to_be_and_can_be_resumed(
+    client: Client, installation: Installation
+) -> None:
+    since = {"by": "its discarded runs", "since": NOON, "until": None, "retries": False}
+    halted = {"backup": {**since, "reason": "5 in a row"}}
+    installation.watching.found = replace(installation.watching.found, halted=halted)
+    async with client.get("/jobs/backup", headers=ADA) as answer:
+        text = await answer.text()
+    assert "by its discarded runs since 2026-01-01T12:00:00Z (5 in a row)" in text
+    assert 'action="/jobs/backup/resume"' in text
+    async with client.get("/jobs/report", headers=ADA) as answer:
+        assert 'action="/jobs/report/resume"' not in await answer.text()
 
 
 async def test_what_the_crontab_pauses_is_not_said_to_go_on(

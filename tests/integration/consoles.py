@@ -15,6 +15,9 @@ from cronstream.supervisor.command import Command
 from tests.integration.command import MAIN
 from tests.integration.conftest import StartedWorker
 
+TOKEN = "0123456789abcdef"
+BY = "ada (console)"
+
 
 class Console:
     """A console at a port of its own, in a folder of the test's."""
@@ -66,4 +69,37 @@ class Console:
                 found = json.loads(await self.get(f"/runs.json?job={job}&state={state}"))["runs"]
                 if found:
                     return list(found)
+                await asyncio.sleep(0.3)
+
+
+class Page:
+    """Somebody with the console's token, called ada."""
+
+    def __init__(self, console: Console, token: str = TOKEN) -> None:
+        self._console = console
+        self._login = {"Authorization": aiohttp.encode_basic_auth("ada", token)}
+
+    async def post(self, path: str, form: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
+        """Return the status, and what is said to a program."""
+        given = {"Accept": "application/json", **headers}
+        async with (
+            aiohttp.ClientSession(headers=self._login) as session,
+            session.post(self._console.at(path), data=form or {}, headers=given) as answer,
+        ):
+            return answer.status, await answer.json()
+
+    async def done(self, path: str, form: Any = None) -> dict[str, Any]:
+        """Do something that has to be done, and return what is said of it."""
+        status, said = await self.post(path, form)
+        assert status == 200, said
+        assert said["by"] == BY
+        return said
+
+    async def shows(self, path: str, text: str) -> None:
+        """Wait until a page shows a text."""
+        async with aiohttp.ClientSession(headers=self._login) as session, asyncio.timeout(60):
+            while True:
+                async with session.get(self._console.at(path)) as answer:
+                    if text in await answer.text():
+                        return
                 await asyncio.sleep(0.3)

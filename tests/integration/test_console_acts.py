@@ -7,54 +7,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from cronstream.broker.guard import Guard
 from cronstream.trust.signer import new_key
 from tests.integration.command import run_command
 from tests.integration.conftest import StartWorker
-from tests.integration.consoles import Console
+from tests.integration.consoles import BY, TOKEN, Console, Page
 from tests.integration.truth import a_name
 from tests.signing import trusted
 
 pytestmark = pytest.mark.integration
-
-TOKEN = "0123456789abcdef"
-BY = "ada (console)"
-
-
-class Page:
-    """Somebody with the console's token, called ada."""
-
-    def __init__(self, console: Console, token: str = TOKEN) -> None:
-        self._console = console
-        self._login = {"Authorization": aiohttp.encode_basic_auth("ada", token)}
-
-    async def post(self, path: str, form: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
-        """Return the status, and what is said to a program."""
-        given = {"Accept": "application/json", **headers}
-        async with (
-            aiohttp.ClientSession(headers=self._login) as session,
-            session.post(self._console.at(path), data=form or {}, headers=given) as answer,
-        ):
-            return answer.status, await answer.json()
-
-    async def done(self, path: str, form: Any = None) -> dict[str, Any]:
-        """Do something that has to be done, and return what is said of it."""
-        status, said = await self.post(path, form)
-        assert status == 200, said
-        assert said["by"] == BY
-        return said
-
-    async def shows(self, path: str, text: str) -> None:
-        """Wait until a page shows a text."""
-        async with aiohttp.ClientSession(headers=self._login) as session, asyncio.timeout(60):
-            while True:
-                async with session.get(self._console.at(path)) as answer:
-                    if text in await answer.text():
-                        return
-                await asyncio.sleep(0.3)
 
 
 async def told(

@@ -3,18 +3,21 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiokafka.errors import TopicAuthorizationFailedError
 
+from cronstream.broker.guard import Guard
 from cronstream.core.wire.naming import SCHEDULER, Role
 from cronstream.core.wire.rights import Actor, Kind, Operation, Right
 from cronstream.topology.client import new_producer
 from cronstream.topology.rights import lacking, words
 from tests.builders import NAMES
 from tests.integration.conftest import StartedWorker, StartWorker
+from tests.integration.consoles import TOKEN, Console, Page
 from tests.integration.strict import Strict, a_strict_broker
 from tests.integration.truth import Truth
 from tests.integration.watched import start_watched
@@ -78,6 +81,7 @@ async def test_each_role_and_each_command_does_with_its_own_rules(
     await truth.wait(2, "plain")
     await _the_reader_looks_and_does_no_more(strict)
     await _the_operator_acts(strict)
+    await _a_console_acts_with_an_operators_rules_alone(strict, tmp_path)
     await _no_worker_reaches_another_cluster(strict)
     await _a_cluster_that_may_not_be_written_to_is_held_up(strict, processes[0], tmp_path, rules)
     processes.append(await _a_process_that_is_refused_says_so(strict, start_worker, rules))
@@ -148,6 +152,27 @@ async def _the_operator_acts(strict: Strict) -> None:
     for line in (*lines, ("logs", "plain@latest", "--follow")):
         status, out, err = await strict.command("operator", *line)
         assert (line, status) == (line, 0), out + err
+
+
+async def _a_console_acts_with_an_operators_rules_alone(strict: Strict, folder: Path) -> None:
+    token = folder / "token"
+    token.write_text(TOKEN)
+    with closing(Guard()) as guard:
+        for user in ("reader", "operator"):
+            variables = {**strict.variables(user), "CRONSTREAM_WEB_TOKEN_FILE": str(token)}
+            console = Console(strict.plain, folder / user, variables)
+            (folder / user).mkdir()
+            process, page = await console.start(guard), Page(console)
+            await page.shows("/jobs", "by-hand")
+            if user == "operator":
+                await page.done("/jobs/by-hand/run-now")
+                assert (await page.done("/jobs/by-hand/pause"))["in_force"]
+                assert (await page.done("/jobs/by-hand/resume"))["in_force"]
+            else:
+                status, said = await page.post("/jobs/by-hand/run-now")
+                assert status == 403, said
+                assert "does not allow this user to write to any topic" in said["error"]
+            await process.stop()
 
 
 async def _no_worker_reaches_another_cluster(strict: Strict) -> None:

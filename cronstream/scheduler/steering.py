@@ -93,7 +93,8 @@ def log_asked(jobs: Iterable[Job]) -> None:
         control = job.control
         if control is not None and control.is_pause:
             about = fields("job-paused", job=job.name)
-            logger.warning("job %s is paused %s", job.name, pause_words(control), extra=about)
+            verb = "is" if control.resumed_at is None else "stays"
+            logger.warning("job %s %s paused %s", job.name, verb, pause_words(control), extra=about)
         else:
             by = "its cluster" if control is None else control.by
             about = fields("job-resumed", job=job.name)

@@ -134,11 +134,9 @@ def is_in_force(job: Job, control: Control) -> bool:
     if said is None:
         return False
     is_same = (said.at, said.by, said.action) == (control.at, control.by, control.action)
-    lasts = said.is_pause and said.ends_at > control.at
-    return is_same or (lasts and _counts_for_more(said, control))
-
-
-def _counts_for_more(said: Control, control: Control) -> bool:
-    """Whether a pause stands beside a word that is about other jobs, too, or about this one."""
-    is_other = (said.job is None) != (control.job is None)
-    return is_other and (not control.is_pause or said.ends_at >= control.ends_at)
+    if is_same or not said.is_pause or said.ends_at <= control.at:
+        return is_same
+    if not control.is_pause:
+        return said.resumed_at is not None and said.resumed_at >= control.at
+    # A pause stands beside one that is about other jobs, too, or about this one.
+    return (said.job is None) != (control.job is None) and said.ends_at >= control.ends_at

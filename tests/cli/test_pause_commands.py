@@ -184,13 +184,29 @@ def test_to_resume_what_is_not_paused_says_that_it_goes_on(
 def test_a_job_stays_paused_as_long_as_its_cluster_is(
     broker: Installation, command: Command
 ) -> None:
-    broker.say("backup", a_word(job=None))
-    broker.after_publish = lambda _: None
+    of_cluster = a_word(job=None)
+    broker.say("backup", of_cluster)
+    broker.after_publish = lambda said: broker.say(
+        "backup", of_cluster.derive(resumed_at=vars(said)["at"])
+    )
     result = command("resume", "backup")
 
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("job backup stays paused by bob since ")
-    assert result.stdout.endswith(" with its cluster cluster-a\n")
+    assert " with its cluster cluster-a, though resumed at " in result.stdout
+
+
+def test_a_resume_that_no_scheduler_has_noted_is_not_in_force_though_the_cluster_is_paused(
+    broker: Installation, command: Command
+) -> None:
+    broker.say("backup", a_word(job=None, resumed_at=at(0)))
+    broker.after_publish = lambda _: None
+    result = command("resume", "backup")
+
+    assert (result.exit_code, result.stdout) == (
+        1,
+        "what was asked of job backup is not in force\n",
+    )
 
 
 def test_a_pause_of_the_cluster_that_has_ended_is_no_answer_to_a_resume(

@@ -108,11 +108,27 @@ async def test_a_job_that_is_paused_itself_stays_so_when_its_cluster_is_resumed(
         ask(bench, a_pause(), a_pause(1, job=None, until=at(60)))
         await until(lambda: len(published(bench)) == 2)
         ask(bench, a_resume(2, job=None))
-        await until(lambda: len(published(bench)) == 3)
+        await until(lambda: len(published(bench)) == 4)
         await looked()
 
-    assert dict(words(bench)) == {"backup": a_pause(), "other": a_resume(2, job=None)}
-    assert len(words(bench)) == 3
+    paused = a_pause(resumed_at=at(2))
+    assert dict(words(bench)) == {"backup": paused, "other": a_resume(2, job=None)}
+    assert len(words(bench)) == 4
+
+
+async def test_a_job_that_is_resumed_while_its_cluster_is_paused_is_said_to_be_so_once(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with in_charge(bench):
+        ask(bench, a_pause(job=None, until=at(60)))
+        await until(lambda: published(bench))
+        ask(bench, a_resume(2))
+        await until(lambda: len(published(bench)) == 2)
+        await looked()
+
+    [_, (_, said)] = words(bench)
+    assert said == a_pause(job=None, until=at(60), resumed_at=at(2))
+    assert "job backup stays paused by ada since 2026-01-01T12:00:00Z until " in caplog.text
 
 
 async def test_a_job_is_resumed_though_a_pause_of_its_cluster_had_ended_by_itself(

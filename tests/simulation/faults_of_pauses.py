@@ -8,7 +8,8 @@ from cronstream.core.ledger import verdicts
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.mark import Mark
 from cronstream.core.ledger.state import LiveRun
-from cronstream.core.planning import edits
+from cronstream.core.planning import draft, edits
+from cronstream.core.planning.controls import is_lifted
 from cronstream.core.planning.due import Shard
 from cronstream.core.planning.pauses import TICK
 from cronstream.core.planning.timeline import NextAfter, Timeline, Told
@@ -17,6 +18,11 @@ from cronstream.core.wire.runs import Job, Run
 from tests.simulation.planting import fault
 
 _learn, _count, _ended = Shard.learn, Mark.count, Timeline.ended_pauses
+
+
+@fault("25: who is resumed while the cluster is paused stays halted", draft, "is_lifted")
+def _only_what_goes_on(job: Job, former: Job | None) -> bool:
+    return job.paused_to is None and is_lifted(job, former)
 
 
 @fault("25: what is queued begins though its job is paused", verdicts, "hold_back_all")

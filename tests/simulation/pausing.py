@@ -8,6 +8,7 @@ paused.
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import News, SkipNews
+from cronstream.core.planning.controls import Controls, steered
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.entries import Withdrawal
 from cronstream.core.wire.enumerations import AUTOMATIC, Cause, ControlAction, SkipReason, Verdict
@@ -41,7 +43,7 @@ def pause_jobs(world: "World", trouble_s: float) -> None:
     dice = Random(f"{world.seed} pauses")
     if dice.random() >= _SHARE or any(process.upgraded_at for process in world.processes):
         return
-    world.pauses = True
+    world.pauses, world.controls = True, Controls()
     for name, job in world.file.items():
         # What is counted goes with a log's beginning, if its snapshots do.
         after = None if world.lives_on else dice.choice((None, None, 1, 2))
@@ -54,6 +56,8 @@ def pause_jobs(world: "World", trouble_s: float) -> None:
         resumed_at = at + dice.uniform(0.1, 6)
         if dice.random() < 0.7 and resumed_at < trouble_s:
             world.loop.at(resumed_at, partial(_resume, world, name))
+    if dice.random() < 0.5 and not world.lives_on:
+        _pause_cluster(world, trouble_s, dice)
 
 
 def _pause(world: "World", name: str, until: float | None, *, retries: bool) -> None:
@@ -62,6 +66,21 @@ def _pause(world: "World", name: str, until: float | None, *, retries: bool) -> 
     to = None if until is None else moment(until)
     _say(world, name, ControlAction.PAUSE, until=to, retries=retries)
     world.count["pauses"] += 1
+
+
+def _pause_cluster(world: "World", trouble_s: float, dice: Random) -> None:
+    """Pause all jobs for a while, and meanwhile resume one that has failed, and others."""
+    failing = dice.choice(list(world.file))
+    world.file[failing] = world.file[failing].derive(pause_after=1, max_attempts=1)
+    world.specs[failing] = replace(world.specs[failing], lasts_s=0.1, fails=1.0, kills=None)
+    at = dice.uniform(trouble_s / 2, trouble_s - 1)
+    until = moment(at + dice.uniform(2, 6))
+    world.loop.at(at, partial(_say, world, None, ControlAction.PAUSE, until=until))
+    world.count["pauses"] += 1
+    for name in world.file:
+        if name == failing or dice.random() < 0.3:
+            resumed_at = dice.uniform(at + 0.1, trouble_s)
+            world.loop.at(resumed_at, partial(_resume, world, name))
 
 
 def _following(world: "World") -> Iterator[Then]:
@@ -76,23 +95,24 @@ def _resume(world: "World", name: str) -> None:
 
 def _say(
     world: "World",
-    name: str,
+    name: str | None,
     action: ControlAction,
     until: datetime | None = None,
     *,
     retries: bool = False,
 ) -> None:
-    job = world.file[name]
     control = Control(
         action=action,
-        cluster=job.cluster,
+        cluster=world.cluster,
         by="ada",
         at=moment(world.loop.now),
         job=name,
         until=until,
         retries=retries,
     )
-    world.file[name] = job.derive(control=control)
+    world.controls.hear(control, world.file.get(name or ""))
+    for each in world.file if name is None else (name,):
+        world.file[each] = steered(world.file[each], [world.controls])
 
 
 def stated_from(job: Job, wall: datetime, look_ahead_s: float) -> datetime:
@@ -115,6 +135,7 @@ def faults_of_pauses(world: "World", ledgers: list[Ledger]) -> Iterator[str]:
         yield from _published(log)
     for ledger in ledgers:
         yield from _told(ledger)
+    yield from _stay_halted(world, ledgers)
     halted = {job for ledger in ledgers for job in _halted(ledger)}
     skipped = {n.run.id: n.run for ledger in ledgers for n in _news(ledger) if n.text == _PAUSED}
     world.count["skipped as paused"] += len(skipped)
@@ -218,6 +239,24 @@ def _halted(ledger: Ledger) -> Iterator[str]:
             streak[job] += 1
             if streak[job] >= after:
                 yield job
+
+
+def _stay_halted(world: "World", ledgers: list[Ledger]) -> Iterator[str]:
+    """A job that was resumed goes on, once nothing else pauses it."""
+    resumed = {
+        (job.name, number): job.control.lifted_at
+        for number, (_, [job]) in enumerate(world.jobs.messages)
+        if job.control is not None and job.control.lifted_at is not None
+    }
+    for ledger, log in zip(ledgers, world.logs_of(retry=False), strict=True):
+        since = {job: mark.paused.halted_at for job, mark in ledger.book.marks.items()}
+        for at, entries in log.messages:
+            for entry in (entry for entry in entries if isinstance(entry, Withdrawal)):
+                halted_at = since.get(entry.job)
+                if halted_at is None or at <= halted_at:
+                    continue
+                if resumed.get((entry.job, entry.revision), halted_at) > halted_at:
+                    yield f"stays halted though it was resumed: {entry.job}, since {halted_at}"
 
 
 def _silent_s(world: "World", worker: str, at: float) -> float:

@@ -6,6 +6,7 @@ from random import Random
 
 from cronstream.core.health.presence import Shared
 from cronstream.core.planning.backfill import Wanted, runs_of
+from cronstream.core.planning.controls import Controls
 from cronstream.core.planning.draft import run_of
 from cronstream.core.timing import Timing
 from cronstream.core.wire.enumerations import Cause, Delivery, Overlap
@@ -69,11 +70,12 @@ class World(Stage):
     Attributes:
         file: The crontab: each job as it should be now.
         lives_on: Whether it has a second life once it is at rest.
-        pauses: Whether people pause jobs.
+        pauses: Whether people pause jobs; `controls` is what they have asked.
     """
 
     trouble: Trouble
     pauses = False
+    controls: Controls
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -312,7 +314,7 @@ class World(Stage):
 
 def _what_is_edited(job: Job) -> tuple[str, bool, object]:
     said = job.control
-    return job.schedule, job.removed, said and (said.action, said.at)
+    return job.schedule, job.removed, said and (said.action, said.at, said.job, said.resumed_at)
 
 
 def _last_of_each(jobs: Log) -> dict[str, Job]:

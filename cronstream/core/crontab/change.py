@@ -219,7 +219,9 @@ def pause_words(control: Control | None) -> str:
     where = f" with its cluster {control.cluster}" if control.job is None else ""
     since = format_time(control.at.replace(microsecond=0))
     why = f" ({control.reason})" if control.reason else ""
-    return f"by {control.by} since {since}{until}{where}{with_retries}{why}"
+    lifted = control.resumed_at and format_time(control.resumed_at.replace(microsecond=0))
+    itself = f", though resumed at {lifted}" if lifted else ""
+    return f"by {control.by} since {since}{until}{where}{itself}{with_retries}{why}"
 
 
 def by_whom_paused(job: Job, now: datetime) -> str | None:

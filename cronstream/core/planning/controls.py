@@ -51,7 +51,8 @@ class Controls:
 def word_on(job: Job, own: Control | None, of_cluster: Control | None) -> Control | None:
     """Return the word that counts for a job: the pause that lasts longest, or the last one.
 
-    A pause that had ended by itself when the last word was said counts no longer.
+    A pause that had ended by itself when the last word was said counts no longer. One that holds
+    although somebody has asked for the job to go on says so: its own discarded runs are forgiven.
 
     Args:
         job: What it says itself counts where the word that it has from there is not known.
@@ -65,13 +66,23 @@ def word_on(job: Job, own: Control | None, of_cluster: Control | None) -> Contro
             words.append(kept)
     last = latest(words)
     pauses = [word for word in words if word.is_pause and last and word.ends_at > last.at]
-    return max(pauses, key=lambda word: (word.ends_at, word.at), default=last)
+    if not pauses:
+        return last
+    longest = max(pauses, key=lambda word: (word.ends_at, word.at))
+    resumed = [word.at for word in words if not word.is_pause and word.at > longest.at]
+    if kept is not None and (kept.at, kept.job) == (longest.at, longest.job) and kept.resumed_at:
+        resumed.append(kept.resumed_at)
+    return longest.derive(resumed_at=max(resumed)) if resumed else longest
 
 
 def is_lifted(job: Job, former: Job | None) -> bool:
-    """Whether a person has resumed a job by this definition, and not by one before it."""
-    said = job.control
-    return said is not None and not said.is_pause and (former is None or former.control != said)
+    """Whether a person has resumed a job by this definition, and not by one before it.
+
+    Also if it stays paused with its cluster: what its discarded runs have done is over.
+    """
+    lifted_at = job.control and job.control.lifted_at
+    before = former and former.control and former.control.lifted_at
+    return lifted_at is not None and lifted_at != before
 
 
 def steered(job: Job, said: Iterable[Controls]) -> Job:

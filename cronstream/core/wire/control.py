@@ -37,6 +37,9 @@ class Control(Record, namespace="cronstream.Control"):
     until: datetime | None = None
     #: Whether later attempts of runs that have begun are skipped, too, while it lasts.
     retries: bool = False
+    #: Of a pause that a definition has: when somebody has asked the job to go on although it stays
+    #: paused by this (UTC). No command sends it.
+    resumed_at: datetime | None = None
     #: Who vouches for it, as with `Job`.
     signature: str | None = None
 
@@ -49,6 +52,11 @@ class Control(Record, namespace="cronstream.Control"):
     def is_pause(self) -> bool:
         """Whether it is a pause; else it ends one."""
         return self.action is ControlAction.PAUSE
+
+    @property
+    def lifted_at(self) -> datetime | None:
+        """When somebody has last asked the job that has it to go on; None if nobody has."""
+        return self.resumed_at if self.is_pause else self.at
 
     @property
     def ends_at(self) -> datetime:

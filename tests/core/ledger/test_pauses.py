@@ -409,6 +409,18 @@ def test_a_resume_lifts_it_and_an_edit_does_not() -> None:
     assert log.live.state is State.QUEUED
 
 
+def test_a_resume_lifts_it_though_the_job_stays_paused_with_its_cluster() -> None:
+    log = told()
+    discard(log, due(10, pause_after=1))
+    log.tell(pause(2, to=90, lifts=True))
+    assert log.ledger.book.mark("backup").paused.halted_at is None
+    assert log.ledger.book.mark("backup").is_paused(at(61))
+    log.tell(due(120, revision=2, pause_after=1))
+
+    assert not log.ledger.book.mark("backup").is_paused(at(91))
+    assert log.live.state is State.QUEUED
+
+
 def test_a_job_that_is_taken_out_is_no_longer_paused_by_what_it_did() -> None:
     log = told()
     discard(log, due(10, pause_after=1))

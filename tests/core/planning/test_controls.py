@@ -67,7 +67,8 @@ def test_of_pauses_the_one_that_lasts_longest_counts_and_else_the_last_word() ->
     short, long = a_word(2, until=at(60)), a_word(1, job=None, until=at(90))
     assert word_on(a_job(), short, long) == long
     assert word_on(a_job(), short, a_word(1, job=None)) == a_word(1, job=None)
-    assert word_on(a_job(), resumed(5), short.derive(job=None)) == short.derive(job=None)
+    of_cluster = short.derive(job=None)
+    assert word_on(a_job(), resumed(1), of_cluster) == of_cluster
     assert word_on(a_job(), resumed(5), resumed(6, job=None)) == resumed(6, job=None)
     assert word_on(a_job(), None, None) is None
 
@@ -77,8 +78,32 @@ def test_a_pause_that_was_over_when_a_later_word_came_counts_no_longer() -> None
     assert word_on(a_job(), resumed(90), of_cluster) == resumed(90)
     assert word_on(a_job(control=of_cluster), resumed(90), None) == resumed(90)
     assert word_on(a_job(), own, resumed(90, job=None)) == resumed(90, job=None)
-    assert word_on(a_job(), resumed(59), of_cluster) == of_cluster
+    assert word_on(a_job(), resumed(59), of_cluster) == of_cluster.derive(resumed_at=at(59))
     assert word_on(a_job(), a_word(1, until=at(0)), None) == a_word(1, until=at(0))
+
+
+def test_a_pause_that_holds_although_its_job_was_resumed_says_when_that_was() -> None:
+    of_cluster, own = a_word(1, job=None, until=at(60)), a_word(1, until=at(60))
+    lifted = of_cluster.derive(resumed_at=at(5))
+    assert word_on(a_job(), resumed(5), of_cluster) == lifted
+    assert word_on(a_job(), own, resumed(7, job=None)) == own.derive(resumed_at=at(7))
+    # It does so when that word is not known any more, too, until there is another pause.
+    assert word_on(a_job(control=lifted), None, of_cluster) == lifted
+    assert word_on(a_job(control=lifted), None, None) == lifted
+    assert word_on(a_job(control=lifted), a_word(6, until=at(9)), of_cluster) == lifted
+    again = word_on(a_job(control=lifted), resumed(8), of_cluster)
+    assert again == of_cluster.derive(resumed_at=at(8))
+    later = a_word(9, job=None)
+    assert word_on(a_job(control=lifted), None, later) == later
+
+
+def test_a_job_that_is_resumed_while_its_cluster_is_paused_is_lifted_once() -> None:
+    of_cluster = a_word(1, job=None)
+    paused, lifted = a_job(control=of_cluster), a_job(control=of_cluster.derive(resumed_at=at(5)))
+    assert is_lifted(lifted, paused)
+    assert not is_lifted(lifted, lifted)
+    assert not is_lifted(paused, a_job(control=resumed(0)))
+    assert is_lifted(a_job(control=of_cluster.derive(resumed_at=at(8))), lifted)
 
 
 def test_two_words_in_one_message_are_heard_in_their_order() -> None:

@@ -137,6 +137,20 @@ def test_the_log_hears_of_a_pause_and_until_when() -> None:
     assert (word.paused_to, word.with_retries, word.lifts) == (at(900), True, False)
 
 
+def test_the_log_hears_that_a_job_is_resumed_while_its_cluster_is_paused() -> None:
+    told = Told()
+    told.go_on(600)
+    of_cluster = said(600, until=900).derive(job=None)
+    told.learn(paused(600, control=of_cluster))
+    told.learn(paused(610, control=of_cluster.derive(resumed_at=at(610))))
+    told.go_on(620)
+
+    assert [(word.paused_to, word.lifts) for word in told.words()[-2:]] == [
+        (at(900), False),
+        (at(900), True),
+    ]
+
+
 def test_a_pause_ends_by_itself() -> None:
     told = Told()
     told.go_on(600)

@@ -1,15 +1,21 @@
 """``cronstream console``: a page that people keep open."""
 
+import logging
 import os
 import signal
 from contextlib import suppress
+from logging.config import dictConfig
 
 import click
 
 from cronstream.cli import coroutine
 from cronstream.cli.lean import load
 from cronstream.cli.output import say
+from cronstream.json_lines import keep_stderr
+from cronstream.logs import fields, logging_config
 from cronstream.settings import settings
+
+logger = logging.getLogger(__name__)
 
 #: Where it is, unless another port was asked for or set.
 PORT = 6060
@@ -33,6 +39,9 @@ def console(*, port: int | None, bind: str | None) -> None:
     if bind is not None:
         os.environ["CRONSTREAM_WEB_BIND"] = bind
     settings.cache_clear()
+    if settings().log_format == "json":
+        keep_stderr()
+    dictConfig(logging_config(settings()))
     serving = load("cronstream.console.serving")
     # A supervisor asks it to end as a person does.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
@@ -41,4 +50,7 @@ def console(*, port: int | None, bind: str | None) -> None:
 
 
 def _ready(address: str) -> None:
-    say(f"the console is at {address}")
+    if settings().log_format == "json":
+        logger.info("the console is at %s", address, extra=fields("console-ready"))
+    else:
+        say(f"the console is at {address}")

@@ -105,7 +105,7 @@ class Console:
         """Return the application, guarded."""
         app = web.Application()
         guard.install(app)
-        app.router.add_get("/health", self._health)
+        app.router.add_get("/health", self.health)
         app.router.add_get("/events", self._events)
         for name, kind in _STATIC.items():
             app.router.add_get(f"/static/{name}", _giving(_HERE / "static" / name, kind))
@@ -200,7 +200,8 @@ class Console:
             "has_read_jobs": self.watching.found.is_read,
         }
 
-    async def _health(self, _: web.Request) -> web.Response:
+    async def health(self, _: web.Request) -> web.Response:
+        """Say that it is there, and how far it knows."""
         known = self._known()
         return web.json_response({"healthy": True, **known}, dumps=_dumps)
 

@@ -51,6 +51,7 @@ class Projection:
         is_current: Whether all that was there when it began is projected.
         done: How many of those messages are.
         total: How many there were.
+        written: Rows that were written.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Projection:
         self._new: dict[tuple[str, int], tuple[int, datetime]] = {}
         self._written_at = clock.monotonic()
         self.is_current, self.done, self.total = False, 0, 0
+        self.written = 0
 
     @property
     def known_until(self) -> datetime | None:
@@ -162,6 +164,7 @@ class Projection:
         # Only now: what could not be written is written the next time.
         self._known = {**self._known, **places}
         self._new, self._touched = {}, {}
+        self.written += len(stories)
         if len(self._stories) - len(self._born) > 2 * _REMEMBERED:
             self._stories.forget(_REMEMBERED)
         self._on_written(stories)

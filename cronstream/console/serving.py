@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import closing, suppress
+from contextlib import AsyncExitStack, closing, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from cronstream.console.app import Asking, Console
 from cronstream.console.audits import Audits
 from cronstream.console.installed import Watching
 from cronstream.console.live import LiveOutput
+from cronstream.console.metrics import ConsoleMetrics, listen_for_metrics
 from cronstream.console.output import Outputs
 from cronstream.console.pasts import Pasts
 from cronstream.console.projecting import Projection
@@ -75,13 +76,18 @@ async def _serve(
     guard = PageGuard(
         settings.page_hosts, settings.page_token(), vouched=keeper.visitors.is_vouched_for
     )
-    runner = web.AppRunner(
-        keeper.console.application(guard), access_log=None, shutdown_timeout=_LEAVE_S
-    )
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, settings.web_bind, settings.web_port)
-        await _listen(site, settings)
+    metrics = ConsoleMetrics(lambda: keeper.console.projection)
+    pages = keeper.console.application(guard)
+    pages.router.add_get("/metrics", metrics.page)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(keeper.stop)
+        if (where := settings.metrics_address) is not None:
+            runner = await _runner(metrics.application(keeper.console.health), stack)
+            port = await listen_for_metrics(runner, where)
+            about = fields("metrics")
+            logger.info("its metrics are at %s, port %d", where[0], port, extra=about)
+        runner = await _runner(pages, stack)
+        await _listen(runner, settings)
         [socket] = runner.addresses[:1]
         address = f"http://{socket[0]}:{socket[1]}/"
         note.write(address)
@@ -95,14 +101,18 @@ async def _serve(
                 keeper.forget,
             ):
                 tasks.create_task(task())
-    finally:
-        await runner.cleanup()
-        await keeper.stop()
 
 
-async def _listen(site: web.TCPSite, settings: Settings) -> None:
+async def _runner(app: web.Application, stack: AsyncExitStack) -> web.AppRunner:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LEAVE_S)
+    stack.push_async_callback(runner.cleanup)
+    await runner.setup()
+    return runner
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> None:
     try:
-        await site.start()
+        await web.TCPSite(runner, settings.web_bind, settings.web_port).start()
     except OSError as error:
         raise CronstreamError(
             f"the console cannot listen at {settings.web_bind}:{settings.web_port} "

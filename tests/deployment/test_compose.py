@@ -109,6 +109,25 @@ def test_nothing_runs_as_root_or_listens_beyond_this_machine(compose: dict[str, 
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
 
 
+def test_the_console_keeps_its_file_and_takes_a_token_if_there_is_one(
+    compose: dict[str, Any],
+) -> None:
+    console = compose["services"]["console"]
+    asked = console["environment"]
+
+    assert console["command"] == ["console"]
+    assert console["ports"] == [f"127.0.0.1:6060:{asked['CRONSTREAM_WEB_PORT']}"]
+    assert console["volumes"] == ["console-data:/var/lib/cronstream"]
+    assert console["tmpfs"] == ["/tmp"]
+    assert console["secrets"] == ["console-token"]
+    # Without a file there is no token: then it is only to be read, and by who is on this machine.
+    assert compose["secrets"]["console-token"] == {"file": "${CONSOLE_TOKEN_FILE:-/dev/null}"}
+    token = asked["CRONSTREAM_WEB_TOKEN_FILE"]
+    assert token == "${CONSOLE_TOKEN_FILE:+/run/secrets/console-token}"
+    given = Settings(web_bind=asked["CRONSTREAM_WEB_BIND"], web_behind_tls=True)
+    given.see_that_pages_are_guarded(given.web_bind)
+
+
 def test_an_init_reaps_and_the_image_sees_whether_a_process_is_well(
     compose: dict[str, Any],
 ) -> None:

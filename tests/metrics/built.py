@@ -1,8 +1,12 @@
 """Metrics of each role, with a series of each family."""
 
+from typing import cast
+
 from prometheus_client import Metric
 
 from cronstream import clock
+from cronstream.console.metrics import ConsoleMetrics
+from cronstream.console.projecting import Projection
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.health.lateness import Late
 from cronstream.core.health.presence import Overdue
@@ -49,6 +53,13 @@ def of_scheduler() -> Metrics:
     state = SchedulerState(1e9, 1, 29.5, {0: shard}, ("cronstream.jobs", "cronstream.ticks"))
     SchedulerMetrics(metrics, counts, lambda: state, lambda: NOON)
     return metrics
+
+
+def of_console() -> Metrics:
+    class Reading:
+        known_until, is_current, done, total, written = NOON, False, 3, 9, 4
+
+    return ConsoleMetrics(lambda: cast("Projection", Reading())).metrics
 
 
 def of_worker(worker: Worker | None = None, state: WorkerState = STATE) -> Metrics:

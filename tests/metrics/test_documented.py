@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cronstream.metrics.exposition import Metrics
-from tests.metrics.built import families, of_scheduler, of_worker
+from tests.metrics.built import families, of_console, of_scheduler, of_worker
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 #: Which tables of the page a role has.
@@ -32,7 +32,7 @@ def rows() -> dict[str, tuple[str, set[str], str]]:
 
 def built() -> dict[str, tuple[str, set[str]]]:
     found: dict[str, tuple[str, set[str]]] = {}
-    for metrics in (of_scheduler(), of_worker()):
+    for metrics in (of_scheduler(), of_worker(), of_console()):
         for name, family in families(metrics).items():
             assert family.samples, name
             labels = {
@@ -64,7 +64,7 @@ def exposition(metrics: Metrics) -> str:
     return generate_latest(metrics).decode()
 
 
-@pytest.mark.parametrize("metrics", [of_scheduler, of_worker])
+@pytest.mark.parametrize("metrics", [of_scheduler, of_worker, of_console])
 def test_prometheus_own_linter_has_nothing_to_say(metrics: Callable[[], Metrics]) -> None:
     text = exposition(metrics())
     assert [*text_string_to_metric_families(text)]

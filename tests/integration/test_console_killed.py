@@ -1,0 +1,175 @@
+"""What a console keeps, whatever becomes of it, of its file, and of the broker."""
+
+import asyncio
+import random
+import shutil
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import NewTopic
+
+from cronstream.broker.embedded import EmbeddedBroker
+from cronstream.broker.guard import Guard
+from cronstream.broker.ports import free_port
+from cronstream.core.wire.codec import encode_entries
+from cronstream.core.wire.entries import Entry, Settled
+from cronstream.core.wire.enumerations import Verdict
+from cronstream.core.wire.naming import Names
+from cronstream.settings import settings
+from cronstream.supervisor.command import Command
+from tests.builders import a_run, at
+from tests.integration.command import MAIN, run_command
+from tests.integration.conftest import StartedWorker
+from tests.integration.hands import admin
+from tests.integration.truth import a_name
+
+pytestmark = pytest.mark.integration
+
+#: Runs in each message, each with its verdict; so an offset says how many runs there are.
+IN_ONE = 50
+PREFIX = "killed"
+
+
+class Ledger:
+    """A log on a Kafka whose every offset stands for fifty runs that have succeeded."""
+
+    def __init__(self, broker: str) -> None:
+        self._broker, self.cluster = broker, a_name("ledger")
+        self.topic, self._messages = Names(PREFIX).log(self.cluster), 0
+
+    async def create(self) -> None:
+        async with admin(self._broker) as client:
+            # A cluster is known by the log of its retries.
+            topics = (self.topic, Names(PREFIX).retry_log(self.cluster))
+            await client.create_topics([NewTopic(topic, 1, 1) for topic in topics])
+
+    async def write(self, messages: int) -> None:
+        """Append so many messages."""
+        async with AIOKafkaProducer(bootstrap_servers=self._broker) as producer:
+            for n in range(self._messages, self._messages + messages):
+                runs = [a_run(scheduled_at=at(n * IN_ONE + i)) for i in range(IN_ONE)]
+                verdicts = [Settled(run=r.id, attempt=1, verdict=Verdict.SUCCEEDED) for r in runs]
+                entries: list[Entry] = [*runs, *verdicts]
+                await producer.send(self.topic, encode_entries(entries), partition=0)
+        self._messages += messages
+
+    @property
+    def runs(self) -> int:
+        return self._messages * IN_ONE
+
+
+class Kept:
+    """The file of a console, as somebody else sees it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "console" / "console.sqlite"
+
+    def agrees(self, topic: str) -> int:
+        """See that there are as many rows as the offset says; return how many."""
+        if not self._path.exists():
+            return 0
+        with closing(sqlite3.connect(self._path)) as db:
+            db.execute("BEGIN")
+            try:
+                [rows] = db.execute("SELECT count(*) FROM runs").fetchone()
+            except sqlite3.OperationalError:  # It had not yet any tables.
+                return 0
+            [counted] = db.execute("SELECT coalesce(sum(count), 0) FROM minutes").fetchone()
+            found = db.execute("SELECT next FROM places WHERE topic = ?", (topic,)).fetchone()
+        expected = found[0] * IN_ONE if found else 0
+        assert (rows, counted) == (expected, expected)
+        return int(rows)
+
+    async def has(self, topic: str, runs: int) -> None:
+        async with asyncio.timeout(120):
+            while self.agrees(topic) < runs:  # noqa: ASYNC110 - another process writes it
+                await asyncio.sleep(0.2)
+
+
+@asynccontextmanager
+async def a_console(guard: Guard, broker: str, folder: Path) -> AsyncIterator[StartedWorker]:
+    """Start a console, and wait until it answers; it is killed at the end."""
+    variables = {
+        "CRONSTREAM_BROKER": f"kafka://{broker}",
+        "CRONSTREAM_PREFIX": PREFIX,
+        "CRONSTREAM_DATA_DIR": str(folder),
+        "CRONSTREAM_WEB_PORT": str(free_port()),
+        "CRONSTREAM_CONSOLE_KEEP_DAYS": "3650",
+        "PYTHONUNBUFFERED": "1",
+    }
+    console = StartedWorker()
+    await console.start(Command((sys.executable, "-c", MAIN, "console"), variables), guard)
+    try:
+        await console.said("the console is at")
+        yield console
+    finally:
+        await console.kill()
+
+
+async def test_a_console_that_is_killed_at_any_moment_goes_on_where_rows_and_offsets_agree(
+    broker: str, tmp_path: Path
+) -> None:
+    ledger, kept = Ledger(broker), Kept(tmp_path)
+    await ledger.create()
+    await ledger.write(messages=700)
+    seed = random.randrange(1_000_000)
+    moments, seen = random.Random(seed), []
+    with closing(Guard()) as guard:
+        for _ in range(6):
+            async with a_console(guard, broker, tmp_path):
+                await asyncio.sleep(moments.uniform(0.1, 2.5))
+            seen.append(kept.agrees(ledger.topic))
+            await ledger.write(messages=20)
+        assert seen == sorted(seen), f"seed {seed}"
+        async with a_console(guard, broker, tmp_path) as console:
+            await kept.has(ledger.topic, ledger.runs)
+            status, _, err = await run_command(
+                broker, "--data-dir", str(tmp_path), "console", "--port", "0"
+            )
+            assert status == 1
+            address = console.lines[0].rpartition(" ")[2]
+            assert f"already ({address}): use that one, or give this one a folder" in err
+            # Another one, with a folder of its own, says the same.
+            async with a_console(guard, broker, tmp_path / "other"):
+                await Kept(tmp_path / "other").has(ledger.topic, ledger.runs)
+        shutil.rmtree(tmp_path / "console")
+        async with a_console(guard, broker, tmp_path):
+            await kept.has(ledger.topic, ledger.runs)
+    assert kept.agrees(ledger.topic) == ledger.runs
+
+
+async def test_a_console_waits_for_a_broker_that_goes_away_and_goes_on_with_what_came_since(
+    tmp_path: Path,
+) -> None:
+    with closing(Guard()) as guard:
+        port = free_port()
+
+        def a_broker() -> EmbeddedBroker:
+            folder, cache = tmp_path / "kafka", settings().jars
+            return EmbeddedBroker(folder, port, guard=guard, say=print, jar_cache=cache)
+
+        kafka, kept = a_broker(), Kept(tmp_path)
+        await kafka.start()
+        ledger = Ledger(kafka.address)
+        try:
+            await ledger.create()
+            await ledger.write(messages=4)
+            async with a_console(guard, kafka.address, tmp_path) as console:
+                await kept.has(ledger.topic, ledger.runs)
+                await kafka.stop()
+                await console.said("trying again until it can be used")
+                kafka = a_broker()
+                await kafka.start()
+                await ledger.write(messages=4)
+                await kept.has(ledger.topic, ledger.runs)
+                said = [line for line in console.lines if "trying again" in line]
+                assert len(said) <= 6, said
+                assert not any("Traceback" in line for line in console.lines), console.lines
+        finally:
+            with suppress(ProcessLookupError):
+                await kafka.stop()

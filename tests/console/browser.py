@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from cronstream import clock
 from cronstream.console.answers import Wanted
@@ -22,6 +22,8 @@ from cronstream.history.story import RunState
 from cronstream.page_guard import PageGuard
 from tests.console import scene
 
+# A machine may have more to do than this.
+expect.set_options(timeout=30_000)
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 

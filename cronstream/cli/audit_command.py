@@ -11,14 +11,9 @@ from cronstream import clock
 from cronstream.cli import coroutine
 from cronstream.cli.audit_output import JsonReport, PlainReport, Progress, ReportWriter
 from cronstream.cli.connection import reading
-from cronstream.cli.options import (
-    Moment,
-    chosen_clusters,
-    cluster_option,
-    job_option,
-    since_option,
-)
+from cronstream.cli.options import chosen_clusters, cluster_option, job_option, since_option
 from cronstream.cli.output import is_terminal, json_option, say
+from cronstream.cli.times import Moment
 from cronstream.core.audit.finding import FAULTS, Kind, Window
 from cronstream.core.audit.tally import Tally
 from cronstream.core.schedule.duration import parse_duration

@@ -13,9 +13,10 @@ import click
 from cronstream import clock
 from cronstream.cli import coroutine, proposals
 from cronstream.cli.connection import publishing, reading
-from cronstream.cli.options import Moment, check_job
+from cronstream.cli.options import check_job
 from cronstream.cli.output import emit, emit_json, is_terminal, json_option, say
 from cronstream.cli.progress import READING, progress
+from cronstream.cli.times import Moment
 from cronstream.cli.who import by_option
 from cronstream.core.ledger.state import AHEAD
 from cronstream.core.planning.backfill import Wanted, not_made, runs_of

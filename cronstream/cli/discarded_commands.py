@@ -10,7 +10,6 @@ import click
 from cronstream.cli import coroutine, proposals
 from cronstream.cli.connection import publishing, reading
 from cronstream.cli.options import (
-    Moment,
     check_job,
     chosen_clusters,
     cluster_option,
@@ -19,6 +18,7 @@ from cronstream.cli.options import (
 )
 from cronstream.cli.output import Column, emit, emit_json, emit_table, is_terminal, json_option, say
 from cronstream.cli.progress import READING, progress
+from cronstream.cli.times import Moment
 from cronstream.cli.who import by_option
 from cronstream.core.trust.judging import Standing
 from cronstream.core.wire.runs import Run

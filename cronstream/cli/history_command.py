@@ -8,8 +8,9 @@ import click
 
 from cronstream.cli import coroutine, proposals
 from cronstream.cli.connection import reading
-from cronstream.cli.options import Moment, check_job
+from cronstream.cli.options import check_job
 from cronstream.cli.output import Column, emit_json, emit_table, json_option, say
+from cronstream.cli.times import Moment
 from cronstream.core.crontab.revisions import Edit, Kind
 from cronstream.core.wire.times import format_time
 from cronstream.history.edits import Past, read_past

@@ -15,9 +15,9 @@ from cronstream import clock
 from cronstream.cli import coroutine, following, proposals
 from cronstream.cli.connection import connections, publishing, reading
 from cronstream.cli.followed_run import FollowedRun
-from cronstream.cli.options import Moment
 from cronstream.cli.output import emit_json, json_option, say
 from cronstream.cli.run_commands import find_run, since_of
+from cronstream.cli.times import Moment
 from cronstream.core.wire.live_output import EVERY_S, FOLLOWS, Follow, Written, decode, encode
 from cronstream.core.wire.rights import Actor, Kind, Operation, Right
 from cronstream.errors import BrokerError

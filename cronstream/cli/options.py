@@ -1,48 +1,21 @@
 """Options that several commands share, and the types of their values."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from cronstream import clock
 from cronstream.cli.output import say
 from cronstream.cli.proposals import clusters, jobs
+from cronstream.cli.times import Moment
 from cronstream.errors import NotFoundError, nearest
 from cronstream.history.jobs import jobs_in_force, known_jobs
 from cronstream.history.scope import LogReader
 from cronstream.history.scope import clusters as clusters_of
 from cronstream.history.story import RunState
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
-
-
-class Moment(click.ParamType):
-    """A time: how long ago it was, such as ``90s 15m 1h 7d 2w``, or an ISO time."""
-
-    name = "when"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """Return an aware UTC time; an ISO time without a zone is in UTC."""
-        if isinstance(value, datetime):
-            return value
-        amount, unit = value[:-1], value[-1:]
-        try:
-            if unit in _UNITS and amount.isascii() and amount.isdigit() and len(amount) <= 6:
-                moment = clock.now() - timedelta(seconds=int(amount) * _UNITS[unit])
-            else:
-                moment = datetime.fromisoformat(value)
-            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is neither like 15m, 1h or 7d nor an ISO time", param, ctx)
-        # Nothing is on a log from before then, and Kafka knows of no such time.
-        return max(moment, datetime.fromtimestamp(0, UTC))
 
 
 def since_option(default: str, explanation: str) -> Callable[[CommandT], CommandT]:

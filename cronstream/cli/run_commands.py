@@ -11,7 +11,6 @@ from cronstream import clock
 from cronstream.cli import coroutine, following, proposals
 from cronstream.cli.connection import reading
 from cronstream.cli.options import (
-    Moment,
     check_job,
     chosen_clusters,
     cluster_option,
@@ -28,6 +27,7 @@ from cronstream.cli.output import (
 )
 from cronstream.cli.progress import READING, progress
 from cronstream.cli.story_output import emit_story
+from cronstream.cli.times import Moment
 from cronstream.core.wire.times import format_time
 from cronstream.errors import NotFoundError
 from cronstream.history.fields import change_fields, full_fields, run_fields

@@ -24,7 +24,8 @@ def picture(forecast: Forecast, title: str) -> str:
         _chart(pool, forecast, _TOP + number * (_HEIGHT + _GAP))
         for number, pool in enumerate(pools)
     )
-    size = f'width="{_WIDTH + 2 * _LEFT}" height="{height}"'
+    width = _WIDTH + 2 * _LEFT
+    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',

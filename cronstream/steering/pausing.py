@@ -2,11 +2,11 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from cronstream import clock
-from cronstream.core.schedule.duration import parse_duration
+from cronstream.core.schedule.duration import moment_of
 from cronstream.core.wire.control import MOST_CHARACTERS, Control
 from cronstream.core.wire.enumerations import ControlAction
 from cronstream.core.wire.runs import Job
@@ -48,20 +48,12 @@ def until_of(text: str, now: datetime) -> datetime:
         AskedError: If it is neither, or is over.
     """
     try:
-        moment = _moment(text, now)
+        moment = moment_of(text, now).replace(microsecond=0)  # Nobody means the fraction.
     except (ValueError, OverflowError) as error:
         raise AskedError(f"{text!r} is neither like 30m, 2h or 1d nor an ISO time") from error
     if moment <= now:
         raise AskedError(f"{text} is over")
     return moment
-
-
-def _moment(text: str, now: datetime) -> datetime:
-    if text[:1].isdigit() and text[-1:] in "smhdw":
-        moment = now + timedelta(seconds=parse_duration(text))
-        return moment.replace(microsecond=0)  # Nobody means the fraction.
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 async def steer(

@@ -1,6 +1,7 @@
 """Lengths of time as people write them in the crontab: ``10s``, ``5m``, ``1h30m``, ``1d``."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 from cronstream.core.limits import LONGEST_S
 
@@ -27,6 +28,32 @@ def parse_duration(text: str) -> float:
     if seconds > LONGEST_S:
         raise ValueError("is longer than 366 days; shorten it")
     return seconds
+
+
+def moment_of(text: str, now: datetime, *, way: int = 1) -> datetime:
+    """Return the time that is a length of time after another, or before it, or an ISO time (UTC).
+
+    Args:
+        text: ``90s``, ``1h30m``, ``2d``; or an ISO time, which is in UTC if it names no zone.
+        now: From which a length counts (UTC).
+        way: -1 for before it.
+
+    Raises:
+        ValueError, OverflowError: If it is neither.
+    """
+    if text[:1].isdigit() and text[-1:] in _READ_UNITS:
+        return now + way * timedelta(seconds=parse_duration(text))
+    return iso_moment(text)
+
+
+def iso_moment(text: str) -> datetime:
+    """Return an ISO time, which is in UTC if it names no zone, in UTC.
+
+    Raises:
+        ValueError, OverflowError: If it is none.
+    """
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def format_duration(seconds: float) -> str:

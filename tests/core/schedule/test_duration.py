@@ -1,10 +1,13 @@
 """Lengths of time as people write them."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cronstream.core.schedule.duration import format_duration, parse_duration
+from cronstream.core.schedule.duration import format_duration, moment_of, parse_duration
+from tests.builders import NOON
 
 
 @pytest.mark.parametrize(
@@ -32,3 +35,13 @@ def test_what_is_written_is_read_back_the_same(milliseconds: int) -> None:
     assert parse_duration(format_duration(milliseconds / 1000)) == pytest.approx(
         milliseconds / 1000, abs=1e-6
     )
+
+
+def test_a_moment_is_so_far_from_another_or_is_said_itself() -> None:
+    assert moment_of("1h30m", NOON) == NOON + timedelta(minutes=90)
+    assert moment_of("2d", NOON, way=-1) == NOON - timedelta(days=2)
+    assert moment_of("2026-03-29T03:30+02:00", NOON) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    assert moment_of("2026-03-29", NOON) == datetime(2026, 3, 29, tzinfo=UTC)
+    for text in ("2m1h", "soon", "", "400d"):
+        with pytest.raises(ValueError, match=r"length|longer|isoformat"):
+            moment_of(text, NOON)

@@ -93,6 +93,8 @@ def _pages(console: Console) -> dict[str, str]:
         "jobs": "/jobs",
         "job": "/jobs/deliver-mail",
         "chain": "/jobs/export-warehouse",
+        "paused": "/jobs/newsletter",
+        "cluster": "/jobs?cluster=mail",
         "hostile job": f"/jobs/{quote(scene.HOSTILE, safe='')}",
         "runs": "/runs",
         "run": run("deliver-mail", RunState.DISCARDED),

@@ -22,6 +22,7 @@ from cronstream.core.health.roll import Seen
 from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.trust.judging import TRUSTED
 from cronstream.core.wire.codec import encode_entries
+from cronstream.core.wire.control import Control
 from cronstream.core.wire.entries import (
     Claimed,
     Finished,
@@ -33,6 +34,7 @@ from cronstream.core.wire.entries import (
 )
 from cronstream.core.wire.enumerations import (
     Cause,
+    ControlAction,
     Ending,
     Outcome,
     Overlap,
@@ -129,6 +131,19 @@ def jobs() -> list[Job]:
     load = next(job for job in found if job.name == "warehouse-load")
     report = _job("warehouse-report", "0 0 1 1 *", "reports")
     load = load.derive(then=[Then(on=Ending.SUCCEEDED, job=report)])
+    pause = Control(
+        action=ControlAction.PAUSE,
+        cluster="mail",
+        job="newsletter",
+        by="ada@node1",
+        at=NOW - timedelta(hours=3),
+        reason="the new template is not approved",
+    )
+    held: dict[str, dict[str, Any]] = {
+        "newsletter": {"control": pause},
+        "search-synonyms": {"enabled": False},
+    }
+    found = [job.derive(**held.get(job.name, {})) for job in found]
     follow = {"export-warehouse": [Then(on=Ending.SUCCEEDED, job=load)]}
     return [job.derive(then=follow[job.name]) if job.name in follow else job for job in found]
 

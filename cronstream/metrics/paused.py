@@ -1,13 +1,14 @@
-"""What a scheduler tells of jobs that are paused, by the definitions in force."""
+"""What is told of paused jobs: by schedulers from definitions, by workers from their ledgers."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import nsmallest
 from typing import Final
 
 from prometheus_client import Metric
 
+from cronstream.core.ledger.fold import Ledger
 from cronstream.core.planning.due import Shard
 from cronstream.metrics.exposition import gauges
 
@@ -19,7 +20,7 @@ def families_of_paused(shards: Iterable[Shard], now: datetime) -> Iterator[Metri
     """Yield which jobs of some shards are paused, and how many of each cluster.
 
     Those that their discarded runs have paused are not among them: only the ledger of their
-    cluster knows.
+    cluster knows (`families_of_halted`).
     """
     paused, numbers = list[tuple[str, str]](), Counter[str]()
     for shard in shards:
@@ -27,9 +28,25 @@ def families_of_paused(shards: Iterable[Shard], now: datetime) -> Iterator[Metri
         found = list(_paused(shard, now))
         paused += found
         numbers.update(cluster for _, cluster in found)
+    yield from _families(paused, numbers)
+
+
+def families_of_halted(ledgers: Iterable[Ledger], cluster: str) -> Iterator[Metric]:
+    """Yield which jobs of some partitions of a cluster's log their discarded runs have paused."""
+    halted = [
+        (name, cluster)
+        for ledger in ledgers
+        for name, mark in ledger.book.marks.items()
+        if mark.paused.halted_at is not None and not mark.is_removed
+    ]
+    yield from _families(halted, {cluster: len(halted)})
+
+
+def _families(paused: list[tuple[str, str]], numbers: Mapping[str, int]) -> Iterator[Metric]:
     yield gauges(
         "cronstream_job_paused",
-        "1 for a job that is paused by a person or by the crontab; 100 of them at most.",
+        "1 for a job that is paused: a scheduler's by a person or by the crontab, a worker's by "
+        "their discarded runs; 100 of them at most.",
         {},
         [
             ({"cron_job": job, "cluster": cluster}, 1)
@@ -38,7 +55,7 @@ def families_of_paused(shards: Iterable[Shard], now: datetime) -> Iterator[Metri
     )
     yield gauges(
         "cronstream_jobs_paused",
-        "How many jobs are paused by a person or by the crontab, of those that this one fires.",
+        "How many jobs are paused, of those that a scheduler fires, or of a worker's partitions.",
         {},
         [({"cluster": cluster}, number) for cluster, number in numbers.items()],
     )

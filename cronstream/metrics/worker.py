@@ -14,6 +14,7 @@ from cronstream.core.ledger.state import FORGOTTEN, FROM_AHEAD, TOO_MANY, TOO_OL
 from cronstream.core.protocol.member import Member
 from cronstream.core.wire.naming import Role
 from cronstream.metrics.exposition import Metrics, counts, gauge, gauges
+from cronstream.metrics.paused import families_of_halted
 from cronstream.metrics.process import labels_of
 from cronstream.metrics.worker_counts import QUARANTINED, WorkerCounts
 
@@ -106,6 +107,9 @@ class WorkerMetrics:
 
         yield from self._look_at_refusals(state)
         yield self._look_at_successes()
+        if not self._retry:
+            ledgers = (owner.ledger for owner in member.owners.values())
+            yield from families_of_halted(ledgers, labels["cluster"])
 
     def _look_at_refusals(self, state: WorkerState) -> Iterator[Metric]:
         refused = Counter(dict.fromkeys(_REFUSED, 0))

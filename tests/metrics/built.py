@@ -10,6 +10,7 @@ from cronstream.console.projecting import Projection
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.health.lateness import Late
 from cronstream.core.health.presence import Overdue
+from cronstream.core.ledger.mark import Paused
 from cronstream.core.ledger.state import Ended, News, SkipNews
 from cronstream.core.planning.due import Shard
 from cronstream.core.wire.enumerations import Outcome, SkipReason
@@ -79,7 +80,8 @@ def of_worker(worker: Worker | None = None, state: WorkerState = STATE) -> Metri
         skip,
     ]
     counts.note(Folded(clock.now(), news, [ended]))
-    worker.member.ledgers[0].book.mark("backup").succeeded_at = NOON
+    mark = worker.member.ledgers[0].book.mark("backup")
+    mark.succeeded_at, mark.paused = NOON, Paused(halted_at=NOON)
     WorkerMetrics(metrics, WORKER, worker.member, counts, lambda: state)
     OverdueMetrics(metrics, "cluster-a", lambda: [OVERDUE])
     NoticeCounts(metrics, WORKER, Kind, RESULTS)

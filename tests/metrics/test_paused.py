@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.mark import Mark, Paused
 from cronstream.core.planning.due import Shard
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.enumerations import ControlAction
 from cronstream.metrics.exposition import Metrics
-from cronstream.metrics.paused import families_of_paused
+from cronstream.metrics.paused import families_of_halted, families_of_paused
 from tests.builders import NOON, at
 from tests.metrics.built import families, value
 from tests.scheduler.fakes import a_job
@@ -66,3 +68,17 @@ def test_beyond_a_hundred_they_are_counted_and_not_named() -> None:
     named = families(fired.metrics)["cronstream_job_paused"].samples
     assert [x.labels["cron_job"] for x in named] == [f"job-{number:03}" for number in range(100)]
     assert fired.number() == 150
+
+
+def test_a_job_that_its_discarded_runs_have_paused_has_a_series_until_it_is_taken_out() -> None:
+    ledgers, metrics = [Ledger(retry=False), Ledger(retry=False)], Metrics()
+    metrics.add(lambda: families_of_halted(ledgers, "cluster-a"))
+    assert value(metrics, "cronstream_jobs_paused", cluster="cluster-a") == 0
+
+    mark = ledgers[1].book.marks["backup"] = Mark(paused=Paused(discards=1, halted_at=NOON))
+    assert value(metrics, "cronstream_job_paused", cron_job="backup", cluster="cluster-a") == 1
+    assert value(metrics, "cronstream_jobs_paused", cluster="cluster-a") == 1
+
+    mark.revisions, mark.removed = [(3, NOON)], 3
+    assert value(metrics, "cronstream_job_paused") is None
+    assert value(metrics, "cronstream_jobs_paused", cluster="cluster-a") == 0

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from kubernetes_validate.utils import ValidationError, all_versions, validate
 
+from cronstream.cli.console_command import console
 from cronstream.cli.topics_command import topics
 from cronstream.fitted.to_faust.commands import worker
 from cronstream.settings import Settings
@@ -34,6 +35,7 @@ from tests.deployment.operator_kinds import KINDS
 MINIMAL = CHART / "ci" / "minimal-values.yaml"
 SECURED = CHART / "ci" / "secured-values.yaml"
 CLUSTERS = CHART / "ci" / "clusters-values.yaml"
+CONSOLE = "nightly-cronstream-console"
 SCHEDULER = "nightly-cronstream-scheduler"
 WORKER = "nightly-cronstream-cluster-a-worker"
 RETRY_WORKER = "nightly-cronstream-cluster-a-retry-worker"
@@ -102,7 +104,7 @@ def test_each_file_that_a_variable_names_is_mounted(values: Path) -> None:
 
 @each_values
 def test_each_program_takes_the_arguments_that_it_is_given(values: Path) -> None:
-    commands = {"worker": worker._click, "topics": topics}
+    commands = {"worker": worker._click, "topics": topics, "console": console}
 
     for pod in pods(render(values)).values():
         name, *arguments = container(pod)["args"]
@@ -234,6 +236,7 @@ def test_health_says_whether_a_pod_is_ready_and_never_ends_it(values: Path) -> N
         if asked["args"][0] == "worker":
             port = environment(pod)["CRONSTREAM_METRICS_BIND"].rpartition(":")[2]
             assert asked["ports"] == [{"name": "metrics", "containerPort": int(port)}]
+        if asked["args"][0] in ("worker", "console"):
             assert asked["readinessProbe"]["httpGet"] == {"path": "/health", "port": "metrics"}
         assert "startupProbe" not in asked
         assert "health" not in json.dumps(asked.get("livenessProbe", {}))
@@ -268,7 +271,8 @@ def test_a_pod_has_no_rights_and_writes_only_what_goes_with_it(values: Path) -> 
         }
         written = {one["name"] for one in asked["volumeMounts"] if not one.get("readOnly")}
         assert written == {"data", "tmp"}
-        assert all("emptyDir" in one for one in pod["volumes"] if one["name"] in written)
+        volumes = {kind for one in pod["volumes"] if one["name"] in written for kind in one}
+        assert volumes <= {"name", "emptyDir", "persistentVolumeClaim"}
 
 
 def test_a_pods_user_may_read_the_secrets_that_are_mounted_for_it() -> None:
@@ -289,6 +293,7 @@ def test_only_schedulers_have_the_private_key_and_each_role_its_own_user() -> No
         WORKER: "cronstream-workers",
         RETRY_WORKER: "cronstream-workers",
         "nightly-cronstream-topics": "cronstream-admin",
+        CONSOLE: "cronstream-reader",
     }
     assert environment(made[WORKER])["CRONSTREAM_SIGNATURES"] == "require"
 
@@ -306,6 +311,30 @@ def test_nobody_asks_a_process_anything_and_it_asks_only_whom_it_has_to() -> Non
     collector = policies["nightly-cronstream-scheduler"]["spec"]["egress"][2:]
     assert [rule["ports"] for rule in collector] == [[{"port": 4318, "protocol": "TCP"}]]
     assert len(policies["nightly-cronstream-workers"]["spec"]["egress"]) == 3
+
+
+def test_a_console_is_asked_at_a_service_by_whom_may_and_keeps_its_file() -> None:
+    made = render(SECURED)
+    pod = pods(made)[CONSOLE]
+    asked, [service] = container(pod), of_kind(made, "Service").values()
+    policy = of_kind(made, "NetworkPolicy")[CONSOLE]["spec"]
+    deployment = of_kind(made, "Deployment")[CONSOLE]["spec"]
+
+    assert service["spec"]["ports"][0]["targetPort"] == "web"
+    assert {"name": "web", "containerPort": 6060} in asked["ports"]
+    assert environment(pod)["CRONSTREAM_WEB_PORT"] == "6060"
+    assert "/etc/cronstream-console/token" in mounted_files(pod)
+    labels = deployment["template"]["metadata"]["labels"]
+    for selector in (service["spec"]["selector"], policy["podSelector"]["matchLabels"]):
+        assert selector.items() <= labels.items()
+    [rule] = policy["ingress"]
+    assert rule["ports"] == [{"port": "web"}]
+    assert [port["port"] for port in policy["egress"][1]["ports"]] == [9093]
+    # Two pods would not share the volume, which one console alone may use.
+    assert deployment["strategy"] == {"type": "Recreate"}
+    [data] = [one for one in pod["volumes"] if one["name"] == "data"]
+    assert data["persistentVolumeClaim"] == {"claimName": "console"}
+    assert CONSOLE not in pods(render(MINIMAL))
 
 
 def test_prometheus_finds_every_process_also_one_that_is_not_ready() -> None:
@@ -364,6 +393,11 @@ def test_its_rules_are_those_of_prometheus_and_link_to_where_the_runbooks_are() 
         (
             "monitoring.podMonitor.enabled=true,monitoring.serviceMonitor.enabled=true",
             "each process would be scraped twice",
+        ),
+        ("console.enabled=true", "console.token.secret: name the Secret"),
+        (
+            "console.enabled=true,console.token.secret=t,console.existingClaim=c,console.replicas=2",
+            "one console alone may use a volume",
         ),
         ("networkPolicy.workerEgress[0].to=null", "workerEgress needs networkPolicy.kafkaPorts"),
     ],

@@ -36,7 +36,7 @@ spec:
       image: {{ include "cronstream.image" (dict "root" .root "image" $values.image) | quote }}
       imagePullPolicy: {{ $values.image.pullPolicy }}
       args:
-        - worker
+        - {{ ternary "console" "worker" (eq .kind "console") }}
         {{- with .cluster }}
         - --cluster
         - {{ . | quote }}
@@ -52,6 +52,9 @@ spec:
       {{- end }}
       ports:
         - {name: metrics, containerPort: 9464}
+        {{- if eq .kind "console" }}
+        - {name: web, containerPort: 6060}
+        {{- end }}
       {{- include "cronstream.probes" $values | nindent 6 }}
       {{- with $values.resources }}
       resources:
@@ -69,9 +72,20 @@ spec:
 
 {{- define "cronstream.env" -}}
 {{- include "cronstream.kafkaEnv" .values.kafka }}
+{{- if eq .kind "console" }}
+- name: CRONSTREAM_WEB_PORT
+  value: "6060"
+- name: CRONSTREAM_WEB_BIND
+  value: 0.0.0.0
+{{- if .values.token.secret }}
+- name: CRONSTREAM_WEB_TOKEN_FILE
+  value: /etc/cronstream-console/token
+{{- end }}
+{{- else }}
 - name: CRONSTREAM_WEB_PORT
   value: "6066"
-# /metrics and /health alone; all other pages are served on 127.0.0.1.
+{{- end }}
+# /metrics and /health alone; all other pages of workers and schedulers are served on 127.0.0.1.
 - name: CRONSTREAM_METRICS_BIND
   value: 0.0.0.0:9464
 - name: CRONSTREAM_DATA_DIR
@@ -121,6 +135,9 @@ livenessProbe:
 - {name: signing-key, mountPath: /etc/cronstream-signing, readOnly: true}
 {{- end }}
 {{- end }}
+{{- if and (eq .kind "console") .values.token.secret }}
+- {name: token, mountPath: /etc/cronstream-console, readOnly: true}
+{{- end }}
 {{- if include "cronstream.trustedKeysConfigMap" .root }}
 - {name: trusted-keys, mountPath: /etc/cronstream-keys, readOnly: true}
 {{- end }}
@@ -131,7 +148,11 @@ livenessProbe:
 
 {{- define "cronstream.volumes" -}}
 - name: data
+  {{- if .values.existingClaim }}
+  persistentVolumeClaim: {claimName: {{ .values.existingClaim | quote }}}
+  {{- else }}
   emptyDir: {{ toJson .values.dataVolume }}
+  {{- end }}
 - name: tmp
   emptyDir: {{ toJson .values.tmpVolume }}
 {{- with include "cronstream.kafkaSources" .values.kafka }}
@@ -156,6 +177,13 @@ livenessProbe:
     items: [{key: {{ .key | quote }}, path: signing.key}]
 {{- end }}
 {{- end }}
+{{- end }}
+{{- if and (eq .kind "console") .values.token.secret }}
+- name: token
+  secret:
+    secretName: {{ .values.token.secret }}
+    defaultMode: 0440
+    items: [{key: {{ .values.token.key | quote }}, path: token}]
 {{- end }}
 {{- with include "cronstream.trustedKeysConfigMap" .root }}
 - name: trusted-keys

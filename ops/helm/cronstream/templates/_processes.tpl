@@ -1,6 +1,6 @@
 {{/*
 All Deployments of this release, as a list in JSON: each has its `kind` (scheduler, worker,
-retry-worker), `cluster`, `name`, and as `values` what holds for it.
+retry-worker, console), `cluster`, `name`, and as `values` what holds for it.
 */}}
 {{- define "cronstream.processes" -}}
 {{- $general := dict "image" .Values.image "kafka" .Values.kafka "settings" .Values.settings -}}
@@ -8,6 +8,17 @@ retry-worker), `cluster`, `name`, and as `values` what holds for it.
 {{- $fullname := include "cronstream.fullname" . -}}
 {{- $values := mergeOverwrite (deepCopy $general) (deepCopy .Values.scheduler) -}}
 {{- $found := list (dict "kind" "scheduler" "cluster" "" "name" (printf "%s-scheduler" $fullname) "values" $values) -}}
+{{- if .Values.console.enabled -}}
+{{- $values := mergeOverwrite (deepCopy $general) (deepCopy .Values.console) -}}
+{{- if not (or $values.token.secret (get $values.settings "CRONSTREAM_WEB_BEHIND_TLS")) -}}
+{{- fail "console.token.secret: name the Secret with the token of its pages, or say by console.settings.CRONSTREAM_WEB_BEHIND_TLS=true that a proxy with TLS is in front" -}}
+{{- end -}}
+{{- if and $values.existingClaim (gt (int $values.replicas) 1) -}}
+{{- fail "console.existingClaim: one console alone may use a volume; leave it out for more replicas" -}}
+{{- end -}}
+{{- $_ := set $values "strategy" (ternary (dict "type" "Recreate") $values.strategy (ne $values.existingClaim "")) -}}
+{{- $found = append $found (dict "kind" "console" "cluster" "" "name" (printf "%s-console" $fullname) "values" $values) -}}
+{{- end -}}
 {{- range $cluster, $own := .Values.clusters -}}
 {{- $own = default dict $own -}}
 {{- $worker := mergeOverwrite (deepCopy $general) (deepCopy $.Values.worker) -}}

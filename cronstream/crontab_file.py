@@ -51,8 +51,9 @@ class Content:
     def __post_init__(self) -> None:
         """Work out the digests, once."""
         if not self.own:
-            text = self.raw + (self.problem or "").encode()
-            object.__setattr__(self, "own", hashlib.blake2b(text).digest())
+            own = hashlib.blake2b(self.raw)
+            own.update((self.problem or "").encode())
+            object.__setattr__(self, "own", own.digest())
         hashed = hashlib.blake2b(self.own)
         for name, part in self.parts.items():
             hashed.update(hashlib.blake2b(name.encode()).digest() + part.own)

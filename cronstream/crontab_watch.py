@@ -249,7 +249,7 @@ async def _listen_in(
         *(name for name, _ in folders),
         watch_filter=None,
         debounce=100,
-        step=20,
+        step=100,
         stop_event=ended,
         rust_timeout=int(_RELISTEN_S * 1000),
         yield_on_timeout=True,

@@ -21,7 +21,7 @@ from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.belonging import Belonging
 from cronstream.scheduler.edit_log import log_applied, log_due_times, log_problems
-from cronstream.scheduler.foreign import LOOK_S, ForeignJobs, in_force_of
+from cronstream.scheduler.foreign import LOOK_S, ForeignJobs, InForce
 from cronstream.scheduler.holding_back import HeldBack
 from cronstream.scheduler.signing import see_that_they_count, to_sign
 from cronstream.scheduler.standing_by import StandingBy
@@ -75,7 +75,8 @@ class CrontabFollower:
         self._settings, self._world = settings, world
         self._may_apply = may_apply
         self.belonging = Belonging(settings, world.publisher, world.memory, jobs.known)
-        self._others = ForeignJobs(settings.names.jobs, jobs, world.clock)
+        self._in_force = InForce()
+        self._others = ForeignJobs(settings.names.jobs, jobs, world.clock, self._in_force)
         self._crontab: Crontab | None = None
         #: Its jobs by name, until what is in force has been compared with it.
         self._named: dict[str, Job] = {}
@@ -88,7 +89,7 @@ class CrontabFollower:
         self.held_up: list[str] = []
         file = Path(settings.crontab)
         self.held_back = HeldBack(file, world.counts)
-        self._steering = Steering(settings, jobs, announcer)
+        self._steering = Steering(settings, jobs, announcer, self._in_force)
         self._standing_by = StandingBy(file, world.clock, jobs, self.belonging)
 
     def apply_again(self) -> None:
@@ -204,7 +205,7 @@ class CrontabFollower:
         if not await self.belonging.may_apply(crontab):
             self.held_back.forget()
             return True
-        before = in_force_of(in_force)
+        before = self._in_force.of(in_force)
         whole = await asyncio.to_thread(compare, before, in_force.steered(crontab.jobs, before))
         crontab.share(before, whole.names)
         whole = as_far_as_known(crontab, whole)

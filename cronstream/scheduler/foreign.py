@@ -7,12 +7,13 @@ come, and the file is put in force again. A job on another partition than its na
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from cronstream.core.crontab.change import Change, compare, count
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.crontab.parts import as_far_as_known
-from cronstream.core.planning.known_jobs import JobsKnown
+from cronstream.core.planning.known_jobs import JobsKnown, State
 from cronstream.core.wire.runs import Job
 from cronstream.logs import fields
 from cronstream.scheduler.world import Clock
@@ -32,10 +33,26 @@ def belongs(job: Job, partition: int, partitions: int) -> bool:
     return partition_of(job.name, partitions) == partition
 
 
-def in_force_of(known: JobsKnown) -> list[Job]:
+def in_force_of(known: JobsKnown) -> Sequence[Job]:
     """Return the jobs in force that stand where they belong."""
     of = known.of.items()
     return [job for p, recent in of for job in recent.in_force() if belongs(job, p, len(known.of))]
+
+
+class InForce:
+    """Those jobs, as long as nothing has come: very many are not looked through each time."""
+
+    def __init__(self) -> None:
+        self._of: tuple[State, Sequence[Job]] = (), ()
+
+    def of(self, known: JobsKnown) -> Sequence[Job]:
+        """Return the jobs in force that stand where they belong."""
+        state, jobs = self._of
+        if state != known.state or not state:
+            state = known.state
+            jobs = in_force_of(known)
+            self._of = state, jobs
+        return jobs
 
 
 class ForeignJobs:
@@ -45,10 +62,10 @@ class ForeignJobs:
         topic: Its name.
     """
 
-    def __init__(self, topic: str, jobs: JobsLog, clock: Clock) -> None:
-        self._topic, self._jobs, self._clock = topic, jobs, clock
+    def __init__(self, topic: str, jobs: JobsLog, clock: Clock, in_force: InForce) -> None:
+        self._topic, self._jobs, self._clock, self._in_force = topic, jobs, clock, in_force
         #: How far each partition had been read when it was compared last.
-        self._compared: dict[int, int] = {}
+        self._compared: State = ()
 
     async def differ(self, crontab: Crontab) -> bool:
         """Whether the jobs in force are no longer those of the file, which is in force; say so.
@@ -57,15 +74,15 @@ class ForeignJobs:
             CronstreamError: If the topic cannot be read; or it is a KafkaError or an OSError.
         """
         known = await self._jobs.read_on()
-        positions = {partition: recent.position for partition, recent in known.of.items()}
-        if positions == self._compared:
+        state = known.state
+        if state == self._compared:
             return False
-        in_force = in_force_of(known)
+        in_force = self._in_force.of(known)
         change = await asyncio.to_thread(compare, in_force, crontab.jobs)
         crontab.share(in_force, change.names)
         change = as_far_as_known(crontab, change)
         ahead = [job.name for job in known.ahead(self._clock.now())]
-        self._compared = positions
+        self._compared = state
         if change or ahead:
             self._say(change, ahead)
         return bool(change or ahead)

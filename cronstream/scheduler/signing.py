@@ -44,6 +44,8 @@ def to_sign(
         done: Names of jobs that are said again anyway.
         doubt: As in `see_that_they_count`: what would not count contradicts nothing.
     """
+    if key is None and not log.disbelieved:
+        return []
     jobs = {job.name: job for job in in_force_of(log.known)}
     contested = {
         name: jobs.get(name) or job.derive(removed=True) for name, job in log.disbelieved.items()

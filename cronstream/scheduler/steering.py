@@ -13,13 +13,13 @@ from aiokafka.errors import KafkaError
 
 from cronstream.core.crontab.change import pause_words
 from cronstream.core.planning.cursor import Place
-from cronstream.core.planning.known_jobs import JobsKnown
+from cronstream.core.planning.known_jobs import JobsKnown, State
 from cronstream.core.planning.pauses import MARGIN
 from cronstream.core.wire.runs import Job
 from cronstream.errors import CronstreamError
 from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
-from cronstream.scheduler.foreign import in_force_of
+from cronstream.scheduler.foreign import InForce
 from cronstream.scheduler.signing import see_that_they_count
 from cronstream.settings import Settings
 from cronstream.topology.installation_level import see_that_it_is_open
@@ -37,8 +37,13 @@ _NAMED = 20
 class Steering:
     """Sees what has been asked, and that it may be said; what fails is tried again at each look."""
 
-    def __init__(self, settings: Settings, jobs: JobsLog, announcer: Announcer) -> None:
+    def __init__(
+        self, settings: Settings, jobs: JobsLog, announcer: Announcer, in_force: InForce
+    ) -> None:
         self._settings, self._jobs, self._announcer = settings, jobs, announcer
+        self._in_force = in_force
+        #: How far the topic had been read when all that was asked was in force.
+        self._done: State = ()
 
     async def asked(self, doubt: Callable[[Job], str]) -> list[Job]:
         """Return the jobs in force of which people have asked what is not in force yet.
@@ -51,7 +56,11 @@ class Steering:
         async def look() -> None:
             known = await self._jobs.read_on()
             see_that_it_is_open(known.house)
-            jobs = await asyncio.to_thread(_asked_of, known)
+            state = known.state
+            if not known.controls or state == self._done:
+                return
+            jobs = await asyncio.to_thread(self._asked_of, known)
+            self._done = () if jobs else state
             places = {self._place_of(job) for job in jobs}
             if places:
                 await self._announcer.announce(places, ANNOUNCED_S)
@@ -74,14 +83,13 @@ class Steering:
             return True
         return False
 
+    def _asked_of(self, known: JobsKnown) -> list[Job]:
+        before = self._in_force.of(known)
+        after = known.steered(before)
+        return [job for was, job in zip(before, after, strict=True) if job.control != was.control]
+
     def _place_of(self, job: Job) -> Place:
         return Place(job.cluster, partition_of(job.name, self._settings.partitions))
-
-
-def _asked_of(known: JobsKnown) -> list[Job]:
-    before = in_force_of(known)
-    after = known.steered(before)
-    return [job for was, job in zip(before, after, strict=True) if job.control != was.control]
 
 
 def log_asked(jobs: Iterable[Job]) -> None:

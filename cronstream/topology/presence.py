@@ -228,7 +228,7 @@ class WorkersTopic:
                 await asyncio.sleep(_AGAIN_S)
 
     async def _read_from(self, since: datetime) -> None:
-        reader = Reader(self._settings)
+        reader = Reader(self._settings, waits_ms=int(_POLL_S * 1000))
         try:
             await reader.start()
             start = await reader.offsets_at(self._topic, [0], since)

@@ -227,6 +227,7 @@ class Reader:
             if left and silent >= most_silent:
                 silent = 0
                 await self._see_that_they_reach(left)
+        self.follow({})  # Else it would ask ten times a second for what nobody wants.
 
     async def _see_that_they_reach(self, wanted: dict[TopicPartition, int]) -> None:
         found = wanted

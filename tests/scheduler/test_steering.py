@@ -13,7 +13,7 @@ from cronstream.core.wire.codec import encode
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.enumerations import ControlAction
 from cronstream.core.wire.runs import Job
-from cronstream.scheduler import following
+from cronstream.scheduler import following, foreign
 from cronstream.scheduler.steering import holds_from, log_asked
 from cronstream.topology.publish import partition_of
 from tests.builders import NAMES, at
@@ -227,3 +227,21 @@ def test_only_what_pauses_a_job_holds_from_beyond_what_is_published(
     job: Job, since: datetime
 ) -> None:
     assert holds_from(job, at(0), 30.0) == since
+
+
+async def test_jobs_are_looked_through_only_when_something_has_come(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    look = foreign.in_force_of
+    monkeypatch.setattr(foreign, "in_force_of", lambda known: looks.append(1) or look(known))
+    async with in_charge(bench):
+        ask(bench, a_pause())
+        await until(lambda: len(published(bench)) == 1)
+        await looked()
+        before = len(looks)
+        await looked()
+        assert len(looks) == before > 0
+        ask(bench, a_resume(1))
+        await until(lambda: len(published(bench)) == 2)
+        assert len(looks) > before

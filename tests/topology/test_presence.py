@@ -35,7 +35,7 @@ class World:
 
         monkeypatch.setattr(presence, "start_producer", start)
         monkeypatch.setattr(presence, "stop_producer", stop)
-        monkeypatch.setattr(presence, "Reader", lambda _: FakeReader(self))
+        monkeypatch.setattr(presence, "Reader", lambda _, **__: FakeReader(self))
         monkeypatch.setattr(clock, "now", lambda: self.now + timedelta(seconds=self.ahead_s))
         monkeypatch.setattr(clock, "monotonic", lambda: self.seconds)
         self.topic = WorkersTopic(Settings(), self.describe)

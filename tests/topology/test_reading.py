@@ -24,8 +24,17 @@ class FakeConsumer:
     def __init__(self, messages: int, *answers: int | Exception) -> None:
         self.messages, self.answers = messages, list(answers)
         self.at, self.polls = 0, 0
+        self.places: set[TopicPartition] = set()
+        self.paused: set[TopicPartition] = set()
 
-    def assign(self, _places: list[TopicPartition]) -> None: ...
+    def assign(self, places: list[TopicPartition]) -> None:
+        self.places, self.paused = set(places), set()
+
+    def assignment(self) -> set[TopicPartition]:
+        return self.places
+
+    def pause(self, *places: TopicPartition) -> None:
+        self.paused.update(places)
 
     def seek(self, _place: TopicPartition, offset: int) -> None:
         # What is out of range is read from the earliest on (auto_offset_reset).
@@ -62,6 +71,13 @@ async def test_what_is_there_is_read_up_to_the_end_without_a_question() -> None:
 
     assert [message.offset async for message in read(consumer, 2, 5)] == [2, 3, 4]
     assert consumer.polls == 1
+
+
+async def test_once_all_is_read_nothing_more_is_fetched() -> None:
+    consumer = FakeConsumer(5)
+    read_so_far = read(consumer, 0, 5)
+    assert [message.offset async for message in read_so_far] == [0, 1, 2, 3, 4]
+    assert consumer.paused == consumer.places != set()
 
 
 async def test_an_end_that_is_no_more_is_told_and_not_waited_for() -> None:

@@ -1,7 +1,7 @@
 """A crontab as a value: clusters and jobs, without any time."""
 
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cronstream.core.crontab.clusters import Cluster
@@ -52,14 +52,18 @@ class Crontab:
     parts: Mapping[str, "Crontab"] = field(default_factory=dict, compare=False, repr=False)
     is_partial: bool = False
 
-    def share(self, in_force: Iterable[Job], but: Collection[str]) -> None:
+    def share(self, in_force: Collection[Job], but: Collection[str]) -> None:
         """Have the jobs that are in force in place of those that say the same: none is kept twice.
 
         Args:
             in_force: Those jobs; since when they hold, and who has put them there, comes along.
             but: The names of those that say something else.
         """
-        known = {job.name: job for job in in_force if job.name not in but}
+        there = {id(job) for job in in_force}
+        apart = {job.name for job in self.jobs if id(job) not in there}.difference(but)
+        if not apart:
+            return  # Nor has any of its parts another.
+        known = {job.name: job for job in in_force if job.name in apart}
         jobs = tuple(known.get(job.name, job) for job in self.jobs)
         object.__setattr__(self, "jobs", jobs)
         if isinstance(self.places, Places):

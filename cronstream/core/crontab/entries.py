@@ -11,7 +11,8 @@ from typing import Final
 
 #: What stands in the place of the jobs.
 ELSEWHERE: Final = "jobs-are-elsewhere"
-_JOBS: Final = re.compile(r"^jobs: *(?:#.*)?$", re.MULTILINE)
+#: Patterns begin with plain text, not with ``^``: so they are looked for some ten times as fast.
+_JOBS: Final = re.compile(r"jobs: *(?:#.*)?$", re.MULTILINE)
 _FIRST: Final = re.compile(r"(?: *(?:#.*)?\n)*( *)- ")
 #: Breaks of lines that parsers count and nobody sees, or that are not wanted here.
 _BREAKS: Final = ("\r", "\x85", "\u2028", "\u2029")
@@ -38,16 +39,19 @@ def entries_of(text: str) -> Entries | None:
     """Return a crontab in pieces; None if its jobs are no list in block style, or none."""
     if any(each in text for each in _BREAKS) or ELSEWHERE in text:
         return None
-    found = _JOBS.search(text)
-    if found is None or _JOBS.search(text, found.end()) is not None:
+    lines = (
+        each for each in _JOBS.finditer(text) if each.start() == 0 or text[each.start() - 1] == "\n"
+    )
+    found = next(lines, None)
+    if found is None or next(lines, None) is not None:
         return None
     first = _FIRST.match(text, found.end() + 1)
     if first is None:
         return None
     indent = len(first[1])
     begin, end = first.start(1), _end(text, first.end(), indent)
-    dashes = re.compile(rf"^ {{{indent}}}- ", re.MULTILINE)
-    starts = [each.start() for each in dashes.finditer(text, begin, end)]
+    dashes = re.compile(rf"\n {{{indent}}}- ")
+    starts = [begin, *(each.start() + 1 for each in dashes.finditer(text, begin, end))]
     pieces = [text[a:b] for a, b in zip(starts, [*starts[1:], end], strict=True)]
     head = f"{text[: found.start()]}jobs: {ELSEWHERE}\n{text[end:]}"
     return Entries(head, indent, pieces, text.count("\n", 0, begin) + 1)
@@ -55,6 +59,6 @@ def entries_of(text: str) -> Entries | None:
 
 def _end(text: str, begin: int, indent: int) -> int:
     """Return where a line stands that is no longer of the list: less indented than its dashes."""
-    less = rf"^ {{0,{indent - 1}}}[^ #\n]" if indent else r"^(?!- )[^ #\n]"
-    end = re.compile(less, re.MULTILINE).search(text, begin)
-    return len(text) if end is None else end.start()
+    less = rf"\n {{0,{indent - 1}}}[^ #\n]" if indent else r"\n(?!- )[^ #\n]"
+    end = re.compile(less).search(text, begin)
+    return len(text) if end is None else end.start() + 1

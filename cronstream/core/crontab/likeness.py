@@ -90,13 +90,15 @@ def _split(lines: list[str]) -> tuple[dict[str, str], dict[str, str], tuple[str,
     variables: dict[str, str] = {}
     rest, is_in_env = [], False
     for line in lines:
-        is_in_env = line == "env:" or (is_in_env and line[0] == " ")
         key, _, text = line.partition(": ")
-        of = variables if is_in_env else own
-        if line == "env:" or not (is_in_env or key in _OWN):
+        if line[0] != " ":
+            is_in_env, of = line == "env:", own
+        else:
+            of = variables
+        if not (is_in_env and of is variables) and key not in _OWN:
             rest.append(line)
             continue
-        if is_in_env:
+        if of is variables:
             rest.append(key)
             key = key.strip()
         if key in of:

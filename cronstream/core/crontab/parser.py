@@ -41,7 +41,7 @@ def parse_crontab(
     Raises:
         CrontabError: With every problem, each with line and column, in the order of the text.
     """
-    if len(text) > MAX_BYTES or len(text.encode(errors="replace")) > MAX_BYTES:
+    if len(text) > MAX_BYTES // 4 and len(text.encode(errors="replace")) > MAX_BYTES:
         raise CrontabError(source, [_TOO_LARGE])
     found = read_piecemeal(text, lease_s, before, root)
     return found or read_whole(text, source, lease_s, root)

@@ -7,8 +7,10 @@ so the two say the same, or this one nothing.
 
 import re
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate, islice
 from typing import Any, Final
 
 from cronstream.core.crontab.crontab import Crontab, Places, Read, Spots
@@ -30,7 +32,7 @@ _NOWHERE: Final = Place(1, 1)
 
 _NAME: Final = "name: "
 #: The key, as it may stand anywhere.
-_THEN: Final = re.compile(r"\bthen['\"]?\s*:")
+_THEN: Final = re.compile(r"then['\"]?\s*:")
 
 
 class _NotGoodError(Exception):
@@ -88,8 +90,7 @@ class _Piecemeal:
         self._reader.clusters.report()
         if self._problems or len({job.name for job in self._jobs}) < len(self._jobs):
             raise _NotGoodError
-        for number, line in enumerate(_starts(pieces, self._entries.line)):
-            self._spots.first[number] = line
+        self._spots.first[:] = array("l", islice(_starts(pieces, self._entries.line), len(pieces)))
         jobs = tuple(self._jobs)
         read = Read(self._above, self._lease_s, marks)
         return replace(self._head, jobs=jobs, places=Places(jobs, self._spots), read=read)
@@ -109,20 +110,30 @@ class _Piecemeal:
 
     def _read_again(self, marks: "array[int]", before: Crontab | None) -> Sequence[int]:
         """Put in place what was read before, and return the numbers of all other jobs."""
-        read = None if before is None else before.read
+        read, pieces = None if before is None else before.read, self._entries.pieces
         if before is None or read is None or not isinstance(before.places, Places):
             return range(len(marks))
         if (read.head, read.lease_s) != (self._above, self._lease_s):
             return range(len(marks))
-        known, others = {mark: n for n, mark in enumerate(read.marks)}, []
-        for number, mark in enumerate(marks):
-            old = known.get(mark)
-            if old is None or before.jobs[old].name not in self._entries.pieces[number]:
+        begin, end = _alike(read.marks, marks)
+        self._copy(before.jobs, before.places.spots, slice(begin), slice(begin))
+        last = slice(len(read.marks) - end, None), slice(len(marks) - end, None)
+        self._copy(before.jobs, before.places.spots, *last)
+        known = {mark: n for n, mark in enumerate(read.marks)}
+        others = [n for n, job in enumerate(self._jobs) if job and job.name not in pieces[n]]
+        for number in range(begin, len(marks) - end):
+            old = known.get(marks[number])
+            if old is None or before.jobs[old].name not in pieces[number]:
                 others.append(number)
             else:
                 spots = before.places.spots
                 self._put(number, before.jobs[old], spots.below[old], spots.column[old])
         return others
+
+    def _copy(self, jobs: Sequence[Job], spots: Spots, of: slice, to: slice) -> None:
+        """Put in place the jobs of a stretch, as they were."""
+        self._jobs[to] = jobs[of]
+        self._spots.below[to], self._spots.column[to] = spots.below[of], spots.column[of]
 
     def _put(self, number: int, job: Job, below: int, column: int) -> None:
         self._jobs[number] = job
@@ -157,7 +168,7 @@ class _Piecemeal:
         tree = parse_yaml("".join(pieces), self._problems)
         if not isinstance(tree, ListNode) or len(tree.items) != len(pieces) or self._problems:
             raise _NotGoodError
-        for number, node, line in zip(numbers, tree.items, _starts(pieces), strict=True):
+        for number, node, line in zip(numbers, tree.items, _starts(pieces), strict=False):
             place = find_place(node, ("name",))
             self._put(number, self._job_of(node), place.line - line, place.column)
 
@@ -172,7 +183,13 @@ def _node_of(values: Mapping[str, Any]) -> Node:
 
 
 def _starts(pieces: Sequence[str], first: int = 1) -> Iterator[int]:
-    """Yield the line on which each piece begins."""
-    for piece in pieces:
-        yield first
-        first += piece.count("\n")
+    """Yield the line on which each piece begins, and the one after the last."""
+    return accumulate((piece.count("\n") for piece in pieces), initial=first)
+
+
+def _alike(old: "array[int]", new: "array[int]") -> tuple[int, int]:
+    """Return how many marks are the same at the beginning, and behind what is not at the end."""
+    shorter = min(len(old), len(new))
+    begin = bisect_left(range(shorter), x=True, key=lambda n: old[: n + 1] != new[: n + 1])
+    rest = range(shorter - begin)
+    return begin, bisect_left(rest, x=True, key=lambda n: old[-n - 1 :] != new[-n - 1 :])

@@ -17,6 +17,8 @@ _FIRST: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._$+(^<;\\"
 )
 _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: Keys with plain words, in braces, behind a key.
+_IN_BRACES: Final = re.compile(r"[a-z_]+: \{ *\w+: [\w./+-]+(?:, +\w+: [\w./+-]+)* *\}", re.ASCII)
 #: Neither what cannot be seen, nor what parsers count as a break of lines.
 _TEXT: Final = re.compile("[\x20-\x7e\xa1-\u1fff\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffd]*")
 
@@ -49,6 +51,8 @@ def value_of(text: str) -> Value:
 def lines_of(piece: str, indent: int) -> list[str]:
     """Return the lines of an entry that say something, each without the entry's indentation.
 
+    What stands in braces is returned as the lines below its key that it means.
+
     Raises:
         NotPlainError: If one is indented less.
     """
@@ -56,13 +60,19 @@ def lines_of(piece: str, indent: int) -> list[str]:
     first, *rest = piece.split("\n")
     found = [first[deep:]]
     for line in rest:
-        if line.lstrip(" ")[:1] in {"", "#"}:
+        if line.lstrip(" ")[:1] in _NOTHING:
             _see_that_it_is_plain(line)
-        elif line.startswith(margin):
-            found.append(line[deep:])
-        else:
+        elif not line.startswith(margin):
             raise NotPlainError
+        elif line[-1] == "}" and _IN_BRACES.fullmatch(line, deep):
+            key, _, inner = line[deep:].partition(": ")
+            found += [f"{key}:", *(f"  {each.strip()}" for each in inner[1:-1].split(","))]
+        else:
+            found.append(line[deep:])
     return found
+
+
+_NOTHING: Final = frozenset(("", "#"))
 
 
 def _see_that_it_is_plain(comment: str) -> None:

@@ -113,11 +113,11 @@ class ScheduleReader:
         stripped = text.strip()
         if (stripped, zone) in self._good:
             return stripped
-        if _schedule_problem(text, name, zone) is not None:
-            return None
         written = _written_out(text, name)
-        if written == stripped:
-            self._good.add((stripped, zone))
+        if (written, zone) not in self._good:
+            if _schedule_problem(text, name, zone) is not None:
+                return None
+            self._good.add((written, zone))
         return written
 
     def check_whole(self, job: Job, place: Place, part: Part) -> None:

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TypeAlias
 
 from cronstream.core.planning.controls import Controls, steered
 from cronstream.core.planning.recent import Believes, Recent, believe_all
 from cronstream.core.wire.installation import House
 from cronstream.core.wire.runs import Job
+
+#: What tells whether anything has come, or is thought of otherwise: each partition, as far as read.
+State: TypeAlias = tuple[tuple[Recent, int], ...]
 
 
 class JobsKnown:
@@ -14,6 +18,11 @@ class JobsKnown:
 
     def __init__(self, partitions: Iterable[int], believes: Believes = believe_all) -> None:
         self.of = {partition: Recent(believes) for partition in partitions}
+
+    @property
+    def state(self) -> State:
+        """Is the same as before while nothing has come."""
+        return tuple((recent, recent.position) for recent in self.of.values())
 
     @property
     def installation(self) -> str | None:

@@ -101,6 +101,8 @@ class Recent:
         self._removed: deque[Definition] = deque()
         self.dropped_by = -1
         self.dropped_at = datetime.min.replace(tzinfo=UTC)
+        #: The latest time from which any definition has held.
+        self._latest = self.dropped_at
 
     @property
     def seen(self) -> Seen:
@@ -155,6 +157,7 @@ class Recent:
             raise MessageError(f"job {job.name!r} does not say from when it holds")
         kept = self._of.setdefault(job.name, [])
         kept.append(definition)
+        self._latest = max(self._latest, job.effective_from)
         bound = job.effective_from - KEEP
         while len(kept) > 1 and (kept[1].job.effective_from or bound) < bound:
             del kept[0]
@@ -199,6 +202,8 @@ class Recent:
 
     def ahead(self, now: datetime) -> list[Job]:
         """Return definitions in force, and removals, that hold only from far ahead."""
+        if self._latest - now <= FAR_AHEAD:
+            return []
         last = (kept[-1].job for kept in self._of.values())
         return [job for job in last if job.effective_from and job.effective_from - now > FAR_AHEAD]
 

@@ -63,7 +63,7 @@ else:
                 lacking, others = self._required - fields.keys(), fields.keys() - self._known
                 wrong = sorted(lacking or others)
                 raise TypeError(f"{type(self).__name__} lacks fields, or has others: {wrong}")
-            vars(self).update(fields)
+            self.__dict__ = fields
             self.__post_init__()
 
         def __post_init__(self) -> None:
@@ -87,10 +87,14 @@ else:
 
         def derive(self, **fields: Any) -> Self:
             """Return a copy with some fields changed."""
-            given = vars(self)
-            if not self._known.issuperset(given):
-                given = {name: value for name, value in given.items() if name in self._known}
-            derived = type(self)(**{**given, **fields})
+            if not self._known.issuperset(fields):
+                return type(self)(**{**vars(self), **fields})  # It says which are wrong.
+            values = {**vars(self), **fields}
+            if not self._known.issuperset(values):
+                values = {name: value for name, value in values.items() if name in self._known}
+            derived = object.__new__(type(self))
+            derived.__dict__ = values
+            derived.__post_init__()
             if "unknown" in vars(self):
-                vars(derived)["unknown"] = self.unknown
+                values["unknown"] = self.unknown
             return derived

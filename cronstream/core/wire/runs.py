@@ -196,8 +196,8 @@ class Job(Record, namespace="cronstream.Job"):
         """Keep texts once that many jobs have in common."""
         own = vars(self)
         for name in ("cluster", "schedule", "timezone", "by"):
-            if type(own.get(name)) is str:
-                own[name] = intern(own[name])
+            if type(value := own.get(name)) is str:
+                own[name] = intern(value)
 
     @property
     def paused_to(self) -> datetime | None:

@@ -73,6 +73,7 @@ class SchedulerDuty:
         self.scheduler = Scheduler(settings, cursors, world)
         self.scheduler.on_fatal = fail
         self.scheduler.jobs.judge = keyring.judge
+        self._publisher.notes[settings.names.jobs] = self.scheduler.jobs.decoded.note
         self.scheduler.signs_as = lambda: signer.id
         self.scheduler.doubt = lambda job: (
             keyring.judge(signer.sign(job.derive(signature=None))).why

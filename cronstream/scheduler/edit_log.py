@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 _WITHIN: Final = timedelta(hours=24)
 #: A scheduler has no time to work out more due times than these: that takes a tenth of a second.
 _MOST: Final = 20_000
+#: No more edits are said one by one: so many lines take longer than all else of an edit.
+_MOST_SAID: Final = 1_000
 
 
 def log_problems(found: CrontabError, *, has_one: bool) -> None:
@@ -61,8 +63,11 @@ def log_applied(name: str, change: Change, jobs: int) -> None:
         "removed": len(change.removed),
     }
     logger.info("%s: %s", name, text, extra=fields("crontab-applied", **counts))
-    for line in describe(change):
+    lines = describe(change)
+    for line in lines[:_MOST_SAID]:
         logger.info("%s", line, extra=fields("edit"))
+    if len(lines) > _MOST_SAID:
+        logger.info("and %d edits more", len(lines) - _MOST_SAID, extra=fields("edit"))
 
 
 async def log_due_times(

@@ -16,7 +16,7 @@ from functools import partial
 from cronstream.core.planning.due import REACH
 from cronstream.core.planning.recent import Seen
 from cronstream.core.planning.sharing import same
-from cronstream.core.wire.job_messages import Definition, decode_house, decode_jobs
+from cronstream.core.wire.job_messages import Definition, decode_house
 from cronstream.errors import CronstreamError
 from cronstream.logs import fields
 from cronstream.scheduler.foreign import belongs
@@ -83,12 +83,12 @@ class Learning:
         await read_on(self._reader, {number: held.seen}, {number: until}, take)
 
     def _fold(self, held: Held, message: LogMessage) -> None:
-        jobs, refused = decode_jobs(message.value)
+        jobs, refused = self._jobs.decoded.jobs_of(message.value)
         shards, here = len(self._jobs.known.of), message.partition
         believed = (job for job in jobs if belongs(job, here, shards) and self._jobs.believes(job))
         recent = self._jobs.known.of[here]
         held.learn(same(Definition(j, message.offset), recent.last(j.name)) for j in believed)
-        refused += [
+        refused = refused + [
             f"job {job.name!r} belongs to another partition"
             for job in jobs
             if not belongs(job, here, shards)

@@ -18,6 +18,7 @@ from cronstream.core.planning.recent import Believes, Recent, Seen, believe_all,
 from cronstream.core.planning.sharing import share_values
 from cronstream.core.trust.judging import TRUSTED, Judgement, Standing
 from cronstream.core.wire.control import Control
+from cronstream.core.wire.decoded import Decoded
 from cronstream.core.wire.job_messages import Definition
 from cronstream.core.wire.naming import Names
 from cronstream.core.wire.pieces import LastRow
@@ -72,6 +73,8 @@ class JobsLog:
 
     def __init__(self, reader: JobsReader, rows: Rows, partitions: Iterable[int]) -> None:
         self.known = JobsKnown(partitions, self.believes)
+        #: Has each message decoded once that is read here and by a shard.
+        self.decoded = Decoded()
         #: Says what is thought of a job, or a control; another may be put here before it is read.
         self.judge: Callable[[Job | Control], Judgement] = lambda _: TRUSTED
         #: The last of each job that does not count, for it is not believed, by name.
@@ -86,6 +89,13 @@ class JobsLog:
         self._begun: set[int] = set()
         self._kept_at = dict.fromkeys(self.known.of, 0)
         self._lock, self._begins_again = asyncio.Lock(), False
+        self._read_by(self.known.of)
+
+    def _read_by(self, of: Mapping[int, Recent]) -> None:
+        """Have partitions read by what is known from here on."""
+        for partition, recent in of.items():
+            recent.decode = self.decoded.jobs_of
+            self.known.of[partition] = recent
 
     def begin_again(self) -> None:
         """Read all of it again before the next answer: what did not count may count now."""
@@ -119,7 +129,7 @@ class JobsLog:
         async with self._lock:
             if self._begins_again:
                 self._begins_again = False
-                self.known.of.update({p: Recent(self.believes) for p in self.known.of})
+                self._read_by({p: Recent(self.believes) for p in self.known.of})
                 self._begun.clear()
                 self._kept_at = dict.fromkeys(self.known.of, 0)
             ends = await self._reader.ends(self._reader.names.jobs, list(self.known.of))
@@ -161,11 +171,9 @@ class JobsLog:
 
     async def _begin(self, ends: dict[int, int]) -> None:
         """Begin with what is kept, where there is more than is read as fast."""
-        for partition, recent in (
-            await kept(self._reader, self._rows, ends, self.believes)
-        ).items():
-            self.known.of[partition] = recent
-            self._kept_at[partition] = recent.position
+        found = await kept(self._reader, self._rows, ends, self.believes)
+        self._read_by(found)
+        self._kept_at |= {partition: recent.position for partition, recent in found.items()}
         self._begun.update(ends)
 
     async def keep(self, put: Put) -> None:

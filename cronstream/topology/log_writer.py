@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
@@ -32,6 +33,10 @@ _QUIET_S = 10.0
 
 class _CannotBeSentError(BrokerError):
     """No broker has refused it: it did not come so far."""
+
+
+#: Is given each message that is through, and what it says.
+Note: TypeAlias = "Callable[[bytes, list[Message | None]], None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +122,10 @@ class LogWriter:
     process ends itself, since its producer is broken (`core.health`).
     """
 
-    def __init__(self, producer: Any, topic: str, partition: int) -> None:
-        self._producer = producer
+    def __init__(
+        self, producer: Any, topic: str, partition: int, note: Note = lambda _, __: None
+    ) -> None:
+        self._producer, self._note = producer, note
         self._topic, self._partition = topic, partition
         self._waiting: deque[Waiting] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -241,6 +248,7 @@ class LogWriter:
                     raise _CannotBeSentError(reason) from error
                 await self._pause(what)
             else:
+                self._note(value or b"", [item.record for item in batch])
                 return Ack(self._partition, meta.offset, moment_of(meta.timestamp))
 
     async def _pause(self, why: str) -> None:

@@ -15,7 +15,7 @@ from cronstream.core.wire.entries import Skip, Withdrawal
 from cronstream.core.wire.messages import Message
 from cronstream.core.wire.runs import Run
 from cronstream.settings import Settings
-from cronstream.topology.log_writer import Ack, LogWriter, Waiting
+from cronstream.topology.log_writer import Ack, LogWriter, Note, Waiting
 from cronstream.topology.producing import start_producer, stop_producer
 
 __all__ = ["Ack", "Publisher", "partition_of", "when_done"]
@@ -58,6 +58,8 @@ class Publisher:
         self._producer: Any = None
         self._writers: dict[tuple[str, int], LogWriter] = {}
         self._borne: set[tuple[str, int]] = set()
+        #: By topic: is given each message that is through, and what it says.
+        self.notes: dict[str, Note] = {}
 
     async def start(self) -> None:
         """Connect.
@@ -143,7 +145,8 @@ class Publisher:
     def _put(self, topic: str, partition: int, item: Waiting) -> None:
         place = (topic, partition)
         if place not in self._writers:
-            self._writers[place] = LogWriter(self._producer, topic, partition)
+            note = [self.notes[topic]] if topic in self.notes else []
+            self._writers[place] = LogWriter(self._producer, topic, partition, *note)
         self._writers[place].put(item)
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 import pytest
 
+from cronstream.core.planning.known_jobs import JobsKnown
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.enumerations import ControlAction
@@ -232,9 +233,14 @@ def test_only_what_pauses_a_job_holds_from_beyond_what_is_published(
 async def test_jobs_are_looked_through_only_when_something_has_come(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = []
+    looks: list[object] = []
     look = foreign.in_force_of
-    monkeypatch.setattr(foreign, "in_force_of", lambda known: looks.append(1) or look(known))
+
+    def counted(known: JobsKnown) -> Sequence[Job]:
+        looks.append(known)
+        return look(known)
+
+    monkeypatch.setattr(foreign, "in_force_of", counted)
     async with in_charge(bench):
         ask(bench, a_pause())
         await until(lambda: len(published(bench)) == 1)

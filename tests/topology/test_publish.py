@@ -410,3 +410,18 @@ def test_a_key_has_the_partition_that_kafkas_own_clients_give_it() -> None:
 @given(st.text(max_size=40), st.integers(1, 1000))
 def test_a_key_goes_to_the_partition_that_aiokafka_would_choose(key: str, partitions: int) -> None:
     assert partition_of(key, partitions) == (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+
+
+async def test_who_wants_to_know_is_told_each_message_that_is_through_and_what_it_says(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    noted: list[tuple[bytes, list[Any]]] = []
+    publisher.notes["log"] = lambda raw, records: noted.append((raw, records))
+    futures = [publisher.append("log", 0, _beat(0))]
+    await asyncio.sleep(0)
+    futures += [publisher.append("log", 0, _beat(1)), publisher.append("other", 0, _beat(2))]
+    assert noted == []
+    producer.open.set()
+    await asyncio.gather(*futures)
+    sent = [each["value"] for each in producer.taken if each["topic"] == "log"]
+    assert noted == [(sent[0], [_beat(0)]), (sent[1], [_beat(1)])]

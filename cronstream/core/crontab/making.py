@@ -42,7 +42,8 @@ def job_of(settings: dict[str, Any]) -> Job:
     for name, kind in _CHOICES.items():
         if name in fields:
             fields[name] = kind(fields[name])
-    return Job(**{"cluster": "", "timezone": "UTC", **fields})
+    said = {name: value for name, value in fields.items() if value is not None}
+    return Job(**{"cluster": "", "timezone": "UTC", **said})
 
 
 def _name_secrets(fields: dict[str, Any]) -> None:

@@ -158,7 +158,9 @@ class Draft:
             with_retries=job.control is not None and job.control.retries and paused_to is not None,
             lifts=is_lifted(job, None if former is None else former.job),
         )
-        expects = entry.derive(expect_within_s=None if job.removed else job.expect_within_s)
+        expects = entry
+        if job.expect_within_s is not None and not job.removed:
+            expects = entry.derive(expect_within_s=job.expect_within_s)
         self._withdrawals += [(c, expects if c == job.cluster else entry) for c in clusters]
 
     def add(self, timeline: Timeline, revision: Revision, due: datetime) -> None:
@@ -292,8 +294,7 @@ class Draft:
 
 def _made_up(run: Run, start_at: datetime, now: datetime) -> Run:
     """Return the run of a due time that was missed, as it is made up for."""
-    within_s = run.start_within_s
-    if within_s is not None:
+    if (within_s := run.start_within_s) is not None:
         # It has as long as any other, from when it may start.
         within_s += (start_at - run.scheduled_at).total_seconds()
     return run.derive(not_before=start_at, as_of=now, start_within_s=within_s)

@@ -125,9 +125,11 @@ class Shard:
         self._count(job, timeline)
         learnt = Revision(revision, job, None, job.effective_from)
         learnt.holds_from = self._holds.get(revision, learnt.holds_from)
-        timeline.revisions.append(learnt)
-        if len(timeline.revisions) > 1:
+        if timeline.revisions:
+            timeline.revisions.append(learnt)
             self._several.add(timeline)
+        else:
+            timeline.revisions = [learnt]  # It takes less room than one that is appended to.
         self._learnt.append((timeline, learnt))
         self._end = max(self._end, revision + 1)
         if not job.removed:

@@ -41,6 +41,7 @@ FORM_IN_PARTS: Final = 2
 PART: Final = 1000
 
 
+Decode: TypeAlias = Callable[[bytes | None], tuple[list[Job], list[str]]]
 #: Whether a job on the topic counts, or a control; see `cronstream.core.trust.judging`.
 Believes: TypeAlias = Callable[[Job | Control], bool]
 
@@ -89,6 +90,8 @@ class Recent:
 
     def __init__(self, believes: Believes = believe_all) -> None:
         self._believes = believes
+        #: Returns the jobs in a message, and why others were refused; see `Decoded`.
+        self.decode: Decode = decode_jobs
         self.position = 0
         self.installation: str | None = None
         self.kafka: str | None = None
@@ -130,7 +133,7 @@ class Recent:
         """
         if offset < self.position:
             return
-        jobs, _ = decode_jobs(raw)
+        jobs, _ = self.decode(raw)
         for told in decode_installations(raw):
             self.installation = self.installation or told.id
             self.kafka = self.kafka or told.kafka
@@ -155,8 +158,11 @@ class Recent:
         job = definition.job
         if job.effective_from is None:
             raise MessageError(f"job {job.name!r} does not say from when it holds")
-        kept = self._of.setdefault(job.name, [])
-        kept.append(definition)
+        kept = self._of.get(job.name)
+        if kept is None:
+            kept = self._of[job.name] = [definition]
+        else:
+            kept.append(definition)
         self._latest = max(self._latest, job.effective_from)
         bound = job.effective_from - KEEP
         while len(kept) > 1 and (kept[1].job.effective_from or bound) < bound:

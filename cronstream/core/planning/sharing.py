@@ -28,6 +28,6 @@ def share_values(job: Job, like: Job | None) -> None:
 
 def same(definition: Definition, other: Definition | None) -> Definition:
     """Return the one that was there first, of two that say the same."""
-    if other is None or other.revision != definition.revision or other.job != definition.job:
+    if other is None or other.revision != definition.revision:
         return definition
-    return other
+    return other if other.job is definition.job or other.job == definition.job else definition

@@ -114,6 +114,9 @@ def spans(revisions: Iterable[Revision]) -> list[tuple[Revision, datetime]]:
     A due time follows the last revision that holds from there or before, as in the fold
     (rule 12): so a revision ends where any later one begins.
     """
+    revisions = list(revisions)
+    if len(revisions) == 1 and revisions[0].holds_from < _FAR:
+        return [(revisions[0], _FAR)]  # As with most jobs.
     found = []
     end = _FAR
     for revision in sorted(revisions, key=lambda revision: revision.number, reverse=True):
@@ -166,6 +169,8 @@ class Timeline:
             at: The cursor.
             next_after: Computes due times.
         """
+        if all(revision.paused_to is _NEVER_WAS for revision in self.revisions):
+            return
         before = {r.number: end for r, end in spans(r for r in self.revisions if r.number < taken)}
         for revision, end in spans(self.revisions):
             paused_to = min(revision.paused_to, end)
@@ -189,6 +194,8 @@ class Timeline:
 
     def before(self, number: int) -> Revision | None:
         """Return the last revision below `number`."""
+        if self.revisions[0].number >= number:
+            return None
         place = bisect_left(self.revisions, number, key=lambda revision: revision.number)
         return self.revisions[place - 1] if place else None
 

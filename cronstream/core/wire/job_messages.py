@@ -169,6 +169,11 @@ def foreign_because(begun_on: str | None, here: str | None) -> str:
     )
 
 
+def is_readable(job: Job) -> bool:
+    """Whether readers take a job for one that can be."""
+    return _problem(job) is None
+
+
 def _problem(job: Job) -> str | None:
     if job.effective_from is None:
         return f"job {job.name!r} does not say from when it holds (effective_from)"

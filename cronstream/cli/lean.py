@@ -31,4 +31,5 @@ def _kept() -> Iterator[None]:
         yield
     finally:
         gc.freeze()
+        gc.set_threshold(20_000, 20, 50)  # As in a process of the application.
         gc.enable()

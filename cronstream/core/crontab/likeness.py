@@ -31,11 +31,32 @@ _KEY: Final = re.compile(r"[a-z_]+(?=:)")
 class Likenesses:
     """The jobs of one crontab that others are made like."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, indent: int) -> None:
         self._reader = reader
         self._known: dict[tuple[str, ...], Job] = {}
+        self._margin = "\n" + " " * (indent + 2)
+        self._own = re.compile(rf"{self._margin}({'|'.join(sorted(_OWN))}): ([^\n]*)")
+        #: The same by the very text between what each has of its own.
+        self._alike: dict[tuple[str, ...], Job] = {}
         #: Whether what all jobs have in common leaves each job's own to itself.
         self._may = reader.defaults.keys() <= {*_APART, "description"}
+
+    def same_as(self, piece: str) -> Job | None:
+        """Return the job of an entry whose text is a known one's but for what is its own.
+
+        Raises:
+            NotPlainError: If a value is not plain.
+        """
+        own, between = self._cut(piece)
+        like = self._alike.get(between)
+        return None if like is None or own is None else self._made_like(like, own, {})
+
+    def _cut(self, piece: str) -> tuple[dict[str, str] | None, tuple[str, ...]]:
+        """Return what is an entry's own, by key, if that is whole, and the text between."""
+        parts = self._own.split(self._margin + piece[len(self._margin) - 1 :])
+        own = dict(zip(parts[1::3], parts[2::3], strict=True))
+        is_whole = own.keys() >= _NEEDED and 3 * len(own) < len(parts)
+        return own if is_whole else None, tuple(parts[::3])
 
     def job_of(self, lines: list[str]) -> Job | None:
         """Return the job of an entry's lines; None if there was none like it, or it is unusual.
@@ -47,6 +68,9 @@ class Likenesses:
         like = self._known.get(rest)
         if like is None or not own.keys() >= _NEEDED:
             return None
+        return self._made_like(like, own, variables)
+
+    def _made_like(self, like: Job, own: dict[str, str], variables: dict[str, str]) -> Job | None:
         texts, env = _texts(own), _texts(variables)
         if texts is None or env is None:
             return None
@@ -61,12 +85,14 @@ class Likenesses:
             fields["env"] = {**(like.env or {}), **env}
         return like.derive(**fields)
 
-    def learn(self, lines: list[str], job: Job) -> None:
-        """Have others made like a job that was checked in full."""
-        own, _, rest = _split(lines)
+    def learn(self, piece: str, lines: list[str], job: Job) -> None:
+        """Have others made like a job that was checked in full, or made like one that was."""
+        own, variables, rest = _split(lines)
         keys = {found[0] for line in rest if (found := _KEY.match(line))}
         if self._may and keys <= _APART and own.keys() >= _NEEDED:
-            self._known[rest] = job
+            self._known.setdefault(rest, job)
+            if not variables:
+                self._alike[self._cut(piece)[1]] = job
 
 
 def _texts(own: dict[str, str]) -> dict[str, str] | None:

@@ -71,7 +71,7 @@ class _Piecemeal:
         self._problems = Problems()
         self._reader = reader_for(self._problems, lease_s, root)
         self._head = self._read_head(is_part=root is not None)
-        self._likenesses = Likenesses(self._reader)
+        self._likenesses = Likenesses(self._reader, entries.indent)
         self._spots = Spots.of(len(entries.pieces))
         self._jobs: list[Any] = [None] * len(entries.pieces)
 
@@ -142,11 +142,11 @@ class _Piecemeal:
     def _read_plain(self, number: int, piece: str) -> bool:
         """Read a job without a parser; return whether it is written so plainly."""
         try:
-            lines = lines_of(piece, self._entries.indent)
-            job = self._likenesses.job_of(lines)
+            job = self._likenesses.same_as(piece)
             if job is None:
-                job = self._job_of(_node_of(values_of(lines)))
-                self._likenesses.learn(lines, job)
+                lines = lines_of(piece, self._entries.indent)
+                job = self._likenesses.job_of(lines) or self._job_of(_node_of(values_of(lines)))
+                self._likenesses.learn(piece, lines, job)
         except NotPlainError:
             return False
         margin = self._entries.indent + 2

@@ -31,7 +31,7 @@ class Costs:
 
     Attributes:
         claim_share: The part of a worker's cost that comes before the due time.
-        job_bytes: Of a job in a scheduler's memory.
+        job_bytes: Of a job in the memory of each scheduler, and as much of one of its shards'.
         mark_bytes, mark_row: Of a job's mark in a worker's memory, and in a ledger's row.
         settled_bytes, settled_row: Likewise of each due time settled in the last 12 minutes.
     """
@@ -43,7 +43,7 @@ class Costs:
     kafka_us: float = 60.0
     ledger_bytes: float = 820.0
     claim_share: float = 0.45
-    job_bytes: float = 8_300.0
+    job_bytes: tuple[float, float] = 1_400.0, 1_100.0
     mark_bytes: float = 1_500.0
     mark_row: float = 130.0
     settled_bytes: float = 107.0
@@ -108,9 +108,9 @@ def rates(plant: Plant, costs: Costs) -> dict[str, float]:
 def sizes(plant: Plant, costs: Costs) -> dict[str, float]:
     """Memory and rows, in MiB; and what goes to Kafka, in MiB a second."""
     jobs, settled = plant.jobs, plant.runs_per_s * _WINDOW_S
-    mib = 2**20
+    mib, (known, of_shard) = 2**20, costs.job_bytes
     return {
-        "scheduler": (60 * mib + jobs / plant.shards * costs.job_bytes) / mib,
+        "scheduler": (90 * mib + jobs * known + jobs / plant.shards * of_shard) / mib,
         "worker": (
             60 * mib + (jobs * costs.mark_bytes + settled * costs.settled_bytes) / plant.workers
         )

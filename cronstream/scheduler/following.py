@@ -21,7 +21,7 @@ from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.belonging import Belonging
 from cronstream.scheduler.edit_log import log_applied, log_due_times, log_problems
-from cronstream.scheduler.foreign import LOOK_S, ForeignJobs, InForce
+from cronstream.scheduler.foreign import LOOK_S, ForeignJobs, JobsInForce
 from cronstream.scheduler.holding_back import HeldBack
 from cronstream.scheduler.signing import see_that_they_count, to_sign
 from cronstream.scheduler.standing_by import StandingBy
@@ -75,7 +75,7 @@ class CrontabFollower:
         self._settings, self._world = settings, world
         self._may_apply = may_apply
         self.belonging = Belonging(settings, world.publisher, world.memory, jobs.known)
-        self._in_force = InForce()
+        self._in_force = JobsInForce()
         self._others = ForeignJobs(settings.names.jobs, jobs, world.clock, self._in_force)
         self._crontab: Crontab | None = None
         #: Its jobs by name, until what is in force has been compared with it.

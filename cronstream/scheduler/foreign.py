@@ -39,7 +39,7 @@ def in_force_of(known: JobsKnown) -> Sequence[Job]:
     return [job for p, recent in of for job in recent.in_force() if belongs(job, p, len(known.of))]
 
 
-class InForce:
+class JobsInForce:
     """Those jobs, as long as nothing has come: very many are not looked through each time."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class ForeignJobs:
         topic: Its name.
     """
 
-    def __init__(self, topic: str, jobs: JobsLog, clock: Clock, in_force: InForce) -> None:
+    def __init__(self, topic: str, jobs: JobsLog, clock: Clock, in_force: JobsInForce) -> None:
         self._topic, self._jobs, self._clock, self._in_force = topic, jobs, clock, in_force
         #: How far each partition had been read when it was compared last.
         self._compared: State = ()

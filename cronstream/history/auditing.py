@@ -123,6 +123,7 @@ class _Auditor:
         """Read the jobs' definitions, and find out what there is to read."""
         job = self._window.job
         names = [name for name in await clusters(self._reader) if self._window.includes(name)]
+        self.tally.chains.clusters = frozenset(names)
         for name in names:
             for at in log_topics(self._reader.names, [name]):
                 there = await self._reader.partitions(at.topic)

@@ -13,8 +13,12 @@ import orjson
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.state import HAND_OVER
 from cronstream.core.moving.export import Export, LogState, log_state, needed, without_the_past
+from cronstream.core.planning.chain import is_handed_over
 from cronstream.core.planning.cursor import Cursor
+from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.enumerations import HouseState
 from cronstream.core.wire.installation import House
 from cronstream.core.wire.job_messages import (
@@ -25,7 +29,7 @@ from cronstream.core.wire.job_messages import (
     foreign_because,
 )
 from cronstream.core.wire.naming import Role
-from cronstream.core.wire.runs import Discarded, Job
+from cronstream.core.wire.runs import Discarded, Job, Run
 from cronstream.errors import HouseError, MessageError, NotFoundError
 from cronstream.history.discards import discarded_runs, with_replays
 from cronstream.history.house import last_word
@@ -202,12 +206,38 @@ async def _cursors(reader: LogReader) -> list[Cursor]:
 
 
 async def _logs(reader: LogReader, level: int, shifts: Shifts | None) -> list[LogState]:
-    states = []
+    states, known = [], dict[str, set[str]]()
     for cluster in reader.names.clusters(await reader.layout()):
         for retry in (False, True):
             ledgers = await folds(reader, Role.of(cluster, retry=retry), level, shifts)
             states.append(log_state(cluster, retry=retry, ledgers=ledgers))
+            known.setdefault(cluster, set()).update(*map(_known_to, ledgers))
+    await _see_that_all_is_handed_over(reader, known)
     return states
+
+
+def _known_to(ledger: Ledger) -> set[str]:
+    book = ledger.book
+    return {*book.live, *book.recent, *book.handed_over}
+
+
+async def _see_that_all_is_handed_over(reader: LogReader, known: dict[str, set[str]]) -> None:
+    """See that what follows runs of other clusters is on its log.
+
+    Raises:
+        HouseError: If it is not.
+    """
+    topic, since = reader.names.chains, clock.now() - HAND_OVER
+    wanted = [TopicPartition(topic, p) for p in await reader.partitions(topic)]
+    async for message in read_spans(reader, await reader.spans(wanted, None)):
+        runs = [run for run in decode_entries(message.value)[0] if isinstance(run, Run)]
+        for run in filter(is_handed_over, runs):
+            is_known = run.id in known.get(run.cluster, {run.id})
+            if not is_known and (run.judged_at or since) > since:
+                raise HouseError(
+                    f"run {run.id} follows one of another cluster, and is not on its log yet: "
+                    "start the schedulers, which put it there, stop them, then export"
+                )
 
 
 async def _discarded(reader: LogReader, in_force: dict[str, Job]) -> list[Discarded]:

@@ -94,6 +94,8 @@ class SchedulerDuty:
         ViewTable.add(app, "jobs", shards, "The jobs that this scheduler fires, by name.", view)
         ticks = app.log_topic(self._settings.names.ticks, shards)
         app.agent(ticks, name="cronstream.ticks")(self.scheduler.fire)
+        chains = app.log_topic(self._settings.names.chains, self._settings.partitions)
+        app.agent(chains, name="cronstream.chains")(self.scheduler.hand_over.hand_over)
         app.timer(1.0, name="cronstream.tick")(self._tick)
 
     def _state(self) -> SchedulerState:

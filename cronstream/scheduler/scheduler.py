@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from aiokafka.errors import KafkaError
+
 from cronstream.core.health import presence
 from cronstream.core.wire.codec import decode
 from cronstream.core.wire.messages import Tick
@@ -17,6 +19,7 @@ from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.clock_check import ClockCheck
 from cronstream.scheduler.firing import Firing
 from cronstream.scheduler.following import CrontabFollower
+from cronstream.scheduler.handing_over import HandOver
 from cronstream.scheduler.world import World
 from cronstream.scheduler.zones import makes_way, see_to_zones
 from cronstream.settings import Settings
@@ -63,6 +66,7 @@ class Scheduler:
         self.firing.learning.on_refused = self._refuse
         self.firing.may_set_back = lambda: self.clock_check.agrees
         self.firing.on_set_back = self.apply_again
+        self.hand_over = HandOver(settings, world, self.announcer, self._is_there)
         self._follower: CrontabFollower | None = None
         self._is_assigned = False
         self._ticks: dict[int, asyncio.Future[Ack]] = {}
@@ -233,6 +237,13 @@ class Scheduler:
         """Nothing more is fired from here: others know what this process does not."""
         self.firing.keep(frozenset())
         self.on_fatal(why)
+
+    async def _is_there(self, topic: str) -> bool:
+        """Whether there is a topic, as far as anybody answers."""
+        try:
+            return (await self._reader.unled([(topic, 0)])).get((topic, 0)) is not False
+        except (KafkaError, OSError):
+            return True
 
     def _may_apply(self) -> bool | None:
         """Whether it is our turn to put the crontab in force; None while nobody knows."""

@@ -85,6 +85,11 @@ class RunPublisher(Protocol):
     ) -> "asyncio.Future[Ack]":
         """Put a record on the partition of its key."""
 
+    def put_raw(
+        self, topic: str, partition: int, value: bytes | None, headers: dict[str, str]
+    ) -> "asyncio.Future[Ack]":
+        """Put bytes on a partition as they are: nothing is signed."""
+
     def bear_with(self, places: set[tuple[str, int]]) -> None:
         """Say nothing of what waits for these partitions."""
 

@@ -109,4 +109,4 @@ def _fresh(run: Run, homes: dict[str, str], now: datetime, by: str) -> Run:
         retry_as_of=None,
         by=by,
     )
-    return chained(replayed)
+    return chained(replayed, run.cluster)

@@ -64,4 +64,5 @@ def run_of(job: Job, cluster: str | None, now: datetime, by: str | None = None) 
         number=int(now.timestamp() * 1000),
         by=by,
     )
-    return chained(run.derive(cluster=cluster or job.cluster, not_before=now, as_of=now))
+    moved = run.derive(cluster=cluster or job.cluster, not_before=now, as_of=now)
+    return chained(moved, job.cluster)

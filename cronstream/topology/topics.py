@@ -87,6 +87,7 @@ def installation_topics(settings: Settings) -> list[TopicSpec]:
         TopicSpec(settings.names.ticks, settings.shards, _HOUR_MS),
         TopicSpec(settings.names.quarantine, 1, 90 * _DAY_MS),
         TopicSpec(settings.names.workers, 1, _DAY_MS, _OF_WORKERS, _TIDY),
+        TopicSpec(settings.names.chains, settings.partitions, 3 * _DAY_MS),
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cronstream.core.audit.finding import FAULTS
 from tests.integration.command import run_command
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import a_name
@@ -71,3 +72,61 @@ def _last_due(file: Path) -> str:
 
 def _lines(file: Path) -> list[str]:
     return file.read_text().splitlines()
+
+
+async def test_what_follows_in_another_cluster_is_handed_over_once_though_anybody_is_killed(
+    broker: str, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    here, there, file = a_name("here"), a_name("there"), tmp_path / "followed"
+    crontab = f"""
+version: 1
+clusters: {{{here}: , {there}: }}
+defaults: {{cluster: {here}}}
+jobs:
+  - {{name: {here}-good, schedule: "@every 1s", command: "true", then: {there}-after}}
+  - {{name: {here}-bad, schedule: "@every 2s", command: "exit 7", max_attempts: 2,
+     backoff: {{first: 0s}}, then: {{discarded: {there}-alert}}}}
+  - {{name: {there}-after, cluster: {there}, command: '{_NOTE}{file}', then: {here}-last}}
+  - {{name: {there}-alert, cluster: {there}, command: '{_NOTE}{file}'}}
+  - {{name: {here}-last, command: '{_NOTE}{file}'}}
+"""
+    scheduler = await start_worker(crontab=crontab)
+    first, second, _, spare = await asyncio.gather(
+        start_worker("--cluster", here),
+        start_worker("--cluster", there),
+        start_worker("--cluster", here, "--retry"),
+        start_worker(waits=False),
+    )
+    await spare.said("healthy", within_s=90)
+    await first.said(f"run {here}-last@", within_s=90)
+    await second.said(f"run {there}-alert@", within_s=90)
+    for _ in range(2):
+        await scheduler.kill()
+        await first.kill()
+        scheduler, spare = spare, await start_worker(waits=False)
+        first = await start_worker("--cluster", here, waits=False)
+        await _followed_more(file, 8)
+    until = _last_due(file)
+
+    runs = []
+    for cluster in (here, there):
+        told = await run_command(broker, "runs", "--cluster", cluster, "--json", "--limit", "9999")
+        runs += [json.loads(line) for line in told[1].splitlines()]
+    due = [run for run in runs if run["scheduled_at"] <= until]
+    followed = Counter(run["follows"] for run in due if run["follows"])
+    wanted = {"good": "succeeded", "bad": "discarded", "after": "succeeded"}
+    for run in due:
+        if wanted.get(run["job"].rpartition("-")[2]) == run["state"]:
+            assert followed[run["run"]] == 1, run["run"]
+    assert {run["state"] for run in due if run["job"] == f"{there}-alert"} == {"succeeded"}
+    _, out, _ = await run_command(broker, "audit", "--since", "10m", "--json")
+    found = [json.loads(line) for line in out.splitlines()]
+    ours = [one for one in found if one.get("cluster") in (here, there)]
+    assert [one for one in ours if one["kind"] in FAULTS] == []
+
+
+async def _followed_more(file: Path, than: int) -> None:
+    before = len(_lines(file))
+    async with asyncio.timeout(120):
+        while len(_lines(file)) < before + than:  # noqa: ASYNC110 - a file says nothing by itself
+            await asyncio.sleep(0.3)

@@ -110,7 +110,7 @@ async def _only_the_admin_makes_topics(strict: Strict) -> None:
     assert "--operation Create --topic" in err
     status, _, err = await strict.command("admin", *line)
     assert status == 0, err
-    assert "all 27 topics are there" in err
+    assert "all 28 topics are there" in err
 
 
 async def _start_all(strict: Strict, start: StartWorker, crontab: str) -> list[StartedWorker]:

@@ -342,11 +342,14 @@ jobs:
         start_worker("--cluster", CLUSTER, variables=keys.required),
     )
     line = (await truth.wait(3, after))[-1]
-    wrong = await _forged_behind(hand, keys, line.run, f"touch {bad}")
-
-    found = await discards(hand.settings, {run.id for run in wrong.values()})
-    for why, run in wrong.items():
-        assert why in found[run.id].reason
+    # On the log, and on the topic from which schedulers hand over what follows elsewhere.
+    for number, topic in enumerate((NAMES.log(CLUSTER), NAMES.chains)):
+        wrong = _forged_behind(keys, line.run, f"touch {bad}", 10 * number)
+        for run in wrong.values():
+            await hand.put(topic, run)
+        found = await discards(hand.settings, {run.id for run in wrong.values()})
+        for why, run in wrong.items():
+            assert why in found[run.id].reason
     backfill = ("backfill", job, "--again", "--from", "4s", "--to", "1s", "--rate", "10/s")
     status, _, err = await run_command(broker, *backfill, variables=keys.signing("alice"))
     assert status == 1
@@ -368,12 +371,12 @@ async def _are_made_once(truth: Truth, *names: str) -> None:
     assert [made()[name] for name in names] == [1] * len(names)
 
 
-async def _forged_behind(hand: Hand, keys: Keys, follower: str, command: str) -> dict[str, Run]:
-    """Put runs on the log that are to follow another, but may not be, by what is wrong."""
+def _forged_behind(keys: Keys, follower: str, command: str, number: int) -> dict[str, Run]:
+    """Return runs that are to follow another, but may not be, by what is wrong."""
     job, _, rest = follower.partition("@")
-    now, number = clock.now(), int(rest.rpartition("-")[2])
+    now, number = clock.now(), number + int(rest.rpartition("-")[2])
     due = datetime.fromisoformat(rest.partition("!")[0])
-    previous = Previous("nobody", Verdict.SUCCEEDED, 1)
+    previous = Previous("nobody", Verdict.SUCCEEDED, 1, cluster="elsewhere")
     base = Run(
         job=job,
         cluster=CLUSTER,
@@ -385,11 +388,8 @@ async def _forged_behind(hand: Hand, keys: Keys, follower: str, command: str) ->
         as_of=now,
     )
     signed = keys.scheduler.sign(base.derive(number=number + 1, command="true"))
-    found = {
+    return {
         "it is not signed": base.derive(number=number + 2),
         "its signature by key": signed.derive(command=command),
         "may not sign for cluster-a": keys.others.sign(base.derive(number=number + 3)),
     }
-    for run in found.values():
-        await hand.put(NAMES.log(CLUSTER), run)
-    return found

@@ -7,16 +7,17 @@ from typing import Any
 import orjson
 import pytest
 
+from cronstream import clock
 from cronstream.core.moving.export import Export
 from cronstream.core.planning.cursor import Cursor, Lag, Place
 from cronstream.core.wire import naming
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.entries import Level, Withdrawal
-from cronstream.core.wire.enumerations import HouseState
+from cronstream.core.wire.enumerations import Cause, HouseState, Verdict
 from cronstream.core.wire.installation import House, Installation
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.messages import Message
-from cronstream.core.wire.runs import Discarded, Job, Run
+from cronstream.core.wire.runs import Discarded, Job, Previous, Run
 from cronstream.errors import BrokerError, HouseError
 from cronstream.moving.arriving import Site, bring
 from cronstream.moving.leaving import closed
@@ -193,6 +194,25 @@ async def test_a_partition_that_is_behind_has_to_catch_up_before() -> None:
         await taken_out(former)
     words = [record for record in former.published if isinstance(record, House)]
     assert [word.state for word in words] == [HouseState.CLOSED, HouseState.OPEN]
+
+
+async def test_what_follows_in_another_cluster_has_to_be_handed_over_before() -> None:
+    home = Previous("other@2026-01-01T12:00:00Z", Verdict.SUCCEEDED, 1, cluster="cluster-b")
+    of = {"revision": None, "cause": Cause.CHAIN, "previous": home}
+    now = clock.now()
+    over, old = a_run(number=1, as_of=now, **of), a_run(number=2, as_of=NOON, **of)
+    elsewhere = a_run(number=3, as_of=now, cluster="cluster-c", **of)
+    former = a_former(_CURSOR)
+    former.create(NAMES.chains, 12)
+    for run in (old, elsewhere, a_run(), over):
+        former.put(NAMES.chains, run.job, encode(run), NOON)
+    with pytest.raises(HouseError, match="is not on its log yet: start the schedulers") as caught:
+        await taken_out(former)
+    assert over.id in str(caught.value)
+
+    former.log("backup", over, when=NOON)
+    export = await taken_out(former)
+    assert "chain" in {live["run"].get("cause") for log in export.logs for live in log.live}
 
 
 async def test_a_snapshot_that_is_ahead_of_its_log_is_of_another() -> None:

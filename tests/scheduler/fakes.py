@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka.errors import KafkaConnectionError
 
 from cronstream.core.crontab.parser import Crontab
-from cronstream.core.wire.codec import encode
+from cronstream.core.wire.codec import decode_entries, encode
 from cronstream.core.wire.entries import Level
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.messages import Message, Tick
@@ -94,6 +94,13 @@ class FakeBroker:
         if name in self.too_large:
             raise BrokerError(f"a {name} is larger than a message may be")
         return self.append(topic, partition_of(key, partitions or 12), record)
+
+    def put_raw(
+        self, topic: str, partition: int, value: bytes | None, headers: dict[str, str]
+    ) -> asyncio.Future[Ack]:
+        assert headers == {}
+        [record] = decode_entries(value)[0]
+        return self.append(topic, partition, record)
 
     def bear_with(self, places: set[tuple[str, int]]) -> None:
         self.borne = places

@@ -2,6 +2,7 @@
 
 In some worlds a job is followed by another, and that by a third. What follows is known by the run
 that it follows, which carries it: one that is lacking is seen, and one more than there should be.
+Half of them are in another cluster, so that a scheduler hands them over.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Final
 from cronstream.core.ledger.following import following
 from cronstream.core.wire.enumerations import Cause, Ending, Verdict
 from cronstream.core.wire.runs import Job, Then
+from tests.builders import NAMES
 
 if TYPE_CHECKING:
     from tests.simulation.checks import Story
     from tests.simulation.world import World
 
+#: The cluster of what is handed over. Its logs, and so its workers, are those of the only one.
+ELSEWHERE: Final = "elsewhere"
 #: Share of the worlds in which jobs follow others.
 _SHARE: Final = 0.35
 
@@ -32,7 +36,10 @@ def chain(world: "World") -> None:
         job = world.file[name]
         if last is not None:
             job = world.file[name] = job.derive(then=[Then(on=dice.choice([*Ending]), job=last)])
-        last = job.derive(effective_from=None)
+        home = dice.choice((job.cluster, ELSEWHERE))
+        last = job.derive(effective_from=None, cluster=home)
+    for of in (NAMES.log, NAMES.retry_log, NAMES.discarded):
+        world.topics.aliases[of(ELSEWHERE)] = of(world.cluster)
 
 
 def faults_of_chains(world: "World", stories: Mapping[str, "Story"]) -> Iterator[str]:

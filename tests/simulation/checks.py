@@ -28,7 +28,10 @@ from tests.simulation.trusting import faults_of_trust
 from tests.simulation.world import World
 
 #: What any two folds of a log have to agree on.
-_OF_A_FOLD = ("live", "marks", "recent", "beats", "now", "level", "day", "today", "beginning")
+_OF_A_FOLD = (
+    *("live", "marks", "recent", "handed_over", "beats", "now", "level", "day", "today"),
+    "beginning",
+)
 _VERDICTS = frozenset(verdict.value for verdict in Verdict)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from cronstream.core.ledger import following, settling, verdicts
+from cronstream.core.ledger import arrivals, following, settling, verdicts
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.rules import RULES
 from cronstream.core.ledger.state import LiveRun
@@ -14,6 +14,8 @@ from cronstream.core.protocol.owner import Owner
 from cronstream.core.wire.entries import Skipped
 from cronstream.core.wire.enumerations import Verdict
 from cronstream.core.wire.runs import Following, Run
+from tests.simulation.handing_over import HandingOver
+from tests.simulation.log import Log
 from tests.simulation.planting import fault
 
 _LOST = "24: a verdict stands before what follows it is published"
@@ -66,3 +68,25 @@ def _numbered_by_chance(*about: Any) -> list[Run]:
 @fault("24: nothing follows what the retry log has settled", settling, "following")
 def _forgotten_after_retries(_run: Run, _verdict: Verdict) -> list[Following]:
     return []
+
+
+@fault("24: what was read counts as handed over before it is there", HandingOver, "handed_over")
+def _too_soon(handing: HandingOver, log: Log) -> int:
+    return min(_handed_over(handing, log) + 1, len(log.messages))
+
+
+@fault("24: what is handed over twice is made twice", arrivals, "_with_cause")
+def _not_known(book: Book, run: Run) -> None:
+    is_handed_over = run.previous is not None and run.previous.cluster is not None
+    if is_handed_over and run.id not in book.live:
+        verdicts.enter_with_cause(book, run)
+    else:
+        _with_cause(book, run)
+
+
+@fault("24: what is to be handed over is put nowhere", Owner, "_home_of")
+def _nowhere(owner_: Owner, follower: Run, run: Run) -> str:
+    return "lost" if follower.cluster != run.cluster else owner_.topics.log
+
+
+_handed_over, _with_cause = HandingOver.handed_over, arrivals._with_cause

@@ -49,12 +49,14 @@ class Topics:
         self.loop = loop
         self.partitions = partitions
         self._logs: dict[tuple[str, int], Log] = {}
+        #: Topics that are others here: those of a cluster that another stands for.
+        self.aliases: dict[str, str] = {}
 
     def log(self, topic: str, partition: int) -> Log:
         """Return one partition."""
-        key = (topic, partition)
+        key = (self.aliases.get(topic, topic), partition)
         if key not in self._logs:
-            self._logs[key] = Log(topic, partition, not topic.endswith(".discarded"))
+            self._logs[key] = Log(key[0], partition, not topic.endswith(".discarded"))
         return self._logs[key]
 
     def of(self, topic: str) -> list[Log]:

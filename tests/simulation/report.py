@@ -17,6 +17,7 @@ _BECAME = (
         "coalesced",
         "no verdict",
         "runs that followed",
+        "handed over",
     ),
     *("starts", "overlaps", "pauses", "resumed", "skipped as paused", "jobs halted"),
     "skipped as paused, behind others",

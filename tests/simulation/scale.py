@@ -19,6 +19,7 @@ _SPANS: Final[list[tuple[Any, str, Any]]] = [
     (arrivals, "STALE", STALE),
     (endings, "STALE", STALE),
     (book, "KEEP", timedelta(seconds=20)),
+    (book, "KEEP_HANDED_OVER", timedelta(minutes=10)),
     (mark, "WINDOW", timedelta(seconds=16)),
     (book, "DAY", timedelta(seconds=DAY_S)),
     (mark, "KEEP_DAYS", 4),

@@ -16,6 +16,7 @@ from cronstream.core.wire.levels import lowered
 from cronstream.core.wire.naming import RoleKind
 from cronstream.core.wire.runs import Job
 from tests.simulation.group import Group
+from tests.simulation.handing_over import HandingOver
 from tests.simulation.log import Log
 from tests.simulation.loop import START
 from tests.simulation.making_up import Planned
@@ -79,6 +80,8 @@ class SimScheduler(Process):
         if rows and self.dice.random() < 0.1:
             cursor = self.dice.choice(rows[-4:])
         self._load(cursor)
+        shards = self._assigned = object()
+        HandingOver(self, lambda: self._shard is not None and self._assigned is shards)
 
     def _load(self, cursor: Cursor) -> None:
         step = self.world.step_of_catch_up

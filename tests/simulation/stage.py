@@ -88,6 +88,7 @@ class Stage:
         joins_slowly: Whether the first reading there takes long.
         slowest_roll_s: The longest that reading there takes when nothing is wrong.
         wrong: From and to of each time in which the clock of schedulers and brokers was off.
+        handed_over: Up to which offset of each partition what follows is handed over.
         set_back: When a cursor was set back, how far the scheduler's clock was ahead then, and
             from where.
         late: What an executor could have started in time, and had not a moment later.
@@ -127,6 +128,7 @@ class Stage:
         self.late: list[str] = []
         self.wrong: list[tuple[float, float]] = []
         self.misled: list[float] = []
+        self.handed_over: dict[int, int] = {}
         self.set_back: list[tuple[float, float, datetime]] = []
         self.workers_topic = Log(NAMES.workers, 0, batches=False)
         self.ticks = Log(NAMES.ticks, 0, batches=False)

@@ -17,6 +17,7 @@ from tests.simulation.chaining import chain
 from tests.simulation.client import Client
 from tests.simulation.deadlines import hurry
 from tests.simulation.group import Group
+from tests.simulation.handing_over import pending
 from tests.simulation.leases import Leases
 from tests.simulation.log import Log, Topics
 from tests.simulation.loop import moment
@@ -283,7 +284,7 @@ class World(Stage):
         everybody = [*self.processes, self.client]
         if not all(process.fit and process.has_joined and process.idle for process in everybody):
             return False
-        if self.edits(_last_of_each(self.jobs)) or self._cursor_is_behind():
+        if self.edits(_last_of_each(self.jobs)) or self._cursor_is_behind() or pending(self):
             return False
         if any(worker.member.holding for worker in self.workers):
             return False

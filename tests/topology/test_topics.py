@@ -336,5 +336,5 @@ def test_no_topic_is_made_with_a_message_size_of_its_own_and_the_docs_count_them
     specs = all_topics(["a", "b"], config)
 
     assert [spec.name for spec in specs if "max.message.bytes" in spec.full_config(config)] == []
-    assert len(specs) == 7 + 10 * 2
-    assert sum(spec.partitions for spec in specs) == 4 * 3 + 3 + (7 * 5 + 3) * 2
+    assert len(specs) == 8 + 10 * 2
+    assert sum(spec.partitions for spec in specs) == 4 * 3 + 3 + 5 + (7 * 5 + 3) * 2

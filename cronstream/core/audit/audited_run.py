@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from cronstream.core.audit import deadlines
-from cronstream.core.audit.chains import followers
+from cronstream.core.audit.chains import Named, followers
 from cronstream.core.audit.claims import Claim, Claims, End
 from cronstream.core.audit.finding import Finding, Kind
 from cronstream.core.ledger.deadline import start_by
@@ -40,7 +40,7 @@ class AuditedRun:
         withdrawn: Whether an edit took it away, and nothing has taken its place yet.
         verdicts: On the cluster's log, in their order.
         start_by: Until when it may start; None if whenever it can.
-        followers: Ids of what follows it, by its verdict.
+        followers: What follows it, by its verdict.
         reason: Why it was skipped.
         settled_at: When the first verdict came, by the log's clock.
         forwarded: Whether a later attempt has come on the retry log.
@@ -63,7 +63,7 @@ class AuditedRun:
     withdrawn: bool = False
     verdicts: list[Verdict] = field(default_factory=list)
     start_by: datetime | None = None
-    followers: dict[Verdict, tuple[str, ...]] = field(default_factory=dict)
+    followers: dict[Verdict, tuple[Named, ...]] = field(default_factory=dict)
     reason: str = ""
     settled_at: datetime | None = None
     forwarded: bool = False

@@ -6,7 +6,7 @@ The two are on the partitions of two jobs, so they meet here, and only what has 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from cronstream.core.audit.finding import Finding, Kind, Window
 from cronstream.core.ledger.following import following
@@ -23,12 +23,14 @@ class Seen:
     """A run that says that it follows another.
 
     Attributes:
+        home: The other's cluster.
         follows: The other's id.
         at: When it was published, by the log.
     """
 
     job: str
     cluster: str
+    home: str
     follows: str
     at: datetime
 
@@ -37,34 +39,52 @@ class Seen:
         """Return what is to be remembered of a run; None if it says nothing of the kind."""
         if run.cause is not Cause.CHAIN or run.previous is None:
             return None
-        return cls(run.job, run.cluster, run.previous.run, at)
+        home = run.previous.cluster or run.cluster
+        return cls(run.job, run.cluster, home, run.previous.run, at)
 
 
-def followers(run: Run) -> dict[Verdict, tuple[str, ...]]:
-    """Return the ids of what follows a run, by its verdict."""
+#: A run's cluster and its id.
+Named: TypeAlias = tuple[str, str]
+
+
+def followers(run: Run) -> dict[Verdict, tuple[Named, ...]]:
+    """Return what follows a run, by its verdict."""
     if not run.then:
         return {}
-    return {verdict: tuple(one.run.id for one in following(run, verdict)) for verdict in _WITH_RUNS}
+    return {
+        verdict: tuple((one.run.cluster, one.run.id) for one in following(run, verdict))
+        for verdict in _WITH_RUNS
+    }
 
 
 @dataclass(slots=True)
 class Chains:
-    """What was to follow, and what does."""
+    """What was to follow, and what does.
+
+    Attributes:
+        clusters: Those whose logs are read; None for all.
+    """
+
+    clusters: frozenset[str] | None = None
 
     #: By cluster and id: which run it follows, and when that had its verdict.
     _expected: dict[tuple[str, str], tuple[str, datetime]] = field(default_factory=dict)
     _seen: dict[tuple[str, str], Seen] = field(default_factory=dict)
 
-    def expect(self, cluster: str, ids: Iterable[str], follows: str, at: datetime) -> None:
+    def expect(self, named: Iterable[Named], follows: str, at: datetime) -> None:
         """A run has a verdict that others follow."""
-        for run_id in ids:
-            if self._seen.pop((cluster, run_id), None) is None:
-                self._expected[cluster, run_id] = follows, at
+        for one in named:
+            if self._seen.pop(one, None) is None and self._reads(one[0]):
+                self._expected[one] = follows, at
 
     def see(self, run_id: str, seen: Seen) -> None:
         """A run has entered its log that follows another; each once, though it comes twice."""
-        if self._expected.pop((seen.cluster, run_id), None) is None:
-            self._seen[seen.cluster, run_id] = seen
+        named = seen.cluster, run_id
+        if self._expected.pop(named, None) is None and self._reads(seen.home):
+            self._seen[named] = seen
+
+    def _reads(self, cluster: str) -> bool:
+        return self.clusters is None or cluster in self.clusters
 
     def findings(self, window: Window, since: datetime, now: datetime) -> Iterator[Finding]:
         """Yield what was lost, and what follows nothing, once all logs are read.

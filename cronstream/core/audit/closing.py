@@ -71,7 +71,7 @@ class Closing:
         if audited.verdict is not None:
             follow = audited.followers.get(audited.verdict, ())
             at = audited.settled_at or now
-            tally.chains.expect(audited.cluster, follow, audited.run_id, at)
+            tally.chains.expect(follow, audited.run_id, at)
             tally.verdicts[audited.verdict.value] += 1
             if audited.verdict is Verdict.SKIPPED:
                 tally.skipped[audited.reason] += 1

@@ -81,27 +81,19 @@ class _Linker:
 
     def link(self) -> list[Job]:
         """Return the jobs with what follows each."""
-        for name, said in self._said.items():
+        for said in self._said.values():
             for _, other in said.names:
-                self._check(name, other, said)
+                self._check(other, said)
         if not self._problems and not self._has_circle():
             for name in self._jobs:
                 self._link(name)
         return [self._linked.get(name, job) for name, job in self._jobs.items()]
 
-    def _check(self, name: str, other: str, said: Said) -> None:
+    def _check(self, other: str, said: Said) -> None:
         if other not in self._known:
             near = difflib.get_close_matches(other, list(self._known), n=1)
             remedy = f"did you mean {near[0]!r}?" if near else "add it, or take it out"
             self._fail(said, f"then names {other!r}, which is no job of this file; {remedy}")
-            return
-        one, two = self._jobs.get(name), self._jobs.get(other)
-        if one is not None and two is not None and one.cluster != two.cluster:
-            self._fail(
-                said,
-                f"then names {other!r}, which is in cluster {two.cluster!r}: a job is followed by "
-                f"jobs of its own cluster, {one.cluster!r}, only; move one of them",
-            )
 
     def _has_circle(self) -> bool:
         done: set[str] = set()

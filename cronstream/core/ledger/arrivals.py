@@ -136,7 +136,8 @@ def withdrawal(book: Book, entry: Withdrawal) -> None:
 
 
 def _with_cause(book: Book, run: Run) -> None:
-    if run.id in book.live or run.id in book.recent or had_begun(book, run):
+    is_over = run.id in book.recent or run.id in book.handed_over
+    if run.id in book.live or is_over or had_begun(book, run):
         book.refused["duplicate"] += 1
     elif _is_stale(book, run):
         book.refused["stale"] += 1

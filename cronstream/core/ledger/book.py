@@ -8,6 +8,7 @@ from typing import Final
 from cronstream.core.ledger.mark import LONG_AGO, Mark
 from cronstream.core.ledger.state import (
     KEEP,
+    KEEP_HANDED_OVER,
     KEEP_LEAST,
     OWN_TIME_SINCE,
     Beat,
@@ -58,6 +59,8 @@ class Book:
         live: Runs without a verdict, by id.
         marks: What is kept of each job's scheduled runs, by job.
         recent: Attempt, verdict and time of settled runs that no schedule's mark guards, by id.
+        handed_over: When what follows a run of another cluster had its verdict, by id: it is known
+            for longer, since whoever hands it over may have been away when it was handed over.
         beats: The last that was heard of each worker, the one heard last at the end.
         held: Ids of the runs on which each worker's claim stands.
         deciding: Version of each run whose decision is not yet published, by id.
@@ -86,6 +89,7 @@ class Book:
         self.live: dict[str, LiveRun] = {}
         self.marks: dict[str, Mark] = {}
         self.recent: dict[str, tuple[int, Verdict, datetime]] = {}
+        self.handed_over: dict[str, datetime] = {}
         self.beats: dict[str, Beat] = {}
         self.held: dict[str, set[str]] = {}
         self.deciding: dict[str, int] = {}
@@ -272,6 +276,11 @@ class Book:
             if self.recent[oldest][2] >= bound:
                 break
             del self.recent[oldest]
+        while self.handed_over:
+            oldest = next(iter(self.handed_over))
+            if self.handed_over[oldest] >= self.at - KEEP_HANDED_OVER:
+                break
+            del self.handed_over[oldest]
         while self.beats:
             worker = next(iter(self.beats))
             if abs(self.at - self.beats[worker].at) <= KEEP or self.held.get(worker):

@@ -3,6 +3,9 @@
 A run carries what follows it. The owner of the cluster's log publishes that as it does any effect
 of a decision: until `Forwarded` is read, whoever owns the partition publishes it, and the log of
 the job that follows drops what comes twice, by its id. Nothing follows a run that was skipped.
+
+What follows in another cluster goes to a topic of the installation, since nobody but schedulers
+writes the logs of several: one of them puts it on its log, once more where it dies meanwhile.
 """
 
 from datetime import datetime
@@ -53,7 +56,8 @@ def to_publish(
 def _published(live: LiveRun, verdict: Verdict, run: Run, times: tuple[datetime, datetime]) -> Run:
     start, as_of = times
     reason = live.reason if verdict is Verdict.DISCARDED else None
-    previous = Previous(live.run.id, verdict, live.last_attempt, reason or None)
+    home = live.run.cluster if run.cluster != live.run.cluster else None
+    previous = Previous(live.run.id, verdict, live.last_attempt, reason or None, home)
     judged = {"as_of": as_of} if run.signature is None else {"retry_as_of": as_of}
     # It is due when its parent was; it can start no sooner than it is known to follow it.
     not_before = max(run.scheduled_at, start)

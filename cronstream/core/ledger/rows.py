@@ -80,7 +80,8 @@ def row_parts(ledger: Ledger, partition: int) -> Iterator[Row]:
         head["beginning"] = [beginning.offset, format_time(beginning.at), *ids]
     live = [_fields_of(run) for run in ledger.book.live.values()]
     marks = [(job, _copy(mark)) for job, mark in ledger.book.marks.items()]
-    return _parts(head, _rows(live, marks, list(ledger.book.recent.items())))
+    remembered = list(ledger.book.recent.items()), list(ledger.book.handed_over.items())
+    return _parts(head, _rows(live, marks, *remembered))
 
 
 _fields_of = attrgetter(*(field.name for field in fields(LiveRun)))
@@ -100,6 +101,7 @@ def _rows(
     live: list[tuple[Any, ...]],
     marks: list[tuple[str, Mark]],
     recent: list[tuple[str, tuple[int, Verdict, datetime]]],
+    handed_over: list[tuple[str, datetime]],
 ) -> Iterator[_Piece]:
     for values in live:
         yield "live", live_row(LiveRun(*values)), _LIGHT
@@ -110,6 +112,8 @@ def _rows(
             yield "pauses", pause_row(job, mark.paused), 1
     for run_id, (attempt, verdict, at) in recent:
         yield "recent", [run_id, attempt, verdict, format_time(at)], 1
+    for run_id, at in handed_over:
+        yield "handed_over", [run_id, format_time(at)], 1
 
 
 def _parts(head: Row, pieces: Iterable[_Piece]) -> Iterator[Row]:
@@ -135,8 +139,8 @@ def join(parts: Iterable[Row]) -> Row:
         whole["marks"].update(part["marks"])
         whole["recent"] += part["recent"]
         whole["successes"] += part["successes"]
-        if "pauses" in part:
-            whole.setdefault("pauses", []).extend(part["pauses"])
+        for name in {"pauses", "handed_over"} & part.keys():
+            whole.setdefault(name, []).extend(part[name])
     return whole
 
 
@@ -228,3 +232,5 @@ def _read(ledger: Ledger, part: Row) -> None:
         (of_kind(run, str), (number(attempt), Verdict(verdict), moment(at)))
         for run, attempt, verdict, at in part["recent"]
     )
+    handed_over = part.get("handed_over", ())
+    ledger.book.handed_over.update((of_kind(run, str), moment(at)) for run, at in handed_over)

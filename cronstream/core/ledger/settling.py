@@ -110,6 +110,7 @@ def repair(book: Book, _: Repair) -> None:
         mark.set_back(book.at + AHEAD)
         mark.see_no_later_than(book.at)
     book.recent = {i: (n, v, min(at, book.at)) for i, (n, v, at) in book.recent.items()}
+    book.handed_over = {i: min(at, book.at) for i, at in book.handed_over.items()}
     for beat in book.beats.values():
         beat.at = min(beat.at, book.at)
     for live in [live for live in book.live.values() if waits_too_long(book, live, book.at)]:

@@ -14,6 +14,10 @@ from cronstream.core.wire.runs import Run
 KEEP: Final = timedelta(hours=1)
 #: The last so many are known longer: a clock that is ahead for a moment makes none forgotten.
 KEEP_LEAST: Final = 100
+#: What was handed over from another cluster is known so long after its verdict: for longer than
+#: `HAND_OVER`, after which nobody hands it over any more.
+KEEP_HANDED_OVER: Final = timedelta(days=4)
+HAND_OVER: Final = timedelta(days=3)
 #: From this level on what a message says is judged by its own append time, not by the latest.
 OWN_TIME_SINCE: Final = 2
 #: From this level on a later attempt has one attempt fewer than the one before it.

@@ -28,6 +28,8 @@ def settle(
     else:
         book.recent.pop(run.id, None)
         book.recent[run.id] = (run.attempt, verdict, book.at)
+        if run.previous is not None and run.previous.cluster is not None and not book.retry:
+            book.handed_over[run.id] = book.at
     mark = None if book.retry else book.marks.get(run.job)
     # A due time of the past says nothing of whether the job still succeeds as often as it should.
     counts = verdict is Verdict.SUCCEEDED and run.cause is not Cause.BACKFILL

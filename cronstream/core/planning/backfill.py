@@ -69,7 +69,8 @@ def runs_of(
                 cluster=home.get(job.name, job.cluster),
                 not_before=wanted.now + place * wanted.every,
                 as_of=wanted.now,
-            )
+            ),
+            job.cluster,
         )
         for place, (moment, job) in enumerate(due)
     ]

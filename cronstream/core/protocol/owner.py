@@ -187,11 +187,14 @@ class Owner:
             messages.append((self.topics.log, settled))
         if not self.ledger.book.retry and live.effect:
             follow = to_publish(live, live.effect.verdict, as_of, now)
-            messages += [(self.topics.log, one) for one in follow]
+            messages += [(self._home_of(one, run), one) for one in follow]
         follows_itself = self.ledger.book.retry and live.effect is Effect.RETRY
         return Publish(
             self.partition, run.id, live.version, run.job, tuple(messages), not follows_itself
         )
+
+    def _home_of(self, follower: Run, run: Run) -> str:
+        return self.topics.log if follower.cluster == run.cluster else self.topics.chains
 
     def losses(self, mono: float) -> Iterator[Lost]:
         """Yield the holders whose lease is over (rule 7).

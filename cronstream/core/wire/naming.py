@@ -74,11 +74,13 @@ class ClusterTopics:
         log: The ledger of its first attempts.
         retry_log: The ledger of its later attempts.
         discarded: Where runs that are out of attempts are kept for people.
+        chains: The installation's own: what follows runs of this cluster in other clusters.
     """
 
     log: str
     retry_log: str
     discarded: str
+    chains: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,11 @@ class Names:
         """The topic where every process, whatever its role, reports itself."""
         return f"{self.prefix}.installation.workers"
 
+    @property
+    def chains(self) -> str:
+        """The topic of runs that follow one of another cluster; schedulers hand them over."""
+        return f"{self.prefix}.installation.chains"
+
     def log(self, cluster: str) -> str:
         """Return the topic that is the ledger of the cluster's first attempts."""
         return f"{self.prefix}.{cluster}"
@@ -131,7 +138,8 @@ class Names:
 
     def topics_of(self, cluster: str) -> ClusterTopics:
         """Return all topics of one cluster."""
-        return ClusterTopics(self.log(cluster), self.retry_log(cluster), self.discarded(cluster))
+        logs = self.log(cluster), self.retry_log(cluster)
+        return ClusterTopics(*logs, self.discarded(cluster), self.chains)
 
     def log_of(self, role: Role) -> str:
         """Return the log that a worker of this role folds.

@@ -115,7 +115,8 @@ def _rows(names: Names, actor: Actor, clusters: list[str]) -> Iterator[_Row]:
 def _process(names: Names, role: Role) -> Iterator[_Row]:
     """Yield what every process needs: its group, its tables, and to be there among others."""
     yield Kind.GROUP, names.group(role), _READ
-    yield from _on((names.jobs, names.ticks, names.quarantine, names.workers), _CHECK)
+    own = names.jobs, names.ticks, names.quarantine, names.workers, names.chains
+    yield from _on(own, _CHECK)
     yield from _on((names.jobs, names.cursors), _READ)
     yield from _on((names.workers, *names.tables(role)), (*_BOTH, *_CHECK))
     yield from _on([names.quarantine], _WRITE)
@@ -124,7 +125,7 @@ def _process(names: Names, role: Role) -> Iterator[_Row]:
 
 def _scheduler(names: Names, clusters: list[str]) -> Iterator[_Row]:
     yield from _process(names, SCHEDULER)
-    yield from _on((names.jobs, names.ticks), _BOTH)
+    yield from _on((names.jobs, names.ticks, names.chains), _BOTH)
     for cluster in clusters:
         yield from _on((names.log(cluster), names.retry_log(cluster)), (*_WRITE, *_CHECK))
         yield from _on([names.discarded(cluster)], _CHECK)
@@ -135,6 +136,8 @@ def _worker(names: Names, role: Role) -> Iterator[_Row]:
     topics = names.topics_of(role.cluster or "")
     yield from _on((topics.log, topics.retry_log, topics.discarded), (*_WRITE, *_CHECK))
     yield from _on([names.log_of(role)], _READ)
+    if not role.retry:
+        yield from _on([names.chains], _WRITE)
     yield from _on([names.output(role.cluster or "")], (*_BOTH, *_CHECK))
 
 
@@ -149,7 +152,7 @@ def _reader(names: Names, clusters: list[str]) -> Iterator[_Row]:
 
 
 def _of_installation(names: Names) -> list[str]:
-    own = [names.jobs, names.ticks, names.quarantine, names.workers]
+    own = [names.jobs, names.ticks, names.quarantine, names.workers, names.chains]
     return [*own, *names.tables(SCHEDULER), names.leader(SCHEDULER)]
 
 

@@ -102,7 +102,7 @@ class Attempt(Record, namespace="cronstream.Attempt"):
 
 
 class Then(Record, namespace="cronstream.Then"):
-    """What follows a job: a job of the same cluster, whole, with all that follows that."""
+    """What follows a job: a job, whole, with all that follows that."""
 
     #: After which verdicts.
     on: Ending
@@ -124,8 +124,9 @@ class Previous(Record, namespace="cronstream.Previous"):
     verdict: Verdict
     #: The last of its attempts on the cluster's log, or on the retry log if it went there.
     attempt: int
-    #: Why it was discarded.
+    #: Why it was discarded; and its cluster, if that is another: it is handed over (rule 24).
     reason: str | None = None
+    cluster: str | None = None
 
 
 class Job(Record, namespace="cronstream.Job"):
@@ -263,8 +264,7 @@ class Run(Record, namespace="cronstream.Run"):
     attempts: list[Attempt] | None = None
     #: Who vouches for it, as with `Job`; it stays with each later attempt.
     signature: str | None = None
-    #: Of a later attempt of a signed run, and of one that follows another, what `as_of` is else:
-    #: that one is signed.
+    #: What `as_of` is else, of a later attempt or a follower that is signed: so is that one.
     retry_as_of: datetime | None = None
     #: Who asked for it, if a person did and says so.
     by: str | None = None

@@ -28,7 +28,7 @@ def child(follows: str | None = None) -> Run:
 
 def expect(chains: Chains, when: float = 9) -> None:
     ids = followers(parent())[Verdict.SUCCEEDED]
-    chains.expect("cluster-a", ids, parent().id, at(when))
+    chains.expect(ids, parent().id, at(when))
 
 
 def see(chains: Chains, run: Run, when: float = 8) -> None:
@@ -87,3 +87,11 @@ def test_a_run_that_follows_none_is_not_remembered() -> None:
     assert Seen.of(a_run(), NOON) is None
     assert followers(a_run()) == {}
     assert timedelta() == WINDOW.since - NOON
+
+
+def test_of_a_cluster_that_is_not_read_nothing_is_said() -> None:
+    chains = Chains(frozenset({"cluster-b"}))
+    expect(chains)
+    see(chains, child("other@2026-01-01T12:00:00Z"))
+
+    assert kinds(chains) == []

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.rows import from_row, to_row
+from cronstream.core.ledger.rows import from_row, join, row_parts, to_row
 from cronstream.core.ledger.state import Effect, State
-from cronstream.core.planning.chain import chained, number_after
+from cronstream.core.planning.chain import chained, is_handed_over, number_after
 from cronstream.core.planning.draft import run_of
 from cronstream.core.protocol.owner import Owner
 from cronstream.core.timing import Timing
@@ -197,7 +197,9 @@ def test_runs_that_follow_are_numbered_by_what_they_follow_all_the_way_down() ->
     assert report.id == f"report@2026-01-01T12:00:00Z!chain-{number_after(run.id)}"
     assert tidy.run.number == number_after(report.id) < 2**53
 
-    replayed = chained(run.derive(cause=Cause.REPLAY, number=7, revision=None, cluster="b"))
+    replayed = chained(
+        run.derive(cause=Cause.REPLAY, number=7, revision=None, cluster="b"), "cluster-a"
+    )
     again = (replayed.then or [])[0].run
     assert (again.cluster, again.number) == ("b", number_after(replayed.id))
     assert again.id != report.id
@@ -206,3 +208,47 @@ def test_runs_that_follow_are_numbered_by_what_they_follow_all_the_way_down() ->
 def test_a_run_that_nothing_follows_is_left_as_it_is() -> None:
     assert chained(a_run()) is not None
     assert chained(a_run()).then is None
+
+
+ELSEWHERE = Job("audit", "cluster-b", "@daily", "UTC", "true")
+
+
+def test_what_follows_in_another_cluster_is_put_where_schedulers_hand_it_over() -> None:
+    then = [*AFTER[2:], Then(on=Ending.SUCCEEDED, job=ELSEWHERE)]
+    told = begun(run := run_of(a_job("backup", *then), 1, NOON))
+    told.finish(run)
+
+    [(log, note), (chains, audit)] = published(told.ledger)
+    assert (log, note.previous.cluster) == (TOPICS.log, None)
+    assert (chains, audit.cluster) == (NAMES.chains, "cluster-b")
+    assert audit.previous == Previous(run.id, Verdict.SUCCEEDED, 1, cluster="cluster-a")
+    assert is_handed_over(audit)
+    assert not is_handed_over(note)
+
+
+def handed_over(number: int, seconds: float = 0) -> Run:
+    previous = Previous("audit@2026-01-01T12:00:00Z", Verdict.SUCCEEDED, 1, cluster="cluster-b")
+    fields = {"cause": Cause.CHAIN, "previous": previous, "as_of": at(seconds)}
+    return a_run(revision=None, number=number, **fields)
+
+
+def test_what_was_handed_over_is_known_for_days_also_by_who_reads_a_row() -> None:
+    told, run, day = begun(handed_over(1)), handed_over(1), 86400
+    told.finish(run)
+    for number in range(2, 200):
+        told.tell(handed_over(number, day), seconds=day)
+        told.finish(handed_over(number), seconds=day)
+    assert run.id not in told.ledger.book.recent
+    read = from_row(join(row_parts(told.ledger, 0)))
+    assert read.book.handed_over == told.ledger.book.handed_over
+
+    for ledger in (told.ledger, read):
+        again = run.derive(as_of=at(3 * day))
+        ledger.fold(ledger.book.next_offset, at(3 * day), [again])
+        assert run.id not in ledger.book.live
+        assert ledger.book.refused["duplicate"] == 1
+
+    last = handed_over(1000, 6 * day)
+    told.tell(last, seconds=6 * day)
+    told.finish(last, seconds=6 * day)
+    assert list(told.ledger.book.handed_over) == [last.id]

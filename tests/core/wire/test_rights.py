@@ -115,3 +115,11 @@ def test_rights_are_those_of_one_prefix() -> None:
     looked_at = (Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS)
     found = rights(Names("second"), Actor.READER, [])
     assert Right(Kind.TOPIC, "second.ticks", looked_at) in found
+
+
+def test_workers_only_write_what_follows_elsewhere_and_schedulers_hand_it_over() -> None:
+    read = {actor for actor in Actor if Operation.READ in _on(actor, NAMES.chains)}
+    written = {actor for actor in Actor if Operation.WRITE in _on(actor, NAMES.chains)}
+
+    assert read == {Actor.SCHEDULER, Actor.ADMIN}
+    assert written == {Actor.SCHEDULER, Actor.WORKER, Actor.ADMIN}

@@ -1,0 +1,145 @@
+"""What follows a run of another cluster: from the installation's topic to its own log."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from cronstream.core.ledger.state import HAND_OVER
+from cronstream.core.wire.codec import encode
+from cronstream.core.wire.entries import Level
+from cronstream.core.wire.enumerations import Cause, Verdict
+from cronstream.core.wire.levels import LEVEL
+from cronstream.core.wire.runs import Previous, Run
+from cronstream.scheduler import handing_over
+from cronstream.topology.publish import partition_of
+from tests.builders import NAMES, NOON, a_run, at
+from tests.scheduler.fakes import Bench, FakeStream
+from tests.signing import a_key
+
+LOG = NAMES.log("cluster-b")
+
+
+def follower(**fields: Any) -> Run:
+    previous = Previous("backup@2026-01-01T12:00:00Z", Verdict.SUCCEEDED, 1, cluster="cluster-a")
+    values = {"cluster": "cluster-b", "previous": previous, "as_of": NOON, **fields}
+    return a_run(revision=None, cause=values.pop("cause", Cause.CHAIN), number=7, **values)
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(handing_over, "_AGAIN_S", 0.01)
+    return Bench()
+
+
+@pytest.fixture
+def _hastily(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handing_over, "LIMIT_S", 0.05)
+
+
+async def hand_over(bench: Bench, *values: bytes) -> None:
+    for value in values:
+        bench.broker.put(NAMES.chains, 3, value)
+    messages = bench.broker.topics[NAMES.chains, 3]
+    await bench.scheduler.hand_over.hand_over(FakeStream(*messages[-len(values) :]))
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+async def test_it_is_put_on_its_own_log_as_it_is_behind_the_level(
+    bench: Bench, is_signed: bool
+) -> None:
+    run = a_key().sign(follower()) if is_signed else follower()
+    await hand_over(bench, encode(run))
+
+    assert bench.broker.on(LOG) == [run]
+    partition = partition_of(run.job, bench.settings.partitions)
+    assert bench.broker.topics[LOG, partition][-1].value == encode(run)
+    [level] = {one.level for one in bench.broker.all_on(LOG) if isinstance(one, Level)}
+    assert level == LEVEL
+    assert bench.quarantine.refused == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"nonsense",
+        encode(follower(cause=Cause.RUN_NOW)),
+        encode(follower(previous=None)),
+        encode(follower(previous=Previous("a", Verdict.SUCCEEDED, 1))),
+        encode(follower(previous=Previous("a", Verdict.SUCCEEDED, 1, cluster="cluster-b"))),
+        encode(follower(attempt=2)),
+        encode(follower(cluster="No Cluster")),
+        encode(follower(as_of=NOON - HAND_OVER - timedelta(seconds=1))),
+        encode(Level(level=9)),
+    ],
+)
+async def test_what_follows_no_run_of_another_cluster_or_is_too_old_is_set_aside(
+    bench: Bench, value: bytes
+) -> None:
+    await hand_over(bench, value, encode(follower()))
+
+    assert [refused[:3] for refused in bench.quarantine.refused] == [(NAMES.chains, 3, 0)]
+    assert bench.broker.on(LOG) == [follower()]
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+async def test_what_comes_late_is_judged_once_more(bench: Bench, is_signed: bool) -> None:
+    run = a_key().sign(follower()) if is_signed else follower()
+    bench.clock.passed = 3600
+    await hand_over(bench, encode(run))
+
+    judged = {"retry_as_of": at(3600)} if is_signed else {"as_of": at(3600)}
+    assert bench.broker.on(LOG) == [run, run.derive(**judged)]
+
+
+@pytest.mark.usefixtures("_hastily")
+async def test_what_its_log_does_not_take_goes_to_the_end_of_the_topic(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.broker.silent[LOG] = True
+    other = follower(cluster="cluster-c")
+    await hand_over(bench, encode(follower()), encode(follower()), encode(other))
+
+    put = [*bench.broker.on(NAMES.log("cluster-c")), *bench.broker.on(NAMES.chains)]
+    assert put.count(other) == 1
+    assert put.count(follower()) == 2
+    said = [record for record in caplog.records if "the log of its cluster waits" in record.message]
+    assert len(said) == 1
+
+
+async def test_it_waits_for_a_cluster_that_is_new_but_not_for_one_that_is_not_there(
+    bench: Bench,
+) -> None:
+    bench.broker.silent[LOG] = False
+    await hand_over(bench, encode(follower()))
+    assert bench.broker.on(NAMES.chains) == [follower()]
+
+    bench.clock.passed = 61
+    await hand_over(bench, encode(follower()))
+    [(_, _, _, why)] = bench.quarantine.refused
+    assert why == "there is no cluster 'cluster-b'"
+
+
+@pytest.mark.usefixtures("_hastily")
+async def test_it_is_put_back_once_that_is_possible(bench: Bench) -> None:
+    bench.broker.silent[LOG] = bench.broker.silent[NAMES.chains] = True
+    going = asyncio.create_task(hand_over(bench, encode(follower())))
+    await asyncio.sleep(0.3)
+    assert not going.done()
+    bench.broker.speak(NAMES.chains)
+    await asyncio.wait_for(going, 5)
+
+    assert follower() in bench.broker.on(NAMES.chains)
+
+
+async def test_where_nobody_says_whether_there_is_such_a_cluster_it_is_tried(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(_: Any) -> Any:
+        raise OSError
+
+    monkeypatch.setattr(bench.readers[0], "unled", fails)
+    await hand_over(bench, encode(follower()))
+
+    assert bench.broker.on(LOG) == [follower()]

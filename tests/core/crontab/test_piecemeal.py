@@ -292,3 +292,13 @@ def test_what_is_wrong_with_a_job_that_is_like_another_is_found(good: str, bad: 
     text = HEAD + PLAIN + like.replace(good, bad)
     assert piecemeal(text) is None
     assert whole(text) is None
+
+
+def test_jobs_that_are_like_each_other_have_their_own_variables() -> None:
+    job = "  - name: {0}\n    cluster: a\n    schedule: '@daily'\n    command: c\n"
+    job += "    env: {{N: {0}}}\n"
+    text = f"{HEAD}jobs:\n{job.format('one')}{job.format('two')}"
+    found = piecemeal(text)
+    assert found is not None
+    assert [job.env for job in found.jobs] == [{"N": "one"}, {"N": "two"}]
+    assert told(found) == told(whole(text))

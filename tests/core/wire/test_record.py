@@ -70,3 +70,8 @@ def test_a_record_says_its_fields_those_that_were_given_first() -> None:
         repr(Backoff(jitter=0.0))
         == "<Backoff: jitter=0.0, first_s=15.0, factor=2.0, ceiling_s=3600.0>"
     )
+
+
+def test_a_copy_with_a_field_that_there_is_none_of_is_refused() -> None:
+    with pytest.raises(TypeError, match="colour"):
+        RetryOn().derive(colour="red")

@@ -25,6 +25,9 @@ class Subject(Protocol):
     def facts(self, now_mono: float) -> SchedulerFacts | WorkerFacts:
         """Return what is known of it now."""
 
+    def pauses(self) -> list[str]:
+        """Return what is paused of what it works for: sentences."""
+
     def note_ends(self, ends: dict[int, int], now_mono: float) -> None:
         """Take the offsets that the next messages of its topic will have, by partition."""
 

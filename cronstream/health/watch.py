@@ -139,7 +139,7 @@ class HealthWatch:
         """Return what ``/health`` answers: a JSON object, and the HTTP status."""
         if not self._tasks:
             told = {"status": "unhealthy", "reason": self._waits_for, "ends_if_it_lasts": False}
-            return {**told, "warnings": [], "facts": {}}, 503
+            return {**told, "warnings": [], "paused": [], "facts": {}}, 503
         now = self._monotonic()
         facts = self._facts(now)
         health = judge(facts, now)
@@ -148,6 +148,7 @@ class HealthWatch:
             "reason": health.reason,
             "ends_if_it_lasts": health.ends and self._settings.health_patience_s > 0,
             "warnings": [*self.notes, *warn(facts)],
+            "paused": self._subject.pauses(),
             "facts": describe(facts, now),
         }
         return told, 200 if health.ok else 503

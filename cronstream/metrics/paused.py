@@ -25,7 +25,7 @@ def families_of_paused(shards: Iterable[Shard], now: datetime) -> Iterator[Metri
     paused, numbers = list[tuple[str, str]](), Counter[str]()
     for shard in shards:
         numbers.update(dict.fromkeys(shard.clusters, 0))
-        found = list(_paused(shard, now))
+        found = [(job.name, job.cluster) for job in shard.paused(now)]
         paused += found
         numbers.update(cluster for _, cluster in found)
     yield from _families(paused, numbers)
@@ -59,10 +59,3 @@ def _families(paused: list[tuple[str, str]], numbers: Mapping[str, int]) -> Iter
         {},
         [({"cluster": cluster}, number) for cluster, number in numbers.items()],
     )
-
-
-def _paused(shard: Shard, now: datetime) -> Iterator[tuple[str, str]]:
-    for name in shard.names():
-        latest = shard.latest(name)
-        if latest is not None and now < latest.paused_to:
-            yield name, latest.job.cluster

@@ -1,6 +1,8 @@
 """The facts of a scheduler, from which its health is judged."""
 
+from cronstream import clock
 from cronstream.core.health.judging import SchedulerFacts
+from cronstream.core.health.pauses import pauses_of
 from cronstream.scheduler.scheduler import Scheduler
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher
@@ -34,6 +36,11 @@ class SchedulerSubject:
             foreign=scheduler.foreign or scheduler.held_back,
             set_aside=scheduler.set_aside,
         )
+
+    def pauses(self) -> list[str]:
+        """Return which jobs of its shards people, or the crontab, have paused."""
+        now, shards = clock.now(), self._scheduler.firing.held().values()
+        return pauses_of(job for shard in shards for job in shard.paused(now))
 
     def note_ends(self, ends: dict[int, int], now_mono: float) -> None:
         """How far a shard has come shows in what it publishes."""

@@ -4,6 +4,7 @@ import logging
 import math
 
 from cronstream.core.health.judging import WorkerFacts
+from cronstream.core.health.pauses import halts_of
 from cronstream.core.health.too_long import Standstill
 from cronstream.core.wire.naming import Role
 from cronstream.logs import fields
@@ -57,6 +58,10 @@ class WorkerSubject:
             + worker.distrust.sentences()
             + worker.overdue_watch.sentences(),
         )
+
+    def pauses(self) -> list[str]:
+        """Return which jobs of its partitions their discarded runs have paused."""
+        return halts_of(owner.ledger for owner in self._worker.member.owners.values())
 
     def _has_ended(self) -> bool:
         """Whether a loop has ended; what it raised is logged once, for nobody awaits it."""

@@ -33,6 +33,9 @@ class FakeSubject:
     def facts(self, now_mono: float) -> WorkerFacts:
         return WorkerFacts(turned_at=now_mono, has_ended=self.has_ended)
 
+    def pauses(self) -> list[str]:
+        return ["job backup is paused"]
+
     def note_ends(self, ends: dict[int, int], now_mono: float) -> None:
         assert now_mono == self.now
         self.ends = ends
@@ -255,6 +258,7 @@ async def test_what_was_found_at_the_start_is_a_warning_and_no_fault(
     await bench.watch.stop()
 
     assert (told["warnings"], status) == (["a topic has grown"], 200)
+    assert told["paused"] == ["job backup is paused"]
 
 
 def test_it_ends_a_process_that_was_left_out_while_partitions_have_no_owner(bench: Bench) -> None:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +15,7 @@ from cronstream.core.wire.control import Control
 from cronstream.core.wire.enumerations import ControlAction
 from cronstream.core.wire.runs import Job
 from cronstream.scheduler import following, foreign
+from cronstream.scheduler.health import SchedulerSubject
 from cronstream.scheduler.steering import holds_from, log_asked
 from cronstream.topology.publish import partition_of
 from tests.builders import NAMES, at
@@ -198,6 +199,16 @@ async def test_a_scheduler_puts_nothing_in_force_that_would_not_count(bench: Ben
         assert published(bench) == []
         doubt = ""
         await until(lambda: published(bench))
+
+
+async def test_health_says_which_jobs_of_its_shards_are_paused(bench: Bench) -> None:
+    subject = SchedulerSubject(bench.scheduler, cast("Any", None), bench.settings)
+    async with in_charge(bench):
+        ask(bench, a_pause())
+        await until(lambda: published(bench))
+        await bench.tick()
+
+        assert subject.pauses() == ["job backup is paused by ada since 2026-01-01T12:00:00Z"]
 
 
 def test_no_more_than_twenty_jobs_are_named_at_a_time(caplog: pytest.LogCaptureFixture) -> None:

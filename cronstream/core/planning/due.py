@@ -7,7 +7,7 @@ schedule share the arithmetic.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -83,6 +83,12 @@ class Shard:
         """Return what was learnt last of a job, which may be its removal."""
         timeline = self._by_name.get(name)
         return None if timeline is None else timeline.revisions[-1]
+
+    def paused(self, now: datetime) -> Iterator[Job]:
+        """Yield the jobs that their last definitions pause at a time."""
+        for last in (timeline.revisions[-1] for timeline in self._timelines):
+            if now < last.paused_to and not last.job.removed:
+                yield last.job
 
     def next_due(self, name: str, after: datetime) -> datetime | None:
         """Return when a job is due next, strictly after a moment; None if it never is."""

@@ -41,6 +41,8 @@ _KNOWN = {
     "PSFL": "PSF-2.0",
     "The Unlicense (Unlicense)": "Unlicense",
 }
+#: Packages that say it only in a file of theirs; axe-core is a part of the first.
+_BY_FILE = {"axe-playwright-python": "MIT AND MPL-2.0"}
 #: Jars that are not under the Apache License 2.0, by the beginning of their names.
 _JARS = {
     "HdrHistogram": "CC0-1.0 OR BSD-2-Clause",
@@ -59,7 +61,7 @@ def of_packages(*files: str) -> dict[str, str]:
     found = {}
     for name in names:
         try:
-            found[name] = _licence(metadata(name))
+            found[name] = _BY_FILE.get(name) or _licence(metadata(name))
         except PackageNotFoundError:
             continue  # It is for another system.
     return found

@@ -154,13 +154,18 @@ def _learn(book: Book, entry: Run | Skip, due: datetime) -> None:
     announced before the beginning; runs of what it replaces give way as they would have.
     """
     mark, revision = book.mark(entry.job), entry.revision
-    if revision is None or not (book.learns or book.level >= _LEARNS_SINCE):
-        return
-    if not mark.may_learn(revision, due, beyond_late=book.level >= PAUSES_SINCE):
+    if revision is None or not teaches(book, mark, revision, due):
         return
     since = mark.learn(revision, due)
     mark.lower_to(since)
     _give_way_all(book, Withdrawal(job=entry.job, revision=revision, effective_from=since))
+
+
+def teaches(book: Book, mark: Mark, revision: int, due: datetime) -> bool:
+    """Whether a due time of a revision says of the revision that it is in force (rule 12)."""
+    if not (book.learns or book.level >= _LEARNS_SINCE):
+        return False
+    return mark.may_learn(revision, due, beyond_late=book.level >= PAUSES_SINCE)
 
 
 def _refuse_revision(book: Book, entry: Run | Skip, from_at: datetime, to_at: datetime) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from cronstream.core.ledger.arrivals import teaches
 from cronstream.core.ledger.beginning import DoubtsEnd
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.rules import Rule, fold
@@ -168,6 +169,8 @@ def _matters(change: RunChange) -> bool:
 def _touched(book: Book, entry: Entry | DoubtsEnd) -> list[str]:
     """Return the ids of the runs that an entry may change."""
     match entry:
+        case Run() if not _may_replace_others(book, entry):
+            return [entry.id]
         case Run():
             of_job = (live.run.id for live in book.automatic_runs(entry.job))
             return list(dict.fromkeys((entry.id, *of_job)))
@@ -179,3 +182,14 @@ def _touched(book: Book, entry: Entry | DoubtsEnd) -> list[str]:
             return list(book.live)
         case _:
             return [entry.run] if isinstance(entry, OF_ONE_RUN) else []
+
+
+def _may_replace_others(book: Book, run: Run) -> bool:
+    """Whether other runs of the job may have to give way to it, for it brings a newer revision.
+
+    Seldom: and a job may have thousands of live runs, of which each that comes would look at all.
+    """
+    if run.cause is not None or run.revision is None:
+        return False
+    mark = book.marks.get(run.job)
+    return mark is None or teaches(book, mark, run.revision, run.scheduled_at)

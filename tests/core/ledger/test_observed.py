@@ -3,9 +3,10 @@
 import pytest
 
 from cronstream.core.ledger.beginning import DOUBT_DAYS
+from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.observed import Observed, observing
-from cronstream.core.ledger.state import FORGOTTEN, State
+from cronstream.core.ledger.state import FORGOTTEN, LiveRun, State
 from cronstream.core.wire.entries import Claimed, Heartbeat, Level, Repair, Skip, Withdrawal
 from cronstream.core.wire.enumerations import Outcome, SkipReason
 from cronstream.core.wire.runs import Run
@@ -66,6 +67,29 @@ def test_what_the_edit_that_a_run_brings_takes_out_is_seen_with_it() -> None:
         (second.id, None, State.QUEUED, ""),
         (first.id, State.QUEUED, None, "withdrawn"),
     ]
+
+
+def test_a_run_that_brings_no_edit_has_no_other_run_of_its_job_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = Seen()
+    told.tell(Level(level=2))
+    told.tell(in_force())
+    looked: list[str] = []
+    automatic_runs = Book.automatic_runs
+
+    def looking(book: Book, job: str) -> list[LiveRun]:
+        looked.append(job)
+        return automatic_runs(book, job)
+
+    monkeypatch.setattr(Book, "automatic_runs", looking)
+    runs = [a_run(revision=1, scheduled_at=at(n)) for n in range(1, 9)]
+    for run in runs:
+        told.tell(run)
+        assert told.changes() == [(run.id, None, State.QUEUED, "")]
+    assert looked == []
+    told.tell(a_run(revision=2, scheduled_at=at(30)))
+    assert looked
 
 
 def test_what_was_skipped_and_what_was_refused_is_seen() -> None:

@@ -36,7 +36,7 @@ def test_a_scheduler_reads_ticks_and_shows_what_it_fires(app: Cronstream) -> Non
     app.configure_for(Role.of(None, retry=False))
 
     assert isinstance(app.duty, SchedulerDuty)
-    assert declared(app) == ({"cronstream.ticks"}, {"cursors", "jobs"})
+    assert declared(app) == ({"cronstream.ticks", "cronstream.chains"}, {"cursors", "jobs"})
     assert (app.conf.id, app.duty.subject.topic) == ("cronstream-scheduler", "cronstream.ticks")
 
 

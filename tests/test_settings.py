@@ -260,14 +260,11 @@ def test_the_charts_schema_names_each_setting_but_what_the_chart_sets_itself() -
     names = set(schema["definitions"]["settings"]["propertyNames"]["enum"])
     known = {_variable(name) for name in Settings.model_fields}
 
-    # Java and the embedded Kafka are not in the image, nobody looks at colours, and the
-    # chart has no console.
+    # Java and the embedded Kafka are not in the image, and nobody looks at colours.
     assert known - names == {
         *(name for name in known if name.startswith("CRONSTREAM_BROKER")),
         *("CRONSTREAM_CRONTAB", "CRONSTREAM_DATA_DIR", "CRONSTREAM_WEB_PORT"),
         *("CRONSTREAM_TRUSTED_KEYS", "CRONSTREAM_SIGNATURES", "CRONSTREAM_SIGNING_KEY"),
         *("CRONSTREAM_METRICS_BIND", "CRONSTREAM_JAR_CACHE", "JAVA_HOME", "NO_COLOR"),
-        *("CRONSTREAM_CONSOLE_KEEP_DAYS", "CRONSTREAM_CONSOLE_KEEP_THOUSANDS"),
-        *("CRONSTREAM_CONSOLE_USER_HEADER", "CRONSTREAM_CONSOLE_PROXIES"),
     }
     assert names <= known

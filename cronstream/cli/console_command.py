@@ -1,10 +1,13 @@
 """``cronstream console``: a page that people keep open."""
 
+import asyncio
 import logging
 import os
 import signal
+from collections.abc import Coroutine
 from contextlib import suppress
 from logging.config import dictConfig
+from typing import Any
 
 import click
 
@@ -43,10 +46,16 @@ def console(*, port: int | None, bind: str | None) -> None:
         keep_stderr()
     dictConfig(logging_config(settings()))
     serving = load("cronstream.console.serving")
-    # A supervisor asks it to end as a person does.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     with suppress(KeyboardInterrupt):
-        coroutine.run(serving.serve(settings(), _ready))
+        coroutine.run(_until_asked(serving.serve(settings(), _ready)))
+
+
+async def _until_asked(serving: Coroutine[Any, Any, None]) -> None:
+    """Serve until SIGTERM, as until Ctrl-C, which what a script runs aside does not hear."""
+    task = asyncio.ensure_future(serving)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def _ready(address: str) -> None:

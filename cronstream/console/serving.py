@@ -142,6 +142,8 @@ class Keeper:
         actions = Actions(Acting(settings, self._watching), self.visitors)
         self.console = Console(self._store, self._projection, self._watching, self._asking, actions)
         self._told: set[asyncio.Task[None]] = set()
+        #: What was said to be wrong, and when.
+        self._said = ("", 0.0)
 
     async def project(self) -> None:
         """Project what comes, for ever; all anew where a log is another one than it was."""
@@ -188,20 +190,25 @@ class Keeper:
         self._store.close()
 
     async def _for_ever(self, follow: Callable[[Reader], Awaitable[None]]) -> None:
-        said = ""
         while True:
             reader, began = self._reader(), clock.monotonic()
             try:
                 await reader.start()
                 await follow(reader)
             except (CronstreamError, KafkaError, OSError) as error:
-                if str(error) != said or clock.monotonic() - began > _WELL_S:
-                    about = fields("console-waits", reason=str(error))
-                    logger.warning("%s; trying again until it can be used", error, extra=about)
-                said = str(error)
+                self._say(str(error), began)
             finally:
                 await reader.stop()
             await asyncio.sleep(_AGAIN_S)
+
+    def _say(self, problem: str, began: float) -> None:
+        """Say what is wrong, once for all that meet it; anew where it went well in between."""
+        now = clock.monotonic()
+        said, at = self._said
+        if problem != said or now - max(began, at) > _WELL_S:
+            self._said = problem, now
+            about = fields("console-waits", reason=problem)
+            logger.warning("%s; trying again until it can be used", problem, extra=about)
 
     def _reader(self) -> Reader:
         return Reader(self._settings, gives_up=True)

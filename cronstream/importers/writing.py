@@ -187,7 +187,7 @@ def _flow(value: Any) -> str:
 def _fits_block(text: str) -> bool:
     body = text.removesuffix("\n")
     return (
-        bool(_PRINTABLE.fullmatch(text))
+        bool(body and _PRINTABLE.fullmatch(text))
         and not body.startswith((" ", "\n"))
         and not body.endswith("\n")
     )

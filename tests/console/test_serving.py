@@ -15,7 +15,11 @@ from cronstream.broker.ports import free_port
 from cronstream.running import RunningNote
 from cronstream.settings import child_environment
 
-PROGRAM = "from cronstream.cli.main import main; main()"
+#: As what a script runs aside: it does not hear Ctrl-C.
+PROGRAM = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    "from cronstream.cli.main import main; main()"
+)
 
 
 @contextmanager

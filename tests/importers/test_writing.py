@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cronstream.core.crontab.parser import parse_crontab
@@ -33,6 +33,7 @@ def written(*jobs: dict[str, Any]) -> Any:
 
 @settings(max_examples=200, deadline=None)
 @given(_WORDS, _WORDS, st.lists(_WORDS, min_size=1, max_size=3))
+@example("\n", "\n", ["\n"])
 def test_what_is_written_is_read_back_as_it_was(text: str, value: str, words: list[str]) -> None:
     words = ["a", *words]
     got = written(

@@ -76,14 +76,14 @@ class AuditedRun:
     faults: list[tuple[Kind, str]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, run: Run, published_at: datetime | None) -> "AuditedRun":
-        """Return what is kept of a run that has just been read."""
+    def of(cls, run: Run, cluster: str, published_at: datetime | None) -> "AuditedRun":
+        """Return what is kept of a run just read on a cluster's log, whatever cluster it says."""
         at_most_once = run.delivery is Delivery.AT_MOST_ONCE
         no_overlap = run.overlap is not Overlap.ALLOW
         return cls(
             run_id=run.id,
             job=run.job,
-            cluster=run.cluster,
+            cluster=cluster,
             due=run.scheduled_at,
             not_before=run.not_before,
             published_at=published_at,

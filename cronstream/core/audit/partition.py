@@ -107,7 +107,7 @@ class PartitionAudit:
                 wanted = not retry and self._window.covers(at)
             if not wanted or self._window.job not in (None, run.job):
                 return None
-            audited = self.runs[key] = AuditedRun.of(run, None if retry else at)
+            audited = self.runs[key] = AuditedRun.of(run, cluster, None if retry else at)
         if retry:
             audited.forwarded = True
         elif audited.scheduled and (audited.revision != run.revision or audited.withdrawn):

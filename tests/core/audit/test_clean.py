@@ -360,7 +360,7 @@ def test_long_ledgers_are_settled_as_they_go_by() -> None:
 
 
 def test_a_run_is_kept_until_every_topic_has_told_of_it() -> None:
-    audited = AuditedRun.of(due_at(0), at(-30))
+    audited = AuditedRun.of(due_at(0), "a", at(-30))
     assert not audited.is_complete(at(100))
     audited.settle(Verdict.DISCARDED, at(1))
     assert not audited.is_complete(at(100)), "it is not on the discarded topic"

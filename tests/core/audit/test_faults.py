@@ -507,3 +507,14 @@ def test_a_job_that_is_not_on_the_jobs_topic_is_unasked() -> None:
     assert sorted(run for kind, run in faults if kind == "unasked") == [
         due_at(seconds, job="ghost").id for seconds in (0, 60, 120)
     ]
+
+
+def test_a_run_that_says_a_cluster_other_than_its_logs_does_not_end_the_audit() -> None:
+    books = Books()
+    forged = due_at(60, cluster="cluster-b")
+    named: dict[str, Any] = {"run": forged.id, "worker": "w1"}
+    version = books.put(forged, 30)
+    books.put(Claimed(version=version, number=1, **named), 40)
+    books.put(ended("w1", version), 61)
+    audited = books.audit(until=190, now=9000)
+    assert {finding.cluster for finding in audited.findings} == {"cluster-a"}

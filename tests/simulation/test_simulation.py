@@ -20,6 +20,7 @@ from tests.simulation.trace import trace
 from tests.simulation.trouble import BLOWS, STEPS
 
 _PAGE = Path(__file__).parents[2] / "docs" / "simulation.md"
+_PROMISES = _PAGE.with_name("guarantees.md")
 #: Faults that no few hundred seeds show: they need a very rare meeting, or another rule covers
 #: for them (docs/simulation.md). Their rules have tests of their own in tests/core.
 _RARELY_SEEN = {
@@ -68,6 +69,19 @@ def test_a_planted_fault_is_seen(fault: str) -> None:
     before = _seen_before().get(fault, 0)
     seeds = _LATER.get(fault, [before, *range(_SEEDS_FOR_A_FAULT)])
     assert first_seen(fault, seeds) is not None
+
+
+def test_the_pages_list_and_count_all_planted_faults() -> None:
+    text = _PAGE.read_text().split("\n## Planted faults\n")[1].split("\n## ")[0]
+    seen_after = dict(
+        re.findall(r"^\| (\S.*?) \| (\d+|not in 3000) \| [\d.]+ \|", text, re.MULTILINE)
+    )
+    seen = [fault for fault, seeds in seen_after.items() if seeds.isdigit()]
+    counted = f"Of {len(FAULTS)} planted faults it detects {len(seen)} within 3,000 seeds"
+
+    assert set(seen_after) == set(FAULTS)
+    assert counted in text
+    assert counted in _PROMISES.read_text()
 
 
 def test_a_planted_fault_is_gone_afterwards() -> None:

@@ -12,7 +12,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("runb
 
 PROGRAMS = ("cronstream", "faust", "make", "docker", "systemctl", "pip", "python", "python3")
 #: Blocks in these languages are not a shell's.
-_OTHER_LANGUAGES = ("yaml", "dockerfile", "json", "sql", "ini")
+_OTHER_LANGUAGES = ("yaml", "dockerfile", "json", "sql", "ini", "text")
 _CODE_SPAN = re.compile(r"`([^`]+)`")
 _VARIABLE = re.compile(r"[A-Z_]+=.*")
 

@@ -159,7 +159,7 @@ async def _read(reader: LogReader, export_id: str) -> Export:
         definitions=needed(
             jobs.published, logs, reached, lambda job: taken.get(partition_of(job, shards), 0)
         ),
-        logs=[log for log in logs if log.live or log.marks or log.recent],
+        logs=[log for log in logs if log.live or log.marks or log.recent or log.handed_over],
         discarded=await _discarded(reader, in_force),
     )
 

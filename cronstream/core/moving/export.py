@@ -58,6 +58,7 @@ class LogState:
         recent: Settled runs that no mark guards.
         successes: What is known of the successes of jobs that have marks.
         pauses: What is kept of the pauses of those that had one; each names a revision.
+        handed_over: Settled runs that follow those of other clusters: known for longer (rule 24).
     """
 
     cluster: str
@@ -69,6 +70,7 @@ class LogState:
     recent: list[list[Any]] = field(default_factory=list)
     successes: list[list[Any]] = field(default_factory=list)
     pauses: list[list[Any]] = field(default_factory=list)
+    handed_over: list[list[Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ def log_state(cluster: str, *, retry: bool, ledgers: Iterable[Ledger]) -> LogSta
         state.recent.extend(row["recent"])
         state.successes.extend(row["successes"])
         state.pauses.extend(row.get("pauses", ()))
+        state.handed_over.extend(row.get("handed_over", ()))
     return state
 
 

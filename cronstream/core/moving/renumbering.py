@@ -54,11 +54,11 @@ def ledgers_of(
     for job, revision, *more in log.pauses:
         number = numbers[job, revision] if revision >= 0 else revision
         rows[partition_of(job, partitions)].setdefault("pauses", []).append([job, number, *more])
-    for one in log.recent:
-        rows[partition_of(one[0].partition("@")[0], partitions)]["recent"].append(one)
-    for row in rows.values():
-        row["recent"].sort(key=lambda one: datetime.fromisoformat(one[3]))
-    filled = {n: row for n, row in rows.items() if row["live"] or row["marks"] or row["recent"]}
+    for name in ("recent", "handed_over"):
+        for one in sorted(getattr(log, name), key=lambda one: datetime.fromisoformat(one[-1])):
+            rows[partition_of(one[0].partition("@")[0], partitions)][name].append(one)
+    kinds = "live", "marks", "recent", "handed_over"
+    filled = {n: row for n, row in rows.items() if any(row[kind] for kind in kinds)}
     return {number: from_row(row) for number, row in filled.items()}
 
 
@@ -73,6 +73,7 @@ def _empty_row(log: LogState, partition: int) -> dict[str, Any]:
         "live": [],
         "marks": {},
         "recent": [],
+        "handed_over": [],
         "successes": [],
         "beats": [],
     }

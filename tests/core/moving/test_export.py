@@ -129,11 +129,16 @@ def test_each_job_goes_to_its_partition_and_what_is_empty_has_no_row() -> None:
         "b@2026-01-01T12:00:00Z!run-now-1": (1, Verdict.SUCCEEDED, at(9)),
         "b@2026-01-01T12:00:00Z!run-now-2": (1, Verdict.SUCCEEDED, at(8.5)),
     }
+    told.ledger.book.handed_over = {
+        "c@2026-01-01T12:00:00Z!chain-4": at(9),
+        "c@2026-01-01T12:00:00Z!chain-3": at(8.5),
+    }
     told.tell(due(10))
     state = log_state("cluster-a", retry=False, ledgers=[told.ledger, Ledger(retry=False)])
-    found = ledgers_of(state, 4, lambda job, _: {"backup": 2, "b": 3}[job], _Numbers())
+    found = ledgers_of(state, 4, lambda job, _: {"backup": 2, "b": 3, "c": 1}[job], _Numbers())
 
-    assert sorted(found) == [2, 3]
+    assert sorted(found) == [1, 2, 3]
+    assert [run_id[-1] for run_id in found[1].book.handed_over] == ["3", "4"]
     assert list(found[2].book.live) == [due(10).id]
     assert [run_id[-1] for run_id in found[3].book.recent] == ["2", "1"]
 

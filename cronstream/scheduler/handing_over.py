@@ -8,9 +8,10 @@ asked for the run that it follows has signed it, or nobody has, and workers judg
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from aiokafka.errors import KafkaError
 
@@ -21,22 +22,28 @@ from cronstream.core.wire.codec import decode_entries, encode_entries
 from cronstream.core.wire.entries import Entry
 from cronstream.core.wire.naming import cluster_problem
 from cronstream.core.wire.runs import Run
-from cronstream.errors import CronstreamError, NotFoundError
+from cronstream.errors import BrokerError, CronstreamError, NotFoundError
 from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.world import World
 from cronstream.settings import Settings
-from cronstream.topology.publish import partition_of
+from cronstream.topology.publish import Ack, partition_of
 from cronstream.topology.resending import TRIES, came_late
 
 logger = logging.getLogger(__name__)
 
 #: How long its log has to take it; less than a rebalance waits. Then it goes to the end again.
 LIMIT_S: Final = 4.0
-#: Before what cannot be put there either is tried once more.
-_AGAIN_S: Final = 1.0
+#: Between two rounds of what waits; longer, by so much for each run, but no longer than so long.
+_AGAIN_S: Final = 5.0
+_MORE_S, _MOST_S = 0.05, 30.0
+#: For so long it is told that a log takes nothing: another scheduler may have what waits by now.
+_TOLD_S: Final = 60.0
 #: A cluster that is new has its topics by then.
 _THERE_WITHIN: Final = timedelta(minutes=1)
+
+#: A topic, and the number of a partition of it.
+_Key: TypeAlias = tuple[str, int]
 
 
 class HandOver:
@@ -61,7 +68,12 @@ class HandOver:
         self._partitions, self._names = settings.partitions, settings.names
         self._world, self._announcer, self._is_there = world, announcer, is_there
         self._there: set[str] = set()
-        self._is_waiting = False
+        #: What was put on a partition, and is not acknowledged: nothing more is put there.
+        self._out: dict[_Key, asyncio.Future[Ack]] = {}
+        #: When a partition last took nothing, in monotonic seconds.
+        self._blocked: dict[_Key, float] = {}
+        #: Ids of the runs that went back to the topic in this round.
+        self._back: set[str] = set()
 
     async def hand_over(self, stream: Any) -> None:
         """Publish each run on the topic, one after another.
@@ -69,17 +81,37 @@ class HandOver:
         Args:
             stream: Faust's stream of the topic, as raw bytes.
         """
-        async for event in stream.events():
-            message = event.message
-            entries, refused = decode_entries(message.value)
-            for reason in refused:
+        # Faust counts a message as done also where its reader is cancelled, so it is told when.
+        async for event in stream.noack().events():
+            await self._read(event.message)
+            await stream.ack(event)
+
+    @property
+    def waits(self) -> list[str]:
+        """What people should know of logs that take nothing: sentences."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for log, partition in sorted(self._recently()):
+            found[log].append(partition)
+        return [
+            f"{log} takes nothing on partition {', '.join(map(str, numbers))}: what follows runs "
+            "of other clusters waits until it does, and all else goes on; check its brokers"
+            for log, numbers in found.items()
+        ]
+
+    def _recently(self) -> set[_Key]:
+        since = self._world.clock.monotonic() - _TOLD_S
+        return {key for key, at in self._blocked.items() if at >= since}
+
+    async def _read(self, message: Any) -> None:
+        entries, refused = decode_entries(message.value)
+        for reason in refused:
+            self._refuse(message, reason)
+        for entry in entries:
+            reason = await self._why_not(entry)
+            if reason or not isinstance(entry, Run):
                 self._refuse(message, reason)
-            for entry in entries:
-                reason = await self._why_not(entry)
-                if reason or not isinstance(entry, Run):
-                    self._refuse(message, reason)
-                else:
-                    await self._publish(entry, message.partition)
+            else:
+                await self._publish(entry, message.partition)
 
     def _refuse(self, message: Any, reason: str) -> None:
         self._world.counts.quarantined[message.topic] += 1
@@ -92,9 +124,10 @@ class HandOver:
             return "it is no first attempt of a run that follows one of another cluster"
         if why := cluster_problem(entry.cluster):
             return why
-        now = self._world.clock.now()
-        age = now - (entry.judged_at or now)
-        if abs(age) > HAND_OVER:
+        if entry.judged_at is None:
+            return "it does not say when it was published"
+        age = abs(self._world.clock.now() - entry.judged_at)
+        if age > HAND_OVER:
             return f"nobody has handed it over within {HAND_OVER.days} days"
         if age > _THERE_WITHIN and not await self._knows(entry.cluster):
             return f"there is no cluster {entry.cluster!r}"
@@ -112,26 +145,27 @@ class HandOver:
 
         So what goes elsewhere does not wait for it for long.
         """
+        key = self._names.log(run.cluster), partition_of(run.job, self._partitions)
         try:
             async with asyncio.timeout(LIMIT_S):
-                await self._put(run)
+                await self._put(run, key)
         except (CronstreamError, KafkaError, TimeoutError) as error:
-            self._wait_for(run, error)
-            await asyncio.sleep(_AGAIN_S)
+            self._wait_for(run, key, error)
             await self._put_back(run, partition)
         else:
-            self._is_waiting = False
+            self._blocked.pop(key, None)
+        self._bear()
 
-    async def _put(self, run: Run) -> None:
+    async def _put(self, run: Run, key: _Key) -> None:
         if not await self._knows(run.cluster):
-            raise NotFoundError(f"there is no topic {self._names.log(run.cluster)}")
-        place = Place(run.cluster, partition_of(run.job, self._partitions))
-        if await self._announcer.announce([place], LIMIT_S / 2):
+            raise NotFoundError(f"there is no topic {key[0]}")
+        place = Place(run.cluster, key[1])
+        # Of what took nothing the last time it is only looked whether it does now.
+        within_s = 0.0 if key in self._blocked else LIMIT_S / 2
+        if await self._announcer.announce([place], within_s):
             raise TimeoutError
-        log = self._names.log(run.cluster)
         for _ in range(TRIES):
-            raw = encode_entries([run])
-            ack = await asyncio.shield(self._world.publisher.put_raw(log, place.partition, raw, {}))
+            ack = await self._append(run, key)
             if not came_late(run, ack.at):
                 return
             # What is signed has the time of this in a field of its own.
@@ -139,21 +173,50 @@ class HandOver:
             run = run.derive(**{name: ack.at})
         raise TimeoutError
 
+    async def _append(self, run: Run, key: _Key) -> Ack:
+        """Put a run on a partition, unless that has not acknowledged the one before.
+
+        Raises:
+            TimeoutError: If it has not.
+            BrokerError: If nobody sends it any more.
+        """
+        if key in self._out and not self._out[key].done():
+            raise TimeoutError
+        out = self._world.publisher.put_raw(*key, encode_entries([run]), {})
+        self._out[key] = out
+        await asyncio.wait([out])  # It may be given up; that does not end whoever waits for it.
+        del self._out[key]
+        if out.cancelled():
+            raise BrokerError("what waited for it was given up")
+        return out.result()
+
     async def _put_back(self, run: Run, partition: int) -> None:
+        """Put a run behind what else is on the topic; rest where it has been all the way round."""
+        if run.id in self._back:
+            rest_s = min(_AGAIN_S + _MORE_S * len(self._back), _MOST_S)
+            self._back.clear()
+            self._there.clear()  # A cluster may be gone meanwhile.
+            await asyncio.sleep(rest_s)
+        self._back.add(run.id)
         while True:
             raw = encode_entries([run])
-            try:
-                async with asyncio.timeout(LIMIT_S):
-                    put = self._world.publisher.put_raw(self._names.chains, partition, raw, {})
-                    await asyncio.shield(put)
-            except (CronstreamError, KafkaError, TimeoutError):
-                await asyncio.sleep(_AGAIN_S)
-            else:
+            out = self._world.publisher.put_raw(self._names.chains, partition, raw, {})
+            await asyncio.wait([out])
+            if not out.cancelled() and out.exception() is None:
                 return
+            await asyncio.sleep(_AGAIN_S)
 
-    def _wait_for(self, run: Run, error: BaseException) -> None:
-        if not self._is_waiting:
-            self._is_waiting = True
+    def _wait_for(self, run: Run, key: _Key, error: BaseException) -> None:
+        if key not in self._recently():
             about = fields("chain-waits", run=run.id, cluster=run.cluster)
             what = str(error) or "it does not acknowledge it"
             logger.warning("run %s: the log of its cluster waits: %s", run.id, what, extra=about)
+        now = self._world.clock.monotonic()
+        self._blocked = {key: self._blocked[key] for key in self._recently()} | {key: now}
+
+    def _bear(self) -> None:
+        """Whoever waits for such a partition is waited for: that says nothing of this process."""
+        if not self._recently():
+            self._back.clear()
+        self._out = {key: out for key, out in self._out.items() if not out.done()}
+        self._world.publisher.bear_with(self._announcer.out.union(self._out), by="chains")

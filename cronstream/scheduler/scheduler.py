@@ -217,7 +217,7 @@ class Scheduler:
         """What is held up, by topics that are not as they should be, while all else goes on."""
         is_ours = self._follower is not None and 0 in self.firing.shards
         held_up = self._follower.held_up if is_ours and self._follower else []
-        return [*held_up, *self.firing.set_aside]
+        return [*held_up, *self.firing.set_aside, *self.hand_over.waits]
 
     def learn_again(self) -> None:
         """Read all jobs again, for other keys are trusted, and then compare the crontab with them.

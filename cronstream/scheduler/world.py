@@ -90,7 +90,7 @@ class RunPublisher(Protocol):
     ) -> "asyncio.Future[Ack]":
         """Put bytes on a partition as they are: nothing is signed."""
 
-    def bear_with(self, places: set[tuple[str, int]]) -> None:
+    def bear_with(self, places: set[tuple[str, int]], by: str = "") -> None:
         """Say nothing of what waits for these partitions."""
 
     def give_up_on(self, topic: str) -> None:

@@ -57,7 +57,7 @@ class Publisher:
         self._settings, self.names, self._sign = settings, settings.names, sign
         self._producer: Any = None
         self._writers: dict[tuple[str, int], LogWriter] = {}
-        self._borne: set[tuple[str, int]] = set()
+        self._borne: dict[str, set[tuple[str, int]]] = {}
         #: By topic: is given each message that is through, and what it says.
         self.notes: dict[str, Note] = {}
 
@@ -86,16 +86,22 @@ class Publisher:
 
         Those partitions aside that are known to take nothing (`bear_with`).
         """
+        borne = set().union(*self._borne.values())
         waiting = [
             writer
             for place, writer in self._writers.items()
-            if writer.waiting_since is not None and place not in self._borne
+            if writer.waiting_since is not None and place not in borne
         ]
         return min(waiting, key=lambda writer: writer.waiting_since or 0.0, default=None)
 
-    def bear_with(self, places: set[tuple[str, int]]) -> None:
-        """From now on these partitions are known to take nothing, and no others are."""
-        self._borne = places
+    def bear_with(self, places: set[tuple[str, int]], by: str = "") -> None:
+        """From now on these partitions are known to take nothing, and no others are.
+
+        Args:
+            places: Topic and partition of each.
+            by: Who knows it; what others know stands.
+        """
+        self._borne[by] = places
 
     def give_up_on(self, topic: str) -> None:
         """Give up what has not been acknowledged on a topic."""

@@ -63,6 +63,8 @@ class FakeBroker:
         self.ids: dict[str, str] = {}
         self.is_away = False
         self.borne: set[tuple[str, int]] = set()
+        #: Those that who hands over bears with.
+        self.borne_too: set[tuple[str, int]] = set()
         self.given_up: list[str] = []
         self.too_large: set[str] = set()
         self._waiting: list[tuple[asyncio.Future[Ack], Ack]] = []
@@ -102,11 +104,17 @@ class FakeBroker:
         [record] = decode_entries(value)[0]
         return self.append(topic, partition, record)
 
-    def bear_with(self, places: set[tuple[str, int]]) -> None:
-        self.borne = places
+    def bear_with(self, places: set[tuple[str, int]], by: str = "") -> None:
+        if by:
+            self.borne_too = places
+        else:
+            self.borne = places
 
     def give_up_on(self, topic: str) -> None:
         self.given_up.append(topic)
+        for done, name, *_ in self._unsent:
+            if name == topic:
+                done.cancel()
 
     def speak(self, topic: str) -> None:
         """A topic takes again what it is sent, what is on its way first."""
@@ -194,14 +202,32 @@ class Event:
 
 
 class FakeStream:
-    """Gives the messages that it is made of, as Faust's streams give events."""
+    """Gives the messages that it is made of, as Faust's streams give events.
+
+    Attributes:
+        acked: Offsets that the group may go on from. Unless that is left to who reads, Faust counts
+            a message as done whichever way its reader leaves it: also where it is cancelled.
+    """
 
     def __init__(self, *messages: LogMessage) -> None:
         self._messages = messages
+        self.acked: list[int] = []
+        self._acks = True
+
+    def noack(self) -> "FakeStream":
+        self._acks = False
+        return self
+
+    async def ack(self, event: Event) -> None:
+        self.acked.append(event.message.offset)
 
     async def events(self) -> AsyncIterator[Event]:
         for message in self._messages:
-            yield Event(message)
+            try:
+                yield Event(message)
+            finally:
+                if self._acks:
+                    self.acked.append(message.offset)
 
 
 @dataclass

@@ -13,9 +13,9 @@ from cronstream.core.wire.enumerations import Cause, Verdict
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.runs import Previous, Run
 from cronstream.scheduler import handing_over
-from cronstream.topology.publish import partition_of
+from cronstream.topology.publish import Ack, partition_of
 from tests.builders import NAMES, NOON, a_run, at
-from tests.scheduler.fakes import Bench, FakeStream
+from tests.scheduler.fakes import Bench, FakeStream, turns
 from tests.signing import a_key
 
 LOG = NAMES.log("cluster-b")
@@ -24,7 +24,7 @@ LOG = NAMES.log("cluster-b")
 def follower(**fields: Any) -> Run:
     previous = Previous("backup@2026-01-01T12:00:00Z", Verdict.SUCCEEDED, 1, cluster="cluster-a")
     values = {"cluster": "cluster-b", "previous": previous, "as_of": NOON, **fields}
-    return a_run(revision=None, cause=values.pop("cause", Cause.CHAIN), number=7, **values)
+    return a_run(revision=None, **{"cause": Cause.CHAIN, "number": 7, **values})
 
 
 @pytest.fixture
@@ -43,6 +43,26 @@ async def hand_over(bench: Bench, *values: bytes) -> None:
         bench.broker.put(NAMES.chains, 3, value)
     messages = bench.broker.topics[NAMES.chains, 3]
     await bench.scheduler.hand_over.hand_over(FakeStream(*messages[-len(values) :]))
+
+
+async def announced(bench: Bench) -> None:
+    """Have the level stand on the log."""
+    silent = bench.broker.silent.pop(LOG, None)
+    await hand_over(bench, encode(follower(number=1)))
+    if silent is not None:
+        bench.broker.silent[LOG] = silent
+
+
+def count_sent(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the topics of what is put somewhere from now on."""
+    sent, put = [], bench.broker.put_raw
+
+    def spy(topic: str, *about: Any) -> asyncio.Future[Ack]:
+        sent.append(topic)
+        return put(topic, *about)
+
+    monkeypatch.setattr(bench.broker, "put_raw", spy)
+    return sent
 
 
 @pytest.mark.parametrize("is_signed", [False, True])
@@ -71,6 +91,7 @@ async def test_it_is_put_on_its_own_log_as_it_is_behind_the_level(
         encode(follower(attempt=2)),
         encode(follower(cluster="No Cluster")),
         encode(follower(as_of=NOON - HAND_OVER - timedelta(seconds=1))),
+        encode(follower(as_of=None)),
         encode(Level(level=9)),
     ],
 )
@@ -143,3 +164,83 @@ async def test_where_nobody_says_whether_there_is_such_a_cluster_it_is_tried(
     await hand_over(bench, encode(follower()))
 
     assert bench.broker.on(LOG) == [follower()]
+
+
+@pytest.mark.usefixtures("_hastily")
+async def test_a_log_that_takes_nothing_is_sent_one_message_however_long_that_lasts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await announced(bench)
+    bench.broker.silent[LOG] = True
+    sent = count_sent(bench, monkeypatch)
+    for _ in range(5):
+        await hand_over(bench, encode(follower()))
+
+    assert sent.count(LOG) == 1
+    assert bench.broker.borne_too == {(LOG, partition_of("backup", bench.settings.partitions))}
+
+
+async def test_what_goes_elsewhere_waits_no_longer_however_much_a_log_does_not_take(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handing_over, "LIMIT_S", 0.3)
+    monkeypatch.setattr(handing_over, "_AGAIN_S", 0.3)
+    bench.broker.silent[LOG] = True
+    many = [encode(follower(number=number)) for number in range(20)]
+    other = follower(cluster="cluster-c")
+    async with asyncio.timeout(1.5):
+        await hand_over(bench, *many, encode(other))
+
+    assert bench.broker.on(NAMES.log("cluster-c")) == [other]
+
+
+async def test_one_that_stops_while_it_waits_leaves_it_to_the_next(bench: Bench) -> None:
+    bench.broker.silent[LOG] = True
+    bench.broker.put(NAMES.chains, 3, encode(follower()))
+    stream = FakeStream(*bench.broker.topics[NAMES.chains, 3])
+    going = asyncio.create_task(bench.scheduler.hand_over.hand_over(stream))
+    await turns()
+    going.cancel()
+    await asyncio.wait([going])
+    del going
+    await turns()
+
+    assert stream.acked == []
+
+
+async def test_it_goes_on_where_what_waits_for_a_log_is_given_up(bench: Bench) -> None:
+    await announced(bench)
+    bench.broker.silent[LOG] = True
+    other = follower(cluster="cluster-c")
+    going = asyncio.create_task(hand_over(bench, encode(follower()), encode(other)))
+    await turns()
+    bench.broker.give_up_on(LOG)
+    await asyncio.wait_for(going, 5)
+
+    assert bench.broker.on(NAMES.log("cluster-c")) == [other]
+    assert bench.broker.on(NAMES.chains) == [follower()]
+
+
+@pytest.mark.usefixtures("_hastily")
+async def test_people_are_told_which_log_waits_until_it_does_not(bench: Bench) -> None:
+    bench.broker.silent[LOG] = True
+    await hand_over(bench, encode(follower()))
+    [sentence] = bench.scheduler.set_aside
+    assert sentence.startswith(f"{LOG} takes nothing on partition ")
+    assert "what follows runs of other clusters waits" in sentence
+
+    bench.broker.speak(LOG)
+    await hand_over(bench, encode(follower()))
+    assert bench.scheduler.set_aside == []
+    assert bench.broker.on(LOG).count(follower()) == 1
+    assert bench.broker.borne_too == set()
+
+
+@pytest.mark.usefixtures("_hastily")
+async def test_what_another_scheduler_hands_over_meanwhile_is_told_for_a_while_only(
+    bench: Bench,
+) -> None:
+    bench.broker.silent[LOG] = True
+    await hand_over(bench, encode(follower()))
+    bench.clock.passed = 61
+    assert bench.scheduler.set_aside == []

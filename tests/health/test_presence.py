@@ -251,6 +251,7 @@ async def test_a_scheduler_whose_clock_is_off_joins_once_no_other_is_there_that_
     counts = SimpleNamespace(crontab=None, problems=["line 7: no such key", *["x" * 900] * 30])
     scheduler._world, scheduler._settings = SimpleNamespace(counts=counts), Settings()
     scheduler._follower = None
+    scheduler.hand_over = SimpleNamespace(waits=[])
     peer = SchedulerPeer(scheduler, Keyring(Settings()), Signer(Settings()))
     bench.watch = PresenceWatch(Settings(), Role.of(None, retry=False), peer)
     topic: Any = bench.watch.topic

@@ -338,12 +338,16 @@ async def test_what_waits_for_a_partition_that_takes_nothing_says_nothing_of_the
     publisher.bear_with({("log", 0), ("log", 1)})
     all_borne = publisher.oldest
     publisher.bear_with({("log", 1)})
+    publisher.bear_with({("log", 0)}, by="another")
+    borne_by_two = publisher.oldest
+    publisher.bear_with(set(), by="another")
     one_borne = publisher.oldest
     publisher.give_up_on("log")
     await asyncio.sleep(0)
     producer.open.set()
     await publisher.append("log", 1, _beat(2))
     assert all_borne is None
+    assert borne_by_two is None
     assert one_borne is not None
     assert gone.cancelled()
     assert [_numbers(item["value"]) for item in producer.taken] == [[2]]

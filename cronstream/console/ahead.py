@@ -13,7 +13,9 @@ from typing import Any, Final
 
 from cronstream.core.crontab.change import by_whom_paused
 from cronstream.core.forecast.dues import due_times, moment_of
+from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.wire.runs import Job
+from cronstream.errors import ScheduleError
 
 _MINUTES: Final = 60
 _MINUTE: Final = timedelta(minutes=1)
@@ -44,9 +46,25 @@ class Outlook:
     next: tuple[tuple[datetime, str], ...] = ()
 
 
+def schedule_problem(job: Job) -> str | None:
+    """Return why the due times of a job cannot be worked out here; None if they can.
+
+    Who has put it in force may know more: newer time zones, or a newer version's schedules.
+    """
+    try:
+        compile_schedule(job.schedule, job.timezone)
+    except ScheduleError as error:
+        return f"its due times cannot be worked out here: {error}"
+    return None
+
+
 def look_ahead(jobs: Mapping[str, Job], now: datetime) -> Outlook:
-    """Work out what is due from `now` on (UTC), but for what is paused."""
-    found = [job for job in jobs.values() if by_whom_paused(job, now) is None]
+    """Work out what is due from `now` on (UTC), but for what is paused, or not known here."""
+    found = [
+        job
+        for job in jobs.values()
+        if by_whom_paused(job, now) is None and schedule_problem(job) is None
+    ]
     counts, names = Counter[datetime](), dict[datetime, dict[str, None]]()
     first: list[tuple[datetime, str]] = []
     for second, places in due_times(found, [0] * len(found), now, now + _REACH):

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from cronstream.console.ahead import schedule_problem
 from cronstream.console.answers import Strip, Wanted
 from cronstream.console.sight import Sight
 from cronstream.core.crontab.words import job_words
@@ -34,6 +35,7 @@ def job(sight: Sight, name: str) -> dict[str, Any] | None:
     edits = sight.pasts.of(name, _EDITS)
     if found is None and not runs and not edits:
         return None
+    problem = found and schedule_problem(found)
     strip = sight.store.strips([name], _JUDGED)[name]
     overdue = [one for _, one in overdue_of(sight.there) if one.job == name]
     return {
@@ -42,8 +44,9 @@ def job(sight: Sight, name: str) -> dict[str, Any] | None:
         "by": found and found.by,
         "pauses": pauses(found, sight) if found else [],
         "allow_args": found is not None and found.allow_args,
-        "sentence": found and sentence(found.schedule, found.timezone),
-        "due": found and _dues(found, sight.now),
+        "sentence": None if found is None or problem else sentence(found.schedule, found.timezone),
+        "due": None if found is None or problem else _dues(found, sight.now),
+        "problem": problem,
         "overdue_since": overdue[0].since if overdue else None,
         "last_success": sight.store.successes([name]).get(name),
         "durations": durations(strip),
@@ -70,7 +73,9 @@ def brief(one: Strip) -> dict[str, Any]:
 
 
 def dues(job: Job, now: datetime, count: int) -> list[datetime]:
-    """Return the next due times of a job (UTC)."""
+    """Return the next due times of a job (UTC); none if they cannot be worked out here."""
+    if schedule_problem(job) is not None:
+        return []
     schedule = compile_schedule(job.schedule, job.timezone)
     found: list[datetime] = []
     due = schedule.next_after(now)

@@ -6,6 +6,7 @@ Nothing here waits: all is in the projection, or in what is known of the install
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cronstream.console.ahead import schedule_problem
 from cronstream.console.answers import Wanted
 from cronstream.console.course import course
 from cronstream.console.job import STRIP, brief, dues, pauses
@@ -55,6 +56,7 @@ def jobs(sight: Sight, wanted: JobsWanted) -> dict[str, Any]:
                 "timezone": job.timezone,
                 "description": job.description,
                 "next_due": next(iter(dues(job, sight.now, 1)), None),
+                "problem": schedule_problem(job),
                 "last_success": succeeded.get(job.name),
                 "is_overdue": job.name in overdue,
                 "pauses": pauses(job, sight),

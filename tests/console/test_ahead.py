@@ -46,3 +46,10 @@ async def test_it_is_worked_out_anew_when_it_is_old_or_other_jobs_are_in_force()
     assert ahead.found is not first
     await ahead.follow({}, at(0) + timedelta(minutes=6))
     assert sum(one["due"] for one in ahead.minutes(at(360))) == 0
+
+
+async def test_a_job_whose_zone_is_not_known_here_keeps_no_other_from_being_seen() -> None:
+    jobs = [a_job("often", "@every 30s"), a_job("newer", "* * * * *", timezone="Mars/Base")]
+    ahead = Ahead()
+    await ahead.follow({job.name: job for job in jobs}, at(10))
+    assert [one["job"] for one in ahead.next(at(10), 9)] == ["often"]

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +233,18 @@ async def test_browsers_hear_that_something_has_changed(tmp_path: Path) -> None:
         assert answer.headers["Content-Type"] == "text/event-stream"
         await console.written()
         assert await answer.content.readline() == b"event: changed\n"
+
+
+@pytest.mark.parametrize("odd", [{"timezone": "Mars/Base"}, {"schedule": "@fortnightly"}])
+async def test_a_job_whose_due_times_are_not_known_here_says_so_and_hides_no_other(
+    tmp_path: Path, odd: dict[str, str]
+) -> None:
+    console = await a_console(tmp_path)
+    known = console.watching.found
+    console.watching.found = replace(known, jobs={**known.jobs, "odd": a_job("odd", **odd)})
+    async with TestClient(TestServer(console.application(PageGuard(())))) as client:
+        for path in ("/", "/jobs", "/jobs/odd", "/jobs.json"):
+            async with client.get(path) as answer:
+                assert answer.status == 200, path
+                text = await answer.text()
+            assert path == "/" or "its due times cannot be worked out here" in text

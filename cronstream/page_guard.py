@@ -90,7 +90,7 @@ class PageGuard:
         if self._vouched(request):
             return None
         if self._token is not None:
-            if not hmac.compare_digest(_given(request).encode(), self._token.encode()):
+            if not hmac.compare_digest(_bytes(_given(request)), self._token.encode()):
                 return HTTPStatus.UNAUTHORIZED, "a token is needed: 'Authorization: Bearer TOKEN'"
         elif request.method not in _READING:
             why = "without a token the pages are only to be read (CRONSTREAM_WEB_TOKEN_FILE)"
@@ -125,6 +125,11 @@ def is_from_elsewhere(request: web.Request) -> bool:
         return urlsplit(origin).netloc.lower() != request.headers.get("Host", "").lower()
     except ValueError:
         return True
+
+
+def _bytes(text: str) -> bytes:
+    """Return what came, byte for byte: a header may hold what is no UTF-8."""
+    return text.encode(errors="surrogateescape")
 
 
 def _given(request: web.Request) -> str:

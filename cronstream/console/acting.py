@@ -22,6 +22,8 @@ from cronstream.steering.running import RunAsked, run_now
 #: A scheduler looks every two seconds, and so does the console at what it has made of it.
 _IN_FORCE_S: Final = 10.0
 _LOOK_S: Final = 0.1
+_TICKED: Final = frozenset({"1", "true", "yes", "on"})
+_NOT_TICKED: Final = frozenset({"", "0", "false", "no", "off"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,17 @@ class Form:
     def one(self, name: str) -> str:
         """Return what a field says, without blanks around it; empty if it is not there."""
         return self.values.get(name, [""])[0].strip()
+
+    def is_set(self, name: str) -> bool:
+        """Return whether a box is ticked.
+
+        Raises:
+            AskedError: If the field says something else.
+        """
+        said = self.one(name).lower()
+        if said not in _TICKED | _NOT_TICKED:
+            raise AskedError(f"{name} is {said[:20]!r}: write 1 for yes, and nothing for no")
+        return said in _TICKED
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return all values of a field that are not empty."""
@@ -86,7 +99,7 @@ class Acting:
             by,
             form.one("reason"),
             until_of(until, clock.now()) if until else None,
-            bool(form.one("retries")),
+            form.is_set("retries"),
         )
         async with self._reading() as reader:
             control, names = await steer(reader, self._publishing, asked)

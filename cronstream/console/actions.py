@@ -40,6 +40,9 @@ _STATUSES: Final[tuple[tuple[type[CronstreamError], HTTPStatus], ...]] = (
 )
 
 
+_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
 class Actions:
     """All that can be changed.
 
@@ -105,8 +108,19 @@ class Actions:
 
 
 async def _form(request: web.Request) -> Form:
+    """Return what a form says.
+
+    Raises:
+        AskedError: If it is none, or cannot be read: what was asked for would be done in part.
+    """
+    if request.can_read_body and request.content_type not in _FORMS:
+        raise AskedError(f"fields come as a form ({_FORMS[0]}), and not as {request.content_type}")
+    try:
+        said = await request.post()
+    except (ValueError, LookupError, AssertionError) as error:
+        raise AskedError("the form that came cannot be read: nothing was done") from error
     values: dict[str, list[str]] = {}
-    for name, value in (await request.post()).items():
+    for name, value in said.items():
         if isinstance(value, str):
             values.setdefault(name, []).append(value)
     return Form(values)

@@ -1,5 +1,6 @@
 """What a request asks a page for; what cannot be read is as if it was not there."""
 
+import re
 from datetime import datetime
 from typing import Final
 
@@ -21,7 +22,7 @@ def jobs_wanted(request: web.Request) -> JobsWanted:
         asked.get("q", ""),
         asked.get("cluster", ""),
         "trouble" in asked,
-        min(int(start), _MOST_START) if start.isascii() and start.isdigit() else 0,
+        min(int(start), _MOST_START) if re.fullmatch("[0-9]{1,9}", start) else 0,
     )
 
 

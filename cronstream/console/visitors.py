@@ -38,7 +38,9 @@ class Visitors:
     def who(self, request: web.Request) -> str:
         """Return who asks, as it is to stand on Kafka."""
         name = self._proxied(request) or name_given(request).strip() or _NAMELESS
-        return f"{name[:_MOST]} (console)"
+        # A proxy may write names in another encoding: what is no UTF-8 cannot stand on Kafka.
+        readable = name.encode(errors="surrogateescape").decode(errors="replace")
+        return f"{readable[:_MOST]} (console)"
 
     def _proxied(self, request: web.Request) -> str:
         if not self._header:

@@ -1,9 +1,11 @@
 """What people change from the pages: as commands do, by whom it says, and only who may."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -512,3 +514,57 @@ async def test_a_page_says_nothing_that_a_link_makes_up(client: Client) -> None:
     for note in ("x", HOSTILE, ""):
         async with client.get("/jobs/backup", params={"note": note}, headers=ADA) as answer:
             assert 'class="note"' not in await answer.text()
+
+
+URLENCODED = "application/x-www-form-urlencoded"
+UNREADABLE = [
+    (b"reason=1", f"{URLENCODED}; charset=bogus"),
+    (b"reason=\xff", URLENCODED),
+    (b"--x\r\n\r\n", "multipart/form-data"),
+    (b"--x\r\n\r\n", "multipart/form-data; boundary=x"),
+    (b"--x\r\nContent-Disposition: form-data\r\n\r\nq\r\n--x--", "multipart/form-data; boundary=x"),
+    (b'{"until": "2h"}', "application/json"),
+    (b"reason=" + b"x" * 1_500_000, URLENCODED),
+]
+
+
+@pytest.mark.parametrize(("body", "kind"), UNREADABLE)
+async def test_of_what_cannot_be_read_as_a_form_nothing_is_done(
+    client: Client, installation: Installation, body: bytes, kind: str
+) -> None:
+    async with await post(
+        client, "/jobs/backup/pause", BytesIO(body), **JSON, **{"Content-Type": kind}
+    ) as answer:
+        assert answer.status in (400, 413), await answer.text()
+    assert not installation.published
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"), [("1", True), ("true", True), ("false", False), ("0", False), ("maybe", None)]
+)
+async def test_a_box_that_is_said_not_to_be_ticked_is_not(
+    client: Client, installation: Installation, said: str, asked: bool | None
+) -> None:
+    async with await post(client, "/jobs/backup/pause", {"retries": said}) as answer:
+        assert answer.status == (400 if asked is None else 303)
+    assert [one.retries for one in installation.published if isinstance(one, Control)] == (
+        [] if asked is None else [asked]
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [(b"Authorization: Bearer \xff", b"401"), (b"X-User: Jos\xe9", b"303")],
+)
+async def test_a_header_that_is_no_text_is_no_error_of_ours(
+    installation: Installation, tmp_path: Path, header: bytes, status: bytes
+) -> None:
+    given = {"console_user_header": "X-User", "console_proxies": "127.0.0.1"}
+    async with a_client(installation, tmp_path, **given) as client:
+        ask = b"POST /jobs/backup/pause HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
+        reader, writer = await asyncio.open_connection(client.host, client.port)
+        writer.write(ask + header + b"\r\nConnection: close\r\n\r\n")
+        assert status in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+    assert all(getattr(one, "by", "").startswith("Jos") for one in installation.published)

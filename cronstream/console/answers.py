@@ -91,6 +91,8 @@ class Answers:
         given = {name: value for name, value in asked.items() if value is not None}
         if wanted.reason is not None and wanted.state is None:
             return self._of_any_state(wanted)
+        if wanted.reason is not None and wanted.state is RunState.SUCCEEDED:
+            return []  # None has one: all would be gone through to find that out.
         return self._stories(
             f"{_where(given)} ORDER BY {'due' if of_job else 'changed'} DESC LIMIT :limit",
             {**given, "limit": wanted.limit},

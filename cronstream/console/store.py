@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ from cronstream.history.story import RunState, RunStory
 
 #: Runs that are removed at once when they are too old or too many: no page waits for longer.
 _AT_ONCE: Final = 2_000
+#: It is written anew when a command was used only after so long: else each run would write it.
+_ABOUT_S: Final = 3600
 _SPOILED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -104,8 +107,7 @@ class Store(Answers):
         known = _known(db, [story.id for story in stories])
         # What begins before what was read again says less than what is there.
         new = [story for story in stories if not (story.partial and story.id in known)]
-        commands = {_digest(story): orjson.dumps(story.command) for story in new if story.command}
-        db.executemany("INSERT OR IGNORE INTO commands VALUES (?, ?)", commands.items())
+        _write_commands(db, new)
         db.executemany(
             "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET "
@@ -148,6 +150,7 @@ class Store(Answers):
                 (last - keep, _AT_ONCE),
             ).rowcount
             db.execute("DELETE FROM minutes WHERE minute < ?", (minute_of(before),))
+            _forget_commands(db)
         return int(found)
 
     def empty(self) -> None:
@@ -185,9 +188,33 @@ class Store(Answers):
     def _naming_the_file(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             code = getattr(error, "sqlite_errorcode", None)
             raise StoreError(self._path, str(error), is_spoiled=code in _SPOILED) from error
+
+
+def _write_commands(db: sqlite3.Connection, stories: Sequence[RunStory]) -> None:
+    """Write the commands of runs, each once, and about when it was last used."""
+    used: dict[bytes, tuple[bytes, float]] = {}
+    for story in sorted((one for one in stories if one.command), key=attrgetter("changed_at")):
+        used[_digest(story)] = (orjson.dumps(story.command), story.changed_at.timestamp())
+    db.executemany(
+        "INSERT INTO commands VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE "
+        "SET used = excluded.used WHERE excluded.used > used + ?",
+        [(digest, *what, _ABOUT_S) for digest, what in used.items()],
+    )
+
+
+def _forget_commands(db: sqlite3.Connection) -> None:
+    """Remove some commands that no run has any more: those used before all that have ended."""
+    how = "SELECT changed FROM runs WHERE NOT is_live ORDER BY changed LIMIT 1"
+    for (oldest,) in db.execute(how).fetchall():
+        db.execute(
+            "DELETE FROM commands WHERE digest IN (SELECT digest FROM commands WHERE used < ? "
+            "AND digest NOT IN (SELECT digest FROM runs WHERE is_live AND digest IS NOT NULL) "
+            "ORDER BY used LIMIT ?)",
+            (oldest - _ABOUT_S, _AT_ONCE),
+        )
 
 
 def _known(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, bool]:

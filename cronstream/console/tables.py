@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +11,7 @@ from cronstream.logs import fields
 logger = logging.getLogger(__name__)
 
 #: Of these tables and of what is in their rows; a file of another one is made anew.
-VERSION: Final = 3
+VERSION: Final = 4
 #: What most runs come to stands in indexes that lists need anyway; what is rarer has its own, for
 #: it would be looked for among millions of rows.
 _TABLES: Final = """
@@ -25,7 +25,10 @@ CREATE TABLE runs (
     due REAL NOT NULL, changed REAL NOT NULL, is_live INTEGER NOT NULL, seconds REAL,
     reason TEXT, digest BLOB, story BLOB NOT NULL
 );
-CREATE TABLE commands (digest BLOB NOT NULL PRIMARY KEY, command BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE commands (
+    digest BLOB NOT NULL PRIMARY KEY, command BLOB NOT NULL, used REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX commands_used ON commands (used);
 CREATE UNIQUE INDEX runs_id ON runs (id);
 CREATE INDEX runs_of_job ON runs (job, due);
 CREATE INDEX runs_of_cluster ON runs (cluster, changed);
@@ -56,11 +59,18 @@ _OF_WRITER: Final = (
 _OF_READER: Final = ("query_only = ON", "temp_store = MEMORY", "cache_size = -16000")
 
 
+_PRIVATE: Final = 0o600
+
+
 def open_file(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     """Return a connection that writes and one that reads; the file is made, or made anew.
 
+    Nobody else may read it, for it has the commands of all jobs: what SQLite keeps beside it is
+    for whom the file is for.
+
     Raises:
         sqlite3.Error: If it cannot be.
+        OSError: Likewise.
     """
     version = _version(path)
     if version not in (None, VERSION):
@@ -68,6 +78,9 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         about = fields("console-anew", reason=f"it is {what}")
         logger.warning("%s is %s: it is made anew", path, what, extra=about)
         remove_file(path)
+    path.touch(mode=_PRIVATE)
+    with suppress(PermissionError):  # Not every file system knows such rights.
+        path.chmod(_PRIVATE)
     writer = _connect(path, _OF_WRITER)
     try:
         if _is_empty(writer):

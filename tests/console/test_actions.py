@@ -540,7 +540,8 @@ async def test_of_what_cannot_be_read_as_a_form_nothing_is_done(
 
 
 @pytest.mark.parametrize(
-    ("said", "asked"), [("1", True), ("true", True), ("false", False), ("0", False), ("maybe", None)]
+    ("said", "asked"),
+    [("1", True), ("true", True), ("false", False), ("0", False), ("maybe", None)],
 )
 async def test_a_box_that_is_said_not_to_be_ticked_is_not(
     client: Client, installation: Installation, said: str, asked: bool | None

@@ -180,7 +180,16 @@ async def test_what_is_not_known_is_said_to_be(client: Client, path: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "query", ["before=yesterday", "state=odd", "start=-1", "start=9" * 9, "start=" + "9" * 5_000, "job=%00", "before="]
+    "query",
+    [
+        "before=yesterday",
+        "state=odd",
+        "start=-1",
+        "start=9" * 9,
+        "start=" + "9" * 5_000,
+        "job=%00",
+        "before=",
+    ],
 )
 @pytest.mark.parametrize("path", ["/jobs", "/runs", "/discarded"])
 async def test_a_question_that_makes_no_sense_gets_a_page(

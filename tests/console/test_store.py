@@ -162,6 +162,50 @@ def test_what_is_old_or_too_much_is_removed_but_never_what_is_live(store: Store)
     assert store.minutes(NOON)[0][0] == at(60)
 
 
+def test_commands_go_with_the_last_run_that_has_them(store: Store) -> None:
+    """However many there are: a job that takes arguments has another one for each of its runs."""
+    live = replace(a_story("report", 0, RunState.RUNNING), command="of a live run")
+    hours = [replace(a_story(minute=60 * n), command=["report", str(n)]) for n in range(6)]
+    often = [replace(a_story("often", 60 * n), command="the same") for n in range(6)]
+    store.write(a_batch(live, *hours, *often))
+    store.forget(at(4 * 3600), keep=1_000)
+    assert _commands(store) == {
+        '"of a live run"',
+        '"the same"',
+        *(f'["report","{n}"]' for n in (3, 4, 5)),
+    }
+    for story in (live, *hours[4:], *often[4:]):
+        found = store.get(story.id)
+        assert found is not None
+        assert found.command == story.command
+
+
+def _commands(store: Store) -> set[str]:
+    return {text.decode() for (text,) in store._db.execute("SELECT command FROM commands")}
+
+
+@pytest.mark.parametrize("was", [None, 0o644])
+def test_nobody_else_may_read_the_file_for_it_has_all_commands(
+    tmp_path: Path, was: int | None
+) -> None:
+    path = tmp_path / "console.sqlite"
+    if was is not None:
+        with closing(Store(path)):
+            path.chmod(was)
+    with closing(Store(path)) as store:
+        store.write(a_batch(a_story()))
+        modes = {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert modes == {0o600}
+
+
+def test_nothing_is_asked_for_what_cannot_be(store: Store) -> None:
+    """All runs that succeeded would be gone through, to find that none has a reason."""
+    asked: list[str] = []
+    store._db.set_trace_callback(asked.append)
+    assert store.runs(Wanted(state=RunState.SUCCEEDED, reason="lost")) == []
+    assert not asked
+
+
 def test_what_is_in_trouble_is_one_question_for_all_jobs(store: Store) -> None:
     bad, fine = RunState.DISCARDED, RunState.SUCCEEDED
     store.write(a_batch(a_story("failing", 0), a_story("failing", 1, bad)))

@@ -224,13 +224,22 @@ class Console:
         story = self._store.get(request.match_info["run"])
         if story is None:
             return web.json_response({"error": "not known here"}, status=HTTPStatus.NOT_FOUND)
+        if story.state.settled:
+            # With this a browser asks no more.
+            return web.Response(status=HTTPStatus.NO_CONTENT)
         return await self._streams.give(request, self._written(story))
 
     async def _written(self, story: RunStory) -> AsyncGenerator[bytes]:
         yield b"event: begin\ndata: \n\n"
         async with aclosing(self._asking.live.of(story.id, story.cluster)) as pieces:
             async for one in pieces:
+                if one is None and self._is_over(story.id):
+                    return  # A page that nobody looks at would follow for ever.
                 yield ALIVE if one is None else f"data: {_dumps(one)}\n\n".encode()
+
+    def _is_over(self, run_id: str) -> bool:
+        story = self._store.get(run_id)
+        return story is None or story.state.settled
 
 
 def _giving(path: Path, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:

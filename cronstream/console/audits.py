@@ -29,6 +29,7 @@ from cronstream.history.auditing import Watch, audit
 _HOURS: Final = ("1", "24", "168")
 #: Of each kind so many findings are kept, and the others counted.
 _SHOWN: Final = 20
+_LOOK_S: Final = 0.05
 _MOMENTS: Final = ("since", "until", "began_at", "ended_at")
 
 
@@ -112,12 +113,13 @@ class Audits:
 
     async def stop(self) -> None:
         """End what is under way."""
-        if self._inner is not None:
-            loop, task = self._inner
-            with suppress(RuntimeError):  # Its loop has just ended.
-                loop.call_soon_threadsafe(task.cancel)
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
+        while self._task is not None and not self._task.done():
+            inner, self._inner = self._inner, None  # None until its thread has begun.
+            if inner is not None:
+                loop, task = inner
+                with suppress(RuntimeError):  # Its loop has just ended.
+                    loop.call_soon_threadsafe(task.cancel)
+            await asyncio.wait([self._task], timeout=_LOOK_S)
 
     async def _go(self, running: Running) -> None:
         try:
@@ -125,6 +127,10 @@ class Audits:
             await asyncio.to_thread(self._store.keep_audit, report)
         except (CronstreamError, KafkaError, TimeoutError, OSError) as error:
             self.problem = str(error) or "Kafka does not answer"
+        except Exception as error:
+            # Nobody waits for this task: it would be as if none had been asked for.
+            self.problem = f"an error of cronstream's: {type(error).__name__}: {error}"
+            raise
         finally:
             self._running = self._inner = None
             self._on_end()

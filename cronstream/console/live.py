@@ -63,8 +63,8 @@ class LiveOutput:
         if self._following >= _MOST:
             yield {"problem": f"{_MOST} browsers follow runs already; reload to see what is kept"}
             return
-        self._following += 1
         reader, publisher = self._reader(), self._publisher()
+        self._following += 1
         try:
             await reader.start()
             await publisher.start()

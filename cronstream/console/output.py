@@ -41,38 +41,57 @@ class Outputs:
         self._reader: StartableReader | None = None
 
     async def fill(self, run: dict[str, Any]) -> None:
-        """Put what each attempt wrote into a run's fields; where it cannot be read, say why."""
+        """Put what each attempt wrote into a run's fields; where it cannot be read, say why.
+
+        Once Kafka has not answered for one of them, the others are not asked for: a page would wait
+        for as many times as there are attempts.
+        """
+        problem: str | None = None
         for attempt in run["attempts"]:
             attempt["output_problem"] = None
             offset = attempt["offsets"].get("ended")
             if offset is None:
                 continue
-            try:
-                async with asyncio.timeout(_WITHIN_S):
-                    await self._fill(run["run"], attempt, offset)
-            except (CronstreamError, KafkaError, TimeoutError, OSError) as error:
-                await self.stop()
-                why = str(error) or "Kafka does not answer"
-                attempt["output_problem"] = f"what it wrote cannot be read now: {why}"
+            if problem is None:
+                problem = await self._try_to_fill(run["run"], attempt, offset)
+            if problem is not None:
+                attempt["output_problem"] = f"what it wrote cannot be read now: {problem}"
+
+    async def _try_to_fill(self, run_id: str, attempt: dict[str, Any], offset: int) -> str | None:
+        """Do so for one attempt; return why it cannot be done."""
+        try:
+            async with asyncio.timeout(_WITHIN_S), self._lock:
+                try:
+                    await self._fill(run_id, attempt, offset)
+                except BaseException:
+                    # Who waits for the lock only leaves it to who has it.
+                    await self.stop()
+                    raise
+        except (CronstreamError, KafkaError, TimeoutError, OSError) as error:
+            return str(error) or "Kafka does not answer"
+        return None
 
     async def _fill(self, run_id: str, attempt: dict[str, Any], offset: int) -> None:
         topic, partition = attempt["topic"], attempt["partition"]
-        async with self._lock:
-            if self._reader is None:
-                self._reader = await self._connected()
-            beginning = (await self._reader.beginnings(topic, [partition]))[partition]
-            if offset < beginning:
-                attempt["output_problem"] = "what it wrote is no longer kept by Kafka"
-                return
-            start, end = {partition: offset}, {partition: offset + 1}
-            found = [message async for message in self._reader.read(topic, start, end)]
+        if self._reader is None:
+            self._reader = await self._connected()
+        beginning = (await self._reader.beginnings(topic, [partition]))[partition]
+        if offset < beginning:
+            attempt["output_problem"] = "what it wrote is no longer kept by Kafka"
+            return
+        start, end = {partition: offset}, {partition: offset + 1}
+        found = [message async for message in self._reader.read(topic, start, end)]
         for entry in (entry for message in found for entry in decode_entries(message.value)[0]):
             if isinstance(entry, Finished) and entry.run == run_id:
                 attempt["output_head"], attempt["output_tail"] = entry.head, entry.tail
 
     async def _connected(self) -> StartableReader:
         reader = self._make()
-        await reader.start()
+        try:
+            await reader.start()
+        except BaseException:
+            await reader.stop()
+            raise
         return reader
 
     async def stop(self) -> None:

@@ -4,8 +4,8 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from datetime import datetime
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from aiohttp import encode_basic_auth, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from cronstream import clock
+from cronstream.console import live
 from cronstream.console.app import Asking, Console
 from cronstream.console.audits import Audits
 from cronstream.console.installed import Installed, Watching
@@ -29,7 +30,8 @@ from cronstream.core.wire.runs import Job
 from cronstream.history.story import RunState
 from cronstream.page_guard import PageGuard
 from cronstream.settings import Settings
-from tests.builders import NOON, at
+from cronstream.topology.reading import LogMessage
+from tests.builders import NAMES, NOON, at
 from tests.cli.fake_broker import FakeBroker, FakePublisher, FakeReader
 from tests.console.ledgers import a_broker
 from tests.console.readers import project
@@ -86,8 +88,8 @@ def an_asking(store: Store, broker: FakeBroker) -> Asking:
     def reader() -> FakeReader:
         return FakeReader(broker)
 
-    live = LiveOutput(reader, lambda: FakePublisher(broker, Settings()))
-    return Asking(Outputs(reader), live, Audits(store, reader, lambda _: True))
+    heard = LiveOutput(reader, lambda: FakePublisher(broker, Settings()))
+    return Asking(Outputs(reader), heard, Audits(store, reader, lambda _: True))
 
 
 async def a_console(folder: Path) -> Console:
@@ -257,3 +259,33 @@ async def test_a_job_whose_due_times_are_not_known_here_says_so_and_hides_no_oth
                 assert answer.status == 200, path
                 text = await answer.text()
             assert path == "/" or "its due times cannot be worked out here" in text
+
+
+class QuietReader(FakeReader):
+    """Nothing comes."""
+
+    async def poll(self, timeout_s: float) -> list[LogMessage]:
+        await asyncio.sleep(0.01 * timeout_s)
+        return []
+
+
+async def test_who_follows_a_run_is_let_go_when_it_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A browser asks no more then (204), though nobody may look at its page and close it."""
+    monkeypatch.setattr(live, "_ALIVE_EVERY_S", 0)
+    console, broker = await a_console(tmp_path), FakeBroker("cluster-a")
+    broker.create(NAMES.output("cluster-a"), 1)
+    heard = LiveOutput(lambda: QuietReader(broker), lambda: FakePublisher(broker, Settings()))
+    console._asking = replace(console._asking, live=heard)
+    story = replace(a_story("long"), state=RunState.RUNNING)
+    console._store.write(Batch({story.id: story}))
+    async with TestClient(TestServer(console.application(PageGuard(())))) as client:
+        async with client.get(f"/runs/{story.id}/output") as answer:
+            assert await answer.content.readline() == b"event: begin\n"
+            over = replace(story, state=RunState.SUCCEEDED)
+            console._store.write(Batch({over.id: over}))
+            async with asyncio.timeout(10):
+                await answer.content.read()
+        async with client.get(f"/runs/{story.id}/output") as answer:
+            assert answer.status == 204

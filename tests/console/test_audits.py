@@ -1,6 +1,8 @@
 """Audits from the console: one at a time, in the background, and the last is kept."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,41 @@ async def test_why_an_audit_came_to_no_end_is_said(tmp_path: Path) -> None:
     assert audits.fields() == {"running": None, "last": None, "problem": "no broker answers"}
     assert audits.start(WINDOW)
     await _end(audits)
+
+
+async def test_an_error_that_nobody_has_foreseen_is_said_too(tmp_path: Path) -> None:
+    def reader() -> FakeReader:
+        raise ValueError("an odd message")
+
+    ended = asyncio.Event()
+    audits = Audits(Store(tmp_path / "console.sqlite"), reader, lambda _: True, ended.set)
+    audits.start(WINDOW)
+    with pytest.raises(ValueError, match="an odd message"):
+        await _end(audits)
+    assert audits.fields()["problem"] == "an error of cronstream's: ValueError: an odd message"
+    assert ended.is_set()
+
+
+async def test_one_that_has_just_been_asked_for_ends_with_the_console(tmp_path: Path) -> None:
+    """All threads are busy: its own has not begun."""
+
+    class SlowReader(FakeReader):
+        async def start(self) -> None:
+            await asyncio.sleep(60)
+
+    busy = threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        asyncio.get_running_loop().set_default_executor(threads)
+        asyncio.get_running_loop().run_in_executor(None, busy.wait)
+        broker = FakeBroker("cluster-a")
+        store = Store(tmp_path / "console.sqlite")
+        audits = Audits(store, lambda: SlowReader(broker), lambda _: True)
+        audits.start(WINDOW)
+        ending = asyncio.create_task(audits.stop())
+        await asyncio.sleep(0)
+        busy.set()
+        async with asyncio.timeout(5):
+            await ending
 
 
 async def test_one_that_is_under_way_ends_with_the_console(tmp_path: Path) -> None:

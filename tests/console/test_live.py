@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from cronstream.console.live import LiveOutput
 from cronstream.core.wire.live_output import Follow, Written, decode, encode
-from cronstream.errors import BrokerError
+from cronstream.errors import BrokerError, KeysError
 from cronstream.settings import Settings
 from tests.builders import NAMES, at
 from tests.cli.fake_broker import FakeBroker, FakePublisher, FakeReader
@@ -96,3 +98,14 @@ async def test_no_more_than_some_follow_at_once() -> None:
     for one in following:
         await one.aclose()
     assert "problem" not in (await anext(live.of(RUN, "cluster-a")) or {})
+
+
+async def test_what_cannot_be_begun_does_not_count_among_those_who_follow() -> None:
+    def publisher() -> FakePublisher:
+        raise KeysError("the key cannot be read")
+
+    broker = a_broker()
+    live = LiveOutput(lambda: FakeReader(broker), publisher)
+    for _ in range(30):
+        with pytest.raises(KeysError):
+            await anext(live.of(RUN, "cluster-a"))

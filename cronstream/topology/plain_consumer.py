@@ -44,6 +44,10 @@ async def start_consumer(settings: Settings, *, gives_up: bool, waits_ms: int = 
             await consumer.stop()
         where = ", ".join(settings.bootstrap)
         raise BrokerError(f"no Kafka answers at {where}: {error}") from error
+    except asyncio.CancelledError:
+        # Who has waited long enough goes on: what is half connected would stay so for ever.
+        await stop_consumer(consumer)
+        raise
     return consumer
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cronstream.console.ahead import schedule_problem
-from cronstream.console.answers import Wanted
+from cronstream.console.answers import COUNTED, Wanted
 from cronstream.console.course import course
 from cronstream.console.job import STRIP, brief, dues, pauses
 from cronstream.console.overview import clusters, differences
@@ -120,6 +120,7 @@ def discarded(sight: Sight, wanted: Wanted) -> dict[str, Any]:
             }
             for one in sight.store.reasons(wanted, _REASONS)
         ],
+        "counted_at_most": COUNTED,
         "more_before": last and (last.scheduled_at if wanted.job is not None else last.changed_at),
         "clusters": sorted({job.cluster for job in sight.installed.jobs.values()}),
     }

@@ -1,6 +1,6 @@
 """How pages write moments, lengths of time and states."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -10,6 +10,8 @@ from cronstream.core.wire.times import format_time
 from cronstream.history.words import command_text, format_duration, signal_text
 
 _DAY_S: Final = 86_400
+_HIGHEST: Final = 18
+_HIGH: Final = {"discarded": _HIGHEST, "skipped": 6}
 #: Stands where there is nothing to say.
 NOTHING: Final = "\N{EN DASH}"
 
@@ -59,6 +61,19 @@ def written(value: Any) -> str:
             return str(value)
 
 
+def bars(runs: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return the last runs of a job as bars: one shape (SVG's ``d``) for each state among them.
+
+    A page of jobs has 1,500 of them: as elements of their own they were most of what it took.
+    """
+    found: dict[str, list[str]] = {}
+    for number, run in enumerate(runs):
+        high = _HIGH.get(run["state"], 13)
+        bar = f"M{number * 7} {_HIGHEST - high}h5v{high}h-5z"
+        found.setdefault(run["state"], []).append(bar)
+    return [(state, "".join(shapes)) for state, shapes in found.items()]
+
+
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "moment": moment,
     "since": since,
@@ -68,4 +83,5 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "signal": signal_text,
     "command": command_text,
     "written": written,
+    "bars": bars,
 }

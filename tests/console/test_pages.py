@@ -12,6 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from cronstream import clock
+from cronstream.console.words import bars
+from cronstream.history.story import RunState
 from cronstream.page_guard import PageGuard
 from tests.builders import at
 from tests.console import scene
@@ -161,3 +163,26 @@ async def test_an_edit_that_changes_no_job_makes_no_difference_but_another_file_
 
 async def test_without_an_audit_the_page_says_how_one_is_made(client: Client) -> None:
     assert "cronstream audit" in await _text(client, "/audit")
+
+
+def test_the_bars_of_a_strip_are_one_shape_for_each_state() -> None:
+    """However many runs there are: a page of jobs would have 1,500 elements for them alone."""
+    states = [RunState.SUCCEEDED, RunState.DISCARDED, RunState.SUCCEEDED, RunState.SKIPPED]
+    assert bars({"state": state} for state in states) == [
+        ("succeeded", "M0 5h5v13h-5zM14 5h5v13h-5z"),
+        ("discarded", "M7 0h5v18h-5z"),
+        ("skipped", "M21 12h5v6h-5z"),
+    ]
+
+
+async def test_a_page_of_jobs_has_each_job_s_last_runs_drawn(client: Client) -> None:
+    async with client.get("/jobs?q=deliver-mail") as answer:
+        text = await answer.text()
+    assert '<path class="succeeded" d="M' in text
+    assert '<path class="discarded" d="M' in text
+    assert text.count("<path") <= 4
+
+
+async def test_the_page_says_of_how_many_runs_it_has_counted_reasons(client: Client) -> None:
+    async with client.get("/discarded") as answer:
+        assert "of the newest 20,000 runs at most" in await answer.text()

@@ -19,6 +19,7 @@
 ``asked``       what a request asks for
 ``visitors``    who asks, and whether they may change something
 ``actions``     the routes by which something is changed; ``acting`` does it
+``once``        a button that is pressed twice
 ``notes``       what was done of late, for the page that is shown then
 ``sight``       what pages are made of
 ``pages``       what each page shows, as plain values: also its ``.json`` twin

@@ -4,7 +4,7 @@ Whether somebody may, and from where they ask, the guard has seen to (`cronstrea
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from cronstream.console.acting import Acting, Done, Form
 from cronstream.console.notes import Note, Notes
+from cronstream.console.once import Once
 from cronstream.console.visitors import Visitors
 from cronstream.core.wire.enumerations import ControlAction
 from cronstream.errors import (
@@ -53,6 +54,7 @@ class Actions:
 
     def __init__(self, acting: Acting, visitors: Visitors) -> None:
         self._acting, self._visitors, self._notes = acting, visitors, Notes()
+        self._once = Once[Done]()
 
     def may(self, request: web.Request) -> bool:
         """Whether who asks may change anything: only then a page has buttons."""
@@ -90,11 +92,11 @@ class Actions:
         async def handle(request: web.Request) -> web.Response:
             by = self._visitors.who(request)
             try:
-                done = await do(request, await _form(request), by)
+                form = await _form(request)
+                pressed = _pressed(request, form, by)
+                done = await self._once.do(pressed, lambda: _do(do, request, form, by))
             except (CronstreamError, KafkaError, OSError) as error:
                 return _refused(request, error, show)
-            text, about = "%s asked for %s: %s", fields("console-act", by=by)
-            logger.info(text, by, request.path, done.what, extra=about)
             return self._answer(request, done)
 
         return handle
@@ -105,6 +107,21 @@ class Actions:
         number = self._notes.add(Note(done.what, done.run))
         place = f"{done.place}{'&' if '?' in done.place else '?'}note={number}"
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": place})
+
+
+async def _do(do: Do, request: web.Request, form: Form, by: str) -> Done:
+    done = await do(request, form, by)
+    text, about = "%s asked for %s: %s", fields("console-act", by=by)
+    logger.info(text, by, request.path, done.what, extra=about)
+    return done
+
+
+def _pressed(request: web.Request, form: Form, by: str) -> Hashable:
+    """Return what makes a press of a button the same as another; programs press none."""
+    if "text/html" not in request.headers.get("Accept", ""):
+        return object()
+    values = tuple((name, *said) for name, said in sorted(form.values.items()))
+    return request.remote, by, request.raw_path, values
 
 
 async def _form(request: web.Request) -> Form:

@@ -14,7 +14,7 @@ from aiohttp import ClientResponse, encode_basic_auth, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from cronstream import clock
-from cronstream.console import acting
+from cronstream.console import acting, once
 from cronstream.console.acting import Acting
 from cronstream.console.actions import Actions
 from cronstream.console.app import Console
@@ -569,3 +569,48 @@ async def test_a_header_that_is_no_text_is_no_error_of_ours(
         writer.close()
         await writer.wait_closed()
     assert all(getattr(one, "by", "").startswith("Jos") for one in installation.published)
+
+
+PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "runs"), [(PAGE, 1), (JSON, 2), ({}, 2)], ids=["browser", "program", "curl"]
+)
+async def test_a_button_that_is_pressed_twice_asks_for_one_run(
+    client: Client, installation: Installation, headers: dict[str, str], runs: int
+) -> None:
+    answers = await asyncio.gather(
+        *(post(client, "/jobs/backup/run-now", {"arg": ""}, **headers) for _ in range(2))
+    )
+    assert {answer.status for answer in answers} <= {200, 303}
+    assert len([one for one in installation.published if isinstance(one, Run)]) == runs
+    async with await post(client, "/jobs/report/run-now", **headers) as other:
+        assert other.status in (200, 303)
+    assert len([one for one in installation.published if isinstance(one, Run)]) == runs + 1
+
+
+async def test_what_was_pressed_a_while_ago_is_asked_for_anew(
+    client: Client, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(once, "_AGAIN_S", 0)
+    for _ in range(2):
+        async with await post(client, "/jobs/backup/run-now", **PAGE) as answer:
+            assert answer.status == 303
+        await asyncio.sleep(0.01)
+    assert len([one for one in installation.published if isinstance(one, Run)]) == 2
+
+
+async def test_what_has_failed_may_be_tried_again_at_once() -> None:
+    tries = iter([BrokerError("away"), None])
+
+    async def begin() -> str:
+        if error := next(tries):
+            raise error
+        return "done"
+
+    twice = once.Once[str]()
+    with pytest.raises(BrokerError):
+        await twice.do("it", begin)
+    await asyncio.sleep(0.01)
+    assert await twice.do("it", begin) == "done"

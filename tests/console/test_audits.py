@@ -94,7 +94,7 @@ async def test_one_that_has_just_been_asked_for_ends_with_the_console(tmp_path: 
     busy = threading.Event()
     with ThreadPoolExecutor(1) as threads:
         asyncio.get_running_loop().set_default_executor(threads)
-        asyncio.get_running_loop().run_in_executor(None, busy.wait)
+        waiting = asyncio.get_running_loop().run_in_executor(None, busy.wait)
         broker = FakeBroker("cluster-a")
         store = Store(tmp_path / "console.sqlite")
         audits = Audits(store, lambda: SlowReader(broker), lambda _: True)
@@ -104,6 +104,7 @@ async def test_one_that_has_just_been_asked_for_ends_with_the_console(tmp_path: 
         busy.set()
         async with asyncio.timeout(5):
             await ending
+            assert await waiting
 
 
 async def test_one_that_is_under_way_ends_with_the_console(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from cronstream import clock
 from cronstream.console.installed import Watching
+from cronstream.console.words import place
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.enumerations import ControlAction
 from cronstream.errors import AskedError, NotFoundError
@@ -87,7 +88,7 @@ class Acting:
         async with self._reading() as reader:
             run, _ = await run_now(reader, self._publishing, asked)
         fields = {"run": run.id, "job": run.job, "cluster": run.cluster, "by": by}
-        return Done("A run was asked for:", f"/jobs/{job}", fields, run.id)
+        return Done("A run was asked for:", f"/jobs/{place(job)}", fields, run.id)
 
     async def steer(self, action: ControlAction, job: str | None, form: Form, by: str) -> Done:
         """Pause or resume a job, or without one the jobs of the cluster that the form names."""
@@ -105,10 +106,10 @@ class Acting:
             control, names = await steer(reader, self._publishing, asked)
         is_done = await self._is_in_force(control, names)
         fields = {"action": action, "jobs": names, "by": by, "in_force": is_done}
-        place = f"/jobs/{job}" if job else f"/jobs?cluster={cluster}"
-        return Done(self._what_was_steered(control, names, is_done=is_done), place, fields)
+        where = f"/jobs/{place(job)}" if job else f"/jobs?cluster={place(cluster or '')}"
+        return Done(self._what_was_steered(control, names, is_done=is_done), where, fields)
 
-    async def replay(self, runs: Sequence[str], place: str, by: str) -> Done:
+    async def replay(self, runs: Sequence[str], where: str, by: str) -> Done:
         """Run discarded runs once more."""
         if not runs:
             raise AskedError("no run was chosen: tick those that are to be replayed")
@@ -116,7 +117,7 @@ class Acting:
             made = await replay(reader, self._publishing, runs, by)
         fields = {"by": by, "runs": [{"replays": old, "run": new.id} for old, new in made]}
         what = "It is replayed:" if len(made) == 1 else f"{len(made)} runs are replayed"
-        return Done(what, place, fields, made[0][1].id if len(made) == 1 else None)
+        return Done(what, where, fields, made[0][1].id if len(made) == 1 else None)
 
     async def cancel(self, run: str, by: str) -> Done:
         """Ask that a run ends."""
@@ -128,8 +129,9 @@ class Acting:
                 )
             await cancel_runs(reader, self._publishing, by, [target])
         fields = {"run": run, "cluster": target.place.cluster, "before": target.before, "by": by}
+        where = f"/runs/{place(run)}"
         what = f"It was asked to end; it was {target.before}"
-        return Done(f"{what} on {target.holder}" if target.holder else what, f"/runs/{run}", fields)
+        return Done(f"{what} on {target.holder}" if target.holder else what, where, fields)
 
     def _reading(self) -> AbstractAsyncContextManager[StartableReader]:
         return connected(self._settings, self._ways.reader, self._ways)

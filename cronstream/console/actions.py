@@ -16,6 +16,7 @@ from cronstream.console.acting import Acting, Done, Form
 from cronstream.console.notes import Note, Notes
 from cronstream.console.once import Once
 from cronstream.console.visitors import Visitors
+from cronstream.console.words import place
 from cronstream.core.wire.enumerations import ControlAction
 from cronstream.errors import (
     AskedError,
@@ -73,7 +74,9 @@ class Actions:
             "/jobs/{name}/resume": self._steering(ControlAction.RESUME),
             "/clusters/{cluster}/pause": self._steering(ControlAction.PAUSE),
             "/clusters/{cluster}/resume": self._steering(ControlAction.RESUME),
-            "/runs/{run}/replay": lambda r, _, by: do.replay([_run(r)], f"/runs/{_run(r)}", by),
+            "/runs/{run}/replay": lambda r, _, by: do.replay(
+                [_run(r)], f"/runs/{place(_run(r))}", by
+            ),
             "/runs/{run}/cancel": lambda r, _, by: do.cancel(_run(r), by),
             "/discarded/replay": lambda _, form, by: do.replay(form.all("run"), "/discarded", by),
         }
@@ -105,8 +108,8 @@ class Actions:
         if _wants_json(request):
             return web.json_response({"done": done.what, **done.fields}, dumps=_dumps)
         number = self._notes.add(Note(done.what, done.run))
-        place = f"{done.place}{'&' if '?' in done.place else '?'}note={number}"
-        return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": place})
+        where = f"{done.place}{'&' if '?' in done.place else '?'}note={number}"
+        return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": where})
 
 
 async def _do(do: Do, request: web.Request, form: Form, by: str) -> Done:
@@ -154,7 +157,7 @@ def _refused(request: web.Request, error: Exception, show: Show) -> web.Response
     logger.warning("%s: %s", request.path, why, extra=fields("console-act-refused", reason=why))
     if _wants_json(request):
         return web.json_response({"error": why}, status=status, dumps=_dumps)
-    back = request.path.rpartition("/")[0]
+    back = request.raw_path.partition("?")[0].rpartition("/")[0]
     back = "/jobs" if back.startswith("/clusters/") else back
     return show(request, "refused", {"problem": why, "back": back}, status)
 

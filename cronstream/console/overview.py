@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from cronstream.console.answers import Wanted
 from cronstream.console.sight import Sight
+from cronstream.console.words import place
 from cronstream.core.health import agreement, clocks, trusted
 from cronstream.core.health.overdue import overdue_of
 from cronstream.core.health.presence import Presence
@@ -51,7 +52,7 @@ def _troubles(
         if row["lacks"]
     ]
     found += [
-        {"what": f"job {one.job} is overdue", "more": f"/jobs/{one.job}"}
+        {"what": f"job {one.job} is overdue", "more": f"/jobs/{place(one.job)}"}
         for _, one in overdue_of(sight.there)[:_FEW]
     ]
     if late:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp import ClientResponse, encode_basic_auth, web
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from cronstream import clock
 from cronstream.console import acting, once
@@ -614,3 +616,27 @@ async def test_what_has_failed_may_be_tried_again_at_once() -> None:
         await twice.do("it", begin)
     await asyncio.sleep(0.01)
     assert await twice.do("it", begin) == "done"
+
+
+@pytest.mark.parametrize(
+    "name", ["a?b#c&d", "a/b", "50%", "größe", "a\r\nX-Evil: 1", "//evil.example"]
+)
+@pytest.mark.parametrize("what", ["run-now", "pause"])
+async def test_whatever_a_job_is_called_its_browser_comes_back_to_its_page(
+    client: Client, installation: Installation, name: str, what: str
+) -> None:
+    """A crontab allows no such name; what stands on Kafka may be anybody's."""
+    installation.jobs[name] = a_job(name)
+    installation.broker.job(installation.jobs[name], NOON)
+    address = f"/jobs/{quote(name, safe=':')}"
+    async with client.post(
+        URL(f"{address}/{what}", encoded=True), headers={**ADA, **PAGE}, allow_redirects=False
+    ) as answer:
+        assert answer.status == 303, await answer.text()
+        assert answer.headers["Location"].startswith(f"{address}?note=")
+        assert "X-Evil" not in answer.headers
+    async with client.post(
+        URL(f"{address}none/{what}", encoded=True), headers={**ADA, **PAGE}
+    ) as answer:
+        assert answer.status == 404
+        assert f'<a href="{address}none">Back</a>' in await answer.text()

@@ -9,12 +9,17 @@ from typing import Any, Final, cast
 
 import orjson
 
+from cronstream import clock
 from cronstream.console.rows import read_story
+from cronstream.errors import AskedError
 from cronstream.history.story import RunState, RunStory
 
 MINUTE_S: Final = 60
 #: Discarded runs whose reasons are counted, the newest.
 COUNTED: Final = 20_000
+#: No question about runs takes longer; it is looked at the clock after so many steps of SQLite's.
+_WITHIN_S: Final = 2.0
+_STEPS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +223,28 @@ class Answers:
 
     def _stories(self, how: str, given: Sequence[Any] | dict[str, Any]) -> list[RunStory]:
         asked = f"SELECT story, command FROM runs LEFT JOIN commands USING (digest) {how}"  # noqa: S608 - ours
-        rows = self._db.execute(asked, given)
+        rows = self._rows(asked, given)
         return [read_story(story, command and orjson.loads(command)) for story, command in rows]
+
+    def _rows(self, asked: str, given: Sequence[Any] | dict[str, Any]) -> list[Any]:
+        """Return what is asked for.
+
+        Raises:
+            AskedError: If it takes too long: nobody else is answered meanwhile.
+        """
+        until = clock.monotonic() + _WITHIN_S
+        self._db.set_progress_handler(lambda: clock.monotonic() > until, _STEPS)
+        try:
+            return self._db.execute(asked, given).fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+            raise AskedError(
+                "too many runs would have to be gone through to find these: ask for a job, a "
+                "cluster or a state alone"
+            ) from error
+        finally:
+            self._db.set_progress_handler(None, 0)
 
 
 def _where(given: dict[str, Any]) -> str:

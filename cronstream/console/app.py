@@ -32,6 +32,7 @@ from cronstream.console.projecting import Projection
 from cronstream.console.sight import Sight
 from cronstream.console.store import Store
 from cronstream.console.streams import ALIVE, Streams
+from cronstream.errors import AskedError
 from cronstream.history.story import RunState, RunStory
 from cronstream.page_guard import PageGuard
 
@@ -137,14 +138,26 @@ class Console:
 
     def _add(self, app: web.Application, path: str, template: str, page: _Page) -> None:
         async def show(request: web.Request) -> web.Response:
-            values = page(request, self._sight())
-            return self._answer(request, template, values, is_json=False)
+            return self._asked(request, template, page, is_json=False)
 
         async def give(request: web.Request) -> web.Response:
-            return self._answer(request, template, page(request, self._sight()), is_json=True)
+            return self._asked(request, template, page, is_json=True)
 
         app.router.add_get(f"{'/overview' if path == '/' else path}.json", give)
         app.router.add_get(path, show)
+
+    def _asked(
+        self, request: web.Request, template: str, page: _Page, *, is_json: bool
+    ) -> web.Response:
+        try:
+            values = page(request, self._sight())
+        except AskedError as error:
+            status = HTTPStatus.BAD_REQUEST
+            if is_json:
+                return web.json_response({"error": str(error)}, status=status, dumps=_dumps)
+            said = {"problem": str(error), "back": request.path}
+            return self._page(request, "refused", said, status)
+        return self._answer(request, template, values, is_json=is_json)
 
     async def _run(self, request: web.Request) -> web.Response:
         asked = request.match_info["run"]

@@ -14,7 +14,7 @@ from aiohttp import encode_basic_auth, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from cronstream import clock
-from cronstream.console import live
+from cronstream.console import answers, live
 from cronstream.console.app import Asking, Console
 from cronstream.console.audits import Audits
 from cronstream.console.installed import Installed, Watching
@@ -289,3 +289,18 @@ async def test_who_follows_a_run_is_let_go_when_it_is_over(
                 await answer.content.read()
         async with client.get(f"/runs/{story.id}/output") as answer:
             assert answer.status == 204
+
+
+async def test_a_question_that_takes_too_long_is_broken_off_and_the_next_is_answered(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for the runs of a job with a million of them in a cluster that it never ran in."""
+    with monkeypatch.context() as patch:
+        patch.setattr(answers, "_WITHIN_S", -1.0)
+        patch.setattr(answers, "_STEPS", 1)
+        for path in ("/runs", "/runs.json"):
+            async with client.get(f"{path}?job=backup&cluster=another") as answer:
+                assert answer.status == 400
+                assert "too many runs would have to be gone through" in await answer.text()
+    async with client.get("/runs?job=backup&cluster=another") as answer:
+        assert answer.status == 200

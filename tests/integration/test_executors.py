@@ -75,7 +75,7 @@ jobs:
 
     notes = {row["note"] for row in await _succeeded(broker, f"{cluster}-leaves")}
     assert notes <= ENDED
-    assert min(row["duration_s"] for row in await _succeeded(broker, f"{cluster}-waits")) >= 1.0
+    assert min(row["duration_s"] for row in await _succeeded(broker, f"{cluster}-waits")) > 0.9
     first = truth.lines(f"{cluster}-killer")[0].run
     assert 2 <= sum(line.run == first for line in truth.lines()) <= 3
 

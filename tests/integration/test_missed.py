@@ -73,7 +73,8 @@ async def _see_what_was_made_up_for(
     assert late["skip"] == []
     assert len(late["once"]) <= 1
     assert len(late["all"]) >= 4
-    assert min(b - a for a, b in pairwise(late["all"])) > 0.8, "one in a second"
+    # One in a second; how late each then starts differs where the machine is busy.
+    assert min(b - a for a, b in pairwise(late["all"])) > 0.5
     on_time = [
         at - _due(run)
         for run, at in starts.items()

@@ -164,7 +164,7 @@ async def _get(process: StartedWorker, path: str) -> str:
 
 
 async def _all_values(broker: str) -> list[str]:
-    """Return keys and values of all messages of all topics."""
+    """Return keys and values of all messages of all topics, but those that are being deleted."""
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     await admin.start()
     try:
@@ -176,6 +176,7 @@ async def _all_values(broker: str) -> list[str]:
             TopicPartition(topic["topic"], partition["partition"])
             for topic in topics
             for partition in topic["partitions"]
+            if partition["leader"] >= 0
         ]
         ends = await consumer.end_offsets(places)
         consumer.assign(places)

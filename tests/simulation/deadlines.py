@@ -4,6 +4,7 @@ In some worlds jobs say how long a run may wait. A command that starts later is 
 that was skipped although its time was not over, or although a command of it had been started.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -74,14 +75,18 @@ def _may_be_late_s(world: "World", start: Start) -> float:
 
 
 def _said_to_be_late(world: "World") -> Iterator[tuple[str, float]]:
-    """Yield each run that an owner skips as late, and how early that is."""
+    """Yield each run that an owner skips as late, and how early that is.
+
+    By the message that counted: of those that came before the version that was judged the one that
+    gives least time, for a scheduler that makes up for an outage may publish a run again with more.
+    """
     for log in world.logs_of(retry=False):
-        due: dict[str, Run] = {}
-        for at, (_, entries) in zip(log.true_times, log.messages, strict=True):
+        due: defaultdict[str, list[tuple[int, Run]]] = defaultdict(list)
+        for offset, (at, (_, entries)) in enumerate(zip(log.true_times, log.messages, strict=True)):
             for entry in entries:
                 if isinstance(entry, Run):
-                    due[entry.id] = entry
+                    due[entry.id].append((offset, entry))
                 if isinstance(entry, Skipped) and entry.reason is SkipReason.LATE:
-                    until = start_by(due[entry.run])
-                    assert until is not None
+                    came = (run for offset, run in due[entry.run] if offset <= entry.version)
+                    until = min(by for run in came if (by := start_by(run)) is not None)
                     yield entry.run, seconds(until) - at

@@ -56,6 +56,26 @@ def depth_of(node: ast.AST) -> int:
     return deepest
 
 
+def test_nothing_that_a_module_keeps_to_itself_is_unused() -> None:
+    texts = {name_of(module): module.read_text() for module in MODULES}
+    assert [
+        f"{module}: {name}"
+        for module, text in texts.items()
+        for name in private_to(ast.parse(text))
+        if len(re.findall(rf"\b{name}\b", text)) == 1
+    ] == []
+
+
+def private_to(module: ast.Module) -> Iterator[str]:
+    """Yield the names of functions, classes and values that begin with one underscore."""
+    for node in module.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        if isinstance(node, (*_FUNCTIONS, ast.ClassDef)) and not node.decorator_list:
+            names = [node.name]
+        yield from (name for name in names if name.startswith("_") and name[1:2] != "_")
+
+
 def suppressed() -> Iterator[str]:
     for module in MODULES:
         for number, line in enumerate(module.read_text().splitlines(), start=1):

@@ -174,8 +174,7 @@ async def _left(
     made = {
         story.scheduled_at: story.cause is Cause.BACKFILL
         for story in stories
-        if story.state is not RunState.SKIPPED
-        and story.cause in (None, Cause.BACKFILL, Cause.LEGACY)
+        if story.state is not RunState.SKIPPED and story.cause in _COUNT
     }
     found = Counter(made[moment] for moment, _ in due if moment in made)
     for is_backfill, count in sorted(found.items()):

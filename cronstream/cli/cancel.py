@@ -150,16 +150,3 @@ def _fields(target: Target) -> dict[str, Any]:
         "reason": None if end is None else end.reason or None,
         "cancelled": target.is_cancelled,
     }
-
-
-def _hint(target: Target) -> str:
-    """Return whom it waits for, and where to look."""
-    live, cluster = target.live, target.place.cluster
-    if not target.place.has_been_heard:
-        return (
-            f"nobody has written to that part of the log since; start a worker of {cluster}: this "
-            "stands on the log, and holds as soon as it is read"
-        )
-    if live.holder is not None:
-        return f"it is {live.state} on {live.holder}; see that worker's log, and its /health"
-    return f"see that a worker and a retry worker of {cluster} are there, and healthy"

@@ -24,7 +24,6 @@ _REMARK_LINES: Final = re.compile(
     r"[-=*#_ ]{3,}|\bm\s+h\s+dom|minute.*hour|^[\d*/,-]+\s+[\d*/,-]+\s"
 )
 _LONGEST_REMARK: Final = 200
-_LONGEST_DESCRIPTION: Final = 4096
 
 
 @dataclass(slots=True)

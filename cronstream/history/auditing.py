@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from cronstream import clock
+from cronstream.core.audit.chains import Named
 from cronstream.core.audit.definitions import JobHistory
 from cronstream.core.audit.finding import Kind, Report, Window
 from cronstream.core.audit.known import Known, Published
@@ -23,6 +24,7 @@ from cronstream.core.wire.runs import Discarded
 from cronstream.core.wire.times import format_clock
 from cronstream.errors import MessageError, NotFoundError, nearest
 from cronstream.history.definitions import DefinitionsRead
+from cronstream.history.followers import find_entered, find_waiting
 from cronstream.history.limits import Limits
 from cronstream.history.published import read_published
 from cronstream.history.scope import LogReader, clusters, read_between
@@ -88,7 +90,7 @@ async def audit(reader: LogReader, window: Window, watch: Watch) -> Tally:
     await auditor.look()
     for partition in auditor.partitions:
         await auditor.go_through(partition)
-    auditor.close_chains()
+    await auditor.close_chains()
     await auditor.note_limits()
     if window.job is not None and not auditor.tally.due:
         await auditor.check_that_there_is(window.job)
@@ -208,11 +210,18 @@ class _Auditor:
         gone = [await self._gone_until(log, partition) for log in firsts]
         return [min(until + BEFORE_DUE, self._now) for until in gone if until is not None]
 
-    def close_chains(self) -> None:
+    async def close_chains(self) -> None:
         """Report what follows a run and is not there, or is there and follows none."""
-        since = max([self._window.since, *self._limits.left_out])
-        for finding in self.tally.chains.findings(self._window, since, self._now):
-            self.tally.due += finding.kind is Kind.UNEXPLAINED
+        since, chains = max([self._window.since, *self._limits.left_out]), self.tally.chains
+        waiting: frozenset[Named] = frozenset()
+        if missing := chains.missing(self._window, self._now):
+            ends = {log.cluster: log.ends for log in self._logs if log.kind is LogKind.FIRST}
+            waiting = await find_waiting(self._reader, missing)
+            for run_id, seen in (await find_entered(self._reader, missing, ends)).items():
+                chains.see(run_id, seen)
+        for finding in chains.findings(self._window, since, self._now, waiting):
+            self.tally.due += finding.kind in (Kind.UNEXPLAINED, Kind.WAITING)
+            self.tally.open += finding.kind is Kind.WAITING
             self.tally.found[finding.kind] += 1
             self._watch.report(finding)
 

@@ -43,6 +43,9 @@ class LogReader(Protocol):
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Return for each partition the offset that its next message will have."""
 
+    async def committed(self, group: str, topic: str) -> dict[int, int]:
+        """Return up to where a group is done with each partition; without those it has not read."""
+
     async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Return for each partition the first offset that it still has."""
 

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from cronstream.core.wire.messages import Message
 from cronstream.core.wire.naming import Names
-from cronstream.core.wire.rights import Actor, Right, rights
+from cronstream.core.wire.rights import Actor, Kind, Right, rights
 from cronstream.errors import BrokerError, TopologyError
 from cronstream.history.scope import LogReader
 from cronstream.settings import Settings
@@ -122,7 +122,8 @@ async def _see_that_it_may(chosen: Settings, ways: Ways) -> None:
     """
     if chosen.broker_security == "plaintext":
         return
-    missing = await ways.lacking(chosen, rights(chosen.names, Actor.READER, ()))
+    wanted = [r for r in rights(chosen.names, Actor.READER, ()) if r.kind is Kind.TOPIC]
+    missing = await ways.lacking(chosen, wanted)
     if missing:
         raise TopologyError(sentence(chosen, missing, Actor.READER, ()))
 

@@ -12,6 +12,7 @@ from aiokafka.structs import TopicPartition
 from cronstream.errors import BrokerError, TruncatedError
 from cronstream.fitted.to_aiokafka.clients import client_of, learn
 from cronstream.settings import Settings
+from cronstream.topology.client import new_admin
 from cronstream.topology.plain_consumer import start_consumer, stop_consumer
 from cronstream.topology.topic_ids import kafka_id, topic_ids
 
@@ -124,6 +125,16 @@ class Reader:
         await learn(self._consumer, {topic})
         found = await self._consumer.end_offsets([TopicPartition(topic, p) for p in partitions])
         return {tp.partition: offset for tp, offset in found.items()}
+
+    async def committed(self, group: str, topic: str) -> dict[int, int]:
+        """Return up to where a group is done with each partition; without those it has not read."""
+        admin = new_admin(self._settings)
+        try:
+            await admin.start()
+            found = await admin.list_consumer_group_offsets(group)
+        finally:
+            await admin.close()
+        return {p: at.offset for (name, p), at in found.items() if name == topic and at.offset >= 0}
 
     async def unled(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bool]:
         """Return which partitions take nothing, and whether there is such a topic at all."""

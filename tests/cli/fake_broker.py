@@ -33,6 +33,7 @@ class FakeBroker:
         questions: How often it was asked for something.
         before_poll: Called before each poll; may append messages, or raise as Kafka does.
         kafka: Its id.
+        committed: Up to where whichever group is done with a topic's partitions.
         before_probe: Called before each connection; may raise, too.
         refused: Topics on which nothing is allowed.
         wrong_topics: What is wrong with topics.
@@ -50,6 +51,7 @@ class FakeBroker:
         self.before_poll: Callable[[], None] = lambda: None
         self.before_probe: Callable[[], None] = lambda: None
         self.kafka: str | None = None
+        self.committed: dict[str, dict[int, int]] = {}
         self._beginnings: dict[tuple[str, int], int] = {}
         for cluster in clusters:
             for topic in (NAMES.log, NAMES.retry_log, NAMES.discarded):
@@ -161,6 +163,9 @@ class FakeReader:
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         return {p: len(self._broker.topics[topic][p]) for p in partitions}
+
+    async def committed(self, _: str, topic: str) -> dict[int, int]:
+        return self._broker.committed.get(topic, {})
 
     async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         assert topic in self._broker.topics

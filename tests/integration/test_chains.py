@@ -114,10 +114,46 @@ jobs:
         while not (due := await _all_followed(broker, (here, there), until)):
             pass  # Two commands take as long as a pause would.
     assert {run["state"] for run in due if run["job"] == f"{there}-alert"} == {"succeeded"}
+    assert await _audited(broker, here, there) == []
+
+
+async def test_what_waits_without_a_scheduler_is_found_waiting_and_then_is_made(
+    broker: str, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    here, there, file = a_name("here"), a_name("there"), tmp_path / "followed"
+    crontab = f"""
+version: 1
+clusters: {{{here}: , {there}: }}
+jobs:
+  - {{name: {here}-first, cluster: {here}, schedule: "@every 1h", command: sleep 5,
+     then: {there}-after}}
+  - {{name: {there}-after, cluster: {there}, command: '{_NOTE}{file}'}}
+"""
+    scheduler = await start_worker(crontab=crontab)
+    worker, _ = await asyncio.gather(
+        start_worker("--cluster", here), start_worker("--cluster", there)
+    )
+    assert (await run_command(broker, "run-now", f"{here}-first"))[0] == 0
+    await worker.said(f"run {here}-first@", within_s=90)
+    await scheduler.kill()
+    await worker.said("succeeded", within_s=90)
+    await asyncio.sleep(62)  # So long it may be on its way.
+
+    [found] = await _audited(broker, here, there)
+    assert (found["kind"], found["job"]) == ("waiting", f"{there}-after")
+    assert "waiting to be handed over to its cluster since" in found["text"]
+    await start_worker(waits=False)
+    async with asyncio.timeout(90):
+        while not file.exists():  # noqa: ASYNC110 - a file says nothing by itself
+            await asyncio.sleep(0.3)
+    assert await _audited(broker, here, there) == []
+
+
+async def _audited(broker: str, *clusters: str) -> list[dict[str, Any]]:
+    """Return what breaks a promise in these clusters."""
     _, out, _ = await run_command(broker, "audit", "--since", "10m", "--json")
     found = [json.loads(line) for line in out.splitlines()]
-    ours = [one for one in found if one.get("cluster") in (here, there)]
-    assert [one for one in ours if one["kind"] in FAULTS] == []
+    return [one for one in found if one.get("cluster") in clusters and one["kind"] in FAULTS]
 
 
 async def _all_followed(broker: str, clusters: tuple[str, str], until: str) -> list[dict[str, Any]]:

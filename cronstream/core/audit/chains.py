@@ -3,7 +3,7 @@
 The two are on the partitions of two jobs, so they meet here, and only what has not met is kept.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -12,6 +12,7 @@ from cronstream.core.audit.finding import Finding, Kind, Window
 from cronstream.core.ledger.following import following
 from cronstream.core.wire.enumerations import Cause, Verdict
 from cronstream.core.wire.runs import Run
+from cronstream.core.wire.times import format_clock
 
 #: Logs are read one after another, and what follows comes on its own a moment before the verdict.
 _MEET_WITHIN: Final = timedelta(seconds=60)
@@ -83,29 +84,60 @@ class Chains:
         if self._expected.pop(named, None) is None and self._reads(seen.home):
             self._seen[named] = seen
 
+    def missing(self, window: Window, now: datetime) -> frozenset[Named]:
+        """Return what should be on its log by now, and is not, once all logs are read.
+
+        Args:
+            window: What was audited.
+            now: Up to when the logs were read.
+        """
+        if window.job is not None:
+            return frozenset()  # What follows it, or what it follows, was not read.
+        late = {named for named, (_, at) in self._expected.items() if now - at > _MEET_WITHIN}
+        return frozenset(named for named in late if window.covers(self._expected[named][1]))
+
     def _reads(self, cluster: str) -> bool:
         return self.clusters is None or cluster in self.clusters
 
-    def findings(self, window: Window, since: datetime, now: datetime) -> Iterator[Finding]:
-        """Yield what was lost, and what follows nothing, once all logs are read.
+    def findings(
+        self,
+        window: Window,
+        since: datetime,
+        now: datetime,
+        waiting: Collection[Named] = (),
+    ) -> Iterator[Finding]:
+        """Yield what was lost or waits, and what follows nothing, once all logs are read.
 
         Args:
             window: What was audited.
             since: From which due times on all partitions could show them.
             now: Up to when the logs were read.
+            waiting: What no scheduler has handed over to its cluster yet.
         """
         if window.job is not None:
-            return  # What follows it, or what it follows, was not read.
-        for (cluster, run_id), (follows, at) in self._expected.items():
-            if now - at > _MEET_WITHIN and window.covers(at):
-                text = f"never published, though run {follows}, which it follows, has its verdict"
-                yield Finding(Kind.UNEXPLAINED, run_id, run_id.partition("@")[0], cluster, text)
+            return
+        for named in sorted(self.missing(window, now)):
+            yield self._missing(named, now, is_waiting=named in waiting)
         for (cluster, run_id), seen in self._seen.items():
             due = _due_of(seen.follows)
             if due is None or not (since <= due <= window.until) or now - seen.at <= _MEET_WITHIN:
                 continue
             text = f"it follows run {seen.follows}, which has no verdict that anything follows"
             yield Finding(Kind.UNASKED, run_id, seen.job, cluster, text)
+
+    def _missing(self, named: Named, now: datetime, *, is_waiting: bool) -> Finding:
+        (cluster, run_id), (follows, at) = named, self._expected[named]
+        job = run_id.partition("@")[0]
+        if not is_waiting:
+            text = f"never published, though run {follows}, which it follows, has its verdict"
+            return Finding(Kind.UNEXPLAINED, run_id, job, cluster, text)
+        text = (
+            f"waiting to be handed over to its cluster since {format_clock(at)}, when run "
+            f"{follows}, which it follows, had its verdict: no scheduler is there, or its log "
+            "takes nothing"
+        )
+        facts = {"past_due_s": (now - at).total_seconds()}
+        return Finding(Kind.WAITING, run_id, job, cluster, text, facts)
 
 
 def _due_of(run_id: str) -> datetime | None:

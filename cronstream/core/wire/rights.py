@@ -143,7 +143,9 @@ def _worker(names: Names, role: Role) -> Iterator[_Row]:
 
 def _reader(names: Names, clusters: list[str]) -> Iterator[_Row]:
     yield from _on(all_topics(names, clusters), _CHECK)
-    yield from _on((names.jobs, names.workers, *names.tables(SCHEDULER)), _READ)
+    yield from _on((names.jobs, names.workers, names.chains, *names.tables(SCHEDULER)), _READ)
+    # How far schedulers are with handing over; it cannot become one of them.
+    yield Kind.GROUP, names.group(SCHEDULER), (Operation.DESCRIBE,)
     for cluster in clusters:
         topics = names.topics_of(cluster)
         ledgers = (names.ledgers(Role.of(cluster, retry=retry)) for retry in (False, True))

@@ -59,6 +59,30 @@ def test_what_is_lost_is_unexplained() -> None:
     assert parent().id in finding.text
 
 
+def test_what_no_scheduler_has_handed_over_yet_waits_and_says_since_when() -> None:
+    chains = Chains()
+    expect(chains)
+    others = chains.missing(WINDOW, END) - {(child().cluster, child().id)}
+    assert others == frozenset()
+
+    [finding] = chains.findings(WINDOW, NOON, END, {(child().cluster, child().id)})
+    assert (finding.kind, finding.run, finding.job) == (Kind.WAITING, child().id, "report")
+    assert f"since 12:00:09Z, when run {parent().id}" in finding.text
+    assert finding.facts == {"past_due_s": 3591}
+
+
+def test_what_may_be_on_its_way_is_not_looked_for() -> None:
+    chains = Chains()
+    expect(chains, 3590)
+
+    assert chains.missing(WINDOW, END) == frozenset()
+    expect(chains, 3601)
+    assert chains.missing(WINDOW, at(3700)) == frozenset()  # Not in the window.
+    expect(chains)
+    assert len(chains.missing(WINDOW, END)) == 1
+    assert chains.missing(Window(NOON, END, job="backup"), END) == frozenset()
+
+
 def test_what_follows_nothing_is_unasked() -> None:
     chains = Chains()
     see(chains, child())

@@ -75,7 +75,7 @@ def test_a_worker_begins_without_a_right_to_what_only_live_output_needs() -> Non
     assert not _on(Actor.SCHEDULER, NAMES.output("a"))
 
 
-def test_a_process_has_one_group_and_a_person_none() -> None:
+def test_a_process_has_one_group_and_a_person_only_looks_at_that_of_schedulers() -> None:
     groups = {
         actor: [right.name for right in rights(NAMES, actor, ["a"]) if right.kind is Kind.GROUP]
         for actor in Actor
@@ -83,7 +83,10 @@ def test_a_process_has_one_group_and_a_person_none() -> None:
 
     assert groups[Actor.SCHEDULER] == [NAMES.group(SCHEDULER)]
     assert groups[Actor.RETRY_WORKER] == [NAMES.group(Role.of("a", retry=True))]
-    assert groups[Actor.READER] == groups[Actor.OPERATOR] == groups[Actor.ADMIN] == []
+    assert groups[Actor.ADMIN] == []
+    for actor in (Actor.READER, Actor.OPERATOR):
+        assert groups[actor] == [NAMES.group(SCHEDULER)]
+        assert _on(actor, NAMES.group(SCHEDULER)) == (Operation.DESCRIBE,)
 
 
 def test_each_topic_and_group_is_named_once_and_what_is_implied_is_left_out() -> None:
@@ -117,9 +120,9 @@ def test_rights_are_those_of_one_prefix() -> None:
     assert Right(Kind.TOPIC, "second.ticks", looked_at) in found
 
 
-def test_workers_only_write_what_follows_elsewhere_and_schedulers_hand_it_over() -> None:
+def test_workers_only_write_what_follows_elsewhere_and_only_schedulers_do_both() -> None:
     read = {actor for actor in Actor if Operation.READ in _on(actor, NAMES.chains)}
     written = {actor for actor in Actor if Operation.WRITE in _on(actor, NAMES.chains)}
 
-    assert read == {Actor.SCHEDULER, Actor.ADMIN}
+    assert read == {*Actor} - {Actor.WORKER, Actor.RETRY_WORKER}
     assert written == {Actor.SCHEDULER, Actor.WORKER, Actor.ADMIN}

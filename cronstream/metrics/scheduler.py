@@ -1,6 +1,6 @@
 """What a scheduler tells that is looked up."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -28,6 +28,7 @@ class SchedulerState:
         held: What is known of the jobs of each.
         topics: What it reads.
         not_moved: How many messages in the old layout could not be used, by their topic.
+        to_hand_over: Since when each run waits whose cluster's log takes nothing, by cluster.
     """
 
     ticked_at: float | None
@@ -36,6 +37,7 @@ class SchedulerState:
     held: Mapping[int, Shard] = field(default_factory=dict)
     topics: tuple[str, ...] = ()
     not_moved: Mapping[str, int] = field(default_factory=dict)
+    to_hand_over: Mapping[str, Collection[datetime]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -108,7 +110,28 @@ class SchedulerMetrics:
                 *(({"topic": topic}, number) for topic, number in state.not_moved.items()),
             ],
         )
+        yield from self._look_at_chains(state.to_hand_over)
         yield from self._look_at_crontab()
+
+    def _look_at_chains(self, waiting: Mapping[str, Collection[datetime]]) -> Iterator[Metric]:
+        now = self._now()
+        ages = {
+            cluster: max(((now - since).total_seconds() for since in moments), default=0.0)
+            for cluster, moments in waiting.items()
+        }
+        yield gauges(
+            "cronstream_runs_to_hand_over",
+            "Runs that follow one of another cluster, and that their own cluster's log does not "
+            "take now.",
+            {},
+            [({"cluster": cluster}, len(moments)) for cluster, moments in waiting.items()],
+        )
+        yield gauges(
+            "cronstream_oldest_run_to_hand_over_age_seconds",
+            "How long the one of those has waited that has waited longest; 0 without any.",
+            {},
+            [({"cluster": cluster}, max(0.0, age)) for cluster, age in ages.items()],
+        )
 
     def _look_at_crontab(self) -> Iterator[Metric]:
         known, crontab = self._known, self._known.crontab

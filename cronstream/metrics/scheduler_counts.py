@@ -47,6 +47,12 @@ class _Families:
         )
         for result in ("success", "failure", "held_back"):
             self.reloads.labels(result)
+        self.handed_over = Counter(
+            "cronstream_runs_handed_over_total",
+            "Runs that follow one of another cluster, and that their own cluster's log has taken.",
+            ("cluster",),
+            registry=registry,
+        )
         self._add_histograms(registry)
 
     def _add_histograms(self, registry: CollectorRegistry) -> None:
@@ -82,6 +88,7 @@ class SchedulerCounts:
         is_valid: Whether the file as it stands is good; None before it was read.
         loaded_at: When the last good one was read (seconds since 1970).
         quarantined: How many messages were put aside, by their topic.
+        handed_over: How many runs that follow others, by the cluster that has them now.
         tick_duration: How long ticks took; `takeover_duration` likewise.
     """
 
@@ -98,6 +105,7 @@ class SchedulerCounts:
         self._runs, self._missed = families.runs, families.missed
         self._reloads = families.reloads
         self._delay = families.delay
+        self.handed_over = families.handed_over
         self.tick_duration, self.takeover_duration = families.ticks, families.takeovers
 
     def acknowledged(self, cluster: str, entry: Message, at: datetime) -> None:

@@ -5,6 +5,7 @@ Beside them runs, where an old topic is set, the mover of an installation in the
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from faust.types import TP
@@ -108,6 +109,7 @@ class SchedulerDuty:
             held=scheduler.firing.held(),
             topics=(self._settings.names.jobs, self._settings.names.ticks),
             not_moved=self._aside.count,
+            to_hand_over=scheduler.hand_over.waiting,
         )
 
     async def start(self, found: Found) -> None:
@@ -146,8 +148,11 @@ class SchedulerDuty:
 
     def assigned(self, places: Iterable[TP]) -> None:
         """A rebalance is over."""
-        ticks = self._settings.names.ticks
-        self.scheduler.assigned({tp.partition for tp in places if tp.topic == ticks})
+        own = defaultdict[str, set[int]](set)
+        for place in places:
+            own[place.topic].add(place.partition)
+        self.scheduler.hand_over.assigned(own[self._settings.names.chains])
+        self.scheduler.assigned(own[self._settings.names.ticks])
 
     async def drain(self) -> None:
         """It holds nothing that it would have to give back before it leaves its group."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from aiokafka.errors import KafkaError
@@ -72,6 +72,9 @@ class HandOver:
         self._out: dict[_Key, asyncio.Future[Ack]] = {}
         #: When a partition last took nothing, in monotonic seconds.
         self._blocked: dict[_Key, float] = {}
+        #: What went back to the topic, by id: its cluster, the topic's partition, since when.
+        self._waiting: dict[str, tuple[str, int, datetime]] = {}
+        self._served: set[str] = set()
         #: Ids of the runs that went back to the topic in this round.
         self._back: set[str] = set()
 
@@ -98,6 +101,22 @@ class HandOver:
             for log, numbers in found.items()
         ]
 
+    @property
+    def waiting(self) -> dict[str, list[datetime]]:
+        """Since when each run waits whose log takes nothing, by its cluster.
+
+        A cluster that nothing waits for any more has an empty list.
+        """
+        found: dict[str, list[datetime]] = {cluster: [] for cluster in sorted(self._served)}
+        for cluster, _, since in self._waiting.values():
+            found[cluster].append(since)
+        return found
+
+    def assigned(self, partitions: set[int]) -> None:
+        """Take it that only these of the topic are this scheduler's now."""
+        kept = {run: about for run, about in self._waiting.items() if about[1] in partitions}
+        self._waiting = kept
+
     def _recently(self) -> set[_Key]:
         since = self._world.clock.monotonic() - _TOLD_S
         return {key for key, at in self._blocked.items() if at >= since}
@@ -110,6 +129,7 @@ class HandOver:
             reason = await self._why_not(entry)
             if reason or not isinstance(entry, Run):
                 self._refuse(message, reason)
+                self._waiting.pop(entry.id if isinstance(entry, Run) else "", None)
             else:
                 await self._publish(entry, message.partition)
 
@@ -151,9 +171,15 @@ class HandOver:
                 await self._put(run, key)
         except (CronstreamError, KafkaError, TimeoutError) as error:
             self._wait_for(run, key, error)
+            since = run.judged_at or self._world.clock.now()
+            self._waiting[run.id] = run.cluster, partition, since
+            self._served.add(run.cluster)
             await self._put_back(run, partition)
         else:
             self._blocked.pop(key, None)
+            self._waiting.pop(run.id, None)
+            self._served.add(run.cluster)
+            self._world.counts.handed_over.labels(run.cluster).inc()
         self._bear()
 
     async def _put(self, run: Run, key: _Key) -> None:

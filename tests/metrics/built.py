@@ -51,7 +51,12 @@ def of_scheduler() -> Metrics:
     shard = Shard(30.0)
     shard.learn(a_job(), 0)
     shard.learn(a_job("report", enabled=False), 1)
-    state = SchedulerState(1e9, 1, 29.5, {0: shard}, ("cronstream.jobs", "cronstream.ticks"))
+    counts.handed_over.labels("cluster-b").inc()
+    state = SchedulerState(
+        *(1e9, 1, 29.5, {0: shard}),
+        topics=("cronstream.jobs", "cronstream.ticks"),
+        to_hand_over={"cluster-b": [NOON]},
+    )
     SchedulerMetrics(metrics, counts, lambda: state, lambda: NOON)
     return metrics
 

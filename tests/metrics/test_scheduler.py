@@ -204,3 +204,15 @@ def test_nothing_is_known_of_a_crontab_before_it_was_read() -> None:
     for name in ("valid", "info", "jobs", "loaded_timestamp_seconds"):
         assert value(fired.metrics, f"cronstream_crontab_{name}") is None
     assert Crontab((), ()).digest == ""
+
+
+def test_what_waits_to_be_handed_over_is_counted_by_cluster_with_the_age_of_the_oldest() -> None:
+    metrics, waiting = Metrics(), {"a": [at(-90), at(-30)], "b": []}
+    state = SchedulerState(None, 0, None, to_hand_over=waiting)
+    SchedulerMetrics(metrics, SchedulerCounts(metrics), lambda: state, lambda: NOON)
+
+    def told(name: str) -> list[float | None]:
+        return [value(metrics, f"cronstream_{name}", cluster=cluster) for cluster in ("a", "b")]
+
+    assert told("runs_to_hand_over") == [2, 0]
+    assert told("oldest_run_to_hand_over_age_seconds") == [90, 0]

@@ -15,6 +15,7 @@ from cronstream.core.wire.runs import Previous, Run
 from cronstream.scheduler import handing_over
 from cronstream.topology.publish import Ack, partition_of
 from tests.builders import NAMES, NOON, a_run, at
+from tests.metrics.built import value
 from tests.scheduler.fakes import Bench, FakeStream, turns
 from tests.signing import a_key
 
@@ -39,8 +40,8 @@ def _hastily(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def hand_over(bench: Bench, *values: bytes) -> None:
-    for value in values:
-        bench.broker.put(NAMES.chains, 3, value)
+    for one in values:
+        bench.broker.put(NAMES.chains, 3, one)
     messages = bench.broker.topics[NAMES.chains, 3]
     await bench.scheduler.hand_over.hand_over(FakeStream(*messages[-len(values) :]))
 
@@ -244,3 +245,37 @@ async def test_what_another_scheduler_hands_over_meanwhile_is_told_for_a_while_o
     await hand_over(bench, encode(follower()))
     bench.clock.passed = 61
     assert bench.scheduler.set_aside == []
+
+
+@pytest.mark.usefixtures("_hastily")
+async def test_what_waits_is_told_with_its_time_until_its_log_has_it(bench: Bench) -> None:
+    def count() -> float | None:
+        return value(bench.metrics, "cronstream_runs_handed_over_total", cluster="cluster-b")
+
+    assert bench.scheduler.hand_over.waiting == {}
+    bench.broker.silent[LOG] = True
+    await hand_over(bench, encode(follower()), encode(follower(as_of=at(-40), number=8)))
+    assert bench.scheduler.hand_over.waiting == {"cluster-b": [NOON, at(-40)]}
+    assert not count()
+
+    bench.broker.speak(LOG)
+    await hand_over(bench, encode(follower()), encode(follower(as_of=at(-40), number=8)))
+    assert bench.scheduler.hand_over.waiting == {"cluster-b": []}
+    assert count() == 2
+
+
+@pytest.mark.usefixtures("_hastily")
+async def test_what_waits_with_another_scheduler_or_was_set_aside_is_not_counted(
+    bench: Bench,
+) -> None:
+    bench.broker.silent[LOG] = True
+    run = follower()
+    await hand_over(bench, encode(run), encode(follower(number=8)))
+    assert [len(since) for since in bench.scheduler.hand_over.waiting.values()] == [2]
+    bench.clock.passed = (HAND_OVER + timedelta(minutes=1)).total_seconds()
+    await hand_over(bench, encode(run))
+    assert [len(since) for since in bench.scheduler.hand_over.waiting.values()] == [1]
+    bench.scheduler.hand_over.assigned({0, 3})
+    assert [len(since) for since in bench.scheduler.hand_over.waiting.values()] == [1]
+    bench.scheduler.hand_over.assigned({0})
+    assert bench.scheduler.hand_over.waiting == {"cluster-b": []}

@@ -37,6 +37,8 @@ _AGAIN_S = 3.0
 #: Between two looks whether there is something new to announce, and after announcing it.
 _LOOK_S = 0.5
 _MAX_BYTES = 100_000
+#: What does not change with every run, and is announced at once.
+_NEWS = ("owns", "leaving", "slots", "trusts")
 _TOLD_AFTER = 2
 
 
@@ -175,11 +177,7 @@ class WorkersTopic:
     def _has_news(self, every_s: float) -> bool:
         """Whether something has changed that does not change with every run."""
         now, told = self._describe(self.clock_s, every_s), self._told
-        if told is None or (now.owns, now.slots, now.trusts) != (
-            told.owns,
-            told.slots,
-            told.trusts,
-        ):
+        if told is None or any(getattr(now, name) != getattr(told, name) for name in _NEWS):
             return True
         return abs((now.clock_s or 0.0) - (told.clock_s or 0.0)) > clocks.TOLD_S
 

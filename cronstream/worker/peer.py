@@ -40,6 +40,7 @@ class WorkerPeer:
             "running": sum(held.started for held in member.holding.values()),
             "waiting": 0 if late is None else late.count,
             "owns": presence.spans(member.owners),
+            "leaving": member.draining and not member.resting,
             "trusts": self._worker.distrust.keyring.ids,
             "overdue": overdue[: presence.MOST_OVERDUE],
             "overdue_jobs": len(overdue),
@@ -48,6 +49,7 @@ class WorkerPeer:
     def heed(self, mine: Presence, topic: WorkersTopic) -> str:
         """Keep to the lease and the fence that hold for all, and rest while its clock is off."""
         self._keep_lease(mine.shared, topic.roll.counted())
+        self._look_for_successor(mine, topic.present)
         was_fault = self._fault
         offset = topic.clock_offset
         right_s = clocks.right_s(topic.present)
@@ -61,6 +63,17 @@ class WorkerPeer:
             logger.info("this machine's clock is right again", extra=fields("clock-right"))
             self._worker.member.resume()
         return self._fault
+
+    def _look_for_successor(self, mine: Presence, there: Iterable[Presence]) -> None:
+        had_one = self._worker.has_successor
+        self._worker.has_successor = any(
+            (who.role, who.cluster) == (mine.role, mine.cluster)
+            and who.name != mine.name
+            and not who.leaving
+            for who in there
+        )
+        if had_one and not self._worker.has_successor:
+            self._worker.stay_alone()
 
     def _set_dials(self, offset: float) -> None:
         """Have commands start by this machine's clock as it is now, for it was found right."""

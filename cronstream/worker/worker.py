@@ -85,6 +85,8 @@ class Worker:
         self.distrust = DistrustWatch(member, Keyring(settings), role.cluster or "")
         #: The level of the installation when this process started.
         self.level_found = 1
+        #: Whether another worker of this role is there, and stays.
+        self.has_successor = False
 
     # -- life -----------------------------------------------------------------------------
 
@@ -115,11 +117,22 @@ class Worker:
         self._spawn(Reaper(lambda: self.executor.children if self.executor else ()).reap_for_ever())
 
     async def drain(self) -> None:
-        """Before the worker leaves its group: claim nothing more, release what has not started."""
-        self.member.drain()
+        """Before the worker leaves its group: claim nothing more, release what others will start.
+
+        What is due before another can claim it is started here, if there is another.
+        """
+        self.member.drain(hands_over=self.has_successor and self._settings.drain_s > 0)
         self._turn()
         await asyncio.sleep(_TURN_S)
         await self.publisher.flush(_FLUSH_S)
+        self.member.revoked()  # From now on no stream brings anything: what it holds is followed.
+
+    def stay_alone(self) -> None:
+        """Nobody is there to hand over to, or nobody any more: see `drain`."""
+        self.has_successor = False
+        if self.member.draining:
+            self.member.drain()
+            self._woken.set()
 
     async def finish(self) -> None:
         """After it has left: let running commands end, then end them; and disconnect."""

@@ -87,7 +87,8 @@ class Bench:
         timing = Timing(lease_s=chosen.lease_s, fence_s=chosen.fence_s)
         self.worker = cast("Any", Worker.__new__(Worker))
         self.worker.member = Member("node9.me", NAMES.topics_of("cluster-a"), timing)
-        self.worker.executor = None
+        self.worker.executor, self.worker.has_successor = None, False
+        self.worker._woken = asyncio.Event()
         self.worker.late_watch = SimpleNamespace(late=None)
         self.worker.overdue_watch = OverdueWatch(self.worker.member)
         self.worker.distrust = DistrustWatch(self.worker.member, Keyring(chosen), "cluster-a")
@@ -289,3 +290,44 @@ async def test_a_worker_announces_which_of_its_jobs_are_overdue_a_hundred_of_the
 
     assert told is not None
     assert (told.overdue, told.overdue_jobs) == (found[:100], 101)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"leaving": True}, {"cluster": "cluster-b"}, {"role": "retry-worker"}, {"name": "node9.me"}],
+)
+async def test_nobody_but_a_worker_of_its_role_that_stays_can_be_handed_over_to(
+    bench: Bench, changes: dict[str, Any]
+) -> None:
+    bench.topic.told(a_process(**changes))
+
+    await bench.join()
+    assert not bench.worker.has_successor
+
+    bench.topic.told(a_process("node3.c"))
+    bench.watch.look()
+    assert bench.worker.has_successor
+
+
+async def test_a_worker_that_stops_says_so_and_gives_back_all_once_the_others_stop_too(
+    bench: Bench,
+) -> None:
+    bench.topic.told(a_process())
+    await bench.join()
+    bench.member.drain(hands_over=True)
+    assert bench.topic.describe(0.0, 3.0).leaving
+    bench.watch.look()
+    assert not bench.worker._woken.is_set()
+
+    bench.topic.told(a_process(leaving=True))
+    bench.watch.look()
+
+    assert bench.worker._woken.is_set()
+    assert not bench.worker.has_successor
+
+
+async def test_a_worker_that_only_rests_does_not_leave(bench: Bench) -> None:
+    await bench.join()
+    bench.member.rest()
+
+    assert not bench.topic.describe(0.0, 3.0).leaving

@@ -9,6 +9,8 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -311,6 +313,42 @@ async def test_a_command_that_takes_too_long_to_end_is_interrupted_and_made_agai
         (1, "first"),
         (2, "second"),
     ]
+
+
+async def test_a_worker_that_stops_starts_what_is_due_before_its_partitions_have_a_new_owner(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    cluster = a_name("leaves")
+    truth = Truth(tmp_path)
+    jobs = {f"j{n}": {"command": truth.command, "schedule": "@every 1s"} for n in range(8)}
+    crontab = json.dumps(
+        {
+            "version": 1,
+            "clusters": [cluster],
+            "jobs": [{"name": name, "cluster": cluster, **job} for name, job in jobs.items()],
+        }
+    )
+    first = await start_worker("--cluster", cluster, variables={"WORKER": "first"}, crontab=crontab)
+    await start_worker(crontab=crontab)
+    await first.said("attempt 1 started")
+    second = await start_worker("--cluster", cluster, variables={"WORKER": "second"})
+    await second.said("attempt 1 started")
+    await asyncio.sleep(5)  # It is known to be there, and both have claimed ahead.
+    stopped_at = time.time()
+
+    assert await first.stop() == 0
+    lines = await truth.wait(len(truth.lines()) + 8 * 10)
+
+    assert max(Counter((line.run, line.attempt) for line in lines).values()) == 1
+    assert {line.attempt for line in lines} == {1}
+    assert any(line.worker == "first" and _due(line.run) > stopped_at + 1 for line in lines)
+    for name in jobs:
+        due = sorted(_due(line.run) for line in lines if line.job == name)[:-3]
+        assert [after - before for before, after in pairwise(due)] == [1.0] * (len(due) - 1)
+
+
+def _due(run: str) -> float:
+    return datetime.fromisoformat(run.partition("@")[2]).timestamp()
 
 
 async def test_the_runs_of_a_killed_worker_are_made_elsewhere(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cronstream.core.ledger.state import LiveRun
-from cronstream.core.protocol.actions import Go, Hand, Lease, Publish, key_of
+from cronstream.core.protocol.actions import Cancel, Go, Hand, Lease, Publish, key_of
 from cronstream.core.protocol.holder import Holding
 from cronstream.core.protocol.member import Member
 from cronstream.core.protocol.owner import Owner
@@ -68,8 +68,20 @@ def _nothing_followed(_member: Member) -> set[int]:
 
 
 @fault("5: claims that have not started are not given back", Member, "_cancel_unstarted")
-def _nothing_given_back(_member: Member, _partitions: set[int]) -> None:
+def _nothing_given_back(_member: Member, _partitions: set[int], *_stays: Any) -> None:
     return None
+
+
+@fault("5: who leaves a partition gives back what it goes on to start", Member, "_cancel_but")
+def _given_back_and_started(member: Member, partition: int, *times: Any) -> None:
+    _cancel_but(member, partition, *times)
+    gone = {action.key for action in member.actions if isinstance(action, Cancel)}
+    for key, held in member.holding.items():
+        if held.partition == partition and not held.started and key not in gone:
+            member._append(partition, member._release(key))
+
+
+_cancel_but = Member._cancel_but
 
 
 @fault("6: sending a heartbeat renews the lease", Member, "_next_beat")

@@ -10,6 +10,7 @@ from unittest.mock import patch
 from cronstream.core.health import clocks, presence
 from cronstream.core.ledger import arrivals, book, endings, mark
 from cronstream.core.planning import cursor, due, pauses
+from cronstream.core.protocol import leaving
 
 #: A later attempt that the broker got this long after it was judged is stale.
 STALE: Final = timedelta(seconds=4)
@@ -26,6 +27,8 @@ _SPANS: Final[list[tuple[Any, str, Any]]] = [
     (due, "REACH", timedelta(seconds=7)),
     (pauses, "HOUR", timedelta(seconds=2)),
     (cursor, "FAR_AHEAD", timedelta(seconds=10)),
+    (leaving, "HAND_OVER", timedelta(seconds=1.5)),
+    (leaving, "SOON", timedelta(seconds=0.4)),
     (clocks, "REFUSED_S", 1.0),
     (clocks, "TOLD_S", 0.5),
     # Each message is read by all; what it says is the same.

@@ -106,7 +106,10 @@ class SimWorker(Minding):
     def drain(self, patience_s: float, down_s: float) -> None:
         """Stop in good order."""
         self.draining = True
-        self.member.drain()
+        hands_over = self.dice.random() < 0.7
+        self.member.drain(hands_over=hands_over)
+        if hands_over and self.dice.random() < 0.2:
+            self.later(self.dice.uniform(0.0, 2.0), self.member.drain)  # The others leave too.
         self._turn()
         self.later(0.4, partial(self._leave, patience_s, down_s))
 

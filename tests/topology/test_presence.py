@@ -195,5 +195,8 @@ async def test_only_what_does_not_change_with_every_run_is_told_at_once(
     assert not world.topic._has_news(3.0)
     monkeypatch.setattr(world.topic, "_describe", lambda *_: a_process("node9.me", running=3))
     assert not world.topic._has_news(3.0)
-    monkeypatch.setattr(world.topic, "_describe", lambda *_: a_process("node9.me", owns="0-3"))
-    assert world.topic._has_news(3.0)
+    for news in ({"owns": "0-3"}, {"leaving": True}):
+        monkeypatch.setattr(
+            world.topic, "_describe", lambda *_, news=news: a_process("node9.me", **news)
+        )
+        assert world.topic._has_news(3.0)

@@ -69,6 +69,7 @@ class Presence(_Told):
         running: Commands that it runs.
         waiting: Attempts that it holds, and that are due and have not started.
         owns: The partitions of its topic that are its own, as ``0-3,7``.
+        leaving: Whether it was asked to stop, and takes over nothing any more.
         crontab: Of a scheduler, the digest of the last good crontab that it has read; see
             `cronstream.core.crontab.parser.Crontab.digest`.
         crontab_file: Of a scheduler, where it reads its crontab.
@@ -95,6 +96,7 @@ class Presence(_Told):
     running: _Count = 0
     waiting: _Count = 0
     owns: Annotated[str, Field(max_length=6000)] = ""
+    leaving: bool = False
     crontab: Annotated[str, Field(max_length=64)] = ""
     crontab_file: Annotated[str, Field(max_length=MOST_CHARACTERS)] = ""
     crontab_jobs: _Count = 0

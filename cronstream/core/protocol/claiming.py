@@ -13,7 +13,7 @@ from cronstream.core.ledger.overlap import Begin
 from cronstream.core.ledger.state import LiveRun
 from cronstream.core.protocol.actions import key_of
 from cronstream.core.protocol.heartbeats import Heartbeats
-from cronstream.core.protocol.holder import Holder
+from cronstream.core.protocol.leaving import Leaver
 from cronstream.core.protocol.owner import Owner
 from cronstream.core.protocol.trusting import Trusting
 from cronstream.core.timing import Timing
@@ -25,7 +25,7 @@ from cronstream.core.wire.entries import Claimed, Heartbeat, Owned, Started
 AT_ONCE: Final = 500
 
 
-class Claimer(Holder):
+class Claimer(Leaver):
     """A worker, as far as it makes claims."""
 
     def __init__(self, me: str, timing: Timing) -> None:

@@ -1,6 +1,6 @@
 """What a worker's executor has been handed, what it reports, and what it is asked to end."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
@@ -13,6 +13,8 @@ from cronstream.core.protocol.actions import (
     Append,
     Cancel,
     End,
+    Go,
+    key_of,
     run_and_claim,
 )
 from cronstream.core.timing import Timing
@@ -88,9 +90,11 @@ class Holder:
         left = (key for key, held in self.holding.items() if not held.orphaned)
         self.actions.extend(End(key, note) for key in left)
 
-    def _cancel_unstarted(self, partitions: set[int]) -> None:
+    def _cancel_unstarted(
+        self, partitions: set[int], stays: Callable[[Holding], bool] = lambda _: False
+    ) -> None:
         for key, held in self.holding.items():
-            if held.partition in partitions and not (held.started or held.orphaned):
+            if held.partition in partitions and not (held.started or held.orphaned or stays(held)):
                 self.actions.append(Cancel(key))
         for key, partition in self.claiming.items():
             if partition in partitions:
@@ -233,6 +237,17 @@ class Holder:
         if held is not None and not held.orphaned:
             held.started, held.giving_up = True, False
             self._unsettled.add(held.partition)
+
+    def _read_back(self, partition: int, entry: Started | Finished | Released) -> None:
+        key = key_of(entry.run, entry.claim)
+        held = self.holding.get(key)
+        if held is None:
+            return
+        if not isinstance(entry, Started):
+            del self.holding[key]
+        elif held.told and not held.go and self._is_running(partition, key):
+            held.go = True
+            self.actions.append(Go(key))
 
     def _append(self, partition: int, entry: Entry) -> None:
         ledger = self.ledgers.get(partition)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import State, starts_after_word
-from cronstream.core.protocol.actions import Go, Hand, Publish, key_of, run_and_claim
+from cronstream.core.protocol.actions import Hand, Publish, key_of, run_and_claim
 from cronstream.core.protocol.claiming import Claimer
 from cronstream.core.protocol.holder import Holding
 from cronstream.core.protocol.owner import Owner
@@ -54,20 +54,22 @@ class Member(Claimer):
     def revoked(self) -> None:
         """A rebalance is under way: nothing is decided, and what is claimed is kept (rule 5)."""
         self.rebalancing = True
+        self._owned_by.clear()
+        self._succeeded.clear()
 
     def assigned(self, partitions: Iterable[int], load: Callable[[int], Ledger]) -> None:
         """The rebalance is over, and these partitions are this worker's.
 
-        What is claimed on the others and has not started is cancelled; the executor's word that
-        it never started releases it.
+        What is claimed on the others, has not started and is not due soon is cancelled; the
+        executor's word that it never started releases it.
         """
         self.look_again()
         mine = set(partitions)
-        gone = set(self.owners) - mine
+        self._leave(set(self.owners) - mine)
         self.owners = {}
-        self._cancel_unstarted(gone)
         self._begun &= self.claiming.keys()
         for partition in sorted(mine):
+            self._left.pop(partition, None)
             if partition not in self.ledgers:
                 self.ledgers[partition] = load(partition)
             self.owners[partition] = Owner(
@@ -80,10 +82,19 @@ class Member(Claimer):
             )
         self.rebalancing = False
 
-    def drain(self) -> None:
-        """The worker is to stop: claim nothing more, and give back what has not started."""
+    def drain(self, *, hands_over: bool = False) -> None:
+        """The worker is to stop: claim nothing more, and give back what has not started.
+
+        Args:
+            hands_over: Whether another is there to own its partitions soon: until then it starts
+                what is due. May be said first, and taken back.
+        """
         self.draining, self.resting = True, False
-        self._cancel_unstarted(set(self.ledgers))
+        if hands_over:
+            self._leave(set(self.ledgers))
+        else:
+            self._left.clear()
+            self._cancel_unstarted(set(self.ledgers))
 
     def rest(self) -> None:
         """Its clock cannot be trusted: claim nothing, as if it were to stop, until `resume`."""
@@ -163,6 +174,7 @@ class Member(Claimer):
         owner = self.owners.get(partition)
         if owner is not None:
             owner.hear(entry.worker, mono)
+        self._note_owner(partition, entry)
         if entry.worker != self.me:
             return
         sent = self.heartbeats.read_back(partition, entry.number)
@@ -208,17 +220,6 @@ class Member(Claimer):
         if live.asked_to_give_way or live.cancelled:
             self._unsettled.add(partition)
 
-    def _read_back(self, partition: int, entry: Started | Finished | Released) -> None:
-        key = key_of(entry.run, entry.claim)
-        held = self.holding.get(key)
-        if held is None:
-            return
-        if not isinstance(entry, Started):
-            del self.holding[key]
-        elif held.told and not held.go and self._is_running(partition, key):
-            held.go = True
-            self.actions.append(Go(key))
-
     # -- time passes --------------------------------------------------------------------------
 
     def wake(self, now: datetime, mono: float) -> None:
@@ -234,6 +235,7 @@ class Member(Claimer):
                 self._reconsider(partition)
         self._unsettled.clear()
         self._drop_late(now)
+        self._give_back(now)
         self._renew_leases()
         self._end_refused(now)
         self._claimed = 0
@@ -284,7 +286,8 @@ class Member(Claimer):
         if not due:
             return
         places = self._held_on()
-        places |= {p for p, x in self.owners.items() if x.ledger.book.held or x.awaits_news}
+        owners = [(p, owner) for p, owner in self.owners.items() if owner.ready]
+        places |= {p for p, owner in owners if owner.ledger.book.held or owner.awaits_news}
         for partition in sorted(places & due):
             self.say_here(partition, mono)
 

@@ -306,6 +306,7 @@ def test_during_a_rebalance_nothing_is_claimed() -> None:
 def test_what_has_not_started_is_given_back_when_its_partition_has_gone() -> None:
     worker, key = holder(due(20))
     worker.assign(1)
+    worker.wake()
     assert worker.keys(Cancel) == [key]
     worker.member.cancelled(key)
     worker.collect()

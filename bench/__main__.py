@@ -24,6 +24,7 @@ from bench import (
     instant,
     peers,
     publishing,
+    rolling,
     scraped,
     trouble,
 )
@@ -71,6 +72,7 @@ class Bench:
             self.rows["worker_ready_s"] = round(time.monotonic() - began, 2)
             await self.part("idle", lambda: costs.idle(one))
             await self.part("instant", lambda: self._instant(one))
+            await self.part("shell", lambda: self._shell(one))
             await self.part("deliveries", lambda: self._deliveries(one))
             await self.part("rebalance", lambda: self._rebalance(one))
             await self.part("scheduler_killed", lambda: self._killed(one, first))
@@ -79,6 +81,7 @@ class Bench:
         for shards in (1, 2):
             await self.part(f"publishing_{shards}", lambda s=shards: self._publishing(s))
         await self.part("scraped", self._scraped)
+        await self.part("rolling", self._rolling)
         await self.part("cold", lambda: asyncio.to_thread(costs.cold, self.folder / "cold"))
         await self.part("peers", lambda: asyncio.to_thread(self._peers))
 
@@ -102,6 +105,13 @@ class Bench:
             await at_once(one, self.programs, 1, period=1, fires=self.number(30)),
             await at_once(one, self.programs, 100, period=4, fires=self.number(6)),
             await at_once(one, self.programs, self.number(1000), period=12, fires=3),
+        ]
+
+    async def _shell(self, one: Rig) -> Any:
+        at_once, number = instant.at_once, self.number(1000)
+        return [
+            await at_once(one, self.programs, 100, period=4, fires=self.number(6), shell=True),
+            await at_once(one, self.programs, number, period=15, fires=4, shell=True),
         ]
 
     async def _deliveries(self, one: Rig) -> Any:
@@ -150,6 +160,9 @@ class Bench:
 
     async def _scraped(self) -> Any:
         return await scraped.measure(self.folder / "scraped", self.programs, self.number(3))
+
+    async def _rolling(self) -> Any:
+        return await rolling.measure(self.folder / "rolling", self.programs)
 
     def _peers(self) -> Any:
         rows: dict[str, Any] = {"instant": [], "backlog": []}

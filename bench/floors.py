@@ -105,6 +105,21 @@ def stamped(
     return {**spread(delays), "per_s": round(len(delays) / max(delays), 1)}
 
 
+def in_shell(programs: Programs, file: Path, number: int, window: int = 4) -> dict[str, float]:
+    """The floor of commands that need a shell: a loop in C, which starts a shell for each."""
+    file.unlink(missing_ok=True)
+    texts = [programs.stamp_in_shell(file, i) for i in range(number)]
+    done = subprocess.run(
+        [programs.spawn, str(number), str(window), "lines", "/bin/sh"],
+        input="\n".join(texts).encode() + b"\n",
+        check=True,
+        capture_output=True,
+        start_new_session=True,
+    )
+    delays = [at - float(done.stdout) for _, at in stamps(file)]
+    return {**spread(delays), "per_s": round(len(delays) / max(delays), 1)}
+
+
 def all_floors(programs: Programs, argv: Sequence[str], number: int = 800) -> dict[str, float]:
     """Starts per second of each way, 4 at a time."""
     ways: dict[str, Floor] = {

@@ -3,9 +3,11 @@
 import asyncio
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from bench.floors import stamped
+from bench.floors import in_shell, stamped
 from bench.machine import Programs, against, spread, stamps
 from bench.rig import Rig, per, say
 
@@ -13,14 +15,16 @@ from bench.rig import Rig, per, say
 _LEAD_S = 6.0
 
 
-def jobs_due(programs: Programs, file: Path, number: int, period: int) -> list[dict[str, object]]:
+def jobs_due(
+    programs: Programs, file: Path, number: int, period: int, *, shell: bool = False
+) -> list[dict[str, object]]:
     every = "* * * * * *" if period == 1 else f"*/{period} * * * * *"
     return [
         {
             "name": f"d{i}",
             "cluster": "a",
             "schedule": every,
-            "command": programs.stamp(file, f"d{i}"),
+            "command": programs.stamp_in_shell(file, i) if shell else programs.stamp(file, f"d{i}"),
         }
         for i in range(number)
     ]
@@ -41,12 +45,19 @@ def idle_jobs(number: int) -> list[dict[str, object]]:
 
 
 async def at_once(
-    rig: Rig, programs: Programs, number: int, *, period: int, fires: int, idle: int = 0
+    rig: Rig,
+    programs: Programs,
+    number: int,
+    *,
+    period: int,
+    fires: int,
+    idle: int = 0,
+    shell: bool = False,
 ) -> dict[str, object]:
     """``number`` jobs due every ``period`` seconds, ``fires`` times; between them, the floor."""
     file = rig.folder / f"stamps-{number}-{idle}-{period}"
     file.unlink(missing_ok=True)
-    jobs = jobs_due(programs, file, number, period)
+    jobs, floor = jobs_due(programs, file, number, period, shell=shell), _floor_of(shell=shell)
     rig.write([*jobs, *idle_jobs(idle)])
     lead = _LEAD_S + number / 400 + idle / 1500
     first = math.ceil((time.time() + lead) / period) * period
@@ -59,7 +70,7 @@ async def at_once(
         await _all_there(file, number, instant)
         if period > 1:
             await asyncio.sleep(min(1.0, period / 5))
-            floors.append(await asyncio.to_thread(_floor, programs, rig.folder, number))
+            floors.append(await asyncio.to_thread(floor, programs, rig.folder / "floor", number))
     rig.write([])
     got = [(name, at) for name, at in stamps(file) if at >= first]
     row: dict[str, object] = {"number": number, "idle": idle, "fires": fires}
@@ -113,10 +124,14 @@ async def deliveries(rig: Rig, programs: Programs, number: int, fires: int) -> d
     return row
 
 
-def _floor(programs: Programs, folder: Path, number: int) -> dict[str, object]:
+def _floor_of(*, shell: bool) -> Callable[[Programs, Path, int], dict[str, Any]]:
+    return in_shell if shell else _bare
+
+
+def _bare(programs: Programs, file: Path, number: int) -> dict[str, Any]:
     """The same commands by a bare loop: as they are, and with the shell that peers use."""
-    plain = stamped(programs, folder / "floor", number)
-    return {**plain, "in_shell": stamped(programs, folder / "floor", number, in_shell=True)}
+    plain = stamped(programs, file, number)
+    return {**plain, "in_shell": stamped(programs, file, number, in_shell=True)}
 
 
 async def _all_there(file: Path, number: int, instant: float) -> None:

@@ -131,6 +131,15 @@ def scraped(results: Results) -> str:
 _SHARES = ("p50", "p99")
 
 
+def rolling(results: Results) -> str:
+    restarts = _rows(results, "rolling").get("restarts", {})
+    rows = [
+        [what, row["due"], row["starts"], *(row[f"{at}_ms"] for at in ("p50", "p99", "max"))]
+        for what, row in restarts.items()
+    ]
+    return table(["restarted", "due", "starts", "p50 ms", "p99 ms", "max ms"], rows)
+
+
 def backlog(results: Results) -> str:
     found, rows = _rows(results, "backlog"), []
     for row in found if isinstance(found, list) else []:
@@ -239,6 +248,7 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "instant": instant,
     "deliveries": deliveries,
     "scraped": scraped,
+    "rolling": rolling,
     "backlog": backlog,
     "publishing": publishing,
     "ledger": ledger,

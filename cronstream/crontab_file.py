@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab
 from cronstream.core.crontab.parts import File as IncludedFile
 from cronstream.core.crontab.parts import PartlyGoodError, included_in, parse_together
+from cronstream.core.wire.runs import Job
 from cronstream.errors import CrontabError, Place, Problem
 from cronstream.settings import settings
 
@@ -91,6 +92,32 @@ def crontab_of(raw: bytes, source: str) -> Crontab:
         CrontabError: If it is not valid, with every problem.
     """
     return parse(source, Content(raw))
+
+
+#: From a job's name to the file that has it, from the crontab's folder, and the line of its name.
+Origins: TypeAlias = Callable[[str], tuple[str, int] | tuple[None, None]]
+
+
+def origins(crontab: Crontab | None, path: Path, jobs: Iterable[Job]) -> Origins:
+    """Return what says of some jobs where they are written; None if it is not known.
+
+    Args:
+        crontab: What was read; None if nothing was.
+        path: Its file.
+        jobs: The jobs.
+    """
+    names = {job.name for job in jobs}
+    parts = {} if crontab is None else (crontab.parts or {_ROOT: crontab})
+    files = {name: os.path.relpath(name, path.parent) if name else path.name for name in parts}
+    lines = [
+        (files[name], {job: line for job, line in part.lines() if job in names})
+        for name, part in parts.items()
+    ]
+
+    def origin(job: str) -> tuple[str, int] | tuple[None, None]:
+        return next(((file, there[job]) for file, there in lines if job in there), (None, None))
+
+    return origin
 
 
 def look(path: Path) -> Content:

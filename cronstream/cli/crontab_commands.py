@@ -28,7 +28,7 @@ from cronstream.core.crontab.words import job_words, problem_words
 from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.wire.runs import Job
 from cronstream.core.wire.times import format_time
-from cronstream.crontab_file import crontab_of, read_crontab
+from cronstream.crontab_file import crontab_of, origins, read_crontab
 from cronstream.errors import CrontabError, NotFoundError, Place, Problem, nearest
 from cronstream.settings import settings
 
@@ -86,18 +86,27 @@ def jobs(file: Path | None, overdue: bool, paused: bool, as_json: bool) -> None:
         getattr(load(f"cronstream.cli.{about}"), f"list_{about}")(as_json=as_json)
         return
     path = shown_name(file)
-    listed = [(job, _next_due(job, clock.now())) for job in read_named(file).jobs]
+    crontab = read_named(file)
+    listed = [(job, _next_due(job, clock.now())) for job in crontab.jobs]
+    origin = origins(crontab, path, crontab.jobs)
     there = _glance().crontabs_there() if file is None else None
     if as_json:
         for job, due in listed:
-            emit_json({**job_words(job), "next": due, "crontabs": there})
+            at, line = origin(job.name)
+            written = {"file": at, "line": line}
+            emit_json({**job_words(job), **written, "next": due, "crontabs": there})
         return
     emit_table(
-        [*map(Column, ("job", "cluster", "schedule", "zone")), _ATTEMPTS, Column("next due")],
+        [
+            *map(Column, ("job", "cluster", "schedule", "zone")),
+            *(_ATTEMPTS, Column("next due")),
+            *([Column("written in")] if crontab.parts else []),
+        ],
         [
             (
                 *(job.name, job.cluster, job.schedule, job.timezone, str(job.max_attempts)),
                 _utc(due) if job.enabled else _DISABLED,
+                *(["{}:{}".format(*origin(job.name))] if crontab.parts else []),
             )
             for job, due in listed
         ],

@@ -12,6 +12,7 @@ from cronstream.cli.options import check_job
 from cronstream.cli.output import Column, emit_json, emit_table, json_option, say
 from cronstream.cli.times import Moment
 from cronstream.core.crontab.revisions import Edit, Kind
+from cronstream.core.wire.runs import Job
 from cronstream.core.wire.times import format_time
 from cronstream.history.edits import Past, read_past
 from cronstream.history.fields import edit_fields
@@ -89,7 +90,11 @@ async def _read(job: str | None, newest: _Newest) -> Past:
 
 def _row(edit: Edit) -> tuple[str, ...]:
     since = edit.job.effective_from or edit.at
-    return (str(edit.revision), _second(since), edit.job.name, _what(edit), edit.job.by or "")
+    return (str(edit.revision), _second(since), edit.job.name, _what(edit), _by(edit.job))
+
+
+def _by(job: Job) -> str:
+    return (job.by or "") + (f" ({job.file}:{job.line})" if job.file else "")
 
 
 def _what(edit: Edit) -> str:

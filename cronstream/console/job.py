@@ -42,6 +42,8 @@ def job(sight: Sight, name: str) -> dict[str, Any] | None:
         "job": name,
         "in_force": None if found is None else job_words(found),
         "by": found and found.by,
+        "file": found and found.file,
+        "line": found and found.line,
         "pauses": pauses(found, sight) if found else [],
         "allow_args": found is not None and found.allow_args,
         "sentence": None if found is None or problem else sentence(found.schedule, found.timezone),

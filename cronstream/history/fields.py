@@ -130,6 +130,8 @@ def edit_fields(edit: Edit) -> dict[str, Any]:
         "effective_from": job.effective_from,
         "published_at": edit.at,
         "by": job.by,
+        "file": job.file,
+        "line": job.line,
         "signed_by": job.signature and job.signature.partition(":")[0],
         "partition": edit.partition,
         "revision": edit.revision,

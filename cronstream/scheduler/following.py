@@ -5,7 +5,6 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable
-from itertools import chain
 from pathlib import Path
 
 from aiokafka.errors import KafkaError
@@ -16,6 +15,7 @@ from cronstream.core.crontab.parts import PartlyGoodError, as_far_as_known
 from cronstream.core.planning.cursor import Place
 from cronstream.core.planning.known_jobs import JobsKnown
 from cronstream.core.wire.runs import Job
+from cronstream.crontab_file import origins
 from cronstream.errors import BrokerError, CronstreamError, CrontabError, TopologyError
 from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
@@ -23,15 +23,15 @@ from cronstream.scheduler.belonging import Belonging
 from cronstream.scheduler.edit_log import log_applied, log_due_times, log_problems
 from cronstream.scheduler.foreign import LOOK_S, ForeignJobs, JobsInForce
 from cronstream.scheduler.holding_back import HeldBack
+from cronstream.scheduler.putting import put_in_force
 from cronstream.scheduler.signing import see_that_they_count, to_sign
 from cronstream.scheduler.standing_by import StandingBy
-from cronstream.scheduler.steering import ANNOUNCED_S, Steering, holds_from, log_asked
+from cronstream.scheduler.steering import ANNOUNCED_S, Steering, log_asked
 from cronstream.scheduler.world import World
 from cronstream.settings import Settings
 from cronstream.system import give_memory_back
 from cronstream.topology.installation_level import see_that_it_is_open
 from cronstream.topology.jobs import JobsLog
-from cronstream.topology.publish import Ack
 from cronstream.topology.topics import cluster_topics
 
 logger = logging.getLogger(__name__)
@@ -40,10 +40,6 @@ logger = logging.getLogger(__name__)
 RETRY_S = 0.5
 #: The same, where the topics of some clusters are held up.
 HELD_UP_S = 5.0
-#: Every so many edits, others get their turn.
-_TURN = 500
-#: So many edits are on their way to the broker at a time.
-_ON_THE_WAY = 5_000
 
 
 class CrontabFollower:
@@ -65,7 +61,7 @@ class CrontabFollower:
         self.is_right: Callable[[], bool] = lambda: True
         #: Whether its turn is not over by now, as far as it has heard.
         self.is_in_charge: Callable[[], bool] = lambda: True
-        #: Returns the id of the key that this process signs with; None if it does not sign.
+        #: Returns the id of the key that this process signs with; None without one.
         self.signs_as: Callable[[], str | None] = lambda: None
         #: Returns who puts jobs in force here: see `Job.by`.
         self.by: Callable[[], str | None] = lambda: None
@@ -274,23 +270,10 @@ class CrontabFollower:
         return found
 
     async def _publish(self, change: Change, renewed: list[Job]) -> None:
-        """Put every changed job on its partition, all from one moment on; wait for the broker."""
-        now, sent = self._world.clock.now(), []
         gone = (job.derive(removed=True) for job in change.removed)
-        for job in chain(change.added, change.changed, gone, renewed):
-            since = holds_from(job, now, self._settings.look_ahead_s)
-            sent.append(self._send(job.derive(effective_from=since, by=self.by(), signature=None)))
-            if len(sent) % _TURN == 0:
-                await asyncio.sleep(0)
-            if len(sent) == _ON_THE_WAY:
-                await asyncio.gather(*sent)
-                sent.clear()
-        await asyncio.gather(*sent)
-
-    def _send(self, job: Job) -> asyncio.Future[Ack]:
-        return self._world.publisher.publish(
-            self._settings.names.jobs, job.name, job, partitions=self._settings.shards
-        )
+        jobs = [*change.added, *change.changed, *gone, *renewed]
+        origin = origins(self._crontab, Path(self._settings.crontab), jobs)
+        await put_in_force(self._settings, self._world, jobs, origin, self.by())
 
     def _fail(self, text: str) -> None:
         if self._failing != text:

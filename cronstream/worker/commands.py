@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cronstream.core.protocol.actions import Cancel, End, Go, Hand, Lease, run_and_claim
+from cronstream.core.wire.confinement import Confinement
 from cronstream.core.wire.entries import Finished
 from cronstream.core.wire.enumerations import Outcome
-from cronstream.core.wire.runs import Confinement, Previous, Run
+from cronstream.core.wire.runs import Previous, Run
 from cronstream.core.wire.sizes import shortened
 from cronstream.core.wire.times import format_time
 from cronstream.executor import protocol

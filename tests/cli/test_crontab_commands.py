@@ -90,6 +90,22 @@ def test_a_problem_is_told_with_the_file_that_it_is_in(path: Path) -> None:
     assert {each["file"] for each in objects(run("check", "--json"))} == {str(two)}
 
 
+def test_jobs_are_told_with_the_file_and_the_line_that_they_are_written_in(path: Path) -> None:
+    own = "jobs:\n  - {name: own, cluster: a, schedule: '@daily', command: x}\n"
+    path.write_text("version: 1\nclusters: [a]\ninclude: [teams/*.yaml]\n" + own)
+    (path.parent / "teams").mkdir()
+    text = "jobs:\n\n  - {name: x, cluster: a, schedule: '@daily', command: y}\n"
+    (path.parent / "teams" / "one.yaml").write_text(text)
+
+    found = [(one["name"], one["file"], one["line"]) for one in objects(run("jobs", "--json"))]
+    assert found == [("own", path.name, 5), ("x", "teams/one.yaml", 3)]
+    heads, *rows = run("jobs").stdout.splitlines()
+    assert heads.split()[-2:] == ["WRITTEN", "IN"]
+    assert [row.split()[-1] for row in rows] == [f"{path.name}:5", "teams/one.yaml:3"]
+    path.write_text("version: 1\nclusters: [a]\n" + own)
+    assert "WRITTEN IN" not in run("jobs").stdout
+
+
 def test_every_problem_is_an_object_for_programs(path: Path) -> None:
     path.write_text(BAD)
     result = run("check", "--json")
@@ -291,7 +307,7 @@ def test_jobs_as_json_can_be_written_into_a_crontab_again(path: Path) -> None:
         {
             key: value
             for key, value in job.items()
-            if key not in ("next", "crontabs") and value is not None
+            if key not in ("file", "line", "next", "crontabs") and value is not None
         }
         for job in objects(run("jobs", "--json"))
     ]

@@ -19,7 +19,8 @@ def broker() -> FakeBroker:
     broker.job(a_job("backup", effective_from=at(0), by=BY), at(1))
     broker.job(a_job("report", effective_from=at(0), by=BY), at(2))
     changed = {"schedule": "@hourly", "env": {"KEY": "secret"}, "effective_from": at(9)}
-    broker.job(a_job("backup", **changed, by=BY), at(10.5))
+    where = {"file": "teams/data.yaml", "line": 37}
+    broker.job(a_job("backup", **changed, by=BY, **where), at(10.5))
     broker.job(a_job("report", effective_from=at(20), removed=True), at(20))
     broker.job(a_job("backup", **changed | {"effective_from": at(30)}, signature="k1:x"), at(30))
     return broker
@@ -34,6 +35,7 @@ def test_all_revisions_are_listed_the_newest_last_with_who_and_what(command: Com
     assert [row[2] for row in found] == ["backup", "report", "backup", "report", "backup"]
     assert found[0][1:] == ["2026-01-01T12:00:00Z", "backup", "added (cluster-a, @daily)", BY]
     assert found[2][3] == "schedule '@daily' → '@hourly', env changed (KEY)"
+    assert found[2][4] == f"{BY} (teams/data.yaml:37)"
     assert [row[3] for row in found[3:]] == ["removed", "repeated"]
     assert "secret" not in answer.output
 
@@ -52,6 +54,8 @@ def test_one_job_is_listed_for_programs(command: Command) -> None:
         "effective_from": "2026-01-01T12:00:09Z",
         "published_at": "2026-01-01T12:00:10.500000Z",
         "by": BY,
+        "file": "teams/data.yaml",
+        "line": 37,
         "signed_by": None,
         "partition": second["partition"],
         "revision": second["revision"],

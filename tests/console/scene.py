@@ -158,6 +158,8 @@ def _job(name: str, schedule: str, cluster: str, **fields: Any) -> Job:
         max_attempts=3,
         overlap=Overlap.SKIP,
         by="node1.s1 4f2a91c0d3b7",
+        file="teams/shop.yaml",
+        line=12,
         **fields,
     )
 

@@ -78,6 +78,15 @@ async def test_a_job_has_its_revisions_in_the_words_of_history(client: Client) -
     assert "db2" not in text
 
 
+async def test_a_job_says_in_which_file_and_line_it_stood_when_it_was_put_in_force(
+    client: Client,
+) -> None:
+    found = await _json(client, "/jobs/newsletter.json")
+    assert (found["file"], found["line"]) == ("teams/shop.yaml", 12)
+    assert found["revisions"][0]["file"] == "teams/shop.yaml"
+    assert "teams/shop.yaml, line 12" in await _text(client, "/jobs/newsletter")
+
+
 async def test_a_job_has_what_it_follows_and_what_follows_it(client: Client) -> None:
     first = await _json(client, "/jobs/export-warehouse.json")
     assert first["then"] == [

@@ -132,6 +132,32 @@ async def test_a_broken_file_is_told_with_every_problem_and_changes_nothing(
     assert "crontab.yaml: two" in caplog.messages
 
 
+async def test_a_job_says_where_it_stood_and_one_whose_line_has_moved_is_no_new_revision(
+    bench: Bench,
+) -> None:
+    def written(line: int) -> Crontab:
+        return replace(a_crontab(a_job()), places={"backup": Place(line, 5)})
+
+    async with followed(bench):
+        bench.files.put_nowait(written(7))
+        await until(lambda: published(bench))
+        bench.files.put_nowait(written(8))
+        await turns()
+        changed = a_job("report")
+        other = a_crontab(a_job(), changed)
+        parts = {"": written(8), "/srv/teams/b.yaml": replace(a_crontab(changed), places={})}
+        parts["/srv/teams/b.yaml"] = replace(
+            parts["/srv/teams/b.yaml"], places={"report": Place(3, 5)}
+        )
+        bench.files.put_nowait(replace(other, parts=parts))
+        await until(lambda: len(published(bench)) == 2)
+    first, second = published(bench)
+    assert (first.name, first.file, first.line) == ("backup", "crontab.yaml", 7)
+    assert (second.name, second.line) == ("report", 3)
+    assert second.file is not None
+    assert second.file.endswith("teams/b.yaml")
+
+
 def partly_good(*jobs: Job, is_partial: bool) -> PartlyGoodError:
     problems = [Problem("wrong", Place(3, 1), file="teams/b.yaml")]
     crontab = replace(a_crontab(*jobs), is_partial=is_partial, digest="3f9a12c4d5e6")

@@ -8,8 +8,9 @@ from typing import Any, Final, NamedTuple
 
 from cronstream.core.crontab.following import fingerprint, shown
 from cronstream.core.schedule.duration import format_duration
+from cronstream.core.wire.confinement import Confinement
 from cronstream.core.wire.control import Control
-from cronstream.core.wire.runs import Backoff, Confinement, Job, Ping, RetryOn
+from cronstream.core.wire.runs import Backoff, Job, Ping, RetryOn
 from cronstream.core.wire.times import format_time
 
 #: The fields that make a job what it is, as the Record and as the file calls them: not since when.

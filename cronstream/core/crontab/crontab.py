@@ -52,6 +52,14 @@ class Crontab:
     parts: Mapping[str, "Crontab"] = field(default_factory=dict, compare=False, repr=False)
     is_partial: bool = False
 
+    def lines(self) -> Iterator[tuple[str, int]]:
+        """Yield each job of this very text with the line on which its name stands."""
+        places = self.places
+        if isinstance(places, Places):
+            yield from places.lines()  # Without the dictionary that a look-up makes, and keeps.
+        else:
+            yield from ((name, place.line) for name, place in places.items())
+
     def share(self, in_force: Collection[Job], but: Collection[str]) -> None:
         """Have the jobs that are in force in place of those that say the same: none is kept twice.
 
@@ -110,6 +118,11 @@ class Places(Mapping[str, Place]):
             self._numbers = {job.name: number for number, job in enumerate(self._jobs)}
         number, spots = self._numbers[name], self.spots
         return Place(spots.first[number] + spots.below[number], spots.column[number])
+
+    def lines(self) -> Iterator[tuple[str, int]]:
+        """Yield each job with the line on which its name stands."""
+        rows = zip(self._jobs, self.spots.first, self.spots.below, strict=True)
+        return ((job.name, first + below) for job, first, below in rows)
 
     def __iter__(self) -> Iterator[str]:
         return (job.name for job in self._jobs)

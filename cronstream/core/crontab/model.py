@@ -1,8 +1,7 @@
 """What may stand in a crontab of version 1, as closed and strict models.
 
-Every value is checked here; what concerns several of them (names that are there twice, clusters
-that are not known, schedules) is checked in `cronstream.core.crontab.parser`. The sentence of a
-validator goes behind the name of what it is about: "is …; remedy".
+Every value is checked here; what concerns several of them (names that are there twice, schedules)
+in `cronstream.core.crontab.parser`. A validator's sentence goes behind a name: "is …; remedy".
 """
 
 import re
@@ -32,7 +31,8 @@ from cronstream.core.limits import (
     MAX_RUNNING,
 )
 from cronstream.core.schedule.duration import format_duration, parse_duration
-from cronstream.core.wire.runs import Backoff, Confinement, Ping, RetryOn
+from cronstream.core.wire.confinement import Confinement
+from cronstream.core.wire.runs import Backoff, Ping, RetryOn
 from cronstream.core.wire.variables import Secret
 
 #: '@', '!', '#' and '/' are left out: they are parts of run ids and of addresses.

@@ -6,15 +6,18 @@ from typing import Any, Final
 from cronstream.core.crontab.change import Difference
 from cronstream.core.schedule.duration import format_duration
 from cronstream.core.schedule.rules import Rules
+from cronstream.core.wire.confinement import Confinement
 from cronstream.core.wire.enumerations import Overlap
-from cronstream.core.wire.runs import Backoff, Confinement, Job, Ping, RetryOn, Then
+from cronstream.core.wire.runs import Backoff, Job, Ping, RetryOn, Then
 from cronstream.core.wire.variables import Secret
 from cronstream.errors import Part, Problem
 
 #: Fields of a record that have another name in the file; lengths of time lose their ``_s``.
 _WORDS: Final = {"statuses": "exit_statuses"}
 #: What only the topic knows.
-_NOT_IN_THE_FILE: Final = frozenset({"by", "control", "effective_from", "removed", "signature"})
+_NOT_IN_THE_FILE: Final = frozenset(
+    {"by", "control", "effective_from", "file", "line", "removed", "signature"}
+)
 
 
 def job_words(job: Job) -> dict[str, Any]:

@@ -11,8 +11,8 @@ partition that entries up to a level may follow. Then
 - an entry is read as its own level has it: kinds and values of a higher one are not known, and
   fields of a higher one have no effect. They are kept, and passed on as they came;
 - only a `Level` above what a process knows ends it (`LevelError`): it folds no further;
-- a field that nobody but people looks at (`Job.by`, `Run.by`) is of no level: who does not know it
-  passes it on;
+- a field that nobody but people looks at (`Job.by`, `Job.file`, `Run.by`) is of no level: who does
+  not know it passes it on;
 - what the fold does otherwise from some level on, it does once that level is announced.
 
 Writers use a higher level only for what needs it. The tables below say what that is.

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from sys import intern
 
+from cronstream.core.wire.confinement import Confinement
 from cronstream.core.wire.control import NEVER, Control
 from cronstream.core.wire.enumerations import (
     Background,
@@ -49,33 +50,6 @@ class RetryOn(Record, namespace="cronstream.RetryOn"):
     statuses: list[int] | None = None
     #: Whether an attempt that ran out of time is retried.
     timeouts: bool = True
-
-
-class Confinement(Record, namespace="cronstream.Confinement"):
-    """As whom a command runs, and how much it may use at most; None is as its worker."""
-
-    #: The user's name, or number.
-    user: str | None = None
-    #: Rights that files get from nobody when they are made (umask(2)).
-    umask: int | None = None
-    #: Seconds of processor time of each process.
-    cpu_s: int | None = None
-    #: Bytes of address space of each process.
-    memory_bytes: int | None = None
-    #: Files that each process has open.
-    files: int | None = None
-    #: Bytes of each file that is written.
-    file_bytes: int | None = None
-    #: Processes (and threads) of the user, whoever started them.
-    processes: int | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what no system takes."""
-        limits = (self.cpu_s, self.memory_bytes, self.files, self.file_bytes, self.processes)
-        if any(limit is not None and limit < 1 for limit in limits):
-            raise MessageError(f"confinement {self.asdict()} is out of range")
-        if self.user == "" or (self.umask is not None and not 0 <= self.umask <= 0o777):
-            raise MessageError(f"confinement {self.asdict()} is out of range")
 
 
 class Ping(Record, namespace="cronstream.Ping"):
@@ -190,13 +164,16 @@ class Job(Record, namespace="cronstream.Job"):
     removed: bool = False
     #: Who has put it there: a scheduler's name, and the digest of its crontab; for people.
     by: str | None = None
+    #: Where it stood in that crontab, likewise: its file, from the crontab's folder, and the line.
+    file: str | None = None
+    line: int | None = None
     #: Who vouches for it: ``<key id>:<base64>``; see `cronstream.core.trust.signing`.
     signature: str | None = None
 
     def __post_init__(self) -> None:
         """Keep texts once that many jobs have in common."""
         own = vars(self)
-        for name in ("cluster", "schedule", "timezone", "by"):
+        for name in ("cluster", "schedule", "timezone", "by", "file"):
             if type(value := own.get(name)) is str:
                 own[name] = intern(value)
 

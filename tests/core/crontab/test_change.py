@@ -6,8 +6,9 @@ import pytest
 
 from cronstream.core.crontab.change import Change, compare, describe, differences, missing, without
 from cronstream.core.wire.codec import decode, encode
+from cronstream.core.wire.confinement import Confinement
 from cronstream.core.wire.enumerations import Background, Delivery, Overlap
-from cronstream.core.wire.runs import Backoff, Confinement, Job, Ping, RetryOn
+from cronstream.core.wire.runs import Backoff, Job, Ping, RetryOn
 from tests.builders import NOON
 
 

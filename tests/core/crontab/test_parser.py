@@ -7,8 +7,9 @@ import pytest
 
 from cronstream.core.crontab.clusters import Cluster
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab, parse_crontab
+from cronstream.core.wire.confinement import Confinement
 from cronstream.core.wire.enumerations import Background, Delivery, Missed, Overlap
-from cronstream.core.wire.runs import Backoff, Confinement, Job, Ping, RetryOn
+from cronstream.core.wire.runs import Backoff, Job, Ping, RetryOn
 from cronstream.errors import CrontabError
 
 ROOT = Path(__file__).parents[3]

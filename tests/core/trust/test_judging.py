@@ -9,6 +9,7 @@ from cronstream.core.planning.draft import run_of
 from cronstream.core.trust.judging import Standing
 from cronstream.core.trust.signing import signed_bytes
 from cronstream.core.wire.codec import decode, encode, from_json, to_json
+from cronstream.core.wire.confinement import Confinement
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.entries import Level, Withdrawal
 from cronstream.core.wire.enumerations import (
@@ -22,17 +23,7 @@ from cronstream.core.wire.enumerations import (
     Overlap,
     Verdict,
 )
-from cronstream.core.wire.runs import (
-    Attempt,
-    Backoff,
-    Confinement,
-    Following,
-    Job,
-    Ping,
-    RetryOn,
-    Run,
-    Then,
-)
+from cronstream.core.wire.runs import Attempt, Backoff, Following, Job, Ping, RetryOn, Run, Then
 from tests.builders import NOON, a_run, at
 from tests.ledger_builders import Told
 from tests.signing import a_judge, a_key, trusted

@@ -3,8 +3,9 @@
 import pytest
 
 from cronstream.core.wire.codec import decode, encode, to_json
+from cronstream.core.wire.confinement import Confinement
 from cronstream.core.wire.levels import lowered, needed_level
-from cronstream.core.wire.runs import Confinement, Run
+from cronstream.core.wire.runs import Run
 from cronstream.core.wire.variables import Secret, for_commands, without_settings
 from cronstream.errors import MessageError
 from tests.builders import a_run

@@ -13,13 +13,9 @@ import asyncio
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
-
-from watchfiles import awatch
 
 from cronstream import clock
 from cronstream.core.crontab.change import missing
@@ -27,14 +23,13 @@ from cronstream.core.crontab.parser import Crontab
 from cronstream.core.crontab.parts import PartlyGoodError
 from cronstream.crontab_file import Content, look, parse, states_of
 from cronstream.errors import CrontabError
+from cronstream.folder_watch import Folder, FolderWatch
 from cronstream.logs import fields
 
 logger = logging.getLogger(__name__)
 
 #: How often the content is looked at although nothing was heard.
 _POLL_S = 1.0
-#: How often it is asked whether the file's name still leads through the folders listened in.
-_RELISTEN_S = 1.0
 #: How long a change must have been there: an editor may still be writing.
 _SETTLE_S = 0.1
 #: How long nobody may have written to a file in place before jobs that it lacks are removed.
@@ -46,9 +41,6 @@ _REREAD_S = 60.0
 #: A file that is written to without end is read as it stands after this many looks.
 _MAX_SETTLING = 5
 
-#: A folder and its inode, so that a folder that was replaced counts as another.
-_Folder: TypeAlias = tuple[str, int]
-
 
 async def watch_crontab(path: Path, stop: asyncio.Event) -> AsyncIterator[Crontab | CrontabError]:
     """Yield what the file says now, and then each time its content has changed, until `stop`.
@@ -58,10 +50,11 @@ async def watch_crontab(path: Path, stop: asyncio.Event) -> AsyncIterator[Cronta
     written in place and lacks jobs is waited for. Content that is not valid is reported once, as
     the error that it is.
     """
-    heard, ended = asyncio.Event(), asyncio.Event()
-    listening = asyncio.create_task(_listen(path, heard, ended), name=f"watch {path}")
+    heard = asyncio.Event()
+    folders = FolderWatch(heard.set)
+    stopping, hearing = (asyncio.create_task(event.wait()) for event in (stop, heard))
     try:
-        looks, known = _Looks(path), None
+        looks, known = _Looks(path, folders.keep_to), None
         content = await asyncio.to_thread(looks.look)
         unfinished = _Unfinished(path)
         while not stop.is_set():
@@ -72,13 +65,16 @@ async def watch_crontab(path: Path, stop: asyncio.Event) -> AsyncIterator[Cronta
                 yield found
             elif content.digest == known:
                 unfinished.forget()
-            await _first_of(heard, stop, timeout_s=_POLL_S)
-            heard.clear()
+            wakes = asyncio.FIRST_COMPLETED
+            await asyncio.wait({stopping, hearing}, timeout=_POLL_S, return_when=wakes)
+            if heard.is_set():
+                heard.clear()
+                hearing = asyncio.create_task(heard.wait())
             content = await _settled(looks, known)
     finally:
-        # Asked to stop, not cancelled: awatch has a thread, and a cancel scope that may swallow it.
-        ended.set()
-        await asyncio.wait([listening])
+        folders.close()
+        stopping.cancel()
+        hearing.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +171,20 @@ class _Looks:
     """Looks at a file; one that was not touched since is not read again, but for once a minute.
 
     A file that was written to just now is: what is written in the same moment may not show.
+
+    Args:
+        path: The file.
+        listen_in: Is given the folders that its name leads through, before it is looked at.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, listen_in: Callable[[frozenset[Folder]], None]) -> None:
+        self._path, self._listen_in = path, listen_in
         self.last: Content | None = None
         self._read_at = (0.0, 0.0)
 
     def look(self) -> Content:
         """Return what is in the file."""
+        self._listen_in(_folders(self._path))
         last, (monotonic, wall) = self.last, self._read_at
         if last is not None and last.state is not None and self._is_as(last):
             written_at = max(max(state[1:3]) for state in last.states.values() if state) / 1e9
@@ -213,60 +214,7 @@ async def _settled(looks: _Looks, known: bytes | None) -> Content:
     return content
 
 
-async def _first_of(*events: asyncio.Event, timeout_s: float) -> None:
-    waiting = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()
-        await asyncio.wait(waiting)
-
-
-async def _listen(path: Path, heard: asyncio.Event, ended: asyncio.Event) -> None:
-    """Set `heard` whenever something happens in a folder that the file's name leads through."""
-    while not ended.is_set():
-        folders = await asyncio.to_thread(_folders, path)
-        try:
-            await _listen_in(folders, path, heard, ended)
-        except (OSError, RuntimeError) as error:
-            # Too many watches, or a folder that went meanwhile: the looks go on.
-            logger.debug("%s: cannot watch its folders: %s", path, error)
-            await _first_of(ended, timeout_s=_RELISTEN_S)
-
-
-async def _listen_in(
-    folders: frozenset[_Folder], path: Path, heard: asyncio.Event, ended: asyncio.Event
-) -> None:
-    """Listen until the name leads through other folders.
-
-    Raises:
-        OSError: If there is no folder to listen in.
-    """
-    if not folders:
-        raise FileNotFoundError(path.parent)
-    changes = awatch(
-        *(name for name, _ in folders),
-        watch_filter=None,
-        debounce=100,
-        step=100,
-        stop_event=ended,
-        rust_timeout=int(_RELISTEN_S * 1000),
-        yield_on_timeout=True,
-        recursive=False,
-    )
-    # When the loop comes to this, the watch has begun; nobody reported changes before it.
-    asyncio.get_running_loop().call_soon(heard.set)
-    async with aclosing(changes):
-        async for change in changes:
-            if change:
-                heard.set()
-            if await asyncio.to_thread(_folders, path) != folders:
-                heard.set()
-                return
-
-
-def _folders(path: Path) -> frozenset[_Folder]:
+def _folders(path: Path) -> frozenset[Folder]:
     """Return the folder of the file, of its real place, and of each symbolic link on the way."""
     absolute = path.absolute()
     names = {absolute.parent, Path(os.path.realpath(absolute)).parent}

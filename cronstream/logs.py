@@ -27,8 +27,6 @@ _CHATTY = (
     # The services of these modules log their life as Faust's own do.
     "cronstream.application",
     "cronstream.fitted",
-    # It counts the changes in a folder, whatever they are.
-    "watchfiles",
 )
 #: aiokafka logs some hundred ERROR lines a second while a broker is away, and Faust's driver of it
 #: a line for each partition after it; we say it once. What they did not expect themselves, they

@@ -16,6 +16,7 @@ from cronstream.core.crontab.parser import MAX_BYTES, Crontab
 from cronstream.crontab_file import read_crontab
 from cronstream.crontab_watch import watch_crontab
 from cronstream.errors import CrontabError
+from cronstream.folder_watch import FolderWatch
 
 #: A change has to be told within this.
 WITHIN_S = 3.0
@@ -99,11 +100,7 @@ def path(tmp_path: Path) -> Path:
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once with the folder's watch alone, once with the looks alone."""
     if request.param == "looked at":
-
-        async def hear_nothing(_: Path, __: asyncio.Event, ended: asyncio.Event) -> None:
-            await ended.wait()
-
-        monkeypatch.setattr(crontab_watch, "_listen", hear_nothing)
+        monkeypatch.setattr(FolderWatch, "keep_to", lambda *_: None)
         monkeypatch.setattr(crontab_watch, "_POLL_S", 0.2)
     else:
         monkeypatch.setattr(crontab_watch, "_POLL_S", 60.0)
@@ -312,7 +309,7 @@ async def test_a_file_that_nobody_has_touched_is_not_read_at_each_look(
     monkeypatch.setattr(clock, "wall", lambda: now)
     write(path, text("a"))
     os.utime(path, (now - 60, now - 60))
-    looks = crontab_watch._Looks(path)
+    looks = crontab_watch._Looks(path, lambda _: None)
     monkeypatch.setattr(crontab_watch, "_FRESH_S", -1e12)
     first = looks.look()
     assert [looks.look() is first for _ in range(5)] == [True] * 5

@@ -158,11 +158,6 @@ def test_a_broker_that_is_away_is_no_news_but_what_nobody_expected_is(lines: Pat
     assert "ERROR: Unexpected error in fetcher routine\nKeyError: 3" in told
 
 
-def test_the_count_of_changed_files_is_no_news(lines: Path) -> None:
-    logging.getLogger("watchfiles.main").info("1 change detected")
-    assert lines.read_text() == ""
-
-
 def test_the_life_of_services_is_no_news_whoever_s_they_are(lines: Path) -> None:
     for module in (
         "cronstream.fitted.to_faust.tables",

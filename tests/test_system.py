@@ -19,7 +19,7 @@ ENTRIES = [entry for entries in SECTIONS.values() for entry in entries]
 #: Python's modules that other systems lack are gone, and then it is another system.
 ELSEWHERE = """
 import asyncio, multiprocessing, subprocess, sys, tempfile, urllib.request
-import aiohttp, aiokafka.admin, faust.cli.faust, psutil, watchfiles
+import aiohttp, aiokafka.admin, faust.cli.faust, psutil
 for name in ("fcntl", "termios", "resource", "pwd", "grp"):
     sys.modules[name] = None
 sys.platform = "win32"

@@ -83,6 +83,13 @@ FITS = (
         "Fetcher._get_actions_per_node",
         "ac50ec79eb3f",
     ),
+    Fit(
+        "to_aiokafka.resting",
+        "aiokafka.consumer.fetcher",
+        "Fetcher._fetch_requests_routine",
+        "aa6b3ee60a22",
+    ),
+    Fit("to_aiokafka.resting", "aiokafka.consumer.fetcher", "Fetcher.seek_to", "14c7d60bbd89"),
     Fit("to_aiokafka.logins", "aiokafka.conn", "AIOKafkaConnection.__init__", "408b5d611e63"),
     Fit(
         "to_aiokafka.logins",
@@ -171,6 +178,19 @@ FITS = (
         "2b6672f6c3c5",
     ),
     Fit("to_faust.consuming", "faust.transport.drivers.aiokafka", "Transport", "7a5d7f022541"),
+    Fit(
+        "to_faust.consuming",
+        "faust.transport.consumer",
+        "Consumer._commit_livelock_detector",
+        "3bc566e88bdf",
+    ),
+    Fit(
+        "to_faust.monitoring",
+        "faust.transport.consumer",
+        "Consumer._commit_offsets",
+        "01d713e6896c",
+    ),
+    Fit("to_faust.monitoring", "faust.app.base", "App.monitor", "3bb76a776d08"),
     Fit(
         "to_faust.group",
         "faust.transport.drivers.aiokafka",

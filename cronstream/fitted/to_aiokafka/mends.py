@@ -5,6 +5,7 @@ from cronstream.fitted.to_aiokafka.connections import detect_dead_connections
 from cronstream.fitted.to_aiokafka.counting import count_what_is_taken
 from cronstream.fitted.to_aiokafka.leaders import ask_for_lost_leaders
 from cronstream.fitted.to_aiokafka.logins import notice_refused_tokens
+from cronstream.fitted.to_aiokafka.resting import let_consumers_rest
 
 
 def mend_aiokafka() -> None:
@@ -14,3 +15,4 @@ def mend_aiokafka() -> None:
     detect_dead_connections()
     notice_refused_tokens()
     ask_the_bootstrap_again()
+    let_consumers_rest()

@@ -9,6 +9,7 @@ from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCreden
 
 from cronstream.core.wire.naming import Role
 from cronstream.fitted.to_faust.assignment import Assignor
+from cronstream.fitted.to_faust.monitoring import NoMonitor
 from cronstream.fitted.to_faust.routing import JobRouter
 from cronstream.fitted.to_faust.tables import KeptTable, PatientTables
 from cronstream.settings import Settings
@@ -19,6 +20,7 @@ COMMON: Mapping[str, Any] = MappingProxyType(
     {
         "env_prefix": "CRONSTREAM_FAUST_",
         "PartitionAssignor": Assignor,
+        "Monitor": NoMonitor,
         "Router": JobRouter,
         "Table": KeptTable,
         "TableManager": PatientTables,
@@ -26,7 +28,6 @@ COMMON: Mapping[str, Any] = MappingProxyType(
         "broker_heartbeat_interval": 0.5,
         "broker_rebalance_timeout": 10,
         "broker_max_poll_interval": 315_360_000,
-        "broker_commit_interval": 1,
         # All topics are made, and checked, before Faust starts.
         "topic_allow_declare": False,
         "table_standby_replicas": 0,
@@ -41,6 +42,11 @@ COMMON: Mapping[str, Any] = MappingProxyType(
 )
 
 
+#: Between two commits: who dies leaves so much to be read again. Of a tick nothing comes then, and
+#: what follows a run of another cluster is dropped where it has come before.
+_COMMIT_S, _COMMIT_TICKS_S = 1, 4
+
+
 class Boot(BootStrategy):
     """Which services Faust starts: no producer of its own, for the tables have `Changelog`."""
 
@@ -50,6 +56,7 @@ class Boot(BootStrategy):
 def configure(conf: Any, role: Role, settings: Settings) -> None:
     """Set what a role makes of the settings."""
     conf.id = settings.names.group(role)
+    conf.broker_commit_interval = _COMMIT_S if role.cluster else _COMMIT_TICKS_S
     conf.broker = settings.broker
     conf.broker_credentials = _credentials(settings)
     conf.datadir = str(settings.data_dir / "processes" / settings.names.group(role))

@@ -32,9 +32,9 @@ logger = logging.getLogger(__name__)
 #: How long one answer may take; without it, it is asked again later.
 _ANSWER_S = 5.0
 #: How long a poll waits, and before what failed is tried again.
-_POLL_S = 0.5
+_POLL_S = 2.0
 _AGAIN_S = 3.0
-#: Between two looks whether there is something new to announce, and after announcing it.
+#: Between two looks whether there is something new, here or to announce.
 _LOOK_S = 0.5
 _MAX_BYTES = 100_000
 #: What does not change with every run, and is announced at once.
@@ -74,7 +74,8 @@ class WorkersTopic:
 
     Attributes:
         roll: All that are there, as far as it was read.
-        on_news: Is called whenever there may be something new.
+        on_news: Is called whenever there may be something new: a clock steps, or a file changes,
+            without a message.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class WorkersTopic:
         self._sending: asyncio.Future[Any] | None = None
         self._told: Presence | None = None
         self._told_at = float("-inf")
+        self._announcing: asyncio.Task[Any] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -149,14 +151,15 @@ class WorkersTopic:
     def follow(self) -> None:
         """From now on announce this process, and follow the others, until it stops."""
         loop = asyncio.get_running_loop()
-        work = self._announce_for_ever(), self._follow_for_ever()
+        work = self._look_for_ever(), self._follow_for_ever()
         self._tasks = [loop.create_task(task) for task in work]
 
     async def stop(self) -> None:
         """Follow no more; and say that this process ends, having ended all that it ran."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *([self._announcing] if self._announcing else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._told is not None:
             await self._try("announce its end", self._send(self._told.name, None))
         await stop_producer(self._producer)
@@ -166,13 +169,21 @@ class WorkersTopic:
 
     # -- announcing -----------------------------------------------------------------------------
 
-    async def _announce_for_ever(self) -> None:
+    async def _look_for_ever(self) -> None:
+        """Look what is new, whether Kafka answers or not; and announce this process."""
         while True:
             await asyncio.sleep(_LOOK_S)
-            every_s = often(len(self.roll.present()))
-            silent_s = clock.monotonic() - self._told_at
-            if silent_s >= every_s or (silent_s >= every_s / 3 and self._has_news(every_s)):
-                await self._announce()
+            await self._try("compare itself with others", self._note_news())
+            if (self._announcing is None or self._announcing.done()) and self._is_due():
+                self._announcing = asyncio.create_task(self._announce())
+
+    async def _note_news(self) -> None:
+        self.on_news()
+
+    def _is_due(self) -> bool:
+        every_s = often(len(self.roll.present()))
+        silent_s = clock.monotonic() - self._told_at
+        return silent_s >= every_s or (silent_s >= every_s / 3 and self._has_news(every_s))
 
     def _has_news(self, every_s: float) -> bool:
         """Whether something has changed that does not change with every run."""
@@ -238,9 +249,11 @@ class WorkersTopic:
 
     async def _poll(self) -> None:
         if self._reader is not None:
-            for message in await self._reader.poll(_POLL_S):
+            came = await self._reader.poll(_POLL_S)
+            for message in came:
                 self._fold(message)
-            self.on_news()
+            if came:
+                self.on_news()
 
     def _fold(self, message: LogMessage) -> None:
         self._next_offset = message.offset + 1

@@ -47,6 +47,8 @@ logger = logging.getLogger(__name__)
 
 #: How long what is followed is waited for, before it is seen whether that is still what to follow.
 _FOLLOW_S = 0.1
+#: The same while all that is held is this worker's, which ends by `Folding.assigning`.
+_REST_S = 2.0
 #: Before what could not be read is tried again.
 _AGAIN_S = 0.5
 #: What is there is folded for so long at once; then others have their turn.
@@ -55,7 +57,6 @@ _AT_ONCE_S = 0.02
 _OWNED_WITHIN_S = 0.5
 #: How long a worker that ends may read what it has put on its log.
 _TO_END_S = 2.0
-
 
 OnChange: TypeAlias = Callable[[datetime, list[Entry], list[News | SkipNews]], None]
 
@@ -67,6 +68,7 @@ class Folding:
         on_read: Is called whenever something was read.
         on_change: Is given what a message has changed, if that is this worker's to note: when it
             was appended, its entries, and the news.
+        assigning: Is set whenever a rebalance begins, or is over.
         tenure: Knows of what is this worker's to note, whoever has read it.
         counts: Counts that; `spans` traces it, if runs are traced.
 
@@ -90,7 +92,7 @@ class Folding:
         self._gaps, self._follower = Reader(settings), Reader(settings)
         self.refusals, self._lines, self.tenure = RefusalWatch(), RunLines(), Tenure(member)
         self.counts, self.spans = WorkerCounts(Metrics(), role), RunSpans()
-        self._catching_up = asyncio.Lock()
+        self._catching_up, self.assigning = asyncio.Lock(), asyncio.Event()
         self._has_ended = False
         self._breathed_at = float("-inf")
 
@@ -123,11 +125,16 @@ class Folding:
         """Read what no stream brings: see `Member.to_follow`."""
         following: set[int] = set()
         while True:
+            self.assigning.clear()
             wanted = {p for p in self._member.to_follow() if p in self._member.ledgers}
             if wanted != following:
                 places = {p: self._member.ledgers[p].book.next_offset for p in wanted}
                 self._follower.follow({TopicPartition(self._log, p): o for p, o in places.items()})
                 following = wanted
+            if self._member.keeps_all:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.assigning.wait(), _REST_S)
+                continue
             try:
                 came = await self._follower.poll(_FOLLOW_S)
             except (KafkaError, OSError) as error:

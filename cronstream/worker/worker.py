@@ -42,8 +42,8 @@ from cronstream.worker.withheld import log_withheld
 
 logger = logging.getLogger(__name__)
 
-#: How long a turn waits for something to happen.
-_TURN_S = 0.1
+#: How long a turn waits for something to happen; and while nobody has a run that is not over.
+_TURN_S, _IDLE_TURN_S = 0.1, 0.5
 #: How long a stopping worker waits for the broker to take what it gives back.
 _FLUSH_S = 3.0
 #: Beyond the drain time, how long ended commands have to be reported.
@@ -125,7 +125,7 @@ class Worker:
         self._turn()
         await asyncio.sleep(_TURN_S)
         await self.publisher.flush(_FLUSH_S)
-        self.member.revoked()  # From now on no stream brings anything: what it holds is followed.
+        self.revoked()  # From now on no stream brings anything: what it holds is followed.
 
     def stay_alone(self) -> None:
         """Nobody is there to hand over to, or nobody any more: see `drain`."""
@@ -137,6 +137,7 @@ class Worker:
     async def finish(self) -> None:
         """After it has left: let running commands end, then end them; and disconnect."""
         self.member.assigned([], self._load)
+        self.folding.assigning.set()
         running = len(self.member.holding)
         if running:
             text, about = "%d running, waiting up to %gs", fields("draining")
@@ -177,11 +178,13 @@ class Worker:
     def revoked(self) -> None:
         """A rebalance begins."""
         self.member.revoked()
+        self.folding.assigning.set()
 
     def assigned(self, partitions: set[int]) -> None:
         """A rebalance is over, and Faust has recovered the tables."""
         self.member.assigned(partitions, self._load)
         self.folding.tenure.assigned()
+        self.folding.assigning.set()
         self.snapshots.forget()
         text, about = "owns %d of %d partitions", fields("assigned")
         logger.info(text, len(partitions), self._settings.partitions, extra=about)
@@ -210,10 +213,18 @@ class Worker:
     async def _turn_for_ever(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.0 if self.member.has_more else _TURN_S):
+                async with asyncio.timeout(self._pause_s()):
                     await self._woken.wait()
             self._woken.clear()
             self._turn()
+
+    def _pause_s(self) -> float:
+        """Return how long nothing can be due of which nobody has said anything."""
+        member = self.member
+        is_busy = member.holding or member.claiming or member.actions or member.draining
+        if is_busy or any(ledger.book.live for ledger in member.ledgers.values()):
+            return 0.0 if member.has_more else _TURN_S
+        return _IDLE_TURN_S
 
     def _turn(self) -> None:
         mono = clock.monotonic()

@@ -200,3 +200,49 @@ async def test_only_what_does_not_change_with_every_run_is_told_at_once(
             world.topic, "_describe", lambda *_, news=news: a_process("node9.me", **news)
         )
         assert world.topic._has_news(3.0)
+
+    monkeypatch.setattr(world.topic, "_describe", lambda *_: a_process("node9.me", owns="0-3"))
+    assert world.topic._has_news(3.0)
+
+
+async def test_what_is_new_here_is_seen_though_kafka_answers_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "_LOOK_S", 0.0)
+    world.cannot_read = world.fails = KafkaConnectionError()
+    looks, announced = asyncio.Queue[None](), 0
+
+    async def hangs() -> None:
+        nonlocal announced
+        announced += 1
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(world.topic, "_announce", hangs)
+    world.topic.on_news = lambda: looks.put_nowait(None)
+    world.topic.follow()
+    async with asyncio.timeout(5):
+        for _ in range(20):
+            await looks.get()
+    await world.topic.stop()
+
+    assert announced == 1
+
+
+async def test_what_goes_wrong_in_a_look_is_reported_and_the_looks_go_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "_LOOK_S", 0.0)
+    world.cannot_read = world.fails = KafkaConnectionError()
+    looks = asyncio.Queue[None]()
+
+    def fail() -> None:
+        looks.put_nowait(None)
+        raise OSError("no such file")
+
+    world.topic.on_news = fail
+    world.topic.follow()
+    async with asyncio.timeout(5):
+        for _ in range(5):
+            await looks.get()
+    assert "cannot compare itself with others" in world.topic.trouble
+    await world.topic.stop()

@@ -23,8 +23,9 @@ from cronstream.errors import LevelError
 from cronstream.executor import protocol
 from cronstream.settings import Settings
 from cronstream.worker import commands
+from cronstream.worker.folding import _REST_S
 from cronstream.worker.late_watch import LateWatch
-from cronstream.worker.worker import Worker
+from cronstream.worker.worker import _IDLE_TURN_S, _TURN_S, Worker
 from tests.builders import NOON, at
 from tests.ledger_builders import due
 from tests.member_builders import Worker as Bench
@@ -270,3 +271,40 @@ async def test_a_turn_in_which_deciding_fails_does_what_was_decided_and_the_next
     assert caplog.messages == ["what is due cannot be decided; trying again"]
     worker._turn()
     assert worker.turned_at > 0
+
+
+async def test_a_worker_turns_often_while_somebody_has_a_run_that_is_not_over() -> None:
+    idle, _ = a_worker(owner().member, is_alive=True)
+    waiting, _ = a_worker(owner(due(3600)).member, is_alive=True)
+    holding, _ = a_worker(holders(due(20))[0].member, is_alive=True)
+    draining, _ = a_worker(owner().member, is_alive=True)
+    for worker in (idle, waiting, holding):
+        worker._turn()
+    draining.member.drain()
+
+    pauses = [worker._pause_s() for worker in (idle, waiting, holding, draining)]
+    assert pauses == [_IDLE_TURN_S, _TURN_S, _TURN_S, _TURN_S]
+
+
+async def test_what_is_held_is_followed_from_the_moment_at_which_a_rebalance_begins() -> None:
+    bench, _ = holders(due(20))
+    worker, _ = a_worker(bench.member, is_alive=True)
+    polls, follows = 0, asyncio.Queue[dict[Any, int]]()
+
+    async def poll(_: float) -> list[Any]:
+        nonlocal polls
+        polls += 1
+        await asyncio.sleep(0.01)
+        return []
+
+    follower: Any = SimpleNamespace(follow=follows.put_nowait, poll=poll)
+    worker.folding._follower = follower
+    following = asyncio.create_task(worker.folding.follow_for_ever())
+    try:
+        await asyncio.sleep(0.1)
+        assert polls == 0, "all that it holds comes by the stream"
+        worker.revoked()
+        async with asyncio.timeout(_REST_S / 2):
+            assert {place.partition for place in await follows.get()} == {0}
+    finally:
+        following.cancel()

@@ -123,6 +123,11 @@ class Member(Claimer):
         for owner in self.owners.values():
             owner.timing = timing
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether no rebalance is under way, and all that it folds is its own."""
+        return not self.rebalancing and self.ledgers.keys() <= self.owners.keys()
+
     def to_follow(self) -> set[int]:
         """Return the partitions that have to be read though no stream brings them.
 
@@ -236,7 +241,8 @@ class Member(Claimer):
         self._unsettled.clear()
         self._drop_late(now)
         self._give_back(now)
-        self._renew_leases()
+        # Rule 6: a lease lets nothing start whose claim stands no longer, so ends go first.
+        self.actions.extend(self.heartbeats.renewed())
         self._end_refused(now)
         self._claimed = 0
         if not self.rebalancing:
@@ -248,10 +254,6 @@ class Member(Claimer):
         if len(self.ledgers) > len(self.owners):
             for partition in set(self.ledgers) - set(self.owners) - self.to_follow():
                 del self.ledgers[partition]
-
-    def _renew_leases(self) -> None:
-        """Rule 6: a lease lets nothing start whose claim stands no longer, so ends go first."""
-        self.actions.extend(self.heartbeats.renewed())
 
     def _own(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
         if not self.draining:

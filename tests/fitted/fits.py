@@ -184,6 +184,9 @@ FITS = (
         "Consumer._commit_livelock_detector",
         "3bc566e88bdf",
     ),
+    Fit("to_faust.consuming", "mode.threads", "ServiceThread._thread_keepalive", "574d3dd3dda4"),
+    Fit("to_faust.consuming", "mode.threads", "ServiceThread._keepalive2", "6a28d459179e"),
+    Fit("to_faust.consuming", "mode.threads", "MethodQueue.call", "77c32d00f148"),
     Fit(
         "to_faust.monitoring",
         "faust.transport.consumer",

@@ -25,7 +25,6 @@ COMMON: Mapping[str, Any] = MappingProxyType(
         "Table": KeptTable,
         "TableManager": PatientTables,
         "broker_session_timeout": 6,
-        "broker_heartbeat_interval": 0.5,
         "broker_rebalance_timeout": 10,
         "broker_max_poll_interval": 315_360_000,
         # All topics are made, and checked, before Faust starts.
@@ -47,6 +46,11 @@ COMMON: Mapping[str, Any] = MappingProxyType(
 _COMMIT_S, _COMMIT_TICKS_S = 1, 4
 
 
+#: Between two heartbeats: that a rebalance begins, a member hears by the next. Half a second is
+#: nothing to a scheduler, so far ahead does it publish.
+_BEAT_S, _BEAT_SCHEDULER_S = 0.5, 1.0
+
+
 class Boot(BootStrategy):
     """Which services Faust starts: no producer of its own, for the tables have `Changelog`."""
 
@@ -56,6 +60,7 @@ class Boot(BootStrategy):
 def configure(conf: Any, role: Role, settings: Settings) -> None:
     """Set what a role makes of the settings."""
     conf.id = settings.names.group(role)
+    conf.broker_heartbeat_interval = _BEAT_S if role.cluster else _BEAT_SCHEDULER_S
     conf.broker_commit_interval = _COMMIT_S if role.cluster else _COMMIT_TICKS_S
     conf.broker = settings.broker
     conf.broker_credentials = _credentials(settings)

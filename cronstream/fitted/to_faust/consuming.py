@@ -11,7 +11,7 @@ import logging
 from typing import Any, Final
 
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
-from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from mode import Service
 
 from cronstream import clock
@@ -26,6 +26,21 @@ _AGAIN_S: Final = 0.5
 _QUIET_S: Final = 600.0
 
 
+class RestingThread(AIOKafkaConsumerThread):
+    """The consumer's thread, which turns when there is something to do.
+
+    Faust's wakes itself and the main thread each second, lest a call be lost that waits for it: but
+    each call wakes it. `FaustGroup` sees whether it turns.
+    """
+
+    @Service.task
+    async def _thread_keepalive(self) -> None:
+        """Keep nothing up."""
+
+    async def _keepalive2(self) -> None:
+        """Wake nobody."""
+
+
 class RightsConsumer(Consumer):
     """Waits, with a sentence, if Kafka does not let it read; ends its process if it cannot."""
 
@@ -34,6 +49,9 @@ class RightsConsumer(Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._said_at = {}
+
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return RestingThread(self, loop=self.loop, beacon=self.beacon)
 
     @Service.task
     async def _commit_livelock_detector(self) -> None:

@@ -34,13 +34,14 @@ class SchedulerPeer:
 
     def heed(self, mine: Presence, topic: WorkersTopic) -> str:
         """Note who has newer zones, which keys there are, and whether the clock lets it fire."""
-        others = (who for who in topic.present if who.role is RoleKind.SCHEDULER)
+        present = topic.present
+        others = (who for who in present if who.role is RoleKind.SCHEDULER)
         newer = (who.name for who in others if who.tzdata > mine.tzdata)
         self._newer_zones = next(newer, "")
-        signs_anew = self._signer.heed(topic.present)
+        signs_anew = self._signer.heed(present)
         if self._keyring.refresh():
             self._scheduler.learn_again()
         elif signs_anew:
             self._scheduler.apply_again()
         clock_s = topic.clock_s_at(topic.clock_offset)
-        return clocks.firing_fault(mine.model_copy(update={"clock_s": clock_s}), topic.present)
+        return clocks.firing_fault(mine.model_copy(update={"clock_s": clock_s}), present)

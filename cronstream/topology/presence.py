@@ -18,7 +18,7 @@ from aiokafka.structs import TopicPartition
 
 from cronstream import clock
 from cronstream.core.health import clocks
-from cronstream.core.health.presence import Presence, often
+from cronstream.core.health.presence import EVERY_S, Presence, often
 from cronstream.core.health.roll import REMEMBERED, Roll
 from cronstream.errors import BrokerError, CronstreamError
 from cronstream.logs import fields
@@ -181,8 +181,10 @@ class WorkersTopic:
         self.on_news()
 
     def _is_due(self) -> bool:
-        every_s = often(len(self.roll.present()))
         silent_s = clock.monotonic() - self._told_at
+        if silent_s < EVERY_S / 3:
+            return False
+        every_s = often(len(self.roll.present()))
         return silent_s >= every_s or (silent_s >= every_s / 3 and self._has_news(every_s))
 
     def _has_news(self, every_s: float) -> bool:

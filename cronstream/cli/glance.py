@@ -15,7 +15,7 @@ from cronstream.cli import coroutine
 from cronstream.cli.connection import reading
 from cronstream.cli.output import say
 from cronstream.cli.paused import pauses, sentences
-from cronstream.core.health.agreement import crontab_warnings
+from cronstream.core.health.agreement import crontab_differences, crontab_warnings
 from cronstream.core.wire.runs import Job
 from cronstream.errors import CronstreamError, NotFoundError
 from cronstream.history.pauses import THE_CRONTAB, said
@@ -39,7 +39,7 @@ def crontabs_there() -> list[str] | None:
 async def _crontabs(reader: LogReader) -> list[str] | None:
     now = clock.now()
     there = [seen.who for seen in (await roll_now(reader)).all() if seen.is_there(now)]
-    for line in crontab_warnings(there):
+    for line in (*crontab_warnings(there), *crontab_differences(there)):
         say(line)
     return sorted({who.crontab for who in there if who.crontab}) or None
 

@@ -43,6 +43,7 @@ def _scheduler(who: Presence, digest: str | None) -> dict[str, Any]:
         "jobs": who.crontab_jobs,
         "problems": who.crontab_problems,
         "held": who.crontab_held or None,
+        "differs": who.crontab_differs or [],
         "owns": who.owns,
         "state": _state(who, digest),
     }
@@ -64,7 +65,8 @@ def _state(who: Presence, digest: str | None) -> str:
         return "not read"
     if digest is None or who.crontab == digest:
         return "in force"
-    return "differs"
+    # It was compared, and only comments, the order or the like are others.
+    return "says the same" if who.crontab_differs == [] else "differs"
 
 
 def _digest(by: str | None) -> str | None:

@@ -88,6 +88,11 @@ class CrontabFollower:
         self._steering = Steering(settings, jobs, announcer, self._in_force)
         self._standing_by = StandingBy(file, world.clock, jobs, self.belonging)
 
+    @property
+    def differences(self) -> list[str] | None:
+        """What would change with the file that is read here; None if it was not compared."""
+        return self._standing_by.differences
+
     def apply_again(self) -> None:
         """Compare the file with the topic again: shard 0 has come to this process."""
         self._asked += 1

@@ -195,6 +195,7 @@ class Scheduler:
     def crontab_news(self) -> dict[str, Any]:
         """What is announced of the crontab that is read here."""
         counts, longest = self._world.counts, presence.MOST_CHARACTERS
+        differs = self._follower.differences if self._follower is not None else None
         why = self.foreign or self.held_back or "; ".join(self.set_aside)
         return {
             "crontab": self.digest,
@@ -203,6 +204,7 @@ class Scheduler:
             "crontab_problems": [
                 text[:longest] for text in counts.problems[: presence.MOST_PROBLEMS]
             ],
+            "crontab_differs": differs and [text[:longest] for text in differs],
             "crontab_held": why[:longest],
         }
 

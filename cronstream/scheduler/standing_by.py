@@ -6,8 +6,10 @@ from pathlib import Path
 
 from aiokafka.errors import KafkaError
 
-from cronstream.core.crontab.change import compare, count
+from cronstream.core.crontab.change import compare, count, describe_some
 from cronstream.core.crontab.parser import Crontab
+from cronstream.core.crontab.parts import as_far_as_known
+from cronstream.core.health.presence import MOST_PROBLEMS
 from cronstream.core.planning.recent import Recent
 from cronstream.errors import CronstreamError
 from cronstream.logs import fields
@@ -33,11 +35,13 @@ class StandingBy:
         #: What was compared last, how far the topic had been read then, and how they differed.
         self._compared: Crontab | None = None
         self._read: dict[int, tuple[Recent, int]] = {}
-        self._found = ""
+        self._found, self._lines = "", list[str]()
+        #: What would change with the file, as far as it is told; None if it was not compared.
+        self.differences: list[str] | None = None
 
     def over(self) -> None:
         """Take it that it is this scheduler's turn: the file has been put in force."""
-        self._told = ""
+        self._told, self.differences = "", None
 
     async def look(self, crontab: Crontab, *, is_known: bool) -> None:
         """Compare the file with what is in force, if that was not done just now.
@@ -48,7 +52,7 @@ class StandingBy:
         """
         now = self._clock.monotonic()
         if not is_known:
-            self._looked_at, self._differing = now, ""
+            self._looked_at, self._differing, self.differences = now, "", None
         if now - self._looked_at < LOOK_S:
             return
         self._looked_at = now
@@ -60,7 +64,7 @@ class StandingBy:
             text = "%s could not be compared; trying again"
             logger.exception(text, self._file, extra=fields("crontab-not-compared"))
             return
-        before, self._differing = self._differing, self._found
+        before, self._differing, self.differences = self._differing, self._found, self._lines
         if self._differing and self._differing == before != self._told:
             self._told = before
             self._say_how_it_differs(crontab)
@@ -75,6 +79,8 @@ class StandingBy:
         change = await asyncio.to_thread(compare, jobs, crontab.jobs)
         await self._belonging.compared(crontab)
         crontab.share(jobs, change.names)
+        change = as_far_as_known(crontab, change)
+        self._lines = describe_some(change, MOST_PROBLEMS)
         self._compared, self._read, self._found = crontab, read, count(change)
 
     def _say_how_it_differs(self, crontab: Crontab) -> None:

@@ -56,12 +56,15 @@ def objects(result: Result) -> list[dict[str, Any]]:
 
 def test_jobs_says_that_schedulers_have_read_different_crontabs(there: Installation) -> None:
     there.told(a_scheduler("node1.s", crontab="460742f7e190"))
-    there.told(a_scheduler("node2.s", crontab="0123456789ab"))
+    differs = ["job report removed", "job backup: schedule '@hourly' → '@daily'"]
+    there.told(a_scheduler("node2.s", crontab="0123456789ab", crontab_differs=differs))
 
     said = ask(there, "jobs")
     assert said.stderr == (
         "the crontab is not the same everywhere: 0123456789ab in node2.s (scheduler), "
         "460742f7e190 in node1.s (scheduler); give all schedulers one: whose turn it is decides\n"
+        "with the file of node2.s: job report removed\n"
+        "with the file of node2.s: job backup: schedule '@hourly' → '@daily'\n"
     )
     assert len(said.stdout.splitlines()) == 4
     listed = objects(ask(there, "jobs", "--json"))

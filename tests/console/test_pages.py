@@ -167,7 +167,19 @@ async def test_an_edit_that_changes_no_job_makes_no_difference_but_another_file_
     console.watching.found = found
     async with TestClient(TestServer(console.application(PageGuard(())))) as client:
         told = await _json(client, "/crontab.json")
-    assert [one["state"] for one in told["schedulers"]] == ["in force", "differs"]
+        assert [one["state"] for one in told["schedulers"]] == ["in force", "differs"]
+        assert told["schedulers"][1]["differs"] == []
+
+        sentence = "job <b>: schedule '@daily' → '@hourly'"
+        for differs, state in (([], "says the same"), ([sentence], "differs")):
+            second = replace(second, who=second.who.model_copy(update={"crontab_differs": differs}))
+            console.watching.found = replace(found, processes=(first, second, *others))
+            told = await _json(client, "/crontab.json")
+            assert (told["schedulers"][1]["state"], told["schedulers"][1]["differs"]) == (
+                state,
+                differs,
+            )
+        assert "<li>job &lt;b&gt;: schedule" in await _text(client, "/crontab")
 
 
 async def test_without_an_audit_the_page_says_how_one_is_made(client: Client) -> None:

@@ -336,6 +336,34 @@ async def test_a_scheduler_that_stands_by_says_once_that_its_file_is_not_in_forc
     assert published(bench) == []
 
 
+async def test_a_scheduler_announces_what_would_change_with_its_file_while_it_stands_by(
+    bench: Bench,
+) -> None:
+    def announced() -> list[str] | None:
+        found: list[str] | None = bench.scheduler.crontab_news["crontab_differs"]
+        return found
+
+    bench.define(a_job("gone"), a_job("kept"))
+    async with followed(bench):
+        bench.scheduler.assigned(set())
+        bench.files.put_nowait(a_crontab(a_job("kept", env={"KEY": "secret"}), a_job("new")))
+        assert announced() is None
+        await _look_around(bench, 3)
+        assert announced() == [
+            "job new added (a, @every 10s)",
+            "job gone removed",
+            "job kept: env changed (KEY)",
+        ]
+        bench.files.put_nowait(a_crontab(a_job("gone"), a_job("kept")))
+        await turns()
+        await _look_around(bench, 3)
+        assert announced() == []
+        bench.scheduler.assigned({0})
+        bench.files.put_nowait(a_crontab(a_job("gone"), a_job("kept"), a_job("new")))
+        await until(lambda: published(bench))
+        assert announced() is None
+
+
 async def test_a_scheduler_that_stands_by_with_the_same_file_says_nothing(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

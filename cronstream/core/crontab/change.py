@@ -1,7 +1,7 @@
 """What differs between two crontabs, and how people are informed."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -163,6 +163,19 @@ def describe(change: Change) -> list[str]:
             for before, after in zip(change.before, change.changed, strict=True)
         ),
     ]
+
+
+def describe_some(change: Change, most: int) -> list[str]:
+    """Return at most so many lines of `describe`, of which the last says how many more there are.
+
+    A change of 100,000 jobs costs no more than one of a few.
+    """
+    count = len(change.added) + len(change.removed) + len(change.changed)
+    some = Change(*(jobs[:most] for jobs in (change.added, change.removed, change.changed)))
+    lines = describe(replace(some, before=change.before[:most]))
+    if count <= most:
+        return lines
+    return [*lines[: most - 1], f"and {count - most + 1} more jobs"]
 
 
 def differences(before: Job, after: Job) -> list[Difference]:

@@ -93,6 +93,13 @@ def crontab_warnings(there: Iterable[Presence]) -> Iterator[str]:
     yield from _unlike("the crontab", crontabs, "give all schedulers one: whose turn it is decides")
 
 
+def crontab_differences(there: Iterable[Presence]) -> Iterator[str]:
+    """Yield what would change with each scheduler's file that is not the one in force."""
+    for who in there:
+        for sentence in who.crontab_differs or ():
+            yield f"with the file of {who.name}: {sentence}"
+
+
 def _unlike(what: str, values: list[tuple[str, Presence]], remedy: str) -> Iterator[str]:
     by_value = defaultdict[str, list[Presence]](list)
     for value, who in values:

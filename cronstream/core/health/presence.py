@@ -19,7 +19,7 @@ _TOGETHER_A_SECOND = 20
 #: Jobs that are overdue and that a process names; the rest it counts.
 MOST_OVERDUE: Final = 100
 
-#: Faults of its crontab that a scheduler tells, and how long each may be; the log has all of it.
+#: Faults of its crontab that a scheduler tells, or how it differs, and how long each may be.
 MOST_PROBLEMS: Final = 20
 MOST_CHARACTERS: Final = 400
 
@@ -75,6 +75,8 @@ class Presence(_Told):
         crontab_file: Of a scheduler, where it reads its crontab.
         crontab_jobs: How many jobs the last good one has.
         crontab_problems: What is wrong with the file as it is now, `MOST_PROBLEMS` at most.
+        crontab_differs: What would change if its file were put in force, `MOST_PROBLEMS` sentences
+            at most; None while it has not been compared with what is in force, or it is its turn.
         crontab_held: Why what it has read is not put in force; empty if nothing is in the way.
         trusts: Ids of the keys that it trusts; None if it judges no signatures.
         requires_signatures: Whether it refuses what is not signed.
@@ -101,6 +103,7 @@ class Presence(_Told):
     crontab_file: Annotated[str, Field(max_length=MOST_CHARACTERS)] = ""
     crontab_jobs: _Count = 0
     crontab_problems: Annotated[list[_Sentence], Field(max_length=MOST_PROBLEMS)] = []
+    crontab_differs: Annotated[list[_Sentence], Field(max_length=MOST_PROBLEMS)] | None = None
     crontab_held: _Sentence = ""
     trusts: Annotated[list[_KeyId], Field(max_length=1000)] | None = None
     requires_signatures: bool = False

@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from cronstream.core.crontab.change import Change, compare, describe, differences, missing, without
+from cronstream.core.crontab.change import (
+    Change,
+    compare,
+    describe,
+    describe_some,
+    differences,
+    missing,
+    without,
+)
 from cronstream.core.wire.codec import decode, encode
 from cronstream.core.wire.confinement import Confinement
 from cronstream.core.wire.enumerations import Background, Delivery, Overlap
@@ -157,3 +165,16 @@ def test_monitors_and_limits_are_shown_in_the_words_of_the_file() -> None:
         "user, umask, limits none → umask 000, cpu 10m, memory 1024, file_size 9",
         "ping none → healthchecks file:/run/check",
     ]
+
+
+def test_of_a_great_change_some_jobs_are_told_and_how_many_more_there_are() -> None:
+    old = [a_job("gone"), *(a_job(f"kept-{n}") for n in range(3))]
+    new = [a_job(f"new-{n}") for n in range(9)] + [
+        a_job(f"kept-{n}", command="false") for n in range(3)
+    ]
+    change = compare(old, new)
+
+    assert describe_some(change, 13) == describe(change)
+    assert describe_some(change, 12) == [*describe(change)[:11], "and 2 more jobs"]
+    assert describe_some(change, 3) == [*describe(change)[:2], "and 11 more jobs"]
+    assert describe_some(Change(), 3) == []

@@ -51,6 +51,10 @@ async def start_producer(
             raise missing from error
         where = ", ".join(settings.bootstrap)
         raise BrokerError(f"no Kafka answers at {where}: {error}") from error
+    except asyncio.CancelledError:
+        # What is half connected would stay so: nobody knows it any more.
+        await stop_producer(producer)
+        raise
     return producer
 
 

@@ -65,3 +65,24 @@ async def test_every_producer_asks_after_a_pause(monkeypatch: pytest.MonkeyPatch
         assert "ask_in_a_moment" in producer.client.force_metadata_update.__name__
     finally:
         await producer.stop()
+
+
+async def test_what_is_half_connected_is_ended_when_it_is_waited_for_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+
+    async def start(_: AIOKafkaProducer) -> None:
+        done.append("start")
+        await asyncio.sleep(60)
+
+    async def stop(producer: AIOKafkaProducer) -> None:
+        done.append("stop")
+        producer._closed = True
+
+    monkeypatch.setattr(AIOKafkaProducer, "start", start)
+    monkeypatch.setattr(AIOKafkaProducer, "stop", stop)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await producing.start_producer(Settings(), 1_000_000)
+    assert done == ["start", "stop"]

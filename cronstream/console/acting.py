@@ -1,7 +1,7 @@
 """What people change from the pages: it goes the way the commands go (`cronstream.steering`)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,7 +11,7 @@ from cronstream.console.installed import Watching
 from cronstream.console.words import place
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.enumerations import ControlAction
-from cronstream.errors import AskedError, NotFoundError
+from cronstream.errors import AskedError, NotFoundError, nearest
 from cronstream.history.scope import clusters
 from cronstream.settings import Settings
 from cronstream.steering.cancelling import cancel_runs, target_of
@@ -32,6 +32,18 @@ class Form:
     """What somebody has filled in: the values of each field, in order."""
 
     values: dict[str, list[str]]
+
+    def see_that_they_are(self, names: Collection[str]) -> None:
+        """See that there is no field but these: with one that is misspelt, something else is done.
+
+        Raises:
+            AskedError: If there is one.
+        """
+        for name in self.values:
+            if name not in names:
+                there = f"there are {', '.join(sorted(names))}" if names else "there is none"
+                hint = nearest(name, names)
+                raise AskedError(f"no field is called {name[:40]!r} here; {hint or there}")
 
     def one(self, name: str) -> str:
         """Return what a field says, without blanks around it; empty if it is not there."""

@@ -4,7 +4,7 @@ Whether somebody may, and from where they ask, the guard has seen to (`cronstrea
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 Show: TypeAlias = Callable[[web.Request, str, Mapping[str, Any], int], web.Response]
 #: Does what somebody asks for: the request, what he has filled in, and who he is.
 Do: TypeAlias = Callable[[web.Request, Form, str], Awaitable[Done]]
+#: What is done, and the names of the fields that its form may have.
+Route: TypeAlias = tuple[Do, Collection[str]]
 
 _STATUSES: Final[tuple[tuple[type[CronstreamError], HTTPStatus], ...]] = (
     (NotFoundError, HTTPStatus.NOT_FOUND),
@@ -41,6 +43,13 @@ _STATUSES: Final[tuple[tuple[type[CronstreamError], HTTPStatus], ...]] = (
     (BrokerError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
+
+#: The fields of each form.
+_RUN: Final = frozenset({"cluster", "arg", "env"})
+_PAUSE: Final = frozenset({"reason", "until", "retries"})
+_CANCEL: Final = frozenset({"sure"})  # A browser asks for it before it sends the form.
+_REPLAY: Final = frozenset({"run"})
+_NONE: Final = frozenset[str]()
 
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -65,23 +74,29 @@ class Actions:
         """Return what a page is to say was done."""
         return self._notes.get(request.query.get("note", ""))
 
-    def add_to(self, app: web.Application, show: Show, more: Mapping[str, Do]) -> None:
+    def add_to(self, app: web.Application, show: Show, more: Mapping[str, Route]) -> None:
         """Add the routes, and some more."""
         do = self._acting
-        routes: dict[str, Do] = {
-            "/jobs/{name}/run-now": lambda r, form, by: do.run_now(_name(r), form, by),
-            "/jobs/{name}/pause": self._steering(ControlAction.PAUSE),
-            "/jobs/{name}/resume": self._steering(ControlAction.RESUME),
-            "/clusters/{cluster}/pause": self._steering(ControlAction.PAUSE),
-            "/clusters/{cluster}/resume": self._steering(ControlAction.RESUME),
-            "/runs/{run}/replay": lambda r, _, by: do.replay(
-                [_run(r)], f"/runs/{place(_run(r))}", by
+        pause = self._steering(ControlAction.PAUSE), _PAUSE
+        resume = self._steering(ControlAction.RESUME), _PAUSE
+        routes: dict[str, Route] = {
+            "/jobs/{name}/run-now": (lambda r, form, by: do.run_now(_name(r), form, by), _RUN),
+            "/jobs/{name}/pause": pause,
+            "/jobs/{name}/resume": resume,
+            "/clusters/{cluster}/pause": pause,
+            "/clusters/{cluster}/resume": resume,
+            "/runs/{run}/replay": (
+                lambda r, _, by: do.replay([_run(r)], f"/runs/{place(_run(r))}", by),
+                _NONE,
             ),
-            "/runs/{run}/cancel": lambda r, _, by: do.cancel(_run(r), by),
-            "/discarded/replay": lambda _, form, by: do.replay(form.all("run"), "/discarded", by),
+            "/runs/{run}/cancel": (lambda r, _, by: do.cancel(_run(r), by), _CANCEL),
+            "/discarded/replay": (
+                lambda _, form, by: do.replay(form.all("run"), "/discarded", by),
+                _REPLAY,
+            ),
         }
-        for path, action in {**routes, **more}.items():
-            app.router.add_post(path, self._handler(action, show))
+        for path, (action, names) in {**routes, **more}.items():
+            app.router.add_post(path, self._handler(action, names, show))
 
     def _steering(self, action: ControlAction) -> Do:
         def do(request: web.Request, form: Form, by: str) -> Awaitable[Done]:
@@ -91,11 +106,14 @@ class Actions:
 
         return do
 
-    def _handler(self, do: Do, show: Show) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _handler(
+        self, do: Do, names: Collection[str], show: Show
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             by = self._visitors.who(request)
             try:
                 form = await _form(request)
+                form.see_that_they_are(names)
                 pressed = _pressed(request, form, by)
                 done = await self._once.do(pressed, lambda: _do(do, request, form, by))
             except (CronstreamError, KafkaError, OSError) as error:
@@ -141,8 +159,8 @@ async def _form(request: web.Request) -> Form:
         raise AskedError("the form that came cannot be read: nothing was done") from error
     values: dict[str, list[str]] = {}
     for name, value in said.items():
-        if isinstance(value, str):
-            values.setdefault(name, []).append(value)
+        # No field is a file; one that comes is refused by its name, or as what it says.
+        values.setdefault(name, []).append(value if isinstance(value, str) else "a file")
     return Form(values)
 
 

@@ -6,6 +6,7 @@ what they show is asked for again when something has changed.
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from cronstream import __version__, clock
 from cronstream.console import pages, words
 from cronstream.console.actions import Actions
 from cronstream.console.asked import jobs_wanted, runs_wanted
-from cronstream.console.audits import Audits
+from cronstream.console.audits import FIELDS, Audits
 from cronstream.console.crontab import crontab
 from cronstream.console.installed import Watching
 from cronstream.console.job import job
@@ -32,6 +33,7 @@ from cronstream.console.projecting import Projection
 from cronstream.console.sight import Sight
 from cronstream.console.store import Store
 from cronstream.console.streams import ALIVE, Streams
+from cronstream.console.unreadable import Unreadable
 from cronstream.errors import AskedError
 from cronstream.history.story import RunState, RunStory
 from cronstream.page_guard import PageGuard
@@ -106,6 +108,7 @@ class Console:
         """Return the application, guarded."""
         app = web.Application()
         guard.install(app)
+        Unreadable(self._store.path, self._page).install(app)
         app.router.add_get("/health", self.health)
         app.router.add_get("/events", self._events)
         for name, kind in _STATIC.items():
@@ -124,7 +127,7 @@ class Console:
         app.router.add_get("/runs/{run}", self._run)
         app.router.add_get("/runs/{run}/output", self._output)
         if self._actions is not None:
-            self._actions.add_to(app, self._page, {"/audit": self._asking.audits.ask})
+            self._actions.add_to(app, self._page, {"/audit": (self._asking.audits.ask, FIELDS)})
         app.on_response_prepare.append(_say_policy)
         app.on_shutdown.append(self._streams.end)
         return app
@@ -251,7 +254,10 @@ class Console:
                 yield ALIVE if one is None else f"data: {_dumps(one)}\n\n".encode()
 
     def _is_over(self, run_id: str) -> bool:
-        story = self._store.get(run_id)
+        try:
+            story = self._store.get(run_id)
+        except sqlite3.Error:
+            return True  # Its page, which is asked for again, says so.
         return story is None or story.state.settled
 
 

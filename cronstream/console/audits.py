@@ -25,6 +25,8 @@ from cronstream.core.wire.runs import Job
 from cronstream.errors import AskedError, CronstreamError
 from cronstream.history.auditing import Watch, audit
 
+#: Of the form that asks for one.
+FIELDS: Final = frozenset({"hours"})
 #: Audits of so many hours can be asked for.
 _HOURS: Final = ("1", "24", "168")
 #: Of each kind so many findings are kept, and the others counted.

@@ -62,12 +62,15 @@ class Store(Answers):
     Args:
         path: The file; its folder is there.
 
+    Attributes:
+        path: The same.
+
     Raises:
         StoreError: If the file cannot be opened or made.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         with self._naming_the_file():
             # Who reads has a connection of its own: it never waits for who writes.
             self._writer, reader = open_file(path)
@@ -163,8 +166,8 @@ class Store(Answers):
         """
         self.close()
         with self._writing, self._naming_the_file():
-            remove_file(self._path)
-            self._writer, self._db = open_file(self._path)
+            remove_file(self.path)
+            self._writer, self._db = open_file(self.path)
 
     def keep_audit(self, report: dict[str, Any]) -> None:
         """Keep what an audit has found, in the place of the one before it."""
@@ -190,7 +193,7 @@ class Store(Answers):
             yield
         except (sqlite3.Error, OSError) as error:
             code = getattr(error, "sqlite_errorcode", None)
-            raise StoreError(self._path, str(error), is_spoiled=code in _SPOILED) from error
+            raise StoreError(self.path, str(error), is_spoiled=code in _SPOILED) from error
 
 
 def _write_commands(db: sqlite3.Connection, stories: Sequence[RunStory]) -> None:

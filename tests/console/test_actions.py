@@ -406,7 +406,8 @@ async def test_without_kafka_it_is_said_and_the_pages_stay(
 
     installation.broker.before_probe = away
     for path in ACTIONS:
-        answer = await post(client, path, {"run": GONE})
+        form = {"run": GONE} if path == "/discarded/replay" else {}
+        answer = await post(client, path, form)
         assert answer.status == 503, path
         assert "no Kafka answers at 127.0.0.1:1" in await answer.text()
     assert (await client.get("/jobs", headers=ADA)).status == 200
@@ -538,6 +539,35 @@ async def test_of_what_cannot_be_read_as_a_form_nothing_is_done(
         client, "/jobs/backup/pause", BytesIO(body), **JSON, **{"Content-Type": kind}
     ) as answer:
         assert answer.status in (400, 413), await answer.text()
+    assert not installation.published
+
+
+@pytest.mark.parametrize("path", ACTIONS)
+async def test_a_field_that_no_form_has_is_refused_by_its_name(
+    client: Client, installation: Installation, path: str
+) -> None:
+    """With one that is misspelt something else would be done: a pause without an end."""
+    async with await post(client, path, {"untl": "2h"}, **JSON) as answer:
+        assert answer.status == 400
+        assert "no field is called 'untl' here" in (await answer.json())["error"]
+    assert not installation.published
+
+
+async def test_a_field_that_is_misspelt_is_told_with_the_one_that_was_meant(
+    client: Client, installation: Installation
+) -> None:
+    for form, told in (
+        ({"untl": "2h"}, "did you mean 'until'?"),
+        ({"hours": "2"}, "there are reason, retries, until"),
+        ({"file": BytesIO(b"x")}, "no field is called 'file'"),
+    ):
+        async with await post(client, "/jobs/backup/pause", form, **JSON) as answer:
+            assert answer.status == 400
+            assert told in (await answer.json())["error"]
+    async with await post(client, f"/runs/{RUN}/replay", {"x": "1"}, **JSON) as answer:
+        assert "there is none" in (await answer.json())["error"]
+    async with await post(client, "/audit", {"hour": "1"}, **JSON) as answer:
+        assert "did you mean 'hours'?" in (await answer.json())["error"]
     assert not installation.published
 
 

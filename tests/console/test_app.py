@@ -14,7 +14,7 @@ from aiohttp import encode_basic_auth, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from cronstream import clock
-from cronstream.console import answers, live
+from cronstream.console import answers, live, streams
 from cronstream.console.app import Asking, Console
 from cronstream.console.audits import Audits
 from cronstream.console.installed import Installed, Watching
@@ -304,3 +304,59 @@ async def test_a_question_that_takes_too_long_is_broken_off_and_the_next_is_answ
                 assert "too many runs would have to be gone through" in await answer.text()
     async with client.get("/runs?job=backup&cluster=another") as answer:
         assert answer.status == 200
+
+
+async def test_a_file_that_cannot_be_read_is_named_with_the_remedy_and_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    console = await a_console(tmp_path)
+    console._store._writer.execute("DROP TABLE runs")
+    async with TestClient(TestServer(console.application(PageGuard(())))) as client:
+        for path in ("/jobs", "/jobs.json", "/runs/x@2026-01-01T12:00:00Z", "/runs/x/output"):
+            async with client.get(path) as answer:
+                text = await answer.text()
+                assert (path, answer.status) == (path, 503)
+                assert f"file {tmp_path / 'console.sqlite'} cannot be read (no such table" in text
+                assert "remove the file, and start it again" in text
+                is_json = answer.content_type == "application/json"
+                assert is_json == path.endswith(".json"), path
+        async with client.get("/health") as answer:
+            assert answer.status == 200
+    [record] = [one for one in caplog.records if "cannot be read" in one.message]
+    assert vars(record)["fields"]["action"] == "console-unreadable"
+
+
+async def test_who_follows_a_run_is_let_go_where_its_file_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "_ALIVE_EVERY_S", 0)
+    console, broker = await a_console(tmp_path), FakeBroker("cluster-a")
+    broker.create(NAMES.output("cluster-a"), 1)
+    heard = LiveOutput(lambda: QuietReader(broker), lambda: FakePublisher(broker, Settings()))
+    console._asking = replace(console._asking, live=heard)
+    story = replace(a_story("long"), state=RunState.RUNNING)
+    console._store.write(Batch({story.id: story}))
+    async with (
+        TestClient(TestServer(console.application(PageGuard(())))) as client,
+        client.get(f"/runs/{story.id}/output") as answer,
+    ):
+        assert await answer.content.readline() == b"event: begin\n"
+        console._store._writer.execute("DROP TABLE runs")
+        async with asyncio.timeout(10):
+            await answer.content.read()
+
+
+async def test_only_so_many_browsers_follow_and_the_next_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "MOST", 2)
+    app = (await a_console(tmp_path)).application(PageGuard(()))
+    async with (
+        TestClient(TestServer(app)) as client,
+        client.get("/events"),
+        client.get("/events"),
+        client.get("/events") as third,
+        client.get("/jobs") as page,
+    ):
+        assert (third.status, page.status) == (503, 200)
+        assert "pages follow this console already" in await third.text()

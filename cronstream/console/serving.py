@@ -44,6 +44,8 @@ _WELL_S: Final = 60.0
 _FORGET_EVERY_S, _FORGET_ON_S = 60.0, 0.2
 #: A browser that follows does not end by itself: it is not waited for.
 _LEAVE_S: Final = 0.5
+#: How long Kafka waits, who follows a topic, for something to come: other questions wait behind it.
+_WAITS_MS: Final = 500
 _NAME: Final = "console.sqlite"
 
 
@@ -191,7 +193,7 @@ class Keeper:
 
     async def _for_ever(self, follow: Callable[[Reader], Awaitable[None]]) -> None:
         while True:
-            reader, began = self._reader(), clock.monotonic()
+            reader, began = self._reader(waits_ms=_WAITS_MS), clock.monotonic()
             try:
                 await reader.start()
                 await follow(reader)
@@ -210,8 +212,8 @@ class Keeper:
             about = fields("console-waits", reason=problem)
             logger.warning("%s; trying again until it can be used", problem, extra=about)
 
-    def _reader(self) -> Reader:
-        return Reader(self._settings, gives_up=True)
+    def _reader(self, *, waits_ms: int = 100) -> Reader:
+        return Reader(self._settings, gives_up=True, waits_ms=waits_ms)
 
     def _written(self, _: Collection[str]) -> None:
         self._tell()

@@ -5,7 +5,7 @@ otherwise is checked here, by the same rules, and the rest of it is the first on
 """
 
 import re
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from cronstream.core.crontab.model import is_job_name
 from cronstream.core.crontab.plain_lines import NotPlainError, value_of
@@ -28,6 +28,20 @@ _LONGEST: Final = 4000
 _KEY: Final = re.compile(r"[a-z_]+(?=:)")
 
 
+class _Shape(NamedTuple):
+    """The text of an entry between what is its own, and a job of it.
+
+    Attributes:
+        like: That job.
+        keys: What is an entry's own, in the order of its lines.
+        below: How many lines below the first its name stands.
+    """
+
+    like: Job
+    keys: tuple[str, ...]
+    below: int
+
+
 class Likenesses:
     """The jobs of one crontab that others are made like."""
 
@@ -36,27 +50,32 @@ class Likenesses:
         self._known: dict[tuple[str, ...], Job] = {}
         self._margin = "\n" + " " * (indent + 2)
         self._own = re.compile(rf"{self._margin}({'|'.join(sorted(_OWN))}): ([^\n]*)")
-        #: The same by the very text between what each has of its own.
-        self._alike: dict[tuple[str, ...], Job] = {}
+        #: The same by all of an entry's text but the values that are its own.
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
         #: Whether what all jobs have in common leaves each job's own to itself.
         self._may = reader.defaults.keys() <= {*_APART, "description"}
 
-    def same_as(self, piece: str) -> Job | None:
+    def same_as(self, piece: str) -> tuple[Job, int] | None:
         """Return the job of an entry whose text is a known one's but for what is its own.
+
+        And how many lines below the first its name stands.
 
         Raises:
             NotPlainError: If a value is not plain.
         """
-        own, between = self._cut(piece)
-        like = self._alike.get(between)
-        return None if like is None or own is None else self._made_like(like, own, {})
+        values, rest = self._cut(piece)
+        shape = self._shapes.get(rest)
+        if shape is None:
+            return None
+        job = self._made_like(shape.like, dict(zip(shape.keys, values, strict=True)), {})
+        return None if job is None else (job, shape.below)
 
-    def _cut(self, piece: str) -> tuple[dict[str, str] | None, tuple[str, ...]]:
-        """Return what is an entry's own, by key, if that is whole, and the text between."""
+    def _cut(self, piece: str) -> tuple[list[str], tuple[str, ...]]:
+        """Return the values that are an entry's own, and the rest of its text, with their keys."""
         parts = self._own.split(self._margin + piece[len(self._margin) - 1 :])
-        own = dict(zip(parts[1::3], parts[2::3], strict=True))
-        is_whole = own.keys() >= _NEEDED and 3 * len(own) < len(parts)
-        return own if is_whole else None, tuple(parts[::3])
+        values = parts[2::3]
+        del parts[2::3]
+        return values, tuple(parts)
 
     def job_of(self, lines: list[str]) -> Job | None:
         """Return the job of an entry's lines; None if there was none like it, or it is unusual.
@@ -74,25 +93,33 @@ class Likenesses:
         texts, env = _texts(own), _texts(variables)
         if texts is None or env is None:
             return None
-        name = texts["name"]
+        name, zone = texts["name"], like.timezone
         if not is_job_name(name) or not texts["command"].strip():
             return None
-        schedule = self._reader.schedules.plain_text(texts["schedule"], name, like.timezone)
+        schedule = self._reader.schedules.plain_text(texts["schedule"], name, zone)
         if schedule is None:
             return None
-        fields: dict[str, Any] = {**texts, "schedule": schedule}
+        texts["schedule"] = schedule
         if env:
-            fields["env"] = {**(like.env or {}), **env}
-        return like.derive(**fields)
+            return like.derive(**texts, env={**(like.env or {}), **env})
+        return like.derive(**texts)
 
-    def learn(self, piece: str, lines: list[str], job: Job) -> None:
-        """Have others made like a job that was checked in full, or made like one that was."""
+    def learn(self, piece: str, lines: list[str], job: Job, below: int) -> None:
+        """Have others made like a job that was checked in full, or made like one that was.
+
+        Args:
+            piece: Its entry.
+            lines: Those of it that say something.
+            job: The job.
+            below: How many lines below the first its name stands.
+        """
         own, variables, rest = _split(lines)
         keys = {found[0] for line in rest if (found := _KEY.match(line))}
         if self._may and keys <= _APART and own.keys() >= _NEEDED:
             self._known.setdefault(rest, job)
             if not variables:
-                self._alike[self._cut(piece)[1]] = job
+                shape = self._cut(piece)[1]
+                self._shapes[shape] = _Shape(job, shape[1::2], below)
 
 
 def _texts(own: dict[str, str]) -> dict[str, str] | None:

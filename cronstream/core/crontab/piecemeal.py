@@ -141,19 +141,17 @@ class _Piecemeal:
 
     def _read_plain(self, number: int, piece: str) -> bool:
         """Read a job without a parser; return whether it is written so plainly."""
+        margin = self._entries.indent + 2
         try:
-            job = self._likenesses.same_as(piece)
-            if job is None:
+            found = self._likenesses.same_as(piece)
+            if found is None:
                 lines = lines_of(piece, self._entries.indent)
                 job = self._likenesses.job_of(lines) or self._job_of(_node_of(values_of(lines)))
-                self._likenesses.learn(piece, lines, job)
+                found = job, _lines_above_name(piece, margin)
+                self._likenesses.learn(piece, lines, *found)
         except NotPlainError:
             return False
-        margin = self._entries.indent + 2
-        at = piece.find(_NAME, margin) if piece.startswith(_NAME, margin) else -1
-        if at < 0:
-            at = piece.index(f"\n{' ' * margin}{_NAME}") + 1 + margin
-        self._put(number, job, piece.count("\n", 0, at), margin + len(_NAME) + 1)
+        self._put(number, *found, margin + len(_NAME) + 1)
         return True
 
     def _job_of(self, node: Node) -> Job:
@@ -171,6 +169,13 @@ class _Piecemeal:
         for number, node, line in zip(numbers, tree.items, _starts(pieces), strict=False):
             place = find_place(node, ("name",))
             self._put(number, self._job_of(node), place.line - line, place.column)
+
+
+def _lines_above_name(piece: str, margin: int) -> int:
+    """Return how many lines an entry has above that of its name."""
+    if piece.startswith(_NAME, margin):
+        return 0
+    return piece.count("\n", 0, piece.index(f"\n{' ' * margin}{_NAME}") + 1)
 
 
 def _node_of(values: Mapping[str, Any]) -> Node:

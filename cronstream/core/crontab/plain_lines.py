@@ -16,6 +16,8 @@ Value: TypeAlias = "bool | int | float | str | None"
 _FIRST: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._$+(^<;\\"
 )
+#: What nearly all are like that have no quotes; all of it would be read so, but more slowly.
+_SIMPLE: Final = re.compile(r"[A-Za-z/](?:[ !\"$-9;-~]*[!\"$-9;-~])?")
 _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Keys with plain words, in braces, behind a key.
 _IN_BRACES: Final = re.compile(r"[a-z_]+: \{ *\w+: [\w./+-]+(?:, +\w+: [\w./+-]+)* *\}", re.ASCII)
@@ -33,6 +35,8 @@ def value_of(text: str) -> Value:
     Raises:
         NotPlainError: If it is none that can be read here.
     """
+    if _SIMPLE.fullmatch(text):
+        return resolve(text)
     quote = text[:1]
     if quote in {"'", '"'}:
         inner = text[1:-1]

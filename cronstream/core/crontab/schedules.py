@@ -115,7 +115,7 @@ class ScheduleReader:
             return stripped
         written = _written_out(text, name)
         if (written, zone) not in self._good:
-            if _schedule_problem(text, name, zone) is not None:
+            if _schedule_problem(written, name, zone) is not None:
                 return None
             self._good.add((written, zone))
         return written

@@ -14,7 +14,7 @@ from cronstream.core.schedule.clock import ClockSchedule, EverySchedule
 from cronstream.core.schedule.expression import compile_expression
 from cronstream.core.schedule.ruled import JitteredSchedule, RuledSchedule, ruled_schedule
 from cronstream.core.schedule.rules import Rules
-from cronstream.core.schedule.walls import OneWall
+from cronstream.core.schedule.walls import CronWalls, OneWall
 from cronstream.errors import ScheduleError, ZoneError
 
 Schedule: TypeAlias = ClockSchedule | EverySchedule | RuledSchedule | JitteredSchedule
@@ -23,6 +23,8 @@ Schedule: TypeAlias = ClockSchedule | EverySchedule | RuledSchedule | JitteredSc
 _TRIAL: Final = datetime(2024, 1, 1, tzinfo=UTC)
 #: And from where one is that may be past by then.
 _EARLY_TRIAL: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: A schedule that is due in each of them is due at some time, whatever clocks skip.
+_ALL_MONTHS: Final = 12
 
 
 @lru_cache(maxsize=2**18)
@@ -36,7 +38,10 @@ def compile_schedule(text: str, timezone: str) -> Schedule:
     if Rules.are_in(text):
         return _with_rules(Rules.parse(text), zone)
     schedule = compile_expression(text.strip(), zone)
-    is_past = isinstance(schedule, ClockSchedule) and isinstance(schedule.walls, OneWall)
+    walls = schedule.walls if isinstance(schedule, ClockSchedule) else None
+    if isinstance(walls, CronWalls) and len(walls.fields.months) == _ALL_MONTHS:
+        return schedule  # Clocks change in two of them at most.
+    is_past = isinstance(walls, OneWall)
     if schedule.next_after(_EARLY_TRIAL if is_past else _TRIAL) is None:
         raise ScheduleError(
             f"can never be due: the clocks of {timezone} always skip it; choose another time"

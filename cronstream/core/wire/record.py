@@ -87,10 +87,10 @@ else:
 
         def derive(self, **fields: Any) -> Self:
             """Return a copy with some fields changed."""
-            if not self._known.issuperset(fields):
-                return type(self)(**{**vars(self), **fields})  # It says which are wrong.
             values = {**vars(self), **fields}
             if not self._known.issuperset(values):
+                if not self._known.issuperset(fields):
+                    return type(self)(**values)  # It says which are wrong.
                 values = {name: value for name, value in values.items() if name in self._known}
             derived = object.__new__(type(self))
             derived.__dict__ = values

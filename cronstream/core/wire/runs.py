@@ -103,6 +103,10 @@ class Previous(Record, namespace="cronstream.Previous"):
     cluster: str | None = None
 
 
+#: Fields with texts that many jobs have in common.
+_SHARED = ("cluster", "schedule", "timezone", "by", "file")
+
+
 class Job(Record, namespace="cronstream.Job"):
     """One job of the crontab as it stands from `effective_from` on, or its removal.
 
@@ -173,8 +177,8 @@ class Job(Record, namespace="cronstream.Job"):
     def __post_init__(self) -> None:
         """Keep texts once that many jobs have in common."""
         own = vars(self)
-        for name in ("cluster", "schedule", "timezone", "by", "file"):
-            if type(value := own.get(name)) is str:
+        for name in _SHARED:
+            if name in own and type(value := own[name]) is str:
                 own[name] = intern(value)
 
     @property

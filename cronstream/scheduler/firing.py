@@ -229,12 +229,12 @@ class Firing:
         """Put a plan on the logs and wait; return whether the cursor has moved."""
         if plan.noted is not None and plan.messages:
             held.write(plan.noted)
-        place_of = self.sender.place_of
-        messages = [(place_of(cluster, m.job), (cluster, m)) for cluster, m in plan.messages]
+        messages = list(self.sender.placed(plan.messages))
         places = {place for place, _ in messages} - held.stragglers.keys()
         unread = held.unread().keys() - held.stragglers.keys()
         silent = unread | await self._lagging.silent(places - unread, self._left(began))
-        sent = await self.sender.send(m for place, m in messages if place in places - silent)
+        heard = places - silent
+        sent = await self.sender.send(placed for placed in messages if placed[0] in heard)
         held.out = Out(plan, sent, self._world.clock.monotonic(), silent)
         return await self._wait(number, held, held.out, began)
 

@@ -233,7 +233,7 @@ class Lagging:
                 for place in places:
                     shard.stragglers[place].lag = step.noted
                 shard.note()
-            sent = await self._sender.send(step.messages)
+            sent = await self._sender.send(self._sender.placed(step.messages))
             for place in places:
                 shard.stragglers[place].sent = sent
                 shard.stragglers[place].reached = step.reached

@@ -1,6 +1,7 @@
 """Puts definitions of jobs on the ``jobs`` topic, with what people want to know of them."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
 
 from cronstream.core.wire.runs import Job
@@ -8,12 +9,10 @@ from cronstream.crontab_file import Origins
 from cronstream.scheduler.steering import holds_from
 from cronstream.scheduler.world import World
 from cronstream.settings import Settings
-from cronstream.topology.publish import Ack
+from cronstream.topology.publish import partition_of
 
-#: Every so many edits, others get their turn.
-_TURN = 500
-#: So many edits are on their way to the broker at a time.
-_ON_THE_WAY = 5_000
+#: So many edits of a partition are sent together: others get their turn.
+_TOGETHER = 500
 
 
 async def put_in_force(
@@ -24,15 +23,19 @@ async def put_in_force(
     Where each is written goes along, as it stands now. It makes no difference to `compare`, since
     a line moves with each edit above it: that is no new revision.
     """
-    now, topic = world.clock.now(), settings.names.jobs
-    sent: list[asyncio.Future[Ack]] = []
+    now, parts = world.clock.now(), defaultdict[int, list[Job]](list)
     for job in jobs:
         since, (file, line) = holds_from(job, now, settings.look_ahead_s), origin(job.name)
-        said = job.derive(effective_from=since, by=by, file=file, line=line, signature=None)
-        sent.append(world.publisher.publish(topic, job.name, said, partitions=settings.shards))
-        if len(sent) % _TURN == 0:
-            await asyncio.sleep(0)
-        if len(sent) == _ON_THE_WAY:
-            await asyncio.gather(*sent)
-            sent.clear()
-    await asyncio.gather(*sent)
+        signed = {} if job.signature is None else {"signature": None}
+        part = parts[partition_of(job.name, settings.shards)]
+        part.append(job.derive(effective_from=since, by=by, file=file, line=line, **signed))
+        if len(part) == _TOGETHER:
+            await _send(settings, world, parts)
+    await _send(settings, world, parts)
+
+
+async def _send(settings: Settings, world: World, parts: dict[int, list[Job]]) -> None:
+    """Put jobs on their partitions, wait for the broker, and leave none of them."""
+    topic, append_all = settings.names.jobs, world.publisher.append_all
+    await asyncio.gather(*(append_all(topic, part, jobs) for part, jobs in parts.items()))
+    parts.clear()

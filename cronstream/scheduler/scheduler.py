@@ -1,6 +1,7 @@
 """The scheduler's role in the application: ticks, runs, and the crontab in force."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, MutableMapping
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from cronstream.core.health import presence
 from cronstream.core.wire.codec import decode
 from cronstream.core.wire.messages import Tick
 from cronstream.core.wire.runs import Job
-from cronstream.errors import HouseError, LevelError, MessageError
+from cronstream.errors import CronstreamError, HouseError, LevelError, MessageError
 from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.clock_check import ClockCheck
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: A shard whose ticks have not come for so long may be another's, which nobody has said here yet.
 _HEARD_S = 5.0
+#: The crontab is read no later than this, whether or not it is known what is in force.
+_READ_FIRST_S = 10.0
 
 
 class Scheduler:
@@ -174,10 +177,22 @@ class Scheduler:
         self._follower.by = lambda: f"{self.name} {self.digest}".strip() or None
         self.jobs.on_disbelief = self._follower.apply_again
         self._follower.belonging.kafka = self.announcer.kafka
+        first = [asyncio.create_task(task) for task in (self._read_jobs(), stop.wait())]
         try:
+            await asyncio.wait(first, timeout=_READ_FIRST_S, return_when=asyncio.FIRST_COMPLETED)
             await self._follower.follow(stop)
         finally:
             self._follower = None
+            for task in first:
+                task.cancel()
+
+    async def _read_jobs(self) -> None:
+        """Read what is in force before the file, so that what is there twice goes as a whole.
+
+        Read at the same time, 100,000 jobs would leave gaps all over the memory.
+        """
+        with contextlib.suppress(CronstreamError, KafkaError, OSError):
+            await self.jobs.read_on()
 
     @property
     def foreign(self) -> str:

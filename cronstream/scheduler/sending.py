@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TypeAlias
 
 from cronstream.core.planning.cursor import Place
@@ -25,6 +25,7 @@ _TURN = 500
 #: A skip in place of what was refused may take so long.
 _SKIP_S = 1.0
 
+Placed: TypeAlias = tuple[Place, Run | Skip | Withdrawal]
 OnSent: TypeAlias = "Callable[[Run, asyncio.Future[Ack]], None]"
 
 
@@ -34,7 +35,8 @@ class Sent:
 
     Attributes:
         count: How many messages it were.
-        waiting: What the broker has not acknowledged.
+        waiting: What the broker has not acknowledged; of several withdrawals that were put on one
+            partition together, the last.
         refused: Partitions that have refused something, for good.
     """
 
@@ -50,26 +52,36 @@ class Sender:
         self._publisher, self._partitions, self._counts = publisher, partitions, counts
         #: Is called with each run that is put on a log, and what becomes the broker's word on it.
         self.on_sent: OnSent | None = None
-        self._partition_of = lru_cache(maxsize=100_000)(partition_of)
 
     def place_of(self, cluster: str, job: str) -> Place:
         """Return the partition of a cluster's log that has a job's entries."""
-        return Place(cluster, self._partition_of(job, self._partitions))
+        return Place(cluster, partition_of(job, self._partitions))
+
+    def placed(self, messages: Iterable[Planned]) -> Iterator[Placed]:
+        """Yield entries, each with its partition."""
+        return ((self.place_of(cluster, entry.job), entry) for cluster, entry in messages)
 
     def places_of(self, cluster: str) -> set[Place]:
         """Return all partitions of a cluster's log."""
         return {Place(cluster, partition) for partition in range(self._partitions)}
 
-    async def send(self, messages: Iterable[Planned]) -> Sent:
-        """Put entries on the logs, each log's in order; who calls may `wait` for them."""
+    async def send(self, messages: Iterable[Placed]) -> Sent:
+        """Put entries on the logs, each partition's in order; who calls may `wait` for them."""
         sent = Sent()
-        for sent.count, (cluster, entry) in enumerate(messages, 1):
-            acknowledged, put = self._send(cluster, entry)
-            sent.waiting[acknowledged] = cluster, put
-            if self.on_sent is not None and isinstance(put, Run):
-                self.on_sent(put, acknowledged)
+        together: defaultdict[Place, list[Withdrawal]] = defaultdict(list)
+        for sent.count, (place, entry) in enumerate(messages, 1):
+            # There are as many withdrawals as edits, and nobody asks what became of each.
+            group = together[place]
+            if isinstance(entry, Withdrawal):
+                group.append(entry)
+            if len(group) == _TURN or not isinstance(entry, Withdrawal):
+                self._send_together(sent, place, group)
+            if not isinstance(entry, Withdrawal):
+                self._send(sent, place, entry)
             if sent.count % _TURN == 0:
                 await asyncio.sleep(0)
+        for place, group in together.items():
+            self._send_together(sent, place, group)
         return sent
 
     async def wait(self, sent: Sent, within_s: float) -> None:
@@ -84,22 +96,33 @@ class Sender:
         """Return the partitions that have not acknowledged all that was sent to them."""
         return {self.place_of(cluster, entry.job) for cluster, entry in sent.waiting.values()}
 
-    def _send(
-        self, cluster: str, entry: Run | Skip | Withdrawal
-    ) -> tuple["asyncio.Future[Ack]", Run | Skip | Withdrawal]:
-        log = self._publisher.names.log(cluster)
+    def _send_together(self, sent: Sent, place: Place, group: list[Withdrawal]) -> None:
+        """Put withdrawals on a partition, and leave the list empty."""
+        if group:
+            log = self._publisher.names.log(place.cluster)
+            acknowledged = self._publisher.append_all(log, place.partition, group)
+            sent.waiting[acknowledged] = place.cluster, group[-1]
+            group.clear()
+
+    def _send(self, sent: Sent, place: Place, entry: Run | Skip) -> None:
+        log = self._publisher.names.log(place.cluster)
         try:
-            return self._publisher.publish(log, entry.job, entry), entry
+            acknowledged = self._publisher.append(log, place.partition, entry)
         except BrokerError as error:
             if not isinstance(entry, Run):
                 raise
-            return self._skip(log, entry, error), _skip_of(entry)
+            self._skip(sent, place, entry, error)
+            return
+        sent.waiting[acknowledged] = place.cluster, entry
+        if self.on_sent is not None and isinstance(entry, Run):
+            self.on_sent(entry, acknowledged)
 
-    def _skip(self, log: str, run: Run, reason: BrokerError) -> "asyncio.Future[Ack]":
+    def _skip(self, sent: Sent, place: Place, run: Run, reason: BrokerError) -> None:
         # It would be too large at every tick, and hold up all other jobs of its partition.
         about = fields("skipped", job=run.job, run=run.id, cluster=run.cluster, reason="too-large")
         logger.error("run %s: skipped, %s", run.id, reason, extra=about)
-        return self._publisher.publish(log, run.job, _skip_of(run))
+        log, skip = self._publisher.names.log(place.cluster), _skip_of(run)
+        sent.waiting[self._publisher.append(log, place.partition, skip)] = place.cluster, skip
 
     def _heed(self, sent: Sent, future: "asyncio.Future[Ack]") -> None:
         cluster, entry = sent.waiting.pop(future)
@@ -107,8 +130,7 @@ class Sender:
             raise CronstreamError("the publisher was stopped")
         error = future.exception()
         if isinstance(error, TooLargeError) and isinstance(entry, Run):
-            skipped = self._skip(self._publisher.names.log(cluster), entry, error)
-            sent.waiting[skipped] = cluster, _skip_of(entry)
+            self._skip(sent, self.place_of(cluster, entry.job), entry, error)
         elif error is not None:
             about = fields("not-sent", job=entry.job, cluster=cluster)
             logger.error("%s", error, extra=about)

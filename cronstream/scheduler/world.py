@@ -1,6 +1,6 @@
 """What a scheduler reaches the world through: real ones by default, fakes in tests."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -79,6 +79,11 @@ class RunPublisher(Protocol):
 
     def append(self, topic: str, partition: int, record: Message) -> "asyncio.Future[Ack]":
         """Put a record on a partition."""
+
+    def append_all(
+        self, topic: str, partition: int, records: Sequence[Message]
+    ) -> "asyncio.Future[Ack]":
+        """Put records on a partition, one after another: all or none are taken."""
 
     def publish(
         self, topic: str, key: str, record: Message, *, partitions: int | None = None

@@ -61,10 +61,12 @@ class Waiting:
     headers: tuple[tuple[str, bytes], ...]
     #: Not to be joined with others.
     alone: bool
-    #: None if nobody waits for it.
+    #: None if nobody waits for it; several may have the same.
     done: asyncio.Future[Ack] | None
     #: What it says; None for raw bytes.
     record: Message | None = None
+    #: Whether it is the last of those that have the same `done`.
+    is_last: bool = True
     #: When it was put here, in monotonic seconds.
     since: float = field(default_factory=clock.monotonic)
 
@@ -99,7 +101,7 @@ class Waiting:
 
     def acknowledge(self, ack: Ack) -> None:
         """Let whoever waits know that the broker has it."""
-        if self.done is not None and not self.done.done():
+        if self.is_last and self.done is not None and not self.done.done():
             self.done.set_result(ack)
 
     def refuse(self, error: BrokerError) -> None:

@@ -7,7 +7,7 @@ overtakes the claim that it releases (docs/design/topics-and-tables.md).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from struct import iter_unpack
 from typing import Any, Final
 
@@ -125,6 +125,22 @@ class Publisher:
             record = self._sign(record)
         done = _future()
         self._put(topic, partition, Waiting.of(record, _key_of(record), done))
+        return done
+
+    def append_all(
+        self, topic: str, partition: int, records: Sequence[Message]
+    ) -> asyncio.Future[Ack]:
+        """Put records on a partition; what is returned is done once the broker has all of them.
+
+        Raises:
+            TooLargeError: If one is too large for a message, and none is put there.
+        """
+        done = _future()
+        signed = records if self._sign is None else list(map(self._sign, records))
+        items = [Waiting.of(record, _key_of(record), done) for record in signed]
+        for item in items:
+            item.is_last = item is items[-1]
+            self._put(topic, partition, item)
         return done
 
     def put(self, topic: str, partition: int, record: Message) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -77,6 +77,7 @@ class FakeBroker:
         return Ack(partition, offset, now)
 
     def append(self, topic: str, partition: int, record: Message) -> asyncio.Future[Ack]:
+        self._see_that_it_fits(record)
         done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
         if topic in self.silent:
             self._unsent.append((done, topic, partition, record))
@@ -89,13 +90,20 @@ class FakeBroker:
             done.set_result(ack)
         return done
 
+    def append_all(
+        self, topic: str, partition: int, records: Sequence[Message]
+    ) -> asyncio.Future[Ack]:
+        return [self.append(topic, partition, record) for record in records][-1]
+
     def publish(
         self, topic: str, key: str, record: Message, *, partitions: int | None = None
     ) -> asyncio.Future[Ack]:
+        return self.append(topic, partition_of(key, partitions or 12), record)
+
+    def _see_that_it_fits(self, record: Message) -> None:
         name = type(record).__name__
         if name in self.too_large:
             raise BrokerError(f"a {name} is larger than a message may be")
-        return self.append(topic, partition_of(key, partitions or 12), record)
 
     def put_raw(
         self, topic: str, partition: int, value: bytes | None, headers: dict[str, str]

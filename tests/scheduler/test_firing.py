@@ -277,13 +277,13 @@ async def test_a_shard_that_has_gone_while_it_was_published_keeps_its_cursor(ben
     bench.define(a_job())
     await bench.tick()
     row = bench.cursors["0"]
-    publish = bench.broker.publish
+    append = bench.broker.append
 
     def lose_it(*given: object, **more: object) -> object:
         bench.scheduler.revoked()
-        return publish(*given, **more)  # type: ignore[arg-type]  # passed on as they came
+        return append(*given, **more)  # type: ignore[arg-type]  # passed on as they came
 
-    bench.broker.publish = lose_it  # type: ignore[assignment]  # a fault in the middle
+    bench.broker.append = lose_it  # type: ignore[assignment]  # a fault in the middle
     bench.clock.passed = 12
     await bench.tick()
     assert bench.cursors["0"] is row

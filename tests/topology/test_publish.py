@@ -95,6 +95,33 @@ async def test_what_comes_while_a_message_is_under_way_goes_together_in_the_next
     assert publisher.idle
 
 
+async def test_what_is_put_there_together_is_through_once_the_last_of_it_is(
+    publisher: Publisher, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_writer, "MAX_BATCH_ENTRIES", 2)
+    done = publisher.append_all("log", 0, [_beat(n) for n in range(5)])
+    other = publisher.append("log", 0, _beat(5))
+    producer.open.set()
+
+    assert (await done).offset == 2
+    assert (await other).offset == 2
+    assert [_numbers(sent["value"]) for sent in producer.taken] == [[0, 1], [2, 3], [4, 5]]
+
+
+async def test_of_what_is_put_there_together_all_is_refused_or_none(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.open.set()
+    too_large = Heartbeat(worker="w" * MAX_RECORD_BYTES, number=1)
+    with pytest.raises(TooLargeError):
+        await publisher.append_all("log", 0, [_beat(0), too_large])
+    assert publisher.idle
+
+    producer.fail, producer.error = 1, AssertionError("no")
+    with pytest.raises(BrokerError, match="cannot be sent"):
+        await publisher.append_all("log", 0, [_beat(2), _beat(3)])
+
+
 async def test_after_a_failure_the_same_message_is_tried_again_before_what_is_behind_it(
     publisher: Publisher, producer: FakeProducer
 ) -> None:

@@ -7,15 +7,16 @@ from typing import Final, TypeAlias
 
 from cronstream.core.planning.draft import Draft
 from cronstream.core.planning.pauses import TICK
-from cronstream.core.planning.timeline import NextAfter, Timeline, Told
+from cronstream.core.planning.timeline import NextAfter, Revision, Timeline, Told
 from cronstream.core.schedule.schedule import Schedule
 
 #: Where all is missed, a step counts about this many due times, once for each schedule.
 LEAP_STEP: Final = 50_000
 _MIN_LEAP: Final = 200
 
-#: Where the cursor is then, the job's place, the version of its timeline, and what is told.
-_Item: TypeAlias = tuple[datetime, int, int, Told]
+#: Where the cursor is then, the job's place and the version of its timeline; and what is told:
+#: `Told.due`, `revision`, `end` and `paused`. There is one for each job: two tuples take more room.
+_Item: TypeAlias = tuple[datetime, int, int, datetime, Revision, datetime, datetime | None]
 
 
 class Agenda:
@@ -57,7 +58,7 @@ class Agenda:
         """
         heap, last = self._heap, None
         while heap and heap[0][0] <= limit:
-            at, order, version, told = heap[0]
+            at, order, version, due, revision, span_end, paused = heap[0]
             timeline = timelines[order]
             if version != timeline.version:
                 heapq.heappop(heap)
@@ -65,13 +66,13 @@ class Agenda:
             if step is not None and draft.count >= step and last is not None and at > last:
                 return last
             last = done = at
-            if told.paused is not None:
-                draft.pause(timeline, told)
+            if paused is not None:
+                draft.pause(timeline, Told(at, due, revision, span_end, paused))
             elif at < all_missed:
-                end = min(limit, all_missed - TICK, told.end - TICK)
-                done = draft.leap(timeline, told.revision, at, end)
+                end = min(limit, all_missed - TICK, span_end - TICK)
+                done = draft.leap(timeline, revision, at, end)
             else:
-                draft.add(timeline, told.revision, at)
+                draft.add(timeline, revision, at)
             item = self._item(timeline, done, draft.next_after)
             if item is None:
                 heapq.heappop(heap)
@@ -85,8 +86,8 @@ class Agenda:
         Each job is looked at: some 0.3 µs for each.
         """
         found: dict[str, datetime] = {}
-        for due, order, version, told in self._heap:
-            job, is_run = told.revision.job, told.paused is None
+        for due, order, version, _, revision, _, paused in self._heap:
+            job, is_run = revision.job, paused is None
             if is_run and version == timelines[order].version and job.name not in left_out:
                 found[job.cluster] = min(due, found.get(job.cluster, due))
         return found
@@ -104,9 +105,9 @@ class Agenda:
     def _leap_limit(self, at: datetime, limit: datetime) -> datetime:
         """Return how far a step may go where all is missed, so that counting stays bounded."""
         schedules: dict[int, Schedule] = {}
-        for told_at, _, _, told in self._heap:
-            schedule = told.revision.schedule
-            if told_at <= limit and schedule is not None:
+        for at_then, _, _, _, revision, *_ in self._heap:
+            schedule = revision.schedule
+            if at_then <= limit and schedule is not None:
                 schedules[id(schedule)] = schedule
         allowed = max(_MIN_LEAP, LEAP_STEP // max(1, len(schedules)))
         for schedule in schedules.values():
@@ -121,4 +122,7 @@ class Agenda:
 
     def _item(self, timeline: Timeline, after: datetime, next_after: NextAfter) -> _Item | None:
         told = timeline.next_told(after, next_after)
-        return None if told is None else (told.at, timeline.order, timeline.version, told)
+        if told is None:
+            return None
+        at, due, revision, end, paused = told
+        return at, timeline.order, timeline.version, due, revision, end, paused

@@ -126,18 +126,19 @@ class Draft:
         self._withdrawals: list[Planned] = []
         self._due: list[tuple[datetime, int, _Due | _Skipped]] = []
         self._skipped: dict[int, _Skipped] = {}
-        self._next: dict[tuple[int, datetime], datetime | None] = {}
+        #: The last question that was asked of each schedule, and its answer.
+        self._next: dict[int, tuple[datetime, datetime | None]] = {}
         self._leaps: dict[tuple[int, datetime, datetime], _Leap] = {}
         self._first: dict[int, datetime | None] = {}
 
     def next_after(self, schedule: Schedule, moment: datetime) -> datetime | None:
         """Return a schedule's next due time; jobs that share it share the arithmetic."""
-        key = (id(schedule), moment)
-        try:
-            return self._next[key]
-        except KeyError:
-            due = self._next[key] = schedule.next_after(moment)
-            return due
+        asked = self._next.get(id(schedule))
+        if asked is not None and asked[0] <= moment and (asked[1] is None or moment < asked[1]):
+            return asked[1]
+        due = schedule.next_after(moment)
+        self._next[id(schedule)] = moment, due
+        return due
 
     def withdraw(
         self, revision: Revision, former: Revision | None, clusters: Iterable[str]
@@ -148,15 +149,14 @@ class Draft:
         `former` is what was said before of the job, if that is known.
         """
         job = revision.job
-        paused_to = None if job.removed else job.paused_to
+        said: dict[str, Any] = {"removed": True} if job.removed else {}
+        if not job.removed and job.paused_to is not None:
+            said["paused_to"] = job.paused_to
+            said["with_retries"] = job.control is not None and job.control.retries
+        if is_lifted(job, None if former is None else former.job):
+            said["lifts"] = True
         entry = Withdrawal(
-            job=job.name,
-            revision=revision.number,
-            effective_from=revision.holds_from,
-            removed=job.removed,
-            paused_to=paused_to,
-            with_retries=job.control is not None and job.control.retries and paused_to is not None,
-            lifts=is_lifted(job, None if former is None else former.job),
+            job=job.name, revision=revision.number, effective_from=revision.holds_from, **said
         )
         expects = entry
         if job.expect_within_s is not None and not job.removed:

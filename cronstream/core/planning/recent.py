@@ -99,7 +99,9 @@ class Recent:
         self.controls = Controls()
         #: The last message, or what it is known by.
         self._last: bytes | str | None = ""
-        self._of: dict[str, list[Definition]] = {}
+        self._of: dict[str, Definition] = {}
+        #: What was there before of those jobs, as far as it matters, oldest first.
+        self._former: dict[str, list[Definition]] = {}
         #: Those that were taken out, in the order of time.
         self._removed: deque[Definition] = deque()
         self.dropped_by = -1
@@ -147,8 +149,7 @@ class Recent:
 
     def last(self, name: str) -> Definition | None:
         """Return what was read last of a job, which may be its removal."""
-        kept = self._of.get(name)
-        return kept[-1] if kept else None
+        return self._of.get(name)
 
     def _hear(self, control: Control) -> None:
         about = self.last(control.job or "")
@@ -158,27 +159,35 @@ class Recent:
         job = definition.job
         if job.effective_from is None:
             raise MessageError(f"job {job.name!r} does not say from when it holds")
-        kept = self._of.get(job.name)
-        if kept is None:
-            kept = self._of[job.name] = [definition]
-        else:
-            kept.append(definition)
+        before = self._of.get(job.name)
+        self._of[job.name] = definition
         self._latest = max(self._latest, job.effective_from)
         bound = job.effective_from - KEEP
-        while len(kept) > 1 and (kept[1].job.effective_from or bound) < bound:
-            del kept[0]
-            self._note_dropped(kept[0])
+        if before is not None:
+            self._drop_former(before, definition, bound)
         self.controls.learn(job)
         if job.removed:
             self._removed.append(definition)
         while self._removed and (self._removed[0].job.effective_from or bound) < bound:
             self._forget(self._removed.popleft())
 
+    def _drop_former(self, before: Definition, last: Definition, bound: datetime) -> None:
+        """Keep what a definition has replaced, but for what was replaced before `bound`."""
+        name = last.job.name
+        kept = [*self._former.pop(name, ()), before, last]
+        while len(kept) > 1 and (kept[1].job.effective_from or bound) < bound:
+            del kept[0]
+            self._note_dropped(kept[0])
+        if len(kept) > 1:
+            self._former[name] = kept[:-1]
+
     def _forget(self, removal: Definition) -> None:
         """Forget a job that was taken out, if it has not come back."""
-        kept = self._of.get(removal.job.name)
-        if kept and kept[-1].revision == removal.revision:
-            del self._of[removal.job.name]
+        name = removal.job.name
+        last = self._of.get(name)
+        if last is not None and last.revision == removal.revision:
+            del self._of[name]
+            self._former.pop(name, None)
             self._note_dropped(removal)
 
     def _note_dropped(self, by: Definition) -> None:
@@ -198,19 +207,18 @@ class Recent:
 
     def definitions(self) -> list[Definition]:
         """Return them in the order of revisions."""
-        found = [definition for kept in self._of.values() for definition in kept]
+        found = chain(self._of.values(), *self._former.values())
         return sorted(found, key=lambda definition: definition.revision)
 
     def in_force(self) -> list[Job]:
         """Return the jobs that have not been removed."""
-        last = (kept[-1].job for kept in self._of.values())
-        return [job for job in last if not job.removed]
+        return [job for job, _ in self._of.values() if not job.removed]
 
     def ahead(self, now: datetime) -> list[Job]:
         """Return definitions in force, and removals, that hold only from far ahead."""
         if self._latest - now <= FAR_AHEAD:
             return []
-        last = (kept[-1].job for kept in self._of.values())
+        last = (job for job, _ in self._of.values())
         return [job for job in last if job.effective_from and job.effective_from - now > FAR_AHEAD]
 
     def to_row(self) -> dict[str, Any]:

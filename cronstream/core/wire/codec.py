@@ -11,7 +11,7 @@ import types
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import orjson
@@ -92,16 +92,21 @@ def to_json(record: Any) -> dict[str, Any]:
 def _plain_fields(record: Any) -> dict[str, Any]:
     level = needed_level(record)
     out: dict[str, Any] = {"v": level} if level > 1 else {}
-    kind: type[Record] = type(record)
+    kind: Any = type(record)
     given = vars(record)
-    for name, _, default, required in _fields(kind, LEVEL):
-        if name in given:
-            value = given[name]
-            if required or (value is not default and value != default):
-                out[name] = value if type(value) in _AS_IT_IS else _plain(value)
+    for name, default, required in _given_fields(kind, tuple(given)):
+        value = given[name]
+        if required or (value is not default and value != default):
+            out[name] = value if type(value) in _AS_IT_IS else _plain(value)
     if "unknown" in given:
         out.update(given["unknown"])
     return out
+
+
+@lru_cache(maxsize=4096)
+def _given_fields(kind: type[Record], names: tuple[str, ...]) -> tuple[tuple[str, Any, bool], ...]:
+    """Return name, default and whether it is required, of those fields of a kind, in its order."""
+    return tuple((f[0], f[2], f[3]) for f in _fields(kind, LEVEL) if f[0] in names)
 
 
 _AS_IT_IS = frozenset((str, int, float, bool))

@@ -15,7 +15,7 @@ import orjson
 
 from cronstream.core.planning.known_jobs import JobsKnown
 from cronstream.core.planning.recent import Believes, Recent, Seen, believe_all, mark_of
-from cronstream.core.planning.sharing import share_values
+from cronstream.core.planning.sharing import SharedValues, share_values
 from cronstream.core.trust.judging import TRUSTED, Judgement, Standing
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.decoded import Decoded
@@ -87,6 +87,7 @@ class JobsLog:
         self.also: Callable[[int, str], Definition | None] = lambda _, __: None
         self._reader, self._rows = reader, rows
         self._begun: set[int] = set()
+        self._shared = SharedValues()
         self._kept_at = dict.fromkeys(self.known.of, 0)
         self._lock, self._begins_again = asyncio.Lock(), False
         self._read_by(self.known.of)
@@ -150,6 +151,7 @@ class JobsLog:
         judged = self.judge(job)
         if judged.standing is Standing.TRUSTED:
             if isinstance(job, Job):
+                self._shared.keep_once(job)
                 share_values(job, self.like(job.name))
             return True
         if isinstance(job, Control):

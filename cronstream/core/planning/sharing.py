@@ -1,10 +1,13 @@
 """One job that several readers in a process read is kept once."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 from cronstream.core.wire.job_messages import Definition
 from cronstream.core.wire.runs import Job
+
+#: No more values are remembered: those of most jobs are few.
+_MOST: Final = 1000
 
 #: Returns what was read of a job last, by its name.
 Also: TypeAlias = Callable[[str], Definition | None]
@@ -24,6 +27,23 @@ def share_values(job: Job, like: Job | None) -> None:
         theirs = other.get(name)
         if theirs is not value and type(theirs) is type(value) and theirs == value:
             own[name] = theirs
+
+
+class SharedValues:
+    """What many jobs have in common, so that it is kept once, however many messages say it."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Any] = {}
+
+    def keep_once(self, job: Job) -> None:
+        """Have a job hold the same variables, and time from which it holds, as one before it."""
+        own = vars(job)
+        if len(self._known) > _MOST:
+            self._known.clear()
+        if env := own.get("env"):
+            own["env"] = self._known.setdefault(tuple(env.items()), env)
+        if (since := own.get("effective_from")) is not None:
+            own["effective_from"] = self._known.setdefault(since, since)
 
 
 def same(definition: Definition, other: Definition | None) -> Definition:

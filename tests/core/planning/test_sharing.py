@@ -1,6 +1,6 @@
 """What two definitions both say is kept once."""
 
-from cronstream.core.planning.sharing import share_values
+from cronstream.core.planning.sharing import SharedValues, share_values
 from cronstream.core.wire.codec import decode, encode
 from cronstream.core.wire.runs import Job
 from tests.core.planning.test_due import a_job, at
@@ -22,3 +22,29 @@ def test_what_is_not_the_same_stays_as_it_is() -> None:
     share_values(job, other)
     share_values(job, None)
     assert job == before
+
+
+def test_variables_and_times_that_many_jobs_have_in_common_are_kept_once() -> None:
+    shared = SharedValues()
+    jobs = [
+        decode(encode(a_job(f"job-{n}", env={"TZ": zone}, effective_from=at(5))), Job)
+        for n, zone in enumerate(("UTC", "UTC", "Asia/Tokyo"))
+    ]
+    before = [job.derive() for job in jobs]
+    for job in jobs:
+        shared.keep_once(job)
+    assert jobs[0].env is jobs[1].env
+    assert jobs[0].effective_from is jobs[2].effective_from
+    assert jobs == before
+    shared.keep_once(a_job())
+
+
+def test_so_many_values_are_not_remembered_for_ever() -> None:
+    shared = SharedValues()
+    for n in range(1500):
+        shared.keep_once(a_job(env={"NUMBER": str(n)}))
+    first, again = a_job(env={"NUMBER": "0"}), a_job(env={"NUMBER": "1499"})
+    shared.keep_once(first)
+    shared.keep_once(again)
+    assert first.env == {"NUMBER": "0"}
+    assert again.env == {"NUMBER": "1499"}

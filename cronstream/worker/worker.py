@@ -22,13 +22,13 @@ from cronstream.executor.orphans import Reaper
 from cronstream.executor.pool import ExecutorPool
 from cronstream.logs import fields
 from cronstream.notices.outpost import Outpost
-from cronstream.polling import until
 from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.trust.keyring import Keyring
 from cronstream.worker.commands import to_command
 from cronstream.worker.distrust import DistrustWatch
+from cronstream.worker.draining import let_commands_end
 from cronstream.worker.folding import Folding
 from cronstream.worker.late_watch import LateWatch
 from cronstream.worker.mishaps import end_in_view, failed
@@ -46,8 +46,6 @@ logger = logging.getLogger(__name__)
 _TURN_S, _IDLE_TURN_S = 0.1, 0.5
 #: How long a stopping worker waits for the broker to take what it gives back.
 _FLUSH_S = 3.0
-#: Beyond the drain time, how long ended commands have to be reported.
-_END_S = 15.0
 
 
 class Worker:
@@ -138,15 +136,7 @@ class Worker:
         """After it has left: let running commands end, then end them; and disconnect."""
         self.member.assigned([], self._load)
         self.folding.assigning.set()
-        running = len(self.member.holding)
-        if running:
-            text, about = "%d running, waiting up to %gs", fields("draining")
-            logger.info(text, running, self._settings.drain_s, extra=about)
-        await self._until_nothing_is_held(self._settings.drain_s)
-        if self.member.holding:
-            self.member.end_all("its worker was asked to stop")
-            self._turn()
-            await self._until_nothing_is_held(_END_S)
+        await let_commands_end(self.member, self._turn, self._settings.drain_s)
         self.folding.tenure.speak(clock.monotonic(), within_s=0.0)
         self._turn()
         await self.publisher.flush(_FLUSH_S)
@@ -161,12 +151,6 @@ class Worker:
         if self.executor is not None:
             await self.executor.close()
         await asyncio.gather(self.folding.stop(), self.publisher.stop(), self.outpost.close())
-
-    async def _until_nothing_is_held(self, limit_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                member = self.member
-                await until(lambda: not (member.holding or member.claiming), _TURN_S / 2)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

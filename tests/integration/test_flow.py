@@ -294,18 +294,22 @@ async def test_a_command_that_runs_ends_before_its_worker_does(
     assert not any("interrupted" in line for line in worker.lines)
 
 
+@pytest.mark.parametrize(
+    ("own", "variables"),
+    [("", IMPATIENT), ("on_stop: interrupt", {"CRONSTREAM_DRAIN_S": "600"})],
+)
 async def test_a_command_that_takes_too_long_to_end_is_interrupted_and_made_again(
-    start_worker: StartWorker, tmp_path: Path
+    start_worker: StartWorker, tmp_path: Path, own: str, variables: dict[str, str]
 ) -> None:
     cluster = a_name("interrupt")
     truth = Truth(tmp_path)
-    crontab = _one_job(cluster, f"{truth.command}; sleep 60", every="30s")
+    crontab = _one_job(cluster, f"{truth.command}; sleep 60", every="30s", own=own)
     first = await start_worker(
-        "--cluster", cluster, crontab=crontab, variables={**IMPATIENT, "WORKER": "first"}
+        "--cluster", cluster, crontab=crontab, variables={**variables, "WORKER": "first"}
     )
     await start_worker(crontab=crontab)
     await first.said("attempt 1 started")
-    second = await start_worker("--cluster", cluster, variables={**IMPATIENT, "WORKER": "second"})
+    second = await start_worker("--cluster", cluster, variables={**variables, "WORKER": "second"})
 
     assert await first.stop() == 0
 
@@ -375,12 +379,16 @@ async def test_the_runs_of_a_killed_worker_are_made_elsewhere(
     assert [line.worker for line in truth.lines()[:2]] == ["first", "second"]
 
 
-def _one_job(cluster: str, command: str, every: str = "5s") -> str:
+def _one_job(cluster: str, command: str, every: str = "5s", own: str = "") -> str:
     return f"""
 version: 1
 clusters: {{{cluster}: }}
 jobs:
-  - {{name: {cluster}-job, cluster: {cluster}, schedule: "@every {every}", command: '{command}'}}
+  - name: {cluster}-job
+    cluster: {cluster}
+    schedule: "@every {every}"
+    command: '{command}'
+    {own}
 """
 
 

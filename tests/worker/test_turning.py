@@ -22,7 +22,7 @@ from cronstream.core.wire.runs import Run
 from cronstream.errors import LevelError
 from cronstream.executor import protocol
 from cronstream.settings import Settings
-from cronstream.worker import commands
+from cronstream.worker import commands, draining
 from cronstream.worker.folding import _REST_S
 from cronstream.worker.late_watch import LateWatch
 from cronstream.worker.worker import _IDLE_TURN_S, _TURN_S, Worker
@@ -308,3 +308,24 @@ async def test_what_is_held_is_followed_from_the_moment_at_which_a_rebalance_beg
             assert {place.partition for place in await follows.get()} == {0}
     finally:
         following.cancel()
+
+
+async def test_a_worker_that_stops_ends_each_command_after_the_drain_time_of_its_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench, keys = holders(due(20), due(21), due(22))
+    worker, _ = a_worker(bench.member, is_alive=True)
+    for key, drain_s in zip(keys, (None, 5.0, 0.0), strict=True):
+        held = bench.member.holding[key]
+        held.run = held.run.derive(drain_s=drain_s)
+    ended: list[Any] = []
+    monkeypatch.setattr(worker.executor, "send", lambda *orders: ended.extend(orders))
+
+    async def waited(_: Member, limit_s: float) -> None:
+        ended.append(round(limit_s))
+
+    monkeypatch.setattr(draining, "_until_nothing_is_held", waited)
+    await draining.let_commands_end(bench.member, worker._turn, most_s=20.0)
+
+    told = [getattr(one, "key", one) for one in ended if not isinstance(one, protocol.Lease)]
+    assert told == [keys[2], 5, keys[1], keys[2], 20, keys[1], keys[2], *keys, 15]

@@ -24,6 +24,7 @@ _FIELDS: Final = {
     "retry_on": "retry_on",
     "timeout_s": "timeout",
     "grace_s": "grace",
+    "drain_s": "drain",
     "env": "env",
     "secrets": "env",
     "cwd": "cwd",

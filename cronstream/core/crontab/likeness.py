@@ -21,6 +21,7 @@ _APART: Final = frozenset(
         *("cluster", "timezone", "max_attempts", "backoff", "retry_on", "timeout", "grace", "env"),
         *("cwd", "user", "umask", "limits", "delivery", "overlap", "max_queue", "fence"),
         *("background", "missed_grace", "start_within", "ping", "on_success", "on_discard"),
+        *("on_stop", "drain"),
     )
 )
 #: More is checked in full.

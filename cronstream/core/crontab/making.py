@@ -9,7 +9,9 @@ from cronstream.core.wire.runs import Job
 from cronstream.core.wire.variables import Secret
 
 #: Settings that are lengths of time.
-_LENGTHS: Final = frozenset({"timeout", "grace", "missed_grace", "start_within", "expect_within"})
+_LENGTHS: Final = frozenset(
+    {"timeout", "grace", "drain", "missed_grace", "start_within", "expect_within"}
+)
 #: Settings that are one of a few words.
 _CHOICES: Final = {
     "background": Background,
@@ -21,7 +23,7 @@ _CHOICES: Final = {
 
 def job_of(settings: dict[str, Any]) -> Job:
     """Return the job as it is published, from checked settings under the file's names."""
-    fields = {f"{x}_s" if x in _LENGTHS else x: value for x, value in settings.items()}
+    fields = _lengths_of(settings)
     _name_secrets(fields)
     fields["command"] = in_shell(
         fields.pop("shell", None),
@@ -44,6 +46,14 @@ def job_of(settings: dict[str, Any]) -> Job:
             fields[name] = kind(fields[name])
     said = {name: value for name, value in fields.items() if value is not None}
     return Job(**{"cluster": "", "timezone": "UTC", **said})
+
+
+def _lengths_of(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings with lengths of time under their names in the job."""
+    fields = {f"{x}_s" if x in _LENGTHS else x: value for x, value in settings.items()}
+    if fields.pop("on_stop", None) == "interrupt":
+        fields["drain_s"] = 0.0
+    return fields
 
 
 def _name_secrets(fields: dict[str, Any]) -> None:

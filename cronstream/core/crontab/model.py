@@ -162,6 +162,8 @@ def _kind(value: Any) -> str:
 Duration = Annotated[float, BeforeValidator(_duration)]
 Size = Annotated[int, PlainValidator(bytes_of)]
 Place = Annotated[Secret, PlainValidator(_place)]
+VariableName = Annotated[str, AfterValidator(_variable_name)]
+Variable = Annotated[str | Secret, PlainValidator(_variable)]
 
 
 class _Closed(BaseModel):
@@ -248,13 +250,7 @@ class DefaultsModel(_Closed):
     retry_on: RetryOnModel = RetryOnModel()
     timeout: Annotated[Duration, AfterValidator(_not_zero)] | None = None
     grace: Duration = 10.0
-    env: (
-        dict[
-            Annotated[str, AfterValidator(_variable_name)],
-            Annotated[str | Secret, PlainValidator(_variable)],
-        ]
-        | None
-    ) = None
+    env: dict[VariableName, Variable] | None = None
     cwd: Annotated[str, AfterValidator(_folder)] | None = None
     shell: Annotated[list[str], PlainValidator(shell_of)] | None = None
     user: Annotated[str, PlainValidator(user_of)] | None = None
@@ -266,8 +262,10 @@ class DefaultsModel(_Closed):
     max_running: Annotated[int, Field(ge=1, le=MAX_RUNNING)] = 1
     fence: bool = False
     allow_args: bool = False
-    allow_env: list[Annotated[str, AfterValidator(_variable_name)]] | None = None
+    allow_env: list[VariableName] | None = None
     background: Literal["kill", "wait"] = "kill"
+    on_stop: Literal["drain", "interrupt"] = "drain"
+    drain: Annotated[Duration, AfterValidator(_not_zero)] | None = None
     exclude: Annotated[str | list[str], PlainValidator(_texts)] | None = None
     start: str | None = None
     end: str | None = None

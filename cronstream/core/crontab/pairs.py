@@ -31,6 +31,9 @@ def pair_faults(
             "leave max_running out"
         )
         yield Fault(("max_running",), sentence, is_key=True)
+    if "drain" in said and settings["drain"] and settings.get("on_stop") == "interrupt":
+        sentence = "drain is how long to wait, and 'on_stop: interrupt' waits for nothing"
+        yield Fault(("drain",), f"{sentence}; take one of them out", is_key=True)
     if "shell" in said and settings["shell"] and isinstance(settings.get("command"), list):
         sentence = "shell is for a command in text, and a list is started without one; take it out"
         yield Fault(("shell",), sentence, is_key=True)

@@ -121,6 +121,14 @@ WORDS: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
         "What becomes of the processes that a command leaves when it ends: kill or wait.",
         ("kill",),
     ),
+    "on_stop": (
+        "What becomes of its commands when their worker stops: drain, or interrupt at once.",
+        ("interrupt",),
+    ),
+    "drain": (
+        "How long they may go on then, at most; the worker's own drain time is the most.",
+        ("5s",),
+    ),
     "missed": (
         (
             "What becomes of due times that an outage made older than missed_grace: skip them, run "

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
+from math import inf
 
 from cronstream.core.ledger.deadline import start_by
 from cronstream.core.ledger.fold import Ledger
@@ -85,10 +86,17 @@ class Holder:
         #: Until when what was handed over may start, earliest first.
         self._deadlines: list[tuple[datetime, str]] = []
 
-    def end_all(self, note: str) -> None:
-        """End every command that still runs."""
-        left = (key for key, held in self.holding.items() if not held.orphaned)
-        self.actions.extend(End(key, note) for key in left)
+    def drain_times(self, most_s: float) -> list[float]:
+        """Return after how long commands are ended, in order, if it stops: `most_s` at the last."""
+        own = (held.run.drain_s for held in self.holding.values())
+        return sorted({most_s, *(drain_s for drain_s in own if drain_s and drain_s < most_s)})
+
+    def end_all(self, note: str, drained_s: float = inf) -> None:
+        """End every command that still runs, or those that may go on for no longer than that."""
+        for key, held in self.holding.items():
+            drain_s = inf if held.run.drain_s is None else held.run.drain_s
+            if drain_s <= drained_s and not held.orphaned:
+                self.actions.append(End(key, note))
 
     def _cancel_unstarted(
         self, partitions: set[int], stays: Callable[[Holding], bool] = lambda _: False

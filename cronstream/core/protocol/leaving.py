@@ -18,8 +18,8 @@ from cronstream.core.wire.entries import Claimed, Heartbeat, Owned
 
 #: As long as a rebalance takes, at most.
 HAND_OVER: Final = timedelta(seconds=10)
-#: As long as giving back takes, and being claimed by another, on a busy machine.
-SOON: Final = timedelta(seconds=1.5)
+#: As long as giving back takes, and being claimed by another, on a machine that is far too busy.
+SOON: Final = timedelta(seconds=3)
 #: What is due for so long and has not started waits for a slot: another may have one.
 _WAITS: Final = timedelta(seconds=0.5)
 
@@ -37,10 +37,10 @@ class Leaver(Holder):
         self._succeeded: set[int] = set()
 
     def _leave(self, partitions: set[int]) -> None:
-        """Give back what of these needs a word; with the next turn, what is not due soon."""
+        """Give back what of these may not stay; with the next turn, what is not due soon."""
         for partition in partitions:
             self._left.setdefault(partition, None)
-        self._cancel_unstarted(partitions, _needs_no_word)
+        self._cancel_unstarted(partitions, _may_stay)
 
     def _note_owner(self, partition: int, entry: Heartbeat | Claimed | Owned) -> None:
         """Note who owns a partition, and whether another claims there from now on."""
@@ -62,13 +62,13 @@ class Leaver(Holder):
                 self._cancel_unstarted({partition})
 
     def _cancel_but(self, partition: int, first: datetime, last: datetime) -> None:
-        """Cancel what has not started, but for what is due between these, and needs no word."""
+        """Cancel what has not started, but for what is due between these, and may stay."""
         self._cancel_unstarted(
             {partition},
-            lambda held: _needs_no_word(held) and first <= held.run.not_before <= last,
+            lambda held: _may_stay(held) and first <= held.run.not_before <= last,
         )
 
 
-def _needs_no_word(held: Holding) -> bool:
-    """Whether it starts when it is due, without anything that is to be read back."""
-    return held.go and not held.told
+def _may_stay(held: Holding) -> bool:
+    """Whether it starts when it is due without anything being read back, and is let end then."""
+    return held.go and not held.told and held.run.drain_s != 0

@@ -124,8 +124,9 @@ class Job(Record, namespace="cronstream.Job"):
     retry_on: RetryOn = RetryOn()
     #: Seconds an attempt may take; None for no limit.
     timeout_s: float | None = None
-    #: Seconds between TERM and KILL.
+    #: Seconds between TERM and KILL; and before TERM when its worker stops, None for as any there.
     grace_s: float = 10.0
+    drain_s: float | None = None
     env: dict[str, str] | None = None
     #: Where the worker finds the values of further variables: see `variables.Secret`.
     secrets: dict[str, str] | None = None
@@ -211,6 +212,7 @@ class Run(Record, namespace="cronstream.Run"):
     retry_on: RetryOn = RetryOn()
     timeout_s: float | None = None
     grace_s: float = 10.0
+    drain_s: float | None = None
     env: dict[str, str] | None = None
     #: Where the worker finds the values of further variables: see `variables.Secret`.
     secrets: dict[str, str] | None = None
@@ -264,10 +266,8 @@ class Run(Record, namespace="cronstream.Run"):
     def __post_init__(self) -> None:
         """Refuse what no scheduler can have produced: Faust itself checks no values."""
         if not 1 <= self.attempts_left <= self.max_attempts or self.attempt < 1:
-            raise MessageError(
-                f"run of {self.job!r}: attempt {self.attempt}, "
-                f"{self.attempts_left} of {self.max_attempts} left"
-            )
+            left = f"{self.attempts_left} of {self.max_attempts} left"
+            raise MessageError(f"run of {self.job!r}: attempt {self.attempt}, {left}")
         if (self.cause is None) == (self.revision is None):
             raise MessageError(f"run of {self.job!r} needs either a revision or a cause")
 

@@ -68,6 +68,7 @@ def test_a_job_that_was_removed_before_is_added_when_it_comes_back() -> None:
         ({"timeout_s": 90.0}, {}, "timeout 1m30s → none"),
         ({}, {"background": Background.WAIT}, "background 'kill' → 'wait'"),
         ({}, {"grace_s": 3600.0}, "grace 10s → 1h"),
+        ({}, {"drain_s": 0.0}, "drain none → 0s"),
         (
             {},
             {"overlap": Overlap.SKIP, "fence": True},

@@ -7,10 +7,12 @@ import pytest
 
 from cronstream.core.crontab.clusters import Cluster
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab, parse_crontab
+from cronstream.core.planning.draft import run_of
 from cronstream.core.wire.confinement import Confinement
 from cronstream.core.wire.enumerations import Background, Delivery, Missed, Overlap
 from cronstream.core.wire.runs import Backoff, Job, Ping, RetryOn
 from cronstream.errors import CrontabError
+from tests.builders import NOON
 
 ROOT = Path(__file__).parents[3]
 HEAD = "version: 1\nclusters: {cluster-a: , cluster-b: }\n"
@@ -105,6 +107,8 @@ jobs:
     retry_on: {exit_statuses: [75, 1], timeouts: false}
     timeout: 30m
     grace: 2
+    on_stop: drain
+    drain: 90s
     overlap: queue
     max_queue: 7
     max_running: 2
@@ -138,6 +142,7 @@ jobs:
         retry_on=RetryOn(statuses=[1, 75], timeouts=False),
         timeout_s=1800.0,
         grace_s=2.0,
+        drain_s=90.0,
         overlap=Overlap.QUEUE,
         max_queue=7,
         max_running=2,
@@ -260,6 +265,8 @@ def test_a_word_that_yaml_1_1_takes_for_a_truth_value_is_text() -> None:
         ),
         ("max_running: 0\noverlap: skip", "max_running 0 is too small; at least 1"),
         ("max_running: 3\noverlap: replace", "max_running needs 'overlap: skip' or"),
+        ("drain: 5s\non_stop: interrupt", "drain is how long to wait, and 'on_stop: interrupt'"),
+        ("drain: 0s", "drain '0s' must be longer than 0s"),
         ("max_queue: 3\noverlap: skip", "max_queue needs 'overlap: queue' beside it"),
         ("fence: 1", "column 12: job 'backup': fence 1 must be true or false"),
         (
@@ -643,3 +650,23 @@ def test_the_crontab_at_the_top_shows_what_may_become_of_a_run() -> None:
     assert {job.cluster for job in crontab.jobs} == {"cluster-a", "cluster-b"}
     doomed = next(job for job in crontab.jobs if job.name == "doomed")
     assert (doomed.max_attempts, doomed.backoff.first_s) == (3, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("defaults", "own", "drain_s"),
+    [
+        ("", "on_stop: interrupt", 0.0),
+        ("{drain: 5s}", "on_stop: interrupt", 0.0),
+        ("{on_stop: interrupt}", "on_stop: drain", None),
+        ("{drain: 5s}", "on_stop: drain", 5.0),
+        ("{drain: 5s}", "drain: 1h", 3600.0),
+        ("{drain: 5s}", "drain:", None),
+    ],
+)
+def test_a_job_says_for_how_long_its_commands_may_go_on_when_their_worker_stops(
+    defaults: str, own: str, drain_s: float | None
+) -> None:
+    job = the_job(a_crontab(own, defaults=defaults))
+
+    assert job.drain_s == drain_s
+    assert run_of(job, 1, NOON).drain_s == drain_s

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cronstream.core.protocol.actions import Cancel, Hand, key_of
+from cronstream.core.protocol.actions import Cancel, End, Hand, key_of
 from cronstream.core.wire.entries import Claimed, Heartbeat, Owned, Released
 from cronstream.core.wire.enumerations import Delivery
 from cronstream.core.wire.runs import Run
@@ -56,7 +56,7 @@ def test_what_is_due_before_the_next_owner_is_there_stays_until_it_has_started()
 
 
 def test_once_the_next_owner_has_read_the_log_only_what_is_due_at_once_is_kept_from_it() -> None:
-    worker, [_, soon] = with_claims(6, 7)
+    worker, [_, soon] = with_claims(7.5, 8.5)
     stop(worker)
     worker.assign()
     worker.wake(5)
@@ -96,6 +96,32 @@ def test_what_needs_a_word_before_it_starts_is_given_back_at_once() -> None:
     stop(worker)
 
     assert given_back(worker) == [run.id]
+
+
+def test_what_would_be_ended_as_soon_as_it_starts_is_given_back_at_once() -> None:
+    worker, [run] = with_claims(5)
+    [held] = worker.member.holding.values()
+    held.run = run.derive(drain_s=0.0)
+    stop(worker)
+
+    assert given_back(worker) == [run.id]
+
+
+def test_commands_end_after_the_drain_times_of_their_jobs() -> None:
+    worker, runs = with_claims(0, 1, 2, 3)
+    times = (0.0, 5.0, 60.0, None)
+    for drain_s, held in zip(times, worker.member.holding.values(), strict=True):
+        held.run = held.run.derive(drain_s=drain_s)
+    assert worker.member.drain_times(20.0) == [5.0, 20.0]
+    for limit_s, number in ((0.0, 1), (5.0, 2), (20.0, 2), (60.0, 3)):
+        worker.did.clear()
+        worker.member.end_all("stops", limit_s)
+        worker.collect()
+        assert [key.partition("#")[0] for key in worker.keys(End)] == [r.id for r in runs[:number]]
+    worker.did.clear()
+    worker.member.end_all("stops")
+    worker.collect()
+    assert len(worker.of(End)) == len(runs)
 
 
 def test_a_claim_that_is_on_its_way_is_given_back_at_once() -> None:

@@ -283,17 +283,26 @@ def test_a_pods_user_may_read_the_secrets_that_are_mounted_for_it() -> None:
             assert secret is None or secret["defaultMode"] == 0o440
 
 
-def test_only_schedulers_have_the_private_key_and_each_role_its_own_user() -> None:
+def test_only_schedulers_and_a_console_sign_each_with_its_own_key_and_user() -> None:
     made = pods(render(SECURED))
     key = "/etc/cronstream-signing/signing.key"
+    secrets = {
+        name: volume["secret"]["secretName"]
+        for name, pod in made.items()
+        for volume in pod["volumes"]
+        if volume["name"] == "signing-key"
+    }
 
-    assert {name for name, pod in made.items() if key in mounted_files(pod)} == {SCHEDULER}
+    assert secrets == {SCHEDULER: "scheduler-signing-key", CONSOLE: "console-signing-key"}
+    for name, pod in made.items():
+        assert (key in mounted_files(pod)) == (name in secrets)
+        assert environment(pod).get("CRONSTREAM_SIGNING_KEY") == (key if name in secrets else None)
     assert {name: environment(pod)["CRONSTREAM_BROKER_USER"] for name, pod in made.items()} == {
         SCHEDULER: "cronstream-scheduler",
         WORKER: "cronstream-workers",
         RETRY_WORKER: "cronstream-workers",
         "nightly-cronstream-topics": "cronstream-admin",
-        CONSOLE: "cronstream-reader",
+        CONSOLE: "cronstream-operator",
     }
     assert environment(made[WORKER])["CRONSTREAM_SIGNATURES"] == "require"
 
@@ -395,6 +404,10 @@ def test_its_rules_are_those_of_prometheus_and_link_to_where_the_runbooks_are() 
             "each process would be scraped twice",
         ),
         ("console.enabled=true", "console.token.secret: name the Secret"),
+        (
+            "console.enabled=true,console.token.secret=t,console.signingKey.secret=s",
+            "signing.trustedKeys: name the keys",
+        ),
         (
             "console.enabled=true,console.token.secret=t,console.existingClaim=c,console.replicas=2",
             "one console alone may use a volume",

@@ -100,7 +100,7 @@ spec:
 - name: CRONSTREAM_SIGNATURES
   value: {{ .root.Values.signing.signatures }}
 {{- end }}
-{{- if and (eq .kind "scheduler") .root.Values.signing.privateKey.secret }}
+{{- if (include "cronstream.signingKey" . | fromJson).secret }}
 - name: CRONSTREAM_SIGNING_KEY
   value: /etc/cronstream-signing/signing.key
 {{- end }}
@@ -122,6 +122,17 @@ livenessProbe:
 {{- end }}
 {{- end -}}
 
+{{/* The Secret with the key that a process signs with, in JSON; workers have none. */}}
+{{- define "cronstream.signingKey" -}}
+{{- if eq .kind "scheduler" -}}
+{{- toJson .root.Values.signing.privateKey -}}
+{{- else if eq .kind "console" -}}
+{{- toJson .values.signingKey -}}
+{{- else -}}
+{}
+{{- end -}}
+{{- end -}}
+
 {{- define "cronstream.mounts" -}}
 - {name: data, mountPath: /var/lib/cronstream}
 - {name: tmp, mountPath: /tmp}
@@ -131,9 +142,9 @@ livenessProbe:
 {{- if eq .kind "scheduler" }}
 # The folder: a file that is mounted by subPath would never change.
 - {name: crontab, mountPath: /etc/cronstream, readOnly: true}
-{{- if .root.Values.signing.privateKey.secret }}
-- {name: signing-key, mountPath: /etc/cronstream-signing, readOnly: true}
 {{- end }}
+{{- if (include "cronstream.signingKey" . | fromJson).secret }}
+- {name: signing-key, mountPath: /etc/cronstream-signing, readOnly: true}
 {{- end }}
 {{- if and (eq .kind "console") .values.token.secret }}
 - {name: token, mountPath: /etc/cronstream-console, readOnly: true}
@@ -168,14 +179,14 @@ livenessProbe:
   configMap:
     name: {{ include "cronstream.crontabConfigMap" .root }}
     items: [{key: crontab.yaml, path: crontab.yaml}]
-{{- with .root.Values.signing.privateKey }}
+{{- end }}
+{{- with include "cronstream.signingKey" . | fromJson }}
 {{- if .secret }}
 - name: signing-key
   secret:
     secretName: {{ .secret }}
     defaultMode: 0440
     items: [{key: {{ .key | quote }}, path: signing.key}]
-{{- end }}
 {{- end }}
 {{- end }}
 {{- if and (eq .kind "console") .values.token.secret }}

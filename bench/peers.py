@@ -143,23 +143,34 @@ def _cpu(root: int) -> float:
     return used.own + used.children
 
 
+@contextmanager
+def redis(folder: Path) -> Iterator[dict[str, str]]:
+    """Run a Redis that writes to disk each second: a broker that keeps what it has.
+
+    Yields:
+        The variables by which peers find it, and their applications.
+    """
+    port = free_port()
+    variables = {
+        "BENCH_REDIS": f"redis://127.0.0.1:{port}/0",
+        "PYTHONPATH": str(APPS),
+        "LD_LIBRARY_PATH": str(HOME / "deb" / "usr" / "lib" / "x86_64-linux-gnu"),
+    }
+    server = [HOME / "deb/usr/bin/redis-server", "--port", port, "--bind", "127.0.0.1"]
+    server += ["--dir", folder, "--appendonly", "yes", "--save", ""]
+    with started(server, folder / "redis.log", **variables):
+        time.sleep(1)
+        yield variables
+
+
 def backlog(peer: str, programs: Programs, number: int) -> dict[str, object]:
     """``number`` commands are queued in Redis; then the worker starts, with 4 at a time."""
     with tempfile.TemporaryDirectory(prefix="cronstream-bench-") as name:
-        folder, port = Path(name), free_port()
+        folder = Path(name)
         file = folder / "stamps"
-        variables = {
-            "BENCH_REDIS": f"redis://127.0.0.1:{port}/0",
-            "PYTHONPATH": str(APPS),
-            "LD_LIBRARY_PATH": str(HOME / "deb" / "usr" / "lib" / "x86_64-linux-gnu"),
-        }
-        server = [HOME / "deb/usr/bin/redis-server", "--port", port, "--bind", "127.0.0.1"]
-        # It writes to disk each second: a broker that keeps what it has.
-        server += ["--dir", folder, "--appendonly", "yes", "--save", ""]
-        with started(server, folder / "redis.log", **variables):
-            time.sleep(1)
+        with redis(folder) as variables:
             _fill(peer, number, programs.stamp(file, "x"), variables)
-            with started(_worker(peer), folder / "worker.log", **variables) as worker:
+            with started(worker_of(peer), folder / "worker.log", **variables) as worker:
                 end = time.monotonic() + number / 100 + 15
                 while len(stamps(file)) < number and time.monotonic() < end:
                     time.sleep(0.2)
@@ -180,12 +191,22 @@ def _fill(peer: str, number: int, command: str, variables: dict[str, str]) -> No
     subprocess.run(words, env={**os.environ, **variables}, check=True, stdout=subprocess.DEVNULL)
 
 
-def _worker(peer: str) -> list[object]:
+def queue_in_celery(commands: Sequence[str], variables: dict[str, str]) -> None:
+    """Queue commands, in their order."""
+    text = "import json, sys\nfrom celery_app import run\n"
+    text += "for one in json.load(sys.stdin): run.delay(one)"
+    words = [HOME / "venv" / "bin" / "python", "-c", text]
+    given = json.dumps(list(commands)).encode()
+    subprocess.run(words, env={**os.environ, **variables}, check=True, input=given)
+
+
+def worker_of(peer: str, slots: int = 4, name: str = "bench") -> list[object]:
+    """The command of a worker that runs so many commands at a time."""
     if peer == "huey":
-        return [HOME / "venv/bin/huey_consumer", "huey_app.huey", "-w", 4, "-k", "thread"]
+        return [HOME / "venv/bin/huey_consumer", "huey_app.huey", "-w", slots, "-k", "thread"]
     words: list[object] = [HOME / "venv/bin/celery", "-A", "celery_app", "worker", "-l", "warning"]
-    words += ["-P", "prefork", "-c", 4, "--without-gossip", "--without-mingle"]
-    return [*words, "--without-heartbeat", "-n", "bench@localhost"]
+    words += ["-P", "prefork", "-c", slots, "--without-gossip", "--without-mingle"]
+    return [*words, "--without-heartbeat", "-n", f"{name}@localhost"]
 
 
 def there() -> list[str]:

@@ -157,6 +157,12 @@ class WorkerMetrics:
         yield gauge(
             "cronstream_worker_slots", "How many commands it runs at most.", labels, state.slots
         )
+        yield counts(
+            "cronstream_attempts_borrowed_total",
+            "Attempts that others have lent to this worker, since it had slots free.",
+            labels,
+            [({}, self._member.borrowed)],
+        )
         yield gauge(
             "cronstream_runs_waiting",
             "How many runs are due with it and have not started; of very many, how many at least.",

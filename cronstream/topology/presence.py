@@ -5,6 +5,7 @@ warning on ``/health``. So its producer is its own: what fails here breaks nothi
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import socket
@@ -36,6 +37,8 @@ _POLL_S = 2.0
 _AGAIN_S = 3.0
 #: Between two looks whether there is something new, here or to announce.
 _LOOK_S = 0.5
+#: After what it has announced, what others should have at once waits for so long.
+_SOON_S = 0.1
 _MAX_BYTES = 100_000
 #: What does not change with every run, and is announced at once.
 _NEWS = ("owns", "leaving", "slots", "trusts")
@@ -94,6 +97,7 @@ class WorkersTopic:
         self._told: Presence | None = None
         self._told_at = float("-inf")
         self._announcing: asyncio.Task[Any] | None = None
+        self._has_urgent = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -172,10 +176,27 @@ class WorkersTopic:
     async def _look_for_ever(self) -> None:
         """Look what is new, whether Kafka answers or not; and announce this process."""
         while True:
-            await asyncio.sleep(_LOOK_S)
+            await self._until_next_look()
             await self._try("compare itself with others", self._note_news())
-            if (self._announcing is None or self._announcing.done()) and self._is_due():
+            is_urgent = self._has_urgent.is_set()
+            if not self._is_announcing and (is_urgent or self._is_due()):
+                self._has_urgent.clear()
                 self._announcing = asyncio.create_task(self._announce())
+
+    def announce_soon(self) -> None:
+        """There is something that others should have at once."""
+        self._has_urgent.set()
+
+    async def _until_next_look(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_S):
+                await self._has_urgent.wait()
+            silent_s = 0.0 if self._is_announcing else clock.monotonic() - self._told_at
+            await asyncio.sleep(_SOON_S - silent_s)
+
+    @property
+    def _is_announcing(self) -> bool:
+        return self._announcing is not None and not self._announcing.done()
 
     async def _note_news(self) -> None:
         self.on_news()

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cronstream.core.health import agreement, clocks, presence
+from cronstream.core.health.lenders import others_of
 from cronstream.core.health.presence import Presence, Shared
 from cronstream.executor.protocol import Clock
 from cronstream.logs import fields
@@ -41,6 +42,7 @@ class WorkerPeer:
             "waiting": 0 if late is None else late.count,
             "owns": presence.spans(member.owners),
             "leaving": member.draining and not member.resting,
+            "lends": presence.spans(member.lending),
             "trusts": self._worker.distrust.keyring.ids,
             "overdue": overdue[: presence.MOST_OVERDUE],
             "overdue_jobs": len(overdue),
@@ -50,6 +52,8 @@ class WorkerPeer:
         """Keep to the lease and the fence that hold for all, and rest while its clock is off."""
         self._keep_lease(mine.shared, topic.roll.counted())
         self._look_for_successor(mine, topic.present)
+        self._worker.borrowing.on_lending = topic.announce_soon
+        self._hear_lenders(mine, topic.present)
         was_fault = self._fault
         offset = topic.clock_offset
         right_s = clocks.right_s(topic.present)
@@ -74,6 +78,12 @@ class WorkerPeer:
         )
         if had_one and not self._worker.has_successor:
             self._worker.stay_alone()
+
+    def _hear_lenders(self, mine: Presence, present: Iterable[Presence]) -> None:
+        others = others_of(mine, present)
+        if others != self._worker.member.others:
+            self._worker.member.others = others
+            self._worker.wake()
 
     def _set_dials(self, offset: float) -> None:
         """Have commands start by this machine's clock as it is now, for it was found right."""

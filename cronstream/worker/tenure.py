@@ -39,7 +39,7 @@ _MAKE_OWNER: Final = (Owned, Claimed)
 #: The owner's, though they do not name it.
 _OF_OWNER: Final = (Forwarded, Skipped, Lost)
 #: Of the worker that they name, which may be a former owner.
-_OF_WORKER: Final = (Released, Started, Finished, Heartbeat)
+_OF_WORKER: Final = (Claimed, Released, Started, Finished, Heartbeat)
 
 #: Notes what one message has changed.
 Note: TypeAlias = Callable[[], None]
@@ -65,12 +65,17 @@ class _Partition:
 
     def hears(self, entry: Entry) -> bool:
         """Whether the owner says something by an entry, or another becomes the owner by it."""
-        if isinstance(entry, _MAKE_OWNER):
+        if isinstance(entry, _MAKE_OWNER) and not _is_borrowed(entry):
             self.owner = entry.worker
             return True
         if isinstance(entry, _OF_WORKER):
             return self.owner in (None, entry.worker)
         return isinstance(entry, _OF_OWNER)
+
+
+def _is_borrowed(entry: Owned | Claimed) -> bool:
+    """Whether it is a claim of somebody who has a slot, and not the partition (rule 26)."""
+    return isinstance(entry, Claimed) and entry.borrowed
 
 
 class Tenure:

@@ -26,6 +26,7 @@ from cronstream.settings import Settings
 from cronstream.topology.publish import Publisher
 from cronstream.topology.quarantine import Quarantine
 from cronstream.trust.keyring import Keyring
+from cronstream.worker.borrowing import Borrowing
 from cronstream.worker.commands import to_command
 from cronstream.worker.distrust import DistrustWatch
 from cronstream.worker.draining import let_commands_end
@@ -85,6 +86,8 @@ class Worker:
         self.level_found = 1
         #: Whether another worker of this role is there, and stays.
         self.has_successor = False
+        tenure, level = self.folding.tenure, lambda: self.level_found
+        self.borrowing = Borrowing(member, tenure, table, level, retry=role.retry)
 
     # -- life -----------------------------------------------------------------------------
 
@@ -192,6 +195,10 @@ class Worker:
         """Read what is below `end` and has not come by the stream."""
         self._spawn(self.folding.make_up(partition, end))
 
+    def wake(self) -> None:
+        """Turn soon: there is news."""
+        self._woken.set()
+
     # -- turning --------------------------------------------------------------------------
 
     async def _turn_for_ever(self) -> None:
@@ -215,6 +222,8 @@ class Worker:
         if self.executor is not None and not (self.executor.is_alive or self.member.draining):
             self.member.drain()  # Nothing can be started here any more.
         self._wake(mono)
+        for partition in self.borrowing.look():
+            self._spawn(self.borrowing.read(partition))
         self.folding.tenure.speak(mono)
         actions, self.member.actions = self.member.actions, []
         orders = [order for action in actions if (order := self._try(action))]

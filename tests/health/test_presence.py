@@ -41,6 +41,7 @@ class FakeTopic:
     describe: Callable[[float | None, float], Presence]
     roll: Roll = field(default_factory=Roll)
     on_news: Callable[[], None] = lambda: None
+    announce_soon: Callable[[], None] = lambda: None
     clock_s: float | None = 0.0
     clock_offset: float = 0.0
     trouble: str = ""
@@ -90,6 +91,7 @@ class Bench:
         self.worker.executor, self.worker.has_successor = None, False
         self.worker._woken = asyncio.Event()
         self.worker.late_watch = SimpleNamespace(late=None)
+        self.worker.borrowing = SimpleNamespace()
         self.worker.overdue_watch = OverdueWatch(self.worker.member)
         self.worker.distrust = DistrustWatch(self.worker.member, Keyring(chosen), "cluster-a")
         self.watch = PresenceWatch(chosen, WORKER, WorkerPeer(self.worker, chosen))

@@ -21,6 +21,7 @@ from tests.simulation.checks_of_overlap import faults_of_cancelled, faults_of_ov
 from tests.simulation.checks_of_starts import faults_of_starts
 from tests.simulation.deadlines import faults_of_deadlines
 from tests.simulation.folding import Folded, fold
+from tests.simulation.lending import faults_of_lending
 from tests.simulation.loop import moment
 from tests.simulation.making_up import faults_of_making_up
 from tests.simulation.pausing import faults_of_pauses
@@ -78,6 +79,7 @@ def broken_promises(world: World) -> list[str]:
         *(f"held though it could have started: {key}" for key in world.late),
         *(f"announced without a slot: {key}" for key in world.without_slot),
         *faults_of_killers(world),
+        *faults_of_lending(world),
         *_cancelled_by_people([*first, *later], stories),
         *faults_of_overlap(world, _skipped_for([folded.ledger for folded in first], "overlap")),
         *(fault for one in (*first, *later) for fault in faults_of_cancelled(world, one.last)),

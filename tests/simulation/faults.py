@@ -5,6 +5,7 @@ from tests.simulation import (
     faults_of_chains,
     faults_of_deadlines,
     faults_of_fold,
+    faults_of_lending,
     faults_of_levels,
     faults_of_making_up,
     faults_of_member,
@@ -27,6 +28,7 @@ SOURCES = (
     faults_of_making_up,
     faults_of_chains,
     faults_of_pauses,
+    faults_of_lending,
     faults_around,
 )
 __all__ = ["FAULTS", "SOURCES", "planted"]

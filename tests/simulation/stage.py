@@ -66,6 +66,7 @@ class Stage:
 
     Attributes:
         starts: Every command that was started.
+        borrowed: Key and worker of each claim on what was lent.
         without_slot: What was announced to start, for which its worker had no slot.
         silences: Process id, from and to, of each cut, stop, long delay and death.
         stopped: Process id, from and to, of each time in which an executor was stopped too.
@@ -100,6 +101,7 @@ class Stage:
     slowest_roll_s = 0.0
     joins_slowly = False
     processes: "Sequence[Process]" = ()
+    workers: "Sequence[SimWorker]" = ()
     trouble: Strikes
     specs: dict[str, Any]
     stale: "timedelta"
@@ -118,6 +120,7 @@ class Stage:
         self.struck_alone: Counter[str] = Counter()
         self.starts: list[Start] = []
         self.without_slot: list[str] = []
+        self.borrowed: set[str] = set()
         self.silences: list[tuple[str, float, float]] = []
         self.stopped: list[tuple[str, float, float]] = []
         self.stepped: list[tuple[str, float, float, float]] = []
@@ -192,4 +195,5 @@ class Stage:
         outcome = Outcome.FAILED if luck < self.spec(run.job).fails else Outcome.SUCCEEDED
         start = Start(run, hand.key, worker.id, worker.retry, self.loop.now, outcome)
         self.starts.append(start)
+        self.count["borrowed"] += hand.key + worker.id in self.borrowed
         return start

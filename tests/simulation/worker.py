@@ -10,7 +10,7 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_row, to_row
 from cronstream.core.protocol.actions import Action, Append, Hand, Lease, Publish, key_of
 from cronstream.core.protocol.member import Member
-from cronstream.core.wire.entries import Forwarded, Started
+from cronstream.core.wire.entries import Claimed, Forwarded, Started
 from cronstream.core.wire.runs import Run
 from cronstream.errors import LevelError
 from tests.builders import NAMES
@@ -55,6 +55,7 @@ class SimWorker(Minding):
         self.executor, self.apart = SimExecutor(self), {}
         self._reading: set[int] = set()
         self._to_read: set[int] = set()
+        self._loading: set[int] = set()
         self._turning, self._timer_at = False, float("inf")
         self.enter()
 
@@ -218,6 +219,18 @@ class SimWorker(Minding):
 
     # -- turning --------------------------------------------------------------------------
 
+    @property
+    def is_at_leisure(self) -> bool:
+        """Whether it could start something at once that is not its own."""
+        member = self.member
+        is_there = self.fit and self.has_joined and not (self.draining or member.draining)
+        waits = any(not held.started for held in member.holding.values()) or member.claiming
+        return is_there and self.has_free_slot and not (waits or member.rebalancing)
+
+    def turn_soon(self) -> None:
+        """Turn in a moment: there is news."""
+        self._soon()
+
     def _soon(self) -> None:
         if not self._turning:
             self._turning = True
@@ -238,16 +251,29 @@ class SimWorker(Minding):
         if actions:
             self._carry_out(actions)
         self._read_all()
+        self._load_lent()
         self._keep_rows()
         wait = self._until_next_turn()
         if (at := self.loop.now + wait) < self._timer_at - 0.01:
             self._timer_at = at
             self.later(wait, partial(self._turn_by_time, at))
 
+    def _load_lent(self) -> None:
+        for partition in self.member.to_load() - self._loading:
+            self._loading.add(partition)
+            self.later(self.latency(), partial(self.when_reached, partial(self._lend, partition)))
+
+    def _lend(self, partition: int) -> None:
+        self._loading.discard(partition)
+        self.member.lend_ledger(partition, self._load(partition))
+        self.world.count["partitions that were read to borrow"] += 1
+        self._read_all()
+        self._notice(partition)
+
     def _until_next_turn(self) -> float:
         """Return how long nothing has to be done if nothing is read or reported meanwhile."""
         member, wait = self.member, self.long_s
-        if member.holding or member.claiming or member.trusting.set_aside:
+        if member.holding or member.claiming or member.trusting.set_aside or member.borrowing:
             wait = self.turn_s
         for owner in member.owners.values():
             if owner.ledger.book.held or owner.awaits_news:
@@ -266,6 +292,7 @@ class SimWorker(Minding):
         for action in actions:
             if isinstance(action, Append):
                 self._see_slot_of(action.entry)
+                self._see_claim(action.entry)
                 self.put(self.logs[action.partition], action.entry)
             elif isinstance(action, Publish):
                 self._publish(action)
@@ -274,6 +301,10 @@ class SimWorker(Minding):
         if orders:
             self._order(orders)
             self.step("handed over")
+
+    def _see_claim(self, entry: object) -> None:
+        if isinstance(entry, Claimed) and entry.borrowed:
+            self.world.borrowed.add(key_of(entry.run, entry.version) + self.id)
 
     def _see_slot_of(self, entry: object) -> None:
         """What is announced before it starts has a slot: one that is kept for it, or a free one."""

@@ -19,6 +19,7 @@ from tests.simulation.deadlines import hurry
 from tests.simulation.group import Group
 from tests.simulation.handing_over import pending
 from tests.simulation.leases import Leases
+from tests.simulation.lending import Lending
 from tests.simulation.log import Log, Topics
 from tests.simulation.loop import moment
 from tests.simulation.making_up import knows_backfills, make_up
@@ -92,9 +93,8 @@ class World(Stage):
         self.struck_kind = Run
         self.slowest_s = dice.choice((0.05, 0.2, 0.4))
         self.skew = dice.choice((0.0, 0.2))
-        self.slots = dice.choice((3, 6, 50))
-        if Random(f"{seed} slots").random() < _NARROW:
-            self.slots = 1
+        self.lending = Lending(seed)
+        self.slots = self._slots()
         self.leases.timings = [replace(t, slots=self.slots) for t in self.leases.timings]
         self.timing = self.timings[0]
         self.on_the_wire = dice.random() < 0.03
@@ -107,7 +107,7 @@ class World(Stage):
             for partition in range(self.topics.partitions)
         }
         self.specs = {}
-        self.file = {name: self._job(name) for name in ("a", "bb", "c")}
+        self.file = self.lending.jobs({name: self._job(name) for name in ("a", "bb", "c")})
         self.manual: list[Run] = []
         self.trouble = Trouble(self)
         self.trouble.aim()
@@ -119,10 +119,17 @@ class World(Stage):
         self.trouble.repair(seed, trouble_s)
         pause_jobs(self, trouble_s)
         self.leases.change()
+        self.lending.begin(self)
         if self.steps:
             self.stepping.begin(trouble_s)
         if self.lives_on:
             repeat_runs(self, seed, trouble_s)
+
+    def _slots(self) -> int:
+        slots = self.dice.choice((3, 6, 50))
+        if self.lending.happens:
+            return self.lending.slots
+        return 1 if Random(f"{self.seed} slots").random() < _NARROW else slots
 
     def _build(self) -> None:
         partitions = self.topics.partitions

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from cronstream import clock
 from cronstream.core.health.presence import Presence
+from cronstream.polling import until
 from cronstream.settings import Settings
 from cronstream.topology import presence
 from cronstream.topology.presence import WorkersTopic
@@ -246,3 +247,17 @@ async def test_what_goes_wrong_in_a_look_is_reported_and_the_looks_go_on(
             await looks.get()
     assert "cannot compare itself with others" in world.topic.trouble
     await world.topic.stop()
+
+
+async def test_what_others_should_have_at_once_does_not_wait_for_the_next_time(
+    world: World,
+) -> None:
+    await world.topic.join()
+    announcing = asyncio.create_task(world.topic._look_for_ever())
+    told = len(world.messages)
+    world.topic.announce_soon()
+    async with asyncio.timeout(5):
+        await until(lambda: len(world.messages) > told, 0.01)
+    announcing.cancel()
+
+    assert world.messages[told].key == b"node9.me"

@@ -299,3 +299,19 @@ def test_whoever_comes_goes_hangs_and_reads_late_each_change_is_noted_once(
     assert max(map(len, cluster.noted.values())) == 1
     if all_know:  # Else some `Owned` stands behind that of who has the partition since.
         assert cluster.is_exact()
+
+
+def test_who_borrows_a_run_does_not_become_the_owner_of_its_partition() -> None:
+    cluster = Cluster("a", "b")
+    cluster.assign("a")
+    cluster.members["b"].lend_ledger(0, Ledger(retry=False))
+    cluster.read("a")
+    change = cluster.append()
+    cluster.append(Claimed(run="x", version=0, worker="b", number=1, borrowed=True))
+    cluster.append(Heartbeat(worker="b", number=2))
+    cluster.read("a")
+    assert change not in cluster.noted
+    cluster.append(Heartbeat(worker="a", number=9))
+    cluster.read("a")
+
+    assert cluster.noted[change] == ["a"]

@@ -26,6 +26,10 @@ MOST_CHARACTERS: Final = 400
 _Sentence = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 _Name = Annotated[str, Field(min_length=1, max_length=300)]
 _KeyId = Annotated[str, Field(max_length=64)]
+#: Whole numbers below 10,000, as ``0-3,7``.
+_Numbers = Annotated[
+    str, Field(max_length=6000, pattern=r"^(\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*)?$")
+]
 _Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
@@ -70,6 +74,7 @@ class Presence(_Told):
         waiting: Attempts that it holds, and that are due and have not started.
         owns: The partitions of its topic that are its own, as ``0-3,7``.
         leaving: Whether it was asked to stop, and takes over nothing any more.
+        lends: Those of its partitions on which runs wait for a slot that it has not (rule 26).
         crontab: Of a scheduler, the digest of the last good crontab that it has read; see
             `cronstream.core.crontab.parser.Crontab.digest`.
         crontab_file: Of a scheduler, where it reads its crontab.
@@ -97,8 +102,9 @@ class Presence(_Told):
     slots: _Count = 0
     running: _Count = 0
     waiting: _Count = 0
-    owns: Annotated[str, Field(max_length=6000)] = ""
+    owns: _Numbers = ""
     leaving: bool = False
+    lends: _Numbers = ""
     crontab: Annotated[str, Field(max_length=64)] = ""
     crontab_file: Annotated[str, Field(max_length=MOST_CHARACTERS)] = ""
     crontab_jobs: _Count = 0
@@ -152,3 +158,12 @@ def spans(numbers: Iterable[int]) -> str:
         else:
             found.append([number, number])
     return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in found)
+
+
+def numbers(text: str) -> frozenset[int]:
+    """Return the numbers of which `spans` has made a text."""
+    found: set[int] = set()
+    for span in text.split(",") if text else ():
+        first, _, last = span.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return frozenset(found)

@@ -109,6 +109,7 @@ def fields(seen: Seen, now: datetime) -> dict[str, Any]:
         "running": who.running,
         "waiting": who.waiting,
         "owns": who.owns,
+        "lends": who.lends,
         "since": who.since,
         "told_at": seen.at,
         "clock_s": who.clock_s,

@@ -4,6 +4,7 @@ Here a run which may not overlap waits for the one before it: it is claimed once
 (`Claimer._move_on`, rule 17). Others are claimed ahead, and wait for a slot in an executor.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -48,7 +49,8 @@ class Claimer(Leaver):
         if not owner.ledger.book.waiting:
             return
         waits = partial(self.trusting.waits, partition)
-        claims = list(owner.claimable(now, self._room(), waits))
+        leaves = self._leaves(owner, now)
+        claims = list(owner.claimable(now, self._room(), waits, leaves))
         if not claims:
             return
         self._claimed += len(claims)
@@ -61,6 +63,10 @@ class Claimer(Leaver):
             self.claiming[key_of(live.run.id, live.version)] = partition
             claim = Claimed(run=live.run.id, version=live.version, worker=self.me, number=number)
             self._append(partition, claim)
+
+    def _leaves(self, _owner: Owner, _now: datetime) -> Callable[[LiveRun], bool]:
+        """Return whether a run is left to others; nobody else is known of here."""
+        return lambda _live: False
 
     def _move_on(self, partition: int, owner: Owner, now: datetime, mono: float) -> None:
         """Rule 17: let runs that may not overlap begin, or be skipped; or cancel another."""

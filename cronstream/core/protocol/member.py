@@ -10,8 +10,8 @@ from datetime import datetime
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import State, starts_after_word
 from cronstream.core.protocol.actions import Hand, Publish, key_of, run_and_claim
-from cronstream.core.protocol.claiming import Claimer
 from cronstream.core.protocol.holder import Holding
+from cronstream.core.protocol.lending import Lender
 from cronstream.core.protocol.owner import Owner
 from cronstream.core.timing import Timing
 from cronstream.core.wire.entries import (
@@ -34,18 +34,12 @@ from cronstream.core.wire.naming import ClusterTopics
 _UNSETTLING = (Lost, Withdrawal, Skipped, Cancelled)
 
 
-class Member(Claimer):
-    """A worker of one role of one cluster.
-
-    Attributes:
-        owners: Its assignments, by partition.
-    """
+class Member(Lender):
+    """A worker of one role of one cluster."""
 
     def __init__(self, me: str, topics: ClusterTopics, timing: Timing) -> None:
         super().__init__(me, timing)
         self.topics = topics
-        self.owners: dict[int, Owner] = {}
-        self.rebalancing = False
         #: Whether it drains only until its clock is right again.
         self.resting = False
 
@@ -68,6 +62,7 @@ class Member(Claimer):
         self._leave(set(self.owners) - mine)
         self.owners = {}
         self._begun &= self.claiming.keys()
+        self._borrowed &= self.claiming.keys()
         for partition in sorted(mine):
             self._left.pop(partition, None)
             if partition not in self.ledgers:
@@ -134,7 +129,7 @@ class Member(Claimer):
         A holder has to learn that it was lost or asked to give way, and to read its own
         heartbeats back, also while a rebalance is under way and after the partition has gone.
         """
-        held = self._held_on() | self.reading_on
+        held = self._held_on() | self.reading_on | self.borrowing.keys()
         return held if self.rebalancing else held.difference(self.owners)
 
     # -- what was read ------------------------------------------------------------------------
@@ -202,10 +197,13 @@ class Member(Claimer):
             self.claiming = {k: p for k, p in self.claiming.items() if p != partition}
 
     def _take_over(self, partition: int, run_id: str, claim: int | None) -> None:
-        owner = self.owners.get(partition)
-        if owner is None or not owner.ready or self.draining or claim is None:
+        if self.draining or claim is None:
             return
-        key = key_of(run_id, claim)
+        owner, key = self.owners.get(partition), key_of(run_id, claim)
+        is_borrowed = key in self._borrowed
+        if not (is_borrowed or (owner and owner.ready)):
+            return
+        self._borrowed.discard(key)
         is_new = self.claiming.pop(key, None) is not None
         live, was_begun = self._mine(partition, run_id, claim), key in self._begun
         self._begun.discard(key)
@@ -215,13 +213,14 @@ class Member(Claimer):
         begins = live.state is State.RUNNING
         if begins and not is_new:
             return
-        told = begins or was_begun
-        waits = told or live.unsure or starts_after_word(live.run, retry=owner.ledger.book.retry)
+        told, retry = begins or was_begun, self.ledgers[partition].book.retry
+        waits = told or live.unsure or starts_after_word(live.run, retry=retry)
         go = begins or not waits
         self.holding[key] = Holding(partition, live.run, go, told=told)
         self._note_deadline(key, live)
         fence = self.timing.fence_of(live.run) if live.run.fence else None
         self.actions.append(Hand(key, partition, live.run, go, fence, live.alone))
+        self.borrowed += is_borrowed
         if live.asked_to_give_way or live.cancelled:
             self._unsettled.add(partition)
 
@@ -249,6 +248,7 @@ class Member(Claimer):
             for partition, owner in self.owners.items():
                 if owner.ready:
                     self._own(partition, owner, now, mono)
+        self._trade(now, mono)
         self._announce(now)
         self._beat(mono)
         if len(self.ledgers) > len(self.owners):

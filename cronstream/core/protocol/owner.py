@@ -100,7 +100,11 @@ class Owner:
         self.lines.begin()
 
     def claimable(
-        self, now: datetime, room: int, waits: Callable[[LiveRun], bool]
+        self,
+        now: datetime,
+        room: int,
+        waits: Callable[[LiveRun], bool],
+        leaves: Callable[[LiveRun], bool],
     ) -> Iterator[LiveRun]:
         """Yield queued runs whose time is within the look-ahead, once each, earliest first.
 
@@ -108,12 +112,16 @@ class Owner:
             now: The time by this worker's clock.
             room: How many at most.
             waits: Whether one has to wait for its key; those take no room from others.
+            leaves: Whether one is left to other workers, with all behind it (rule 26).
         """
         waiting, until = self.ledger.book.waiting, now + self.timing.look_ahead
         while waiting and room > 0 and waiting[0][0] <= until:
-            _, version, run_id = heapq.heappop(waiting)
+            _, version, run_id = waiting[0]
             live = self.ledger.book.live.get(run_id)
             is_queued = live and live.version == version and live.state is State.QUEUED
+            if live and is_queued and leaves(live):
+                return
+            heapq.heappop(waiting)
             if live and is_queued and not waits(live):
                 room -= 1
                 yield live

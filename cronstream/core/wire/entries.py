@@ -73,6 +73,8 @@ class Claimed(Record, namespace="cronstream.Claimed"):
     worker: str
     #: The worker's heartbeat number: a claim counts as one.
     number: int
+    #: By who does not own the partition (rule 26).
+    borrowed: bool = False
 
 
 class Released(Record, namespace="cronstream.Released"):

@@ -23,6 +23,7 @@ from typing import Any, Final, TypeVar
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.entries import (
     Cancelled,
+    Claimed,
     Finished,
     Repair,
     Settled,
@@ -72,6 +73,7 @@ FIELDS: Final[dict[type[Record], dict[str, int]]] = {
         "pause_after": 4,
     },
     Withdrawal: {"removed": 2, "paused_to": 4, "with_retries": 4, "lifts": 4},
+    Claimed: {"borrowed": 4},
     Finished: {"executor_died": 2},
     Cancelled: {"reason": 2, "by": 2},
     Settled: {"reason": 2, "why": 4},

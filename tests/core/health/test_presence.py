@@ -8,8 +8,18 @@ from typing import Any
 import pytest
 
 from cronstream.core.health.agreement import Held, held, refusal, warnings
-from cronstream.core.health.presence import EVERY_S, Presence, Shared, decode, often, spans
+from cronstream.core.health.lenders import others_of
+from cronstream.core.health.presence import (
+    EVERY_S,
+    Presence,
+    Shared,
+    decode,
+    numbers,
+    often,
+    spans,
+)
 from cronstream.core.health.roll import REMEMBERED, Roll, Seen, fields
+from cronstream.core.protocol.lending import Others
 from cronstream.core.timing import Timing
 from cronstream.core.wire.naming import RoleKind
 from tests.builders import NOON, at
@@ -296,3 +306,34 @@ def test_a_clock_that_was_ahead_makes_nobody_gone_and_nobody_there_for_hours() -
             assert len(roll.present()) == 2, "one has not had the time to tell of itself"
 
     assert [seen.who.name for seen in roll.present()] == ["node1.a"]
+
+
+# -- lending (rule 26) -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("numbers_", [(), (7,), (0, 1, 2, 3, 7), (2, 4, 5)], ids=str)
+def test_numbers_are_read_back_as_people_write_them(numbers_: tuple[int, ...]) -> None:
+    assert numbers(spans(numbers_)) == set(numbers_)
+
+
+@pytest.mark.parametrize("text", ["x", "1-", "1,,2", "0-99999", "-1"])
+def test_what_is_no_list_of_partitions_is_no_word_of_a_process(text: str) -> None:
+    said = a_process().encode().replace(b'"level"', f'"lends":"{text}","level"'.encode())
+
+    assert decode(said) is None
+
+
+def test_a_worker_counts_the_slots_of_those_of_its_role_that_lend_nothing() -> None:
+    me = a_process("node1.a", level=4, slots=2)
+    present = [
+        me,
+        a_process("node2.idle", level=4, slots=3),
+        a_process("node3.full", level=4, slots=5, lends="0-1,7"),
+        a_process("node4.retry", level=4, slots=9, role=RoleKind.RETRY_WORKER, lends="3"),
+        a_process("node5.elsewhere", level=4, slots=9, cluster="cluster-b", lends="4"),
+        a_process("node6.old", level=3, slots=9),
+        a_process("node8.leaving", level=4, slots=9, leaving=True),
+        a_scheduler("node7.s", level=4),
+    ]
+
+    assert others_of(me, present) == Others(3, frozenset({0, 1, 7}))

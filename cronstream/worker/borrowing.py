@@ -1,0 +1,92 @@
+"""Reads the ledgers of partitions that others lend from (rule 26): the last snapshot of each.
+
+What has come since is read as what is held is: see `Folding.follow_for_ever`. Nothing depends on
+it: what cannot be read now is tried again, and until then nothing is borrowed from there.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+from aiokafka.errors import KafkaError
+
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.rows import from_parts
+from cronstream.core.protocol.member import Member
+from cronstream.core.wire.pieces import LastRow
+from cronstream.errors import BrokerError, LevelError, MessageError
+from cronstream.worker.tenure import Tenure
+
+logger = logging.getLogger(__name__)
+
+#: Before what could not be read is tried again.
+_AGAIN_S: Final = 3.0
+
+
+class Borrowing:
+    """Gives a worker's member the ledgers that it asks for.
+
+    Attributes:
+        on_lending: Is called when the member lends from other partitions than before.
+
+    Args:
+        member: The worker's.
+        tenure: Is told from where on a partition is read.
+        table: Reads the rows of its ``ledgers`` table.
+        level: Returns the level of the installation when the process started.
+        retry: Whether its log is a retry log.
+    """
+
+    def __init__(
+        self,
+        member: Member,
+        tenure: Tenure,
+        table: Any,
+        level: Callable[[], int],
+        *,
+        retry: bool,
+    ) -> None:
+        self._member, self._tenure, self._table = member, tenure, table
+        self._level, self._retry = level, retry
+        self.on_lending: Callable[[], None] = lambda: None
+        self._lending: frozenset[int] = frozenset()
+        self._reading: set[int] = set()
+
+    def look(self) -> set[int]:
+        """Return the partitions that are to be read from now on."""
+        if self._lending != self._member.lending:
+            self._lending = self._member.lending
+            self.on_lending()
+        found = self._member.to_load() - self._reading if self._member.borrowing else set()
+        self._reading |= found
+        return found
+
+    async def read(self, partition: int) -> None:
+        """Read one of them."""
+        try:
+            rows = await self._table.read_rows([partition])
+            ledger = await self._ledger(rows.get(partition))
+            ledger.book.assumed = self._level()
+            self._tenure.loaded(partition, ledger.book.next_offset)
+            self._member.lend_ledger(partition, ledger)
+        except (BrokerError, KafkaError, OSError, LevelError) as error:
+            logger.debug("partition %d: nothing is borrowed from it yet (%s)", partition, error)
+            await asyncio.sleep(_AGAIN_S)
+        finally:
+            self._reading.discard(partition)
+
+    async def _ledger(self, row: LastRow | None) -> Ledger:
+        """Return what a row says; an empty ledger, of which all is to be read, if there is none."""
+        if row is None:
+            return Ledger(retry=self._retry)
+        lines = await asyncio.to_thread(row.lines)
+        try:
+            parts = from_parts(map(orjson.loads, lines))
+            ledger = next(parts)  # The same in each step.
+            for _ in parts:
+                await asyncio.sleep(0)
+        except MessageError:
+            return Ledger(retry=self._retry)
+        return ledger

@@ -1,0 +1,340 @@
+"""Rule 26: what waits for a slot is lent to workers of the role that have one free."""
+
+from typing import Any
+
+import pytest
+
+from cronstream.core.ledger.fold import Ledger
+from cronstream.core.protocol.actions import Cancel, Hand, Lease
+from cronstream.core.protocol.lending import Others
+from cronstream.core.trust.judging import Judgement, Standing
+from cronstream.core.wire.entries import (
+    Claimed,
+    Entry,
+    Heartbeat,
+    Level,
+    Lost,
+    Released,
+    Skipped,
+    Started,
+)
+from cronstream.core.wire.enumerations import Delivery, Overlap
+from cronstream.core.wire.runs import Run
+from tests.builders import a_run, at
+from tests.ledger_builders import due, finished
+from tests.member_builders import BACKUP, Worker, owner, report_started
+
+#: One other worker, which has two slots, and from which nothing is lent.
+IDLE = Others(slots=2)
+LATEST = Level(level=4)
+
+
+def _full(*more: Run, **timing: Any) -> Worker:
+    """An owner with one slot, on which a run has started at noon, and more that were due then."""
+    worker = owner(LATEST, due(0), *more, slots=1, **timing)
+    worker.member.others = IDLE
+    worker.settle()
+    report_started(worker, worker.keys(Hand)[0])
+    worker.flush()
+    return worker
+
+
+def _give_back(worker: Worker) -> None:
+    """Its executor says that what was cancelled has never started."""
+    for key in worker.keys(Cancel):
+        worker.member.cancelled(key)
+    worker.collect()
+    worker.flush()
+
+
+def _asked_for(number: int, **fields: Any) -> Run:
+    return a_run(revision=None, number=number, **fields)
+
+
+def _borrower(*entries: Entry, **timing: Any) -> Worker:
+    """A worker that owns partition 1 and reads partition 0, from which another lends."""
+    worker = Worker(**{"slots": 2, **timing})
+    worker.logs[0].append((worker.mono, [BACKUP, *entries]))
+    worker.logs[1].append((worker.mono, [LATEST]))
+    worker.assign(1)
+    worker.flush()
+    worker.member.others = Others(slots=0, lending=frozenset({0}))
+    worker.wake(1)
+    worker.member.lend_ledger(0, Ledger(retry=False))
+    worker.read(0)
+    worker.mono += 0.1
+    return worker
+
+
+# -- lending ---------------------------------------------------------------------------------------
+
+
+def test_what_waits_for_a_slot_is_given_back_once_its_executor_says_that_it_never_started() -> None:
+    worker = _full(_asked_for(1))
+    worker.wake(0.5)
+    key = worker.keys(Hand)[1]
+    assert worker.keys(Cancel) == [key]
+    assert not worker.appended(Released)
+    worker.member.cancelled(key)
+    worker.collect()
+
+    assert [entry.run for entry in worker.appended(Released)] == [_asked_for(1).id]
+    assert worker.member.lending == {0}
+
+
+def test_what_has_waited_for_a_moment_only_is_kept() -> None:
+    worker = _full(_asked_for(1))
+    worker.wake(0.2)
+
+    assert not worker.keys(Cancel)
+    assert not worker.member.lending
+
+
+def test_nothing_is_lent_while_a_slot_is_free() -> None:
+    worker = owner(LATEST, due(0), _asked_for(1), slots=3)
+    worker.member.others = IDLE
+    worker.settle()
+    worker.wake(5)
+
+    assert not worker.keys(Cancel)
+
+
+@pytest.mark.parametrize(
+    "others", [Others(), Others(slots=0, lending=frozenset({7}))], ids=["nobody", "all are full"]
+)
+def test_nothing_is_lent_if_nobody_may_have_a_slot_free(others: Others) -> None:
+    worker = _full(_asked_for(1))
+    worker.member.others = others
+    worker.wake(5)
+
+    assert not worker.keys(Cancel)
+    assert not worker.member.lending
+
+
+def test_no_more_is_given_back_than_the_others_can_take_soon() -> None:
+    worker = _full(*(_asked_for(number) for number in range(9)))
+    worker.wake(0.5)
+    worker.wake(0.5)
+
+    assert len(worker.keys(Cancel)) == 4
+
+
+def test_what_was_given_back_is_claimed_again_as_slots_come_free() -> None:
+    worker = _full(*(_asked_for(number) for number in range(3)))
+    worker.wake(0.5)
+    _give_back(worker)
+    worker.settle()
+    assert len(worker.keys(Hand)) == 4
+    worker.member.finished(worker.keys(Hand)[0], _finished(worker.of(Hand)[0]))
+    worker.collect()
+    worker.flush()
+    worker.settle()
+
+    assert len(worker.keys(Hand)) == 5
+
+
+def _finished(hand: Hand) -> Any:
+    return finished(hand.run, int(hand.key.rpartition("#")[2]))
+
+
+def test_what_was_given_back_is_claimed_again_when_nobody_may_have_a_slot_any_more() -> None:
+    worker = _full(*(_asked_for(number) for number in range(3)))
+    worker.wake(0.5)
+    _give_back(worker)
+    worker.member.others = Others()
+    worker.settle()
+
+    assert len(worker.keys(Hand)) == 7
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"delivery": Delivery.AT_MOST_ONCE}, {"overlap": Overlap.SKIP}],
+    ids=["at_most_once", "may not overlap"],
+)
+def test_what_its_owner_has_a_say_in_is_never_lent(fields: dict[str, Any]) -> None:
+    worker = _full(_asked_for(1, **fields))
+    worker.wake(5)
+
+    assert not worker.keys(Cancel)
+    assert not worker.member.lending
+
+
+def test_nothing_is_lent_on_a_log_that_was_not_raised_to_it() -> None:
+    worker = owner(Level(level=3), due(0), _asked_for(1), slots=1)
+    worker.member.others = IDLE
+    worker.settle()
+    report_started(worker, worker.keys(Hand)[0])
+    worker.wake(5)
+
+    assert not worker.keys(Cancel)
+
+
+def test_nothing_is_lent_while_a_rebalance_is_under_way_or_once_it_is_to_stop() -> None:
+    worker = _full(_asked_for(1))
+    worker.member.revoked()
+    worker.wake(0.5)
+    assert not worker.member.lending
+    worker.member.rebalancing = False
+    worker.wake(0.5)
+    assert worker.member.lending == {0}
+    worker.member.drain()
+    worker.wake(0.5)
+
+    assert not worker.member.lending
+
+
+def test_what_comes_too_late_is_skipped_though_no_slot_is_free() -> None:
+    late = due(1).derive(start_within_s=1.0)
+    worker = _full(*(_asked_for(number) for number in range(3)), late)
+    worker.wake(0.5)
+    _give_back(worker)
+    worker.wake(5)
+    _give_back(worker)
+    worker.wake(0.5)
+    worker.wake(0.5)
+
+    assert [entry.run for entry in worker.appended(Skipped)] == [late.id]
+
+
+# -- borrowing -------------------------------------------------------------------------------------
+
+
+def test_a_borrower_claims_what_waits_where_others_lend() -> None:
+    worker = _borrower(LATEST, _asked_for(1))
+    worker.wake(0.1)
+    [claim] = worker.appended(Claimed)
+
+    assert (claim.run, claim.worker, claim.borrowed) == (_asked_for(1).id, "w1", True)
+
+
+def test_a_borrower_starts_what_it_has_claimed_once_it_has_read_its_claim_as_the_winner() -> None:
+    worker = _borrower(LATEST, _asked_for(1))
+    worker.wake(0.1)
+    assert not worker.of(Hand)
+    worker.flush()
+    worker.wake()
+    [hand] = worker.of(Hand)
+
+    assert (hand.partition, hand.go, hand.run.id) == (0, True, _asked_for(1).id)
+    assert worker.member.borrowed == 1
+    assert [lease.partition for lease in worker.of(Lease)][-1] == 0
+
+
+def test_a_borrower_that_comes_second_starts_nothing() -> None:
+    worker = _borrower(LATEST, _asked_for(1))
+    worker.wake(0.1)
+    [claim] = worker.appended(Claimed)
+    worker.log(claim.derive(worker="w2"))
+    worker.flush()
+    worker.wake()
+
+    assert not worker.of(Hand)
+    assert not worker.member.claiming
+
+
+def test_a_borrower_claims_no_more_than_it_has_slots_for_beside_what_is_its_own_soon() -> None:
+    worker = _borrower(LATEST, *(_asked_for(number) for number in range(5)))
+    worker.log(_asked_for(7, not_before=at(1.5)), partition=1)
+    worker.settle()
+
+    assert len([hand for hand in worker.of(Hand) if hand.partition == 0]) == 1
+
+
+def test_a_borrower_says_that_it_is_there_on_the_partition_that_it_borrows_from() -> None:
+    worker = _borrower(LATEST, _asked_for(1))
+    worker.settle()
+    worker.wake(1.1)
+    beats = [append.partition for append in worker.unsent if isinstance(append.entry, Heartbeat)]
+
+    assert 0 in beats
+
+
+def test_a_borrower_that_was_taken_for_lost_ends_what_it_has() -> None:
+    worker = _borrower(LATEST, _asked_for(1))
+    worker.settle()
+    [hand] = worker.of(Hand)
+    report_started(worker, hand.key)
+    beat = worker.member.ledgers[0].book.beats["w1"]
+    worker.log(Lost(worker="w1", number=beat.number))
+    worker.wake()
+
+    assert worker.of(type(worker.did[-1]))
+    assert worker.did[-1].key == hand.key  # type: ignore[union-attr]
+
+
+def test_a_borrower_does_not_touch_what_has_just_become_due() -> None:
+    worker = _borrower(LATEST, _asked_for(1, not_before=at(1)))
+    worker.wake(0.1)
+
+    assert not worker.appended(Claimed)
+
+
+def test_a_borrower_leaves_what_it_does_not_trust() -> None:
+    worker = _borrower(LATEST, _asked_for(1))
+    worker.member.trusting.judge = lambda _: Judgement(Standing.REFUSED, "forged")
+    worker.wake(0.1)
+
+    assert not worker.appended(Claimed)
+
+
+def test_a_borrower_that_is_to_stop_gives_back_what_has_not_started() -> None:
+    worker = _borrower(LATEST, _asked_for(1))
+    worker.settle()
+    worker.member.drain()
+    worker.wake()
+
+    assert worker.keys(Cancel) == worker.keys(Hand)
+
+
+def test_a_partition_is_read_on_until_nothing_was_lent_from_it_for_a_while() -> None:
+    worker = _borrower(LATEST)
+    worker.member.others = Others()
+    worker.wake(29)
+    assert worker.member.to_follow() == {0}
+    worker.wake(2)
+    worker.wake()
+
+    assert worker.member.to_follow() == set()
+    assert 0 not in worker.member.ledgers
+
+
+def test_a_partition_that_becomes_its_own_is_owned_with_what_was_read_of_it() -> None:
+    worker = _borrower(LATEST, _asked_for(1))
+    ledger = worker.member.ledgers[0]
+    worker.assign(0, 1)
+    worker.flush()
+    worker.settle()
+
+    assert worker.member.ledgers[0] is ledger
+    assert [hand.run.id for hand in worker.of(Hand)] == [_asked_for(1).id]
+    assert not worker.member.borrowing
+
+
+def test_a_ledger_that_nobody_asked_for_any_more_is_not_taken() -> None:
+    worker = Worker()
+    worker.member.lend_ledger(0, Ledger(retry=False))
+
+    assert not worker.member.ledgers
+
+
+def test_a_worker_without_a_free_slot_reads_nothing_to_borrow() -> None:
+    worker = _full()
+    worker.member.others = Others(slots=0, lending=frozenset({1}))
+    worker.wake(1)
+
+    assert worker.member.to_load() == set()
+
+
+def test_what_has_started_with_a_borrower_is_told_on_the_lenders_log() -> None:
+    worker = _borrower(LATEST, _asked_for(1))
+    worker.settle()
+    [hand] = worker.of(Hand)
+    report_started(worker, hand.key)
+
+    told = [
+        (append.partition, append.entry.run)
+        for append in worker.unsent
+        if isinstance(append.entry, Started)
+    ]
+    assert told == [(0, _asked_for(1).id)]

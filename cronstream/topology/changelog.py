@@ -87,8 +87,12 @@ class Changelog:
         while self._sending:
             await asyncio.wait(list(self._sending.values()))
 
-    async def read(self, topic: str, partitions: Iterable[int]) -> dict[int, LastRow]:
+    async def read(
+        self, topic: str, partitions: Iterable[int], *, only_looks: bool = False
+    ) -> dict[int, LastRow]:
         """Return the row of each partition that has had one.
+
+        Who goes on to write there reads it anew; what `only_looks` meanwhile changes nothing.
 
         Where there are messages and none is a row, as whoever may write there can bring about, it
         is one that says nothing (`null`): what is kept of the partition is lost.
@@ -108,7 +112,7 @@ class Changelog:
 
             spans = await reader.spans(places, None)
             found = await last_rows(read, spans)
-        for place, last in found.items():
+        for place, last in () if only_looks else found.items():
             # Not over it: until the next is whole, it is all there is.
             self._turns[place] = 0 if last.turn is None else last.turn + 1
         written = [place for place, (begin, end) in spans.items() if begin < end]

@@ -66,11 +66,12 @@ class Borrowing:
     async def read(self, partition: int) -> None:
         """Read one of them."""
         try:
-            rows = await self._table.read_rows([partition])
+            rows = await self._table.read_rows([partition], only_looks=True)
             ledger = await self._ledger(rows.get(partition))
             ledger.book.assumed = self._level()
-            self._tenure.loaded(partition, ledger.book.next_offset)
-            self._member.lend_ledger(partition, ledger)
+            if partition in self._member.to_load():  # It may have become its own.
+                self._tenure.loaded(partition, ledger.book.next_offset)
+                self._member.lend_ledger(partition, ledger)
         except (BrokerError, KafkaError, OSError, LevelError) as error:
             logger.debug("partition %d: nothing is borrowed from it yet (%s)", partition, error)
             await asyncio.sleep(_AGAIN_S)

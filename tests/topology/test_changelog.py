@@ -208,3 +208,23 @@ async def test_a_large_row_is_not_written_over_the_last_that_was_read(
     await until(lambda: producer.taken)
 
     assert _keys(producer) == [b'"3/1/0"']
+
+
+async def test_who_only_looks_at_rows_changes_nothing_of_what_is_written_next(
+    rows: Changelog, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def found(_: Any, spans: Spans) -> dict[TopicPartition, LastRow]:
+        return dict.fromkeys(spans, LastRow(b"1", turn=1))
+
+    monkeypatch.setattr(changelog, "Reader", FakeReader)
+    monkeypatch.setattr(changelog, "last_rows", found)
+    producer.open.set()
+    rows.put("log", 3, b'"3"', LARGE[0])
+    await until(lambda: producer.taken)
+    await _settle()
+
+    assert await rows.read("log", [3], only_looks=True) == {3: LastRow(b"1", turn=1)}
+    rows.put("log", 3, b'"3"', LARGE[1])
+    await until(lambda: len(producer.taken) == 2)
+
+    assert _keys(producer) == [b'"3/0/0"', b'"3/1/0"']

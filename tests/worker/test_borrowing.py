@@ -23,7 +23,8 @@ class Table:
     def __init__(self, row: LastRow | None = None, fails: Exception | None = None) -> None:
         self._row, self._fails = row, fails
 
-    async def read_rows(self, partitions: Iterable[int]) -> dict[int, LastRow]:
+    async def read_rows(self, partitions: Iterable[int], *, only_looks: bool) -> dict[int, LastRow]:
+        assert only_looks
         if self._fails is not None:
             raise self._fails
         return {} if self._row is None else dict.fromkeys(partitions, self._row)

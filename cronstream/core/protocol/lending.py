@@ -11,6 +11,7 @@ of itself; that may be late, or lost, and costs time only.
 """
 
 import hashlib
+import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,6 +40,8 @@ _BORROW_S: Final = 0.01
 _FOR_EACH_SLOT: Final = 2
 #: So many runs of a partition are looked at, at most: it takes a moment.
 _LOOKED_AT: Final = 5_000
+#: So many places of runs that wait no more may be left among those that do.
+_LEFT_THERE: Final = 1_000
 #: A partition is read for so long after something was last lent from it (seconds).
 _READ_ON_S: Final = 30.0
 
@@ -236,10 +239,27 @@ def waiting(book: Book, now: datetime) -> Iterator[LiveRun]:
 
 
 def _queued(book: Book, now: datetime) -> Iterator[LiveRun]:
-    for since, version, run_id in book.waiting[:_LOOKED_AT]:
-        live = book.live.get(run_id) if since + _WAITS <= now else None
-        if live is not None and live.version == version and live.state is State.QUEUED:
+    _let_go_of_what_is_queued_no_more(book)
+    for place in book.waiting[:_LOOKED_AT]:
+        live = _at(book, place) if place[0] + _WAITS <= now else None
+        if live is not None:
             yield live
+
+
+def _let_go_of_what_is_queued_no_more(book: Book) -> None:
+    """Let go of it: who owns the partition does, as it claims, but not who reads it to borrow."""
+    places = book.waiting
+    while places and _at(book, places[0]) is None:
+        heapq.heappop(places)
+    if len(places) > 2 * len(book.live) + _LEFT_THERE:
+        places[:] = [place for place in places if _at(book, place)]
+        heapq.heapify(places)
+
+
+def _at(book: Book, place: tuple[datetime, int, str]) -> LiveRun | None:
+    _, version, run_id = place
+    live = book.live.get(run_id)
+    return live if live and live.version == version and live.state is State.QUEUED else None
 
 
 def _waits(live: LiveRun, now: datetime, *, retry: bool) -> bool:

@@ -41,14 +41,23 @@ class KeptTable(faust.Table[Any, Any]):
     #: Parts of rows that were read.
     parts_read = 0
 
-    async def read_rows(self, partitions: Iterable[int]) -> dict[int, LastRow]:
+    async def read_rows(
+        self, partitions: Iterable[int], *, only_looks: bool = False
+    ) -> dict[int, LastRow]:
         """Return the rows of some partitions as their changelog has them.
+
+        Args:
+            partitions: Of the changelog.
+            only_looks: Whether they are not to be this process's own.
 
         Raises:
             BrokerError: If no broker answers; or it is a KafkaError.
         """
         app: Any = self.app
-        rows: dict[int, LastRow] = await app.changelog.read(self.changelog_topic_name, partitions)
+        topic = self.changelog_topic_name
+        rows: dict[int, LastRow] = await app.changelog.read(
+            topic, partitions, only_looks=only_looks
+        )
         return rows
 
     async def restore(self, rows: Mapping[int, LastRow]) -> None:

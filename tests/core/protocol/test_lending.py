@@ -270,6 +270,29 @@ def test_a_borrower_does_not_touch_what_has_just_become_due() -> None:
     assert not worker.appended(Claimed)
 
 
+def test_what_others_have_made_where_it_reads_hides_nothing_from_a_borrower() -> None:
+    worker, made = _borrower(LATEST), [_asked_for(number) for number in range(6_000)]
+    offset = worker.log(*made)
+    worker.log(*(Claimed(run=run.id, version=offset, worker="w2", number=1) for run in made))
+    worker.log(_asked_for(9_999, not_before=at(0.1)))
+    worker.wake(1)
+
+    assert [claim.run for claim in worker.appended(Claimed)] == [_asked_for(9_999).id]
+    assert len(worker.member.ledgers[0].book.waiting) == 1
+
+
+def test_what_was_made_behind_what_waits_for_long_is_let_go_of_by_a_borrower() -> None:
+    worker, made = _borrower(LATEST), [_asked_for(number) for number in range(6_000)]
+    worker.log(_asked_for(9_999, delivery=Delivery.AT_MOST_ONCE, not_before=at(-1)))
+    for some in (made[:2_000], made[2_000:4_000], made[4_000:]):
+        offset = worker.log(*some)
+        worker.log(*(Claimed(run=run.id, version=offset, worker="w2", number=1) for run in some))
+        worker.log(*(finished(run, offset, worker="w2") for run in some))
+        worker.wake(1)
+
+    assert len(worker.member.ledgers[0].book.waiting) == 1
+
+
 def test_a_borrower_leaves_what_it_does_not_trust() -> None:
     worker = _borrower(LATEST, _asked_for(1))
     worker.member.trusting.judge = lambda _: Judgement(Standing.REFUSED, "forged")

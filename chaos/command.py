@@ -171,6 +171,8 @@ def _show(report: Report) -> None:
     )
     spread = ", ".join(f"{name} {value:.3f} s" for name, value in report.delay_s.items())
     emit(f"start delay {spread}")
+    if report.borrowed:
+        emit(f"{report.borrowed} attempts were made by workers that had borrowed them")
     if report.poisoned:
         emit(f"{report.poisoned} malformed messages put on the logs")
     emit_table(_COLUMNS, [_cells(row) for row in report.rows])

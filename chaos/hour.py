@@ -49,7 +49,8 @@ def table(name: str, report: dict[str, Any]) -> str:
     lines = [
         (
             f"**{name}**: {report['faults']} faults in {report['duration_s'] / 60:.0f} min; "
-            f"{report['due']:,} runs due, {report['started']:,} starts; "
+            f"{report['due']:,} runs due, {report['started']:,} starts, "
+            f"{report['borrowed']:,} of them lent; "
             f"lost {counts.get('lost', 0)}, doubled {counts.get('doubled', 0)}, "
             f"at_most_once doubled {counts.get('doubled, at_most_once', 0)}; "
             f"start delay p50 {delay['p50'] * 1000:.0f} ms, p99 {delay['p99']:.1f} s, "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiokafka.structs import TopicPartition
 
 from cronstream.core.wire.codec import decode_entries
-from cronstream.core.wire.entries import Entry
+from cronstream.core.wire.entries import Claimed, Entry, Started
 from cronstream.history.log_story import Where
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import LogKind
@@ -33,10 +33,13 @@ class Ledgers:
 
     Attributes:
         stories: What has become of each run so far.
+        borrowed: How many attempts were started under claims of workers that had borrowed them.
     """
 
     def __init__(self, reader: Reader, clusters: Sequence[str], partitions: int) -> None:
         self.stories = Stories(keep=_KEEP, keep_output=False)
+        self.borrowed = 0
+        self._borrowed: set[tuple[str, int, str]] = set()
         self._reader, self._partitions = reader, partitions
         self._logs = {
             topic(cluster): Log(cluster, kind, topic(cluster))
@@ -75,8 +78,18 @@ class Ledgers:
         if self._waiting:
             for entry in entries:
                 self._show(Sighting(log.cluster, log.kind is LogKind.RETRY, entry))
+        for entry in entries:
+            self._count(entry)
         where = Where(message.topic, message.partition, message.offset, message.at)
         self.stories.fold(log, where, entries)
+
+    def _count(self, entry: Entry) -> None:
+        if isinstance(entry, Claimed) and entry.borrowed:
+            self._borrowed.add((entry.run, entry.version, entry.worker))
+        elif isinstance(entry, Started):
+            claim = entry.run, entry.claim, entry.worker
+            self.borrowed += claim in self._borrowed
+            self._borrowed.discard(claim)
 
     def _show(self, sighting: Sighting) -> None:
         self._waiting = [waiting for waiting in self._waiting if not waiting[1].done()]

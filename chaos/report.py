@@ -54,6 +54,7 @@ class Report:
         poisoned: Malformed messages that were put on the logs.
         audit: What ``cronstream audit`` says in summary.
         alerts: Which alerts each sort of fault has raised; None if nobody watched.
+        borrowed: Attempts that were started by workers to which others had lent them.
     """
 
     seed: int
@@ -71,6 +72,7 @@ class Report:
     audit: dict[str, Any] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     alerts: dict[str, list[str]] | None = None
+    borrowed: int = 0
 
     @property
     def all_well(self) -> bool:
@@ -88,6 +90,7 @@ class Circumstances:
         poisoned: Malformed messages that were sent,
         not_aside: and where those are that cannot be found in quarantine.
         alarms: Which alerts were on; None if nobody watched.
+        borrowed: See `Report`.
     """
 
     seed: int
@@ -101,6 +104,7 @@ class Circumstances:
     poisoned: int = 0
     not_aside: tuple[Place, ...] = ()
     alarms: tuple[Alarm, ...] | None = None
+    borrowed: int = 0
 
 
 def make_report(evidence: Evidence, given: Circumstances) -> Report:
@@ -128,6 +132,7 @@ def make_report(evidence: Evidence, given: Circumstances) -> Report:
         audit=given.audited.summary,
         counts=dict(Counter(str(finding.wrong) for finding in found)),
         alerts=None if given.alarms is None else raised(given.alarms, evidence.incidents),
+        borrowed=given.borrowed,
     )
 
 

@@ -23,7 +23,7 @@ from chaos.secured import Secured
 from chaos.strike import Striker
 from chaos.truth import executions, write_note
 from chaos.watching import Watching
-from chaos.workload import ChaosJob, jobs_of
+from chaos.workload import CROWDED_SLOTS, ChaosJob, crowded_jobs_of, jobs_of
 from cronstream import clock
 from cronstream.broker.cluster import EmbeddedCluster
 from cronstream.broker.guard import Guard
@@ -86,7 +86,9 @@ class Session:
         folder = wish.folder
         self._truth = folder / "truth"
         self._truth.touch()
-        self._jobs = [job for cluster in self._clusters for job in jobs_of(cluster, wish.herd)]
+        #: Of several clusters the last has few slots, so that its workers lend.
+        self._crowded = self._clusters[-1] if wish.clusters > 1 else ""
+        self._jobs = [job for cluster in self._clusters for job in self._jobs_of(cluster)]
         note = write_note(folder / "note.sh", self._truth)
         self._files = CrontabFiles(folder, self._jobs, note)
         self._kafka = EmbeddedCluster(
@@ -117,8 +119,16 @@ class Session:
         of_clusters = (Role(kind, cluster) for cluster in self._clusters for kind in workers)
         return (Role(RoleKind.SCHEDULER), *of_clusters)
 
+    def _jobs_of(self, cluster: str) -> list[ChaosJob]:
+        if cluster == self._crowded:
+            return crowded_jobs_of(cluster, settings().partitions)
+        return jobs_of(cluster, self._wish.herd)
+
     def _variables(self, role: Role) -> dict[str, str]:
-        return {**self._settings, **(self._secured.variables(role) if self._secured else {})}
+        own = self._secured.variables(role) if self._secured else {}
+        if self._crowded and role.cluster == self._crowded:
+            own["CRONSTREAM_SLOTS"] = str(CROWDED_SLOTS)
+        return {**self._settings, **own}
 
     @property
     def _settings(self) -> dict[str, str]:
@@ -204,6 +214,7 @@ class Session:
             len(poisoner.sent),
             tuple(sorted(not_aside)),
             await self._watching.alarms(since),
+            ledgers.borrowed,
         )
         return make_report(evidence, circumstances)
 

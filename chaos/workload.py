@@ -7,11 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import count, islice
+from typing import Any
 
 from cronstream.core.wire.enumerations import Delivery, Overlap
+from cronstream.topology.publish import partition_of
 
 #: Seconds between two herds, and of the minute in which they come.
 HERD_EVERY_S = 20
+#: Slots of each worker of the crowded cluster: whoever owns its runs lends some of them (rule 26).
+CROWDED_SLOTS = 3
 
 
 class Temper(StrEnum):
@@ -33,6 +38,7 @@ class ChaosJob:
         lasts_s: How long its command takes.
         is_stray: Whether only some schedulers' files have it, and edits add and remove it: it has
             to do no harm, and nothing is known of when it is due.
+        is_crowded: Whether it may have to wait for a slot.
     """
 
     name: str
@@ -46,11 +52,12 @@ class ChaosJob:
     overlap: Overlap = Overlap.ALLOW
     fence: bool = False
     is_stray: bool = False
+    is_crowded: bool = False
 
     @property
     def is_punctual(self) -> bool:
         """Whether nothing but a fault of ours makes its runs late."""
-        return self.overlap is Overlap.ALLOW and not self.is_stray
+        return self.overlap is Overlap.ALLOW and not (self.is_stray or self.is_crowded)
 
     def due_times(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """Yield when it is due: later than `after`, up to and including `until`."""
@@ -84,6 +91,34 @@ def jobs_of(cluster: str, herd: int) -> list[ChaosJob]:
         ChaosJob(f"{cluster}-fenced", cluster, 10, 6, lasts_s=8, fence=True),
         *(ChaosJob(f"{cluster}-stray-{i}", cluster, 3, i, is_stray=True) for i in range(2)),
         *(ChaosJob(f"{cluster}-herd-{i:03}", cluster, HERD_EVERY_S) for i in range(herd)),
+    ]
+
+
+def crowded_jobs_of(cluster: str, partitions: int) -> list[ChaosJob]:
+    """Return jobs of which more are due at once than their owner has slots.
+
+    All are on one partition, so one worker owns them, whatever becomes of the others; two of them
+    have slots enough.
+
+    Args:
+        cluster: Theirs.
+        partitions: Of each log.
+    """
+
+    def named(kind: str, number: int = 1) -> Iterator[str]:
+        names = (f"{cluster}-{kind}-{i}" for i in count())
+        return islice((name for name in names if partition_of(name, partitions) == 0), number)
+
+    def jobs(name: str, every_s: int, phase_s: int, lasts_s: int, **more: Any) -> ChaosJob:
+        return ChaosJob(name, cluster, every_s, phase_s, lasts_s, is_crowded=True, **more)
+
+    once = Delivery.AT_MOST_ONCE
+    return [
+        *(jobs(name, 2, 1, 1) for name in named("short", 2)),
+        *(jobs(name, 10, 0, 6) for name in named("heavy", 3)),
+        *(jobs(name, 10, 3, 4, fence=True) for name in named("fenced", 2)),
+        *(jobs(name, 10, 5, 1, delivery=once) for name in named("once")),
+        *(jobs(name, 30, 7, 20) for name in named("long")),
     ]
 
 

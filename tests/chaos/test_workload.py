@@ -2,13 +2,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chaos.workload import ChaosJob, crontab_text, jobs_of
+from chaos.workload import CROWDED_SLOTS, ChaosJob, crontab_text, crowded_jobs_of, jobs_of
 from cronstream.core.crontab.parser import parse_crontab
 from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.wire.enumerations import Delivery, Overlap
+from cronstream.topology.publish import partition_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JOBS = jobs_of("chaos-a", herd=3)
+CROWDED = crowded_jobs_of("chaos-b", partitions=12)
 
 
 def test_the_crontab_has_every_job_as_it_was_meant() -> None:
@@ -25,7 +27,7 @@ def test_the_crontab_has_every_job_as_it_was_meant() -> None:
         assert command.startswith('. "/n"; note start; ')
 
 
-@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
+@pytest.mark.parametrize("job", [*JOBS, *CROWDED], ids=lambda job: job.name)
 def test_due_times_are_those_of_the_schedule(job: ChaosJob) -> None:
     crontab = parse_crontab(crontab_text([job], ":"))
     schedule = compile_schedule(crontab.jobs[0].schedule, "UTC")
@@ -56,3 +58,10 @@ def test_what_must_not_be_doubled_has_one_attempt() -> None:
     once = [job for job in JOBS if job.delivery is Delivery.AT_MOST_ONCE]
     assert once
     assert {job.max_attempts for job in once} == {1}
+
+
+def test_a_crowded_partition_has_more_to_do_than_one_worker_has_slots_and_two_have_enough() -> None:
+    assert {partition_of(job.name, 12) for job in CROWDED} == {0}
+    assert not any(job.is_punctual for job in CROWDED)
+    busy = sum(job.lasts_s / job.every_s for job in CROWDED)
+    assert CROWDED_SLOTS < busy < 2 * CROWDED_SLOTS

@@ -15,6 +15,7 @@ import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from cronstream.core.ledger.book import Book
@@ -36,8 +37,12 @@ _OWN_FIRST: Final = timedelta(seconds=1)
 #: Between two looks whether something is to be lent, or borrowed (seconds): each counts slots.
 _LEND_S: Final = 0.1
 _BORROW_S: Final = 0.01
+#: Between two looks whether what waits comes too late: each looks at all that does.
+_SKIP_S: Final = 1.0
 #: For each slot of those who may borrow, so many runs are there to be borrowed.
 _FOR_EACH_SLOT: Final = 2
+#: For each slot that may be free, a borrower looks at so many runs of a partition: thousands wait.
+_CHOICE: Final = 4
 #: So many runs of a partition are looked at, at most: it takes a moment.
 _LOOKED_AT: Final = 5_000
 #: So many places of runs that wait no more may be left among those that do.
@@ -83,7 +88,7 @@ class Lender(Claimer):
         self._borrowed: set[str] = set()
         #: Keys of what it has skipped since it came too late, until that is read back.
         self._skipped: set[str] = set()
-        self._lends_again_at = self._borrows_again_at = float("-inf")
+        self._lends_again_at = self._borrows_again_at = self._skips_again_at = float("-inf")
 
     def to_load(self) -> set[int]:
         """Return the partitions that it is to read and has no ledger of."""
@@ -115,16 +120,19 @@ class Lender(Claimer):
         if len(self.holding) < self.timing.slots or self._free_slots(now) > 0:
             self.lending = frozenset()
             return
-        self._skip_late(now)
+        if mono >= self._skips_again_at:
+            self._skips_again_at = mono + _SKIP_S
+            self._skip_late(now)
+        enough = _FOR_EACH_SLOT * self.others.slots
         there = [
             partition
             for partition, owner in self.owners.items()
             if self._is_lent_from(owner)
-            for _ in waiting(owner.ledger.book, now)
+            for _ in islice(waiting(owner.ledger.book, now), enough)
         ]
         there += (h.partition for h in self.holding.values() if h.giving_up and not h.started)
         kept = sorted(self._kept_waiting(now))
-        for _, key in kept[: max(0, _FOR_EACH_SLOT * self.others.slots - len(there))]:
+        for _, key in kept[: max(0, enough - len(there))]:
             self.holding[key].giving_up = True
             self.actions.append(Cancel(key))
         self.lending = frozenset([*there, *(self.holding[key].partition for _, key in kept)])
@@ -190,20 +198,23 @@ class Lender(Claimer):
         if free <= 0:
             return
         # Several look at the same runs: each begins with others of the first few.
-        first = sorted(self._offered(now), key=lambda found: (found[0], found[2].run.id))
-        some = first[: max(free, self.others.slots)]
+        number = max(free, self.others.slots)
+        offered = self._offered(now, _CHOICE * number)
+        some = sorted(offered, key=lambda found: (found[0], found[2].run.id))[:number]
         for _, partition, live in sorted(some, key=lambda found: self._rank(found[2]))[:free]:
             self._claim_lent(partition, live, mono)
 
-    def _offered(self, now: datetime) -> Iterator[tuple[datetime, int, LiveRun]]:
+    def _offered(self, now: datetime, most: int) -> Iterator[tuple[datetime, int, LiveRun]]:
         for partition in self.borrowing:
             ledger = self.ledgers.get(partition)
             if ledger is None or ledger.book.level < LENT_SINCE:
                 continue
-            for live in waiting(ledger.book, now):
-                is_claimed = key_of(live.run.id, live.version) in self.claiming
-                if not is_claimed and self.trusting.believes(live.run):
-                    yield live.run.not_before, partition, live
+            for live in islice(filter(self._may_claim, waiting(ledger.book, now)), most):
+                yield live.run.not_before, partition, live
+
+    def _may_claim(self, live: LiveRun) -> bool:
+        is_claimed = key_of(live.run.id, live.version) in self.claiming
+        return not is_claimed and self.trusting.believes(live.run)
 
     def _rank(self, live: LiveRun) -> bytes:
         return hashlib.blake2b(f"{live.run.id} {self.me}".encode(), digest_size=8).digest()

@@ -361,3 +361,18 @@ def test_what_has_started_with_a_borrower_is_told_on_the_lenders_log() -> None:
         if isinstance(append.entry, Started)
     ]
     assert told == [(0, _asked_for(1).id)]
+
+
+def test_what_is_looked_at_to_lend_or_borrow_does_not_grow_with_what_waits() -> None:
+    looked: list[str] = []
+
+    def judge(run: Run) -> Judgement:
+        looked.append(run.id)
+        return Judgement(Standing.TRUSTED)
+
+    worker = _borrower(LATEST, *(_asked_for(number) for number in range(3_000)))
+    worker.member.trusting.judge = judge
+    worker.wake(0.1)
+
+    assert len(worker.appended(Claimed)) == 2
+    assert len(looked) < 20

@@ -178,8 +178,7 @@ class WorkersTopic:
         while True:
             await self._until_next_look()
             await self._try("compare itself with others", self._note_news())
-            is_urgent = self._has_urgent.is_set()
-            if not self._is_announcing and (is_urgent or self._is_due()):
+            if not self._is_announcing and (self._has_urgent.is_set() or self._is_due()):
                 self._has_urgent.clear()
                 self._announcing = asyncio.create_task(self._announce())
 

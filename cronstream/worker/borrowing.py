@@ -17,7 +17,7 @@ from cronstream.core.ledger.rows import from_parts
 from cronstream.core.protocol.member import Member
 from cronstream.core.wire.pieces import LastRow
 from cronstream.errors import BrokerError, LevelError, MessageError
-from cronstream.worker.tenure import Tenure
+from cronstream.worker.loading import Loading
 
 logger = logging.getLogger(__name__)
 
@@ -30,27 +30,18 @@ class Borrowing:
 
     Attributes:
         on_lending: Is called when the member lends from other partitions than before.
+        on_read: Is called when a ledger is there that is to be read on.
 
     Args:
         member: The worker's.
-        tenure: Is told from where on a partition is read.
+        loading: Its own, which has each partition read on from where its ledger is.
         table: Reads the rows of its ``ledgers`` table.
-        level: Returns the level of the installation when the process started.
-        retry: Whether its log is a retry log.
     """
 
-    def __init__(
-        self,
-        member: Member,
-        tenure: Tenure,
-        table: Any,
-        level: Callable[[], int],
-        *,
-        retry: bool,
-    ) -> None:
-        self._member, self._tenure, self._table = member, tenure, table
-        self._level, self._retry = level, retry
+    def __init__(self, member: Member, loading: Loading, table: Any) -> None:
+        self._member, self._loading, self._table = member, loading, table
         self.on_lending: Callable[[], None] = lambda: None
+        self.on_read: Callable[[], None] = lambda: None
         self._lending: frozenset[int] = frozenset()
         self._reading: set[int] = set()
 
@@ -68,10 +59,10 @@ class Borrowing:
         try:
             rows = await self._table.read_rows([partition], only_looks=True)
             ledger = await self._ledger(rows.get(partition))
-            ledger.book.assumed = self._level()
             if partition in self._member.to_load():  # It may have become its own.
-                self._tenure.loaded(partition, ledger.book.next_offset)
+                self._loading.begin(partition, ledger)
                 self._member.lend_ledger(partition, ledger)
+                self.on_read()
         except (BrokerError, KafkaError, OSError, LevelError) as error:
             logger.debug("partition %d: nothing is borrowed from it yet (%s)", partition, error)
             await asyncio.sleep(_AGAIN_S)
@@ -81,7 +72,7 @@ class Borrowing:
     async def _ledger(self, row: LastRow | None) -> Ledger:
         """Return what a row says; an empty ledger, of which all is to be read, if there is none."""
         if row is None:
-            return Ledger(retry=self._retry)
+            return Ledger(retry=self._loading.retry)
         lines = await asyncio.to_thread(row.lines)
         try:
             parts = from_parts(map(orjson.loads, lines))
@@ -89,5 +80,5 @@ class Borrowing:
             for _ in parts:
                 await asyncio.sleep(0)
         except MessageError:
-            return Ledger(retry=self._retry)
+            return Ledger(retry=self._loading.retry)
         return ledger

@@ -74,7 +74,7 @@ class WorkerDuty:
         Raises:
             BrokerError: If no broker answers.
         """
-        self.worker.level_found = found.level
+        self.worker.loading.level = found.level
         self._tracer = begin_tracing(self._settings, self.role, found.kafka)
         self.worker.folding.spans.tracer = self._tracer
         await self.worker.start()

@@ -68,7 +68,7 @@ class Folding:
         on_read: Is called whenever something was read.
         on_change: Is given what a message has changed, if that is this worker's to note: when it
             was appended, its entries, and the news.
-        assigning: Is set whenever a rebalance begins, or is over.
+        assigning: Is set whenever a rebalance begins, or is over, or a ledger is there to borrow.
         tenure: Knows of what is this worker's to note, whoever has read it.
         counts: Counts that; `spans` traces it, if runs are traced.
 

@@ -10,12 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from cronstream import clock
-from cronstream.core.ledger.fold import Ledger
 from cronstream.core.protocol.actions import Action, Append, Publish
 from cronstream.core.protocol.member import Member
 from cronstream.core.wire.entries import Owned
 from cronstream.core.wire.naming import Role
-from cronstream.errors import LevelError, MessageError
 from cronstream.executor import protocol
 from cronstream.executor.child import Options
 from cronstream.executor.orphans import Reaper
@@ -32,6 +30,7 @@ from cronstream.worker.distrust import DistrustWatch
 from cronstream.worker.draining import let_commands_end
 from cronstream.worker.folding import Folding
 from cronstream.worker.late_watch import LateWatch
+from cronstream.worker.loading import Loading
 from cronstream.worker.mishaps import end_in_view, failed
 from cronstream.worker.outputs import Outputs
 from cronstream.worker.overdue_watch import OverdueWatch
@@ -82,12 +81,11 @@ class Worker:
         self.folding.on_change = VerdictWatch(self.outpost).see
         self.reports = Reports(member, self.folding, self.outpost, self.outputs)
         self.distrust = DistrustWatch(member, Keyring(settings), role.cluster or "")
-        #: The level of the installation when this process started.
-        self.level_found = 1
+        self.loading = Loading(self.snapshots, self.folding.tenure, on_fatal, retry=role.retry)
         #: Whether another worker of this role is there, and stays.
         self.has_successor = False
-        tenure, level = self.folding.tenure, lambda: self.level_found
-        self.borrowing = Borrowing(member, tenure, table, level, retry=role.retry)
+        self.borrowing = Borrowing(member, self.loading, table)
+        self.borrowing.on_read = self.folding.assigning.set
 
     # -- life -----------------------------------------------------------------------------
 
@@ -137,7 +135,7 @@ class Worker:
 
     async def finish(self) -> None:
         """After it has left: let running commands end, then end them; and disconnect."""
-        self.member.assigned([], self._load)
+        self.member.assigned([], self.loading.load)
         self.folding.assigning.set()
         await let_commands_end(self.member, self._turn, self._settings.drain_s)
         self.folding.tenure.speak(clock.monotonic(), within_s=0.0)
@@ -169,27 +167,13 @@ class Worker:
 
     def assigned(self, partitions: set[int]) -> None:
         """A rebalance is over, and Faust has recovered the tables."""
-        self.member.assigned(partitions, self._load)
+        self.member.assigned(partitions, self.loading.load)
         self.folding.tenure.assigned()
         self.folding.assigning.set()
         self.snapshots.forget()
         text, about = "owns %d of %d partitions", fields("assigned")
         logger.info(text, len(partitions), self._settings.partitions, extra=about)
         self._woken.set()
-
-    def _load(self, partition: int) -> Ledger:
-        ledger = Ledger(retry=self._role.retry)
-        try:
-            ledger = self.snapshots.load(partition, retry=self._role.retry)
-        except LevelError as error:
-            ledger.book.closed = error  # Nor written over: nothing is folded, and nothing kept.
-            self._on_fatal(f"partition {partition}: {error}")
-        except MessageError as error:
-            text = "partition %d: %s; its log is folded from the start"
-            logger.warning(text, partition, error, extra=fields("row-lost", partition=partition))
-        ledger.book.assumed = self.level_found
-        self.folding.tenure.loaded(partition, ledger.book.next_offset)
-        return ledger
 
     def read_up_to(self, partition: int, end: int) -> None:
         """Read what is below `end` and has not come by the stream."""

@@ -14,6 +14,8 @@ from cronstream.core.wire.pieces import LastRow
 from cronstream.errors import BrokerError
 from cronstream.worker import borrowing
 from cronstream.worker.borrowing import Borrowing
+from cronstream.worker.loading import Loading
+from cronstream.worker.snapshots import Snapshots
 from cronstream.worker.tenure import Tenure
 from tests.builders import NAMES, a_run, at
 from tests.ledger_builders import Told
@@ -34,7 +36,9 @@ def _borrowing(table: Table) -> tuple[Borrowing, Member]:
     member = Member("w1", NAMES.topics_of("cluster-a"), Timing())
     member.others = Others(lending=frozenset({4}))
     member.wake(at(0), 100.0)
-    return Borrowing(member, Tenure(member), table, lambda: 4, retry=False), member
+    loading = Loading(Snapshots(table), Tenure(member), pytest.fail, retry=False)
+    loading.level = 4
+    return Borrowing(member, loading, table), member
 
 
 def _row() -> LastRow:
@@ -47,8 +51,11 @@ async def test_a_ledger_is_read_once_from_its_last_snapshot() -> None:
     reading, member = _borrowing(Table(_row()))
     assert reading.look() == {4}
     assert reading.look() == set()
+    told: list[bool] = []
+    reading.on_read = lambda: told.append(4 in member.ledgers)
     await reading.read(4)
 
+    assert told == [True]
     assert list(member.ledgers[4].book.live) == [a_run().id]
     assert member.ledgers[4].book.assumed == 4
 

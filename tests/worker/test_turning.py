@@ -103,7 +103,7 @@ def test_a_row_of_a_level_that_is_not_known_ends_a_worker_and_is_not_written_ove
     row = {**to_row(Ledger(retry=False), 7), "format": 99}
     for _ in worker.snapshots.read(7, [orjson.dumps(row)]):
         pass
-    ledger = worker._load(7)
+    ledger = worker.loading.load(7)
 
     [reason] = ended
     assert reason.startswith("partition 7: ")

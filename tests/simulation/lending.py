@@ -127,7 +127,7 @@ class Lending:
 
 def _late(worker: "SimWorker") -> Iterator[str]:
     """Yield the runs that wait for a slot with a worker, and may be lent."""
-    for owner in worker.member.owners.values() if worker.alive else ():
+    for owner in worker.member.owners.values() if worker.fit else ():
         book = owner.ledger.book
         for live in waiting(book, worker.wall()) if owner.ready else ():
             yield live.run.id

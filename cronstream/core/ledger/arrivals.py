@@ -122,7 +122,11 @@ def withdrawal(book: Book, entry: Withdrawal) -> None:
     mark.expect(entry.revision, entry.expect_within_s, book.at)
     is_known = bool(mark.revisions) and entry.revision <= mark.revisions[-1][0]
     if is_known and not mark.held_earlier(entry.revision, entry.effective_from):
-        book.refused["duplicate"] += 1
+        if _says_removal_now(book, mark, entry):
+            mark.removed = entry.revision
+            _give_way_all(book, entry)
+        else:
+            book.refused["duplicate"] += 1
         return
     was_paused = mark.is_paused(book.at)
     mark.hold(entry.revision, entry.effective_from)
@@ -133,6 +137,12 @@ def withdrawal(book: Book, entry: Withdrawal) -> None:
         mark.watched_since = book.at
     verdicts.hold_back_all(book, entry.job)
     _give_way_all(book, entry)
+
+
+def _says_removal_now(book: Book, mark: Mark, entry: Withdrawal) -> bool:
+    """Whether a word that was said at level 1 is said again, with that the job was taken out."""
+    is_in_force = entry.revision == mark.revisions[-1][0]
+    return book.level >= PAUSES_SINCE and entry.removed and is_in_force and not mark.is_removed
 
 
 def _with_cause(book: Book, run: Run) -> None:

@@ -455,3 +455,16 @@ def test_what_gave_way_to_an_edit_and_was_lost_before_its_time_has_its_successor
     told.lose()
 
     assert (told.live.run.revision, told.live.run.attempt, told.live.state) == (2, 1, State.QUEUED)
+
+
+def test_a_removal_that_was_first_said_at_level_1_counts_when_it_is_said_again() -> None:
+    told = Told()
+    told.tell(due(10))
+    told.tell(Withdrawal(job="backup", revision=2, effective_from=at(20)))
+    told.tell(Level(level=4))
+    assert told.live.run == due(10)
+    told.tell(gone(20))
+
+    assert reasons(told) == ["withdrawn"]
+    told.tell(gone(20))
+    assert told.ledger.book.refused["duplicate"] == 1

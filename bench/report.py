@@ -105,6 +105,18 @@ def instant(results: Results) -> str:
     return table(head, rows)
 
 
+def shell(results: Results) -> str:
+    rows = []
+    for row in _rows(results, "shell") or []:
+        rows.append(_late("**cronstream**", row))
+        floors = row["floor"]
+        ms = {at: _mean([one[at] for one in floors]) for at in ("p50_ms", "p99_ms", "max_ms")}
+        of_floor = {"number": row["number"], "per_s": [one["per_s"] for one in floors], **ms}
+        rows.append(_late("*floor: a loop in C*", of_floor))
+    head = ["", "due at once", "p50 ms", "p99 ms", "max ms", "drained/s", "missing", "doubled"]
+    return table(head, rows)
+
+
 def deliveries(results: Results) -> str:
     rows = []
     for row in _rows(results, "deliveries"):
@@ -246,6 +258,7 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "machine": machine,
     "floors": floor,
     "instant": instant,
+    "shell": shell,
     "deliveries": deliveries,
     "scraped": scraped,
     "rolling": rolling,

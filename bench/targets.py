@@ -28,7 +28,7 @@ def _least(what: str, value: float, bound: float) -> Target:
 
 def all_of(results: Results) -> list[Target]:
     """Every target that this run has measured."""
-    return [*_instant(results), *_sustained(results), *_starts(results)]
+    return [*_instant(results), *_in_shell(results), *_sustained(results), *_starts(results)]
 
 
 def _rows(results: Results, part: str) -> Any:
@@ -58,6 +58,13 @@ def _instant(results: Results) -> Iterator[Target]:
                 for at in ("p50_ms", "p99_ms"):
                     what = f"1,000 at once, {at[:3]}, ms, beside {peer['peer']}"
                     yield _most(what, row[at], peer[at])
+
+
+def _in_shell(results: Results) -> Iterator[Target]:
+    for row in _rows(results, "shell") or []:
+        share = _median_of(row["per_s"], [one["per_s"] for one in row["floor"]])
+        what = f"{row['number']:,} at once in a shell, drained, of the floor (median of pairs)"
+        yield _least(what, share, 0.9)
 
 
 def _sustained(results: Results) -> Iterator[Target]:

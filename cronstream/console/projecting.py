@@ -30,8 +30,11 @@ logger = logging.getLogger(__name__)
 #: Between two transactions, while little comes; and so many runs in one, while much does.
 WRITE_EVERY_S: Final = 0.5
 _MOST_AT_ONCE: Final = 5_000
-#: So many messages are folded before others have their turn: about 10 ms.
-_TURN: Final = 100
+#: So much longer between two while what was there before is read: a run is written once then, and
+#: not each time that it has got on.
+_BEHIND: Final = 6
+#: Seconds after which others have their turn: pages are served by the same thread.
+_TURN_S: Final = 0.01
 #: Settled runs that the fold remembers, for what is reported late of them.
 _REMEMBERED: Final = 2_000
 
@@ -89,17 +92,20 @@ class Projection:
         await self._write()  # What could not be written when it followed before.
         async for messages in self._tail.messages(reader):
             self._see_where_it_stands()
-            for start in range(0, len(messages), _TURN):
-                await self._project(messages[start : start + _TURN])
-            if clock.monotonic() - self._written_at >= self._every_s:
+            await self._project(messages)
+            every_s = self._every_s * (1 if self.is_current else _BEHIND)
+            if clock.monotonic() - self._written_at >= every_s:
                 await self._write()
 
     async def _project(self, messages: Sequence[tuple[Log, LogMessage]]) -> None:
+        until = clock.monotonic() + _TURN_S
         for log, message in messages:
             self._fold(log, message)
             if len(self._touched) >= _MOST_AT_ONCE:
                 await self._write()
-        await asyncio.sleep(0)
+            if clock.monotonic() > until:
+                await asyncio.sleep(0)
+                until = clock.monotonic() + _TURN_S
 
     def _see_where_it_stands(self) -> None:
         ends = self._tail.ends

@@ -1,7 +1,7 @@
 """Stories as they stand in the projection: JSON without what commands wrote."""
 
-from collections.abc import Iterable
-from dataclasses import fields, replace
+from collections.abc import Callable
+from dataclasses import MISSING, fields, replace
 from operator import attrgetter
 from typing import Any, Final
 
@@ -11,18 +11,43 @@ from pydantic import TypeAdapter
 from cronstream.history.story import AttemptStory, RunStory
 
 _STORY: Final = TypeAdapter(RunStory)
-_OF_RUN: Final = [one.name for one in fields(RunStory) if one.name not in ("command", "attempts")]
-_OF_ATTEMPT: Final = [one.name for one in fields(AttemptStory) if one.name not in ("head", "tail")]
-_RUN, _ATTEMPT = attrgetter(*_OF_RUN), attrgetter(*_OF_ATTEMPT)
+
+
+class _Brief:
+    """Writes values of a class as JSON objects, without fields that have their defaults.
+
+    Args:
+        defaults: The default of each field that has one, and something else for the others.
+    """
+
+    def __init__(self, defaults: dict[str, Any]) -> None:
+        self._defaults = tuple(defaults.items())
+        self._values: Callable[[object], tuple[Any, ...]] = attrgetter(*defaults)
+
+    def __call__(self, value: AttemptStory | RunStory) -> dict[str, Any]:
+        # A default is the same object nearly always; where it is not, it just stands there.
+        told = zip(self._defaults, self._values(value), strict=True)
+        return {name: one for (name, default), one in told if one is not default}
+
+
+_of_run: Final = _Brief(
+    {one.name: one.default for one in fields(RunStory) if one.name not in ("command", "attempts")}
+)
+_of_attempt: Final = _Brief(
+    {
+        name: AttemptStory._field_defaults.get(name, MISSING)
+        for name in AttemptStory._fields
+        if name not in ("head", "tail")
+    }
+)
 
 
 def write_story(story: RunStory) -> bytes:
     """Return a story as it is kept: without its command, which many runs share, and its output."""
-    said = _brief(_OF_RUN, _RUN(story))
-    attempts = [
-        {**_brief(_OF_ATTEMPT, _ATTEMPT(one)), "number": one.number} for one in story.attempts
-    ]
-    return orjson.dumps({**said, "attempts": attempts} if attempts else said)
+    said = _of_run(story)
+    if story.attempts:
+        said["attempts"] = [_of_attempt(one) for one in story.attempts]
+    return orjson.dumps(said)
 
 
 def read_story(text: bytes, command: str | list[str] | None) -> RunStory:
@@ -32,12 +57,3 @@ def read_story(text: bytes, command: str | list[str] | None) -> RunStory:
         ValueError: If it is none.
     """
     return replace(_STORY.validate_json(text), command=command)
-
-
-def _brief(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
-    """Return the fields that say something; an exit status of 0 does."""
-    return {
-        name: value
-        for name, value in zip(names, values, strict=True)
-        if value is not None and value is not False and value not in ("", ())
-    }

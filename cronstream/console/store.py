@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,14 +109,14 @@ class Store(Answers):
         known = _known(db, [story.id for story in stories])
         # What begins before what was read again says less than what is there.
         new = [story for story in stories if not (story.partial and story.id in known)]
-        _write_commands(db, new)
+        digests = _write_commands(db, new)
         db.executemany(
             "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET "
             "state = excluded.state, changed = excluded.changed, is_live = excluded.is_live, "
             "seconds = excluded.seconds, reason = excluded.reason, digest = excluded.digest, "
             "story = excluded.story",
-            map(_row, new),
+            map(_row, new, digests),
         )
         settled = [one for one in new if one.state.settled and not known.get(one.id)]
         db.executemany(
@@ -196,16 +195,28 @@ class Store(Answers):
             raise StoreError(self.path, str(error), is_spoiled=code in _SPOILED) from error
 
 
-def _write_commands(db: sqlite3.Connection, stories: Sequence[RunStory]) -> None:
-    """Write the commands of runs, each once, and about when it was last used."""
+def _write_commands(db: sqlite3.Connection, stories: Sequence[RunStory]) -> list[bytes | None]:
+    """Write the commands of runs, each once, and about when it was last used.
+
+    Returns the digest of each run's, by which it is found.
+    """
     used: dict[bytes, tuple[bytes, float]] = {}
-    for story in sorted((one for one in stories if one.command), key=attrgetter("changed_at")):
-        used[_digest(story)] = (orjson.dumps(story.command), story.changed_at.timestamp())
+    digests: list[bytes | None] = []
+    for story in stories:
+        if not story.command:
+            digests.append(None)
+            continue
+        command, at = orjson.dumps(story.command), story.changed_at.timestamp()
+        digest = hashlib.blake2b(command, digest_size=12).digest()
+        digests.append(digest)
+        if digest not in used or at > used[digest][1]:
+            used[digest] = command, at
     db.executemany(
         "INSERT INTO commands VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE "
         "SET used = excluded.used WHERE excluded.used > used + ?",
         [(digest, *what, _ABOUT_S) for digest, what in used.items()],
     )
+    return digests
 
 
 def _forget_commands(db: sqlite3.Connection) -> None:
@@ -228,7 +239,7 @@ def _known(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, bool]:
     return {run_id: not is_live for run_id, is_live in rows}
 
 
-def _row(story: RunStory) -> tuple[Any, ...]:
+def _row(story: RunStory, digest: bytes | None) -> tuple[Any, ...]:
     return (
         story.id,
         story.job,
@@ -239,13 +250,9 @@ def _row(story: RunStory) -> tuple[Any, ...]:
         not story.state.settled,
         story.last.duration_s if story.last else None,
         story.reason,
-        _digest(story) if story.command else None,
+        digest,
         write_story(story),
     )
-
-
-def _digest(story: RunStory) -> bytes:
-    return hashlib.blake2b(orjson.dumps(story.command), digest_size=12).digest()
 
 
 def _minute_of(story: RunStory) -> tuple[int, str, str]:

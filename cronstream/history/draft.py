@@ -27,8 +27,8 @@ class Draft:
     @classmethod
     def new(cls, run_id: str, cluster: str, at: datetime, *, keep_output: bool) -> "Draft":
         """Return a draft of which nothing is known yet."""
-        first, later = (LogStory(kind, keep_output) for kind in (LogKind.FIRST, LogKind.RETRY))
-        return cls(run_id, cluster, first, later, at)
+        first = LogStory(LogKind.FIRST, keep_output)
+        return cls(run_id, cluster, first, LogStory(LogKind.RETRY, keep_output), at)
 
     @property
     def state(self) -> RunState:

@@ -1,11 +1,11 @@
 """What one log says of one run: where it stands, and the attempts made from that log."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from cronstream.core.ledger.observed import Glance, RunChange
-from cronstream.core.ledger.state import News
+from cronstream.core.ledger.state import News, State
 from cronstream.core.wire.entries import (
     Cancelled,
     Claimed,
@@ -19,6 +19,8 @@ from cronstream.core.wire.entries import (
 from cronstream.core.wire.enumerations import Outcome, SkipReason
 from cronstream.core.wire.runs import Run
 from cronstream.history.story import AttemptStory, LogKind, RunState
+
+_STATES: Final = {state: RunState(state.value) for state in State}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class LogStory:
                 pass
 
     def _stand(self, now: Glance) -> None:
-        self.run, self.state = now.run, RunState(now.state.value)
+        self.run, self.state = now.run, _STATES[now.state]
         self.reason = None
         self.not_before = None
         if self.state in (RunState.QUEUED, RunState.CLAIMED):
@@ -173,8 +175,7 @@ class LogStory:
 
     def _start(self, entry: Started, where: Where) -> None:
         last = self.attempts[-1]
-        self.attempts[-1] = replace(
-            last,
+        self.attempts[-1] = last._replace(
             started_at=entry.started_at,
             pid=entry.pid,
             offsets=(*last.offsets, ("started", where.offset)),
@@ -182,8 +183,7 @@ class LogStory:
 
     def _finish(self, entry: Finished, where: Where) -> None:
         last = self.attempts[-1]
-        self.attempts[-1] = replace(
-            last,
+        self.attempts[-1] = last._replace(
             started_at=entry.started_at,
             ended_at=entry.ended_at,
             outcome=entry.outcome,
@@ -199,8 +199,7 @@ class LogStory:
     def _lose(self, where: Where) -> None:
         if self._is_open:
             last = self.attempts[-1]
-            self.attempts[-1] = replace(
-                last,
+            self.attempts[-1] = last._replace(
                 outcome=Outcome.LOST,
                 ended_at=where.at,
                 offsets=(*last.offsets, ("ended", where.offset)),
@@ -215,7 +214,7 @@ class LogStory:
         for i, attempt in enumerate(self.attempts):
             same = (attempt.worker, self.claims[i]) == (entry.worker, entry.claim)
             if same and attempt.outcome is Outcome.LOST:
-                self.attempts[i] = replace(attempt, late=entry.outcome)
+                self.attempts[i] = attempt._replace(late=entry.outcome)
 
 
 def _is_claimed(before: Glance | None, after: Glance | None) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from cronstream.core.wire.enumerations import Cause, Outcome, Verdict
 
@@ -44,9 +44,11 @@ class LogKind(StrEnum):
     DISCARDED = "discarded"
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptStory:
+class AttemptStory(NamedTuple):
     """One attempt at a run, from the claim that stood to its end.
+
+    A tuple, for each entry of an attempt makes a new one: that is a quarter of what a frozen
+    dataclass takes.
 
     Attributes:
         number: 1 for the first; None if it was made before the window that was read.

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
+from cronstream import clock
 from cronstream.console.answers import Wanted
 from cronstream.console.projecting import Projection
 from cronstream.console.store import Batch, Store
@@ -17,6 +18,7 @@ from cronstream.errors import TruncatedError
 from cronstream.history.loading import load
 from cronstream.history.scope import Scope
 from cronstream.history.story import RunState
+from cronstream.topology.reading import LogMessage
 from tests.builders import a_run, at
 from tests.cli.fake_broker import FakeBroker, FakeReader
 from tests.console.ledgers import a_broker
@@ -106,3 +108,29 @@ async def test_what_could_not_be_written_is_written_later(tmp_path: Path) -> Non
     with pytest.raises(OverError):
         await projection.follow(reader)
     assert _rows(store) == await _as_loaded(broker)
+
+
+async def test_while_it_is_behind_it_writes_less_often_than_when_all_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, broker, now, written = Store(tmp_path / "console.sqlite"), FakeBroker("cluster-a"), 0, []
+
+    class SlowReader(EndingReader):
+        """Reads a message a second; some come once all that was there is read."""
+
+        @override
+        async def poll(self, timeout_s: float) -> list[LogMessage]:
+            nonlocal now
+            now += 1
+            if now in range(20, 26):
+                broker.log("backup", a_run(scheduled_at=at(now)), when=at(now))
+            return await super().poll(timeout_s)
+
+    for second in range(20):
+        broker.log("backup", a_run(scheduled_at=at(-second)), when=at(0))
+    monkeypatch.setattr(clock, "monotonic", lambda: float(now))
+    projection = Projection(store, lambda _: written.append(now), every_s=1)
+    with pytest.raises(OverError):
+        await projection.follow(SlowReader(broker, at_once=1))
+    assert written == [6, 12, 18, *range(21, 27)]
+    assert [place.next for place in store.places().values()] == [26]

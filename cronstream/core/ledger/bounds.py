@@ -10,7 +10,9 @@ level 3 is announced there, by every process alike (`cronstream.core.wire.levels
 that on the same log goes on as it was.
 """
 
-from typing import Final
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Final
 
 from cronstream.core.ledger.book import Book
 from cronstream.core.limits import LONGEST_S, MAX_ATTEMPTS, MAX_FACTOR, MAX_QUEUE, MAX_RUNNING
@@ -18,23 +20,28 @@ from cronstream.core.wire.entries import Entry
 from cronstream.core.wire.runs import Run
 
 _SINCE: Final = 3
+#: Fields of a run, each with what reads it, and the most that it may be.
+_BOUNDS: Final[tuple[tuple[str, Callable[[Run], Any], float], ...]] = tuple(
+    (name, attrgetter(name), most)
+    for name, most in (
+        ("max_attempts", MAX_ATTEMPTS),
+        ("timeout_s", LONGEST_S),
+        ("grace_s", LONGEST_S),
+        ("max_queue", MAX_QUEUE),
+        ("max_running", MAX_RUNNING),
+        ("backoff.ceiling_s", LONGEST_S),
+        ("backoff.factor", MAX_FACTOR),
+    )
+)
 
 
 def beyond(book: Book, entry: Entry) -> str:
     """Return which number of an entry is beyond all bounds; empty if none is."""
     if book.level < _SINCE or not isinstance(entry, Run):
         return ""
-    found = [
-        f"{name} is {value:,}, and {most:,} is the most"
-        for name, value, most in (
-            ("max_attempts", entry.max_attempts, MAX_ATTEMPTS),
-            ("timeout_s", entry.timeout_s or 0, LONGEST_S),
-            ("grace_s", entry.grace_s, LONGEST_S),
-            ("max_queue", entry.max_queue, MAX_QUEUE),
-            ("max_running", entry.max_running, MAX_RUNNING),
-            ("backoff.ceiling_s", entry.backoff.ceiling_s, LONGEST_S),
-            ("backoff.factor", entry.backoff.factor, MAX_FACTOR),
-        )
-        if value > most
-    ]
-    return f"a run of {entry.job!r} that no crontab can ask for: {found[0]}" if found else ""
+    for name, read, most in _BOUNDS:
+        value = read(entry)
+        if value is not None and value > most:
+            found = f"{name} is {value:,}, and {most:,} is the most"
+            return f"a run of {entry.job!r} that no crontab can ask for: {found}"
+    return ""

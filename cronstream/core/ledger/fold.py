@@ -70,7 +70,7 @@ class Ledger:
             if beginning.is_long_ago(book):
                 self._fold(book, beginning.DoubtsEnd())
         for entry in entries:
-            if needed_level(entry) > book.level:
+            if book.level < LEVEL and needed_level(entry) > book.level:
                 book.put_aside(entry)
             elif problem := beyond(book, entry):
                 book.refuse(problem)

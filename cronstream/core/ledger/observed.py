@@ -5,9 +5,9 @@ once, and an entry counts for them exactly when the fold takes it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from cronstream.core.ledger.arrivals import teaches
 from cronstream.core.ledger.beginning import DoubtsEnd
@@ -40,8 +40,11 @@ OF_ONE_RUN: Final = (Claimed, Released, Started, Finished, Skipped, Cancelled, F
 _OF_NONE: Final = (Heartbeat, Owned, Level)
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+# Several of these are made of each entry of a log. They are tuples, for such take a quarter of the
+# time that a frozen dataclass does.
+
+
+class Glance(NamedTuple):
     """A live run as it stood at one moment (`LiveRun` has the fields); the fold changes its own."""
 
     run: Run
@@ -58,20 +61,7 @@ class Glance:
     @classmethod
     def at(cls, live: LiveRun | None) -> "Glance | None":
         """Return what is to be seen of a live run now."""
-        if live is None:
-            return None
-        return cls(
-            live.run,
-            live.state,
-            live.version,
-            live.holder,
-            live.claim,
-            live.begun,
-            live.unsure,
-            live.reason,
-            live.not_before,
-            live.effect,
-        )
+        return None if live is None else cls._make(_SEEN(live))
 
     def is_held_by(self, worker: str, claim: int) -> bool:
         """Whether this claim of a worker stands."""
@@ -79,8 +69,13 @@ class Glance:
         return is_held and (self.holder, self.claim) == (worker, claim)
 
 
-@dataclass(frozen=True, slots=True)
-class RunChange:
+#: The fields of a `Glance`, in their order; after a decision it waits for the next attempt.
+_SEEN: Final[Callable[[LiveRun], tuple[Any, ...]]] = attrgetter(
+    *("not_before" if name == "next_not_before" else name for name in Glance._fields)
+)
+
+
+class RunChange(NamedTuple):
     """What one entry has changed about one run.
 
     Attributes:
@@ -103,15 +98,17 @@ class RunChange:
     @property
     def end(self) -> News | None:
         """How the run ended: its action is a verdict, or ``withdrawn``; None if it did not."""
-        return next((one for one in self.news if one.is_end), None)
+        for one in self.news:
+            if one.is_end:
+                return one
+        return None
 
     def says(self, action: str) -> bool:
         """Whether the fold says this of the run."""
         return any(one.action == action for one in self.news)
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(NamedTuple):
     """What came of one entry.
 
     Attributes:
@@ -147,18 +144,20 @@ def observing(see: Callable[[Observed], None]) -> Rule:
 def _observed(
     book: Book, entry: Entry | DoubtsEnd, before: dict[str, Glance | None], refused: int
 ) -> Observed:
-    said: dict[str, list[News]] = {}
+    said: dict[str, tuple[News, ...]] = {}
     for one in book.news:
         if isinstance(one, News):
-            said.setdefault(one.run.id, []).append(one)
+            run_id = one.run.id
+            said[run_id] = (*said[run_id], one) if run_id in said else (one,)
     # A verdict may pause its job: then other runs of it end, too (rule 25).
-    changes = [
-        RunChange(run_id, entry, was, Glance.at(book.live.get(run_id)), tuple(said.get(run_id, ())))
-        for run_id, was in {**dict.fromkeys(said), **before}.items()
-    ]
-    skips = tuple(one for one in book.news if isinstance(one, SkipNews))
-    refusals = tuple(book.turned_away[refused:])
-    return Observed(entry, tuple(filter(_matters, changes)), skips, refusals)
+    changes = []
+    for run_id in said | before:
+        after = Glance.at(book.live.get(run_id))
+        change = RunChange(run_id, entry, before.get(run_id), after, said.get(run_id, ()))
+        if _matters(change):
+            changes.append(change)
+    skips = tuple([one for one in book.news if isinstance(one, SkipNews)])
+    return Observed(entry, tuple(changes), skips, tuple(book.turned_away[refused:]))
 
 
 def _matters(change: RunChange) -> bool:
@@ -168,12 +167,12 @@ def _matters(change: RunChange) -> bool:
 
 def _touched(book: Book, entry: Entry | DoubtsEnd) -> list[str]:
     """Return the ids of the runs that an entry may change."""
+    if isinstance(entry, OF_ONE_RUN):
+        return [entry.run]
     match entry:
-        case Run() if not _may_replace_others(book, entry):
-            return [entry.id]
         case Run():
-            of_job = (live.run.id for live in book.automatic_runs(entry.job))
-            return list(dict.fromkeys((entry.id, *of_job)))
+            others = book.automatic_runs(entry.job) if _may_replace_others(book, entry) else ()
+            return list(dict.fromkeys((entry.id, *(live.run.id for live in others))))
         case Skip() | Withdrawal():
             return [live.run.id for live in book.automatic_runs(entry.job)]
         case Lost():
@@ -181,7 +180,7 @@ def _touched(book: Book, entry: Entry | DoubtsEnd) -> list[str]:
         case Repair() | DoubtsEnd():
             return list(book.live)
         case _:
-            return [entry.run] if isinstance(entry, OF_ONE_RUN) else []
+            return []
 
 
 def _may_replace_others(book: Book, run: Run) -> bool:

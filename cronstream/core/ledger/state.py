@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from cronstream.core.ledger.mark import SUPERSEDED
 from cronstream.core.wire.entries import Skip
@@ -203,8 +203,7 @@ class Beat:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(NamedTuple):
     """One change of a run's state, for log lines, metrics and pages.
 
     Attributes:

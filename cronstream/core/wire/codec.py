@@ -157,7 +157,7 @@ def build(kind: type[RecordT], item: dict[str, Any], known: int = LEVEL) -> Reco
     if level != 1:
         _check_level(kind, level, known)
         check_chain(item)
-    values = {}
+    values: dict[str, Any] = {}
     for name, read, _, required in _fields(kind, level):
         if name in item:
             try:
@@ -166,10 +166,11 @@ def build(kind: type[RecordT], item: dict[str, Any], known: int = LEVEL) -> Reco
                 raise MessageError(f"{kind.__name__}.{name}: {error}") from error
         elif required:
             raise MessageError(f"{kind.__name__}.{name} is missing")
-    record = kind(**values)
+    told = len(values)
+    record = kind.of(values)
     if level != 1:
         vars(record)["v"] = level
-    if len(item) > len(values) + ("__faust" in item):
+    if len(item) > told + ("__faust" in item):
         _keep_unknown(record, item, values)
     return record
 

@@ -93,9 +93,11 @@ def needed_level(record: Any) -> int:
     """Return the level that a log must have announced for this record to count on it."""
     kind, given = type(record), vars(record)
     level: int = max(given.get("v", 1), KINDS.get(kind, 1))
-    for name, since in FIELDS.get(kind, _NOTHING).items():
-        if name in given and given[name] != getattr(kind, name):
-            level = max(level, since)
+    newer = FIELDS.get(kind, _NOTHING)
+    if not newer.keys().isdisjoint(given):
+        for name, since in newer.items():
+            if name in given and given[name] != getattr(kind, name):
+                level = max(level, since)
     for name, values in VALUES.get(kind, _NOTHING).items():
         level = max(level, values.get(given.get(name, ""), 1))
     return level

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
         def unknown(self) -> dict[str, Any]:
             """Fields that came with it and mean nothing at its level; they are passed on."""
 
+        @classmethod
+        def of(cls, fields: dict[str, Any]) -> Self:
+            """Return a record of fields that are known to be its own, and complete."""
+
         def derive(self, **fields: Any) -> Self:
             """Return a copy with some fields changed."""
 
@@ -85,6 +89,14 @@ else:
             """Return the fields by name."""
             return {name: getattr(self, name) for name in self.fields}
 
+        @classmethod
+        def of(cls, fields: dict[str, Any]) -> Self:
+            """Return a record of fields that are known to be its own, and complete."""
+            made = object.__new__(cls)
+            made.__dict__ = fields
+            made.__post_init__()
+            return made
+
         def derive(self, **fields: Any) -> Self:
             """Return a copy with some fields changed."""
             values = {**vars(self), **fields}
@@ -92,9 +104,7 @@ else:
                 if not self._known.issuperset(fields):
                     return type(self)(**values)  # It says which are wrong.
                 values = {name: value for name, value in values.items() if name in self._known}
-            derived = object.__new__(type(self))
-            derived.__dict__ = values
-            derived.__post_init__()
+            derived = self.of(values)
             if "unknown" in vars(self):
                 values["unknown"] = self.unknown
             return derived

@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 from pydantic import TypeAdapter
 
+from cronstream.core.wire.enumerations import FAILURES
 from cronstream.history.story import AttemptStory, RunStory
 
 _STORY: Final = TypeAdapter(RunStory)
@@ -57,3 +58,27 @@ def read_story(text: bytes, command: str | list[str] | None) -> RunStory:
         ValueError: If it is none.
     """
     return replace(_STORY.validate_json(text), command=command)
+
+
+def merged(kept: RunStory, story: RunStory) -> RunStory:
+    """Return what is known of a run that has its verdict, where there is more to say.
+
+    Its two logs are read in no common order. So the fold may have forgotten what one of them says
+    of a run long ended by the time that it comes to the other.
+    """
+    base, other = (kept, story) if story.partial and not kept.partial else (story, kept)
+    numbers = {attempt.number for attempt in base.attempts}
+    more = [one for one in other.attempts if one.outcome and one.number not in numbers]
+    attempts = tuple(sorted((*base.attempts, *more), key=lambda one: one.number or 0))
+    last = base if base.state.settled else other
+    return replace(
+        base,
+        state=last.state,
+        changed_at=last.changed_at,
+        reason=base.reason or other.reason,
+        not_before=last.not_before,
+        command=base.command or other.command,
+        attempts=attempts,
+        attempt=max(base.attempt, other.attempt),
+        failures=sum(one.outcome in FAILURES for one in attempts),
+    )

@@ -20,7 +20,7 @@ from typing import Any, Final
 import orjson
 
 from cronstream.console.answers import Answers, minute_of, moment_of
-from cronstream.console.rows import write_story
+from cronstream.console.rows import merged, read_story, write_story
 from cronstream.console.tables import open_file, remove_file
 from cronstream.errors import StoreError
 from cronstream.history.story import RunState, RunStory
@@ -107,8 +107,13 @@ class Store(Answers):
 
     def _write_stories(self, db: sqlite3.Connection, stories: Sequence[RunStory]) -> None:
         known = _known(db, [story.id for story in stories])
-        # What begins before what was read again says less than what is there.
-        new = [story for story in stories if not (story.partial and story.id in known)]
+        over = _settled(db, [run_id for run_id, is_over in known.items() if is_over])
+        new = [
+            merged(over[story.id], story) if story.id in over else story
+            for story in stories
+            # What begins before what was read again says less than what is there.
+            if not (story.partial and known.get(story.id) is False)
+        ]
         digests = _write_commands(db, new)
         db.executemany(
             "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -229,6 +234,19 @@ def _forget_commands(db: sqlite3.Connection) -> None:
             "ORDER BY used LIMIT ?)",
             (oldest - _ABOUT_S, _AT_ONCE),
         )
+
+
+def _settled(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, RunStory]:
+    """Return the stories of runs that have their verdicts."""
+    rows = db.execute(
+        "SELECT runs.id, story, command FROM json_each(?) CROSS JOIN runs ON runs.id = value "
+        "LEFT JOIN commands USING (digest)",
+        (orjson.dumps(ids).decode(),),
+    )
+    return {
+        run_id: read_story(story, command and orjson.loads(command))
+        for run_id, story, command in rows
+    }
 
 
 def _known(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, bool]:

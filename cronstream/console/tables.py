@@ -11,7 +11,7 @@ from cronstream.logs import fields
 logger = logging.getLogger(__name__)
 
 #: Of these tables and of what is in their rows; a file of another one is made anew.
-VERSION: Final = 4
+VERSION: Final = 5
 #: What most runs come to stands in indexes that lists need anyway; what is rarer has its own, for
 #: it would be looked for among millions of rows.
 _TABLES: Final = """
@@ -38,6 +38,8 @@ CREATE INDEX others_of_job ON runs (job, state, due) WHERE state != 'succeeded';
 CREATE INDEX others_of_cluster ON runs (cluster, state, changed, reason)
     WHERE state != 'succeeded';
 CREATE INDEX others ON runs (state, changed, reason) WHERE state != 'succeeded';
+CREATE INDEX others_of_reason ON runs (reason, state, changed)
+    WHERE state != 'succeeded' AND reason IS NOT NULL;
 CREATE INDEX runs_discarded ON runs (changed, cluster, reason, job)
     WHERE state = 'discarded';
 CREATE TABLE minutes (

@@ -2,6 +2,7 @@
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,17 +10,20 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from cronstream import clock
+from cronstream.console import projecting
 from cronstream.console.answers import Wanted
 from cronstream.console.projecting import Projection
 from cronstream.console.store import Batch, Store
-from cronstream.core.wire.entries import Settled
-from cronstream.core.wire.enumerations import Verdict
+from cronstream.core.wire.codec import decode
+from cronstream.core.wire.entries import Claimed, Finished, Forwarded, Settled
+from cronstream.core.wire.enumerations import Outcome, Verdict
+from cronstream.core.wire.runs import Run
 from cronstream.errors import TruncatedError
 from cronstream.history.loading import load
 from cronstream.history.scope import Scope
-from cronstream.history.story import RunState
+from cronstream.history.story import RunState, RunStory
 from cronstream.topology.reading import LogMessage
-from tests.builders import a_run, at
+from tests.builders import NAMES, a_run, at
 from tests.cli.fake_broker import FakeBroker, FakeReader
 from tests.console.ledgers import a_broker
 from tests.console.readers import EndingReader, OverError, project
@@ -30,7 +34,7 @@ async def _as_loaded(broker: FakeBroker) -> dict[str, object]:
     return {story.id: story for story in history.runs()}
 
 
-def _rows(store: Store) -> dict[str, object]:
+def _rows(store: Store) -> dict[str, RunStory]:
     return {story.id: story for story in store.runs(Wanted(limit=1_000))}
 
 
@@ -53,6 +57,30 @@ async def test_whenever_it_is_begun_again_the_rows_come_to_be_the_same(
     assert _rows(store) == await _as_loaded(broker)
     counted = sum(count for *_, count in store.minutes(at(-90_000)))
     assert counted == sum(one.state.settled for one in store.runs(Wanted(limit=1_000)))
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+async def test_what_one_log_says_long_after_the_other_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_last: bool
+) -> None:
+    monkeypatch.setattr(projecting, "_REMEMBERED", 0)
+    broker, store = a_broker(), Store(tmp_path / "console.sqlite")
+    for message in [one for log in broker.topics[NAMES.retry_log("cluster-a")] for one in log]:
+        run, version = decode(message.value, Run).id, message.offset
+        me: dict[str, Any] = {"run": run, "worker": "r1"}
+        begun = Claimed(**me, version=version, number=1)
+        times: dict[str, Any] = {"started_at": message.at, "ended_at": message.at}
+        ended = Finished(**me, claim=version, outcome=Outcome.SUCCEEDED, **times)
+        offset = 0
+        for entry in (begun, ended):
+            offset = broker.retry("report", entry, when=message.at)
+        broker.retry("report", Forwarded(run=run, version=offset), when=message.at)
+    logs = sorted(broker.topics.items(), key=lambda log: ".retry" in log[0], reverse=not is_last)
+    broker.topics = dict(logs)
+    await project(broker, store, at_once=1)
+    found = _rows(store)
+    assert found == await _as_loaded(broker)
+    assert [len(one.attempts) for one in found.values() if one.job == "report"] == [2] * 4
 
 
 async def test_only_what_is_live_is_read_again(tmp_path: Path) -> None:

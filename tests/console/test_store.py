@@ -264,7 +264,7 @@ _SOME = [
 ]
 
 
-RARE = {"others", "others_of_job", "others_of_cluster", "runs_discarded"}
+RARE = {"others", "others_of_job", "others_of_cluster", "others_of_reason", "runs_discarded"}
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,22 @@ class Reason:
     last: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Discards:
+    """Runs of a job that were discarded.
+
+    Attributes:
+        runs: How many.
+        last: When the last of them was (UTC).
+        reason: Why that one; empty if it is not known.
+    """
+
+    job: str
+    runs: int
+    last: datetime
+    reason: str
+
+
 class Answers:
     """The file, for who reads.
 
@@ -133,6 +149,17 @@ class Answers:
             Reason(reason, count, jobs, job, moment_of(last))
             for reason, count, jobs, job, last in rows
         ]
+
+    def discards(self, since: datetime, limit: int) -> list[Discards]:
+        """Return how many runs of which jobs were discarded since a moment, the last first."""
+        rows = self._db.execute(
+            "SELECT job, count(*), max(changed), coalesce(reason, '') FROM ("  # noqa: S608 - ours
+            "SELECT job, changed, reason FROM runs INDEXED BY runs_discarded "
+            "WHERE state = 'discarded' AND changed >= ? "
+            f"ORDER BY changed DESC LIMIT {COUNTED}) GROUP BY job ORDER BY 3 DESC LIMIT ?",
+            (since.timestamp(), limit),
+        )
+        return [Discards(job, count, moment_of(last), why) for job, count, last, why in rows]
 
     def missed(self, since: datetime, limit: int) -> list[RunStory]:
         """Return the due times that were missed since a moment, the newest first."""

@@ -17,6 +17,7 @@ from cronstream.core.schedule.sentence import sentence
 from cronstream.core.wire.runs import Job, Then
 from cronstream.history.fields import edit_fields, run_fields
 from cronstream.history.pauses import said
+from cronstream.history.story import RunState
 
 #: Runs of a job in its strip, and in the plot of how long they take.
 STRIP: Final = 30
@@ -72,6 +73,12 @@ def pauses(job: Job, sight: Sight) -> list[dict[str, Any]]:
 def brief(one: Strip) -> dict[str, Any]:
     """Return a run of a strip."""
     return {"run": one.run, "state": one.state, "due": one.due, "seconds": one.seconds}
+
+
+def is_failing(strip: Sequence[Strip]) -> bool:
+    """Whether the last run of these that has a verdict was discarded."""
+    over = [one.state for one in strip if one.state.settled]
+    return bool(over) and over[-1] is RunState.DISCARDED
 
 
 def dues(job: Job, now: datetime, count: int) -> list[datetime]:

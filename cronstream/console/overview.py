@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from cronstream.console.answers import Wanted
 from cronstream.console.sight import Sight
 from cronstream.console.words import place
 from cronstream.core.health import agreement, clocks, trusted
@@ -17,8 +16,12 @@ from cronstream.history.fields import run_fields
 from cronstream.history.story import RunState, RunStory
 
 _HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
 #: Rows of each list.
 _FEW: Final = 10
+#: Jobs that are named among what somebody should see to, and the most that are counted there.
+_NAMED: Final = 5
+_MANY: Final = 1_000
 
 
 def overview(sight: Sight) -> dict[str, Any]:
@@ -34,10 +37,7 @@ def overview(sight: Sight) -> dict[str, Any]:
         "hour": _hour(sight),
         "ahead": sight.ahead.minutes(sight.now),
         "next": sight.ahead.next(sight.now, _FEW),
-        "discarded": [
-            run_fields(one, sight.now)
-            for one in sight.store.runs(Wanted(state=RunState.DISCARDED, limit=_FEW))
-        ],
+        "discarded": _discarded(sight),
         "jobs": len(sight.installed.jobs),
     }
 
@@ -62,17 +62,45 @@ def _troubles(
         more = "/runs?state=skipped&reason=missed"
         what = f"{_count(count, 'due time')} missed in the last hour"
         found.append({"what": what, "more": more})
-    gone = sum(
-        count
-        for _, _, state, count in sight.store.minutes(sight.now - _HOUR)
-        if state is RunState.DISCARDED
-    )
-    if gone:
-        found.append(
-            {"what": f"{_count(gone, 'run')} discarded in the last hour", "more": "/discarded"}
-        )
+    found += _of_discards(sight)
     found += _of_crontabs(sight)
     return found + [{"what": text, "more": "/workers"} for text in differences(sight)]
+
+
+def _of_discards(sight: Sight) -> list[dict[str, str]]:
+    """Return the jobs of which runs were discarded in the last hour."""
+    gone = sight.store.discards(sight.now - _HOUR, _MANY)
+    found = [
+        {
+            "what": f"{one.job}: {_count(one.runs, 'run')} discarded in the last hour",
+            "more": f"/jobs/{place(one.job)}",
+        }
+        for one in gone[:_NAMED]
+    ]
+    if len(others := gone[_NAMED:]):
+        runs = _count(sum(one.runs for one in others), "run")
+        more = "+" if len(gone) == _MANY else ""
+        what = f"{runs} of {len(others)}{more} other jobs discarded"
+        found.append({"what": what, "more": "/discarded"})
+    return found
+
+
+def _discarded(sight: Sight) -> list[dict[str, Any]]:
+    """Return the jobs of which runs were discarded in the last day, and if they still are."""
+    gone = sight.store.discards(sight.now - _DAY, _FEW)
+    names = [one.job for one in gone]
+    failing, succeeded = sight.store.failing(names), sight.store.successes(names)
+    return [
+        {
+            "job": one.job,
+            "count": one.runs,
+            "reason": one.reason,
+            "last": one.last,
+            "last_success": succeeded.get(one.job),
+            "is_failing": one.job in failing,
+        }
+        for one in gone
+    ]
 
 
 def _of_crontabs(sight: Sight) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cronstream.console.ahead import schedule_problem
 from cronstream.console.answers import COUNTED, Wanted
 from cronstream.console.course import course
-from cronstream.console.job import STRIP, brief, dues, pauses
+from cronstream.console.job import STRIP, brief, dues, is_failing, pauses
 from cronstream.console.overview import clusters, differences
 from cronstream.console.sight import Sight
 from cronstream.core.health.overdue import overdue_of
@@ -59,6 +59,7 @@ def jobs(sight: Sight, wanted: JobsWanted) -> dict[str, Any]:
                 "problem": schedule_problem(job),
                 "last_success": succeeded.get(job.name),
                 "is_overdue": job.name in overdue,
+                "is_failing": is_failing(strips[job.name]),
                 "pauses": pauses(job, sight),
                 "strip": [brief(one) for one in strips[job.name]],
             }

@@ -60,7 +60,7 @@ _SYNCED: Final = (
     "\x1b[33mwarning\x1b[0m: 2 files are empty\n"
     "\x1b[32m✓\x1b[0m done in 8.4 s\n"
 )
-_FAILED: Final = (
+FAILED: Final = (
     "\x1b[1mdeliver\x1b[0m: 52 messages are waiting\n"
     "\x1b[31merror\x1b[0m: mail.example.org:587: \x1b[1mconnection refused\x1b[0m\n"
     "\x1b[2mtried 3 addresses, the last was 203.0.113.9\x1b[0m\n"
@@ -83,7 +83,7 @@ class Behaviour:
     is_long: bool = False
 
 
-_JOBS: Final = (
+JOBS: Final = (
     ("archive-invoices", "*/10 * * * *", "billing", Behaviour(8.4, output=_SYNCED)),
     ("billing-close", "0 18 * * 1-5", "billing", Behaviour(40)),
     ("cache-warm", "*/2 * * * *", "web", Behaviour(1.2)),
@@ -91,7 +91,7 @@ _JOBS: Final = (
     ("daily-report", "30 6 * * *", "reports", Behaviour(95)),
     ("database-backup", "*/20 * * * *", "storage", Behaviour(210, flaky=(2,))),
     ("database-vacuum", "5 3 * * 0", "storage", Behaviour(900)),
-    ("deliver-mail", "*/5 * * * *", "mail", Behaviour(2.8, bad=(3, 4, 9), output=_FAILED)),
+    ("deliver-mail", "*/5 * * * *", "mail", Behaviour(2.8, bad=(3, 4, 9), output=FAILED)),
     ("dns-check", "* * * * *", "web", Behaviour(0.3)),
     ("exchange-rates", "@hourly", "billing", Behaviour(1.9)),
     ("export-warehouse", "*/15 * * * *", "reports", Behaviour(70, is_long=True)),
@@ -125,11 +125,11 @@ _ABOUT: Final = {
 def jobs() -> list[Job]:
     """Return the jobs that are in force."""
     found = [
-        _job(name, schedule, cluster, description=_ABOUT.get(name))
-        for name, schedule, cluster, _ in _JOBS
+        a_job(name, schedule, cluster, description=_ABOUT.get(name))
+        for name, schedule, cluster, _ in JOBS
     ]
     load = next(job for job in found if job.name == "warehouse-load")
-    report = _job("warehouse-report", "0 0 1 1 *", "reports")
+    report = a_job("warehouse-report", "0 0 1 1 *", "reports")
     load = load.derive(then=[Then(on=Ending.SUCCEEDED, job=report)])
     pause = Control(
         action=ControlAction.PAUSE,
@@ -148,7 +148,7 @@ def jobs() -> list[Job]:
     return [job.derive(then=follow[job.name]) if job.name in follow else job for job in found]
 
 
-def _job(name: str, schedule: str, cluster: str, **fields: Any) -> Job:
+def a_job(name: str, schedule: str, cluster: str, **fields: Any) -> Job:
     return Job(
         name=name,
         cluster=cluster,
@@ -167,6 +167,22 @@ def _job(name: str, schedule: str, cluster: str, **fields: Any) -> Job:
 def a_broker(found: list[Job]) -> FakeBroker:
     """Return a broker with an hour of runs, and the revisions of the jobs."""
     broker = FakeBroker(*sorted({job.cluster for job in found}))
+    put_in_force(broker, found)
+    behaviours = {name: how for name, _, _, how in JOBS}
+    for job in found:
+        begin = NOW - timedelta(days=2)
+        of_file = Withdrawal(job=job.name, revision=1, effective_from=begin)
+        broker.log(job.name, of_file, when=begin, cluster=job.cluster)
+        for number, due in enumerate(_past(job)):
+            _play(broker, job, behaviours[job.name], number, due)
+    span = {"from_at": NOW - timedelta(minutes=41), "to_at": NOW - timedelta(minutes=37)}
+    skip = Skip(job="tax-rates", revision=1, reason=SkipReason.MISSED, count=5, **span)
+    broker.log("tax-rates", skip, when=NOW - timedelta(minutes=31), cluster="billing")
+    return broker
+
+
+def put_in_force(broker: FakeBroker, found: list[Job]) -> None:
+    """Put the jobs' revisions on the topic of jobs."""
     broker.create(NAMES.jobs, PARTITIONS)
     for job in found:
         _put_in_force(broker, job.derive(by="node1.s1 77d09be1f5aa"), NOW - timedelta(days=9))
@@ -180,17 +196,6 @@ def a_broker(found: list[Job]) -> FakeBroker:
     ):
         job = changed[name].derive(**fields)
         _put_in_force(broker, job, NOW - timedelta(minutes=minutes))
-    behaviours = {name: how for name, _, _, how in _JOBS}
-    for job in found:
-        begin = NOW - timedelta(days=2)
-        of_file = Withdrawal(job=job.name, revision=1, effective_from=begin)
-        broker.log(job.name, of_file, when=begin, cluster=job.cluster)
-        for number, due in enumerate(_past(job)):
-            _play(broker, job, behaviours[job.name], number, due)
-    span = {"from_at": NOW - timedelta(minutes=41), "to_at": NOW - timedelta(minutes=37)}
-    skip = Skip(job="tax-rates", revision=1, reason=SkipReason.MISSED, count=5, **span)
-    broker.log("tax-rates", skip, when=NOW - timedelta(minutes=31), cluster="billing")
-    return broker
 
 
 def _put_in_force(broker: FakeBroker, job: Job, when: datetime) -> None:
@@ -250,7 +255,8 @@ def _play_later(stage: "_Stage", first: Run, over: datetime, end: int, *, is_bad
     settled = Settled(run=first.id, attempt=run.attempt, verdict=verdict)
     stage.broker.log(first.job, settled, when=over, cluster=stage.cluster)
     if is_bad:
-        reason = f"attempt {run.attempt} failed (exit status 75), the last of {first.max_attempts}"
+        most = first.max_attempts
+        reason = f"attempt {run.attempt} failed (exit status 75), {most} of {most} failures"
         stage.broker.discard(Discarded(run=run, reason=reason, discarded_at=over))
 
 

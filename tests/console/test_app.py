@@ -142,7 +142,7 @@ async def test_the_overview_says_what_somebody_should_see_to(client: Client) -> 
         "cluster-a has no retry worker",
         "job report is overdue",
         "1 run late",
-        "1 run discarded in the last hour",
+        "gone: 1 run discarded in the last hour",
     ]
     assert found["clusters"][0]["running"] == 3
 

@@ -12,11 +12,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from cronstream import clock
+from cronstream.console.store import Batch
 from cronstream.console.words import bars
 from cronstream.history.story import RunState
 from cronstream.page_guard import PageGuard
 from tests.builders import at
 from tests.console import scene
+from tests.console.test_store import a_story
 
 Client = TestClient[web.Request, web.Application]
 
@@ -56,6 +58,37 @@ async def test_the_overview_has_the_last_hour_the_next_and_what_was_missed(clien
     said = [one["what"] for one in found["troubles"]]
     assert "5 due times missed in the last hour" in said
     assert "node2.s2: /etc/cronstream/crontab.yaml has errors" in said
+
+
+async def test_the_overview_names_each_job_once_of_which_runs_were_discarded(
+    client: Client,
+) -> None:
+    found = await _json(client, "/overview.json")
+    gone = {one["job"]: one for one in found["discarded"]}
+    assert list(gone) == ["deliver-mail", "orders-to-erp"]
+    assert gone["deliver-mail"]["count"] > 1
+    assert gone["deliver-mail"]["reason"].startswith("attempt 3 failed (exit status 75)")
+    said = [one["what"] for one in found["troubles"]]
+    assert f"deliver-mail: {gone['deliver-mail']['count']} runs discarded in the last hour" in said
+    jobs = (await _json(client, "/jobs.json"))["jobs"]
+    failing = {one["job"] for one in jobs if one["is_failing"]}
+    assert failing == {job for job, one in gone.items() if one["is_failing"]}
+
+
+async def test_jobs_that_fail_in_a_row_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    console = await scene.a_console(tmp_path)
+    many = [
+        replace(a_story(f"job-{n}", state=RunState.DISCARDED), changed_at=scene.NOW)
+        for n in range(9)
+    ]
+    console._store.write(Batch({one.id: one for one in many}, {}))
+    client = TestClient(TestServer(console.application(PageGuard(()))))
+    async with client:
+        found = await _json(client, "/overview.json")
+    said = [one["what"] for one in found["troubles"] if "discarded" in one["what"]]
+    assert len(said) == 6
+    assert said[-1].endswith("of 6 other jobs discarded")
+    assert len(found["discarded"]) == 10
 
 
 async def test_only_jobs_in_trouble_are_those_that_are_overdue_or_have_failed(

@@ -276,6 +276,7 @@ RARE = {"others", "others_of_job", "others_of_cluster", "others_of_reason", "run
         lambda store: store.reasons(Wanted(), 9),
         lambda store: store.reasons(Wanted(job="a", cluster="b"), 9),
         lambda store: store.missed(NOON, 9),
+        lambda store: store.discards(NOON, 9),
         lambda store: store.failing(["a", "b"]),
         lambda store: store.live(),
         lambda store: store.live("b"),

@@ -110,6 +110,16 @@ function show(said) {
 
 follow();
 
+// -- all of a list ---------------------------------------------------------------------------
+
+document.addEventListener("click", (event) => {
+  const all = event.target.closest("[data-all]");
+  if (!all) return;
+  const boxes = [...document.querySelectorAll(`input[type="checkbox"][name="${all.dataset.all}"]`)];
+  const isOn = boxes.some((box) => !box.checked);
+  for (const box of boxes) box.checked = isOn;
+});
+
 // -- keys ------------------------------------------------------------------------------------
 
 const pages = { o: "/", j: "/jobs", r: "/runs", d: "/discarded", c: "/crontab", w: "/workers", a: "/audit" };

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from cronstream.core.wire.runs import Run
+
+#: Kafka gives the partitions of a worker to others no sooner than it has been silent for so long.
+SESSION_S: Final = 6.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from cronstream.core.health import clocks, presence
 from cronstream.core.ledger import arrivals, book, endings, mark
 from cronstream.core.planning import cursor, due, pauses
-from cronstream.core.protocol import leaving
+from cronstream.core.protocol import leaving, owner
 
 #: A later attempt that the broker got this long after it was judged is stale.
 STALE: Final = timedelta(seconds=4)
@@ -27,6 +27,8 @@ _SPANS: Final[list[tuple[Any, str, Any]]] = [
     (due, "REACH", timedelta(seconds=7)),
     (pauses, "HOUR", timedelta(seconds=2)),
     (cursor, "FAR_AHEAD", timedelta(seconds=10)),
+    # A group gives what is a silent worker's to others sooner than Kafka would.
+    (owner, "SESSION_S", 0.5),
     (leaving, "HAND_OVER", timedelta(seconds=1.5)),
     (leaving, "SOON", timedelta(seconds=0.4)),
     (clocks, "REFUSED_S", 1.0),

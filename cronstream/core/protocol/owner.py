@@ -15,7 +15,7 @@ from cronstream.core.ledger.overlap import Lines
 from cronstream.core.ledger.retry import next_attempt
 from cronstream.core.ledger.state import Effect, LiveRun, State
 from cronstream.core.protocol.actions import Publish
-from cronstream.core.timing import Timing
+from cronstream.core.timing import SESSION_S, Timing
 from cronstream.core.wire.entries import Cancelled, Lost, Settled
 from cronstream.core.wire.enumerations import SkipReason
 from cronstream.core.wire.naming import ClusterTopics
@@ -245,7 +245,9 @@ class Owner:
         return max(self.heard.get(worker, _NEVER), barrier - age, resumed)
 
     def _age_at_barrier(self, worker: str) -> float:
-        beat, most = self.ledger.book.beats.get(worker), self.timing.lease_s - LEAST_LEFT_S
+        beat = self.ledger.book.beats.get(worker)
+        # More than Kafka has waited for it only the log's clock says, and that may have been wrong.
+        most = min(self.timing.lease_s - LEAST_LEFT_S, SESSION_S)
         if beat is None or self.owned_at is None:
             return most
         return max(0.0, min((self.owned_at - beat.at).total_seconds(), most))

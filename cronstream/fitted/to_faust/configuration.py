@@ -7,6 +7,7 @@ from typing import Any
 from faust.app import BootStrategy
 from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
 
+from cronstream.core.timing import SESSION_S
 from cronstream.core.wire.naming import Role
 from cronstream.fitted.to_faust.assignment import Assignor
 from cronstream.fitted.to_faust.monitoring import NoMonitor
@@ -24,7 +25,7 @@ COMMON: Mapping[str, Any] = MappingProxyType(
         "Router": JobRouter,
         "Table": KeptTable,
         "TableManager": PatientTables,
-        "broker_session_timeout": 6,
+        "broker_session_timeout": SESSION_S,
         "broker_rebalance_timeout": 10,
         "broker_max_poll_interval": 315_360_000,
         # All topics are made, and checked, before Faust starts.

@@ -97,8 +97,8 @@ def jobs_of(cluster: str, herd: int) -> list[ChaosJob]:
 def crowded_jobs_of(cluster: str, partitions: int) -> list[ChaosJob]:
     """Return jobs of which more are due at once than their owner has slots.
 
-    All are on one partition, so one worker owns them, whatever becomes of the others; two of them
-    have slots enough.
+    All are on one partition, so one worker owns them, whatever becomes of the others. In the long
+    run it has slots enough, alone, so that nothing piles up while others are struck.
 
     Args:
         cluster: Theirs.
@@ -114,9 +114,9 @@ def crowded_jobs_of(cluster: str, partitions: int) -> list[ChaosJob]:
 
     once = Delivery.AT_MOST_ONCE
     return [
-        *(jobs(name, 2, 1, 1) for name in named("short", 2)),
-        *(jobs(name, 10, 0, 6) for name in named("heavy", 3)),
-        *(jobs(name, 10, 3, 4, fence=True) for name in named("fenced", 2)),
+        *(jobs(name, 5, 1, 1) for name in named("short", 2)),
+        *(jobs(name, 10, 0, 3) for name in named("heavy", 3)),
+        *(jobs(name, 10, 2, 3, fence=True) for name in named("fenced", 2)),
         *(jobs(name, 10, 5, 1, delivery=once) for name in named("once")),
         *(jobs(name, 30, 7, 20) for name in named("long")),
     ]

@@ -37,6 +37,7 @@ ALL_SET = a_run(
     retry_on=RetryOn(statuses=[1]),
     timeout_s=60.0,
     grace_s=3.0,
+    drain_s=5.0,
     env={"B": "2", "A": "1"},
     cwd="/tmp",
     delivery=Delivery.AT_MOST_ONCE,
@@ -65,7 +66,8 @@ UNSIGNED = {
 }
 #: What a job and its runs have alike; what follows is of another kind in a job.
 ALIKE = (
-    *("max_attempts", "backoff", "retry_on", "timeout_s", "grace_s", "env", "cwd", "delivery"),
+    *("max_attempts", "backoff", "retry_on", "timeout_s", "grace_s", "drain_s", "env", "cwd"),
+    "delivery",
     *("overlap", "max_queue", "max_running", "fence", "background", "start_within_s"),
     *("secrets", "confinement", "expect_within_s", "ping", "on_success", "on_discard"),
     *("pause_after", "then"),
@@ -83,6 +85,7 @@ OTHERS: dict[str, Any] = {
     "retry_on": RetryOn(),
     "timeout_s": None,
     "grace_s": 4.0,
+    "drain_s": None,
     "env": {"B": "2", "A": "2"},
     "cwd": None,
     "delivery": Delivery.AT_LEAST_ONCE,
@@ -195,6 +198,8 @@ def test_a_job_of_which_one_field_was_changed_is_forged(field: str) -> None:
         "by": "somebody",
         "effective_from": at(1),
         "removed": True,
+        "file": "x.yaml",
+        "line": 7,
     }
     job = a_job(**{**{name: getattr(ALL_SET, name) for name in ALIKE}, "then": [AFTER]})
     signed = KEY.sign(job).derive(**{field: others[field]})

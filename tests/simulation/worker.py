@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -107,10 +108,11 @@ class SimWorker(Minding):
     def drain(self, patience_s: float, down_s: float) -> None:
         """Stop in good order."""
         self.draining = True
-        hands_over = self.dice.random() < 0.7
+        dice = Random(f"{self.id} {self.loop.now}")  # Of its own: nothing else is drawn otherwise.
+        hands_over = dice.random() < 0.7
         self.member.drain(hands_over=hands_over)
-        if hands_over and self.dice.random() < 0.2:
-            self.later(self.dice.uniform(0.0, 2.0), self.member.drain)  # The others leave too.
+        if hands_over and dice.random() < 0.2:
+            self.later(dice.uniform(0.0, 2.0), self.member.drain)  # The others leave too.
         self._turn()
         self.later(0.4, partial(self._leave, patience_s, down_s))
 

@@ -11,5 +11,7 @@ OLD_LEVELS = (1, 2, 3)
 def unpack_old(folder: Path, level: int) -> dict[str, str]:
     """Unpack the package into a folder; return the variables with which Python takes it."""
     with tarfile.open(_ARCHIVES / f"cronstream-level-{level}.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+        if hasattr(tarfile, "data_filter"):  # It came with Python 3.11.4.
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(folder)
     return {"PYTHONPATH": str(folder)}

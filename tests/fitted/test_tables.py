@@ -168,7 +168,7 @@ async def test_a_consumer_that_is_no_member_any_more_ends_the_process_with_a_sen
 async def test_a_recovery_restores_last_rows_and_leaves_nothing_for_faust_to_read() -> None:
     app, asked = _app(), list[Any]()
 
-    async def read(topic: str, partitions: set[int]) -> dict[int, LastRow]:
+    async def read(topic: str, partitions: set[int], **_: bool) -> dict[int, LastRow]:
         asked.append((topic, partitions))
         assert recovery.restoring_since is not None
         if len(asked) == 1:
@@ -201,7 +201,7 @@ async def test_what_was_read_for_a_former_assignment_is_not_restored() -> None:
     table: Any = app.Table("ledgers", key_type=str, partitions=12)
     recovery, name = app.tables.recovery, table.changelog_topic_name
 
-    async def read(_: str, partitions: set[int]) -> dict[int, LastRow]:
+    async def read(_: str, partitions: set[int], **__: bool) -> dict[int, LastRow]:
         recovery.actives_for_table[table] = {TP(name, 4)}
         return {partition: LastRow(b'{"of":%d}' % partition) for partition in partitions}
 

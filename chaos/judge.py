@@ -174,11 +174,9 @@ def _doubled(
         yield Finding(Wrong.DOUBLED_ONCE, run, f"it was started as attempts {numbers}")
     began = {execution.attempt for execution in executions}
     for attempt in story.attempts if story is not None else ():
-        is_again = attempt.number in began and attempt.outcome in (
-            Outcome.LOST,
-            Outcome.INTERRUPTED,
-        )
-        if is_again and len(began) > 1 and not evidence.struck(attempt, _costs_the_attempt(job)):
+        is_again = attempt.number in began and attempt.number < max(began)
+        is_again = is_again and attempt.outcome in (Outcome.LOST, Outcome.INTERRUPTED)
+        if is_again and not evidence.struck(attempt, _costs_the_attempt(job)):
             text = f"attempt {attempt.number} ({attempt.outcome}) was made again; nobody was struck"
             yield Finding(Wrong.DOUBLED, run, text)
 

@@ -124,6 +124,16 @@ def test_an_attempt_that_is_made_again_is_doubled_if_its_worker_was_well(
     assert wrongs(made_again(*incidents)) == [Wrong.DOUBLED]
 
 
+def test_what_was_made_again_and_then_replaced_is_not_doubled_by_its_last_attempt() -> None:
+    executions = an_execution(1, end_s=None), an_execution(2, 7.2, 8.2)
+    last = an_attempt(2, started_at=after(7.2), outcome=Outcome.INTERRUPTED, ended_at=after(30))
+    story = a_story(LOST, last)
+
+    assert Wrong.DOUBLED not in wrongs(
+        evidence(*executions, story=story, incidents=(an_incident(),))
+    )
+
+
 def test_a_start_before_its_time_is_early() -> None:
     assert wrongs(evidence(an_execution(start_s=-0.1), story=a_story())) == [Wrong.EARLY]
     assert wrongs(evidence(an_execution(start_s=-0.005), story=a_story())) == []

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaTimeoutError
 
 from cronstream.polling import until
 from tests.integration.command import run_command
@@ -165,24 +166,12 @@ async def _get(process: StartedWorker, path: str) -> str:
 
 async def _all_values(broker: str) -> list[str]:
     """Return keys and values of all messages of all topics, but those that are being deleted."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
-    await admin.start()
-    try:
-        topics = await admin.describe_topics()
-    finally:
-        await admin.close()
-    async with AIOKafkaConsumer(bootstrap_servers=broker) as consumer:
-        places = [
-            TopicPartition(topic["topic"], partition["partition"])
-            for topic in topics
-            for partition in topic["partitions"]
-            if partition["leader"] >= 0
-        ]
-        ends = await consumer.end_offsets(places)
-        consumer.assign(places)
+    async with AIOKafkaConsumer(bootstrap_servers=broker, request_timeout_ms=10_000) as consumer:
+        ends = await _ends(broker, consumer)
+        consumer.assign(list(ends))
         await consumer.seek_to_beginning()
         values: list[str] = []
-        left = {place for place in places if ends[place]}
+        left = {place for place in ends if ends[place]}
         async with asyncio.timeout(60):
             while left:
                 for place, messages in (await consumer.getmany(timeout_ms=500)).items():
@@ -191,3 +180,27 @@ async def _all_values(broker: str) -> list[str]:
                         left.discard(place)
                 left = {p for p in left if await consumer.position(p) < ends[p]}
     return values
+
+
+async def _ends(broker: str, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+    """Return where each partition ends; where one goes meanwhile, all are asked once more."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        for again in (True, True, False):
+            places = [
+                TopicPartition(topic["topic"], partition["partition"])
+                for topic in await admin.describe_topics()
+                for partition in topic["partitions"]
+                if partition["leader"] >= 0
+            ]
+            try:
+                found: dict[TopicPartition, int] = await consumer.end_offsets(places)
+            except KafkaTimeoutError:
+                if not again:
+                    raise
+            else:
+                return found
+        raise AssertionError
+    finally:
+        await admin.close()

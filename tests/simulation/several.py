@@ -39,8 +39,8 @@ def too_many(world: "World", starts: Sequence[Start], i: int) -> list[Start]:
         if before.run.id != after.run.id and (before.end is None or before.end > after.at + 0.001)
     }
     most = at_once(after.run)
-    if any(start.run.id == after.run.id for start in starts[:i]):
-        # It had begun before some of these, which were let begin by their own number.
+    if after.run.attempt > 1 or any(start.run.id == after.run.id for start in starts[:i]):
+        # It had begun before some of these, if only on the log; they were let by their own number.
         most = max(most, *(at_once(start.run) for start in (after, *running.values())))
     if len(running) < most:
         world.count["several at once"] += bool(running)

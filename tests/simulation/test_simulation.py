@@ -24,6 +24,7 @@ _PROMISES = _PAGE.with_name("guarantees.md")
 #: Faults that no few hundred seeds show: they need a very rare meeting, or another rule covers
 #: for them (docs/simulation.md). Their rules have tests of their own in tests/core.
 _RARELY_SEEN = {
+    "23: once forgets what was missed before",
     "18: a cursor follows any clock",
     "18: an edit is taken by a cursor that is far ahead",
     "20: a holder starts by its own fence",

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from math import inf
 
 from cronstream.core.ledger.deadline import start_by
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.mark import LONG_AGO
 from cronstream.core.ledger.state import LiveRun, State
 from cronstream.core.protocol.actions import (
     Action,
@@ -24,6 +25,8 @@ from cronstream.core.wire.enumerations import Outcome, SkipReason
 from cronstream.core.wire.levels import lowered
 from cronstream.core.wire.runs import Run
 
+#: So long after a worker's clock has stepped back it may not have noticed.
+_BEHIND = timedelta(seconds=5)
 _REPLACED = "a later run has taken its place"
 
 
@@ -78,6 +81,8 @@ class Holder:
         self.reading_on: set[int] = set()
         self.actions: list[Action] = []
         self.draining = False
+        #: The latest that its clock has shown, since it was last found right.
+        self._latest = LONG_AGO
         #: What has a slot, and waits for its own `Started`, in the order in which it came.
         self._with_slot: dict[str, None] = {}
         #: What was claimed and started in one go, and has not been read back.
@@ -154,6 +159,7 @@ class Holder:
 
     def _drop_late(self, now: datetime) -> None:
         """Rule 22: what still waits when its time is over is given back, and skipped."""
+        self._latest = max(self._latest, now)
         while self._deadlines and self._deadlines[0][0] < now:
             _, key = heappop(self._deadlines)
             held = self.holding.get(key)
@@ -222,7 +228,9 @@ class Holder:
             if held is None or held.orphaned:
                 continue
             held.orphaned = held.giving_up = True
-            may_have_started = held.go and (held.started or held.run.not_before <= now)
+            # A clock that has just stepped back says that what may have started is not due.
+            is_due = held.told or held.run.not_before <= max(now, self._latest) + _BEHIND
+            may_have_started = held.go and (held.started or is_due)
             word = self._lost_with_it if may_have_started else self._release
             self._append(held.partition, word(key, now))
 
@@ -238,6 +246,10 @@ class Holder:
             note="its executor died",
             executor_died=True,
         )
+
+    def _forget_clock(self) -> None:
+        """Its clock was found right again: what it has shown before says nothing any more."""
+        self._latest = LONG_AGO
 
     def kept(self, key: str) -> None:
         """The executor's word that it was too late to cancel: the attempt started, or has ended."""

@@ -43,8 +43,6 @@ class Member(Lender):
         #: Whether it drains only until its clock is right again.
         self.resting = False
 
-    # -- membership ---------------------------------------------------------------------------
-
     def revoked(self) -> None:
         """A rebalance is under way: nothing is decided, and what is claimed is kept (rule 5)."""
         self.rebalancing = True
@@ -102,6 +100,7 @@ class Member(Lender):
         if not self.resting:
             return
         self.resting = self.draining = False
+        self._forget_clock()
         for partition, owner in self.owners.items():
             if owner.ready:
                 self._take_over_all(partition)

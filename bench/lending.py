@@ -23,7 +23,7 @@ from typing import Any
 
 from bench import peers
 from bench.machine import Programs, build, stamps
-from bench.rig import NAMES, Part, Rig, rig, say
+from bench.rig import NAMES, Rig, rig, say
 from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.runs import Run
 from cronstream.topology.publish import Publisher
@@ -99,14 +99,10 @@ async def row(
     while len(stamps(file)) < 2 * number and time.time() < end:  # noqa: ASYNC110 - a file
         await asyncio.sleep(0.2)
     found = judge(_times(file), due, spans, workers * slots)
-    await asyncio.gather(*(_stop(one, part) for part in parts))
+    await asyncio.gather(*(one.stop(part) for part in parts))
     result = {"asked": number, "workers": workers, "slots": slots, **found}
     say(f"lending: {result}")
     return result
-
-
-async def _stop(one: Rig, part: Part) -> None:
-    await one.stop(part)
 
 
 async def _fill(

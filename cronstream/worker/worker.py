@@ -268,7 +268,7 @@ class Worker:
     def _executor_died(self, reason: str, keys: list[str]) -> None:
         """Have what it had made again; a worker that has no executor left ends."""
         self.outputs.forget(keys)
-        self.member.executor_died(keys, clock.now())
+        self.member.executor_died(keys, clock.now(), clock.monotonic())
         self._woken.set()
         if self.executor is None or self.executor.is_alive:
             text = "%s; attempts that it had, and that are made again: %d"

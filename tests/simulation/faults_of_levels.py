@@ -75,9 +75,9 @@ def _taken_again(executor: SimExecutor, key: str) -> bool:
 
 
 @fault(_HANDED_OVER, Holder, "executor_died")
-def _handed_over_again(member: Holder, keys: Iterable[str], now: datetime) -> None:
+def _handed_over_again(member: Holder, keys: Iterable[str], now: datetime, mono: float) -> None:
     before = list(keys)
-    _executor_died(member, before, now)
+    _executor_died(member, before, now, mono)
     for key in before:
         member.holding.pop(key, None)
 

@@ -100,7 +100,7 @@ class SimWorker(Minding):
         if executor is self.executor:
             self.executor = SimExecutor(self)
             self.executor.paused_until = executor.paused_until
-        self.member.executor_died(keys, self.wall())
+        self.member.executor_died(keys, self.wall(), self.mono())
         for other in self.executors:
             other.start_due()  # There are slots again.
         self._soon()

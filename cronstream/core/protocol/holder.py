@@ -25,8 +25,6 @@ from cronstream.core.wire.enumerations import Outcome, SkipReason
 from cronstream.core.wire.levels import lowered
 from cronstream.core.wire.runs import Run
 
-#: So long after a worker's clock has stepped back it may not have noticed.
-_BEHIND = timedelta(seconds=5)
 _REPLACED = "a later run has taken its place"
 
 
@@ -81,8 +79,9 @@ class Holder:
         self.reading_on: set[int] = set()
         self.actions: list[Action] = []
         self.draining = False
-        #: The latest that its clock has shown, since it was last found right.
-        self._latest = LONG_AGO
+        #: What its clock would show had it never stepped back since it was last found right; and
+        #: when that was noted (monotonic seconds).
+        self._shown, self._shown_at = LONG_AGO, 0.0
         #: What has a slot, and waits for its own `Started`, in the order in which it came.
         self._with_slot: dict[str, None] = {}
         #: What was claimed and started in one go, and has not been read back.
@@ -159,7 +158,6 @@ class Holder:
 
     def _drop_late(self, now: datetime) -> None:
         """Rule 22: what still waits when its time is over is given back, and skipped."""
-        self._latest = max(self._latest, now)
         while self._deadlines and self._deadlines[0][0] < now:
             _, key = heappop(self._deadlines)
             held = self.holding.get(key)
@@ -216,20 +214,21 @@ class Holder:
         run_id, claim = run_and_claim(key)
         return Released(run=run_id, claim=claim, worker=self.me)
 
-    def executor_died(self, keys: Iterable[str], now: datetime) -> None:
+    def executor_died(self, keys: Iterable[str], now: datetime, mono: float) -> None:
         """An executor has died with what it had: that is lost, unless it cannot have started.
 
         Args:
             keys: What it had been handed, and had not reported the end of.
             now: The time by this worker's clock (UTC), once it was dead.
+            mono: The same, in monotonic seconds.
         """
+        self._note_clock(now, mono)
         for key in keys:
             held = self.holding.get(key)
             if held is None or held.orphaned:
                 continue
             held.orphaned = held.giving_up = True
-            # A clock that has just stepped back says that what may have started is not due.
-            is_due = held.told or held.run.not_before <= max(now, self._latest) + _BEHIND
+            is_due = held.told or held.run.not_before <= self._shown
             may_have_started = held.go and (held.started or is_due)
             word = self._lost_with_it if may_have_started else self._release
             self._append(held.partition, word(key, now))
@@ -247,9 +246,17 @@ class Holder:
             executor_died=True,
         )
 
+    def _note_clock(self, now: datetime, mono: float) -> None:
+        """Note what its clock shows; where that has stepped back, the one that never does counts.
+
+        By it executors go on to start what is due, until the worker has noticed.
+        """
+        went_on = self._shown + timedelta(seconds=mono - self._shown_at)
+        self._shown, self._shown_at = max(went_on, now), mono
+
     def _forget_clock(self) -> None:
         """Its clock was found right again: what it has shown before says nothing any more."""
-        self._latest = LONG_AGO
+        self._shown = LONG_AGO
 
     def kept(self, key: str) -> None:
         """The executor's word that it was too late to cancel: the attempt started, or has ended."""

@@ -237,6 +237,7 @@ class Member(Lender):
                 ledger.book.asks = False
                 self._reconsider(partition)
         self._unsettled.clear()
+        self._note_clock(now, mono)
         self._drop_late(now)
         self._give_back(now)
         # Rule 6: a lease lets nothing start whose claim stands no longer, so ends go first.

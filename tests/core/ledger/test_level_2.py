@@ -144,7 +144,7 @@ def test_what_is_made_alone_is_handed_over_as_such() -> None:
 
 
 def died(worker: Worker, *keys: str, seconds: float = 0.0) -> None:
-    worker.member.executor_died(keys, at(worker.mono - 100 + seconds))
+    worker.member.executor_died(keys, at(worker.mono - 100 + seconds), worker.mono)
     worker.collect()
 
 

@@ -867,7 +867,7 @@ def test_what_may_have_started_is_lost_with_its_executor_though_the_clock_has_st
 ):
     worker, key = holder(a_run())
     worker.wake(1)
-    worker.member.executor_died([key], at(-600))
+    worker.member.executor_died([key], at(-600), worker.mono)
     worker.collect()
 
     assert [entry.outcome for entry in worker.appended(Finished)] == [Outcome.LOST]

@@ -862,9 +862,7 @@ def test_a_command_without_a_fence_is_not_ended() -> None:
     assert [hand.ends_before_s for hand in worker.of(Hand)] == [None]
 
 
-def test_what_may_have_started_is_lost_with_its_executor_though_the_clock_has_stepped_back() -> (
-    None
-):
+def test_what_may_have_started_is_lost_with_its_executor_whatever_its_clock_says() -> None:
     worker, key = holder(a_run())
     worker.wake(1)
     worker.member.executor_died([key], at(-600), worker.mono)

@@ -8,7 +8,7 @@ import pytest
 
 from cronstream.executor import tree
 from cronstream.executor.protocol import End, Finished, Started
-from tests.executor.witness import Witness, a_hold, is_alive, text_in, until_gone
+from tests.executor.witness import Witness, a_hold, is_alive, text_in, until_gone, until_looked
 
 #: Ignores TERM, says so, and waits: in sh, so that it has a child (sleep) too.
 DEAF = "trap '' TERM; echo deaf; while :; do sleep 1; done"
@@ -180,7 +180,7 @@ async def test_leftovers_are_found_in_the_midst_of_exec_too(witness: Witness) ->
         parents = [process.parent for process in tree.process_table().values()]
         return parents.count(witness.handle.pid)
 
-    await witness.until(lambda: children() == 1)
+    await until_looked(lambda: children() == 1)
 
 
 FORKS_AT_THE_END = """

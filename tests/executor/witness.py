@@ -129,7 +129,12 @@ def is_alive(pid: int) -> bool:
 
 
 async def until_gone(*pids: int, within_s: float = PATIENCE_S) -> None:
-    await asyncio.to_thread(_wait_for, lambda: not any(map(is_alive, pids)), within_s)
+    await until_looked(lambda: not any(map(is_alive, pids)), within_s)
+
+
+async def until_looked(is_so: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
+    """Wait for what no report tells of: it is looked at again and again."""
+    await asyncio.to_thread(_wait_for, is_so, within_s)
 
 
 def _wait_for(is_so: Callable[[], bool], within_s: float) -> None:

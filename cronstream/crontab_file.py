@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from cronstream.core.crontab.crontab import Recalled
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab
 from cronstream.core.crontab.parts import File as IncludedFile
 from cronstream.core.crontab.parts import PartlyGoodError, included_in, parse_together
@@ -184,13 +185,24 @@ def _state(real: str, status: os.stat_result) -> State:
     return file, status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
-def parse(source: str, content: Content, before: Crontab | None = None) -> Crontab:
+#: Returns what is known of the crontab with a digest; None if nothing is.
+Recall: TypeAlias = Callable[[str], Recalled | None]
+
+
+def recall_nothing(_: str) -> None:
+    """Know nothing of any crontab."""
+
+
+def parse(
+    source: str, content: Content, before: Crontab | None = None, recall: Recall = recall_nothing
+) -> Crontab:
     """Return what a content says.
 
     Args:
         source: What errors call it.
         content: All of it.
         before: What the file said before: what has not changed is not read again.
+        recall: Is asked what is known of it, where it was not read before.
 
     Raises:
         CrontabError: If it could not be read or is not valid, with every problem.
@@ -205,8 +217,8 @@ def parse(source: str, content: Content, before: Crontab | None = None) -> Cront
     digest = hashed.hexdigest()[:_DIGEST]
     lease_s = settings().lease_s
     try:
-        text = _decoded(content.raw)
-        found = parse_together(text, files, source=source, lease_s=lease_s, before=before)
+        text, known = _decoded(content.raw), before or recall(digest)
+        found = parse_together(text, files, source=source, lease_s=lease_s, before=known)
     except _NotTextError as error:
         raise CrontabError(source, [error.problem]) from error
     except PartlyGoodError as error:

@@ -21,7 +21,7 @@ from cronstream import clock
 from cronstream.core.crontab.change import missing
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.crontab.parts import PartlyGoodError
-from cronstream.crontab_file import Content, look, parse, states_of
+from cronstream.crontab_file import Content, Recall, look, parse, recall_nothing, states_of
 from cronstream.errors import CrontabError
 from cronstream.folder_watch import Folder, FolderWatch
 from cronstream.logs import fields
@@ -42,13 +42,20 @@ _REREAD_S = 60.0
 _MAX_SETTLING = 5
 
 
-async def watch_crontab(path: Path, stop: asyncio.Event) -> AsyncIterator[Crontab | CrontabError]:
+async def watch_crontab(
+    path: Path, stop: asyncio.Event, recall: Recall = recall_nothing
+) -> AsyncIterator[Crontab | CrontabError]:
     """Yield what the file says now, and then each time its content has changed, until `stop`.
 
     A change is reported within two seconds, whatever way it came about: an edit in place, a rename,
     a symbolic link that points elsewhere, a file that went or came back. Only a file that was
     written in place and lacks jobs is waited for. Content that is not valid is reported once, as
     the error that it is.
+
+    Args:
+        path: The file.
+        stop: Ends it.
+        recall: Is asked what is known of the file, where that was not read here before.
     """
     heard = asyncio.Event()
     folders = FolderWatch(heard.set)
@@ -56,7 +63,7 @@ async def watch_crontab(path: Path, stop: asyncio.Event) -> AsyncIterator[Cronta
     try:
         looks, known = _Looks(path, folders.keep_to), None
         content = await asyncio.to_thread(looks.look)
-        unfinished = _Unfinished(path)
+        unfinished = _Unfinished(path, recall)
         while not stop.is_set():
             found = None if content.digest == known else await unfinished.accept(content)
             if found is not None:
@@ -89,8 +96,8 @@ class _Held:
 class _Unfinished:
     """Holds back what may be half a file."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, recall: Recall) -> None:
+        self._path, self._recall = path, recall
         self._last: Crontab | None = None
         #: What was reported last, and which of its files ended with a line.
         self._content = Content()
@@ -105,7 +112,7 @@ class _Unfinished:
         """Return what the file says, or None while it may not be all of it."""
         held, now = self._held, clock.monotonic()
         if held is None or held.content != content:
-            found = await asyncio.to_thread(_try, self._path, content, self._last)
+            found = await asyncio.to_thread(_try, self._path, content, self._last, self._recall)
             doubt = self._doubt(content, found)
             if doubt is not None:
                 if held is None:
@@ -230,8 +237,10 @@ def _folders(path: Path) -> frozenset[Folder]:
     return frozenset(found)
 
 
-def _try(path: Path, content: Content, before: Crontab | None) -> Crontab | CrontabError:
+def _try(
+    path: Path, content: Content, before: Crontab | None, recall: Recall
+) -> Crontab | CrontabError:
     try:
-        return parse(str(path), content, before)
+        return parse(str(path), content, before, recall)
     except CrontabError as error:
         return error

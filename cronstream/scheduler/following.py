@@ -24,6 +24,7 @@ from cronstream.scheduler.edit_log import log_applied, log_due_times, log_proble
 from cronstream.scheduler.foreign import LOOK_S, ForeignJobs, JobsInForce
 from cronstream.scheduler.holding_back import HeldBack
 from cronstream.scheduler.putting import put_in_force
+from cronstream.scheduler.recalling import Recollection
 from cronstream.scheduler.signing import see_that_they_count, to_sign
 from cronstream.scheduler.standing_by import StandingBy
 from cronstream.scheduler.steering import ANNOUNCED_S, Steering, log_asked
@@ -86,6 +87,7 @@ class CrontabFollower:
         file = Path(settings.crontab)
         self.held_back = HeldBack(file, world.counts)
         self._steering = Steering(settings, jobs, announcer, self._in_force)
+        self._recollection = Recollection(settings, world.memory)
         self._standing_by = StandingBy(file, world.clock, jobs, self.belonging)
 
     @property
@@ -101,8 +103,10 @@ class CrontabFollower:
     async def follow(self, stop: asyncio.Event) -> None:
         """Follow the file until `stop` is set."""
         applying = asyncio.create_task(self._apply_each())
+        self._recollection.begin(self._jobs.known)
+        recall, file = self._recollection.recall, self._settings.crontab
         try:
-            async for found in self._world.watch(self._settings.crontab, stop):
+            async for found in self._world.watch(file, stop, recall):
                 self._receive(found)
         finally:
             applying.cancel()
@@ -149,6 +153,8 @@ class CrontabFollower:
                 self.apply_again()
             elif self._named:
                 self._named = {}
+                if not self._world.counts.problems:
+                    await self._recollection.note(crontab, self._jobs.known)
                 await asyncio.to_thread(give_memory_back)
         except (CronstreamError, KafkaError, OSError, TimeoutError) as error:
             logger.debug("%s is not compared now (%s)", self._settings.crontab, error)

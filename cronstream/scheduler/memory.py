@@ -1,10 +1,14 @@
-"""What a scheduler remembers between starts: the installations that its crontab belongs to.
+"""What a scheduler remembers between starts, in its data folder.
 
-A file for each installation in the data folder, with the crontabs that were in force there. So a
-scheduler that is started again after an edit knows its own installation, though the edit may have
-left none of the jobs.
+A file for each installation that its crontab belongs to, with the crontabs that were in force
+there. So a scheduler that is started again after an edit knows its own installation, though the
+edit may have left none of the jobs.
+
+And the mark of the crontab that was in force last: an unchanged one is not read again (see
+`cronstream.scheduler.recalling`).
 """
 
+import contextlib
 import logging
 from pathlib import Path
 
@@ -44,6 +48,23 @@ class DataFolder:
                 error.strerror,
                 extra=fields("not-remembered"),
             )
+
+    def recalls(self, mark: str) -> bool:
+        """Whether a mark is the one that was noted last."""
+        try:
+            return self._mark_file.read_text() == mark
+        except (OSError, ValueError):
+            return False
+
+    def note(self, mark: str) -> None:
+        """Note a mark in place of the last; where that cannot be, the file is read again."""
+        with contextlib.suppress(OSError):
+            self._mark_file.parent.mkdir(parents=True, exist_ok=True)
+            self._mark_file.write_text(mark)
+
+    @property
+    def _mark_file(self) -> Path:
+        return self._settings.data_dir / "crontab-in-force"
 
     @property
     def _crontab(self) -> str:

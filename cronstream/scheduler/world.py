@@ -14,6 +14,7 @@ from cronstream.core.crontab.parser import Crontab
 from cronstream.core.wire.messages import Message
 from cronstream.core.wire.naming import Names
 from cronstream.core.wire.rights import Actor
+from cronstream.crontab_file import Recall
 from cronstream.crontab_watch import watch_crontab
 from cronstream.errors import CrontabError
 from cronstream.metrics.exposition import Metrics
@@ -120,6 +121,12 @@ class Memory(Protocol):
     def remember(self, installation: str) -> None:
         """Note that the crontab of this process belongs to an installation."""
 
+    def recalls(self, mark: str) -> bool:
+        """Whether a mark is the one that was noted last."""
+
+    def note(self, mark: str) -> None:
+        """Note a mark in place of the last."""
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -136,7 +143,7 @@ class World:
     publisher: RunPublisher
     aside: Aside
     declare: Callable[[list[TopicSpec]], Awaitable[None]]
-    watch: Callable[[Path, "asyncio.Event"], AsyncIterator[Crontab | CrontabError]]
+    watch: Callable[[Path, "asyncio.Event", Recall], AsyncIterator[Crontab | CrontabError]]
     clock: Clock
     memory: Memory
     rows: Rows

@@ -18,6 +18,7 @@ from cronstream.core.wire.messages import Message, Tick
 from cronstream.core.wire.naming import Names
 from cronstream.core.wire.pieces import LastRow
 from cronstream.core.wire.runs import Job
+from cronstream.crontab_file import Recall
 from cronstream.errors import BrokerError, CrontabError
 from cronstream.metrics.exposition import Metrics
 from cronstream.metrics.scheduler_counts import SchedulerCounts
@@ -243,12 +244,19 @@ class FakeMemory:
     """The data folder of one scheduler."""
 
     known: set[str] = field(default_factory=set)
+    mark: str = ""
 
     def knows(self, installation: str) -> bool:
         return installation in self.known
 
     def remember(self, installation: str) -> None:
         self.known.add(installation)
+
+    def recalls(self, mark: str) -> bool:
+        return self.mark == mark
+
+    def note(self, mark: str) -> None:
+        self.mark = mark
 
 
 class Bench:
@@ -326,7 +334,7 @@ class Bench:
         self.declared += [spec.name for spec in specs]
 
     async def _watch(
-        self, _path: Path, _stop: asyncio.Event
+        self, _path: Path, _stop: asyncio.Event, _recall: Recall
     ) -> AsyncIterator[Crontab | CrontabError]:
         while (found := await self.files.get()) is not None:
             yield found

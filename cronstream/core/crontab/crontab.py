@@ -81,6 +81,17 @@ class Crontab:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """What is known of a text that was read job by job before: it is the same, to the letter.
+
+    Attributes:
+        jobs: What it says of its jobs, by their names.
+    """
+
+    jobs: Mapping[str, Job]
+
+
+@dataclass(frozen=True, slots=True)
 class Spots:
     """Where the name of each job stands, in order.
 

@@ -6,7 +6,7 @@ file, and `cronstream.crontab_watch` watches it; the format is described in ``do
 
 from typing import Final
 
-from cronstream.core.crontab.crontab import Crontab
+from cronstream.core.crontab.crontab import Crontab, Recalled
 from cronstream.core.crontab.pairs import DEFAULT_LEASE_S
 from cronstream.core.crontab.piecemeal import read_piecemeal
 from cronstream.core.crontab.problems import Problems
@@ -26,7 +26,7 @@ def parse_crontab(
     source: str = "<string>",
     *,
     lease_s: float = DEFAULT_LEASE_S,
-    before: Crontab | None = None,
+    before: Crontab | Recalled | None = None,
     root: Root | None = None,
 ) -> Crontab:
     """Return what a crontab says.
@@ -36,6 +36,7 @@ def parse_crontab(
         source: What errors call it: the file.
         lease_s: The workers' lease, for which a fenced job's grace has to be short enough.
         before: What the file said before: jobs whose lines are still the same are not read again.
+            Or what is known of it, where it is the same.
         root: The crontab that includes it, if it is no crontab itself.
 
     Raises:

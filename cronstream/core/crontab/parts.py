@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from cronstream.core.crontab.change import Change
-from cronstream.core.crontab.crontab import Crontab
+from cronstream.core.crontab.crontab import Crontab, Recalled
 from cronstream.core.crontab.include import include_of
 from cronstream.core.crontab.pairs import DEFAULT_LEASE_S
 from cronstream.core.crontab.parser import parse_crontab
@@ -78,7 +78,7 @@ def parse_together(
     *,
     source: str = "<string>",
     lease_s: float = DEFAULT_LEASE_S,
-    before: Crontab | None = None,
+    before: Crontab | Recalled | None = None,
 ) -> Crontab:
     """Return what a crontab says together with the files that it includes.
 
@@ -87,13 +87,14 @@ def parse_together(
         files: Those files, in order; also those that cannot be read.
         source: What errors call it.
         lease_s: The workers' lease.
-        before: What all of it said before, as far as it could be used.
+        before: What all of it said before, as far as it could be used; or what is known of it.
 
     Raises:
         CrontabError: If the crontab itself cannot be used.
         PartlyGoodError: If some of the files cannot be used.
     """
-    old = {} if before is None else dict(before.parts)
+    old = dict(before.parts) if isinstance(before, Crontab) else {}
+    known = before if isinstance(before, Recalled) else None
     own = old.get(_ROOT, before)
     root = parse_crontab(text, source, lease_s=lease_s, before=own)
     if not root.include:
@@ -106,7 +107,7 @@ def parse_together(
     wrong: _Wrong = {}
     for file in files:
         try:
-            good[file.name] = _read(file, lease_s, old.get(file.name), above)
+            good[file.name] = _read(file, lease_s, known or old.get(file.name), above)
         except CrontabError as error:
             wrong[file.name] = [replace(problem, file=file.name) for problem in error.problems]
     _see_that_no_name_is_twice(root, good, wrong, old)
@@ -122,7 +123,7 @@ def as_far_as_known(crontab: Crontab, change: Change) -> Change:
     return replace(change, removed=()) if crontab.is_partial else change
 
 
-def _read(file: File, lease_s: float, before: Crontab | None, above: Root) -> Crontab:
+def _read(file: File, lease_s: float, before: Crontab | Recalled | None, above: Root) -> Crontab:
     if file.problem is not None:
         raise CrontabError(file.name, [file.problem])
     return parse_crontab(file.text, file.name, lease_s=lease_s, before=before, root=above)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import accumulate, islice
 from typing import Any, Final
 
-from cronstream.core.crontab.crontab import Crontab, Places, Read, Spots
+from cronstream.core.crontab.crontab import Crontab, Places, Read, Recalled, Spots
 from cronstream.core.crontab.entries import ELSEWHERE, Entries, entries_of
 from cronstream.core.crontab.likeness import Likenesses
 from cronstream.core.crontab.plain_lines import NotPlainError, lines_of, values_of
@@ -40,14 +40,14 @@ class _NotGoodError(Exception):
 
 
 def read_piecemeal(
-    text: str, lease_s: float, before: Crontab | None = None, root: Root | None = None
+    text: str, lease_s: float, before: Crontab | Recalled | None = None, root: Root | None = None
 ) -> Crontab | None:
     """Return what a good crontab says; None if it is not plainly good, or cannot be cut up.
 
     Args:
         text: All of it.
         lease_s: The workers' lease.
-        before: What it was before, if that was read here.
+        before: What it was before, if that was read here; or what is known of it.
         root: The crontab that includes it, if it is no crontab itself.
     """
     if _THEN.search(text):
@@ -75,7 +75,7 @@ class _Piecemeal:
         self._spots = Spots.of(len(entries.pieces))
         self._jobs: list[Any] = [None] * len(entries.pieces)
 
-    def read(self, before: Crontab | None) -> Crontab:
+    def read(self, before: Crontab | Recalled | None) -> Crontab:
         """Return what it says.
 
         Raises:
@@ -108,8 +108,10 @@ class _Piecemeal:
             raise _NotGoodError
         return head
 
-    def _read_again(self, marks: "array[int]", before: Crontab | None) -> Sequence[int]:
+    def _read_again(self, marks: "array[int]", before: Crontab | Recalled | None) -> Sequence[int]:
         """Put in place what was read before, and return the numbers of all other jobs."""
+        if isinstance(before, Recalled):
+            return self._recall(before.jobs)
         read, pieces = None if before is None else before.read, self._entries.pieces
         if before is None or read is None or not isinstance(before.places, Places):
             return range(len(marks))
@@ -128,6 +130,18 @@ class _Piecemeal:
             else:
                 spots = before.places.spots
                 self._put(number, before.jobs[old], spots.below[old], spots.column[old])
+        return others
+
+    def _recall(self, jobs: Mapping[str, Job]) -> Sequence[int]:
+        """Put in place what is known by name, where that comes first, and return all others."""
+        others, begin = [], self._entries.indent + 2 + len(_NAME)
+        for number, piece in enumerate(self._entries.pieces):
+            name = piece[begin : piece.find("\n", begin)]
+            job = jobs.get(name) if piece.startswith(_NAME, begin - len(_NAME)) else None
+            if job is None:
+                others.append(number)
+            else:
+                self._put(number, job, 0, begin + 1)
         return others
 
     def _copy(self, jobs: Sequence[Job], spots: Spots, of: slice, to: slice) -> None:

@@ -7,7 +7,8 @@ projected before.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections import deque
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Final
 
@@ -21,7 +22,7 @@ from cronstream.errors import TruncatedError
 from cronstream.history.log_story import Where
 from cronstream.history.scope import LogReader, Scope
 from cronstream.history.stories import Log, Stories
-from cronstream.history.story import LogKind, RunState
+from cronstream.history.story import LogKind, RunState, RunStory
 from cronstream.history.tail import Tail
 from cronstream.topology.reading import LogMessage
 
@@ -65,9 +66,13 @@ class Projection:
     ) -> None:
         self._store, self._on_written, self._every_s = store, on_written, every_s
         self._begun = self._known = store.places()
+        self._handed = Batch(places=self._known)
+        self._writing: asyncio.Future[None] | None = None
         self._stories = Stories(keep=None, keep_output=False, on_touch=self._touch)
         begin = {TopicPartition(*key): place.again for key, place in self._known.items()}
         self._tail = Tail(Scope(keep_output=False), begin)
+        #: Messages of which the tail has said that it read them, so nobody reads them again.
+        self._unfolded: deque[tuple[Log, LogMessage]] = deque()
         self._touched: dict[str, None] = {}
         self._is_silent = False
         self._born: dict[str, dict[tuple[str, int], int]] = {}
@@ -89,20 +94,24 @@ class Projection:
             TruncatedError: If a log ends before what was projected of it: then all is to be
                 projected anew.
         """
-        await self._write()  # What could not be written when it followed before.
-        async for messages in self._tail.messages(reader):
-            self._see_where_it_stands()
-            await self._project(messages)
-            every_s = self._every_s * (1 if self.is_current else _BEHIND)
-            if clock.monotonic() - self._written_at >= every_s:
-                await self._write()
+        try:
+            await self._write()  # What could not be written when it followed before.
+            async for messages in self._tail.messages(reader):
+                self._see_where_it_stands()
+                self._unfolded.extend(messages)
+                await self._project()
+                every_s = self._every_s * (1 if self.is_current else _BEHIND)
+                if clock.monotonic() - self._written_at >= every_s:
+                    await self._write()
+        finally:
+            await self._see_it_written()
 
-    async def _project(self, messages: Sequence[tuple[Log, LogMessage]]) -> None:
+    async def _project(self) -> None:
         until = clock.monotonic() + _TURN_S
-        for log, message in messages:
-            self._fold(log, message)
+        while self._unfolded:
+            self._fold(*self._unfolded.popleft())
             if len(self._touched) >= _MOST_AT_ONCE:
-                await self._write()
+                await self._hand_over()
             if clock.monotonic() > until:
                 await asyncio.sleep(0)
                 until = clock.monotonic() + _TURN_S
@@ -124,12 +133,12 @@ class Projection:
         key = (place.topic, place.partition)
         if key in self._new:
             return self._new[key][0]
-        return self._known[key].next if key in self._known else 0
+        return self._handed.places[key].next if key in self._handed.places else 0
 
     def _fold(self, log: Log, message: LogMessage) -> None:
         key = (message.topic, message.partition)
-        known = self._known.get(key)
-        self._is_silent = known is not None and message.offset < known.next
+        before = self._begun.get(key)
+        self._is_silent = before is not None and message.offset < before.next
         if log.kind is LogKind.DISCARDED:
             self._stories.fold_message(log, message)
         else:
@@ -147,33 +156,57 @@ class Projection:
 
     async def _write(self) -> None:
         """Write what has come, and from where on each log is to be read when it begins again."""
+        await self._hand_over()
+        await self._see_it_written()
+
+    async def _hand_over(self) -> None:
+        """Have what has come written while it goes on, once what came before that is."""
+        await self._see_it_written()
         self._written_at = clock.monotonic()
-        if not self._new:
+        if not self._new and self._known is self._handed.places:
             return
+        # What could not be written is written with what has come since.
+        stories = {**self._handed.stories, **self._new_stories()}
+        self._handed = Batch(stories, self._new_places())
+        self._new, self._touched = {}, {}
+        if len(self._stories) - len(self._born) > 2 * _REMEMBERED:
+            self._stories.forget(_REMEMBERED)
+        write = self._store.write
+        self._writing = asyncio.get_running_loop().run_in_executor(None, write, self._handed)
+
+    async def _see_it_written(self) -> None:
+        """Wait for what was handed over.
+
+        Raises:
+            StoreError: If it could not be written: it is with what is handed over next.
+        """
+        if self._writing is None:
+            return
+        await asyncio.wait((self._writing,))  # It goes on if whoever waits is cancelled.
+        writing, self._writing = self._writing, None
+        writing.result()
+        stories = self._handed.stories
+        self._handed = Batch({}, self._handed.places)
+        self._known = self._handed.places
+        self.written += len(stories)
+        self._on_written(stories)
+
+    def _new_stories(self) -> dict[str, RunStory]:
         found = [story for run_id in self._touched if (story := self._stories.get(run_id))]
+        return {story.id: story for story in found if story.state is not RunState.UNKNOWN}
+
+    def _new_places(self) -> dict[tuple[str, int], Place]:
         for run_id in [run_id for run_id in self._born if not self._is_live(run_id)]:
             del self._born[run_id]
         again: dict[tuple[str, int], int] = {}
         for born in self._born.values():
             for key, offset in born.items():
                 again[key] = min(offset, again.get(key, offset))
-        places = {
-            key: Place(on, min(on, again.get(key, on)), at) for key, (on, at) in self._new.items()
+        read = {key: (place.next, place.at) for key, place in self._handed.places.items()}
+        return {
+            key: Place(on, min(on, again.get(key, on)), at)
+            for key, (on, at) in {**read, **self._new}.items()
         }
-        for key, place in self._known.items():
-            if key not in places:
-                places[key] = Place(
-                    place.next, min(place.next, again.get(key, place.next)), place.at
-                )
-        stories = {s.id: s for s in found if s.state is not RunState.UNKNOWN}
-        await asyncio.to_thread(self._store.write, Batch(stories, places))
-        # Only now: what could not be written is written the next time.
-        self._known = {**self._known, **places}
-        self._new, self._touched = {}, {}
-        self.written += len(stories)
-        if len(self._stories) - len(self._born) > 2 * _REMEMBERED:
-            self._stories.forget(_REMEMBERED)
-        self._on_written(stories)
 
     def _is_live(self, run_id: str) -> bool:
         state = self._stories.state(run_id)

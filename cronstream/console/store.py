@@ -6,11 +6,9 @@ anew, and anybody may throw it away. What commands wrote is not in it: it is rea
 offset of the entry that has it.
 """
 
-import hashlib
 import sqlite3
 import threading
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,15 +18,13 @@ from typing import Any, Final
 import orjson
 
 from cronstream.console.answers import Answers, minute_of, moment_of
-from cronstream.console.rows import merged, read_story, write_story
 from cronstream.console.tables import open_file, remove_file
+from cronstream.console.writing import ABOUT_S, put, write_stories
 from cronstream.errors import StoreError
-from cronstream.history.story import RunState, RunStory
+from cronstream.history.story import RunStory
 
 #: Runs that are removed at once when they are too old or too many: no page waits for longer.
 _AT_ONCE: Final = 2_000
-#: It is written anew when a command was used only after so long: else each run would write it.
-_ABOUT_S: Final = 3600
 _SPOILED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -95,49 +91,15 @@ class Store(Answers):
             StoreError: If it cannot be written.
         """
         with self._transaction() as db:
-            for stories in _chunks(list(batch.stories.values()), 500):
-                self._write_stories(db, stories)
-            db.executemany(
-                "INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?)",
+            write_stories(db, list(batch.stories.values()))
+            put(
+                db,
+                "INSERT OR REPLACE INTO places",
                 [
                     (topic, partition, place.next, place.again, place.at.timestamp())
                     for (topic, partition), place in batch.places.items()
                 ],
             )
-
-    def _write_stories(self, db: sqlite3.Connection, stories: Sequence[RunStory]) -> None:
-        known = _known(db, [story.id for story in stories])
-        over = _settled(db, [run_id for run_id, is_over in known.items() if is_over])
-        new = [
-            merged(over[story.id], story) if story.id in over else story
-            for story in stories
-            # What begins before what was read again says less than what is there.
-            if not (story.partial and known.get(story.id) is False)
-        ]
-        digests = _write_commands(db, new)
-        db.executemany(
-            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET "
-            "state = excluded.state, changed = excluded.changed, is_live = excluded.is_live, "
-            "seconds = excluded.seconds, reason = excluded.reason, digest = excluded.digest, "
-            "story = excluded.story",
-            map(_row, new, digests),
-        )
-        settled = [one for one in new if one.state.settled and not known.get(one.id)]
-        db.executemany(
-            "INSERT INTO minutes VALUES (?, ?, ?, ?) ON CONFLICT (minute, cluster, state) "
-            "DO UPDATE SET count = count + excluded.count",
-            [(*key, count) for key, count in Counter(map(_minute_of, settled)).items()],
-        )
-        db.executemany(
-            "INSERT INTO successes VALUES (?, ?) ON CONFLICT (job) DO UPDATE "
-            "SET at = max(at, excluded.at)",
-            [
-                (story.job, story.changed_at.timestamp())
-                for story in new
-                if story.state is RunState.SUCCEEDED
-            ],
-        )
 
     def forget(self, before: datetime, keep: int) -> int:
         """Remove runs that ended before a moment, or are more than `keep`; return how many were.
@@ -200,30 +162,6 @@ class Store(Answers):
             raise StoreError(self.path, str(error), is_spoiled=code in _SPOILED) from error
 
 
-def _write_commands(db: sqlite3.Connection, stories: Sequence[RunStory]) -> list[bytes | None]:
-    """Write the commands of runs, each once, and about when it was last used.
-
-    Returns the digest of each run's, by which it is found.
-    """
-    used: dict[bytes, tuple[bytes, float]] = {}
-    digests: list[bytes | None] = []
-    for story in stories:
-        if not story.command:
-            digests.append(None)
-            continue
-        command, at = orjson.dumps(story.command), story.changed_at.timestamp()
-        digest = hashlib.blake2b(command, digest_size=12).digest()
-        digests.append(digest)
-        if digest not in used or at > used[digest][1]:
-            used[digest] = command, at
-    db.executemany(
-        "INSERT INTO commands VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE "
-        "SET used = excluded.used WHERE excluded.used > used + ?",
-        [(digest, *what, _ABOUT_S) for digest, what in used.items()],
-    )
-    return digests
-
-
 def _forget_commands(db: sqlite3.Connection) -> None:
     """Remove some commands that no run has any more: those used before all that have ended."""
     how = "SELECT changed FROM runs WHERE NOT is_live ORDER BY changed LIMIT 1"
@@ -232,51 +170,5 @@ def _forget_commands(db: sqlite3.Connection) -> None:
             "DELETE FROM commands WHERE digest IN (SELECT digest FROM commands WHERE used < ? "
             "AND digest NOT IN (SELECT digest FROM runs WHERE is_live AND digest IS NOT NULL) "
             "ORDER BY used LIMIT ?)",
-            (oldest - _ABOUT_S, _AT_ONCE),
+            (oldest - ABOUT_S, _AT_ONCE),
         )
-
-
-def _settled(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, RunStory]:
-    """Return the stories of runs that have their verdicts."""
-    rows = db.execute(
-        "SELECT runs.id, story, command FROM json_each(?) CROSS JOIN runs ON runs.id = value "
-        "LEFT JOIN commands USING (digest)",
-        (orjson.dumps(ids).decode(),),
-    )
-    return {
-        run_id: read_story(story, command and orjson.loads(command))
-        for run_id, story, command in rows
-    }
-
-
-def _known(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, bool]:
-    """Return which runs are there, each with whether it has its verdict."""
-    marks = ",".join("?" * len(ids))
-    asked = f"SELECT id, is_live FROM runs WHERE id IN ({marks})"  # noqa: S608 - question marks
-    rows = db.execute(asked, ids)
-    return {run_id: not is_live for run_id, is_live in rows}
-
-
-def _row(story: RunStory, digest: bytes | None) -> tuple[Any, ...]:
-    return (
-        story.id,
-        story.job,
-        story.cluster,
-        story.state.value,
-        story.scheduled_at.timestamp(),
-        story.changed_at.timestamp(),
-        not story.state.settled,
-        story.last.duration_s if story.last else None,
-        story.reason,
-        digest,
-        write_story(story),
-    )
-
-
-def _minute_of(story: RunStory) -> tuple[int, str, str]:
-    return minute_of(story.changed_at), story.cluster, story.state.value
-
-
-def _chunks(stories: list[RunStory], size: int) -> Iterator[list[RunStory]]:
-    for start in range(0, len(stories), size):
-        yield stories[start : start + size]

@@ -1,6 +1,8 @@
 """Logs in, rows out: whenever it is ended and begun again, the rows are what the ledgers say."""
 
+import asyncio
 import errno
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -103,17 +105,98 @@ async def test_a_log_that_is_another_one_is_noticed(tmp_path: Path) -> None:
     assert (_rows(store), store.places()) == ({}, {})
 
 
-async def test_of_many_runs_that_come_at_once_none_is_forgotten_before_it_is_written(
-    tmp_path: Path,
-) -> None:
-    broker, store, runs = FakeBroker("cluster-a"), Store(tmp_path / "console.sqlite"), 12_000
+def _a_broker_of_many(runs: int) -> FakeBroker:
+    """Return a broker with so many runs that have succeeded, 500 in a message."""
+    broker = FakeBroker("cluster-a")
     for first in range(0, runs, 500):
         many = [a_run(scheduled_at=at(n)) for n in range(first, first + 500)]
         verdicts = [Settled(run=one.id, attempt=1, verdict=Verdict.SUCCEEDED) for one in many]
         broker.log("backup", *many, when=at(0))
         broker.log("backup", *verdicts, when=at(1))
-    await project(broker, store)
+    return broker
+
+
+async def test_of_many_runs_that_come_at_once_none_is_forgotten_before_it_is_written(
+    tmp_path: Path,
+) -> None:
+    store, runs = Store(tmp_path / "console.sqlite"), 12_000
+    await project(_a_broker_of_many(runs), store)
     assert len(store.runs(Wanted(limit=runs + 1))) == runs
+
+
+async def test_of_many_that_come_at_once_nothing_is_lost_where_some_cannot_be_written(
+    tmp_path: Path,
+) -> None:
+    class FaultyStore(Store):
+        faults = 2
+
+        @override
+        def write(self, batch: Batch) -> None:
+            self.faults -= 1
+            if self.faults >= 0:
+                raise OSError(errno.ENOSPC, "no space left")
+            super().write(batch)
+
+    store, runs = FaultyStore(tmp_path / "console.sqlite"), 12_000
+    broker = _a_broker_of_many(runs)
+    projection, reader = Projection(store, every_s=0), EndingReader(broker)
+    for _ in range(2):
+        with pytest.raises(OSError, match="no space"):
+            await projection.follow(reader)
+    with pytest.raises(OverError):
+        await projection.follow(reader)
+    assert len(store.runs(Wanted(limit=runs + 1))) == runs
+    assert projection.written == runs
+
+
+class _HeldStore(Store):
+    """Writes once it may."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.begun, self.may_write = threading.Event(), threading.Event()
+
+    @override
+    def write(self, batch: Batch) -> None:
+        self.begun.set()
+        assert self.may_write.wait(60)
+        super().write(batch)
+
+
+async def test_while_many_runs_are_written_it_reads_on(tmp_path: Path) -> None:
+    store, runs = _HeldStore(tmp_path / "console.sqlite"), 12_000
+
+    class LettingReader(EndingReader):
+        polls = 0
+
+        @override
+        async def poll(self, timeout_s: float) -> list[LogMessage]:
+            self.polls += 1
+            if self.polls == 2:
+                assert store.places() == {}
+                store.may_write.set()
+            return await super().poll(timeout_s)
+
+    projection = Projection(store, every_s=3600)
+    with pytest.raises(OverError):
+        await projection.follow(LettingReader(_a_broker_of_many(runs), at_once=14))
+    assert store.may_write.is_set()
+    [place] = store.places().values()
+    assert 0 < len(store.runs(Wanted(limit=runs + 1))) == projection.written < runs
+    assert place.next < 2 * runs / 500
+
+
+async def test_who_is_told_to_stop_waits_for_what_is_being_written(tmp_path: Path) -> None:
+    store = _HeldStore(tmp_path / "console.sqlite")
+    following = asyncio.create_task(Projection(store, every_s=0).follow(FakeReader(a_broker())))
+    assert await asyncio.to_thread(store.begun.wait, 60)
+    following.cancel()
+    await asyncio.sleep(0.01)
+    assert not following.done()
+    store.may_write.set()
+    with pytest.raises(asyncio.CancelledError):
+        await following
+    assert store.places()
 
 
 async def test_what_could_not_be_written_is_written_later(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ its retry log, no order is needed. Memory is bounded: of settled runs only the n
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.observed import OF_ONE_RUN, Observed, RunChange, observing
@@ -20,6 +21,9 @@ from cronstream.history.draft import Draft
 from cronstream.history.log_story import LogStory, Where
 from cronstream.history.story import Change, LogKind, RunState, RunStory
 from cronstream.topology.reading import LogMessage
+
+#: What says more of a run also where it changes nothing.
+_SAYS_MORE: Final = (Finished, Cancelled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,25 +143,26 @@ class Stories:
     def _see(self, observed: Observed) -> None:
         for change in observed.changes:
             is_news = change.before != change.after or change.is_unknown
-            if is_news or isinstance(change.entry, Finished | Cancelled):
+            if is_news or isinstance(change.entry, _SAYS_MORE):
                 self._see_change(change)
         for skip in observed.skips:
             self._see_skip(skip)
 
     def _see_change(self, change: RunChange) -> None:
-        if change.is_unknown and (
-            isinstance(change.entry, Cancelled) or change.run_id in self._spans
-        ):
+        run_id, entry = change.run_id, change.entry
+        if change.is_unknown and (isinstance(entry, Cancelled) or run_id in self._spans):
             return
-        if self._jobs is not None and change.run_id.partition("@")[0] not in self._jobs:
+        if self._jobs is not None and run_id.partition("@")[0] not in self._jobs:
             return
-        before, draft = self.state(change.run_id), self._draft(change.run_id)
+        draft = self._drafts.get(run_id)
+        before = None if draft is None else draft.state
+        if draft is None:
+            draft = self._draft(run_id)
         part = self._part(draft)
         part.fold(change, self._where)
-        self._on_touch(change.run_id)
-        self._report_change(
-            draft, before, is_end=isinstance(change.entry, Finished) and not part.known
-        )
+        self._on_touch(run_id)
+        is_end = isinstance(entry, Finished) and not part.known
+        self._report_change(draft, before, is_end=is_end)
 
     def _see_skip(self, skip: SkipNews) -> None:
         run_id = f"{skip.job}@{format_time(skip.from_at)}"

@@ -6,6 +6,7 @@ once, and an entry counts for them exactly when the fold takes it.
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -36,8 +37,9 @@ from cronstream.core.wire.runs import Run
 
 #: Entries that name one run by its id.
 OF_ONE_RUN: Final = (Claimed, Released, Started, Finished, Skipped, Cancelled, Forwarded, Settled)
+_NAMES_ONE: Final[frozenset[type]] = frozenset(OF_ONE_RUN)
 #: What is most of a log, and changes no run.
-_OF_NONE: Final = (Heartbeat, Owned, Level)
+_OF_NONE: Final[frozenset[type]] = frozenset((Heartbeat, Owned, Level))
 
 
 # Several of these are made of each entry of a log. They are tuples, for such take a quarter of the
@@ -61,7 +63,7 @@ class Glance(NamedTuple):
     @classmethod
     def at(cls, live: LiveRun | None) -> "Glance | None":
         """Return what is to be seen of a live run now."""
-        return None if live is None else cls._make(_SEEN(live))
+        return None if live is None else _glance(_SEEN(live))
 
     def is_held_by(self, worker: str, claim: int) -> bool:
         """Whether this claim of a worker stands."""
@@ -73,6 +75,7 @@ class Glance(NamedTuple):
 _SEEN: Final[Callable[[LiveRun], tuple[Any, ...]]] = attrgetter(
     *("not_before" if name == "next_not_before" else name for name in Glance._fields)
 )
+_glance: Final[Callable[[tuple[Any, ...]], Glance]] = partial(tuple.__new__, Glance)
 
 
 class RunChange(NamedTuple):
@@ -128,7 +131,7 @@ def observing(see: Callable[[Observed], None]) -> Rule:
     """Return a rule for `Ledger` that folds, and shows `see` what came of it."""
 
     def fold_and_see(book: Book, entry: Entry | DoubtsEnd) -> None:
-        if isinstance(entry, _OF_NONE):
+        if type(entry) in _OF_NONE:
             fold(book, entry)
             return
         before = {run_id: Glance.at(book.live.get(run_id)) for run_id in _touched(book, entry)}
@@ -145,24 +148,22 @@ def _observed(
     book: Book, entry: Entry | DoubtsEnd, before: dict[str, Glance | None], refused: int
 ) -> Observed:
     said: dict[str, tuple[News, ...]] = {}
+    skips = []
     for one in book.news:
         if isinstance(one, News):
             run_id = one.run.id
             said[run_id] = (*said[run_id], one) if run_id in said else (one,)
-    # A verdict may pause its job: then other runs of it end, too (rule 25).
+        else:
+            skips.append(one)
+    names_one, live = type(entry) in _NAMES_ONE, book.live
     changes = []
+    # A verdict may pause its job: then other runs of it end, too (rule 25).
     for run_id in said | before:
-        after = Glance.at(book.live.get(run_id))
-        change = RunChange(run_id, entry, before.get(run_id), after, said.get(run_id, ()))
-        if _matters(change):
-            changes.append(change)
-    skips = tuple([one for one in book.news if isinstance(one, SkipNews)])
-    return Observed(entry, tuple(changes), skips, tuple(book.turned_away[refused:]))
-
-
-def _matters(change: RunChange) -> bool:
-    is_other = change.before != change.after or bool(change.news)
-    return is_other or isinstance(change.entry, OF_ONE_RUN)
+        former, after = before.get(run_id), Glance.at(live.get(run_id))
+        news = said.get(run_id, ())
+        if names_one or news or former != after:
+            changes.append(RunChange(run_id, entry, former, after, news))
+    return Observed(entry, tuple(changes), tuple(skips), tuple(book.turned_away[refused:]))
 
 
 def _touched(book: Book, entry: Entry | DoubtsEnd) -> list[str]:

@@ -158,14 +158,13 @@ def build(kind: type[RecordT], item: dict[str, Any], known: int = LEVEL) -> Reco
         _check_level(kind, level, known)
         check_chain(item)
     values: dict[str, Any] = {}
-    for name, read, _, required in _fields(kind, level):
-        if name in item:
-            try:
-                values[name] = read(item[name])
-            except (TypeError, ValueError, OverflowError) as error:
-                raise MessageError(f"{kind.__name__}.{name}: {error}") from error
-        elif required:
+    for name, read in _told_fields(kind, level, item):
+        if read is None:
             raise MessageError(f"{kind.__name__}.{name} is missing")
+        try:
+            values[name] = read(item[name])
+        except (TypeError, ValueError, OverflowError) as error:
+            raise MessageError(f"{kind.__name__}.{name}: {error}") from error
     told = len(values)
     record = kind.of(values)
     if level != 1:
@@ -173,6 +172,32 @@ def build(kind: type[RecordT], item: dict[str, Any], known: int = LEVEL) -> Reco
     if len(item) > told + ("__faust" in item):
         _keep_unknown(record, item, values)
     return record
+
+
+_Told: TypeAlias = tuple[tuple[str, Reader | None], ...]
+#: By kind, level, and the names in an item: most records of a kind say the same few of its fields.
+_TOLD_FIELDS: dict[tuple[Any, ...], _Told] = {}
+#: No more are remembered, and none with names that are no fields: those come from outside.
+_MOST_TOLD = 4096
+
+
+def _told_fields(kind: type[Record], level: int, item: dict[str, Any]) -> _Told:
+    """Return name and reader of each field that an item has; no reader where it has to, and lacks.
+
+    In the order of the kind.
+    """
+    key = (kind, level, *item)
+    told = _TOLD_FIELDS.get(key)
+    if told is None:
+        told = tuple(
+            (name, read if name in item else None)
+            for name, read, _, required in _fields(kind, level)
+            if name in item or required
+        )
+        names = {name for name, _ in told}
+        if len(_TOLD_FIELDS) < _MOST_TOLD and item.keys() <= names | _OUTSIDE:
+            _TOLD_FIELDS[key] = told
+    return told
 
 
 def _check_level(kind: type[Record], level: Any, known: int) -> None:

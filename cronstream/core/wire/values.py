@@ -29,6 +29,9 @@ def older(read: Reader, since: dict[str, int], level: int) -> Reader:
 def union_reader(readers: Iterable[Reader], args: tuple[Any, ...]) -> Reader:
     """Return what takes the first of some readers that does not refuse a value."""
     choices, optional = tuple(readers), type(None) in args
+    if optional and len(choices) == 1:
+        only = choices[0]
+        return lambda value: None if value is None else only(value)
 
     def read(value: Any) -> Any:
         if value is None and optional:

@@ -187,6 +187,14 @@ FITS = (
     Fit("to_faust.consuming", "mode.threads", "ServiceThread._thread_keepalive", "574d3dd3dda4"),
     Fit("to_faust.consuming", "mode.threads", "ServiceThread._keepalive2", "6a28d459179e"),
     Fit("to_faust.consuming", "mode.threads", "MethodQueue.call", "77c32d00f148"),
+    Fit("to_faust.consuming", "mode.threads", "MethodQueue._process_enqueued", "43ecfb263d88"),
+    Fit(
+        "to_faust.consuming",
+        "mode.threads",
+        "MethodQueueWorker._method_queue_do_work",
+        "a5428d5f2638",
+    ),
+    Fit("to_faust.consuming", "mode.threads", "QueueServiceThread.method_queue", "7929d73635f6"),
     Fit(
         "to_faust.monitoring",
         "faust.transport.consumer",

@@ -13,6 +13,7 @@ from typing import Any, Final
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from mode import Service
+from mode.threads import MethodQueue, MethodQueueWorker
 
 from cronstream import clock
 from cronstream.logs import fields
@@ -26,12 +27,39 @@ _AGAIN_S: Final = 0.5
 _QUIET_S: Final = 600.0
 
 
+class CallWorker(MethodQueueWorker):
+    """Makes the calls that come from the main thread, two at a time.
+
+    Faust's begins three tasks before each, to wait for what has long been so: that a first came.
+    """
+
+    @Service.task
+    async def _method_queue_do_work(self) -> None:
+        calls = self.method_queue
+        while not (self.should_stop or calls.should_stop):
+            call = await calls._queue.get()
+            _ = await calls._process_enqueued(call)  # What waits for it is in the main thread.
+
+
+class Calls(MethodQueue):
+    """The calls from the main thread."""
+
+    Worker = CallWorker
+
+
 class RestingThread(AIOKafkaConsumerThread):
     """The consumer's thread, which turns when there is something to do.
 
     Faust's wakes itself and the main thread each second, lest a call be lost that waits for it: but
     each call wakes it. `FaustGroup` sees whether it turns.
     """
+
+    @property
+    def method_queue(self) -> MethodQueue:
+        """What takes calls from the main thread."""
+        if self._method_queue is None:
+            self._method_queue = Calls(loop=self.thread_loop, beacon=self.beacon)
+        return self._method_queue
 
     @Service.task
     async def _thread_keepalive(self) -> None:

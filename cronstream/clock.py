@@ -23,6 +23,25 @@ def wall() -> float:
     return now().timestamp()
 
 
+class Steps:
+    """When in a second the loops of this process look: all at once, so that it wakes once for them.
+
+    What runs in a process that has just slept is no longer in the processor's caches: what comes
+    with something else takes a fraction of the time.
+
+    Attributes:
+        phase_s: How long after a whole second, since runs are due then.
+    """
+
+    phase_s = 0.25
+
+
+def until_step(period_s: float) -> float:
+    """Return how many seconds it is to the next step of a period: at least half of it."""
+    left_s = period_s - (wall() - Steps.phase_s) % period_s
+    return left_s if left_s >= period_s / 2 else left_s + period_s
+
+
 def offset(one: Callable[[], float], evenly: Callable[[], float]) -> float:
     """Return by how many seconds a clock is ahead of one that goes evenly, to some microseconds.
 

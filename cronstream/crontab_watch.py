@@ -73,7 +73,8 @@ async def watch_crontab(
             elif content.digest == known:
                 unfinished.forget()
             wakes = asyncio.FIRST_COMPLETED
-            await asyncio.wait({stopping, hearing}, timeout=_POLL_S, return_when=wakes)
+            rest_s = clock.until_step(_POLL_S)
+            await asyncio.wait({stopping, hearing}, timeout=rest_s, return_when=wakes)
             if heard.is_set():
                 heard.clear()
                 hearing = asyncio.create_task(heard.wait())

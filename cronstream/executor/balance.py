@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from cronstream import clock
 from cronstream.executor.slots import Slots
 from cronstream.logs import fields
 
@@ -36,7 +37,7 @@ class Balance:
     async def keep_for_ever(self) -> None:
         """Look, again and again."""
         while True:
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(clock.until_step(_LOOK_S))
             self.look()
 
     def look(self) -> None:

@@ -6,7 +6,7 @@ import logging
 import subprocess
 import sys
 
-from cronstream import json_lines
+from cronstream import clock, json_lines
 from cronstream.core.wire.variables import without_settings
 from cronstream.logs import fields
 from cronstream.settings import child_environment
@@ -79,7 +79,7 @@ class Guard:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(_LOOK_AGAIN_S)
+            await asyncio.sleep(clock.until_step(_LOOK_AGAIN_S))
             if self._child is None or self._child.poll() is not None:
                 text = "the guard of this worker's executors has died; starting another"
                 logger.warning(text, extra=fields("guard-died"))

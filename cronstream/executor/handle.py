@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Self
 
+from cronstream import clock
 from cronstream.executor import tree
 from cronstream.executor.child import Child, Options, start
 from cronstream.executor.protocol import (
@@ -176,7 +177,7 @@ class ExecutorHandle:
             if not missed:
                 self._awaits_pong = True
                 self.send(Ping())
-            await asyncio.sleep(_PING_S)
+            await asyncio.sleep(clock.until_step(_PING_S))
             missed = missed + 1 if self._awaits_pong else 0
             most = _MOST_MISSED if self.has_turned else _MOST_MISSED_FIRST
             if missed > most and self.is_alive:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from cronstream import clock
@@ -141,7 +142,7 @@ class HealthWatch:
             told = {"status": "unhealthy", "reason": self._waits_for, "ends_if_it_lasts": False}
             return {**told, "warnings": [], "paused": [], "facts": {}}, 503
         now = self._monotonic()
-        facts = self._facts(now)
+        facts = self._compared_facts(now)
         health = judge(facts, now)
         told = {
             "status": "healthy" if health.ok else "unhealthy",
@@ -158,7 +159,7 @@ class HealthWatch:
         if not self._tasks:
             return Vitals(faults=frozenset({"starting"}))
         now = self._monotonic()
-        facts = self._facts(now)
+        facts = self._compared_facts(now)
         return Vitals(
             faults=faulty(facts, now),
             warnings=len(self.notes) + len(warn(facts)),
@@ -212,15 +213,19 @@ class HealthWatch:
             unowned={} if self._subject.owns else self._nobodys,
             is_stopping=self._is_stopping,
             clock_fault="" if self.compared is None else self.compared.clock_fault,
-            compared=() if self.compared is None else tuple(self.compared.warnings()),
         )
+
+    def _compared_facts(self, now: float) -> Facts:
+        """Return the facts with what is only told to people, which no judgement needs."""
+        compared = () if self.compared is None else tuple(self.compared.warnings())
+        return replace(self._facts(now), compared=compared)
 
     async def _look_for_ever(self) -> None:
         while True:
             self.dog.feed()
             if not self._is_stopping:
                 self.look()
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(clock.until_step(_LOOK_S))
 
     async def _ask(self) -> None:
         """Ask all leaders of the subject's topic, again and again, with a client of its own."""
@@ -232,7 +237,7 @@ class HealthWatch:
                 is_troubled = not answered or not self._was_ok
                 await self.rights.look(self._monotonic(), is_troubled=is_troubled)
             self.found_unowned(await self._ask_who_owns())
-            await asyncio.sleep(_ASK_S)
+            await asyncio.sleep(clock.until_step(_ASK_S))
 
     async def _ask_who_owns(self) -> set[int]:
         """Ask only if this process owns nothing, for it may stand by or have been left out.

@@ -15,7 +15,6 @@
 ``memory``       what is remembered of that in the data folder
 ``clock_check``  refuses a clock that is ahead of the log's
 ``jobs_view``    shows the jobs that are fired here
-``tick_time``    places ticks between whole seconds
 ``health``       the facts from which its health is judged
 ``peer``         what it announces to other processes, and does about what they announce
 ``standing_by``  says how its file differs while it is another scheduler's turn

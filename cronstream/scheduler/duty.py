@@ -26,7 +26,6 @@ from cronstream.scheduler.health import SchedulerSubject
 from cronstream.scheduler.jobs_view import JobsView
 from cronstream.scheduler.peer import SchedulerPeer
 from cronstream.scheduler.scheduler import Scheduler
-from cronstream.scheduler.tick_time import seconds_until_mid_second
 from cronstream.scheduler.world import real_world
 from cronstream.settings import Settings
 from cronstream.topology.installation_level import Found
@@ -40,6 +39,9 @@ from cronstream.trust.signer import Signer
 
 logger = logging.getLogger(__name__)
 
+#: Between two ticks, and when in a second they come: jobs are due on whole seconds, and a tick that
+#: came then would have runs published and claimed just when others are to be started.
+_TICK_S, _MID_SECOND_S = 1.0, 0.5
 #: How long what follows the crontab has to come to its end.
 _END_S = 5.0
 
@@ -60,6 +62,7 @@ class SchedulerDuty:
         self, app: App, role: Role, settings: Settings, fail: Callable[[str], None]
     ) -> None:
         self.role, self._settings, self._fail = role, settings, fail
+        clock.Steps.phase_s = _MID_SECOND_S
         if settings.signatures == "require" and settings.signing_key is None:
             raise KeysError(_NEEDS_KEY)
         keyring, signer = Keyring(settings), Signer(settings)
@@ -97,7 +100,7 @@ class SchedulerDuty:
         app.agent(ticks, name="cronstream.ticks")(self.scheduler.fire)
         chains = app.log_topic(self._settings.names.chains, self._settings.partitions)
         app.agent(chains, name="cronstream.chains")(self.scheduler.hand_over.hand_over)
-        app.timer(1.0, name="cronstream.tick")(self._tick)
+        app.task(self._tick_for_ever)
 
     def _state(self) -> SchedulerState:
         scheduler = self.scheduler
@@ -138,9 +141,10 @@ class SchedulerDuty:
             logger.exception(text, extra=fields("crontab-not-followed"))
             self._fail(f"the crontab can no longer be followed ({error})")
 
-    async def _tick(self) -> None:
-        await asyncio.sleep(seconds_until_mid_second(clock.now()))
-        await self.scheduler.tick()
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(clock.until_step(_TICK_S))
+            await self.scheduler.tick()
 
     def revoked(self) -> None:
         """A rebalance begins."""

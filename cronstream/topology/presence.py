@@ -188,7 +188,7 @@ class WorkersTopic:
 
     async def _until_next_look(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_S):
+            async with asyncio.timeout(clock.until_step(_LOOK_S)):
                 await self._has_urgent.wait()
             silent_s = 0.0 if self._is_announcing else clock.monotonic() - self._told_at
             await asyncio.sleep(_SOON_S - silent_s)

@@ -199,7 +199,7 @@ class Worker:
         is_busy = member.holding or member.claiming or member.actions or member.draining
         if is_busy or any(ledger.book.live for ledger in member.ledgers.values()):
             return 0.0 if member.has_more else _TURN_S
-        return _IDLE_TURN_S
+        return clock.until_step(_IDLE_TURN_S)
 
     def _turn(self) -> None:
         mono = clock.monotonic()

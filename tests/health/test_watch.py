@@ -206,7 +206,7 @@ async def test_it_asks_every_leader_of_its_topic_and_survives_any_answer(
 ) -> None:
     reader = FakeReader(OSError("away"), ValueError("odd"), {0: 5, 1: 6}, TimeoutError())
     monkeypatch.setattr(watch_module, "Reader", lambda _: reader)
-    monkeypatch.setattr(watch_module, "_ASK_S", 0)
+    monkeypatch.setattr(watch_module, "_ASK_S", 0.001)
     bench.watch.start()
     assert reader.answers
 
@@ -226,7 +226,7 @@ async def test_another_client_asks_when_one_has_had_no_answer_for_long(
     old, fresh = FakeReader(), FakeReader({0: 5, 1: 6})
     readers = iter([old, fresh, FakeReader()])
     monkeypatch.setattr(watch_module, "Reader", lambda _: next(readers))
-    monkeypatch.setattr(watch_module, "_ASK_S", 0)
+    monkeypatch.setattr(watch_module, "_ASK_S", 0.001)
     bench.watch.start()
     await _until(lambda: len(old.asked) > 1)
     assert not fresh.is_open

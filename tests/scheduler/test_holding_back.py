@@ -98,7 +98,7 @@ async def test_who_adopts_replaces_all_that_is_in_force_once(
 async def test_a_file_that_is_held_back_is_no_reason_to_say_that_others_put_jobs_there(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(following, "LOOK_S", 0.0)
+    monkeypatch.setattr(following, "LOOK_S", 0.001)
     async with followed(bench):
         bench.files.put_nowait(a_crontab(a_job("a")))
         await until(lambda: bench.scheduler.held_back)

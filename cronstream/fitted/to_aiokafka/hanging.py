@@ -18,6 +18,7 @@ from typing import Any, Final
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaError
 
+from cronstream.clock import until_step
 from cronstream.logs import fields
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def watch(connection: Any, look_s: float = LOOK_S) -> None:
 
 
 def _look_later(ref: Any, before: int | None, look_s: float) -> None:
-    asyncio.get_running_loop().call_later(look_s, _look, ref, before, look_s)
+    asyncio.get_running_loop().call_later(until_step(look_s), _look, ref, before, look_s)
 
 
 def _look(ref: Any, before: int | None, look_s: float) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aiokafka.errors import KafkaError
 
+from cronstream import clock
 from cronstream.core.crontab.change import Change, compare, without
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.crontab.parts import PartlyGoodError, as_far_as_known
@@ -23,6 +24,7 @@ from cronstream.scheduler.belonging import Belonging
 from cronstream.scheduler.edit_log import log_applied, log_due_times, log_problems
 from cronstream.scheduler.foreign import LOOK_S, ForeignJobs, JobsInForce
 from cronstream.scheduler.holding_back import HeldBack
+from cronstream.scheduler.news import JobsNews
 from cronstream.scheduler.putting import put_in_force
 from cronstream.scheduler.recalling import Recollection
 from cronstream.scheduler.signing import see_that_they_count, to_sign
@@ -73,7 +75,9 @@ class CrontabFollower:
         self._may_apply = may_apply
         self.belonging = Belonging(settings, world.publisher, world.memory, jobs.known)
         self._in_force = JobsInForce()
-        self._others = ForeignJobs(settings.names.jobs, jobs, world.clock, self._in_force)
+        #: Is told by each tick where ``jobs`` ends.
+        self.news = JobsNews(jobs, world.clock)
+        self._others = ForeignJobs(settings.names.jobs, self.news, world.clock, self._in_force)
         self._crontab: Crontab | None = None
         #: Its jobs by name, until what is in force has been compared with it.
         self._named: dict[str, Job] = {}
@@ -81,12 +85,13 @@ class CrontabFollower:
         #: How often it was asked to apply the crontab, and up to which time it has.
         self._asked = self._applied = 0
         self._wake = asyncio.Event()
+        self.news.on_come = self._wake.set
         self._failing = ""
         #: Why the jobs of some clusters are not in force as the file has them.
         self.held_up: list[str] = []
         file = Path(settings.crontab)
         self.held_back = HeldBack(file, world.counts)
-        self._steering = Steering(settings, jobs, announcer, self._in_force)
+        self._steering = Steering(settings, self.news, announcer, self._in_force)
         self._recollection = Recollection(settings, world.memory)
         self._standing_by = StandingBy(file, world.clock, jobs, self.belonging)
 
@@ -132,7 +137,7 @@ class CrontabFollower:
     async def _apply_each(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
+                async with asyncio.timeout(clock.until_step(LOOK_S)):
                     await self._wake.wait()
             await self._steer()
             await self._look_for_others()

@@ -16,8 +16,8 @@ from cronstream.core.crontab.parts import as_far_as_known
 from cronstream.core.planning.known_jobs import JobsKnown, State
 from cronstream.core.wire.runs import Job
 from cronstream.logs import fields
+from cronstream.scheduler.news import JobsNews
 from cronstream.scheduler.world import Clock
-from cronstream.topology.jobs import JobsLog
 from cronstream.topology.publish import partition_of
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class ForeignJobs:
         topic: Its name.
     """
 
-    def __init__(self, topic: str, jobs: JobsLog, clock: Clock, in_force: JobsInForce) -> None:
+    def __init__(self, topic: str, jobs: JobsNews, clock: Clock, in_force: JobsInForce) -> None:
         self._topic, self._jobs, self._clock, self._in_force = topic, jobs, clock, in_force
         #: How far each partition had been read when it was compared last.
         self._compared: State = ()

@@ -37,6 +37,8 @@ class Learning:
     def __init__(self, reader: JobsReader, jobs: JobsLog, clock: Clock) -> None:
         #: Puts aside what cannot be read, and why.
         self.on_refused: Callable[[LogMessage, str], None] = lambda _, __: None
+        #: Is given where the partition of a shard ends, whenever that was asked.
+        self.on_end: Callable[[int, int], None] = lambda _, __: None
         self._reader, self._jobs, self._clock = reader, jobs, clock
 
     async def learn(self, number: int, held: Held) -> None:
@@ -50,6 +52,7 @@ class Learning:
         if held.row is None and not held.taken_over:
             await self._see_that_it_is_new(number)
         end = (await self._reader.ends(self._reader.names.jobs, [number]))[number]
+        self.on_end(number, end)
         if held.seen.position == 0:
             await see_that_it_goes_on(self._reader, number, held.left, end)
             await self._begin(number, held)

@@ -176,13 +176,14 @@ class Scheduler:
         self._follower.signs_as, self._follower.doubt = self.signs_as, self.doubt
         self._follower.by = lambda: f"{self.name} {self.digest}".strip() or None
         self.jobs.on_disbelief = self._follower.apply_again
+        self.firing.learning.on_end = self._follower.news.note
         self._follower.belonging.kafka = self.announcer.kafka
         first = [asyncio.create_task(task) for task in (self._read_jobs(), stop.wait())]
         try:
             await asyncio.wait(first, timeout=_READ_FIRST_S, return_when=asyncio.FIRST_COMPLETED)
             await self._follower.follow(stop)
         finally:
-            self._follower = None
+            self._follower, self.firing.learning.on_end = None, lambda _, __: None
             for task in first:
                 task.cancel()
 
@@ -243,6 +244,8 @@ class Scheduler:
         """
         self._learns_again = True
         self.jobs.begin_again()
+        if self._follower is not None:
+            self._follower.news.forget()
         self.apply_again()
 
     def apply_again(self) -> None:

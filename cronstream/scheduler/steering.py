@@ -20,10 +20,10 @@ from cronstream.errors import CronstreamError
 from cronstream.logs import fields
 from cronstream.scheduler.announcing import Announcer
 from cronstream.scheduler.foreign import JobsInForce
+from cronstream.scheduler.news import JobsNews
 from cronstream.scheduler.signing import see_that_they_count
 from cronstream.settings import Settings
 from cronstream.topology.installation_level import see_that_it_is_open
-from cronstream.topology.jobs import JobsLog
 from cronstream.topology.publish import partition_of
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Steering:
     """Sees what has been asked, and that it may be said; what fails is tried again at each look."""
 
     def __init__(
-        self, settings: Settings, jobs: JobsLog, announcer: Announcer, in_force: JobsInForce
+        self, settings: Settings, jobs: JobsNews, announcer: Announcer, in_force: JobsInForce
     ) -> None:
         self._settings, self._jobs, self._announcer = settings, jobs, announcer
         self._in_force = in_force

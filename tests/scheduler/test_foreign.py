@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.runs import Run
-from cronstream.scheduler import following
+from cronstream.scheduler import following, news
 from cronstream.topology.publish import partition_of
 from tests.builders import NAMES, at
 from tests.scheduler.fakes import Bench, a_job, turns, until
@@ -20,7 +20,8 @@ from tests.scheduler.test_following import a_crontab, followed, published
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr(following, "RETRY_S", 0.0)
-    monkeypatch.setattr(following, "LOOK_S", 0.0)
+    monkeypatch.setattr(following, "LOOK_S", 0.001)
+    monkeypatch.setattr(news, "_FRESH_S", 0.0)  # Here no tick comes after what is put there.
     return Bench()
 
 
@@ -82,7 +83,8 @@ async def test_what_has_been_put_right_is_what_is_fired(followed_bench: Bench) -
 async def test_a_job_on_another_partition_than_its_name_s_is_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(following, "LOOK_S", 0.0)
+    monkeypatch.setattr(following, "LOOK_S", 0.001)
+    monkeypatch.setattr(news, "_FRESH_S", 0.0)  # Here no tick comes after what is put there.
     bench = Bench(shards=4)
     async with followed(bench):
         bench.files.put_nowait(a_crontab(a_job()))

@@ -14,7 +14,7 @@ from cronstream.core.wire.codec import encode
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.enumerations import ControlAction
 from cronstream.core.wire.runs import Job
-from cronstream.scheduler import following, foreign
+from cronstream.scheduler import following, foreign, news
 from cronstream.scheduler.health import SchedulerSubject
 from cronstream.scheduler.steering import holds_from, log_asked
 from cronstream.topology.publish import partition_of
@@ -27,6 +27,7 @@ from tests.signing import a_judge, a_key, trusted
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr(following, "LOOK_S", 0.001)
+    monkeypatch.setattr(news, "_FRESH_S", 0.0)  # Here no tick comes after what is put there.
     bench = Bench()
     bench.define(a_job())
     return bench

@@ -11,7 +11,7 @@ from cronstream import clock
 from cronstream.core.health import agreement, clocks, trusted
 from cronstream.core.health.presence import Presence, Shared
 from cronstream.core.wire.levels import LEVEL
-from cronstream.core.wire.naming import Role
+from cronstream.core.wire.naming import Role, RoleKind
 from cronstream.errors import SettingsError
 from cronstream.health.subject import Peer
 from cronstream.settings import Settings
@@ -20,6 +20,8 @@ from cronstream.topology.presence import WorkersTopic
 
 #: Between two looks at a clock that has to be right before a worker may join.
 _LOOK_S = 1.0
+#: Between two looks of a scheduler at its clock: it starts nothing by it, and compares it at ticks.
+_SCHEDULER_LOOK_S = 1.0
 #: Between two looks whether those are gone that have other numbers.
 _AGAIN_S = 0.25
 
@@ -47,6 +49,8 @@ class PresenceWatch:
         )
         self.topic = WorkersTopic(settings, self.describe)
         self.topic.on_news = self.look
+        if role.kind is RoleKind.SCHEDULER:
+            self.topic.look_s = _SCHEDULER_LOOK_S
         self.clock_fault = ""
 
     def describe(self, clock_s: float | None, every_s: float) -> Presence:

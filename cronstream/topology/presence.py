@@ -35,8 +35,6 @@ _ANSWER_S = 5.0
 #: How long a poll waits, and before what failed is tried again.
 _POLL_S = 2.0
 _AGAIN_S = 3.0
-#: Between two looks whether there is something new, here or to announce.
-_LOOK_S = 0.5
 #: After what it has announced, what others should have at once waits for so long.
 _SOON_S = 0.1
 _MAX_BYTES = 100_000
@@ -79,6 +77,7 @@ class WorkersTopic:
         roll: All that are there, as far as it was read.
         on_news: Is called whenever there may be something new: a clock steps, or a file changes,
             without a message.
+        look_s: Between two looks whether there is something new, here or to announce.
     """
 
     def __init__(
@@ -88,6 +87,7 @@ class WorkersTopic:
         self._topic = settings.names.workers
         self.roll = Roll()
         self.on_news: Callable[[], None] = lambda: None
+        self.look_s = 0.5
         self._measured: tuple[float, float] | None = None
         self._faults: dict[str, _Fault] = {}
         self._reader: Reader | None = None
@@ -188,7 +188,7 @@ class WorkersTopic:
 
     async def _until_next_look(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(clock.until_step(_LOOK_S)):
+            async with asyncio.timeout(clock.until_step(self.look_s)):
                 await self._has_urgent.wait()
             silent_s = 0.0 if self._is_announcing else clock.monotonic() - self._told_at
             await asyncio.sleep(_SOON_S - silent_s)

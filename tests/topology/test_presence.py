@@ -209,7 +209,7 @@ async def test_only_what_does_not_change_with_every_run_is_told_at_once(
 async def test_what_is_new_here_is_seen_though_kafka_answers_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presence, "_LOOK_S", 0.001)
+    world.topic.look_s = 0.001
     world.cannot_read = world.fails = KafkaConnectionError()
     looks, announced = asyncio.Queue[None](), 0
 
@@ -229,10 +229,8 @@ async def test_what_is_new_here_is_seen_though_kafka_answers_nothing(
     assert announced == 1
 
 
-async def test_what_goes_wrong_in_a_look_is_reported_and_the_looks_go_on(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(presence, "_LOOK_S", 0.001)
+async def test_what_goes_wrong_in_a_look_is_reported_and_the_looks_go_on(world: World) -> None:
+    world.topic.look_s = 0.001
     world.cannot_read = world.fails = KafkaConnectionError()
     looks = asyncio.Queue[None]()
 

@@ -273,7 +273,10 @@ async def test_a_turn_in_which_deciding_fails_does_what_was_decided_and_the_next
     assert worker.turned_at > 0
 
 
-async def test_a_worker_turns_often_while_somebody_has_a_run_that_is_not_over() -> None:
+async def test_a_worker_turns_often_while_somebody_has_a_run_that_is_not_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clock, "until_step", lambda period_s: period_s)
     idle, _ = a_worker(owner().member, is_alive=True)
     waiting, _ = a_worker(owner(due(3600)).member, is_alive=True)
     holding, _ = a_worker(holders(due(20))[0].member, is_alive=True)

@@ -20,6 +20,7 @@ from cronstream import clock
 def test_the_next_step_is_at_least_half_a_period_away(
     within: float, period_s: float, wait_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(clock.Steps, "phase_s", 0.25)
     monkeypatch.setattr(clock, "wall", lambda: 1_000_000.0 + within)
     assert clock.until_step(period_s) == pytest.approx(wait_s, abs=1e-4)
 

@@ -6,11 +6,16 @@ story is put together from both when somebody asks for it.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from cronstream.core.wire.enumerations import FAILURES, Overlap, SkipReason
 from cronstream.core.wire.runs import Attempt, Discarded, Run
 from cronstream.history.log_story import LogStory
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
+
+_RETRY: Final = LogKind.RETRY
+#: What a log says of a run that never came on it.
+_NOTHING: Final = LogStory(_RETRY)
 
 
 @dataclass(slots=True)
@@ -20,21 +25,24 @@ class Draft:
     run_id: str
     cluster: str
     first: LogStory
-    later: LogStory
     changed_at: datetime
+    #: What the retry log says; most runs never come to it.
+    later: LogStory = _NOTHING
     discarded: Discarded | None = None
 
-    @classmethod
-    def new(cls, run_id: str, cluster: str, at: datetime, *, keep_output: bool) -> "Draft":
-        """Return a draft of which nothing is known yet."""
-        first = LogStory(LogKind.FIRST, keep_output)
-        return cls(run_id, cluster, first, LogStory(LogKind.RETRY, keep_output), at)
+    def part(self, kind: LogKind) -> LogStory:
+        """Return what one of the two logs says of it, to be added to."""
+        if kind is not _RETRY:
+            return self.first
+        if self.later is _NOTHING:
+            self.later = LogStory(kind, self.first.keep_output)
+        return self.later
 
     @property
     def state(self) -> RunState:
         """Where the run stands, both logs considered; the cluster's log has the last word."""
         first, later = self.first.state, self.later.state
-        if first is not None and first.settled:
+        if first is not None and (first.settled or (later is None and self.discarded is None)):
             return first
         if self.discarded is not None:
             return RunState.DISCARDED

@@ -21,6 +21,9 @@ from cronstream.core.wire.runs import Run
 from cronstream.history.story import AttemptStory, LogKind, RunState
 
 _STATES: Final = {state: RunState(state.value) for state in State}
+_NOT_STARTED: Final = (RunState.QUEUED, RunState.CLAIMED)
+#: Between two attempts, or after the last.
+_BETWEEN: Final = (RunState.DECIDING, RunState.RETRYABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Where:
     at: datetime
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class LogStory:
     """What one log says of one run.
 
@@ -61,25 +64,26 @@ class LogStory:
 
     def fold(self, change: RunChange, where: Where) -> None:
         """Take what the fold has made of an entry, or what it says where the fold knows no run."""
-        if change.after is not None or change.end is not None:
+        end = change.end
+        if change.after is not None or end is not None:
             self.known = True
         elif change.before is not None:
             # It was the double of one that was published before the window.
             self.known, self.state = False, None
             self.published = self.published_at = None
         if self.known:
-            self._follow(change, where)
+            self._follow(change, end, where)
         else:
             self._note(change.entry, where)
 
-    def _follow(self, change: RunChange, where: Where) -> None:
+    def _follow(self, change: RunChange, end: News | None, where: Where) -> None:
         self._note_attempt(change, where)
         if isinstance(change.entry, Cancelled):
             self.cancelled_by = self.cancelled_by or change.entry.by
         if change.after is not None:
             self._stand(change.after)
-        elif change.end is not None:
-            self._end(change, change.end)
+        elif end is not None:
+            self._end(change, end)
 
     def _note_attempt(self, change: RunChange, where: Where) -> None:
         before, after = change.before, change.after
@@ -105,9 +109,9 @@ class LogStory:
         self.run, self.state = now.run, _STATES[now.state]
         self.reason = None
         self.not_before = None
-        if self.state in (RunState.QUEUED, RunState.CLAIMED):
+        if self.state in _NOT_STARTED:
             self.not_before = now.run.not_before
-        elif self.state in (RunState.DECIDING, RunState.RETRYABLE):
+        elif self.state in _BETWEEN:
             self.not_before, self.reason = now.next_not_before, now.reason or None
 
     def _end(self, change: RunChange, end: News) -> None:

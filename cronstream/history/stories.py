@@ -158,7 +158,7 @@ class Stories:
         before = None if draft is None else draft.state
         if draft is None:
             draft = self._draft(run_id)
-        part = self._part(draft)
+        part = draft.part(self._log.kind)
         part.fold(change, self._where)
         self._on_touch(run_id)
         is_end = isinstance(entry, Finished) and not part.known
@@ -185,9 +185,6 @@ class Stories:
         if self._on_change is not None:
             self._on_change(Change(story, None, self._where.at))
 
-    def _part(self, draft: Draft) -> LogStory:
-        return draft.later if self._log.kind is LogKind.RETRY else draft.first
-
     def state(self, run_id: str) -> RunState | None:
         """Return where a run stands; None if nothing is known of it."""
         draft = self._drafts.get(run_id)
@@ -196,9 +193,8 @@ class Stories:
     def _draft(self, run_id: str) -> Draft:
         draft = self._drafts.get(run_id)
         if draft is None:
-            draft = self._drafts[run_id] = Draft.new(
-                run_id, self._log.cluster, self._where.at, keep_output=self._keep_output
-            )
+            first = LogStory(LogKind.FIRST, self._keep_output)
+            draft = self._drafts[run_id] = Draft(run_id, self._log.cluster, first, self._where.at)
         return draft
 
     def _report_change(

@@ -37,7 +37,6 @@ from cronstream.core.wire.runs import Run
 
 #: Entries that name one run by its id.
 OF_ONE_RUN: Final = (Claimed, Released, Started, Finished, Skipped, Cancelled, Forwarded, Settled)
-_NAMES_ONE: Final[frozenset[type]] = frozenset(OF_ONE_RUN)
 #: What is most of a log, and changes no run.
 _OF_NONE: Final[frozenset[type]] = frozenset((Heartbeat, Owned, Level))
 
@@ -134,7 +133,8 @@ def observing(see: Callable[[Observed], None]) -> Rule:
         if type(entry) in _OF_NONE:
             fold(book, entry)
             return
-        before = {run_id: Glance.at(book.live.get(run_id)) for run_id in _touched(book, entry)}
+        touched = (entry.run,) if isinstance(entry, OF_ONE_RUN) else _touched(book, entry)
+        before = {run_id: Glance.at(book.live.get(run_id)) for run_id in touched}
         refused = len(book.turned_away)
         book.news.clear()
         fold(book, entry)
@@ -155,7 +155,7 @@ def _observed(
             said[run_id] = (*said[run_id], one) if run_id in said else (one,)
         else:
             skips.append(one)
-    names_one, live = type(entry) in _NAMES_ONE, book.live
+    names_one, live = isinstance(entry, OF_ONE_RUN), book.live
     changes = []
     # A verdict may pause its job: then other runs of it end, too (rule 25).
     for run_id in said | before:
@@ -167,9 +167,7 @@ def _observed(
 
 
 def _touched(book: Book, entry: Entry | DoubtsEnd) -> list[str]:
-    """Return the ids of the runs that an entry may change."""
-    if isinstance(entry, OF_ONE_RUN):
-        return [entry.run]
+    """Return the ids of the runs that an entry may change which names none by its id."""
     match entry:
         case Run():
             others = book.automatic_runs(entry.job) if _may_replace_others(book, entry) else ()

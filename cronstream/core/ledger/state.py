@@ -87,6 +87,7 @@ _VERDICTS: Final = {
     Effect.AFTER_DISCARD: Verdict.DISCARDED,
 }
 _VERDICT_WORDS: Final = {verdict.value: verdict for verdict in Verdict}
+_ENDS: Final = frozenset((*_VERDICT_WORDS, "withdrawn"))
 
 
 @dataclass(slots=True)
@@ -227,7 +228,7 @@ class News(NamedTuple):
     @property
     def is_end(self) -> bool:
         """Whether the run is no longer live: it has a verdict, or was withdrawn."""
-        return self.action == "withdrawn" or self.verdict is not None
+        return self.action in _ENDS
 
 
 @dataclass(frozen=True, slots=True)

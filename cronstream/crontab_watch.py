@@ -2,7 +2,7 @@
 
 The folder is watched and not the file, since a rename or a swapped symbolic link replaces the
 file under its name. Some file systems report nothing (NFS, some container mounts), so the content
-is looked at once a second besides.
+is looked at once a second besides; and only now and then where all is heard of.
 
 A rename and a swapped link put a whole file there. One that is written in place may be half a file,
 and a good crontab all the same, if its writer pauses between two jobs: where jobs are missing from
@@ -13,7 +13,7 @@ import asyncio
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 #: How often the content is looked at although nothing was heard.
 _POLL_S = 1.0
+#: So many times longer it is where all that changes it is heard of, once its writer has closed it.
+_HEARD_TIMES = 5
 #: How long a change must have been there: an editor may still be writing.
 _SETTLE_S = 0.1
 #: How long nobody may have written to a file in place before jobs that it lacks are removed.
@@ -61,7 +63,7 @@ async def watch_crontab(
     folders = FolderWatch(heard.set)
     stopping, hearing = (asyncio.create_task(event.wait()) for event in (stop, heard))
     try:
-        looks, known = _Looks(path, folders.keep_to), None
+        looks, known = _Looks(path, folders), None
         content = await asyncio.to_thread(looks.look)
         unfinished = _Unfinished(path, recall)
         while not stop.is_set():
@@ -73,7 +75,8 @@ async def watch_crontab(
             elif content.digest == known:
                 unfinished.forget()
             wakes = asyncio.FIRST_COMPLETED
-            rest_s = clock.until_step(_POLL_S)
+            is_quiet = looks.are_heard_of and content.digest == known
+            rest_s = clock.until_step(_POLL_S * _HEARD_TIMES if is_quiet else _POLL_S)
             await asyncio.wait({stopping, hearing}, timeout=rest_s, return_when=wakes)
             if heard.is_set():
                 heard.clear()
@@ -182,17 +185,21 @@ class _Looks:
 
     Args:
         path: The file.
-        listen_in: Is given the folders that its name leads through, before it is looked at.
+        folders: Is given those that its name leads through, before it is looked at.
+
+    Attributes:
+        are_heard_of: Whether all changes of it are, as far as that was known when it was read.
     """
 
-    def __init__(self, path: Path, listen_in: Callable[[frozenset[Folder]], None]) -> None:
-        self._path, self._listen_in = path, listen_in
+    def __init__(self, path: Path, folders: FolderWatch) -> None:
+        self._path, self._folders = path, folders
+        self.are_heard_of = False
         self.last: Content | None = None
         self._read_at = (0.0, 0.0)
 
     def look(self) -> Content:
         """Return what is in the file."""
-        self._listen_in(_folders(self._path))
+        self._folders.keep_to(_folders(self._path))
         last, (monotonic, wall) = self.last, self._read_at
         if last is not None and last.state is not None and self._is_as(last):
             written_at = max(max(state[1:3]) for state in last.states.values() if state) / 1e9
@@ -202,6 +209,7 @@ class _Looks:
         found = look(self._path)
         if last is not None and not last.raw and last.digest == found.digest:
             found = found.emptied()  # It is known, and need not be kept.
+        self.are_heard_of = not found.include and self._folders.hears_of(self._path)
         self.last = found
         return found
 

@@ -5,10 +5,13 @@ Nothing here turns while nothing happens. Other systems, and some file systems, 
 
 import asyncio
 import ctypes
+import errno
 import logging
 import os
 import struct
+import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Final, TypeAlias
 
 logger = logging.getLogger(__name__)
@@ -24,6 +27,11 @@ _ATTRIB, _CLOSE_WRITE, _MOVED, _CREATE, _DELETE = 0x4, 0x8, 0xC0, 0x100, 0x200
 _SELF, _ONLY_FOLDERS = 0x400 | 0x800, 0x0100_0000
 _MASK: Final = _ATTRIB | _CLOSE_WRITE | _MOVED | _CREATE | _DELETE | _SELF | _ONLY_FOLDERS
 _IGNORED: Final = 0x8000
+#: File systems that report all that happens in them, by what statfs(2) calls them: ext2 to ext4,
+#: XFS, Btrfs, F2FS, tmpfs. Of what happens elsewhere on a network's nothing is heard.
+_REPORTING: Final = frozenset({0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994})
+#: struct statfs is smaller on all systems; it begins with the kind, a long.
+_STATFS_BYTES: Final = 512
 #: What stands before the name in an event: the watch, what happened, a cookie, the name's length.
 _EVENT: Final = struct.Struct("iIII")
 
@@ -40,6 +48,7 @@ class FolderWatch:
         self._library = ctypes.CDLL(None, use_errno=True)
         self._watches: dict[Folder, int] = {}
         self._ended: set[int] = set()
+        self._hears_all = False
         self._later: asyncio.TimerHandle | None = None
         self._fd = -1
         if hasattr(self._library, "inotify_init1"):
@@ -67,6 +76,28 @@ class FolderWatch:
                 self._watches[folder] = watch
             else:  # Too many watches, or it has gone meanwhile: tried again at the next call.
                 logger.debug("%s is not watched: %s", folder[0], os.strerror(ctypes.get_errno()))
+        self._hears_all = wanted == self._watches.keys()
+
+    def hears_of(self, file: Path) -> bool:
+        """Return whether all that changes a file, by whatever name, is heard of once it is closed.
+
+        It is not where a folder is not watched, the file is mounted on its own, or has other names.
+        """
+        real = Path(os.path.realpath(file))
+        try:
+            is_here = _mount_of(real) == _mount_of(real.parent) and real.stat().st_nlink == 1
+        except OSError:
+            return False
+        names = {name for name, _ in self._watches}
+        is_heard = self._hears_all and str(real.parent) in names
+        return is_here and is_heard and all(map(self._reports, names))
+
+    def _reports(self, folder: str) -> bool:
+        found = ctypes.create_string_buffer(_STATFS_BYTES)
+        if self._library.statfs(os.fsencode(folder), found) != 0:
+            return False
+        kind = int.from_bytes(found.raw[: ctypes.sizeof(ctypes.c_long)], sys.byteorder)
+        return kind in _REPORTING
 
     def close(self) -> None:
         """Listen no more."""
@@ -103,3 +134,20 @@ class FolderWatch:
             else:
                 is_change = True
         return is_change
+
+
+def _mount_of(path: Path) -> str:
+    """Return the number of the mount that a path leads to: see ``/proc/PID/fdinfo`` in proc(5).
+
+    Raises:
+        OSError: If it leads nowhere, or this system does not say.
+    """
+    opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        lines = Path(f"/proc/self/fdinfo/{opened}").read_text().splitlines()
+    finally:
+        os.close(opened)
+    for line in lines:
+        if line.startswith("mnt_id:"):
+            return line
+    raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))

@@ -294,6 +294,19 @@ async def test_a_broken_file_is_told_once_and_not_at_each_look(
         assert await watching.told() == "good"
 
 
+class DeafWatch(FolderWatch):
+    """One that hears of nothing."""
+
+    def __init__(self) -> None:
+        """Need no loop."""
+
+    def keep_to(self, _: object) -> None:
+        """Listen nowhere."""
+
+    def hears_of(self, _: Path) -> bool:
+        return False
+
+
 async def test_a_file_that_nobody_has_touched_is_not_read_at_each_look(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,7 +322,7 @@ async def test_a_file_that_nobody_has_touched_is_not_read_at_each_look(
     monkeypatch.setattr(clock, "wall", lambda: now)
     write(path, text("a"))
     os.utime(path, (now - 60, now - 60))
-    looks = crontab_watch._Looks(path, lambda _: None)
+    looks = crontab_watch._Looks(path, DeafWatch())
     monkeypatch.setattr(crontab_watch, "_FRESH_S", -1e12)
     first = looks.look()
     assert [looks.look() is first for _ in range(5)] == [True] * 5

@@ -1,6 +1,7 @@
 """A folder that is listened in: what happens there is heard, together with what comes with it."""
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,63 @@ async def test_a_folder_that_cannot_be_listened_in_and_a_system_that_cannot_are_
     elsewhere = FolderWatch(Heard())
     elsewhere.keep_to([folder(tmp_path)])
     elsewhere.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "crontab.yaml"
+    path.touch()
+    return path
+
+
+def reports(monkeypatch: pytest.MonkeyPatch, *, all_of_it: bool = True) -> None:
+    """Say of each file system whether it reports what happens in it."""
+    monkeypatch.setattr(FolderWatch, "_reports", lambda *_: all_of_it)
+
+
+async def test_of_a_file_in_a_folder_that_is_listened_in_all_is_heard(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports(monkeypatch)
+    with closing(FolderWatch(Heard())) as watch:
+        assert not watch.hears_of(file)
+        watch.keep_to([folder(file.parent)])
+        assert watch.hears_of(file)
+
+
+async def test_not_all_is_heard_of_a_file_with_another_name_or_that_is_gone(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports(monkeypatch)
+    with closing(FolderWatch(Heard())) as watch:
+        watch.keep_to([folder(file.parent)])
+        await asyncio.to_thread(file.with_name("other").hardlink_to, file)
+        assert not watch.hears_of(file)
+        await asyncio.to_thread(file.unlink)
+        assert not watch.hears_of(file)
+
+
+async def test_not_all_is_heard_where_a_folder_cannot_be_listened_in(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports(monkeypatch)
+    with closing(FolderWatch(Heard())) as watch:
+        watch.keep_to([folder(file.parent), (str(file.parent / "gone"), 1)])
+        assert not watch.hears_of(file)
+
+
+async def test_not_all_is_heard_of_a_file_that_is_mounted_on_its_own(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports(monkeypatch)
+    monkeypatch.setattr(folder_watch, "_mount_of", lambda path: f"mnt_id: {path}")
+    with closing(FolderWatch(Heard())) as watch:
+        watch.keep_to([folder(file.parent)])
+        assert not watch.hears_of(file)
+
+
+async def test_a_file_system_that_is_not_known_to_report_is_not_relied_on(file: Path) -> None:
+    with closing(FolderWatch(Heard())) as watch:
+        watch.keep_to([folder(Path("/proc"))])
+        assert not watch.hears_of(Path("/proc/uptime"))
+        assert not watch.hears_of(file.parent / "gone")

@@ -16,7 +16,7 @@ from cronstream.history.story import RunState, RunStory
 
 MINUTE_S: Final = 60
 #: Discarded runs whose reasons are counted, the newest.
-COUNTED: Final = 20_000
+COUNTED: Final = 10_000
 #: No question about runs takes longer; it is looked at the clock after so many steps of SQLite's.
 _WITHIN_S: Final = 2.0
 _STEPS: Final = 20_000

@@ -239,4 +239,4 @@ async def test_a_page_of_jobs_has_each_job_s_last_runs_drawn(client: Client) -> 
 
 async def test_the_page_says_of_how_many_runs_it_has_counted_reasons(client: Client) -> None:
     async with client.get("/discarded") as answer:
-        assert "of the newest 20,000 runs at most" in await answer.text()
+        assert "of the newest 10,000 runs at most" in await answer.text()

@@ -2,12 +2,13 @@
 
 The owner of a partition claims its runs, so one with few slots makes them wait beside an idle
 worker. Then it **lends** them: it gives back what has waited for a slot for a moment, and claims it
-again only as it has slots free. A worker with free slots **borrows**: it reads the partitions that
-others lend from as if it held something there, and claims what is due and waits. From then on it
-is a holder like any other: the fold asks of a claim which version it names, not who owns the log.
+again as it has slots free, or once its turn for one has come (`Turns`). A worker with free slots
+**borrows**: it reads the partitions that others lend from as if it held something there, and claims
+what is due and waits. From then on it is a holder like any other: the fold asks of a claim which
+version it names, not who owns the log.
 
-Nothing on a log says that a run is lent. Who lends, and from where, is what each worker announces
-of itself; that may be late, or lost, and costs time only.
+Nothing on a log says that a run is lent. Who lends, and from where, each worker announces of
+itself; that may be late, or lost, and costs time only.
 """
 
 import hashlib
@@ -22,13 +23,14 @@ from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.deadline import is_too_late, skip_of
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.state import LiveRun, State, starts_after_word
-from cronstream.core.protocol.actions import Cancel, key_of
+from cronstream.core.protocol.actions import Cancel, key_of, run_and_claim
 from cronstream.core.protocol.claiming import Claimer
 from cronstream.core.protocol.owner import Owner
+from cronstream.core.protocol.turns import Turns
 from cronstream.core.timing import Timing
-from cronstream.core.wire.entries import Claimed
+from cronstream.core.wire.entries import Claimed, Finished
 
-#: From this level on a log's readers know a borrower's claim from an owner's.
+#: Readers of a log know a borrower's claim from an owner's from this level on.
 LENT_SINCE: Final = 4
 #: What has waited for a slot for so long is lent.
 _WAITS: Final = timedelta(seconds=0.3)
@@ -89,6 +91,14 @@ class Lender(Claimer):
         #: Keys of what it has skipped since it came too late, until that is read back.
         self._skipped: set[str] = set()
         self._lends_again_at = self._borrows_again_at = self._skips_again_at = float("-inf")
+        self._turns = Turns(timing.slots)
+        #: Partition of each claim that it gave up to lend, until somebody has claimed again.
+        self._lent: dict[str, int] = {}
+
+    def finished(self, key: str, entry: Finished) -> None:
+        """Note that an attempt has ended, and its slot is free."""
+        self._turns.note_end()
+        super().finished(key, entry)
 
     def to_load(self) -> set[int]:
         """Return the partitions that it is to read and has no ledger of."""
@@ -101,14 +111,12 @@ class Lender(Claimer):
 
     def _trade(self, now: datetime, mono: float) -> None:
         """Lend, or borrow, if others do the one or the other."""
-        if self.draining or self.rebalancing:
+        if self.draining or self.rebalancing or not self.others.slots:
             self.lending = frozenset()
-            return
-        if self.others.slots:
-            self._lend(now, mono)
         else:
-            self.lending = frozenset()
-        if self.others.lending or self.borrowing:
+            self._lend(now, mono)
+        stays = not (self.draining or self.rebalancing)
+        if stays and (self.others.lending or self.borrowing):
             self._borrow(now, mono)
 
     # -- lending ------------------------------------------------------------------------------
@@ -117,7 +125,9 @@ class Lender(Claimer):
         if mono < self._lends_again_at:
             return
         self._lends_again_at = mono + _LEND_S
+        self._turns.look(mono, self._claimed_by_others())
         if len(self.holding) < self.timing.slots or self._free_slots(now) > 0:
+            self._turns.nobody_waits()
             self.lending = frozenset()
             return
         if mono >= self._skips_again_at:
@@ -132,10 +142,24 @@ class Lender(Claimer):
         ]
         there += (h.partition for h in self.holding.values() if h.giving_up and not h.started)
         kept = sorted(self._kept_waiting(now))
-        for _, key in kept[: max(0, enough - len(there))]:
+        self._turns.note_line([since for since, _ in kept], now)
+        more = min(enough, self._turns.may_lend(mono)) - len(there)
+        for _, key in kept[self._turns.soon :][: max(0, more)]:
             self.holding[key].giving_up = True
+            self._lent[key] = self.holding[key].partition
             self.actions.append(Cancel(key))
         self.lending = frozenset([*there, *(self.holding[key].partition for _, key in kept)])
+
+    def _claimed_by_others(self) -> int:
+        """Return how much of what it has lent others have claimed, and forget it."""
+        number = 0
+        for key, partition in list(self._lent.items()):
+            owner, run_id = self.owners.get(partition), run_and_claim(key)[0]
+            live = owner.ledger.book.live.get(run_id) if owner else None
+            if live is None or (live.state is not State.QUEUED and key not in self.holding):
+                number += owner is not None and (live is None or live.holder != self.me)
+                del self._lent[key]
+        return number
 
     def _skip_late(self, now: datetime) -> None:
         """Rule 22: what comes too late is skipped, also behind what is left to others."""
@@ -175,7 +199,7 @@ class Lender(Claimer):
 
         def leaves(live: LiveRun) -> bool:
             nonlocal free
-            if not _waits(live, now, retry=retry):
+            if not _waits(live, now, retry=retry) or self._turns.comes(live.run.not_before):
                 return False
             free = (self._free_slots(now) if free is None else free) - 1
             return free < 0
@@ -192,9 +216,8 @@ class Lender(Claimer):
         if free > 0:
             wanted = self.others.lending - self.owners.keys()
             self.borrowing.update(dict.fromkeys(wanted, mono + _READ_ON_S))
-        over = [p for p, until in self.borrowing.items() if until < mono or p in self.owners]
-        for partition in over:
-            del self.borrowing[partition]
+        still = [p for p, until in self.borrowing.items() if until >= mono and p not in self.owners]
+        self.borrowing = {partition: self.borrowing[partition] for partition in still}
         if free <= 0:
             return
         # Several look at the same runs: each begins with others of the first few.
@@ -236,8 +259,7 @@ class Lender(Claimer):
 def may_be_lent(live: LiveRun, *, retry: bool) -> bool:
     """Whether a run may be made by a worker that does not own its partition.
 
-    Not what the owner has a say in until it starts: a run that may not overlap, or is made at most
-    once; nor one that is suspected of ending executors, or workers.
+    Not what may not overlap, or is made at most once; nor what may have ended executors or workers.
     """
     if live.unsure or live.alone or live.cancelled or live.asked_to_give_way:
         return False

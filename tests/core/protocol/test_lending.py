@@ -137,6 +137,59 @@ def _finished(hand: Hand) -> Any:
     return finished(hand.run, int(hand.key.rpartition("#")[2]))
 
 
+def _finish(worker: Worker, *hands: Hand) -> None:
+    for hand in hands:
+        report_started(worker, hand.key)
+        worker.member.finished(hand.key, _finished(hand))
+    worker.collect()
+    worker.flush()
+
+
+def test_what_has_a_slot_soon_is_kept_where_slots_come_free_fast() -> None:
+    worker = _full(*(_asked_for(number) for number in range(9)))
+    worker.wake(0.2)
+    hands = worker.of(Hand)
+    _finish(worker, *hands[:3])
+    report_started(worker, hands[3].key)
+    worker.wake(0.3)
+
+    assert worker.keys(Cancel) == [hand.key for hand in hands[7:]]
+
+
+def test_what_nobody_has_claimed_comes_back_for_its_turn_and_no_more_is_lent_meanwhile() -> None:
+    worker = _full(*(_asked_for(n, not_before=at(n / 100)) for n in range(14)))
+    worker.wake(0.5)
+    _give_back(worker)
+    lent = worker.keys(Cancel)
+    kept = [hand for hand in worker.of(Hand) if hand.key not in lent]
+    _finish(worker, *kept[:8])
+    report_started(worker, kept[8].key)
+    worker.wake(0.2)
+    worker.flush()
+    worker.wake()
+    worker.flush()
+
+    assert [hand.run.number for hand in worker.of(Hand)[15:]] == [0, 1, 2]
+    worker.wake(0.2)
+    assert worker.keys(Cancel) == lent
+
+
+def test_twice_as_much_is_lent_at_once_when_others_have_claimed_what_was() -> None:
+    worker = _full(*(_asked_for(number) for number in range(99)))
+    worker.member.others = Others(slots=40)
+    worker.wake(0.5)
+    first = worker.keys(Cancel)
+    assert len(first) == 16
+    _give_back(worker)
+    ledger = worker.member.ledgers[0]
+    for key in first:
+        live = ledger.book.live[key.rpartition("#")[0]]
+        worker.log(Claimed(run=live.run.id, version=live.version, worker="other", number=1))
+    worker.wake(0.1)
+
+    assert len(worker.keys(Cancel)) == 16 + 32
+
+
 def test_what_was_given_back_is_claimed_again_when_nobody_may_have_a_slot_any_more() -> None:
     worker = _full(*(_asked_for(number) for number in range(3)))
     worker.wake(0.5)

@@ -33,6 +33,8 @@ from bench.rig import Part, Rig, rig, say
 
 RESULTS = Path(__file__).parent / "results"
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+#: The peers that start commands by themselves when they are due.
+_AT_AN_INSTANT = ("supercronic", "apscheduler")
 
 
 class Bench:
@@ -108,11 +110,17 @@ class Bench:
         ]
 
     async def _shell(self, one: Rig) -> Any:
-        at_once, number = instant.at_once, self.number(1000)
-        return [
-            await at_once(one, self.programs, 100, period=4, fires=self.number(6), shell=True),
-            await at_once(one, self.programs, number, period=15, fires=4, shell=True),
-        ]
+        rows = []
+        for number, period, fires in ((100, 4, self.number(6)), (self.number(1000), 15, 4)):
+            due = {"period": period, "fires": fires, "shell": True}
+            row = await instant.at_once(one, self.programs, number, **due)
+            row["peers"] = [
+                await asyncio.to_thread(peers.at_once, peer, self.programs, number, **due)
+                for peer in _AT_AN_INSTANT
+                if peer in peers.there()
+            ]
+            rows.append(row)
+        return rows
 
     async def _deliveries(self, one: Rig) -> Any:
         return [
@@ -167,7 +175,7 @@ class Bench:
     def _peers(self) -> Any:
         rows: dict[str, Any] = {"instant": [], "backlog": []}
         installed = peers.there()
-        for peer in ("supercronic", "apscheduler"):
+        for peer in _AT_AN_INSTANT:
             for number, period in ((100, 5), (self.number(1000), 10)):
                 if peer in installed:
                     row = peers.at_once(peer, self.programs, number, period=period)

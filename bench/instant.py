@@ -19,12 +19,13 @@ def jobs_due(
     programs: Programs, file: Path, number: int, period: int, *, shell: bool = False
 ) -> list[dict[str, object]]:
     every = "* * * * * *" if period == 1 else f"*/{period} * * * * *"
+    text = programs.stamp_in_shell if shell else programs.stamp_of
     return [
         {
             "name": f"d{i}",
             "cluster": "a",
             "schedule": every,
-            "command": programs.stamp_in_shell(file, i) if shell else programs.stamp(file, f"d{i}"),
+            "command": text(file, i),
         }
         for i in range(number)
     ]

@@ -35,9 +35,13 @@ class Programs:
         """The command, as text for a shell, that notes when it began."""
         return f"{self.folder / 'stamp'} {shlex.quote(str(file))} {name}"
 
+    def stamp_of(self, file: Path, number: int) -> str:
+        """The same for the job of a number."""
+        return self.stamp(file, f"d{number}")
+
     def stamp_in_shell(self, file: Path, number: int) -> str:
-        """The same for the job of a number, with what makes a command need a shell, in turns."""
-        plain = self.stamp(file, f"d{number}")
+        """The same with what makes a command need a shell, in turns."""
+        plain = self.stamp_of(file, number)
         return (f"{plain} | cat", f"true && {plain}", f"{plain} > /dev/null 2>&1")[number % 3]
 
 

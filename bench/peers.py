@@ -103,13 +103,20 @@ def started(
 
 
 def at_once(
-    peer: str, programs: Programs, number: int, *, period: int = 10, fires: int = 2
+    peer: str,
+    programs: Programs,
+    number: int,
+    *,
+    period: int = 10,
+    fires: int = 2,
+    shell: bool = False,
 ) -> dict[str, object]:
     """``number`` jobs due every ``period`` seconds: as `bench.instant` has it for cronstream."""
+    text = programs.stamp_in_shell if shell else programs.stamp_of
     with tempfile.TemporaryDirectory(prefix="cronstream-bench-") as name:
         folder = Path(name)
         file = folder / "stamps"
-        jobs = [(f"d{i}", period, programs.stamp(file, f"d{i}")) for i in range(number)]
+        jobs = [(f"d{i}", period, text(file, i)) for i in range(number)]
         with started(_command(peer, folder, jobs), folder / "log") as process:
             time.sleep(3 + number / 1000)
             first = math.ceil((time.time() + 0.5) / period) * period

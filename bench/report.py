@@ -113,6 +113,7 @@ def shell(results: Results) -> str:
         ms = {at: _mean([one[at] for one in floors]) for at in ("p50_ms", "p99_ms", "max_ms")}
         of_floor = {"number": row["number"], "per_s": [one["per_s"] for one in floors], **ms}
         rows.append(_late("*floor: a loop in C*", of_floor))
+        rows += [_late(peer["peer"], peer) for peer in row.get("peers", [])]
     head = ["", "due at once", "p50 ms", "p99 ms", "max ms", "drained/s", "missing", "doubled"]
     return table(head, rows)
 

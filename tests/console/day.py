@@ -292,17 +292,24 @@ async def put_on_kafka(address: str, broker: FakeBroker) -> None:
     await admin.start()
     try:
         names = [*broker.topics, NAMES.workers]
+        # What was put in force weeks ago would be removed after some minutes.
+        keeps = {"retention.ms": "-1"}
         await admin.create_topics(
-            [NewTopic(name, 1 if name == NAMES.workers else PARTITIONS, 1) for name in names]
+            [
+                NewTopic(name, 1 if name == NAMES.workers else PARTITIONS, 1, topic_configs=keeps)
+                for name in names
+            ]
         )
     finally:
         await admin.close()
     async with producer:
+        sent = []
         for logs in broker.topics.values():
             for one in itertools.chain(*logs):
                 at = int(one.at.timestamp() * 1000)
-                await producer.send(one.topic, one.value, one.key, one.partition, at)
-        await producer.flush()
+                sent.append(await producer.send(one.topic, one.value, one.key, one.partition, at))
+        for each in sent:
+            await each
 
 
 async def announce(address: str, day: Day, found: list[Job]) -> None:
@@ -316,8 +323,13 @@ async def announce(address: str, day: Day, found: list[Job]) -> None:
             await asyncio.sleep(2)
 
 
-async def main(address: str) -> None:
-    """Put a day there that ends now, and announce who has made it."""
+async def main(address: str, is_there: asyncio.Event | None = None) -> None:
+    """Put a day there that ends now, and announce who has made it until it is cancelled.
+
+    Args:
+        address: That of an empty Kafka.
+        is_there: Is set once the day is there.
+    """
     now = datetime.now(UTC)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scene, "NOW", now)
@@ -326,6 +338,8 @@ async def main(address: str) -> None:
         await put_on_kafka(address, day.broker)
         count = sum(len(log) for logs in day.broker.topics.values() for log in logs)
         print(f"{count:,} messages are on {address}", flush=True)
+        if is_there is not None:
+            is_there.set()
         await announce(address, day, found)
 
 

@@ -25,6 +25,7 @@ _PROMISES = _PAGE.with_name("guarantees.md")
 #: for them (docs/simulation.md). Their rules have tests of their own in tests/core.
 _RARELY_SEEN = {
     "23: once forgets what was missed before",
+    "25: discarded runs are counted across a success",
     "18: a cursor follows any clock",
     "18: an edit is taken by a cursor that is far ahead",
     "20: a holder starts by its own fence",

@@ -50,9 +50,9 @@ async def watch_crontab(
     """Yield what the file says now, and then each time its content has changed, until `stop`.
 
     A change is reported within two seconds, whatever way it came about: an edit in place, a rename,
-    a symbolic link that points elsewhere, a file that went or came back. Only a file that was
-    written in place and lacks jobs is waited for. Content that is not valid is reported once, as
-    the error that it is.
+    a symbolic link that points elsewhere, a file that went or came back; within eight, if whoever
+    writes keeps the file open, or in its memory. Only a file that was written in place and lacks
+    jobs is waited for. Content that is not valid is reported once, as the error that it is.
 
     Args:
         path: The file.

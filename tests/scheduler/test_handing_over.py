@@ -36,7 +36,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 @pytest.fixture
 def _hastily(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handing_over, "LIMIT_S", 0.2)
+    monkeypatch.setattr(handing_over, "LIMIT_S", 0.6)
 
 
 async def hand_over(bench: Bench, *values: bytes) -> None:

@@ -30,7 +30,7 @@ class Turns:
         slots: How many there are.
 
     Attributes:
-        soon: How many slots come free within half a second, if it goes on as in the last one.
+        soon: How many slots come free within half a second, if it goes on as in the last two.
         at_once: How many runs may be lent that nobody has claimed yet.
     """
 
@@ -56,16 +56,21 @@ class Turns:
             claimed: How many runs that it had lent others have claimed since the last look.
         """
         self._looks.append((mono, self._ended))
-        while len(self._looks) > 2 and self._looks[1][0] <= mono - _SOON_S:
+        while len(self._looks) > 2 and self._looks[1][0] <= mono - 2 * _SOON_S:
             self._looks.popleft()
-        at, ended = self._looks[0]
-        self.soon = int((self._ended - ended) * _SOON_S / max(_SOON_S, mono - at))
+        # Commands that began together end together: that says nothing of the next half second.
+        lately, before = self._ended_by(mono - _SOON_S), self._ended_by(mono - 2 * _SOON_S)
+        self.soon = min(self._ended - lately, lately - before)
         self._left = 0
         if self._was_in_vain:
             self._was_in_vain, self._in_vain_until = False, mono + _IN_VAIN_S
             self.at_once = max(1, self.at_once // 2)
         elif claimed:
             self.at_once = min(_MOST, 2 * self.at_once)
+
+    def _ended_by(self, mono: float) -> int:
+        found = (ended for at, ended in reversed(self._looks) if at <= mono)
+        return next(found, self._looks[0][1])
 
     def nobody_waits(self) -> None:
         """Note that it has slots free: what was lent until now says nothing of the next time."""

@@ -146,14 +146,15 @@ def _finish(worker: Worker, *hands: Hand) -> None:
 
 
 def test_what_has_a_slot_soon_is_kept_where_slots_come_free_fast() -> None:
-    worker = _full(*(_asked_for(number) for number in range(9)))
-    worker.wake(0.2)
+    worker = _full(*(_asked_for(number) for number in range(12)))
     hands = worker.of(Hand)
     _finish(worker, *hands[:3])
-    report_started(worker, hands[3].key)
-    worker.wake(0.3)
+    worker.wake(0.2)
+    _finish(worker, *hands[3:6])
+    report_started(worker, hands[6].key)
+    worker.wake(0.55)
 
-    assert worker.keys(Cancel) == [hand.key for hand in hands[7:]]
+    assert worker.keys(Cancel) == [hand.key for hand in hands[10:]]
 
 
 def test_what_nobody_has_claimed_comes_back_for_its_turn_and_no_more_is_lent_meanwhile() -> None:
@@ -162,14 +163,16 @@ def test_what_nobody_has_claimed_comes_back_for_its_turn_and_no_more_is_lent_mea
     _give_back(worker)
     lent = worker.keys(Cancel)
     kept = [hand for hand in worker.of(Hand) if hand.key not in lent]
-    _finish(worker, *kept[:8])
-    report_started(worker, kept[8].key)
+    _finish(worker, *kept[:4])
     worker.wake(0.2)
+    _finish(worker, *kept[4:8])
+    report_started(worker, kept[8].key)
+    worker.wake(0.55)
     worker.flush()
     worker.wake()
     worker.flush()
 
-    assert [hand.run.number for hand in worker.of(Hand)[15:]] == [0, 1, 2]
+    assert [hand.run.number for hand in worker.of(Hand)[15:]] == [0, 1]
     worker.wake(0.2)
     assert worker.keys(Cancel) == lent
 

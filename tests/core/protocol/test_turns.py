@@ -5,16 +5,17 @@ from tests.builders import at
 
 
 def _turns(ended: int = 0, slots: int = 20) -> Turns:
-    """Of a worker of which so many attempts have ended within half a second, at noon."""
+    """Of a worker of which so many attempts have ended within each of two half seconds."""
     turns = Turns(slots)
-    turns.look(0.0, 0)
-    for _ in range(ended):
-        turns.note_end()
-    turns.look(0.5, 0)
+    turns.look(-0.5, 0)
+    for half in (0.0, 0.5):
+        for _ in range(ended):
+            turns.note_end()
+        turns.look(half, 0)
     return turns
 
 
-def test_as_many_have_a_slot_soon_as_have_come_free_in_the_last_half_second() -> None:
+def test_as_many_have_a_slot_soon_as_have_come_free_in_each_of_the_last_half_seconds() -> None:
     turns = _turns(7)
     assert turns.soon == 7
     turns.look(0.75, 0)
@@ -23,13 +24,15 @@ def test_as_many_have_a_slot_soon_as_have_come_free_in_the_last_half_second() ->
     assert turns.soon == 0
 
 
-def test_how_many_come_free_is_a_mean_where_nobody_has_looked_for_long() -> None:
+def test_what_ends_together_says_nothing_of_what_comes_free_soon() -> None:
     turns = _turns()
     for _ in range(40):
         turns.note_end()
-    turns.look(10.5, 0)
+    turns.look(1.0, 0)
+    assert turns.soon == 0
+    turns.look(1.5, 0)
 
-    assert turns.soon == 2
+    assert turns.soon == 0
 
 
 def test_what_was_lent_has_its_turn_once_it_would_be_among_the_next() -> None:

@@ -26,7 +26,6 @@ from cronstream.core.wire.entries import (
     Lost,
     Owned,
     Released,
-    Repair,
     Settled,
     Skip,
     Skipped,
@@ -176,10 +175,8 @@ def _touched(book: Book, entry: Entry | DoubtsEnd) -> list[str]:
             return [live.run.id for live in book.automatic_runs(entry.job)]
         case Lost():
             return sorted(book.held.get(entry.worker, ()))
-        case Repair() | DoubtsEnd():
+        case _:  # A repair, or the end of doubts.
             return list(book.live)
-        case _:
-            return []
 
 
 def _may_replace_others(book: Book, run: Run) -> bool:

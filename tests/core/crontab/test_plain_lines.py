@@ -17,3 +17,8 @@ def test_what_stands_in_braces_is_read_as_the_lines_below_its_key_that_it_means(
 def test_what_else_stands_in_braces_is_left_to_the_parser(braces: str) -> None:
     with pytest.raises(NotPlainError):
         values_of(lines_of(f"  - name: one\n    env: {braces}\n", 2))
+
+
+def test_a_key_that_is_there_twice_is_left_to_the_parser() -> None:
+    with pytest.raises(NotPlainError):
+        values_of(["command: one", "command: two"])

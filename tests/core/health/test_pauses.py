@@ -60,3 +60,7 @@ def test_a_shard_knows_which_jobs_are_paused_at_a_time() -> None:
 
     assert [job.name for job in shard.paused(at(59))] == ["backup", "old"]
     assert [job.name for job in shard.paused(at(60))] == ["old"]
+
+
+def test_of_jobs_that_nobody_has_paused_nothing_is_said() -> None:
+    assert pauses_of([a_job()]) == []

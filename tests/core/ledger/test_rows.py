@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.mark import Mark
-from cronstream.core.ledger.rows import PART, from_parts, from_row, join, row_parts, to_row
+from cronstream.core.ledger.rows import PART, Row, from_parts, from_row, join, row_parts, to_row
 from cronstream.core.wire.entries import (
     Cancelled,
     Claimed,
@@ -235,3 +235,13 @@ def test_a_part_that_is_damaged_is_refused() -> None:
     parts = [to_row(Ledger(retry=False), 0), {"live": [{}], "marks": {}, "recent": []}]
     with pytest.raises(MessageError, match="a damaged ledger row"):
         list(from_parts(parts))
+
+
+def test_pauses_and_what_was_handed_over_are_put_together_from_all_parts() -> None:
+    def part(*found: int) -> Row:
+        empty: Row = {"live": [], "marks": {}, "recent": [], "successes": []}
+        return empty | {"pauses": list(found), "handed_over": list(found)}
+
+    whole = join([part(1), part(2, 3)])
+
+    assert (whole["pauses"], whole["handed_over"]) == ([1, 2, 3], [1, 2, 3])

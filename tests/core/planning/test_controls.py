@@ -170,3 +170,7 @@ def test_words_that_are_too_long_are_refused() -> None:
         more: dict[str, Any] = {name: f"{longest}x"}
         with pytest.raises(MessageError, match="more than 500 characters"):
             a_word(**more)
+
+
+def test_a_word_on_a_job_that_is_not_there_is_not_kept() -> None:
+    assert not heard(None, a_word(1))

@@ -48,3 +48,10 @@ def test_so_many_values_are_not_remembered_for_ever() -> None:
     shared.keep_once(again)
     assert first.env == {"NUMBER": "0"}
     assert again.env == {"NUMBER": "1499"}
+
+
+def test_a_job_that_holds_from_no_time_known_yet_keeps_none() -> None:
+    job = a_job(effective_from=None)
+    SharedValues().keep_once(job)
+
+    assert job.effective_from is None

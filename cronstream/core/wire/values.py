@@ -28,14 +28,15 @@ def older(read: Reader, since: dict[str, int], level: int) -> Reader:
 
 def union_reader(readers: Iterable[Reader], args: tuple[Any, ...]) -> Reader:
     """Return what takes the first of some readers that does not refuse a value."""
-    choices, optional = tuple(readers), type(None) in args
-    if optional and len(choices) == 1:
-        only = choices[0]
-        return lambda value: None if value is None else only(value)
+    choices = tuple(readers)
+    read = choices[0] if len(choices) == 1 else _first_of(choices)
+    if type(None) not in args:
+        return read
+    return lambda value: None if value is None else read(value)
 
+
+def _first_of(choices: tuple[Reader, ...]) -> Reader:
     def read(value: Any) -> Any:
-        if value is None and optional:
-            return None
         for choice in choices[:-1]:
             try:
                 return choice(value)

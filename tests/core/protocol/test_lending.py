@@ -145,6 +145,12 @@ def _finish(worker: Worker, *hands: Hand) -> None:
     worker.flush()
 
 
+def _claimed_by_another(worker: Worker, *keys: str) -> None:
+    live = worker.member.ledgers[0].book.live
+    for one in [live[key.rpartition("#")[0]] for key in keys]:
+        worker.log(Claimed(run=one.run.id, version=one.version, worker="other", number=1))
+
+
 def test_what_has_a_slot_soon_is_kept_where_slots_come_free_fast() -> None:
     worker = _full(*(_asked_for(number) for number in range(12)))
     hands = worker.of(Hand)
@@ -184,13 +190,42 @@ def test_twice_as_much_is_lent_at_once_when_others_have_claimed_what_was() -> No
     first = worker.keys(Cancel)
     assert len(first) == 16
     _give_back(worker)
-    ledger = worker.member.ledgers[0]
-    for key in first:
-        live = ledger.book.live[key.rpartition("#")[0]]
-        worker.log(Claimed(run=live.run.id, version=live.version, worker="other", number=1))
+    _claimed_by_another(worker, *first)
     worker.wake(0.1)
 
     assert len(worker.keys(Cancel)) == 16 + 32
+
+
+def test_what_its_owner_claims_again_itself_is_not_claimed_by_others() -> None:
+    worker = _full(*(_asked_for(number) for number in range(99)))
+    worker.member.others = many = Others(slots=40)
+    worker.wake(0.5)
+    _give_back(worker)
+    lent = len(worker.keys(Cancel))
+    worker.member.others = Others()
+    worker.settle()
+    worker.member.others = many
+    worker.wake(0.1)
+
+    assert len(worker.keys(Cancel)) == lent + 16
+
+
+def test_how_much_others_have_claimed_counts_no_more_once_a_slot_was_free() -> None:
+    worker = _full(*(_asked_for(number) for number in range(3)))
+    worker.member.others = Others(slots=40)
+    worker.wake(0.5)
+    lent = worker.keys(Cancel)
+    _give_back(worker)
+    _claimed_by_another(worker, *lent)
+    worker.wake(0.1)
+    _finish(worker, worker.of(Hand)[0])
+    worker.wake(0.1)
+    worker.log(*(_asked_for(number, not_before=at(3)) for number in range(10, 99)))
+    worker.settle()
+    report_started(worker, worker.keys(Hand)[4])
+    worker.wake(3)
+
+    assert len(worker.keys(Cancel)) == len(lent) + 16
 
 
 def test_what_was_given_back_is_claimed_again_when_nobody_may_have_a_slot_any_more() -> None:

@@ -15,6 +15,15 @@ def _turns(ended: int = 0, slots: int = 20) -> Turns:
     return turns
 
 
+def _after_one_has_come_back() -> Turns:
+    """Of a worker that claimed again what nobody else had, though others claimed more of it."""
+    turns = _turns(3)
+    turns.note_line([at(1)], at(9))
+    turns.comes(at(0))
+    turns.look(0.6, 3)
+    return turns
+
+
 def test_as_many_have_a_slot_soon_as_have_come_free_in_each_of_the_last_half_seconds() -> None:
     turns = _turns(7)
     assert turns.soon == 7
@@ -79,20 +88,14 @@ def test_twice_as_many_may_be_lent_once_others_have_claimed_some() -> None:
 
 
 def test_nothing_is_lent_for_a_moment_and_then_half_as_much_when_it_has_come_back() -> None:
-    turns = _turns(3)
-    turns.note_line([at(1)], at(9))
-    turns.comes(at(0))
-    turns.look(0.6, 3)
+    turns = _after_one_has_come_back()
 
     assert turns.may_lend(1.0) == 0
     assert turns.may_lend(1.2) == 10
 
 
 def test_what_came_back_counts_no_more_once_a_slot_was_free() -> None:
-    turns = _turns(3)
-    turns.note_line([at(1)], at(9))
-    turns.comes(at(0))
-    turns.look(0.6, 0)
+    turns = _after_one_has_come_back()
     turns.nobody_waits()
 
     assert turns.may_lend(2.0) == 20

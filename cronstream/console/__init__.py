@@ -1,6 +1,7 @@
 """The console: pages that show what becomes of runs, for as long as people keep them.
 
-``store``       the projection: what is written, in SQL
+``store``       the projection: a file, and its transactions
+``writing``     what is written, in SQL: few statements for many rows
 ``answers``     what is asked of it
 ``tables``      its file
 ``rows``        stories as they stand in it

@@ -168,7 +168,6 @@ async def _all_values(broker: str) -> list[str]:
     """Return keys and values of all messages of all topics, but those that are being deleted."""
     async with AIOKafkaConsumer(bootstrap_servers=broker, request_timeout_ms=10_000) as consumer:
         ends = await _ends(broker, consumer)
-        consumer.assign(list(ends))
         await consumer.seek_to_beginning()
         values: list[str] = []
         left = {place for place in ends if ends[place]}
@@ -194,6 +193,7 @@ async def _ends(broker: str, consumer: AIOKafkaConsumer) -> dict[TopicPartition,
                 for partition in topic["partitions"]
                 if partition["leader"] >= 0
             ]
+            consumer.assign(places)  # else the places of each topic would be asked for one by one
             try:
                 found: dict[TopicPartition, int] = await consumer.end_offsets(places)
             except KafkaTimeoutError:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from cronstream.core.crontab.crontab import Crontab, Places, Read, Recalled, Spots
 from cronstream.core.crontab.entries import ELSEWHERE, Entries, entries_of
-from cronstream.core.crontab.likeness import Likenesses
+from cronstream.core.crontab.likeness import Likenesses, said_by
 from cronstream.core.crontab.plain_lines import NotPlainError, lines_of, values_of
 from cronstream.core.crontab.problems import Problems
 from cronstream.core.crontab.root import Root, reader_for
@@ -160,9 +160,10 @@ class _Piecemeal:
             found = self._likenesses.same_as(piece)
             if found is None:
                 lines = lines_of(piece, self._entries.indent)
-                job = self._likenesses.job_of(lines) or self._job_of(_node_of(values_of(lines)))
+                said = said_by(lines)
+                job = self._likenesses.job_of(said) or self._job_of(_node_of(values_of(lines)))
                 found = job, _lines_above_name(piece, margin)
-                self._likenesses.learn(piece, lines, *found)
+                self._likenesses.learn(piece, said, *found)
         except NotPlainError:
             return False
         self._put(number, *found, margin + len(_NAME) + 1)

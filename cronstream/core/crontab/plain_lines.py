@@ -8,7 +8,7 @@ so nothing is refused here, and what is read here means the same there.
 import re
 from typing import Any, Final, TypeAlias
 
-from cronstream.core.crontab.yaml_scalars import resolve
+from cronstream.core.crontab.yaml_scalars import WORDS, resolve
 
 Value: TypeAlias = "bool | int | float | str | None"
 
@@ -21,8 +21,15 @@ _SIMPLE: Final = re.compile(r"[A-Za-z/](?:[ !\"$-9;-~]*[!\"$-9;-~])?")
 _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Keys with plain words, in braces, behind a key.
 _IN_BRACES: Final = re.compile(r"[a-z_]+: \{ *\w+: [\w./+-]+(?:, +\w+: [\w./+-]+)* *\}", re.ASCII)
-#: Neither what cannot be seen, nor what parsers count as a break of lines.
-_TEXT: Final = re.compile("[\x20-\x7e\xa1-\u1fff\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffd]*")
+#: Beside ASCII, neither what cannot be seen, nor what parsers count as a break of lines.
+_BEYOND: Final = "\xa1-\u1fff\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffd"
+_TEXT: Final = re.compile(f"[\x20-\x7e{_BEYOND}]*")
+#: Most values that are text, and a line long: words that mean nothing else, and what is in quotes.
+ONE_LINE_TEXT: Final = (
+    rf"(?!(?:{'|'.join(sorted(WORDS))})(?:\n|\Z))[A-Za-z/](?:[ !\"$-9;-~]*[!\"$-9;-~])?"
+    r"|[0-9][!\"$-9;-~]* (?:[ !\"$-9;-~]*[!\"$-9;-~])"
+    rf"|'[ -&(-~{_BEYOND}]+'|\"[ !#-\[\]-~{_BEYOND}]+\""
+)
 
 
 class NotPlainError(Exception):

@@ -12,6 +12,8 @@ _BOOL: Final = {
     "False": False,
     "FALSE": False,
 }
+#: Words that mean something else than their text.
+WORDS: Final = frozenset(word for word in (*_NULL, *_BOOL) if word.isalpha())
 _MAYBE_NUMBER: Final = frozenset("0123456789+-.")
 _INT: Final = re.compile(r"[-+]?[0-9]{1,300}|0o[0-7]{1,300}|0x[0-9a-fA-F]{1,300}")
 _FLOAT: Final = re.compile(

@@ -285,7 +285,13 @@ def test_a_job_that_is_like_another_but_for_what_is_unusual_says_what_the_whole_
 
 @pytest.mark.parametrize(
     ("good", "bad"),
-    [("name: four", "name: No Name"), ("echo four", "' '"), ("0 4 * * *", "0 99 * * *")],
+    [
+        ("name: four", "name: No Name"),
+        ("echo four", "' '"),
+        ("echo four", "null"),
+        ("0 4 * * *", "0 99 * * *"),
+        ("cluster: a", "cluster: c"),
+    ],
 )
 def test_what_is_wrong_with_a_job_that_is_like_another_is_found(good: str, bad: str) -> None:
     like = "  - name: four\n    cluster: a\n    schedule: 0 4 * * *\n    command: echo four\n"

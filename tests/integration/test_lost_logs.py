@@ -83,8 +83,8 @@ async def test_a_log_that_was_deleted_holds_up_no_other_and_is_written_when_it_i
     assert NAMES.log(lost) in told
     due = [line.run for line in lines]
     assert len(due) == len(set(due))
-    await watched.warns("start a worker of cluster")
-    await watched.becomes(200, within_s=10)
+    await watched.warns("start a worker of cluster", within_s=60)
+    await watched.becomes(200, within_s=60)
 
     ended = len(truth.lines("away"))
     await start_worker("--cluster", lost, variables=soon)
@@ -112,7 +112,7 @@ async def test_topics_that_were_made_anew_within_a_moment_are_noticed(
     await _delete(broker, cluster)
     await ensure_topics(cluster_topics(cluster, settings), settings)
     ended = len(truth.lines("renewed"))
-    said = await scheduler.said("was deleted and recreated", within_s=30)
+    said = await scheduler.said("was deleted and recreated", within_s=60)
     assert NAMES.log(cluster) in said
     await start_worker("--cluster", cluster, variables=soon)
     lines = await truth.wait(ended + 5, "renewed", within_s=60)

@@ -1,5 +1,6 @@
 """The package as it was at earlier levels, to run beside the present one (tests/old/README.md)."""
 
+import compileall
 import tarfile
 from pathlib import Path
 
@@ -14,4 +15,5 @@ def unpack_old(folder: Path, level: int) -> dict[str, str]:
         if hasattr(tarfile, "data_filter"):  # It came with Python 3.11.4.
             archive.extraction_filter = tarfile.data_filter
         archive.extractall(folder)
+    compileall.compile_dir(folder, quiet=1)  # Once, and not in each of its processes.
     return {"PYTHONPATH": str(folder)}

@@ -165,7 +165,7 @@ def test_a_snapshot_of_a_partition_that_has_gone_is_given_up() -> None:
 
 def test_a_few_messages_are_not_written_before_their_time() -> None:
     table, ledger = FakeTable(), _folded(0)
-    snapshots = Snapshots(table)
+    snapshots = Snapshots(table, monotonic=lambda: 0.0)
     assert snapshots.write_due({0: ledger}, 10.0) is None
 
     ledger.fold(0, at(0), [Heartbeat(worker="w1", number=1)])
@@ -177,7 +177,7 @@ def test_a_few_messages_are_not_written_before_their_time() -> None:
 
 def test_many_messages_are_written_at_once() -> None:
     table, ledger = FakeTable(), _folded(0)
-    snapshots = Snapshots(table)
+    snapshots = Snapshots(table, monotonic=lambda: 0.0)
     snapshots.write_due({0: ledger}, 10.0)
     for offset in range(1001):
         ledger.fold(offset, at(offset), [])

@@ -18,9 +18,12 @@ class FakeClient:
         self.cluster = SimpleNamespace()
         self.answers, self.bootstrap_answers = answers, bootstrap_answers
         self.bootstraps = self.updates = 0
+        self.asked_again = asyncio.Event()
 
     async def bootstrap(self) -> None:
         self.bootstraps += 1
+        if self.bootstraps > 1:
+            self.asked_again.set()
         if not self.bootstrap_answers:
             raise KafkaConnectionError("nobody")
         self.answers = True
@@ -86,10 +89,8 @@ async def test_a_client_of_a_process_that_has_begun_waits_until_somebody_answers
     monkeypatch.setattr(AtStart, "waits", True)
     client = FakeClient(answers=False, bootstrap_answers=False)
     starting = asyncio.create_task(bootstrap._bootstrap_in_time(client))
-    await asyncio.sleep(0.05)
-
-    assert client.bootstraps > 1
-    assert not starting.done()
-    client.bootstrap_answers = True
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
+        await client.asked_again.wait()
+        assert not starting.done()
+        client.bootstrap_answers = True
         await starting

@@ -31,16 +31,12 @@ logger = logging.getLogger(__name__)
 
 #: As many revisions at least are read again rather than kept once more.
 KEEP_EVERY: Final = 1000
-
 #: So many revisions are read, and taken into force, in one go: others have their turn then.
 PART: Final = 5_000
-
 #: No more jobs that do not count are reported, and contradicted, at a time.
 MOST_DISBELIEVED: Final = 1000
-
 #: Every so many messages, others get their turn, too.
 TURN: Final = 500
-
 #: Returns the row that is kept of each of some partitions.
 Rows: TypeAlias = Callable[[Iterable[int]], Awaitable[dict[int, LastRow]]]
 #: Puts the row of a partition where such rows are kept.
@@ -72,7 +68,7 @@ class JobsLog:
     """
 
     def __init__(self, reader: JobsReader, rows: Rows, partitions: Iterable[int]) -> None:
-        self.known = JobsKnown(partitions, self.believes)
+        self.known = JobsKnown(partitions, self._takes)
         #: Has each message decoded once that is read here and by a shard.
         self.decoded = Decoded()
         #: Says what is thought of a job, or a control; another may be put here before it is read.
@@ -130,7 +126,7 @@ class JobsLog:
         async with self._lock:
             if self._begins_again:
                 self._begins_again = False
-                self._read_by({p: Recent(self.believes) for p in self.known.of})
+                self._read_by({p: Recent(self._takes) for p in self.known.of})
                 self._begun.clear()
                 self._kept_at = dict.fromkeys(self.known.of, 0)
             ends = await self._reader.ends(self._reader.names.jobs, list(self.known.of))
@@ -146,13 +142,18 @@ class JobsLog:
         self.known.of[partition].fold(message.offset, message.value, also)
         self.on_move(partition)
 
+    def _takes(self, job: Job | Control) -> bool:
+        """Whether a job counts, or a control; what a job has in common with others is kept once."""
+        is_believed = self.believes(job)
+        if is_believed and isinstance(job, Job):
+            self._shared.keep_once(job)
+            share_values(job, self.like(job.name))
+        return is_believed
+
     def believes(self, job: Job | Control) -> bool:
         """Rule 21: what is not signed as it should be does not count, and is reported."""
         judged = self.judge(job)
         if judged.standing is Standing.TRUSTED:
-            if isinstance(job, Job):
-                self._shared.keep_once(job)
-                share_values(job, self.like(job.name))
             return True
         if isinstance(job, Control):
             about = fields("control-distrusted", reason=judged.reason)
@@ -173,7 +174,7 @@ class JobsLog:
 
     async def _begin(self, ends: dict[int, int]) -> None:
         """Begin with what is kept, where there is more than is read as fast."""
-        found = await kept(self._reader, self._rows, ends, self.believes)
+        found = await kept(self._reader, self._rows, ends, self._takes)
         self._read_by(found)
         self._kept_at |= {partition: recent.position for partition, recent in found.items()}
         self._begun.update(ends)

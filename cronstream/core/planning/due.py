@@ -123,19 +123,17 @@ class Shard:
         if job.effective_from is None:
             raise MessageError(f"job {job.name!r} does not say from when it holds")
         timeline = self._by_name.get(job.name)
-        if timeline is None:
-            timeline = self._by_name[job.name] = Timeline(len(self._timelines))
-            self._timelines.append(timeline)
-        elif timeline.revisions[-1].number >= revision:
+        if timeline is not None and timeline.revisions[-1].number >= revision:
             return
         self._count(job, timeline)
         learnt = Revision(revision, job, None, job.effective_from)
         learnt.holds_from = self._holds.get(revision, learnt.holds_from)
-        if timeline.revisions:
-            timeline.revisions.append(learnt)
-            self._several.add(timeline)
+        if timeline is None:
+            timeline = self._by_name[job.name] = Timeline(len(self._timelines), learnt)
+            self._timelines.append(timeline)
         else:
-            timeline.revisions = [learnt]  # It takes less room than one that is appended to.
+            timeline.revisions += (learnt,)
+            self._several.add(timeline)
         self._learnt.append((timeline, learnt))
         self._end = max(self._end, revision + 1)
         if not job.removed:
@@ -145,9 +143,9 @@ class Shard:
             except ScheduleError as error:
                 raise type(error)(f"job {job.name!r}, revision {revision}: {error}") from error
 
-    def _count(self, job: Job, timeline: Timeline) -> None:
+    def _count(self, job: Job, timeline: Timeline | None) -> None:
         """Count the job in its cluster, and no longer as it was."""
-        before = timeline.revisions[-1].job if timeline.revisions else None
+        before = None if timeline is None else timeline.revisions[-1].job
         if before is not None and not before.removed:
             self._per_cluster[before.cluster] -= 1
         if not job.removed:

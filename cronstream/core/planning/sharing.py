@@ -20,8 +20,8 @@ def not_here(_: str) -> Definition | None:
 
 def share_values(job: Job, like: Job | None) -> None:
     """Have a job hold the very values of another, where they are the same: none is kept twice."""
-    if like is None:
-        return
+    if like is None or like.name is job.name:
+        return  # One that was made of the other has its values already.
     own, other = vars(job), vars(like)
     for name, value in own.items():
         theirs = other.get(name)
@@ -37,13 +37,12 @@ class SharedValues:
 
     def keep_once(self, job: Job) -> None:
         """Have a job hold the same variables, and time from which it holds, as one before it."""
-        own = vars(job)
         if len(self._known) > _MOST:
             self._known.clear()
-        if env := own.get("env"):
-            own["env"] = self._known.setdefault(tuple(env.items()), env)
-        if (since := own.get("effective_from")) is not None:
-            own["effective_from"] = self._known.setdefault(since, since)
+        if env := job.env:
+            job.env = self._known.setdefault(tuple(env.items()), env)
+        if (since := job.effective_from) is not None:
+            job.effective_from = self._known.setdefault(since, since)
 
 
 def same(definition: Definition, other: Definition | None) -> Definition:

@@ -132,15 +132,15 @@ class Timeline:
     Attributes:
         order: The job's place among the jobs of its shard, by first mention.
         version: Counts the changes, so that what was computed before one can be told apart.
-        revisions: By number, oldest first; never empty once it is in use.
+        revisions: By number, oldest first; never empty.
     """
 
     __slots__ = ("order", "revisions", "version")
 
-    def __init__(self, order: int) -> None:
+    def __init__(self, order: int, first: Revision) -> None:
         self.order = order
         self.version = 0
-        self.revisions: list[Revision] = []
+        self.revisions: tuple[Revision, ...] = (first,)
 
     def next_told(self, after: datetime, next_after: NextAfter) -> Told | None:
         """Return what is to be said of the job next, once the cursor is at `after`."""
@@ -209,4 +209,5 @@ class Timeline:
         """Forget revisions whose span the cursor has passed; the last one in force is kept."""
         in_force = [r for r in self.revisions if r.number < taken]
         needed = {id(r) for r, end in spans(in_force) if end > at}
-        self.revisions = [r for r in self.revisions if r.number >= taken or id(r) in needed]
+        kept = (r for r in self.revisions if r.number >= taken or id(r) in needed)
+        self.revisions = tuple(kept)

@@ -114,12 +114,16 @@ _AS_IT_IS = frozenset((str, int, float, bool))
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return format_time(value)
+        return _time_text(value)
     if isinstance(value, Record):
         return _plain_fields(value)
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value
+
+
+#: Most of what is published together has the same few times.
+_time_text = lru_cache(maxsize=256)(format_time)
 
 
 def from_json(item: Any, kinds: dict[str, type[Record]], known: int = LEVEL) -> Any:

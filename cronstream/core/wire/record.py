@@ -106,5 +106,5 @@ else:
                 values = {name: value for name, value in values.items() if name in self._known}
             derived = self.of(values)
             if "unknown" in vars(self):
-                values["unknown"] = self.unknown
+                vars(derived)["unknown"] = self.unknown
             return derived

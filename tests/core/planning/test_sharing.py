@@ -1,5 +1,7 @@
 """What two definitions both say is kept once."""
 
+import sys
+
 from cronstream.core.planning.sharing import SharedValues, share_values
 from cronstream.core.wire.codec import decode, encode
 from cronstream.core.wire.runs import Job
@@ -17,7 +19,8 @@ def test_a_job_holds_the_very_values_of_one_that_says_the_same() -> None:
 
 
 def test_what_is_not_the_same_stays_as_it_is() -> None:
-    job, other = a_job(command="one", max_attempts=1), a_job(command="two", fence=True)
+    job = decode(encode(a_job(command="one", max_attempts=1)), Job)
+    other = a_job(command="two", fence=True)
     before = job.derive()
     share_values(job, other)
     share_values(job, None)
@@ -55,3 +58,17 @@ def test_a_job_that_holds_from_no_time_known_yet_keeps_none() -> None:
     SharedValues().keep_once(job)
 
     assert job.effective_from is None
+
+
+def test_lengths_of_time_that_many_jobs_have_are_kept_once() -> None:
+    messages = (encode(a_job(f"job-{n}", timeout_s=90.5, missed_grace_s=60.0)) for n in range(2))
+    one, other = (decode(message, Job) for message in messages)
+    assert one.timeout_s is other.timeout_s
+    assert one.missed_grace_s is other.missed_grace_s
+    assert (one.timeout_s, one.missed_grace_s) == (90.5, 60.0)
+
+
+def test_jobs_have_one_table_of_the_names_of_their_fields() -> None:
+    jobs = [a_job(f"job-{n}", env={"A": "b"}, timeout_s=5.0).derive(line=n) for n in range(1000)]
+    own = sum(sys.getsizeof(vars(job)) for job in jobs)
+    assert own < sum(sys.getsizeof(dict(vars(job))) for job in jobs)

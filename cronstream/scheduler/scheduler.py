@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 #: A shard whose ticks have not come for so long may be another's, which nobody has said here yet.
 _HEARD_S = 5.0
-#: The crontab is read no later than this, whether or not it is known what is in force.
+#: The crontab is read once nothing has come for so long of what is in force.
 _READ_FIRST_S = 10.0
 
 
@@ -180,7 +180,7 @@ class Scheduler:
         self._follower.belonging.kafka = self.announcer.kafka
         first = [asyncio.create_task(task) for task in (self._read_jobs(), stop.wait())]
         try:
-            await asyncio.wait(first, timeout=_READ_FIRST_S, return_when=asyncio.FIRST_COMPLETED)
+            await self._until_one_is_done(first)
             await self._follower.follow(stop)
         finally:
             self._follower, self.firing.learning.on_end = None, lambda _, __: None
@@ -194,6 +194,15 @@ class Scheduler:
         """
         with contextlib.suppress(CronstreamError, KafkaError, OSError):
             await self.jobs.read_on()
+
+    async def _until_one_is_done(self, first: list[asyncio.Task[Any]]) -> None:
+        """Wait for one of some tasks, as long as more of ``jobs`` is being read meanwhile."""
+        done, before = set[asyncio.Task[Any]](), None
+        while not done and before != (state := self.jobs.known.state):
+            before = state
+            done, _ = await asyncio.wait(
+                first, timeout=_READ_FIRST_S, return_when=asyncio.FIRST_COMPLETED
+            )
 
     @property
     def foreign(self) -> str:

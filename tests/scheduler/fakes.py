@@ -273,6 +273,8 @@ class Bench:
         #: What is wrong with a topic that is declared.
         self.wrong: dict[str, Exception] = {}
         self.files: asyncio.Queue[Crontab | CrontabError | None] = asyncio.Queue()
+        #: Whether a scheduler has asked for the file.
+        self.has_watched = False
         self.memory = FakeMemory()
         #: What is kept of each partition of ``jobs``.
         self.kept: dict[int, bytes] = {}
@@ -336,6 +338,7 @@ class Bench:
     async def _watch(
         self, _path: Path, _stop: asyncio.Event, _recall: Recall
     ) -> AsyncIterator[Crontab | CrontabError]:
+        self.has_watched = True
         while (found := await self.files.get()) is not None:
             yield found
 

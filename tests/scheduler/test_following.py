@@ -19,7 +19,8 @@ from cronstream.core.planning.cursor import Cursor
 from cronstream.core.wire.installation import Installation
 from cronstream.core.wire.runs import Job
 from cronstream.errors import BrokerError, CrontabError, Place, Problem, TopologyError
-from cronstream.scheduler import Scheduler, following, standing_by
+from cronstream.scheduler import Scheduler, following, scheduler, standing_by
+from cronstream.topology import jobs
 from tests.builders import NAMES, at
 from tests.scheduler.fakes import Bench, FakeReader, a_job, turns, until
 
@@ -75,6 +76,18 @@ async def test_a_definition_says_which_scheduler_has_put_it_there_and_of_which_f
         bench.files.put_nowait(replace(a_crontab(a_job()), digest="3f9a12c4d5e6"))
         await until(lambda: published(bench))
     assert published(bench)[0].by == "node7.c0326647 3f9a12c4d5e6"
+
+
+async def test_the_file_is_read_once_what_is_in_force_was_however_long_that_takes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "_READ_FIRST_S", 0.0)
+    monkeypatch.setattr(jobs, "TURN", 1)  # So it takes a while, and gets on all the time.
+    bench.define(*(a_job(f"job-{number}") for number in range(100)))
+    known = bench.scheduler.jobs.known.of[0]
+    async with followed(bench):
+        await until(lambda: bench.has_watched)
+        assert known.position == 100
 
 
 async def test_the_topics_of_its_clusters_are_declared_before(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 """What this process knows of the shards that it fires: jobs, cursor, and what is out of each."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, replace
@@ -111,6 +112,8 @@ class Held:
         self.house: House | None = None
         #: The jobs that are set aside for their time zones, by name, with the cluster of each.
         self.zoneless: dict[str, tuple[str, Zoneless]] = {}
+        #: Has it learn what this process knows of its jobs, while that is under way.
+        self.beginning: asyncio.Task[None] | None = None
         self.taken_over = False
         self.fired_at = float("-inf")
         self.out: Out | None = None

@@ -63,6 +63,18 @@ class Learning:
         held.known_to = held.told_last if held.unlearnt and is_behind else None
 
     async def _begin(self, number: int, held: Held) -> None:
+        """Learn what is known here, though that may take longer than a tick.
+
+        A later tick goes on to wait for it: two at a time would learn each job twice.
+        """
+        beginning = held.beginning or asyncio.create_task(self._learn_known(number, held))
+        held.beginning = beginning
+        try:
+            await asyncio.shield(beginning)
+        finally:
+            held.beginning = None if beginning.done() else beginning
+
+    async def _learn_known(self, number: int, held: Held) -> None:
         """Learn what this process knows of what the shard had read, if it knows enough."""
         if held.left.position:
             recent = await self._jobs.read_to(number, held.left.position)

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import threading
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +15,13 @@ from cronstream.core.planning.recent import mark_of
 from cronstream.core.trust.judging import TRUSTED, Judgement, Standing
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.entries import Skip, Withdrawal
+from cronstream.core.wire.job_messages import Definition
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.messages import Message, Tick
 from cronstream.core.wire.runs import Run
 from cronstream.core.wire.times import format_time
 from cronstream.scheduler import firing, learning
+from cronstream.scheduler.holding import Held
 from cronstream.topology import jobs
 from cronstream.topology.reading import LogMessage
 from tests.builders import NAMES, at
@@ -886,3 +890,31 @@ async def test_a_plan_that_is_repeated_knows_all_that_it_was_made_with(
         successor.assigned({0})
         await bench.tick(successor)
         assert told(bench) == list(range(2, 25))
+
+
+async def test_jobs_that_take_longer_to_learn_than_a_tick_are_learnt_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.define(a_job())
+    await bench.tick()
+    successor, learnt, may_end = bench.another(), list[int](), threading.Event()
+    learn = Held.learn
+
+    def slowly(held: Held, definitions: Iterable[Definition]) -> None:
+        known = list(definitions)
+        learnt.append(len(known))
+        may_end.wait()
+        learn(held, known)
+
+    monkeypatch.setattr(Held, "learn", slowly)
+    monkeypatch.setattr(firing, "LIMIT_S", 0.01)
+    successor.assigned({0})
+    for _ in range(3):
+        await bench.tick(successor)
+    assert learnt == [1]
+    may_end.set()
+    monkeypatch.setattr(firing, "LIMIT_S", 8.0)
+    bench.clock.passed += 10
+    await bench.tick(successor)
+    assert learnt == [1]
+    assert due_seconds(bench.broker.on(LOG))[-1] == 40

@@ -49,6 +49,10 @@ $(HELM)/helm:
 
 test: $(STAMP) unit integration ## Run every test, those on a real Kafka too
 
+# Bytecode is kept, also where PYTHONDONTWRITEBYTECODE is set: each process of pytest's would compile
+# all tests anew, and each that a test starts all that has changed since the installation.
+unit integration: export PYTHONDONTWRITEBYTECODE :=
+
 # Measured are the tests that need no Kafka: a process of theirs is no slower for it than it is.
 unit: $(STAMP) ## Run the tests that need no Kafka, and see what they cover
 	$(BIN)/coverage erase

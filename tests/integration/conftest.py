@@ -77,7 +77,7 @@ class StartedWorker:
     def pid(self) -> int:
         return self.child.pid
 
-    async def said(self, *texts: str, within_s: float = 60.0, since: int = 0) -> str:
+    async def said(self, *texts: str, within_s: float = 120.0, since: int = 0) -> str:
         """Wait for a line with one of `texts` in it, after the first `since` lines."""
         try:
             async with asyncio.timeout(within_s):

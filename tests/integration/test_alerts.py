@@ -56,7 +56,7 @@ async def test_a_worker_that_is_killed_wakes_somebody_until_it_is_started_again(
                 start_watched(start_worker, "--cluster", cluster),
                 start_watched(start_worker, "--cluster", cluster, "--retry"),
             )
-            await asyncio.gather(*(one.becomes(200, within_s=30) for one in started))
+            await asyncio.gather(*(one.becomes(200, within_s=90) for one in started))
             monitoring.watch(one.port for one in started)
             await monitoring.heard(lambda notice: notice.receiver == "watchdog", _WITHIN_S)
             await _all_is_worked_out(monitoring)

@@ -96,9 +96,9 @@ async def test_a_job_that_somebody_else_puts_on_the_topic_is_put_right_within_se
         await publisher.publish(config.names.jobs, name, theirs, partitions=1)
     await publisher.stop()
 
-    await scheduler.said("somebody else has put jobs on", within_s=10)
-    await scheduler.said(f"job {cluster}: command 'echo", within_s=10)
-    await scheduler.said(f"job {cluster}-miner removed", within_s=10)
+    await scheduler.said("somebody else has put jobs on", within_s=60)
+    await scheduler.said(f"job {cluster}: command 'echo", within_s=60)
+    await scheduler.said(f"job {cluster}-miner removed", within_s=60)
     await truth.wait(len(truth.lines()) + 3)
     before = forged.read_text() if forged.exists() else ""
     await truth.wait(len(truth.lines()) + 3)

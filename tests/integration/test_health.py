@@ -50,8 +50,8 @@ async def test_each_role_is_healthy_within_seconds_of_its_start(start_worker: St
     )
     standby = await start_watched(start_worker, waits=False)
 
-    scheduler, worker, retry = [await one.becomes(200, within_s=30) for one in started]
-    beside = await standby.becomes(200, within_s=30)
+    scheduler, worker, retry = [await one.becomes(200, within_s=90) for one in started]
+    beside = await standby.becomes(200, within_s=90)
 
     owned = scheduler["facts"]["shards_published_s"], beside["facts"]["shards_published_s"]
     assert sorted(map(len, owned)) == [0, 1]
@@ -122,14 +122,14 @@ async def test_a_worker_outlives_the_absence_of_its_broker_which_comes_back_else
                     "CRONSTREAM_HEALTH_PATIENCE_S": "5",
                 },
             )
-            await worker.becomes(200, within_s=30)
+            await worker.becomes(200, within_s=90)
             await broker.stop()
-            gone = await worker.becomes(503, within_s=30)
+            gone = await worker.becomes(503, within_s=90)
             await asyncio.sleep(8)  # longer than its patience
             still = await worker.ask()
             broker = a_broker()
             await broker.start()
-            await worker.becomes(200, within_s=60)
+            await worker.becomes(200, within_s=90)
             publisher = Publisher(Settings(broker=broker.address))
             await publisher.start()
             run = a_run(cluster=cluster, revision=None)
@@ -217,7 +217,7 @@ async def _see_end(start: StartWorker, breaks: str, name: str, folder: Path) -> 
         },
     )
     await worker.said("attempt 1 started")
-    await worker.said("this process ends", within_s=60)
+    await worker.said("this process ends", within_s=120)
     async with asyncio.timeout(90):
         found = await worker.child.wait()
     await asyncio.sleep(3)
@@ -298,13 +298,13 @@ jobs:
 async def _a_worker_is_held_up(start: StartWorker, cluster: str) -> None:
     patience = {"CRONSTREAM_HEALTH_PATIENCE_S": "10"}
     worker = await start_watched(start, "--cluster", cluster, variables=patience)
-    await worker.becomes(200, within_s=30)
+    await worker.becomes(200, within_s=90)
 
     os.kill(worker.worker.pid, signal.SIGSTOP)
     await asyncio.sleep(35)  # longer than the group, its patience, and the watchdog bear
     os.kill(worker.worker.pid, signal.SIGCONT)
 
-    await worker.becomes(200, within_s=30)
+    await worker.becomes(200, within_s=90)
     await asyncio.sleep(3)
     assert (await worker.ask())[0] == 200
     assert not any("this process ends" in line for line in worker.worker.lines)
@@ -324,7 +324,7 @@ async def _a_worker_is_left_out(start: StartWorker, cluster: str, folder: Path) 
         start, "--cluster", cluster, app="forgetful", variables=settings
     )
 
-    await forgotten.worker.said("this process ends", within_s=60)
+    await forgotten.worker.said("this process ends", within_s=120)
 
     [line] = [line for line in forgotten.worker.lines if "this process ends" in line]
     assert "it owns no partition, and nobody has owned 1 of them for" in line
@@ -338,7 +338,7 @@ async def _are_one_too_many(start: StartWorker, cluster: str, folder: Path) -> N
             for _ in range(2)
         )
     )
-    crowded = [await one.becomes(200, within_s=30) for one in both]
+    crowded = [await one.becomes(200, within_s=90) for one in both]
     await asyncio.sleep(25)  # longer than a process may be left out, and its patience
 
     assert [(await one.ask())[0] for one in both] == [200, 200]
@@ -354,8 +354,8 @@ async def _a_scheduler_is_deaf(start: StartWorker, cluster: str, folder: Path) -
     deaf = await start_watched(start, app="deaf", variables=ahead)
     spare = await start_watched(start, variables=ahead, waits=False)
     # Who is deaf in the midst of a rebalance does not come back from it, which is another case.
-    await spare.settles(within_s=60)
-    await deaf.settles(within_s=60)
+    await spare.settles(within_s=90)
+    await deaf.settles(within_s=90)
 
     (folder / "deaf").touch()
     until = time.time() + _AHEAD_S + 3

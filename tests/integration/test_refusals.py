@@ -135,9 +135,9 @@ async def _see_wait(start: StartWorker, variables: dict[str, str]) -> None:
     worker = await start_watched(start, "--cluster", "copied", variables=two, waits=False)
     await worker.worker.said("waiting for it")
     async with asyncio.timeout(30):
-        answer = await worker.becomes(503, within_s=30)
+        answer = await worker.becomes(503, within_s=90)
         while "copies" not in answer["reason"]:
-            answer = await worker.becomes(503, within_s=30)
+            answer = await worker.becomes(503, within_s=90)
             await asyncio.sleep(0.3)
 
     assert "set CRONSTREAM_REPLICATION_FACTOR" in answer["reason"]

@@ -25,7 +25,7 @@ def _crontab(cluster: str, command: str, *jobs: str) -> str:
 
 
 async def _in_force(scheduler: StartedWorker, job: str, since: int, began: float) -> None:
-    await scheduler.said(f"job {job} added", since=since, within_s=30)
+    await scheduler.said(f"job {job} added", since=since, within_s=90)
     assert time.monotonic() - began < 5.0, "it takes half a second; the machine may be busy"
 
 
@@ -50,7 +50,7 @@ async def test_an_edit_holds_within_two_seconds_however_it_is_made(
 
     since = len(scheduler.lines)
     path.write_text(crontab("2"))  # Half of it: its writer pauses.
-    await scheduler.said("was written in place without 1 of its jobs", since=since, within_s=30)
+    await scheduler.said("was written in place without 1 of its jobs", since=since, within_s=90)
     ended = len(truth.lines(f"{cluster}-1"))
     await truth.wait(ended + 2, f"{cluster}-1")
 
@@ -87,7 +87,7 @@ async def _a_great_removal_is_held_back(
         new, since = path.with_name("new.yaml"), len(scheduler.lines)
         new.write_text(text)
         new.rename(path)
-        await scheduler.said(said, since=since, within_s=30)
+        await scheduler.said(said, since=since, within_s=90)
 
     await replace(crontab(*"45678"), f"job {cluster}-8 added")
     await replace(crontab("4"), "crontab.yaml is held back: it would take out 4 of the 5 jobs")
@@ -119,11 +119,11 @@ async def test_a_broken_file_changes_nothing_and_says_why(
 
     path.write_text(good.replace("@every 1s", "61 * * * *").replace("command", "comand"))
 
-    said = await scheduler.said("line 6, column", within_s=30)
+    said = await scheduler.said("line 6, column", within_s=90)
     assert "crontab.yaml" in said
     await scheduler.said("stays in force")
     seen = len(truth.lines())
-    await truth.wait(seen + 3, within_s=30)
+    await truth.wait(seen + 3, within_s=90)
 
 
 async def test_a_second_installation_on_the_same_kafka_takes_no_jobs_out(

@@ -116,7 +116,7 @@ def _crontab(jobs: dict[str, str]) -> str:
 async def _audit(broker: str, since: datetime) -> tuple[int, dict[str, Any]]:
     """Audit once every due time up to now has its verdict; return status and summary."""
     window = ("--since", since.isoformat(), "--until", clock.now().isoformat())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             status, out, err = await run_command(f"kafka://{broker}", "audit", "--json", *window)
             assert status in (0, 1), err
@@ -166,7 +166,7 @@ class Fleet:
     async def noted(self, version: str, *jobs: str, attempt: int = 1) -> None:
         """Wait until such attempts of these jobs have ended in workers of a version."""
         missing = set(jobs)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while missing:
                 await asyncio.sleep(0.1)
                 missing -= {

@@ -37,7 +37,7 @@ class Truth:
         lines = [Line(run, int(attempt), worker) for run, attempt, worker in found]
         return [line for line in lines if job is None or line.job == job]
 
-    async def wait(self, count: int, job: str | None = None, within_s: float = 60.0) -> list[Line]:
+    async def wait(self, count: int, job: str | None = None, within_s: float = 120.0) -> list[Line]:
         """Return the lines once there are `count`."""
         async with asyncio.timeout(within_s):
             while len(self.lines(job)) < count:  # noqa: ASYNC110 - other processes write it

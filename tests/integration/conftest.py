@@ -17,9 +17,36 @@ from cronstream.supervisor.child import ProcessChild
 from cronstream.supervisor.command import Command
 from tests.integration.secured import Secured
 
+#: The files that take more than a minute, longest first; but the two in which most is at work, of
+#: an upgrade and of chaos, not side by side.
+_LONGEST = (
+    "test_upgrade",
+    "test_chains",
+    "test_health",
+    "test_flow",
+    "test_pauses",
+    "test_migration",
+    "test_chaos",
+    "test_lost_logs",
+    "test_up_command",
+    "test_console_killed",
+    "test_lending",
+    "test_missed",
+    "test_moving",
+    "test_forged",
+    "test_signed_runs",
+    "test_reload",
+    "test_embedded",
+)
 #: What a scheduler or a worker says once it does what it is there for.
 READY = ("owns ", "taken over")
 _DRAIN_S = 15.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: one that began last would be waited for in the end."""
+    places = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @contextmanager

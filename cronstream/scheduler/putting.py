@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from cronstream.core.wire.runs import Job
 from cronstream.crontab_file import Origins
@@ -26,12 +27,23 @@ async def put_in_force(
     now, parts = world.clock.now(), defaultdict[int, list[Job]](list)
     for job in jobs:
         since, (file, line) = holds_from(job, now, settings.look_ahead_s), origin(job.name)
-        signed = {} if job.signature is None else {"signature": None}
         part = parts[partition_of(job.name, settings.shards)]
-        part.append(job.derive(effective_from=since, by=by, file=file, line=line, **signed))
+        part.append(_published(job, effective_from=since, by=by, file=file, line=line))
         if len(part) == _TOGETHER:
             await _send(settings, world, parts)
     await _send(settings, world, parts)
+
+
+def _published(job: Job, **of: Any) -> Job:
+    """Return a job as it is published; one that was only in the file is given that itself.
+
+    So there is no second copy of each, of very many, while the file is put in force.
+    """
+    if job.effective_from is not None or job.signature is not None:
+        return job.derive(**of, signature=None)
+    for name, value in of.items():
+        setattr(job, name, value)
+    return job
 
 
 async def _send(settings: Settings, world: World, parts: dict[int, list[Job]]) -> None:

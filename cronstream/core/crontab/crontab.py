@@ -108,7 +108,7 @@ class Spots:
     @classmethod
     def of(cls, jobs: int) -> "Spots":
         """Return room for some jobs."""
-        return cls(*(array("l", [0]) * jobs for _ in range(3)))
+        return cls(*(array("i", [0]) * jobs for _ in range(3)))
 
 
 class Places(Mapping[str, Place]):

@@ -90,7 +90,7 @@ class _Piecemeal:
         self._reader.clusters.report()
         if self._problems or len({job.name for job in self._jobs}) < len(self._jobs):
             raise _NotGoodError
-        self._spots.first[:] = array("l", islice(_starts(pieces, self._entries.line), len(pieces)))
+        self._spots.first[:] = array("i", islice(_starts(pieces, self._entries.line), len(pieces)))
         jobs = tuple(self._jobs)
         read = Read(self._above, self._lease_s, marks)
         return replace(self._head, jobs=jobs, places=Places(jobs, self._spots), read=read)

@@ -39,7 +39,7 @@ def _last_claim_wins(book: Book, entry: Claimed) -> None:
     live = book.live.get(entry.run)
     if live is None or live.state not in {State.QUEUED, State.CLAIMED}:
         return
-    book.unindex(live.run.id)
+    book.unindex(live)
     live.state, live.holder, live.claim = State.CLAIMED, entry.worker, entry.version
     live.version = book.offset
     book.index(live)

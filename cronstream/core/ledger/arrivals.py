@@ -42,8 +42,8 @@ def first_attempt(book: Book, run: Run) -> None:
     if run.cause is not None:
         _with_cause(book, run)
         return
-    _learn(book, run, run.scheduled_at)
     mark = book.mark(run.job)
+    _learn(book, mark, run, run.scheduled_at)
     if not mark.in_force(run.revision, run.scheduled_at):
         _refuse_revision(book, run, run.scheduled_at, run.scheduled_at)
         return
@@ -59,7 +59,7 @@ def first_attempt(book: Book, run: Run) -> None:
     else:
         mark.raise_to(run.scheduled_at, book.log_time)
         mark.expect(run.revision or 0, run.expect_within_s, book.at)
-        verdicts.enter(book, run)
+        verdicts.enter(book, mark, run)
 
 
 def later_attempt(book: Book, run: Run) -> None:
@@ -78,17 +78,16 @@ def later_attempt(book: Book, run: Run) -> None:
         book.refused["stale"] += 1
         _turn_away(book, run, TOO_OLD, run.scheduled_at, run.scheduled_at)
     else:
-        book.enter(run)
+        following = book.enter(run)
         if live is not None and live.cancelled:
-            following = book.live[run.id]
             following.cancel, following.cancelled_by = live.cancel, live.cancelled_by
             verdicts.give_up(book, following)
 
 
 def skip(book: Book, skipped: Skip) -> None:
     """Rule 16: of run and skip the first stands; a span is skipped in one entry."""
-    _learn(book, skipped, skipped.from_at)
     mark = book.mark(skipped.job)
+    _learn(book, mark, skipped, skipped.from_at)
     if book.level >= PAUSES_SINCE and skipped.reason is SkipReason.PAUSED:
         skipped = _within(mark, skipped)
     if not mark.in_force(skipped.revision, skipped.from_at):
@@ -156,14 +155,14 @@ def _with_cause(book: Book, run: Run) -> None:
         verdicts.enter_with_cause(book, run)
 
 
-def _learn(book: Book, entry: Run | Skip, due: datetime) -> None:
+def _learn(book: Book, mark: Mark, entry: Run | Skip, due: datetime) -> None:
     """Rule 12: take a revision as in force whose word was on the part of the log that is gone.
 
     A scheduler says it before any run of it. So a run of a revision that nothing is known of,
     where no word has said what holds, or only an older one that was late, is of one that was
     announced before the beginning; runs of what it replaces give way as they would have.
     """
-    mark, revision = book.mark(entry.job), entry.revision
+    revision = entry.revision
     if revision is None or not teaches(book, mark, revision, due):
         return
     since = mark.learn(revision, due)

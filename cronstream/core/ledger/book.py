@@ -1,11 +1,13 @@
 """The state of a ledger with its indexes, and the few ways in which it changes."""
 
-import heapq
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from cronstream.core.ledger.mark import LONG_AGO, Mark
+from cronstream.core.ledger.places import Place, add_place
 from cronstream.core.ledger.state import (
     KEEP,
     KEEP_HANDED_OVER,
@@ -29,8 +31,10 @@ from cronstream.errors import LevelError
 
 #: The span by which `Book.day` counts.
 DAY: Final = timedelta(days=1)
-#: Most runs may overlap: to ask the class each time would take as long as all else (Python 3.11).
-_ALLOW = Overlap.ALLOW
+#: To ask the class each time would take as long as all else (Python 3.11).
+_ALLOW, _QUEUED, _DECIDING = Overlap.ALLOW, State.QUEUED, State.DECIDING
+#: Four of a run are made: this takes half as long as to call the class.
+_news: Final[Callable[[tuple[Run, str, str, str, bool]], News]] = partial(tuple.__new__, News)
 
 
 class Book:
@@ -93,7 +97,7 @@ class Book:
         self.beats: dict[str, Beat] = {}
         self.held: dict[str, set[str]] = {}
         self.deciding: dict[str, int] = {}
-        self.waiting: list[tuple[datetime, int, str]] = []
+        self.waiting: list[Place] = []
         self.lines: dict[str, set[str]] = {}
         self.stirred: set[str] = set()
         self.asks = False
@@ -192,15 +196,17 @@ class Book:
                     mark.begin_day()
         self.today = today
 
-    def enter(self, run: Run) -> None:
+    def enter(self, run: Run) -> LiveRun:
         """Take a run in, or its next attempt."""
         self.remove(run.id)
         is_doubtful = self.beginning is not None and self.beginning.may_follow(run)
-        self.queue(LiveRun(run, self.offset, entered=self.offset if is_doubtful else None))
+        live = LiveRun(run, self.offset, entered=self.offset if is_doubtful else None)
+        self.queue(live)
+        return live
 
     def queue(self, live: LiveRun) -> None:
         """Let an attempt wait for a claim."""
-        self.unindex(live.run.id)
+        self.unindex(live)
         live.state, live.holder, live.claim, live.version = State.QUEUED, None, None, self.offset
         self.index(live)
         due = format_clock(live.run.not_before)
@@ -208,9 +214,9 @@ class Book:
 
     def remove(self, run_id: str) -> None:
         """Let go of a run, whatever it is waiting for."""
-        self.unindex(run_id)
         live = self.live.pop(run_id, None)
         if live is not None:
+            self.unindex(live)
             runs = self._of_job[live.run.job]
             runs.discard(run_id)
             if not runs:
@@ -220,12 +226,12 @@ class Book:
 
     def index(self, live: LiveRun) -> None:
         """Find it again by what it is waiting for; also used when a row is read back."""
-        run_id, job = live.run.id, live.run.job
+        run_id, job, state = live.run.id, live.run.job, live.state
         self.live[run_id] = live
         self._of_job.setdefault(job, set()).add(run_id)
-        if live.state is State.QUEUED:
+        if state is _QUEUED:
             self.await_claim(live)
-        elif live.state is State.DECIDING:
+        elif state is _DECIDING:
             self.deciding[run_id] = live.version
         elif live.holder is not None:
             self.held.setdefault(live.holder, set()).add(run_id)
@@ -237,15 +243,14 @@ class Book:
         run = live.run
         if self.is_judged(live):
             self.lines.setdefault(run.job, set()).add(run.id)
-        else:
-            heapq.heappush(self.waiting, (run.not_before, live.version, run.id))
-
-    def unindex(self, run_id: str) -> None:
-        """Forget what a run is waiting for; before it changes."""
-        self.deciding.pop(run_id, None)
-        live = self.live.get(run_id)
-        if live is None:
             return
+        add_place(self.waiting, (run.not_before, live.version, run.id), self.live)
+
+    def unindex(self, live: LiveRun) -> None:
+        """Forget what a run is waiting for; before it changes."""
+        run_id = live.run.id
+        if live.state is _DECIDING:
+            self.deciding.pop(run_id, None)
         if self.lines:
             self._leave_line(live)
         if live.holder is not None:
@@ -269,11 +274,10 @@ class Book:
 
     def forget(self) -> None:
         """Keep memory bounded: what is older than `KEEP` by the log's time is dropped."""
-        bound = self.at - KEEP
         least = KEEP_LEAST if self.level >= OWN_TIME_SINCE else 0
         while len(self.recent) > least:
             oldest = next(iter(self.recent))
-            if self.recent[oldest][2] >= bound:
+            if self.recent[oldest][2] >= self.at - KEEP:
                 break
             del self.recent[oldest]
         while self.handed_over:
@@ -291,4 +295,4 @@ class Book:
         self, run: Run, action: str, text: str, reason: str = "", *, is_detail: bool = False
     ) -> None:
         """Note a change of a run's state."""
-        self.news.append(News(run, action, text, reason, is_detail))
+        self.news.append(_news((run, action, text, reason, is_detail)))

@@ -16,13 +16,12 @@ from typing import Any, Final
 
 from cronstream.core.ledger.book import Book
 from cronstream.core.limits import LONGEST_S, MAX_ATTEMPTS, MAX_FACTOR, MAX_QUEUE, MAX_RUNNING
-from cronstream.core.wire.entries import Entry
 from cronstream.core.wire.runs import Run
 
 _SINCE: Final = 3
-#: Fields of a run, each with what reads it, and the most that it may be.
-_BOUNDS: Final[tuple[tuple[str, Callable[[Run], Any], float], ...]] = tuple(
-    (name, attrgetter(name), most)
+#: Fields of a run, each with what reads it, and the most that it may be. No default is beyond it.
+_BOUNDS: Final[tuple[tuple[str, str, Callable[[Run], Any], float], ...]] = tuple(
+    (name.partition(".")[0], name, attrgetter(name), most)
     for name, most in (
         ("max_attempts", MAX_ATTEMPTS),
         ("timeout_s", LONGEST_S),
@@ -35,13 +34,16 @@ _BOUNDS: Final[tuple[tuple[str, Callable[[Run], Any], float], ...]] = tuple(
 )
 
 
-def beyond(book: Book, entry: Entry) -> str:
-    """Return which number of an entry is beyond all bounds; empty if none is."""
-    if book.level < _SINCE or not isinstance(entry, Run):
+def beyond(book: Book, run: Run) -> str:
+    """Return which number of a run is beyond all bounds; empty if none is."""
+    if book.level < _SINCE:
         return ""
-    for name, read, most in _BOUNDS:
-        value = read(entry)
+    given = vars(run)
+    for field, name, read, most in _BOUNDS:
+        if field not in given:
+            continue
+        value = read(run)
         if value is not None and value > most:
             found = f"{name} is {value:,}, and {most:,} is the most"
-            return f"a run of {entry.job!r} that no crontab can ask for: {found}"
+            return f"a run of {run.job!r} that no crontab can ask for: {found}"
     return ""

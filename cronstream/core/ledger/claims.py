@@ -23,7 +23,7 @@ def claimed(book: Book, entry: Claimed) -> None:
             book.stir(live.run.job)
             book.refused["overlap"] += 1
             return
-        book.unindex(entry.run)
+        book.unindex(live)
     live.state, live.holder, live.claim = State.CLAIMED, entry.worker, entry.version
     live.begun_before, live.version = live.begun, book.offset
     book.index(live)
@@ -84,7 +84,7 @@ def reopen(book: Book, live: LiveRun) -> None:
         return
     if isinstance(successor, Run):
         mark.raise_to(due, book.log_time)
-        verdicts.enter(book, successor)
+        verdicts.enter(book, mark, successor)
     else:
         mark.settle(due, Verdict.SKIPPED)
         book.news.append(SkipNews(live.run.job, successor.reason, due, due, 1))

@@ -32,6 +32,8 @@ from cronstream.core.wire.times import format_clock
 
 #: From this level on, a loss of what may have started makes the next start wait for its word.
 _SURE_SINCE: Final = 2
+#: How an attempt ends that costs none of those left.
+_MADE_AGAIN: Final = frozenset((Outcome.INTERRUPTED, Outcome.LOST))
 #: By so much a worker's clock may be ahead of the log's, at most, where nothing starts early.
 _CLOCKS_DIFFER: Final = timedelta(seconds=2)
 
@@ -43,17 +45,18 @@ def finished(book: Book, entry: Finished) -> None:
         return
     live.begun = live.begun_before = True
     live.asked_to_give_way, live.paused, live.successor = False, False, None
+    outcome = entry.outcome
     attempt = Attempt(
         attempt=live.run.attempt,
-        outcome=entry.outcome,
+        outcome=outcome,
         ended_at=_ended_at(book, entry),
         worker=entry.worker,
         exit_status=entry.exit_status,
         signal=entry.signal,
         note=entry.note,
     )
-    cancelled = live.cancelled and entry.outcome is not Outcome.SUCCEEDED
-    if cancelled or entry.outcome in (Outcome.INTERRUPTED, Outcome.LOST):
+    cancelled = live.cancelled and outcome is not Outcome.SUCCEEDED
+    if cancelled or outcome in _MADE_AGAIN:
         _make_again(book, live, attempt, with_executor=entry.executor_died)
     else:
         _decide(book, live, attempt)

@@ -15,6 +15,7 @@ from cronstream.core.ledger.rules import fold
 from cronstream.core.ledger.state import OWN_TIME_SINCE
 from cronstream.core.wire.entries import Entry
 from cronstream.core.wire.levels import LEVEL, needed_level
+from cronstream.core.wire.runs import Run
 
 
 class Ledger:
@@ -72,7 +73,7 @@ class Ledger:
         for entry in entries:
             if book.level < LEVEL and needed_level(entry) > book.level:
                 book.put_aside(entry)
-            elif problem := beyond(book, entry):
+            elif isinstance(entry, Run) and (problem := beyond(book, entry)):
                 book.refuse(problem)
             else:
                 self._fold(book, entry)

@@ -89,8 +89,15 @@ class Mark:
 
     def in_force(self, revision: int | None, due: datetime) -> bool:
         """Whether `revision` is the one that holds for `due` (rule 12)."""
-        holding = [known for known, effective in self.revisions if effective <= due]
-        return bool(holding) and max(holding) == revision
+        holding = self._holding(due)
+        return holding is not None and holding == revision
+
+    def _holding(self, due: datetime) -> int | None:
+        """Return the newest revision of those that hold for `due`; None if none does."""
+        for known, since in reversed(self.revisions):
+            if since <= due:
+                return known
+        return None
 
     def why_not(self, revision: int | None, due: datetime) -> str:
         """Return why a revision that is not in force for `due` is not."""
@@ -106,9 +113,10 @@ class Mark:
         is known was then late; with `beyond_late` also if the newer ones hold only later. Else
         nothing that a word has put in force may hold for `due`, and no newer revision may.
         """
-        if all(known < revision for known, _ in self.revisions):
+        if not self.revisions or self.revisions[-1][0] < revision:
             return True
-        holding = max((known for known, since in self.revisions if since <= due), default=-1)
+        found = self._holding(due)
+        holding = -1 if found is None else found
         if revision <= holding or (holding > self.learnt and not beyond_late):
             return False
         least = max(self.learnt, holding)
@@ -146,7 +154,7 @@ class Mark:
         """Whether `due` is published, settled or skipped already (rule 11)."""
         if due <= self.high or due in self.settled:
             return True
-        return any(start <= due <= end for start, end in self.skipped)
+        return bool(self.skipped) and any(start <= due <= end for start, end in self.skipped)
 
     def knows_all(self, first: datetime, last: datetime) -> bool:
         """Whether a span of due times has been published or skipped already, as a whole.

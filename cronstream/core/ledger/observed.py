@@ -58,11 +58,6 @@ class Glance(NamedTuple):
     next_not_before: datetime | None
     effect: Effect | None = None
 
-    @classmethod
-    def at(cls, live: LiveRun | None) -> "Glance | None":
-        """Return what is to be seen of a live run now."""
-        return None if live is None else _glance(_SEEN(live))
-
     def is_held_by(self, worker: str, claim: int) -> bool:
         """Whether this claim of a worker stands."""
         is_held = self.state in (State.CLAIMED, State.RUNNING)
@@ -74,6 +69,10 @@ _SEEN: Final[Callable[[LiveRun], tuple[Any, ...]]] = attrgetter(
     *("not_before" if name == "next_not_before" else name for name in Glance._fields)
 )
 _glance: Final[Callable[[tuple[Any, ...]], Glance]] = partial(tuple.__new__, Glance)
+
+
+def _glance_at(live: LiveRun | None) -> Glance | None:
+    return None if live is None else _glance(_SEEN(live))
 
 
 class RunChange(NamedTuple):
@@ -125,6 +124,10 @@ class Observed(NamedTuple):
     refusals: tuple[Refusal, ...]
 
 
+_change: Final[Callable[[tuple[Any, ...]], RunChange]] = partial(tuple.__new__, RunChange)
+_observed: Final[Callable[[tuple[Any, ...]], Observed]] = partial(tuple.__new__, Observed)
+
+
 def observing(see: Callable[[Observed], None]) -> Rule:
     """Return a rule for `Ledger` that folds, and shows `see` what came of it."""
 
@@ -132,20 +135,35 @@ def observing(see: Callable[[Observed], None]) -> Rule:
         if type(entry) in _OF_NONE:
             fold(book, entry)
             return
+        live = book.live
         touched = (entry.run,) if isinstance(entry, OF_ONE_RUN) else _touched(book, entry)
-        before = {run_id: Glance.at(book.live.get(run_id)) for run_id in touched}
+        before = {run_id: _glance_at(live.get(run_id)) for run_id in touched}
         refused = len(book.turned_away)
         book.news.clear()
         fold(book, entry)
-        see(_observed(book, entry, before, refused))
+        only = _only_change(book, entry, before)
+        changes, skips = _changes(book, entry, before) if only is None else (only, ())
+        see(_observed((entry, changes, skips, tuple(book.turned_away[refused:]))))
         book.news.clear()
 
     return fold_and_see
 
 
-def _observed(
-    book: Book, entry: Entry | DoubtsEnd, before: dict[str, Glance | None], refused: int
-) -> Observed:
+def _only_change(
+    book: Book, entry: Entry | DoubtsEnd, before: dict[str, Glance | None]
+) -> tuple[RunChange] | None:
+    """Return what has changed where that is one run, of which one thing is said: nearly always."""
+    if len(before) != 1 or len(book.news) != 1:
+        return None
+    [(run_id, former)], [one] = before.items(), book.news
+    if not isinstance(one, News) or one.run.id != run_id:
+        return None
+    return (_change((run_id, entry, former, _glance_at(book.live.get(run_id)), (one,))),)
+
+
+def _changes(
+    book: Book, entry: Entry | DoubtsEnd, before: dict[str, Glance | None]
+) -> tuple[tuple[RunChange, ...], tuple[SkipNews, ...]]:
     said: dict[str, tuple[News, ...]] = {}
     skips = []
     for one in book.news:
@@ -158,18 +176,20 @@ def _observed(
     changes = []
     # A verdict may pause its job: then other runs of it end, too (rule 25).
     for run_id in said | before:
-        former, after = before.get(run_id), Glance.at(live.get(run_id))
+        former, after = before.get(run_id), _glance_at(live.get(run_id))
         news = said.get(run_id, ())
         if names_one or news or former != after:
             changes.append(RunChange(run_id, entry, former, after, news))
-    return Observed(entry, tuple(changes), tuple(skips), tuple(book.turned_away[refused:]))
+    return tuple(changes), tuple(skips)
 
 
 def _touched(book: Book, entry: Entry | DoubtsEnd) -> list[str]:
     """Return the ids of the runs that an entry may change which names none by its id."""
     match entry:
         case Run():
-            others = book.automatic_runs(entry.job) if _may_replace_others(book, entry) else ()
+            if not _may_replace_others(book, entry):
+                return [entry.id]
+            others = book.automatic_runs(entry.job)
             return list(dict.fromkeys((entry.id, *(live.run.id for live in others))))
         case Skip() | Withdrawal():
             return [live.run.id for live in book.automatic_runs(entry.job)]

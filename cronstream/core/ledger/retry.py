@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from cronstream.core.wire.enumerations import Outcome
 from cronstream.core.wire.runs import Attempt, Backoff, Run
@@ -37,6 +37,7 @@ class Discard:
 
 
 Decision: TypeAlias = Complete | Retry | Discard
+_COMPLETE: Final = Complete()
 
 
 def decide(run: Run, attempt: Attempt) -> Decision:
@@ -46,7 +47,7 @@ def decide(run: Run, attempt: Attempt) -> Decision:
     decides, and whenever, decides the same.
     """
     if attempt.outcome is Outcome.SUCCEEDED:
-        return Complete()
+        return _COMPLETE
     if attempt.outcome is Outcome.REFUSED:
         return Discard(describe(attempt))
     if not _is_retried(run, attempt):

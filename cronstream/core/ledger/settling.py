@@ -30,7 +30,7 @@ def forwarded(book: Book, entry: Forwarded) -> None:
         # By a person, while its retry was on its way.
         verdicts.begin_effect(book, live, Effect.CANCEL)
     elif not book.retry:
-        book.unindex(live.run.id)
+        book.unindex(live)
         live.state, live.version = State.RETRYABLE, book.offset
         book.index(live)
         text = "next attempt is on the retry topic"

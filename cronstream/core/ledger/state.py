@@ -55,6 +55,10 @@ class State(StrEnum):
     RETRYABLE = "retryable"
 
 
+#: Where a claim stands.
+_HELD: Final = frozenset((State.CLAIMED, State.RUNNING))
+
+
 class Effect(StrEnum):
     """What has to be published before a decision is done."""
 
@@ -148,7 +152,7 @@ class LiveRun:
     @property
     def held(self) -> bool:
         """Whether somebody's claim stands."""
-        return self.state is State.CLAIMED or self.state is State.RUNNING
+        return self.state in _HELD
 
     @property
     def begun_for_good(self) -> bool:
@@ -231,8 +235,7 @@ class News(NamedTuple):
         return self.action in _ENDS
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """An attempt that has ended, or was lost; for metrics.
 
     Attributes:

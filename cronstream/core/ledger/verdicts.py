@@ -2,6 +2,7 @@
 
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.following import following
+from cronstream.core.ledger.mark import Mark
 from cronstream.core.ledger.state import Effect, LiveRun, State
 from cronstream.core.wire.enumerations import Cause, SkipReason, Verdict
 from cronstream.core.wire.runs import Run
@@ -9,7 +10,7 @@ from cronstream.core.wire.runs import Run
 
 def begin_effect(book: Book, live: LiveRun, effect: Effect, reason: str = "") -> None:
     """Have the owner publish what follows from a decision; `Forwarded` ends that."""
-    book.unindex(live.run.id)
+    book.unindex(live)
     live.state, live.effect, live.reason = State.DECIDING, effect, reason
     live.holder, live.claim, live.version = None, None, book.offset
     live.asked_to_give_way, live.paused, live.successor = False, False, None
@@ -36,8 +37,9 @@ def settle(
     if mark is not None and counts:
         mark.succeeded_at = book.at
     by = live.cancelled_by if verdict is Verdict.SKIPPED else None
-    text = f"{verdict.value} ({reason} by {by})" if by else f"{verdict.value} ({reason})"
-    book.say(run, verdict.value, text, reason, is_detail=is_detail)
+    word = verdict.value
+    text = f"{word} ({reason} by {by})" if by else f"{word} ({reason})"
+    book.say(run, word, text, reason, is_detail=is_detail)
     book.forget()
     if mark is not None and run.cause is None and mark.count(run, verdict, book.at):
         hold_back_all(book, run.job)
@@ -59,10 +61,9 @@ def give_up(book: Book, live: LiveRun) -> None:
         settle(book, live, Verdict.SKIPPED, live.cancel.value)
 
 
-def enter(book: Book, run: Run) -> None:
+def enter(book: Book, mark: Mark, run: Run) -> None:
     """Take a run of the schedule in; it ends at once where its job is gone, or paused."""
-    book.enter(run)
-    live, mark = book.live[run.id], book.mark(run.job)
+    live = book.enter(run)
     if mark.is_gone(run.revision, run.scheduled_at):
         withdraw(book, live)
     elif mark.holds_back(run):
@@ -71,10 +72,10 @@ def enter(book: Book, run: Run) -> None:
 
 def enter_with_cause(book: Book, run: Run) -> None:
     """Take a run in that no schedule asked for; what follows another ends if its job is paused."""
-    book.enter(run)
+    live = book.enter(run)
     if run.cause is not Cause.CHAIN or run.job not in book.marks:
         return
-    live, mark = book.live[run.id], book.mark(run.job)
+    mark = book.mark(run.job)
     if mark.holds_back(run):
         settle(book, live, Verdict.SKIPPED, SkipReason.PAUSED.value)
 

@@ -22,6 +22,7 @@ from typing import Final
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.deadline import is_too_late, skip_of
 from cronstream.core.ledger.fold import Ledger
+from cronstream.core.ledger.places import waits_at
 from cronstream.core.ledger.state import LiveRun, State, starts_after_word
 from cronstream.core.protocol.actions import Cancel, key_of, run_and_claim
 from cronstream.core.protocol.claiming import Claimer
@@ -47,8 +48,6 @@ _FOR_EACH_SLOT: Final = 2
 _CHOICE: Final = 4
 #: So many runs of a partition are looked at, at most: it takes a moment.
 _LOOKED_AT: Final = 5_000
-#: So many places of runs that wait no more may be left among those that do.
-_LEFT_THERE: Final = 1_000
 #: A partition is read for so long after something was last lent from it (seconds).
 _READ_ON_S: Final = 30.0
 
@@ -272,27 +271,12 @@ def waiting(book: Book, now: datetime) -> Iterator[LiveRun]:
 
 
 def _queued(book: Book, now: datetime) -> Iterator[LiveRun]:
-    _let_go_of_what_is_queued_no_more(book)
+    while book.waiting and waits_at(book.waiting[0], book.live) is None:
+        heapq.heappop(book.waiting)
     for place in book.waiting[:_LOOKED_AT]:
-        live = _at(book, place) if place[0] + _WAITS <= now else None
+        live = waits_at(place, book.live) if place[0] + _WAITS <= now else None
         if live is not None:
             yield live
-
-
-def _let_go_of_what_is_queued_no_more(book: Book) -> None:
-    """Let go of it: who owns the partition does, as it claims, but not who reads it to borrow."""
-    places = book.waiting
-    while places and _at(book, places[0]) is None:
-        heapq.heappop(places)
-    if len(places) > 2 * len(book.live) + _LEFT_THERE:
-        places[:] = [place for place in places if _at(book, place)]
-        heapq.heapify(places)
-
-
-def _at(book: Book, place: tuple[datetime, int, str]) -> LiveRun | None:
-    _, version, run_id = place
-    live = book.live.get(run_id)
-    return live if live and live.version == version and live.state is State.QUEUED else None
 
 
 def _waits(live: LiveRun, now: datetime, *, retry: bool) -> bool:

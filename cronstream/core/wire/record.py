@@ -4,9 +4,44 @@ Where Faust is loaded, which commands can do without, records are Faust's: see
 `cronstream.fitted.to_faust.records`.
 """
 
+from collections.abc import Callable
 from operator import attrgetter
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform, get_args
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Self,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+)
+
+T = TypeVar("T")
+
+
+class WorkedOut(Generic[T]):
+    """What a record says by some of its fields: worked out once, for it and its like.
+
+    `functools.cached_property` takes a lock each time (Python 3.11), which takes longer.
+
+    Args:
+        work: Works it out.
+        of: The fields by which it does.
+    """
+
+    def __init__(self, work: Callable[[Any], T], *of: str) -> None:
+        self.of, self._work = frozenset(of), work
+
+    def __set_name__(self, _: object, name: str) -> None:
+        self.name = name
+
+    def __get__(self, record: Any, _: object = None) -> T:
+        """Work it out; from then on it is an attribute of the record."""
+        found = vars(record)[self.name] = self._work(record)
+        return found
+
 
 if TYPE_CHECKING:
 
@@ -59,6 +94,7 @@ else:
             cls._known = frozenset(cls.fields)
             cls._required = cls._known - frozenset(cls.defaults)
             cls._values = staticmethod(attrgetter("__class__", *cls.fields))
+            cls._worked_out = [one for one in vars(cls).values() if isinstance(one, WorkedOut)]
 
         def __init__(self, *values: Any, **fields: Any) -> None:
             if values:
@@ -99,12 +135,11 @@ else:
 
         def derive(self, **fields: Any) -> Self:
             """Return a copy with some fields changed."""
+            if not self._known.issuperset(fields):
+                return type(self)(**{**self.asdict(), **fields})  # It says which are wrong.
             values = {**vars(self), **fields}
-            if not self._known.issuperset(values):
-                if not self._known.issuperset(fields):
-                    return type(self)(**values)  # It says which are wrong.
-                values = {name: value for name, value in values.items() if name in self._known}
-            derived = self.of(values)
-            if "unknown" in vars(self):
-                vars(derived)["unknown"] = self.unknown
-            return derived
+            values.pop("v", None)
+            for one in self._worked_out:
+                if not one.of.isdisjoint(fields):
+                    values.pop(one.name, None)
+            return self.of(values)

@@ -5,7 +5,6 @@ change what is on the topics.
 """
 
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Self
 
 from cronstream.core.wire.confinement import Confinement
@@ -21,7 +20,7 @@ from cronstream.core.wire.enumerations import (
     Verdict,
 )
 from cronstream.core.wire.kept_once import kept_once
-from cronstream.core.wire.record import Record
+from cronstream.core.wire.record import Record, WorkedOut
 from cronstream.core.wire.times import format_time
 from cronstream.errors import MessageError
 
@@ -208,6 +207,11 @@ class Job(Record, namespace="cronstream.Job"):
 Job.of(dict.fromkeys(_USUAL))
 
 
+def _id_of(run: "Run") -> str:
+    name = f"{run.job}@{format_time(run.scheduled_at)}"
+    return name if run.cause is None else f"{name}!{run.cause}-{run.number}"
+
+
 class Run(Record, namespace="cronstream.Run"):
     """One due time of one job, with the attempt that is to be made next."""
 
@@ -268,17 +272,13 @@ class Run(Record, namespace="cronstream.Run"):
     retry_as_of: datetime | None = None
     #: Who asked for it, if a person did and says so.
     by: str | None = None
+    #: ``job@2026-01-01T12:00:00Z``, with ``!cause-number`` for what no schedule asked for.
+    id = WorkedOut(_id_of, "job", "scheduled_at", "cause", "number")
 
     @property
     def judged_at(self) -> datetime | None:
         """The log's time (UTC) when the sender of this attempt judged that it is to be made."""
         return self.retry_as_of or self.as_of
-
-    @cached_property
-    def id(self) -> str:
-        """``job@2026-01-01T12:00:00Z``, with ``!cause-number`` for what no schedule asked for."""
-        name = f"{self.job}@{format_time(self.scheduled_at)}"
-        return name if self.cause is None else f"{name}!{self.cause}-{self.number}"
 
     def __post_init__(self) -> None:
         """Refuse what no scheduler can have produced: Faust itself checks no values."""

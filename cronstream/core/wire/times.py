@@ -10,4 +10,4 @@ def format_time(moment: datetime) -> str:
 
 def format_clock(moment: datetime) -> str:
     """Return the time of day of an aware UTC time, to the second: ``12:00:00Z``."""
-    return f"{moment.hour:02}:{moment.minute:02}:{moment.second:02}Z"
+    return f"{moment.time().isoformat('seconds')}Z"

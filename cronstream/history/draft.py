@@ -4,12 +4,13 @@ The cluster's log and its retry log have no common order, so each has a part of 
 story is put together from both when somebody asks for it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from cronstream.core.wire.enumerations import FAILURES, Overlap, SkipReason
-from cronstream.core.wire.runs import Attempt, Discarded, Run
+from cronstream.core.wire.runs import Attempt, Discarded, Following, Run
 from cronstream.history.log_story import LogStory
 from cronstream.history.story import AttemptStory, LogKind, RunState, RunStory
 
@@ -29,6 +30,8 @@ class Draft:
     #: What the retry log says; most runs never come to it.
     later: LogStory = _NOTHING
     discarded: Discarded | None = None
+    #: Where the run stands, as it was last found.
+    state: RunState = RunState.UNKNOWN
 
     def part(self, kind: LogKind) -> LogStory:
         """Return what one of the two logs says of it, to be added to."""
@@ -38,11 +41,13 @@ class Draft:
             self.later = LogStory(kind, self.first.keep_output)
         return self.later
 
-    @property
-    def state(self) -> RunState:
-        """Where the run stands, both logs considered; the cluster's log has the last word."""
+    def find_state(self) -> None:
+        """Find where the run stands, both logs considered; the cluster's log has the last word."""
+        self.state = self._state()
+
+    def _state(self) -> RunState:
         first, later = self.first.state, self.later.state
-        if first is not None and (first.settled or (later is None and self.discarded is None)):
+        if first is not None and ((later is None and self.discarded is None) or first.settled):
             return first
         if self.discarded is not None:
             return RunState.DISCARDED
@@ -75,14 +80,14 @@ class Draft:
             revision=run.revision if run else None,
             attempts=attempts,
             attempt=next((a.number for a in reversed(attempts) if a.number is not None), 0),
-            failures=sum(attempt.outcome in FAILURES for attempt in attempts),
+            failures=sum([attempt.outcome in FAILURES for attempt in attempts]),
             max_attempts=run.max_attempts if run else None,
             not_before=None if state.settled else self._not_before(),
             published_at=self.first.published_at,
             due_at=published.not_before if published else None,
             in_line=run is not None and run.overlap is not Overlap.ALLOW and not attempts,
             follows=run.previous.run if run and run.previous else None,
-            then=tuple((one.on.value, one.run.id) for one in (run and run.then) or ()),
+            then=_names_of(run.then) if run and run.then else (),
             partial=published is None,
         )
 
@@ -95,7 +100,7 @@ class Draft:
 
     def _attempts(self, run: Run | None) -> tuple[AttemptStory, ...]:
         """Those that the logs report, after those before the window that the run brings along."""
-        told = [*self.first.attempts, *self.later.attempts]
+        told = [attempt.story() for attempt in (*self.first.attempts, *self.later.attempts)]
         if run is None or self.first.published is not None:
             return tuple(told)
         known = {attempt.number for attempt in told}
@@ -111,6 +116,10 @@ class Draft:
 
     def _not_before(self) -> datetime | None:
         return self.first.not_before if self.later.state is None else self.later.not_before
+
+
+def _names_of(then: Sequence[Following]) -> tuple[tuple[str, str], ...]:
+    return tuple((one.on.value, one.run.id) for one in then)
 
 
 def _carried(attempt: Attempt) -> AttemptStory:

@@ -1,7 +1,10 @@
 """What one log says of one run: where it stands, and the attempts made from that log."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from operator import attrgetter
 from typing import Any, Final
 
 from cronstream.core.ledger.observed import Glance, RunChange
@@ -37,6 +40,43 @@ class Where:
 
 
 @dataclass(slots=True, eq=False)
+class AttemptDraft:
+    """An attempt of which more is to come; for its fields see `AttemptStory`.
+
+    Each of its entries changes it in place: a new tuple for each would take longer than all else.
+    """
+
+    number: int | None
+    log: LogKind
+    worker: str | None
+    claimed_at: datetime | None
+    topic: str
+    partition: int
+    offsets: tuple[tuple[str, int], ...] = ()
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    exit_status: int | None = None
+    signal: int | None = None
+    pid: int | None = None
+    head: str = ""
+    tail: str = ""
+    omitted: int = 0
+    note: str | None = None
+    late: Outcome | None = None
+
+    def story(self) -> AttemptStory:
+        """Return it as it stands now."""
+        return _attempt_story(_FIELDS(self))
+
+
+_FIELDS: Final[Callable[[AttemptDraft], tuple[Any, ...]]] = attrgetter(*AttemptStory._fields)
+_attempt_story: Final[Callable[[tuple[Any, ...]], AttemptStory]] = partial(
+    tuple.__new__, AttemptStory
+)
+
+
+@dataclass(slots=True, eq=False)
 class LogStory:
     """What one log says of one run.
 
@@ -58,13 +98,13 @@ class LogStory:
     reason: str | None = None
     not_before: datetime | None = None
     known: bool = False
-    attempts: list[AttemptStory] = field(default_factory=list)
+    attempts: list[AttemptDraft] = field(default_factory=list)
     claims: list[int] = field(default_factory=list)
     cancelled_by: str | None = None
 
     def fold(self, change: RunChange, where: Where) -> None:
         """Take what the fold has made of an entry, or what it says where the fold knows no run."""
-        end = change.end
+        end = change.end if change.after is None else None
         if change.after is not None or end is not None:
             self.known = True
         elif change.before is not None:
@@ -146,8 +186,7 @@ class LogStory:
 
     def _ensure(self, entry: Started | Finished, where: Where) -> None:
         if not self._is_last(entry):
-            self.attempts.append(self._attempt(entry.worker, None, where))
-            self.claims.append(entry.claim)
+            self._begin(entry.worker, entry.claim, where)
 
     def _is_last(self, entry: Started | Finished | Released) -> bool:
         """Whether the last attempt that is known is the one of this claim."""
@@ -160,54 +199,37 @@ class LogStory:
     def _is_open(self) -> bool:
         return bool(self.attempts) and self.attempts[-1].outcome is None
 
-    def _attempt(self, worker: str, number: int | None, where: Where) -> AttemptStory:
-        return AttemptStory(number, self.kind, worker, topic=where.topic, partition=where.partition)
+    def _begin(self, worker: str, claim: int, where: Where) -> AttemptDraft:
+        begun = AttemptDraft(None, self.kind, worker, None, where.topic, where.partition)
+        self.attempts.append(begun)
+        self.claims.append(claim)
+        return begun
 
     def _open(self, entry: Claimed, where: Where, number: int | None) -> None:
-        self.attempts.append(
-            AttemptStory(
-                number,
-                self.kind,
-                entry.worker,
-                claimed_at=where.at,
-                topic=where.topic,
-                partition=where.partition,
-                offsets=(("claimed", where.offset),),
-            )
-        )
-        self.claims.append(entry.version)
+        begun = self._begin(entry.worker, entry.version, where)
+        begun.number, begun.claimed_at = number, where.at
+        begun.offsets = (("claimed", where.offset),)
 
     def _start(self, entry: Started, where: Where) -> None:
         last = self.attempts[-1]
-        self.attempts[-1] = last._replace(
-            started_at=entry.started_at,
-            pid=entry.pid,
-            offsets=(*last.offsets, ("started", where.offset)),
-        )
+        last.started_at, last.pid = entry.started_at, entry.pid
+        last.offsets = (*last.offsets, ("started", where.offset))
 
     def _finish(self, entry: Finished, where: Where) -> None:
         last = self.attempts[-1]
-        self.attempts[-1] = last._replace(
-            started_at=entry.started_at,
-            ended_at=entry.ended_at,
-            outcome=entry.outcome,
-            exit_status=entry.exit_status,
-            signal=entry.signal,
-            head=entry.head if self.keep_output else "",
-            tail=entry.tail if self.keep_output else "",
-            omitted=entry.omitted,
-            note=entry.note,
-            offsets=(*last.offsets, ("ended", where.offset)),
-        )
+        last.started_at, last.ended_at = entry.started_at, entry.ended_at
+        last.outcome, last.note = entry.outcome, entry.note
+        last.exit_status, last.signal = entry.exit_status, entry.signal
+        last.head = entry.head if self.keep_output else ""
+        last.tail = entry.tail if self.keep_output else ""
+        last.omitted = entry.omitted
+        last.offsets = (*last.offsets, ("ended", where.offset))
 
     def _lose(self, where: Where) -> None:
         if self._is_open:
             last = self.attempts[-1]
-            self.attempts[-1] = last._replace(
-                outcome=Outcome.LOST,
-                ended_at=where.at,
-                offsets=(*last.offsets, ("ended", where.offset)),
-            )
+            last.outcome, last.ended_at = Outcome.LOST, where.at
+            last.offsets = (*last.offsets, ("ended", where.offset))
 
     def _drop_open(self) -> None:
         if self._is_open:
@@ -218,7 +240,7 @@ class LogStory:
         for i, attempt in enumerate(self.attempts):
             same = (attempt.worker, self.claims[i]) == (entry.worker, entry.claim)
             if same and attempt.outcome is Outcome.LOST:
-                self.attempts[i] = attempt._replace(late=entry.outcome)
+                attempt.late = entry.outcome
 
 
 def _is_claimed(before: Glance | None, after: Glance | None) -> bool:

@@ -108,6 +108,7 @@ class Stories:
         before, draft = self.state(run.id), self._draft(run.id)
         if draft.discarded is None:
             draft.discarded = record
+            draft.find_state()
             self._on_touch(run.id)
             self._report_change(draft, before)
 
@@ -142,8 +143,8 @@ class Stories:
 
     def _see(self, observed: Observed) -> None:
         for change in observed.changes:
-            is_news = change.before != change.after or change.is_unknown
-            if is_news or isinstance(change.entry, _SAYS_MORE):
+            before = change.before
+            if before is None or before != change.after or isinstance(change.entry, _SAYS_MORE):
                 self._see_change(change)
         for skip in observed.skips:
             self._see_skip(skip)
@@ -160,6 +161,7 @@ class Stories:
             draft = self._draft(run_id)
         part = draft.part(self._log.kind)
         part.fold(change, self._where)
+        draft.find_state()
         self._on_touch(run_id)
         is_end = isinstance(entry, Finished) and not part.known
         self._report_change(draft, before, is_end=is_end)

@@ -92,9 +92,11 @@ class AttemptStory(NamedTuple):
         return max(0.0, (self.ended_at - self.started_at).total_seconds())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RunStory:
     """What became of a run so far, or of a span of due times that were skipped in one go.
+
+    Nobody changes one; if it were frozen, it would take eight times as long to make.
 
     Attributes:
         reason: Why it was skipped or discarded.

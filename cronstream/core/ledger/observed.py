@@ -136,8 +136,10 @@ def observing(see: Callable[[Observed], None]) -> Rule:
             fold(book, entry)
             return
         live = book.live
-        touched = (entry.run,) if isinstance(entry, OF_ONE_RUN) else _touched(book, entry)
-        before = {run_id: _glance_at(live.get(run_id)) for run_id in touched}
+        if isinstance(entry, OF_ONE_RUN):
+            before = {entry.run: _glance_at(live.get(entry.run))}
+        else:
+            before = {run_id: _glance_at(live.get(run_id)) for run_id in _touched(book, entry)}
         refused = len(book.turned_away)
         book.news.clear()
         fold(book, entry)

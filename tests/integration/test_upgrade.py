@@ -32,7 +32,7 @@ RIGHT, WRONG = "right", "wrong"
 RETRIED = ("flaky", "doomed")
 TOO_LATE = ("wrong-1", "wrong-retry")
 #: For workers that come after the schedulers: as long as it takes to start them.
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 #: A run has begun, or will be audited, if it was due so long ago; and so have its retries.
 SETTLES = timedelta(seconds=15)
 BAD = ("unexplained", "refused", "doubled", "unasked", "early", "gap", "contradiction", "overrun")

@@ -61,13 +61,14 @@ unit: $(STAMP) ## Run the tests that need no Kafka, and see what they cover
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --include='cronstream/core/*' --precision=2 --fail-under=99.9
 
-# Three at a time, each with a Kafka of its own: they wait more than they work. Those of a file come
+KAFKAS ?= 2
+# So many at a time, each with a Kafka of its own: they wait more than they work. Those of a file come
 # one after another, for what one of them asks of the machine, the others do as well; the longest
 # files come first (tests/integration/conftest.py), not those with most tests. What fails is
 # tried once more and told as R, for a machine of others may stand still for seconds in the midst of
 # it; but never what speaks of a run that was lost or doubled.
 integration: $(STAMP) ## Run the tests on a real Kafka
-	$(BIN)/pytest -m integration -n 3 --dist loadfile --no-loadscope-reorder \
+	$(BIN)/pytest -m integration -n $(KAFKAS) --dist loadfile --no-loadscope-reorder \
 		--reruns 1 --rerun-except '(?i)lost|doubled|twice'
 
 lint: $(STAMP) ## Check form, types, imports and spelling

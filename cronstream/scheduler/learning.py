@@ -86,7 +86,9 @@ class Learning:
             told = [d for d in recent.definitions() if d.revision < before]
             known = [d for d in told if belongs(d.job, number, shards)]
             house = recent.house
-            await asyncio.to_thread(held.learn, known)
+            for first in range(0, len(known), PART):
+                await asyncio.to_thread(held.learn, known[first : first + PART])
+                self._jobs.on_move(number)
             held.seen, held.house = seen, house
 
     async def _read(self, number: int, held: Held, end: int) -> None:

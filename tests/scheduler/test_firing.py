@@ -918,3 +918,16 @@ async def test_jobs_that_take_longer_to_learn_than_a_tick_are_learnt_once(
     await bench.tick(successor)
     assert learnt == [1]
     assert due_seconds(bench.broker.on(LOG))[-1] == 40
+
+
+async def test_a_shard_that_learns_very_many_jobs_comes_forward_with_each_part_of_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.define(*(a_job(f"job-{number}") for number in range(12)))
+    await bench.tick()
+    monkeypatch.setattr(learning, "PART", 5)
+    successor, moved = bench.another(), list[int]()
+    successor.jobs.on_move = moved.append
+    successor.assigned({0})
+    await bench.tick(successor)
+    assert moved == [0] * (12 + 3)  # As they were read, and in three parts.

@@ -10,7 +10,7 @@ from cronstream.console.projecting import Projection
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.health.lateness import Late
 from cronstream.core.health.presence import Overdue
-from cronstream.core.ledger.mark import Paused
+from cronstream.core.ledger.paused import Paused
 from cronstream.core.ledger.state import Ended, News, SkipNews
 from cronstream.core.planning.due import Shard
 from cronstream.core.wire.enumerations import Outcome, SkipReason

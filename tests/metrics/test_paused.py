@@ -3,7 +3,8 @@
 from typing import Any
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.mark import Mark, Paused
+from cronstream.core.ledger.mark import Mark
+from cronstream.core.ledger.paused import Paused
 from cronstream.core.planning.due import Shard
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.enumerations import ControlAction

@@ -1,7 +1,9 @@
 """The fold of a log: what became of each run, as every reader of the log computes it.
 
-``state``     the values: a live run, what has changed, what was refused; ``mark`` a job's mark
-``book``      the state of a partition with its indexes, and the few ways in which it changes
+``state``     the values: a live run, what has changed, what was refused; ``mark`` a job's mark,
+              ``paused`` its pauses
+``book``      the state of a partition with its indexes, and the few ways in which it changes;
+              ``places`` where runs wait for a claim
 ``rules``     the table: what each kind of entry changes. ``arrivals`` runs, skips, withdrawals;
               ``claims`` who makes an attempt; ``endings`` ends and losses of attempts; ``settling``
               what brings a decision to its end; ``verdicts`` effects and verdicts

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from cronstream.core.ledger.paused import NOT_PAUSED, Paused
 from cronstream.core.wire.entries import Withdrawal
 from cronstream.core.wire.enumerations import Verdict
 from cronstream.core.wire.runs import Run
@@ -25,30 +26,6 @@ SUPERSEDED: Final = "superseded"
 OUTDATED: Final = "outdated"
 #: Before every due time.
 LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Paused:
-    """What is kept of a job's pauses.
-
-    Attributes:
-        revision: The last one that has paused the job; -1 if none has.
-        to: Up to when it does.
-        with_retries: Whether later attempts are skipped, too.
-        discards: How many runs of the schedule were discarded in a row, where that is counted.
-        halted_at: When so many of them were that the job is paused until a person resumes it.
-        halted_by: The id of the last of them.
-    """
-
-    revision: int = -1
-    to: datetime | None = None
-    with_retries: bool = False
-    discards: int = 0
-    halted_at: datetime | None = None
-    halted_by: str = ""
-
-
-NOT_PAUSED: Final = Paused()
 
 
 @dataclass(slots=True)
@@ -89,8 +66,7 @@ class Mark:
 
     def in_force(self, revision: int | None, due: datetime) -> bool:
         """Whether `revision` is the one that holds for `due` (rule 12)."""
-        holding = self._holding(due)
-        return holding is not None and holding == revision
+        return revision is not None and self._holding(due) == revision
 
     def _holding(self, due: datetime) -> int | None:
         """Return the newest revision of those that hold for `due`; None if none does."""

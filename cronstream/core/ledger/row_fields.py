@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any, Final
 
-from cronstream.core.ledger.mark import Mark, Paused
+from cronstream.core.ledger.mark import Mark
+from cronstream.core.ledger.paused import Paused
 from cronstream.core.ledger.row_checks import moment, number, of_kind, seconds, sound
 from cronstream.core.ledger.state import Effect, LiveRun, State
 from cronstream.core.wire.codec import build, from_json, to_json

@@ -18,7 +18,8 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from cronstream.core.ledger.fold import Ledger
-from cronstream.core.ledger.mark import NOT_PAUSED, Mark
+from cronstream.core.ledger.mark import Mark
+from cronstream.core.ledger.paused import NOT_PAUSED
 from cronstream.core.ledger.row_checks import moment, number, of_kind
 from cronstream.core.ledger.row_fields import (
     live_row,

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from cronstream.core.ledger.mark import NOT_PAUSED
+from cronstream.core.ledger.paused import NOT_PAUSED
 from cronstream.core.ledger.rows import from_row, join, row_parts
 from cronstream.core.ledger.state import Effect, News, SkipNews, State
 from cronstream.core.wire.entries import Level, Withdrawal

@@ -121,11 +121,16 @@ def _held_from(world: World) -> dict[tuple[str, int], datetime]:
 def _edits_hold(world: World) -> Iterator[str]:
     """An edit holds from when it says, unless it came very late."""
     held_from = _held_from(world)
+    former: dict[str, Job] = {}
     for number, (at, [job]) in enumerate(world.jobs.messages):
         late = at - job.effective_from > timedelta(seconds=3)
         held = held_from.get((job.name, number))
-        if held is not None and job.control is not None and held > job.effective_from:
-            continue  # Pauses begin and end beyond what was published, or told of.
+        # Pauses begin and end beyond what was published, or told of; also one that an edit ends
+        # whose scheduler had not heard of it.
+        is_of_pause = job.control is not None or former.get(job.name, job).paused_to is not None
+        former[job.name] = job
+        if held is not None and is_of_pause and held > job.effective_from:
+            continue
         if held is None or (held != job.effective_from and not late):
             yield f"revision {number} of {job.name} holds from {held}, not {job.effective_from}"
 

@@ -37,6 +37,9 @@ jobs:
 """
 
 
+LIKE = "  - name: four\n    cluster: a\n    schedule: 0 4 * * *\n    command: echo four\n"
+
+
 def piecemeal(text: str, before: Crontab | None = None) -> Crontab | None:
     return read_piecemeal(text, DEFAULT_LEASE_S, before)
 
@@ -221,6 +224,17 @@ def test_only_what_has_changed_is_read_again() -> None:
     assert after.places["three"].line == again.places["three"].line + 1
 
 
+def test_a_job_that_has_moved_in_the_file_is_not_read_again() -> None:
+    one, two, three, four = (LIKE.replace("four", name) for name in ("one", "two", "x3", "x4"))
+    before = piecemeal(f"{HEAD}jobs:\n{one}{two}{three}{four}")
+    after = piecemeal(f"{HEAD}jobs:\n{one}{three}{two}{four}", before)
+    assert before is not None
+    assert after is not None
+    assert [before.jobs.index(job) for job in after.jobs] == [0, 2, 1, 3]
+    assert after.jobs[1] is before.jobs[2]
+    assert after.places["two"].line == before.places["x3"].line
+
+
 def test_all_is_read_again_under_other_defaults_and_with_another_lease() -> None:
     before = piecemeal(HEAD + PLAIN)
     assert before is not None
@@ -278,8 +292,7 @@ def test_all_else_is_left_to_the_whole(text: str) -> None:
 def test_a_job_that_is_like_another_but_for_what_is_unusual_says_what_the_whole_says(
     own: str,
 ) -> None:
-    like = "  - name: four\n    cluster: a\n    schedule: 0 4 * * *\n    command: echo four\n"
-    text = HEAD + PLAIN + like + own
+    text = HEAD + PLAIN + LIKE + own
     assert told(piecemeal(text)) in (told(whole(text)), None)
 
 
@@ -294,8 +307,7 @@ def test_a_job_that_is_like_another_but_for_what_is_unusual_says_what_the_whole_
     ],
 )
 def test_what_is_wrong_with_a_job_that_is_like_another_is_found(good: str, bad: str) -> None:
-    like = "  - name: four\n    cluster: a\n    schedule: 0 4 * * *\n    command: echo four\n"
-    text = HEAD + PLAIN + like.replace(good, bad)
+    text = HEAD + PLAIN + LIKE.replace("four", "zero") + LIKE.replace(good, bad)
     assert piecemeal(text) is None
     assert whole(text) is None
 
@@ -307,4 +319,14 @@ def test_jobs_that_are_like_each_other_have_their_own_variables() -> None:
     found = piecemeal(text)
     assert found is not None
     assert [job.env for job in found.jobs] == [{"N": "one"}, {"N": "two"}]
+    assert told(found) == told(whole(text))
+
+
+def test_jobs_that_are_like_each_other_have_the_schedules_that_they_mean() -> None:
+    said = ("0 4 * * *", "0 4 * * *", "0 4 ? * *", "H 4 * * *")
+    jobs = [LIKE.replace("four", f"n{n}").replace(said[0], text) for n, text in enumerate(said)]
+    text = f"{HEAD}jobs:\n{''.join(jobs)}"
+    found = piecemeal(text)
+    assert found is not None
+    assert [job.schedule for job in found.jobs[:3]] == [said[0]] * 3
     assert told(found) == told(whole(text))

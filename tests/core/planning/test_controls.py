@@ -54,6 +54,16 @@ def test_a_word_on_a_job_that_is_not_there_does_not_count(job: Job | None) -> No
     assert not controls
 
 
+def test_words_on_more_clusters_than_there_may_be_are_not_kept_but_a_later_one_on_a_known_is() -> (
+    None
+):
+    words = [a_word(job=None, cluster=f"c{n}") for n in range(10_001)]
+    later = resumed(1, job=None, cluster="c0")
+    controls = heard(None, *words, later)
+    assert len(controls.of_cluster) == 10_000
+    assert controls.of_cluster["c0"] is later
+
+
 def test_what_was_asked_of_a_job_is_forgotten_when_it_is_taken_out() -> None:
     controls = heard(a_job(), a_word(), a_word(job=None))
     controls.learn(a_job())

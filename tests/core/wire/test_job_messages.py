@@ -12,6 +12,7 @@ from cronstream.core.wire.job_messages import (
     closed_because,
     decode_house,
     decode_jobs,
+    decode_level,
     foreign_because,
 )
 from cronstream.core.wire.runs import Job
@@ -47,6 +48,12 @@ def test_what_is_no_job_at_all_is_refused_with_the_reason() -> None:
     assert "tombstone" in reasons[0][0]
     assert "not JSON" in reasons[1][0]
     assert "effective_from" in reasons[3][0]
+
+
+def test_a_job_that_names_a_level_announces_none() -> None:
+    raw = encode(a_job(command="echo cronstream.Level"))
+    assert raw is not None
+    assert decode_level(raw) == 1
 
 
 def test_an_installations_id_is_what_a_scheduler_makes() -> None:

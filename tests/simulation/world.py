@@ -45,7 +45,7 @@ _NARROW = 0.2
 #: A schedule by which nothing more is due: at midnight only.
 _NEVER_S = 86_400
 #: After the trouble, everything must have its verdict within this time.
-QUIET_S = 400.0
+QUIET_S = 1_200.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,10 @@ def published(bench: Bench) -> list[Job]:
     return [m for m in bench.broker.on(NAMES.jobs) if isinstance(m, Job)]
 
 
+async def until_published(bench: Bench, count: int) -> None:
+    await until(lambda: len(published(bench)) == count)
+
+
 async def test_a_crontab_is_put_on_the_topic_with_one_moment_for_all(bench: Bench) -> None:
     bench.clock.passed = 5
     async with followed(bench):
@@ -90,6 +94,20 @@ async def test_a_job_that_could_not_be_put_on_the_topic_holds_from_when_it_could
         bench.broker.too_large, bench.clock.passed = set(), 7
         await until(lambda: published(bench))
     assert [job.effective_from for job in published(bench)] == [at(7)]
+
+
+async def test_a_job_that_comes_back_with_the_same_file_leaves_what_was_in_force_as_it_was(
+    bench: Bench,
+) -> None:
+    other = a_job("other")
+    crontab = a_crontab(a_job(), other)
+    async with followed(bench):
+        for passed, file in enumerate((crontab, a_crontab(other), crontab)):
+            bench.clock.passed = passed
+            bench.files.put_nowait(file)
+            await until_published(bench, 2 + passed)
+    seen = [(j.effective_from, j.removed) for j in published(bench) if j.name == "backup"]
+    assert seen == [(at(0), False), (at(1), True), (at(2), False)]
 
 
 async def test_a_definition_says_which_scheduler_has_put_it_there_and_of_which_file(

@@ -47,8 +47,8 @@ class LogKind(StrEnum):
 class AttemptStory(NamedTuple):
     """One attempt at a run, from the claim that stood to its end.
 
-    A tuple, for each entry of an attempt makes a new one: that is a quarter of what a frozen
-    dataclass takes.
+    A tuple, since one is made for each run that is written: that is a quarter of what a frozen
+    dataclass takes. While entries of it are still to come it is an `AttemptDraft`.
 
     Attributes:
         number: 1 for the first; None if it was made before the window that was read.

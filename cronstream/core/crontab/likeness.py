@@ -1,4 +1,4 @@
-"""Jobs that say the same but for name, schedule, command and description: one is made like another.
+"""Jobs that say the same but for what is each job's own: one is made like another.
 
 Teams write hundreds of jobs of a kind. The first of them is checked in full; what another says
 otherwise is checked here, by the same rules, and the rest of it is the first one's.
@@ -15,7 +15,7 @@ from cronstream.core.wire.runs import Job
 #: What each job has of its own.
 _OWN: Final = frozenset(("name", "schedule", "command", "cluster", "description"))
 _NEEDED: Final = _OWN - {"cluster", "description"}
-#: What means the same beside any name, schedule and command; a job with other keys is like none.
+#: What means the same beside any of these; a job with other keys is like none.
 _APART: Final = frozenset(
     (
         *("timezone", "max_attempts", "backoff", "retry_on", "timeout", "grace", "env"),

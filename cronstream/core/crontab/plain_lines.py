@@ -17,7 +17,8 @@ _FIRST: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._$+(^<;\\"
 )
 #: What nearly all are like that have no quotes; all of it would be read so, but more slowly.
-_SIMPLE: Final = re.compile(r"[A-Za-z/](?:[ !\"$-9;-~]*[!\"$-9;-~])?")
+_SIMPLE_WORDS: Final = r"[A-Za-z/](?:[ !\"$-9;-~]*[!\"$-9;-~])?"
+_SIMPLE: Final = re.compile(_SIMPLE_WORDS)
 _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Keys with plain words, in braces, behind a key.
 _IN_BRACES: Final = re.compile(r"[a-z_]+: \{ *\w+: [\w./+-]+(?:, +\w+: [\w./+-]+)* *\}", re.ASCII)
@@ -26,8 +27,8 @@ _BEYOND: Final = "\xa1-\u1fff\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffd"
 _TEXT: Final = re.compile(f"[\x20-\x7e{_BEYOND}]*")
 #: Most values that are text, and a line long: words that mean nothing else, and what is in quotes.
 ONE_LINE_TEXT: Final = (
-    rf"(?!(?:{'|'.join(sorted(WORDS))})(?:\n|\Z))[A-Za-z/](?:[ !\"$-9;-~]*[!\"$-9;-~])?"
-    r"|[0-9][!\"$-9;-~]* (?:[ !\"$-9;-~]*[!\"$-9;-~])"
+    rf"(?!(?:{'|'.join(sorted(WORDS))})(?:\n|\Z)){_SIMPLE_WORDS}"
+    r"|[0-9][!\"$-9;-~]* [ !\"$-9;-~]*[!\"$-9;-~]"
     rf"|'[ -&(-~{_BEYOND}]+'|\"[ !#-\[\]-~{_BEYOND}]+\""
 )
 

@@ -86,7 +86,7 @@ class _Read:
 
     def __init__(self, log: Iterable[tuple[Log, LogMessage]]) -> None:
         #: It is behind all the time, as one is that makes its file anew.
-        self.ends = {TopicPartition("cronstream.a", 0): 1 << 40}
+        self.spans = {TopicPartition("cronstream.a", 0): (0, 1 << 40)}
         self._log = iter(log)
 
     async def messages(self, _: object) -> AsyncIterator[list[tuple[Log, LogMessage]]]:

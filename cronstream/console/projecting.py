@@ -117,16 +117,17 @@ class Projection:
                 until = clock.monotonic() + _TURN_S
 
     def _see_where_it_stands(self) -> None:
-        ends = self._tail.ends
+        spans = self._tail.spans
         for (topic, partition), place in self._begun.items():
-            if ends.get(TopicPartition(topic, partition), place.next) < place.next:
+            if spans.get(TopicPartition(topic, partition), (0, place.next))[1] < place.next:
                 raise TruncatedError(
                     f"{topic}/{partition} ends before {place.next}, up to which it was projected: "
                     "it was truncated, or recreated"
                 )
-        at = {place: self._next(place) for place in ends}
-        self.total = sum(ends.values())
-        self.done = sum(min(at[place], end) for place, end in ends.items())
+        # What was deleted before it was projected is not waited for.
+        left = [end - max(begin, self._next(at)) for at, (begin, end) in spans.items()]
+        self.total = sum(end - begin for begin, end in spans.values())
+        self.done = self.total - sum(messages for messages in left if messages > 0)
         self.is_current = self.done >= self.total
 
     def _next(self, place: TopicPartition) -> int:

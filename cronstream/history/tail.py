@@ -27,13 +27,16 @@ class Tail:
     Args:
         scope: Which logs, and from when on.
         begin: From which offset on partitions are read rather; one that is gone is none.
+
+    Attributes:
+        spans: From where on each partition is read, and where it ended when that began.
     """
 
     def __init__(self, scope: Scope, begin: Mapping[TopicPartition, int] | None = None) -> None:
         self._scope, self._begin = scope, begin or {}
         self._logs: dict[str, Log] = {}
         self._places: dict[TopicPartition, int] = {}
-        self.ends: dict[TopicPartition, int] = {}
+        self.spans: dict[TopicPartition, tuple[int, int]] = {}
 
     async def messages(self, reader: LogReader) -> AsyncIterator[list[tuple[Log, LogMessage]]]:
         """Yield what comes, several at once, for as long as the reader can read.
@@ -75,7 +78,7 @@ class Tail:
         found = await reader.spans(places(layout, fresh, self._scope), self._scope.since)
         for place, (start, end) in found.items():
             self._places[place] = max(start, self._begin.get(place, start))
-            self.ends[place] = end
+            self.spans[place] = self._places[place], end
         self._logs.update({place.topic: fresh[place.topic] for place in found})
         if found or again:
             reader.follow(self._places)

@@ -96,6 +96,18 @@ async def test_only_what_is_live_is_read_again(tmp_path: Path) -> None:
     assert len(again) <= 3
 
 
+async def test_what_retention_has_deleted_is_not_waited_for(tmp_path: Path) -> None:
+    broker, store = a_broker(), Store(tmp_path / "console.sqlite")
+    places = [(topic, n) for topic, logs in broker.topics.items() for n in range(len(logs))]
+    [some, *_] = [at for at in places if len(broker.topics[at[0]][at[1]]) > 2]
+    for topic, n in places:
+        broker.delete_before(topic, n, len(broker.topics[topic][n]))
+    broker.delete_before(*some, 2)
+    projection = await project(broker, store)
+    left = len(broker.topics[some[0]][some[1]]) - 2
+    assert (projection.is_current, projection.done, projection.total) == (True, left, left)
+
+
 async def test_a_log_that_is_another_one_is_noticed(tmp_path: Path) -> None:
     store = Store(tmp_path / "console.sqlite")
     await project(a_broker(), store)

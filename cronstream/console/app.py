@@ -29,7 +29,7 @@ from cronstream.console.job import job
 from cronstream.console.live import LiveOutput
 from cronstream.console.output import Outputs
 from cronstream.console.overview import overview
-from cronstream.console.projecting import Projection
+from cronstream.console.progress import Progress
 from cronstream.console.sight import Sight
 from cronstream.console.store import Store
 from cronstream.console.streams import ALIVE, Streams
@@ -92,7 +92,7 @@ class Console:
     def __init__(
         self,
         store: Store,
-        projection: Projection,
+        projection: Progress,
         watching: Watching,
         asking: Asking,
         actions: Actions | None = None,

@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import Metric
 
-from cronstream.console.projecting import Projection
+from cronstream.console.progress import Progress
 from cronstream.errors import SettingsError
 from cronstream.metrics.exposition import Metrics, counts, gauge
 
@@ -22,7 +22,7 @@ class ConsoleMetrics:
         projection: Returns who projects now.
     """
 
-    def __init__(self, projection: Callable[[], Projection]) -> None:
+    def __init__(self, projection: Callable[[], Progress]) -> None:
         self._projection = projection
         self.metrics: Final = Metrics()
         self.metrics.add(self._look)

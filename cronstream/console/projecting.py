@@ -10,20 +10,21 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 from aiokafka.structs import TopicPartition
 
 from cronstream import clock
 from cronstream.console.store import Batch, Place, Store
 from cronstream.core.wire.codec import decode_entries
+from cronstream.core.wire.naming import Names
 from cronstream.core.wire.runs import Run
 from cronstream.errors import TruncatedError
 from cronstream.history.log_story import Where
 from cronstream.history.scope import LogReader, Scope
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import LogKind, RunState, RunStory
-from cronstream.history.tail import Tail
+from cronstream.history.tail import Tail, log_topics
 from cronstream.topology.reading import LogMessage
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,24 @@ _REMEMBERED: Final = 2_000
 Seen = Callable[[Collection[str]], None]
 
 
+class Share(NamedTuple):
+    """Some clusters, if not all are projected: all that is said of a run is said in one of them.
+
+    Attributes:
+        clusters: Their names.
+        topics: Those of their logs.
+    """
+
+    clusters: frozenset[str]
+    topics: frozenset[str]
+
+    @classmethod
+    def of(cls, names: Names, clusters: Collection[str]) -> Self:
+        """Return the share of these clusters."""
+        topics = frozenset(log.topic for log in log_topics(names, clusters))
+        return cls(frozenset(clusters), topics)
+
+
 class Projection:
     """What one process projects.
 
@@ -50,6 +69,7 @@ class Projection:
         store: Where it is kept.
         on_written: Is given the runs that have just been written.
         every_s: Seconds between two transactions, while little comes.
+        share: What is projected here; None for all that there is.
 
     Attributes:
         is_current: Whether all that was there when it began is projected.
@@ -63,14 +83,20 @@ class Projection:
         store: Store,
         on_written: Seen = lambda _: None,
         every_s: float = WRITE_EVERY_S,
+        share: Share | None = None,
     ) -> None:
         self._store, self._on_written, self._every_s = store, on_written, every_s
-        self._begun = self._known = store.places()
+        self._begun = self._known = {
+            key: place
+            for key, place in store.places().items()
+            if share is None or key[0] in share.topics
+        }
         self._handed = Batch(places=self._known)
         self._writing: asyncio.Future[None] | None = None
         self._stories = Stories(keep=None, keep_output=False, on_touch=self._touch)
         begin = {TopicPartition(*key): place.again for key, place in self._known.items()}
-        self._tail = Tail(Scope(keep_output=False), begin)
+        scope = Scope(clusters=None if share is None else share.clusters, keep_output=False)
+        self._tail = Tail(scope, begin)
         #: Messages of which the tail has said that it read them, so nobody reads them again.
         self._unfolded: deque[tuple[Log, LogMessage]] = deque()
         self._touched: dict[str, None] = {}
@@ -86,8 +112,12 @@ class Projection:
         """The time of the last message that is projected (UTC); None while there is none."""
         return max((place.at for place in self._known.values()), default=None)
 
-    async def follow(self, reader: LogReader) -> None:
+    async def follow(self, reader: LogReader, *, is_to_end: bool = False) -> None:
         """Project what comes, for as long as the reader can read.
+
+        Args:
+            reader: Reads the logs.
+            is_to_end: Whether it is over once all is projected that was there when it began.
 
         Raises:
             BrokerError: If the broker does not answer.
@@ -98,11 +128,14 @@ class Projection:
             await self._write()  # What could not be written when it followed before.
             async for messages in self._tail.messages(reader):
                 self._see_where_it_stands()
+                if self.is_current and is_to_end:
+                    break
                 self._unfolded.extend(messages)
                 await self._project()
                 every_s = self._every_s * (1 if self.is_current else _BEHIND)
                 if clock.monotonic() - self._written_at >= every_s:
                     await self._write()
+            await self._write()
         finally:
             await self._see_it_written()
 

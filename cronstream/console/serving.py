@@ -17,6 +17,7 @@ from cronstream.console.acting import Acting
 from cronstream.console.actions import Actions
 from cronstream.console.app import Asking, Console
 from cronstream.console.audits import Audits
+from cronstream.console.catching_up import CatchingUp
 from cronstream.console.installed import Watching
 from cronstream.console.live import LiveOutput
 from cronstream.console.metrics import ConsoleMetrics, listen_for_metrics
@@ -153,6 +154,7 @@ class Keeper:
 
     async def _project(self, reader: Reader) -> None:
         try:
+            await self._catch_up(reader)
             await self._projection.follow(reader)
         except (TruncatedError, StoreError) as error:
             if isinstance(error, StoreError) and not error.is_spoiled:
@@ -160,8 +162,22 @@ class Keeper:
             about = fields("console-anew", reason=str(error))
             logger.warning("%s; projecting all anew", error, extra=about)
             self._store.empty()  # No page is asked for meanwhile.
-            self._projection = Projection(self._store, self._written)
-            self.console.projection = self._projection
+            self._begin_projecting()
+
+    async def _catch_up(self, reader: Reader) -> None:
+        """Have several processes project what there is, if that is much."""
+        catching_up = CatchingUp(self._settings, self._store, self._tell)
+        while await catching_up.is_worth_it(reader):
+            self.console.projection = catching_up
+            try:
+                has_gone_well = await catching_up.run()
+            finally:
+                self._begin_projecting()
+            if not has_gone_well:
+                return
+
+    def _begin_projecting(self) -> None:
+        self._projection = self.console.projection = Projection(self._store, self._written)
 
     async def watch(self) -> None:
         """Know what is in force and who is there, for ever."""

@@ -62,6 +62,8 @@ _OF_READER: Final = ("query_only = ON", "temp_store = MEMORY", "cache_size = -16
 
 
 _PRIVATE: Final = 0o600
+#: For so long one who writes waits for others who do: `cronstream.console.catching_up`.
+_WAITS_S: Final = 60.0
 
 
 def open_file(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
@@ -94,7 +96,7 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
 
 
 def _connect(path: Path, settings: tuple[str, ...]) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_WAITS_S)
     for setting in settings:
         db.execute(f"PRAGMA {setting}")
     return db

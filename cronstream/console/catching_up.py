@@ -31,6 +31,7 @@ from cronstream.console.store import Store
 from cronstream.errors import CronstreamError
 from cronstream.history.scope import LogReader, Scope, places
 from cronstream.history.tail import log_topics
+from cronstream.json_lines import keep_stderr
 from cronstream.logs import fields, logging_config
 from cronstream.settings import Settings
 from cronstream.topology.reading import Reader
@@ -105,12 +106,11 @@ class CatchingUp:
             for share in self._shares:
                 parts.append(_Part(self._settings, self._store.path, share))
                 stack.callback(parts[-1].kill)
-            while any(part.is_there for part in parts):
+            while any(part.is_there for part in parts) and not _any_has_failed(parts):
                 await asyncio.sleep(WRITE_EVERY_S)
                 self._hear(parts)
-                if any(part.has_failed for part in parts):
-                    return False
-        return True
+            self._hear(parts)
+            return not _any_has_failed(parts)
 
     def _hear(self, parts: list["_Part"]) -> None:
         written = sum(part.heard().rows for part in parts)
@@ -188,12 +188,18 @@ class _Part:
         self._near.close()
 
 
+def _any_has_failed(parts: Collection[_Part]) -> bool:
+    return any(part.has_failed for part in parts)
+
+
 def _catch_up(
     settings: Settings, path: Path, clusters: Collection[str], console: Connection
 ) -> None:
     """Project some clusters; this is a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the console, which ends this.
     os.nice(_NICE)
+    if settings.log_format == "json":
+        keep_stderr()
     dictConfig(logging_config(settings))
     gc.freeze()
     gc.set_threshold(*_GARBAGE)

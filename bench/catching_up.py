@@ -16,11 +16,10 @@ from typing import Any, Final
 
 import aiohttp
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from bench.fold import AT, a_claim, a_finish, a_run, a_start
 from bench.machine import cost, tree
-from bench.rig import NAMES, Rig, rig, say
+from bench.rig import NAMES, Rig, create_topics, rig, say
 from cronstream.broker.ports import free_port
 from cronstream.core.wire.codec import encode_entries
 from cronstream.core.wire.entries import Level, Withdrawal
@@ -55,11 +54,8 @@ def messages(cluster: str, runs: int) -> Iterator[bytes]:
 
 async def fill(broker: str, runs: int) -> None:
     """Write the logs of all clusters."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
-    await admin.start()
     topics = [name for one in CLUSTERS for name in (NAMES.log(one), NAMES.retry_log(one))]
-    await admin.create_topics([NewTopic(topic, 1, 1) for topic in topics])
-    await admin.close()
+    await create_topics(broker, *topics)
     async with AIOKafkaProducer(bootstrap_servers=broker, linger_ms=5) as producer:
         for cluster in CLUSTERS:
             for value in messages(cluster, runs):

@@ -15,11 +15,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from ruamel.yaml import YAML
 
 from bench import peers
 from bench.machine import cost, tree
-from bench.rig import Part, Rig, rig, say
+from bench.rig import Part, Rig, create_topics, rig, say
+from cronstream.core.crontab.parser import parse_crontab
 
 JOBS = 100_000
 _HEAD = (
@@ -27,6 +30,7 @@ _HEAD = (
 )
 _PATIENCE_S = 400.0
 _IDLE_S = 20.0
+_TOPIC = "records"
 _TASKS = ("sync", "report", "clean", "load", "export", "check", "rotate", "backup")
 
 
@@ -119,6 +123,36 @@ def _used(words: list[str]) -> float:
     return round(used - before.children_user - before.children_system, 2)
 
 
+async def records(broker: str, text: str) -> dict[str, float]:
+    """What the jobs cost as records of JSON that are written to a log and read back, in batches.
+
+    Of their reading from the crontab nothing is in it, nor of anything that is done with them.
+    """
+    jobs = [job.asdict() for job in parse_crontab(text).jobs]
+    said = [{name: value for name, value in job.items() if value is not None} for job in jobs]
+    await create_topics(broker, _TOPIC)
+    began, cpu = time.monotonic(), time.process_time()
+    async with AIOKafkaProducer(bootstrap_servers=broker, max_batch_size=1 << 18) as producer:
+        batch, sent = producer.create_batch(), []
+        for one in said:
+            value = orjson.dumps(one, default=vars)
+            if batch.append(key=one["name"].encode(), value=value, timestamp=None) is None:
+                sent.append(await producer.send_batch(batch, _TOPIC, partition=0))
+                batch = producer.create_batch()
+                batch.append(key=one["name"].encode(), value=value, timestamp=None)
+        sent.append(await producer.send_batch(batch, _TOPIC, partition=0))
+        await asyncio.gather(*sent)
+    async with AIOKafkaConsumer(bootstrap_servers=broker) as consumer:
+        consumer.assign([TopicPartition(_TOPIC, 0)])
+        await consumer.seek_to_beginning()
+        left = len(said)
+        while left:
+            for messages in (await consumer.getmany(timeout_ms=500)).values():
+                left -= len([orjson.loads(message.value) for message in messages])
+    took = time.monotonic() - began
+    return {"cpu_s": round(time.process_time() - cpu, 2), "took_s": round(took, 2)}
+
+
 async def _applied(part: Part, number: int) -> None:
     await part.said("crontab-applied", jobs=number, within_s=_PATIENCE_S)
 
@@ -134,6 +168,7 @@ async def scheduler(folder: Path, number: int) -> dict[str, Any]:
     text = crontab(number, not_for_h=time.gmtime().tm_hour)
     row: dict[str, Any] = {"jobs": number}
     async with rig(folder, CRONSTREAM_ADOPT="1") as one:
+        row["records"] = await records(one.broker.address, text)
         _write(one, _HEAD.replace("jobs:", "jobs: []"))
         part = await one.start("scheduler")
         row["without"] = await _idle(part)

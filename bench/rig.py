@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from bench.machine import Cost, cost
 from cronstream.broker.embedded import EmbeddedBroker
@@ -172,6 +173,16 @@ async def rig(folder: Path, **variables: str) -> AsyncIterator[Rig]:
                 with suppress(Exception):
                     await installation.stop(part)
             await broker.stop()
+
+
+async def create_topics(broker: str, *topics: str) -> None:
+    """Create topics with one partition each."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(topic, 1, 1) for topic in topics])
+    finally:
+        await admin.close()
 
 
 def say(text: str) -> None:

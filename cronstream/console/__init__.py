@@ -6,7 +6,7 @@
 ``tables``      its file
 ``rows``        stories as they stand in it
 ``projecting``  folds the ledgers into it, without a consumer group
-``catching_up`` has several processes do so where there is much to read; ``progress``: how far it is
+``catching_up`` has other processes do so where there is much to read; ``progress``: how far it is
 ``installed``   what is in force and who is there, as it stands now
 ``halts``       the jobs that their discarded runs have paused
 ``pasts``       the revisions of jobs

@@ -1,10 +1,11 @@
-"""Projects what came while no console was there, by several processes at once.
+"""Projects what came while no console was there, where that is much, by processes of their own.
 
-One process of Python folds some thousands of runs a second, on one processor. Clusters have nothing
-in common: so each process projects some of them, into the same file, and what a transaction writes
-is of these alone. They end once they have come to where the logs ended when they began. Then the
-console goes on by itself, as one does that begins again; and so it does if one of them fails, for
-it will meet what that one has met.
+One process of Python folds some thousands of runs a second, on one processor, and answers slowly
+meanwhile. Clusters have nothing in common: so each of several processes projects some of them, into
+the same file, and what a transaction writes is of these alone. They end once they have come to
+where the logs ended when they began, and what they had in memory goes with them. Then the console
+goes on by itself, as one does that begins again; and so it does if one of them fails, for it will
+meet what that one has met.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ from cronstream.topology.reading import Reader
 
 logger = logging.getLogger(__name__)
 
-#: Where fewer messages are to be read, another process takes longer to begin than it spares.
+#: Where fewer messages are to be read, a process takes longer to begin than it spares.
 WORTH: Final = 20_000
 #: By so much a process of these is less urgent than the console: pages come first.
 _NICE: Final = 5
@@ -63,7 +64,7 @@ class _Said(NamedTuple):
 
 
 class CatchingUp:
-    """Several processes that catch up; `cronstream.console.progress` has its attributes.
+    """Processes that catch up; `cronstream.console.progress` has its attributes.
 
     Args:
         settings: Where Kafka is, and how many processes there may be.
@@ -78,7 +79,7 @@ class CatchingUp:
         self.known_until: datetime | None = None
 
     async def is_worth_it(self, reader: LogReader) -> bool:
-        """Look at what is not projected; return whether it is enough for several processes.
+        """Look at what is not projected; return whether it is enough for other processes.
 
         Raises:
             BrokerError: If the broker does not answer.
@@ -87,11 +88,11 @@ class CatchingUp:
         most = self._settings.console_projectors or min(len(os.sched_getaffinity(0)), 4)
         self._shares = shared_out(left, most)
         self.done, self.total = 0, sum(left.values())
-        return self.total >= WORTH and len(self._shares) > 1
+        return self.total >= WORTH and most > 1
 
     async def run(self) -> bool:
         """Catch up; return whether each process came to its end. None is there afterwards."""
-        how = "%d messages are to be read; %d processes do so, each of some clusters"
+        how = "%d messages are to be read; processes that do so, each of some clusters: %d"
         about = fields("console-catches-up")
         logger.info(how, self.total, len(self._shares), extra=about)
         try:

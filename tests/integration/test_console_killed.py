@@ -188,7 +188,9 @@ async def test_a_console_that_is_killed_while_several_processes_catch_up_takes_t
     left = sum(ledger.runs for ledger in ledgers)
     with closing(Guard()) as guard:
         async with a_console(guard, broker, tmp_path) as console:
-            await console.said("messages are to be read; 2 processes do so")
+            await console.said(
+                "messages are to be read; processes that do so, each of some clusters: 2"
+            )
             for ledger in ledgers:
                 await kept.has(ledger, least=1)
             processes = _catching_up(console)

@@ -46,7 +46,7 @@ class Pages(Access):
     #: Days for which a console keeps runs that have ended, and how many thousand runs at most.
     console_keep_days: Annotated[int, Field(ge=1, le=3650)] = 30
     console_keep_thousands: Annotated[int, Field(ge=1, le=100_000)] = 10_000
-    #: Processes by which a console catches up; 0: one for each core, 4 at most; 1: itself.
+    #: Processes by which a console catches up; 0: one for each core, 2 at most; 1: itself.
     console_projectors: Annotated[int, Field(ge=0, le=16)] = 0
 
     @field_validator("web_hosts")

@@ -41,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 #: Where fewer messages are to be read, a process takes longer to begin than it spares.
 WORTH: Final = 20_000
+#: Unless it was said how many there may be: each takes memory, of which a container has not much.
+_UNLESS_SAID: Final = 2
 #: By so much a process of these is less urgent than the console: pages come first.
 _NICE: Final = 5
 #: As the console itself has it: `cronstream.cli.lean`.
@@ -85,7 +87,7 @@ class CatchingUp:
             BrokerError: If the broker does not answer.
         """
         left = await self._left(reader)
-        most = self._settings.console_projectors or min(len(os.sched_getaffinity(0)), 4)
+        most = self._settings.console_projectors or min(len(os.sched_getaffinity(0)), _UNLESS_SAID)
         self._shares = shared_out(left, most)
         self.done, self.total = 0, sum(left.values())
         return self.total >= WORTH and most > 1

@@ -114,8 +114,9 @@ wheel: $(STAMP) ## Build the wheel, into dist/
 smoke: wheel ## Install the wheel elsewhere, and try it there as a new user would
 	$(BIN)/python -m tests.smoke dist/*.whl
 
-simulate: $(STAMP) ## Search 10,000 seeds of the protocol's simulation, and let months pass
-	$(BIN)/python -m tests.simulation --seeds 10000 --jobs 2
+SEEDS ?= 10000
+simulate: $(STAMP) ## Search 10,000 seeds of the protocol's simulation (SEEDS), and let months pass
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --jobs 2
 	$(BIN)/python -m tests.timelapse --seeds 5 --jobs 2
 
 bench: $(STAMP) ## Measure how fast it is, beside the floor and its peers: about twelve minutes

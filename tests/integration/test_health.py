@@ -311,7 +311,9 @@ async def _a_worker_is_held_up(start: StartWorker, cluster: str) -> None:
 
 
 def _one_partition(folder: Path) -> dict[str, str]:
+    """Return what makes it an installation of its own, whose numbers are not those of others."""
     return {
+        "CRONSTREAM_PREFIX": "narrow",
         "CRONSTREAM_CRONTAB": str(folder / "others.yaml"),
         "CRONSTREAM_PARTITIONS": "1",
         "CRONSTREAM_HEALTH_PATIENCE_S": "3",

@@ -56,12 +56,12 @@ class _Said(NamedTuple):
 
     Attributes:
         rows: How many it wrote.
-        done: How many messages it has projected.
+        left: How many messages it has still to project.
         until: When the last of them came (UTC).
     """
 
     rows: int
-    done: int
+    left: int
     until: datetime | None
 
 
@@ -76,6 +76,7 @@ class CatchingUp:
 
     def __init__(self, settings: Settings, store: Store, on_written: Callable[[], None]) -> None:
         self._settings, self._store, self._on_written = settings, store, on_written
+        self._left: dict[str, int] = {}
         self._shares: list[list[str]] = []
         self.is_current, self.done, self.total, self.written = False, 0, 0, 0
         self.known_until: datetime | None = None
@@ -86,14 +87,17 @@ class CatchingUp:
         Raises:
             BrokerError: If the broker does not answer.
         """
-        left = await self._left(reader)
+        self._left = await self._look(reader)
         most = self._settings.console_projectors or min(len(os.sched_getaffinity(0)), _UNLESS_SAID)
-        self._shares = shared_out(left, most)
-        self.done, self.total = 0, sum(left.values())
+        self._shares = shared_out(self._left, most)
+        self.done, self.total = 0, sum(self._left.values())
         return self.total >= WORTH and most > 1
 
     async def run(self) -> bool:
-        """Catch up; return whether each process came to its end. None is there afterwards."""
+        """Catch up; return whether each process came to its end, and something was projected.
+
+        None of them is there afterwards.
+        """
         how = "%d messages are to be read; processes that do so, each of some clusters: %d"
         about = fields("console-catches-up")
         logger.info(how, self.total, len(self._shares), extra=about)
@@ -107,24 +111,25 @@ class CatchingUp:
         with ExitStack() as stack:
             parts = []
             for share in self._shares:
-                parts.append(_Part(self._settings, self._store.path, share))
+                left = sum(self._left[cluster] for cluster in share)
+                parts.append(_Part(self._settings, self._store.path, share, left))
                 stack.callback(parts[-1].kill)
             while any(part.is_there for part in parts) and not _any_has_failed(parts):
                 await asyncio.sleep(WRITE_EVERY_S)
                 self._hear(parts)
             self._hear(parts)
-            return not _any_has_failed(parts)
+            return self.done > 0 and not _any_has_failed(parts)
 
     def _hear(self, parts: list["_Part"]) -> None:
         written = sum(part.heard().rows for part in parts)
-        self.done = sum(part.said.done for part in parts)
+        self.done = max(0, self.total - sum(part.said.left for part in parts))
         moments = [part.said.until for part in parts if part.said.until is not None]
         self.known_until = max(moments, default=None)
         if written != self.written:
             self.written = written
             self._on_written()
 
-    async def _left(self, reader: LogReader) -> dict[str, int]:
+    async def _look(self, reader: LogReader) -> dict[str, int]:
         """Return how many messages of each cluster are not projected."""
         layout = await reader.layout()
         logs = {log.topic: log for log in log_topics(reader.names, reader.names.clusters(layout))}
@@ -158,9 +163,11 @@ class _Part:
         said: What it said last, with all the rows that it has written.
     """
 
-    def __init__(self, settings: Settings, path: Path, clusters: Collection[str]) -> None:
+    def __init__(
+        self, settings: Settings, path: Path, clusters: Collection[str], left: int
+    ) -> None:
         self._near, far = _spawning.Pipe()
-        self.said = _Said(0, 0, None)
+        self.said = _Said(0, left, None)
         arguments = (settings, path, tuple(clusters), far)
         self._process = _spawning.Process(target=_catch_up, args=arguments, daemon=True)
         self._process.start()
@@ -225,7 +232,8 @@ async def _project(
     asyncio.get_running_loop().add_reader(console.fileno(), partial(os._exit, 1))
 
     def say(runs: Collection[str]) -> None:
-        console.send(_Said(len(runs), projection.done, projection.known_until))
+        left = projection.total - projection.done
+        console.send(_Said(len(runs), left, projection.known_until))
 
     projection = Projection(store, say, share=Share.of(settings.names, clusters))
     reader = Reader(settings, gives_up=True)

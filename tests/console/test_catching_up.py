@@ -143,3 +143,26 @@ async def test_the_console_goes_on_alone_where_there_can_be_no_more_processes(
     assert not await one.run()
     assert killed == begun
     assert "Resource temporarily unavailable; the console catches up alone" in caplog.text
+
+
+async def test_the_console_goes_on_alone_where_nothing_comes_of_what_they_do(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class IdlePart:
+        """A process that found nothing to read, and so came to its end."""
+
+        is_there = has_failed = False
+
+        def __init__(self, *given: Any) -> None:
+            self.said = catching_up._Said(0, given[-1], None)
+
+        def heard(self) -> catching_up._Said:
+            return self.said
+
+        def kill(self) -> None: ...
+
+    monkeypatch.setattr(catching_up, "_Part", IdlePart)
+    one = catching(store)
+    assert await one.is_worth_it(FakeReader(a_broker(a=50, b=50)))
+    assert not await one.run()
+    assert (one.done, one.total) == (0, 100)

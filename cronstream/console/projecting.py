@@ -112,12 +112,8 @@ class Projection:
         """The time of the last message that is projected (UTC); None while there is none."""
         return max((place.at for place in self._known.values()), default=None)
 
-    async def follow(self, reader: LogReader, *, is_to_end: bool = False) -> None:
+    async def follow(self, reader: LogReader) -> None:
         """Project what comes, for as long as the reader can read.
-
-        Args:
-            reader: Reads the logs.
-            is_to_end: Whether it is over once all is projected that was there when it began.
 
         Raises:
             BrokerError: If the broker does not answer.
@@ -128,14 +124,11 @@ class Projection:
             await self._write()  # What could not be written when it followed before.
             async for messages in self._tail.messages(reader):
                 self._see_where_it_stands()
-                if self.is_current and is_to_end:
-                    break
                 self._unfolded.extend(messages)
                 await self._project()
                 every_s = self._every_s * (1 if self.is_current else _BEHIND)
                 if clock.monotonic() - self._written_at >= every_s:
                     await self._write()
-            await self._write()
         finally:
             await self._see_it_written()
 

@@ -145,6 +145,8 @@ class Keeper:
         actions = Actions(Acting(settings, self._watching), self.visitors)
         self.console = Console(self._store, self._projection, self._watching, self._asking, actions)
         self._told: set[asyncio.Task[None]] = set()
+        #: Whether other processes may catch up: until one of them has failed.
+        self._may_have_help = True
         #: What was said to be wrong, and when.
         self._said = ("", 0.0)
 
@@ -162,19 +164,20 @@ class Keeper:
             about = fields("console-anew", reason=str(error))
             logger.warning("%s; projecting all anew", error, extra=about)
             self._store.empty()  # No page is asked for meanwhile.
+            self._may_have_help = True
             self._begin_projecting()
 
     async def _catch_up(self, reader: Reader) -> None:
-        """Have several processes project what there is, if that is much."""
+        """Have other processes project what there is, if that is much, and none has failed so."""
         catching_up = CatchingUp(self._settings, self._store, self._tell)
-        while await catching_up.is_worth_it(reader):
-            self.console.projection = catching_up
-            try:
-                has_gone_well = await catching_up.run()
-            finally:
-                self._begin_projecting()
-            if not has_gone_well:
-                return
+        if not (self._may_have_help and await catching_up.is_worth_it(reader)):
+            return
+        self._begin_projecting()  # What the one before has in memory is not needed meanwhile.
+        self.console.projection = catching_up
+        try:
+            self._may_have_help = await catching_up.run()
+        finally:
+            self._begin_projecting()
 
     def _begin_projecting(self) -> None:
         self._projection = self.console.projection = Projection(self._store, self._written)

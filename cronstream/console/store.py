@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 
 from cronstream.console.answers import Answers, minute_of, moment_of
-from cronstream.console.tables import open_file, remove_file
+from cronstream.console.tables import open_file, open_shared, remove_file
 from cronstream.console.writing import ABOUT_S, put, write_stories
 from cronstream.errors import StoreError
 from cronstream.history.story import RunStory
@@ -56,6 +56,7 @@ class Store(Answers):
 
     Args:
         path: The file; its folder is there.
+        is_shared: Whether it is another process's, and only opened: never made, or made anew.
 
     Attributes:
         path: The same.
@@ -64,11 +65,11 @@ class Store(Answers):
         StoreError: If the file cannot be opened or made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_shared: bool = False) -> None:
         self.path = path
         with self._naming_the_file():
             # Who reads has a connection of its own: it never waits for who writes.
-            self._writer, reader = open_file(path)
+            self._writer, reader = open_shared(path) if is_shared else open_file(path)
         super().__init__(reader)
         #: Threads that write do so one after the other: they have one connection.
         self._writing = threading.Lock()
@@ -80,9 +81,14 @@ class Store(Answers):
             self._writer.close()
 
     def places(self) -> dict[tuple[str, int], Place]:
-        """Return how far each partition was read, by topic and number."""
-        rows = self._db.execute("SELECT topic, partition, next, again, at FROM places")
-        return {(topic, n): Place(on, again, moment_of(at)) for topic, n, on, again, at in rows}
+        """Return how far each partition was read, by topic and number.
+
+        Raises:
+            StoreError: If it cannot be read.
+        """
+        with self._naming_the_file():
+            rows = self._db.execute("SELECT topic, partition, next, again, at FROM places")
+            return {(topic, n): Place(on, again, moment_of(at)) for topic, n, on, again, at in rows}
 
     def write(self, batch: Batch) -> None:
         """Write all of a batch, or nothing.

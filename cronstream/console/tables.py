@@ -64,6 +64,19 @@ _OF_READER: Final = ("query_only = ON", "temp_store = MEMORY", "cache_size = -16
 _PRIVATE: Final = 0o600
 #: For so long one who writes waits for others who do: `cronstream.console.catching_up`.
 _WAITS_S: Final = 60.0
+#: Who reads waits for nobody but in rare moments, and pages with him.
+_PAGES_WAIT_S: Final = 5.0
+
+
+def open_shared(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    """Return a connection that writes and one that reads to a file that others have open, too.
+
+    Raises:
+        sqlite3.Error: If it is not there, or of another version: it is for others to make.
+    """
+    if _version(path) != VERSION:
+        raise sqlite3.OperationalError(f"it is not there any more, or not of version {VERSION}")
+    return _connect(path, _OF_WRITER, _WAITS_S), _connect(path, _OF_READER)
 
 
 def open_file(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
@@ -85,7 +98,7 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     path.touch(mode=_PRIVATE)
     with suppress(PermissionError):  # Not every file system knows such rights.
         path.chmod(_PRIVATE)
-    writer = _connect(path, _OF_WRITER)
+    writer = _connect(path, _OF_WRITER, _WAITS_S)
     try:
         if _is_empty(writer):
             writer.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
@@ -95,8 +108,10 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         raise
 
 
-def _connect(path: Path, settings: tuple[str, ...]) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_WAITS_S)
+def _connect(
+    path: Path, settings: tuple[str, ...], waits_s: float = _PAGES_WAIT_S
+) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=waits_s)
     for setting in settings:
         db.execute(f"PRAGMA {setting}")
     return db

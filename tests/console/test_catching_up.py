@@ -1,8 +1,10 @@
 """Processes catch up: who reads what, and what becomes of it where one of them fails."""
 
 import logging
+import sqlite3
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from cronstream.console.projecting import Projection, Share
 from cronstream.console.store import Store
 from cronstream.core.wire.entries import Settled
 from cronstream.core.wire.enumerations import Verdict
+from cronstream.errors import StoreError, TruncatedError
 from cronstream.settings import Settings
 from tests.builders import NAMES, a_run, at
 from tests.cli.fake_broker import FakeBroker, FakeReader
@@ -26,12 +29,12 @@ from tests.console.readers import EndingReader, OverError
     left=st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(0, 1_000)),
     most=st.integers(1, 6),
 )
-def test_each_cluster_of_which_there_is_something_to_read_is_one_process_s(
+def test_each_cluster_is_one_process_s_and_each_process_has_about_as_much_to_read(
     left: dict[str, int], most: int
 ) -> None:
     shares = shared_out(left, most)
     found = [cluster for share in shares for cluster in share]
-    assert sorted(found) == sorted(cluster for cluster, messages in left.items() if messages)
+    assert sorted(found) == sorted(left)
     assert len(shares) == min(most, len(found))
     sizes = [sum(left[cluster] for cluster in share) for share in shares]
     for share, size in zip(shares, sizes, strict=True):
@@ -91,19 +94,21 @@ async def test_what_is_projected_or_deleted_needs_no_process(store: Store) -> No
     assert await one.is_worth_it(FakeReader(broker))
     assert one.total == 14
     share = Share.of(NAMES, ["cluster-b"])
-    await Projection(store, share=share).follow(EndingReader(broker), is_to_end=True)
+    with pytest.raises(OverError):
+        await Projection(store, every_s=0, share=share).follow(EndingReader(broker))
     assert not await one.is_worth_it(FakeReader(broker))
     assert one.total == 5
 
 
-async def test_whoever_projects_a_share_writes_nothing_of_others_and_ends(store: Store) -> None:
+async def test_whoever_projects_a_share_writes_nothing_of_others(store: Store) -> None:
     broker, shares = a_broker(a=7, b=5), [Share.of(NAMES, [f"cluster-{x}"]) for x in "ab"]
     for share in shares:
         with pytest.raises(OverError):
             await Projection(store, every_s=0, share=share).follow(EndingReader(broker, most=2))
     first, second = (Projection(store, every_s=0, share=share) for share in shares)
-    await second.follow(EndingReader(broker), is_to_end=True)
-    await first.follow(EndingReader(broker), is_to_end=True)
+    for one in (second, first):
+        with pytest.raises(OverError):
+            await one.follow(EndingReader(broker))
     found = store.runs(Wanted(limit=100))
     assert sorted(one.cluster for one in found) == ["cluster-a"] * 7 + ["cluster-b"] * 5
     assert [place.next for place in store.places().values()] == [7, 5]
@@ -119,6 +124,7 @@ async def test_the_console_goes_on_alone_where_a_process_fails(
     assert (
         "100 messages are to be read; processes that do so, each of some clusters: 2" in caplog.text
     )
+    assert "ended with status" not in caplog.text, "it has said why itself"
     assert (one.done, one.written, one.known_until) == (0, 0, None)
 
 
@@ -142,27 +148,85 @@ async def test_the_console_goes_on_alone_where_there_can_be_no_more_processes(
     assert await one.is_worth_it(FakeReader(a_broker(a=50, b=50)))
     assert not await one.run()
     assert killed == begun
-    assert "Resource temporarily unavailable; the console catches up alone" in caplog.text
+    assert "Resource temporarily unavailable; the console catches up by itself" in caplog.text
+
+
+class FakePart:
+    """A process, as the console sees it, that says one thing each time it is heard."""
+
+    exit_status: int | None = None
+    says: ClassVar[list[catching_up._Said]] = []
+
+    def __init__(self, *given: Any) -> None:
+        self.said, self._left = catching_up._Said(0, given[-1]), list(self.says)
+
+    def heard(self) -> catching_up._Said:
+        self.said = self._left.pop(0) if self._left else self.said
+        return self.said
+
+    def kill(self) -> None: ...
+
+
+@pytest.fixture
+def part(monkeypatch: pytest.MonkeyPatch) -> type[FakePart]:
+    class Part(FakePart): ...
+
+    monkeypatch.setattr(catching_up, "_Part", Part)
+    monkeypatch.setattr(catching_up, "WRITE_EVERY_S", 0.001)
+    monkeypatch.setattr(catching_up, "_PATIENCE_S", 0.05)
+    return Part
+
+
+async def test_it_is_over_once_each_process_has_come_to_where_the_logs_ended(
+    store: Store, part: type[FakePart]
+) -> None:
+    part.says = [
+        catching_up._Said(3, 40, until=at(7)),
+        catching_up._Said(50, 0, is_current=True, until=at(9)),
+    ]
+    one = catching(store)
+    assert await one.is_worth_it(FakeReader(a_broker(a=50, b=50)))
+    assert await one.run()
+    assert (one.done, one.total, one.written, one.known_until) == (100, 100, 100, at(9))
 
 
 async def test_the_console_goes_on_alone_where_nothing_comes_of_what_they_do(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, part: type[FakePart], caplog: pytest.LogCaptureFixture
 ) -> None:
-    class IdlePart:
-        """A process that found nothing to read, and so came to its end."""
-
-        is_there = has_failed = False
-
-        def __init__(self, *given: Any) -> None:
-            self.said = catching_up._Said(0, given[-1], None)
-
-        def heard(self) -> catching_up._Said:
-            return self.said
-
-        def kill(self) -> None: ...
-
-    monkeypatch.setattr(catching_up, "_Part", IdlePart)
+    part.says = [catching_up._Said(40, 10)]
     one = catching(store)
     assert await one.is_worth_it(FakeReader(a_broker(a=50, b=50)))
     assert not await one.run()
-    assert (one.done, one.total) == (0, 100)
+    assert "nothing has come of it for 0.05 s; the console catches up by itself" in caplog.text
+
+
+async def test_it_is_said_how_one_has_ended_that_could_not_say_so(
+    store: Store, part: type[FakePart], caplog: pytest.LogCaptureFixture
+) -> None:
+    part.exit_status = -9
+    one = catching(store)
+    assert await one.is_worth_it(FakeReader(a_broker(a=50, b=50)))
+    assert not await one.run()
+    assert "one of them has ended with status -9; the console catches up by" in caplog.text
+
+
+async def test_a_log_that_is_another_one_is_noticed_before_anybody_catches_up(
+    store: Store,
+) -> None:
+    with pytest.raises(OverError):
+        await Projection(store, every_s=0).follow(EndingReader(a_broker(a=5, b=50)))
+    with pytest.raises(TruncatedError, match="ends at 4, but was projected up to 5"):
+        await catching(store).is_worth_it(FakeReader(a_broker(a=4, b=500)))
+
+
+def test_a_file_that_others_have_open_is_never_made_or_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "console.sqlite"
+    with pytest.raises(StoreError, match="not there any more, or not of version"):
+        Store(path, is_shared=True)
+    assert not path.exists()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE others (one)")
+    with pytest.raises(StoreError, match="not there any more, or not of version"):
+        Store(path, is_shared=True)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM others").fetchone() == (0,)

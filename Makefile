@@ -61,7 +61,7 @@ unit: $(STAMP) ## Run the tests that need no Kafka, and see what they cover
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --include='cronstream/core/*' --precision=2 --fail-under=99.9
 
-KAFKAS ?= 3
+KAFKAS ?= 2
 # So many at a time, each with a Kafka of its own: they wait more than they work. Those of a file come
 # one after another, for what one of them asks of the machine, the others do as well; the longest
 # files come first (tests/integration/conftest.py), not those with most tests. What fails is

@@ -65,12 +65,14 @@ class _Said(NamedTuple):
     Attributes:
         rows: How many it has written.
         left: How many messages of those that were there it has still to project.
+        folded: How many it has folded, also of those that were projected before.
         is_current: Whether that is none.
         until: When the last of those came that it has projected (UTC).
     """
 
     rows: int
     left: int
+    folded: int = 0
     is_current: bool = False
     until: datetime | None = None
 
@@ -121,15 +123,15 @@ class CatchingUp:
 
     async def _see_through(self, parts: list["_Part"]) -> bool:
         """Wait until all have caught up; return whether they have."""
-        left, moved_at = self.total, clock.monotonic()
+        folded, moved_at = 0, clock.monotonic()
         while not all(part.said.is_current for part in parts):
             await asyncio.sleep(WRITE_EVERY_S)
             self._hear(parts)
             if failed := [part for part in parts if part.exit_status is not None]:
                 _say_of(failed)
                 return False
-            if (now := sum(part.said.left for part in parts)) != left:
-                left, moved_at = now, clock.monotonic()
+            if (now := sum(part.said.folded for part in parts)) != folded:
+                folded, moved_at = now, clock.monotonic()
             elif clock.monotonic() - moved_at > _PATIENCE_S:
                 _say_alone(f"nothing has come of it for {_PATIENCE_S:g} s")
                 return False
@@ -278,4 +280,5 @@ async def _say(projection: Projection, console: Connection) -> None:
         await asyncio.sleep(WRITE_EVERY_S)
         if projection.is_current or projection.total:
             left, until = projection.total - projection.done, projection.known_until
-            console.send(_Said(projection.written, left, projection.is_current, until))
+            how_far = projection.written, left, projection.folded, projection.is_current
+            console.send(_Said(*how_far, until))

@@ -76,6 +76,7 @@ class Projection:
         done: How many of those messages are.
         total: How many there were.
         written: Rows that were written.
+        folded: Messages that were folded, also those that were projected before.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Projection:
         self._new: dict[tuple[str, int], tuple[int, datetime]] = {}
         self._written_at = clock.monotonic()
         self.is_current, self.done, self.total = False, 0, 0
-        self.written = 0
+        self.written = self.folded = 0
 
     @property
     def known_until(self) -> datetime | None:
@@ -164,6 +165,7 @@ class Projection:
 
     def _fold(self, log: Log, message: LogMessage) -> None:
         key = (message.topic, message.partition)
+        self.folded += 1
         before = self._begun.get(key)
         self._is_silent = before is not None and message.offset < before.next
         if log.kind is LogKind.DISCARDED:

@@ -190,6 +190,16 @@ async def test_it_is_over_once_each_process_has_come_to_where_the_logs_ended(
     assert (one.done, one.total, one.written, one.known_until) == (100, 100, 100, at(9))
 
 
+async def test_who_reads_again_what_was_projected_before_gets_on(
+    store: Store, part: type[FakePart]
+) -> None:
+    again = [catching_up._Said(0, 50, folded=n) for n in range(100)]
+    part.says = [*again, catching_up._Said(50, 0, is_current=True)]
+    one = catching(store)
+    assert await one.is_worth_it(FakeReader(a_broker(a=50, b=50)))
+    assert await one.run()
+
+
 async def test_the_console_goes_on_alone_where_nothing_comes_of_what_they_do(
     store: Store, part: type[FakePart], caplog: pytest.LogCaptureFixture
 ) -> None:

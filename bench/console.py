@@ -48,7 +48,7 @@ from cronstream.history.stories import Log
 from cronstream.history.story import LogKind
 from cronstream.page_guard import PageGuard
 from cronstream.settings import Settings
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 
 PARTS: Final = ("projecting", "pages", "memory")
 JOBS: Final = 1_000

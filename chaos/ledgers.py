@@ -12,7 +12,8 @@ from cronstream.core.wire.entries import Claimed, Entry, Started
 from cronstream.history.log_story import Where
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import LogKind
-from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.log_message import LogMessage
+from cronstream.topology.reading import Reader
 
 _POLL_S = 0.2
 #: Stories that are kept: more than any run of chaos has.

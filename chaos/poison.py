@@ -8,8 +8,9 @@ from typing import TypeAlias
 from aiokafka.structs import TopicPartition
 
 from cronstream.settings import Settings
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.publish import Publisher
-from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.reading import Reader
 
 #: What a person, a broken tool or another version might put on a topic.
 MALFORMED: tuple[bytes | None, ...] = (

@@ -25,7 +25,7 @@ from cronstream.history.scope import LogReader, Scope
 from cronstream.history.stories import Log, Stories
 from cronstream.history.story import LogKind, RunState, RunStory
 from cronstream.history.tail import Tail, log_topics
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 
 logger = logging.getLogger(__name__)
 

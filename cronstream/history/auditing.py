@@ -30,8 +30,8 @@ from cronstream.history.published import read_published
 from cronstream.history.scope import LogReader, clusters, read_between
 from cronstream.history.story import LogKind
 from cronstream.history.tail import log_topics
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.publish import partition_of
-from cronstream.topology.reading import LogMessage
 
 #: A run is on its log less than this before its due time.
 BEFORE_DUE: Final = timedelta(minutes=15)

@@ -11,7 +11,7 @@ from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.errors import MessageError
 from cronstream.history.scope import LogReader, Scope, places, read_spans
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 
 #: Without these bytes a message holds no run with this cause, and need not be decoded.
 _REPLAY_MARK = f'"{Cause.REPLAY.value}"'.encode()

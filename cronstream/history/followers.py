@@ -11,7 +11,7 @@ from cronstream.core.wire.codec import decode_entries
 from cronstream.core.wire.naming import SCHEDULER
 from cronstream.core.wire.runs import Run
 from cronstream.history.scope import LogReader, read_between
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 
 
 async def find_waiting(reader: LogReader, missing: Collection[Named]) -> frozenset[Named]:

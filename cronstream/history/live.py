@@ -22,8 +22,8 @@ from cronstream.core.wire.pieces import LastRow
 from cronstream.errors import MessageError
 from cronstream.history.scope import LogReader, read_between, read_spans
 from cronstream.topology.last_rows import last_rows
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.publish import partition_of
-from cronstream.topology.reading import LogMessage
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from cronstream.history.scope import LogReader, Scope, places, read_spans
 from cronstream.history.stories import Stories
 from cronstream.history.story import Change, RunState, RunStory
 from cronstream.history.tail import Tail, log_topics
-from cronstream.topology.reading import Spans
+from cronstream.topology.log_message import Spans
 
 _PROGRESS_EVERY = 1_000
 #: For a run that was published before the window, it is read so much earlier at most.

@@ -8,8 +8,8 @@ from typing import Protocol
 from aiokafka.structs import TopicPartition
 
 from cronstream.core.wire.naming import Names
+from cronstream.topology.log_message import LogMessage, Spans
 from cronstream.topology.publish import partition_of
-from cronstream.topology.reading import LogMessage, Spans
 
 
 class LogReader(Protocol):

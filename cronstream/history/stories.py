@@ -20,7 +20,7 @@ from cronstream.errors import MessageError
 from cronstream.history.draft import Draft
 from cronstream.history.log_story import LogStory, Where
 from cronstream.history.story import Change, LogKind, RunState, RunStory
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 
 #: What says more of a run also where it changes nothing.
 _SAYS_MORE: Final = (Finished, Cancelled)

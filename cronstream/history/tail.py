@@ -9,7 +9,7 @@ from cronstream.errors import TruncatedError
 from cronstream.history.scope import LogReader, Scope, places
 from cronstream.history.stories import Log
 from cronstream.history.story import LogKind
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 
 #: Clusters that come into being while somebody follows are found within this many polls.
 _POLLS_BETWEEN_LOOKS = 20

@@ -14,7 +14,8 @@ from cronstream.crontab_file import read_crontab
 from cronstream.errors import CrontabError
 from cronstream.settings import Settings
 from cronstream.topology.jobs import read_on
-from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.log_message import LogMessage
+from cronstream.topology.reading import Reader
 from cronstream.topology.resending import came_late
 
 _MARK = f'"{Cause.LEGACY}"'.encode()

@@ -19,8 +19,8 @@ from cronstream.errors import HouseError, MessageError
 from cronstream.history.scope import LogReader, read_spans
 from cronstream.moving.copies import Shifts
 from cronstream.topology.last_rows import rows_on
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.publish import partition_of
-from cronstream.topology.reading import LogMessage
 
 
 async def folds(

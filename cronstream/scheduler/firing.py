@@ -176,7 +176,7 @@ class Firing:
             if not await self._publish(number, held, plan, began):
                 return False
             is_all = plan.complete and not held.unlearnt
-            if is_all or self._since(began) > GO_ON_S:
+            if is_all or self.learning.waits() or self._since(began) > GO_ON_S:
                 break
             if held.unlearnt:
                 async with asyncio.timeout(self._left(began)):

@@ -25,7 +25,7 @@ from cronstream.scheduler.edit_log import log_applied, log_due_times, log_proble
 from cronstream.scheduler.foreign import LOOK_S, ForeignJobs, JobsInForce
 from cronstream.scheduler.holding_back import HeldBack
 from cronstream.scheduler.news import JobsNews
-from cronstream.scheduler.putting import put_in_force
+from cronstream.scheduler.putting import Putting
 from cronstream.scheduler.recalling import Recollection
 from cronstream.scheduler.signing import see_that_they_count, to_sign
 from cronstream.scheduler.standing_by import StandingBy
@@ -70,7 +70,7 @@ class CrontabFollower:
         self.by: Callable[[], str | None] = lambda: None
         #: Returns why a job that this process publishes would not count; empty if it will.
         self.doubt: Callable[[Job], str] = lambda _: ""
-        self._announcer, self._jobs = announcer, jobs
+        self._announcer, self._jobs, self.putting = announcer, jobs, Putting(settings, world)
         self._settings, self._world = settings, world
         self._may_apply = may_apply
         self.belonging = Belonging(settings, world.publisher, world.memory, jobs.known)
@@ -289,7 +289,7 @@ class CrontabFollower:
         gone = (job.derive(removed=True) for job in change.removed)
         jobs = [*change.added, *change.changed, *gone, *renewed]
         origin = origins(self._crontab, Path(self._settings.crontab), jobs)
-        await put_in_force(self._settings, self._world, jobs, origin, self.by())
+        await self.putting.put_in_force(jobs, origin, self.by())
 
     def _fail(self, text: str) -> None:
         if self._failing != text:

@@ -11,7 +11,6 @@ far as it knows what held then: what it published before would stand.
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import partial
 
 from cronstream.core.planning.due import REACH
 from cronstream.core.planning.recent import Seen
@@ -25,8 +24,8 @@ from cronstream.scheduler.plan_log import second
 from cronstream.scheduler.world import Clock, JobsReader
 from cronstream.topology.installation_level import see_that_it_is_open
 from cronstream.topology.jobs import PART, JobsLog, read_on, see_that_it_goes_on
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.quarantine import in_short
-from cronstream.topology.reading import LogMessage
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +38,8 @@ class Learning:
         self.on_refused: Callable[[LogMessage, str], None] = lambda _, __: None
         #: Is given where the partition of a shard ends, whenever that was asked.
         self.on_end: Callable[[int, int], None] = lambda _, __: None
+        #: Whether this process is putting jobs there, which is to be through first.
+        self.waits: Callable[[], bool] = lambda: False
         self._reader, self._jobs, self._clock = reader, jobs, clock
 
     async def learn(self, number: int, held: Held) -> None:
@@ -93,28 +94,35 @@ class Learning:
 
     async def _read(self, number: int, held: Held, end: int) -> None:
         """Read on from where the shard has come to, and learn that."""
+        learnt, goes_in_parts = 0, _goes_in_parts(held)
+
+        def take(message: LogMessage) -> bool:
+            nonlocal learnt
+            learnt += self._fold(held, message)
+            is_behind = held.seen.position < held.left.position
+            return goes_in_parts and learnt >= PART and not is_behind
+
         until = end
-        if _goes_in_parts(held):
-            until = min(end, max(held.left.position, held.seen.position + PART))
-        take = partial(self._fold, held)
+        if goes_in_parts and self.waits():
+            until = min(end, max(held.left.position, held.seen.position))
         await read_on(self._reader, {number: held.seen}, {number: until}, take)
 
-    def _fold(self, held: Held, message: LogMessage) -> None:
+    def _fold(self, held: Held, message: LogMessage) -> int:
+        """Learn what a message says; return how much that is, in jobs."""
         jobs, refused = self._jobs.decoded.jobs_of(message.value)
         shards, here = len(self._jobs.known.of), message.partition
-        believed = (job for job in jobs if belongs(job, here, shards) and self._jobs.believes(job))
-        recent = self._jobs.known.of[here]
+        ours = [job for job in jobs if belongs(job, here, shards)]
+        believed, recent = filter(self._jobs.believes, ours), self._jobs.known.of[here]
         held.learn(same(Definition(j, message.offset), recent.last(j.name)) for j in believed)
-        refused = refused + [
-            f"job {job.name!r} belongs to another partition"
-            for job in jobs
-            if not belongs(job, here, shards)
-        ]
+        if len(ours) < len(jobs):
+            others = (job for job in jobs if not belongs(job, here, shards))
+            refused = [*refused, *(f"job {j.name!r} belongs to another partition" for j in others)]
         if refused and message.offset >= held.left.position:  # Else who had the shard has done so.
             self.on_refused(message, in_short(refused))
         held.house = decode_house(message.value) or held.house
         held.seen = Seen.after(message.offset, message.value)
         self._jobs.on_move(message.partition)
+        return max(1, len(jobs))
 
     def _note(self, number: int, held: Held, unlearnt: int) -> None:
         """Say what a shard knows now, where that is news."""

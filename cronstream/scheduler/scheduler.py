@@ -177,6 +177,7 @@ class Scheduler:
         self._follower.by = lambda: f"{self.name} {self.digest}".strip() or None
         self.jobs.on_disbelief = self._follower.apply_again
         self.firing.learning.on_end = self._follower.news.note
+        self.firing.learning.waits = self._follower.putting.goes_first
         self._follower.belonging.kafka = self.announcer.kafka
         first = [asyncio.create_task(task) for task in (self._read_jobs(), stop.wait())]
         try:

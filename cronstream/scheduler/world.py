@@ -23,9 +23,10 @@ from cronstream.scheduler.memory import DataFolder
 from cronstream.settings import Settings
 from cronstream.topology.changelog import Changelog
 from cronstream.topology.jobs import Put, Rows
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.publish import Ack, Publisher
 from cronstream.topology.quarantine import Quarantine
-from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.reading import Reader
 from cronstream.topology.rights import check_rights
 from cronstream.topology.topics import TopicSpec, ensure_topics
 

@@ -15,7 +15,7 @@ from cronstream.history.house import see_that_one_may_publish
 from cronstream.history.live import LiveLedger
 from cronstream.history.scope import LogReader
 from cronstream.steering.connecting import Publishing, RunPublisher
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 
 #: Beyond the longest grace of what runs, how long it is waited for what becomes of it.
 _PATIENCE_S: Final = 30.0

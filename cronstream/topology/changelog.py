@@ -23,8 +23,9 @@ from cronstream.core.wire.pieces import WHOLE_BYTES, LastRow, cut
 from cronstream.logs import fields
 from cronstream.settings import Settings
 from cronstream.topology.last_rows import last_rows
+from cronstream.topology.log_message import LogMessage, Spans
 from cronstream.topology.producing import start_producer, stop_producer
-from cronstream.topology.reading import LogMessage, Reader, Spans
+from cronstream.topology.reading import Reader
 from cronstream.topology.shapes import MESSAGE_BYTES
 
 logger = logging.getLogger(__name__)

@@ -23,7 +23,8 @@ from cronstream.errors import CronstreamError, HouseError
 from cronstream.settings import Settings
 from cronstream.topology.jobs import read_on, see_that_it_goes_on
 from cronstream.topology.last_rows import rows_on
-from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.log_message import LogMessage
+from cronstream.topology.reading import Reader
 
 
 @dataclass(slots=True)

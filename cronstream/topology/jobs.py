@@ -25,7 +25,7 @@ from cronstream.core.wire.pieces import LastRow
 from cronstream.core.wire.runs import Job
 from cronstream.errors import CronstreamError, MessageError
 from cronstream.logs import fields
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 
 logger = logging.getLogger(__name__)
 
@@ -206,10 +206,9 @@ async def kept(
             recent = await asyncio.to_thread(_recent_of, row, believes)
             await see_that_it_goes_on(reader, partition, recent.seen, ends[partition])
         except CronstreamError as error:
-            what = "what is kept of its jobs is not used, and all of it is read"
-            topic = reader.names.jobs
-            about = fields("row-unused", topic=topic, partition=partition)
-            logger.info("%s/%d: %s (%s)", topic, partition, what, error, extra=about)
+            text = "%s/%d: what is kept of its jobs is not used, and all of it is read (%s)"
+            about = fields("row-unused", topic=reader.names.jobs, partition=partition)
+            logger.info(text, reader.names.jobs, partition, error, extra=about)
         else:
             found[partition] = recent
     return found
@@ -219,7 +218,7 @@ async def read_on(
     reader: JobsReader,
     seen: Mapping[int, Seen],
     ends: Mapping[int, int],
-    fold: Callable[[LogMessage], None],
+    fold: Callable[[LogMessage], bool | None],
 ) -> None:
     """Have taken what has come on partitions of ``jobs`` since they were read.
 
@@ -230,7 +229,7 @@ async def read_on(
         reader: Reads.
         seen: How far each was read.
         ends: Up to which offset each is read now.
-        fold: Is given each message, in order by partition.
+        fold: Is given each message, in order by partition; returns True once that is enough.
 
     Raises:
         CronstreamError: If one is not the partition that was read before.
@@ -242,8 +241,8 @@ async def read_on(
     async for message in reader.read(reader.names.jobs, starts, dict(ends)):
         if message.offset < seen[message.partition].position:
             _see_that_it_is_the_same(message, seen[message.partition])
-            continue
-        fold(message)
+        elif fold(message):
+            break
         count += 1
         if count % TURN == 0:
             await asyncio.sleep(0)

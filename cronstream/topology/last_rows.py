@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeAlias
 from aiokafka.structs import TopicPartition
 
 from cronstream.core.wire.pieces import LastRow, RowSearch
-from cronstream.topology.reading import LogMessage, Spans
+from cronstream.topology.log_message import LogMessage, Spans
 
 #: Yields what is in spans of partitions, in order by partition.
 Read: TypeAlias = Callable[[Spans], AsyncIterator[LogMessage]]

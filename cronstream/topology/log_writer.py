@@ -4,27 +4,20 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from cronstream import clock
-from cronstream.core.wire.codec import encode
-from cronstream.core.wire.fitting import fitted
-from cronstream.core.wire.messages import Message, Tick
-from cronstream.core.wire.runs import Discarded, Run
-from cronstream.core.wire.sizes import MAX_RECORD_BYTES, MAX_RUN_BYTES
+from cronstream.core.wire.messages import Message
 from cronstream.errors import BrokerError, TooLargeError
 from cronstream.logs import fields
+from cronstream.topology.log_message import moment_of
+from cronstream.topology.outgoing import Ack, Waiting, take_together
 from cronstream.topology.refusals import missing_right
 
 logger = logging.getLogger(__name__)
 
-#: A message of several entries stays below this, well under Kafka's default of 1 MiB.
-MAX_BATCH_BYTES = 400_000
-MAX_BATCH_ENTRIES = 500
 #: Before what was not acknowledged is tried again.
 _RETRY_PAUSE_S = 0.5
 #: While a partition takes nothing, a line of it is written so often at most.
@@ -35,84 +28,8 @@ class _CannotBeSentError(BrokerError):
     """No broker has refused it: it did not come so far."""
 
 
-#: Is given each message that is through, and what it says.
-Note: TypeAlias = "Callable[[bytes, list[Message | None]], None]"
-
-
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """The broker's word that it has a message.
-
-    Attributes:
-        at: When it was appended, by the log's clock (UTC).
-    """
-
-    partition: int
-    offset: int
-    at: datetime
-
-
-@dataclass(slots=True)
-class Waiting:
-    """One record, or bytes, on its way to a partition."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
-    #: Not to be joined with others.
-    alone: bool
-    #: None if nobody waits for it; several may have the same.
-    done: asyncio.Future[Ack] | None
-    #: What it says; None for raw bytes.
-    record: Message | None = None
-    #: Whether it is the last of those that have the same `done`.
-    is_last: bool = True
-    #: When it was put here, in monotonic seconds.
-    since: float = field(default_factory=clock.monotonic)
-
-    @classmethod
-    def of(cls, record: Message, key: bytes | None, done: asyncio.Future[Ack] | None) -> Self:
-        """Return a record as it is to be sent, with less in it if it is too large for a message.
-
-        Raises:
-            TooLargeError: If it is too large even so.
-        """
-        value = encode(record)
-        begins = isinstance(record, Run) and record.attempt == 1
-        limit = MAX_RUN_BYTES if begins else MAX_RECORD_BYTES
-        if len(value) > limit:
-            record = fitted(record, limit)
-            value = encode(record)
-        if len(value) > limit:
-            raise TooLargeError(
-                f"a {type(record).__name__} of {len(value):,} bytes is larger than a message may "
-                f"be ({limit:,}): shorten its command or environment"
-            )
-        alone = isinstance(record, Discarded | Tick)  # Their readers take one for each message.
-        return cls(key, value, (), alone, done, record)
-
-    def shrink(self) -> bool:
-        """Say at most half as much; return whether that is possible."""
-        if self.record is None or self.value is None:
-            return False
-        self.record = fitted(self.record, len(self.value) // 2)
-        before, self.value = self.value, encode(self.record)
-        return len(self.value) < len(before)
-
-    def acknowledge(self, ack: Ack) -> None:
-        """Let whoever waits know that the broker has it."""
-        if self.is_last and self.done is not None and not self.done.done():
-            self.done.set_result(ack)
-
-    def refuse(self, error: BrokerError) -> None:
-        """Let whoever waits know that it cannot be sent."""
-        if self.done is not None and not self.done.done():
-            self.done.set_exception(error)
-
-    def give_up(self) -> None:
-        """Let whoever waits know that nobody sends it any more."""
-        if self.done is not None:
-            self.done.cancel()
+#: Is given each message that is through, and the records in it; none of what was bytes.
+Note: TypeAlias = "Callable[[bytes, list[Message]], None]"
 
 
 class LogWriter:
@@ -174,7 +91,7 @@ class LogWriter:
 
     async def _send_all(self) -> None:
         while self._waiting:
-            batch = self._next_batch()
+            batch = take_together(self._waiting)
             self._oldest, self.failures = batch[0], 0
             try:
                 ack = await self._send(batch)
@@ -195,11 +112,13 @@ class LogWriter:
 
     async def _put_back(self, batch: list[Waiting]) -> None:
         """Have what was too large for the broker sent one by one, or with less in it."""
-        only = batch[0] if len(batch) == 1 else None
-        if only is None:
+        only = batch[0]
+        if len(batch) > 1:
             for item in batch:
                 item.alone = True
-        elif not only.shrink():
+        elif smaller := only.smaller():
+            batch = smaller
+        else:
             size = len(only.value or b"")
             error = TooLargeError(f"{self._topic} takes no message of {size:,} bytes")
             if only.done is not None:
@@ -208,20 +127,9 @@ class LogWriter:
             await self._pause(str(error))
         self._waiting.extendleft(reversed(batch))
 
-    def _next_batch(self) -> list[Waiting]:
-        batch = [self._waiting.popleft()]
-        size = len(batch[0].value or b"")
-        while self._waiting and not batch[0].alone and len(batch) < MAX_BATCH_ENTRIES:
-            following = self._waiting[0]
-            size += len(following.value or b"") + 1
-            if following.alone or size > MAX_BATCH_BYTES:
-                break
-            batch.append(self._waiting.popleft())
-        return batch
-
     async def _send(self, batch: list[Waiting]) -> Ack:
-        value = batch[0].value
-        if len(batch) > 1:
+        value, records = batch[0].value, [record for item in batch for record in item.records]
+        if len(records) > 1:
             value = b"[" + b",".join(item.value or b"" for item in batch) + b"]"
         key = batch[0].key if all(item.key == batch[0].key for item in batch) else None
         is_awaited = all(item.done is not None for item in batch)
@@ -250,7 +158,7 @@ class LogWriter:
                     raise _CannotBeSentError(reason) from error
                 await self._pause(what)
             else:
-                self._note(value or b"", [item.record for item in batch])
+                self._note(value or b"", records)
                 return Ack(self._partition, meta.offset, moment_of(meta.timestamp))
 
     async def _pause(self, why: str) -> None:
@@ -267,8 +175,3 @@ class LogWriter:
 
     def _about(self, action: str) -> dict[str, Any]:
         return fields(action, topic=self._topic, partition=self._partition)
-
-
-def moment_of(timestamp_ms: int | None) -> datetime:
-    """Return what Kafka calls a timestamp (milliseconds) as a time (UTC)."""
-    return datetime.fromtimestamp((timestamp_ms or 0) / 1000, UTC)

@@ -18,8 +18,9 @@ from cronstream.core.wire.live_output import FOLLOWS, Follow, Written, decode, e
 from cronstream.errors import CronstreamError
 from cronstream.logs import fields
 from cronstream.settings import Settings
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.producing import start_producer, stop_producer
-from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.reading import Reader
 from cronstream.topology.refusals import missing_right
 from cronstream.topology.topics import ensure_topics, output_topic
 

@@ -24,9 +24,9 @@ from cronstream.core.health.roll import REMEMBERED, Roll
 from cronstream.errors import BrokerError, CronstreamError
 from cronstream.logs import fields
 from cronstream.settings import Settings
-from cronstream.topology.log_writer import moment_of
+from cronstream.topology.log_message import LogMessage, moment_of
 from cronstream.topology.producing import start_producer, stop_producer
-from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.reading import Reader
 
 logger = logging.getLogger(__name__)
 

@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 from struct import iter_unpack
 from typing import Any, Final
 
-from cronstream.core.wire.entries import Skip, Withdrawal
 from cronstream.core.wire.messages import Message
-from cronstream.core.wire.runs import Run
 from cronstream.settings import Settings
-from cronstream.topology.log_writer import Ack, LogWriter, Note, Waiting
+from cronstream.topology.log_writer import LogWriter, Note
+from cronstream.topology.outgoing import Ack, Waiting
 from cronstream.topology.producing import start_producer, stop_producer
 
 __all__ = ["Ack", "Publisher", "partition_of", "when_done"]
@@ -124,7 +123,7 @@ class Publisher:
         if self._sign is not None:
             record = self._sign(record)
         done = _future()
-        self._put(topic, partition, Waiting.of(record, _key_of(record), done))
+        self._put(topic, partition, Waiting.of(record, done))
         return done
 
     def append_all(
@@ -137,15 +136,13 @@ class Publisher:
         """
         done = _future()
         signed = records if self._sign is None else list(map(self._sign, records))
-        items = [Waiting.of(record, _key_of(record), done) for record in signed]
-        for item in items:
-            item.is_last = item is items[-1]
+        for item in Waiting.of_all(signed, done):
             self._put(topic, partition, item)
         return done
 
     def put(self, topic: str, partition: int, record: Message) -> None:
         """Put a record on a partition, as `append` does, for a sender that need not know when."""
-        self._put(topic, partition, Waiting.of(record, _key_of(record), None))
+        self._put(topic, partition, Waiting.of(record, None))
 
     def publish(
         self, topic: str, key: str, record: Message, *, partitions: int | None = None
@@ -184,15 +181,3 @@ def when_done(future: asyncio.Future[Ack], then: Callable[[Ack], None]) -> None:
             then(done.result())
 
     future.add_done_callback(call)
-
-
-def _key_of(record: Any) -> bytes | None:
-    if isinstance(record, Run | Skip | Withdrawal):
-        return record.job.encode()
-    name = getattr(record, "name", None)
-    if isinstance(name, str):
-        return name.encode()
-    run = getattr(record, "run", None)
-    if isinstance(run, Run):
-        return run.job.encode()
-    return run.partition("@")[0].encode() if isinstance(run, str) else None

@@ -1,10 +1,10 @@
 """Reads topics without a consumer group: to catch up, to follow, and for people."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Self, TypeAlias
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import datetime
+from typing import Any, Self
 
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
@@ -13,34 +13,15 @@ from cronstream.errors import BrokerError, TruncatedError
 from cronstream.fitted.to_aiokafka.clients import client_of, learn
 from cronstream.settings import Settings
 from cronstream.topology.client import new_admin
+from cronstream.topology.log_message import LogMessage, Spans, message_of
 from cronstream.topology.plain_consumer import start_consumer, stop_consumer
 from cronstream.topology.topic_ids import kafka_id, topic_ids
-
-#: From which offset on and up to which (not including it) each partition is to be read.
-Spans: TypeAlias = dict[TopicPartition, tuple[int, int]]
 
 #: Polls of a second, one after another without a message, before it is asked whether the end that
 #: is read up to is still there. A leader that has just taken over knows of it a moment later.
 _SILENT_POLLS = 20
 #: The same for somebody who waits in front of a screen.
 _SILENT_POLLS_OF_A_PERSON = 3
-
-
-@dataclass(frozen=True, slots=True)
-class LogMessage:
-    """One message as it stands on a topic.
-
-    Attributes:
-        at: When it was appended, by the log's clock (UTC).
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    at: datetime
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Reader:
@@ -56,7 +37,9 @@ class Reader:
     def __init__(self, settings: Settings, *, gives_up: bool = False, waits_ms: int = 100) -> None:
         self._settings, self._gives_up, self._waits_ms = settings, gives_up, waits_ms
         self._consumer: Any = None
-        self._is_following = False
+        self._followed: dict[TopicPartition, int] = {}
+        #: What was polled by `read_all`, and is not done with.
+        self._came = deque[LogMessage]()
         self.names = settings.names
 
     async def start(self) -> None:
@@ -198,7 +181,7 @@ class Reader:
             begins = {place: at.offset for place, at in found.items() if at is not None}
         return {place: (begins.get(place, end), end) for place, end in ends.items()}
 
-    async def read(
+    def read(
         self, topic: str, start: dict[int, int], end: dict[int, int]
     ) -> AsyncIterator[LogMessage]:
         """Yield the messages from `start` up to (not including) `end`, in order by partition.
@@ -209,8 +192,7 @@ class Reader:
             TruncatedError: If a partition ends before `end`, and nothing more comes on it.
         """
         spans = {TopicPartition(topic, p): (start[p], end.get(p, 0)) for p in start}
-        async for message in self.read_all(spans):
-            yield message
+        return self.read_all(spans)
 
     async def read_all(self, spans: Spans) -> AsyncIterator[LogMessage]:
         """Yield what is in each span, in order by partition; see `read`.
@@ -222,23 +204,30 @@ class Reader:
         left = {place: end for place, (start, end) in spans.items() if start < end}
         if not left:
             return
-        self.follow({place: spans[place][0] for place in left})
-        most_silent = _SILENT_POLLS_OF_A_PERSON if self._gives_up else _SILENT_POLLS
-        silent = 0
-        while left:
-            came = await self.poll(1.0)
-            for message in came:
-                place = TopicPartition(message.topic, message.partition)
-                if place in left and spans[place][0] <= message.offset < left[place]:
+        starts = {place: spans[place][0] for place in left}
+        came, silent = self._go_on(starts), 0
+        try:
+            while left:
+                came.extend(() if came else await self.poll(1.0))
+                silent = 0 if came else silent + 1
+                for message in _within(spans, left, came):
                     yield message
-            for place in list(left):
-                if await self._consumer.position(place) >= left[place]:
-                    del left[place]
-            silent = 0 if came else silent + 1
-            if left and silent >= most_silent:
-                silent = 0
-                await self._see_that_they_reach(left)
-        self.follow({})  # Else it would ask ten times a second for what nobody wants.
+                await self._leave_out_what_is_read(left, silent)
+        finally:
+            if self._followed is starts:  # Not what somebody reads who came after a break.
+                self.follow({})  # Else it would ask ten times a second for what nobody wants.
+
+    async def _leave_out_what_is_read(self, left: dict[TopicPartition, int], silent: int) -> None:
+        """Leave out the partitions of which all has come, and see that the others can have more.
+
+        That is asked after so many polls, one after another, that brought nothing.
+        """
+        for place in list(left):
+            if await self._consumer.position(place) >= left[place]:
+                del left[place]
+        most_silent = _SILENT_POLLS_OF_A_PERSON if self._gives_up else _SILENT_POLLS
+        if left and silent and silent % most_silent == 0:
+            await self._see_that_they_reach(left)
 
     async def _see_that_they_reach(self, wanted: dict[TopicPartition, int]) -> None:
         found = wanted
@@ -255,34 +244,45 @@ class Reader:
                     f"{end}: it was truncated, or recreated"
                 )
 
+    def _go_on(self, starts: dict[TopicPartition, int]) -> deque[LogMessage]:
+        """Follow partitions; return what was polled before, if somebody broke off just there."""
+        came = self._came
+        if came and starts == {TopicPartition(came[0].topic, came[0].partition): came[0].offset}:
+            self._consumer.resume(*starts)
+            self._followed = starts
+        else:
+            self.follow(starts)
+        return self._came
+
     def follow(self, places: dict[TopicPartition, int]) -> None:
         """From now on, `poll` reads these partitions, each from its offset; or nothing."""
-        self._is_following = bool(places)
+        self._followed = places
         if not places:
             # Not unassigned: a consumer whose assignment is emptied may never end after that
             # (aiokafka 0.14: its fetcher loses the cancellation while it waits for a request).
             self._consumer.pause(*self._consumer.assignment())
             return
+        self._came = deque()
         self._consumer.assign(list(places))
         for place, offset in places.items():
             self._consumer.seek(place, offset)
 
     async def poll(self, timeout_s: float) -> list[LogMessage]:
         """Return what has come on the partitions that are followed; nothing after `timeout_s`."""
-        if not self._is_following:
+        if not self._followed:
             await asyncio.sleep(timeout_s)
             return []
         batches = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=5000)
-        return [_message(raw) for batch in batches.values() for raw in batch]
+        return [message_of(raw) for batch in batches.values() for raw in batch]
 
 
-def _message(raw: Any) -> LogMessage:
-    return LogMessage(
-        topic=raw.topic,
-        partition=raw.partition,
-        offset=raw.offset,
-        at=datetime.fromtimestamp(raw.timestamp / 1000, UTC),
-        key=raw.key,
-        value=raw.value,
-        headers=tuple(raw.headers or ()),
-    )
+def _within(
+    spans: Spans, left: dict[TopicPartition, int], came: deque[LogMessage]
+) -> Iterator[LogMessage]:
+    """Yield what is in a span of which not all has come; each is taken off once it is done with."""
+    while came:
+        message = came[0]
+        place = TopicPartition(message.topic, message.partition)
+        if place in left and spans[place][0] <= message.offset < left[place]:
+            yield message
+        came.popleft()

@@ -35,9 +35,10 @@ from cronstream.metrics.worker_counts import (
     WorkerCounts,
 )
 from cronstream.settings import Settings
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.publish import Ack, partition_of
 from cronstream.topology.quarantine import Quarantine, in_short
-from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.reading import Reader
 from cronstream.tracing.run_spans import RunSpans
 from cronstream.worker.refusals import RefusalWatch
 from cronstream.worker.run_lines import RunLines
@@ -93,8 +94,7 @@ class Folding:
         self.refusals, self._lines, self.tenure = RefusalWatch(), RunLines(), Tenure(member)
         self.counts, self.spans = WorkerCounts(Metrics(), role), RunSpans()
         self._catching_up, self.assigning = asyncio.Lock(), asyncio.Event()
-        self._has_ended = False
-        self._breathed_at = float("-inf")
+        self._has_ended, self._breathed_at = False, float("-inf")
 
     async def start(self) -> None:
         """Connect.

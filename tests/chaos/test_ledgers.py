@@ -8,7 +8,7 @@ import pytest
 from chaos.ledgers import Ledgers
 from cronstream.core.wire.codec import encode_entries
 from cronstream.core.wire.entries import Claimed, Entry, Started
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 from tests.builders import NAMES, NOON, a_run
 
 

@@ -16,8 +16,8 @@ from cronstream.core.wire.rights import Right
 from cronstream.core.wire.runs import Discarded, Job
 from cronstream.settings import Settings
 from cronstream.topology.examining import KafkaFacts
+from cronstream.topology.log_message import LogMessage, Spans
 from cronstream.topology.publish import Ack, partition_of
-from cronstream.topology.reading import LogMessage, Spans
 from tests.builders import NAMES
 
 PARTITIONS = 3

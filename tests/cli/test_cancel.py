@@ -25,8 +25,8 @@ from cronstream.core.wire.entries import (
 from cronstream.core.wire.enumerations import Outcome, SkipReason
 from cronstream.core.wire.messages import Message
 from cronstream.core.wire.runs import Run
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.publish import partition_of
-from cronstream.topology.reading import LogMessage
 from tests.builders import NAMES, NOON, a_run, at
 from tests.cli.conftest import Command, a_job, json_lines
 from tests.cli.fake_broker import PARTITIONS, FakeBroker

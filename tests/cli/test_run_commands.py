@@ -24,7 +24,7 @@ from cronstream.core.wire.runs import Discarded, Run
 from cronstream.history.loading import follow
 from cronstream.history.scope import Scope
 from cronstream.history.story import RunState
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 from tests.builders import NAMES, NOON, a_run, at
 from tests.cli.conftest import Command, a_job, json_lines
 from tests.cli.fake_broker import PARTITIONS, FakeBroker, FakeReader

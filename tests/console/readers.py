@@ -4,7 +4,7 @@ import asyncio
 
 from cronstream.console.projecting import Projection
 from cronstream.console.store import Store
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 from tests.cli.fake_broker import FakeBroker, FakeReader
 
 

@@ -30,7 +30,7 @@ from cronstream.core.wire.runs import Job
 from cronstream.history.story import RunState
 from cronstream.page_guard import PageGuard
 from cronstream.settings import Settings
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 from tests.builders import NAMES, NOON, at
 from tests.cli.fake_broker import FakeBroker, FakePublisher, FakeReader
 from tests.console.ledgers import a_broker

@@ -24,7 +24,7 @@ from cronstream.errors import TruncatedError
 from cronstream.history.loading import load
 from cronstream.history.scope import Scope
 from cronstream.history.story import RunState, RunStory
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 from tests.builders import NAMES, a_run, at
 from tests.cli.fake_broker import FakeBroker, FakeReader
 from tests.console.ledgers import a_broker

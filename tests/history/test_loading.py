@@ -20,7 +20,7 @@ from cronstream.core.wire.runs import Run
 from cronstream.history.loading import load
 from cronstream.history.scope import Scope
 from cronstream.history.story import RunState, RunStory
-from cronstream.topology.reading import LogMessage, Spans
+from cronstream.topology.log_message import LogMessage, Spans
 from tests.builders import NOON, a_run, at
 from tests.cli.fake_broker import FakeBroker, FakeReader
 

@@ -9,8 +9,9 @@ import pytest
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.enumerations import Cause
 from cronstream.settings import Settings
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.publish import Publisher, partition_of
-from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.reading import Reader
 from tests.builders import NAMES, a_run
 from tests.integration.conftest import StartWorker
 from tests.integration.truth import Truth, a_name

@@ -22,8 +22,9 @@ from cronstream.core.wire.entries import Claimed, Finished, Forwarded, Settled, 
 from cronstream.core.wire.enumerations import Cause, Outcome, Verdict
 from cronstream.core.wire.runs import Discarded, Job, Run
 from cronstream.settings import Settings, settings
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.publish import Publisher, partition_of
-from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.reading import Reader
 from cronstream.topology.topics import cluster_topics, ensure_topics, installation_topics
 from tests.builders import NAMES
 from tests.cli.shown import shown_commands

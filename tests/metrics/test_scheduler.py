@@ -14,7 +14,7 @@ from cronstream.errors import CrontabError, ScheduleError
 from cronstream.metrics.exposition import Metrics
 from cronstream.metrics.scheduler import SchedulerMetrics, SchedulerState
 from cronstream.metrics.scheduler_counts import SchedulerCounts
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 from tests.builders import NAMES, NOON, a_run, at
 from tests.metrics.built import families, value
 from tests.scheduler.fakes import Bench, FakeStream, a_job, turns

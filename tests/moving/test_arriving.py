@@ -22,7 +22,7 @@ from cronstream.errors import BrokerError, HouseError
 from cronstream.moving.arriving import Site, bring
 from cronstream.moving.leaving import closed
 from cronstream.settings import Settings
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.topics import TopicSpec
 from tests.builders import NAMES, NOON, a_run, at
 from tests.cli.conftest import a_job

@@ -25,8 +25,8 @@ from cronstream.metrics.scheduler_counts import SchedulerCounts
 from cronstream.scheduler import Scheduler
 from cronstream.scheduler.world import World
 from cronstream.settings import Settings
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.publish import Ack, partition_of
-from cronstream.topology.reading import LogMessage
 from cronstream.topology.topics import TopicSpec
 from tests.builders import NAMES, NOON
 

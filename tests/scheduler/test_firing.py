@@ -23,7 +23,7 @@ from cronstream.core.wire.times import format_time
 from cronstream.scheduler import firing, learning
 from cronstream.scheduler.holding import Held
 from cronstream.topology import jobs
-from cronstream.topology.reading import LogMessage
+from cronstream.topology.log_message import LogMessage
 from tests.builders import NAMES, at
 from tests.scheduler.fakes import Bench, FakeStream, a_job, turns
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aiokafka.structs import TopicPartition
 
-from cronstream.topology.reading import LogMessage, Spans
+from cronstream.topology.log_message import LogMessage, Spans
 from tests.simulation.log import Log, Topics
 from tests.simulation.loop import Loop, moment
 

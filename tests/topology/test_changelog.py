@@ -14,7 +14,7 @@ from cronstream.core.wire.pieces import LastRow, RowSearch
 from cronstream.settings import Settings
 from cronstream.topology import changelog, producing
 from cronstream.topology.changelog import NO_ROW, Changelog
-from cronstream.topology.reading import Spans
+from cronstream.topology.log_message import Spans
 from tests.scheduler.fakes import until
 
 

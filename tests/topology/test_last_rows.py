@@ -8,7 +8,7 @@ from aiokafka.structs import TopicPartition
 
 from cronstream.core.wire.pieces import LastRow, cut
 from cronstream.topology.last_rows import last_rows
-from cronstream.topology.reading import LogMessage, Spans
+from cronstream.topology.log_message import LogMessage, Spans
 from tests.builders import NOON
 
 PLACE = TopicPartition("log", 0)

@@ -12,8 +12,8 @@ from cronstream.core.wire.live_output import FOLLOWS, Follow, Written, encode
 from cronstream.errors import BrokerError
 from cronstream.settings import Settings
 from cronstream.topology import output_topic
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.output_topic import OutputTopic
-from cronstream.topology.reading import LogMessage
 
 FOLLOW = Follow(run="a@x", follower="f")
 WRITTEN = Written(run="a@x", attempt=1, worker="w", number=1)

@@ -13,8 +13,8 @@ from cronstream.core.health.presence import Presence
 from cronstream.polling import until
 from cronstream.settings import Settings
 from cronstream.topology import presence
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.presence import WorkersTopic
-from cronstream.topology.reading import LogMessage
 from tests.builders import NOON
 from tests.core.health.test_presence import a_process
 

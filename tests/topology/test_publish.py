@@ -17,7 +17,7 @@ from cronstream.core.wire.runs import Discarded
 from cronstream.core.wire.sizes import MAX_RECORD_BYTES
 from cronstream.errors import BrokerError, TooLargeError
 from cronstream.settings import Settings
-from cronstream.topology import log_writer, publish
+from cronstream.topology import log_writer, outgoing, publish
 from cronstream.topology.publish import Publisher, partition_of
 from tests.builders import NOON, a_run
 from tests.ledger_builders import finished
@@ -98,7 +98,7 @@ async def test_what_comes_while_a_message_is_under_way_goes_together_in_the_next
 async def test_what_is_put_there_together_is_through_once_the_last_of_it_is(
     publisher: Publisher, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_writer, "MAX_BATCH_ENTRIES", 2)
+    monkeypatch.setattr(outgoing, "MAX_BATCH_ENTRIES", 2)
     done = publisher.append_all("log", 0, [_beat(n) for n in range(5)])
     other = publisher.append("log", 0, _beat(5))
     producer.open.set()

@@ -10,7 +10,8 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
-from cronstream.topology.reading import LogMessage, Reader
+from cronstream.topology.log_message import LogMessage
+from cronstream.topology.reading import Reader
 
 
 class FakeConsumer:

@@ -18,9 +18,9 @@ from cronstream.core.wire.entries import Heartbeat, Level, Owned
 from cronstream.core.wire.naming import Role
 from cronstream.errors import BrokerError, TruncatedError
 from cronstream.settings import Settings
+from cronstream.topology.log_message import LogMessage
 from cronstream.topology.publish import Ack, Publisher
 from cronstream.topology.quarantine import Quarantine
-from cronstream.topology.reading import LogMessage
 from cronstream.worker import folding as folding_module
 from cronstream.worker.folding import Folding
 from tests.builders import NAMES, NOON, a_run

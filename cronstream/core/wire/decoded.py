@@ -5,7 +5,7 @@ would be there for a while. Who has put a message there knows what it says, too.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -47,11 +47,10 @@ class Decoded:
             self._keep(key, jobs, refused, readers - 1)
         return jobs, refused
 
-    def note(self, raw: bytes, records: Iterable[Message | None]) -> None:
+    def note(self, raw: bytes, records: Sequence[Message]) -> None:
         """Keep what a message says that this process has put there."""
-        records = list(records)
         jobs = [record for record in records if isinstance(record, Job) and is_readable(record)]
-        if len(raw) >= _LEAST and len(jobs) == len(records):
+        if len(raw) >= _LEAST and len(jobs) == len(records) > 0:
             self._keep(sha256(raw).digest(), jobs, [], _READERS)
 
     def _keep(self, key: bytes, jobs: list[Job], refused: list[str], readers: int) -> None:

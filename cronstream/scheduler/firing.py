@@ -208,6 +208,10 @@ class Firing:
         """Whether the cursors of its shards are where a right clock has them."""
         return self._holdings.is_right(self.shards)
 
+    def knows_all(self) -> bool:
+        """Whether its shards have learnt all that has come of each."""
+        return self._holdings.know_all(self.shards)
+
     async def _plan(self, number: int, held: Held) -> Plan:
         now = self._world.clock.now()
         if held.cursor.at >= now and math.isfinite(held.fired_at):

@@ -64,6 +64,8 @@ class CrontabFollower:
         self.is_right: Callable[[], bool] = lambda: True
         #: Whether its turn is not over by now, as far as it has heard.
         self.is_in_charge: Callable[[], bool] = lambda: True
+        #: Whether the shards here have learnt all that stands on ``jobs``.
+        self.is_learnt: Callable[[], bool] = lambda: True
         #: Returns the id of the key that this process signs with; None without one.
         self.signs_as: Callable[[], str | None] = lambda: None
         #: Returns who puts jobs in force here: see `Job.by`.
@@ -156,7 +158,7 @@ class CrontabFollower:
         try:
             if await self._others.differ(crontab):
                 self.apply_again()
-            elif self._named:
+            elif self._named and self.is_learnt():
                 self._named = {}
                 if not self._world.counts.problems:
                     await self._recollection.note(crontab, self._jobs.known)

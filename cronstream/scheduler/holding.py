@@ -85,6 +85,7 @@ class Held:
         left: How far its ``jobs`` partition had been read when the row was written.
         seen: How far it has been read here.
         unlearnt: How many messages there were still to be read when that was last seen to.
+        knew_all: Whether there were none once, in this process.
         known_to: Up to when it may be planned with what has been learnt; None if as far as ever.
         told_last: From when what was learnt last is to hold.
         house: The last word there on whether processes may work here.
@@ -107,6 +108,7 @@ class Held:
         self.left = rows.seen(cursor.shard) or Seen(cursor.taken)
         self.seen = Seen(0)
         self.unlearnt = 0
+        self.knew_all = False
         self.known_to: datetime | None = None
         self.told_last = cursor.at
         self.house: House | None = None
@@ -229,6 +231,10 @@ class Holdings:
         """Whether shards are held, and none of them is far ahead of the clock."""
         now = self._clock.now()
         return all(n in self._held and not self._held[n].cursor.is_ahead(now) for n in numbers)
+
+    def know_all(self, numbers: Iterable[int]) -> bool:
+        """Whether shards are held, and all that has come of each is learnt."""
+        return all(n in self._held and not self._held[n].unlearnt for n in numbers)
 
     def forget(self, number: int) -> None:
         """Have the shard loaded again when it is next held."""

@@ -54,7 +54,7 @@ class Learning:
             await self._see_that_it_is_new(number)
         end = (await self._reader.ends(self._reader.names.jobs, [number]))[number]
         self.on_end(number, end)
-        if held.seen.position == 0:
+        if held.seen.position == 0 and not held.knew_all:
             await see_that_it_goes_on(self._reader, number, held.left, end)
             await self._begin(number, held)
         await self._read(number, held, end)
@@ -134,13 +134,13 @@ class Learning:
             logger.info(text, number, where, held.shard.jobs, extra=about)
         if unlearnt and not held.unlearnt:
             about = fields("edits-in-parts", shard=number)
-            logger.info(
-                "shard %d: %d edits are being put in force in parts", number, unlearnt, extra=about
-            )
+            text = "shard %d: edits are being put in force in parts, %d messages are left"
+            logger.info(text, number, unlearnt, extra=about)
         elif held.unlearnt and not unlearnt:
             about = fields("edits-in-force", shard=number)
             logger.info("shard %d: all edits are in force", number, extra=about)
         held.unlearnt = unlearnt
+        held.knew_all |= not unlearnt
 
     async def _see_that_it_is_new(self, number: int) -> None:
         """A shard without a cursor begins now: what was due before would be lost, if it had one.
@@ -160,8 +160,10 @@ class Learning:
 def _goes_in_parts(held: Held) -> bool:
     """Whether a shard may publish before it has learnt all that has come.
 
-    One without a cursor may not: it would look back to when old definitions were in force. Nor one
-    that has a plan to repeat, where it does not know what that was made with.
+    One without a cursor may not, unless it has known all there was, as of a topic without jobs: it
+    would look back to when old definitions were in force. Nor one that has a plan to repeat, where
+    it does not know what that was made with.
     """
     cursor = held.cursor
-    return cursor.taken > 0 and (cursor.noted is None or bool(held.left.mark))
+    has_begun = cursor.taken > 0 or held.knew_all
+    return has_begun and (cursor.noted is None or bool(held.left.mark))

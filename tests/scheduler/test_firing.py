@@ -796,9 +796,85 @@ async def test_many_edits_at_once_are_taken_into_force_in_parts_and_all_else_goe
     assert told(bench) == list(range(25))
     lines = [message for message in caplog.messages if "edits are" in message]
     assert lines == [
-        "shard 0: 18 edits are being put in force in parts",
+        "shard 0: edits are being put in force in parts, 18 messages are left",
         "shard 0: all edits are in force",
     ]
+
+
+async def test_a_part_is_so_many_edits_in_however_many_messages(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.define(a_job(), a_job("other", "@every 1h"))
+    await bench.tick()
+    monkeypatch.setattr(learning, "PART", 5)
+    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    for message in range(4):
+        names = [f"other-{message}-{number}" for number in range(3)]
+        bench.define_together(*(a_job(name, "@every 1h", effective_from=at(1)) for name in names))
+    for taken in (4, 6):
+        bench.clock.passed += 9
+        await bench.tick()
+        assert bench.cursors["0"]["taken"] == taken
+    assert sorted(told(bench)) == [0, 1, *(number for number in range(2, 6) for _ in range(3))]
+
+
+async def test_a_shard_learns_in_parts_what_comes_after_it_knew_that_there_was_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.tick()
+    monkeypatch.setattr(learning, "PART", 5)
+    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    bench.define(*(a_job(f"job-{n}", "@every 10s", effective_from=at(1)) for n in range(12)))
+    for taken in (5, 10, 12):
+        await bench.tick()
+        assert bench.cursors["0"]["taken"] == taken
+    assert told(bench) == list(range(12))
+    runs = [m for m in bench.broker.on(LOG) if isinstance(m, Run)]
+    first = {f"job-{n}": min(r.scheduled_at for r in runs if r.job == f"job-{n}") for n in (0, 11)}
+    assert first == {"job-0": at(10), "job-11": at(10)}
+
+
+async def test_a_new_shard_learns_at_once_all_that_was_there_before_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "PART", 5)
+    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    bench.define(*(a_job(f"job-{number}", effective_from=at(-100)) for number in range(12)))
+    await bench.tick()
+    assert bench.cursors["0"]["taken"] == 12
+
+
+async def test_a_shard_learns_nothing_more_while_very_many_jobs_are_put_there_and_then_all(
+    bench: Bench,
+) -> None:
+    bench.define(a_job())
+    await bench.tick()
+    is_putting = True
+    bench.scheduler.firing.learning.waits = lambda: is_putting
+    bench.define(*(a_job(f"job-{number}", "@every 1h", effective_from=at(1)) for number in (1, 2)))
+    bench.clock.passed += 9
+    await bench.tick()
+    assert bench.cursors["0"]["taken"] == 1
+    assert due_seconds(bench.broker.on(LOG))[-1] == 40, "what is known goes on"
+    is_putting = False
+    await bench.tick()
+    assert bench.cursors["0"]["taken"] == 3
+    assert told(bench) == [0, 1, 2]
+
+
+async def test_who_takes_over_while_very_many_jobs_are_put_there_learns_what_was_known(
+    bench: Bench,
+) -> None:
+    bench.define(a_job(), a_job("other", "@every 1h"))
+    await bench.tick()
+    bench.define(a_job("new", "@every 1h", effective_from=at(1)))
+    successor = bench.another()
+    successor.firing.learning.waits = lambda: True
+    successor.assigned({0})
+    bench.clock.passed += 9
+    await bench.tick(successor)
+    assert bench.cursors["0"]["taken"] == 2
+    assert due_seconds(bench.broker.on(LOG))[-1] == 40
 
 
 async def test_a_tick_takes_as_many_parts_as_there_is_time_for(

@@ -259,6 +259,19 @@ async def test_what_is_too_large_for_the_broker_together_is_sent_one_by_one(
     assert [_numbers(sent["value"]) for sent in producer.taken] == [[0], [1], [2], [3]]
 
 
+async def test_what_was_put_there_together_and_is_too_large_is_through_once_each_of_it_is(
+    publisher: Publisher, producer: FakeProducer
+) -> None:
+    producer.most = 130
+    done = publisher.append_all("log", 0, [_beat(n) for n in range(3)])
+    other = publisher.append("log", 0, _beat(3))
+    producer.open.set()
+
+    assert (await done).offset == 2
+    assert (await other).offset == 3
+    assert [_numbers(sent["value"]) for sent in producer.taken] == [[0], [1], [2], [3]]
+
+
 async def test_an_end_that_is_too_large_for_the_broker_holds_up_nothing(
     publisher: Publisher, producer: FakeProducer
 ) -> None:

@@ -186,6 +186,7 @@ class Scheduler:
             await self._follower.follow(stop)
         finally:
             self._follower, self.firing.learning.on_end = None, lambda _, __: None
+            self.firing.learning.waits = lambda: False
             for task in first:
                 task.cancel()
 

@@ -109,6 +109,7 @@ class LogWriter:
             self._moved_at = clock.monotonic()
             for item in batch:
                 item.acknowledge(ack)
+        self._oldest = None  # Of many partitions what each sent last would take room.
 
     async def _put_back(self, batch: list[Waiting]) -> None:
         """Have what was too large for the broker sent one by one, or with less in it."""

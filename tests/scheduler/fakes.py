@@ -281,6 +281,8 @@ class Bench:
         #: What the scheduler tells that was made last.
         self.metrics: Metrics
         self.counts: SchedulerCounts
+        #: And what is around it.
+        self.world: World
         self.scheduler = self.another(self.memory)
 
     def another(self, memory: FakeMemory | None = None) -> Scheduler:
@@ -288,7 +290,7 @@ class Bench:
         memory = memory or FakeMemory()
         self.metrics = Metrics()
         self.counts = SchedulerCounts(self.metrics)
-        world = World(
+        self.world = World(
             self._reader,
             self.broker,
             self.quarantine,
@@ -300,7 +302,7 @@ class Bench:
             self.kept.__setitem__,
             self.counts,
         )
-        scheduler = Scheduler(self.settings, self.cursors, world)
+        scheduler = Scheduler(self.settings, self.cursors, self.world)
         scheduler.announcer.found = LEVEL  # So `jobs` says it already.
         return scheduler
 

@@ -19,7 +19,8 @@ from cronstream.core.planning.cursor import Cursor
 from cronstream.core.wire.installation import Installation
 from cronstream.core.wire.runs import Job
 from cronstream.errors import BrokerError, CrontabError, Place, Problem, TopologyError
-from cronstream.scheduler import Scheduler, following, scheduler, standing_by
+from cronstream.scheduler import Scheduler, firing, following, learning, scheduler, standing_by
+from cronstream.scheduler.firing import Firing
 from cronstream.topology import jobs
 from tests.builders import NAMES, at
 from tests.scheduler.fakes import Bench, FakeReader, a_job, turns, until
@@ -460,6 +461,34 @@ async def test_a_job_that_is_in_force_is_kept_once(bench: Bench) -> None:
         bench.scheduler.apply_again()
         known = bench.scheduler.jobs.known
         await until(lambda: all(any(job is j for j in known.jobs) for job in crontab.jobs))
+
+
+async def test_memory_is_given_back_once_the_shards_have_learnt_what_was_put_in_force(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back, asked, knows_all = list[bool](), list[bool](), Firing.knows_all
+
+    def is_learnt(firing: Firing) -> bool:
+        asked.append(knows_all(firing))
+        return asked[-1]
+
+    monkeypatch.setattr(Firing, "knows_all", is_learnt)
+    monkeypatch.setattr(following, "give_memory_back", lambda: given_back.append(True))
+    monkeypatch.setattr(following, "LOOK_S", 0.01)
+    monkeypatch.setattr(learning, "PART", 2)
+    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    async with followed(bench):
+        await bench.fire()
+        bench.files.put_nowait(a_crontab(*(a_job(f"job-{n}") for n in range(3))))
+        await until(lambda: len(published(bench)) == 3)
+        await bench.tick()
+        asked.clear()
+        await until(lambda: asked)
+        assert not any(asked), "one job is not learnt yet"
+        assert not given_back
+        await bench.tick()
+        await until(lambda: given_back)
+        assert asked.count(True) == 1
 
 
 async def test_a_scheduler_that_has_not_heard_whose_turn_it_is_says_nothing_of_its_file(

@@ -1,0 +1,107 @@
+"""What puts jobs on their topic, and what waits until many of them are there."""
+
+import asyncio
+
+import pytest
+
+from cronstream.core.wire.runs import Job
+from cronstream.errors import BrokerError
+from cronstream.scheduler import putting
+from cronstream.scheduler.putting import Putting
+from tests.builders import NAMES
+from tests.scheduler.fakes import Bench, a_job, turns, until
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(putting, "_MANY", 20)
+    monkeypatch.setattr(putting, "_TOGETHER", 8)
+    return Bench()
+
+
+def some(number: int) -> list[Job]:
+    return [a_job(f"job-{n}", effective_from=None) for n in range(number)]
+
+
+def begin(bench: Bench, jobs: list[Job]) -> tuple[Putting, asyncio.Task[None]]:
+    made = Putting(bench.settings, bench.world)
+    put = made.put_in_force(jobs, lambda _: ("crontab.yaml", 3), "me")
+    return made, asyncio.create_task(put)
+
+
+async def test_while_many_jobs_are_put_there_what_learns_them_waits(bench: Bench) -> None:
+    bench.broker.held = True
+    made, under_way = begin(bench, some(20))
+    await turns()
+    assert made.goes_first()
+    bench.broker.release()
+    await under_way
+    assert not made.goes_first()
+
+
+async def test_nothing_waits_for_a_few_edits(bench: Bench) -> None:
+    bench.broker.held = True
+    made, under_way = begin(bench, some(19))
+    await turns()
+    assert not made.goes_first()
+    bench.broker.release()
+    await under_way
+
+
+async def test_a_broker_that_takes_them_slowly_holds_up_nothing_for_long(bench: Bench) -> None:
+    bench.broker.held = True
+    made, under_way = begin(bench, some(20))
+    await turns()
+    bench.clock.passed = 5.0
+    assert not made.goes_first()
+    bench.broker.release()
+    await under_way
+
+
+async def test_nothing_waits_for_what_was_refused(bench: Bench) -> None:
+    bench.broker.too_large = {"Job"}
+    made, under_way = begin(bench, some(20))
+    with pytest.raises(BrokerError):
+        await under_way
+    assert not made.goes_first()
+
+
+async def test_the_next_jobs_are_written_out_while_the_broker_takes_those_before(
+    bench: Bench,
+) -> None:
+    bench.broker.held = True
+    _, under_way = begin(bench, some(30))
+    await turns()
+    assert len(bench.broker.on(NAMES.jobs)) == 16, "and no more than those"
+    while not under_way.done():
+        bench.broker.release()
+        await turns()
+    await under_way
+    assert [job.name for job in bench.broker.on(NAMES.jobs) if isinstance(job, Job)] == [
+        f"job-{n}" for n in range(30)
+    ]
+
+
+async def test_what_the_broker_refuses_is_raised_once_all_that_was_sent_is_through(
+    bench: Bench,
+) -> None:
+    bench.broker.held = True
+    _, under_way = begin(bench, some(30))
+    await turns()
+    bench.broker.too_large = {"Job"}
+    bench.broker.release()
+    with pytest.raises(BrokerError):
+        await under_way
+    assert len(bench.broker.on(NAMES.jobs)) == 16
+
+
+async def test_jobs_say_from_when_they_hold_who_put_them_there_and_where_they_are_written(
+    bench: Bench,
+) -> None:
+    bench.clock.passed = 7
+    _, under_way = begin(bench, some(2))
+    await under_way
+    found = [job for job in bench.broker.on(NAMES.jobs) if isinstance(job, Job)]
+    told = {(job.effective_from, job.by, job.file, job.line) for job in found}
+    assert told == {(bench.clock.now(), "me", "crontab.yaml", 3)}
+    await until(under_way.done)

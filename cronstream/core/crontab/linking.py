@@ -60,6 +60,8 @@ class FollowingReader:
             jobs: All jobs of the crontab that could be read.
             known: The names of all jobs, also of those that could not be read.
         """
+        if not self._said:
+            return list(jobs)
         return _Linker(jobs, self._said, known, self._problems).link()
 
 
@@ -85,7 +87,7 @@ class _Linker:
             for _, other in said.names:
                 self._check(other, said)
         if not self._problems and not self._has_circle():
-            for name in self._jobs:
+            for name in self._said:
                 self._link(name)
         return [self._linked.get(name, job) for name, job in self._jobs.items()]
 

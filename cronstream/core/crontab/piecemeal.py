@@ -23,6 +23,7 @@ from cronstream.core.crontab.yaml_nodes import Mapping as MappingNode
 from cronstream.core.crontab.yaml_nodes import Node, Scalar, find_place
 from cronstream.core.crontab.yaml_nodes import Sequence as ListNode
 from cronstream.core.crontab.yaml_tree import parse_yaml
+from cronstream.core.schedule.expression import NEVER
 from cronstream.core.wire.runs import Job
 from cronstream.errors import Place
 
@@ -50,10 +51,8 @@ def read_piecemeal(
         before: What it was before, if that was read here; or what is known of it.
         root: The crontab that includes it, if it is no crontab itself.
     """
-    if _THEN.search(text):
-        return None  # What follows a job is another: none can be read without the others.
     entries = entries_of(text.removeprefix("\ufeff"))
-    if entries is None:
+    if entries is None or _THEN.search(entries.head):
         return None
     try:
         return _Piecemeal(entries, lease_s, root).read(before)
@@ -84,16 +83,27 @@ class _Piecemeal:
         pieces = self._entries.pieces
         marks = array("q", map(hash, pieces))
         again = self._read_again(marks, before)
-        later = [number for number in again if not self._read_plain(number, pieces[number])]
-        for first in range(0, len(later), _AT_ONCE):
-            self._parse(later[first : first + _AT_ONCE])
+        followed = [number for number in again if _THEN.search(pieces[number])]
+        self._read_followed(followed)
+        others = again if not followed else sorted(set(again).difference(followed))
+        later = [number for number in others if not self._read_plain(number, pieces[number])]
+        for number, node, line in self._parsed(later):
+            self._take(number, node, line)
         self._reader.clusters.report()
-        if self._problems or len({job.name for job in self._jobs}) < len(self._jobs):
-            raise _NotGoodError
         self._spots.first[:] = array("i", islice(_starts(pieces, self._entries.line), len(pieces)))
-        jobs = tuple(self._jobs)
+        jobs = self._linked()
         read = Read(self._above, self._lease_s, marks)
         return replace(self._head, jobs=jobs, places=Places(jobs, self._spots), read=read)
+
+    def _linked(self) -> tuple[Job, ...]:
+        """Return all jobs, each with what follows it."""
+        names = {job.name for job in self._jobs}
+        if self._problems or len(names) < len(self._jobs):
+            raise _NotGoodError
+        jobs = tuple(self._reader.following.link(self._jobs, names))
+        if self._problems:
+            raise _NotGoodError
+        return jobs
 
     def _read_head(self, *, is_part: bool) -> Crontab:
         root = parse_yaml(self._entries.head, self._problems)
@@ -122,10 +132,10 @@ class _Piecemeal:
         last = slice(len(read.marks) - end, None), slice(len(marks) - end, None)
         self._copy(before.jobs, before.places.spots, *last)
         known = {mark: n for n, mark in enumerate(read.marks)}
-        others = [n for n, job in enumerate(self._jobs) if job and job.name not in pieces[n]]
+        others = [n for n, job in enumerate(self._jobs) if job and not _stands(job, pieces[n])]
         for number in range(begin, len(marks) - end):
             old = known.get(marks[number])
-            if old is None or before.jobs[old].name not in pieces[number]:
+            if old is None or not _stands(before.jobs[old], pieces[number]):
                 others.append(number)
             else:
                 spots = before.places.spots
@@ -138,7 +148,7 @@ class _Piecemeal:
         for number, piece in enumerate(self._entries.pieces):
             name = piece[begin : piece.find("\n", begin)]
             job = jobs.get(name) if piece.startswith(_NAME, begin - len(_NAME)) else None
-            if job is None:
+            if job is None or not _stands(job, name):
                 others.append(number)
             else:
                 self._put(number, job, 0, begin + 1)
@@ -175,15 +185,38 @@ class _Piecemeal:
             raise _NotGoodError
         return job
 
-    def _parse(self, numbers: Sequence[int]) -> None:
-        """Have the parser read pieces together: each has to be one item, and no more."""
-        pieces = [self._entries.pieces[number] for number in numbers]
-        tree = parse_yaml("".join(pieces), self._problems)
-        if not isinstance(tree, ListNode) or len(tree.items) != len(pieces) or self._problems:
-            raise _NotGoodError
-        for number, node, line in zip(numbers, tree.items, _starts(pieces), strict=False):
-            place = find_place(node, ("name",))
-            self._put(number, self._job_of(node), place.line - line, place.column)
+    def _read_followed(self, numbers: Sequence[int]) -> None:
+        """Read the jobs that others follow: those may do without a schedule, which is known now."""
+        nodes = list(self._parsed(numbers))
+        self._reader.following.foresee(*(node for _, node, _ in nodes))
+        for number, node, line in nodes:
+            self._take(number, node, line)
+
+    def _parsed(self, numbers: Sequence[int]) -> Iterator[tuple[int, Node, int]]:
+        """Have the parser read pieces, many together: each has to be one item, and no more.
+
+        Yields:
+            The number of each, what it says, and on which of their lines it begins.
+        """
+        for first in range(0, len(numbers), _AT_ONCE):
+            some = numbers[first : first + _AT_ONCE]
+            pieces = [self._entries.pieces[number] for number in some]
+            tree = parse_yaml("".join(pieces), self._problems)
+            if not isinstance(tree, ListNode) or len(tree.items) != len(pieces) or self._problems:
+                raise _NotGoodError
+            yield from zip(some, tree.items, _starts(pieces), strict=False)
+
+    def _take(self, number: int, node: Node, line: int) -> None:
+        place = find_place(node, ("name",))
+        self._put(number, self._job_of(node), place.line - line, place.column)
+
+
+def _stands(job: Job, piece: str) -> bool:
+    """Return whether a job of the same mark is that of a piece, whatever others say.
+
+    What follows it comes from others; one that only follows others may need a schedule by now.
+    """
+    return not job.then and job.schedule != NEVER and job.name in piece
 
 
 def _lines_above_name(piece: str, margin: int) -> int:

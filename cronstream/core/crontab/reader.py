@@ -55,7 +55,7 @@ class Reader:
         self._problems, self._lease_s = problems, lease_s
         self.clusters = ClusterReader(problems, self._note)
         self.schedules = ScheduleReader(problems)
-        self._following = FollowingReader(problems)
+        self.following = FollowingReader(problems)
         self.defaults: dict[str, Any] = {}
         self._has_good_defaults = True
         self._has_default_cluster = False
@@ -77,7 +77,7 @@ class Reader:
         self.schedules.read_calendars(root.items.get("calendars"))
         self._read_defaults(root)
         include = self._read_include(root.items.get("include"))
-        jobs = self._following.link(self._read_jobs(root, may_lack=bool(include)), self._named)
+        jobs = self.following.link(self._read_jobs(root, may_lack=bool(include)), self._named)
         self.clusters.report()
         return Crontab(
             tuple(self.clusters.found.values()),
@@ -99,7 +99,7 @@ class Reader:
             if not self._problems:
                 self._problems.add(place, "an included file begins with 'jobs:', or 'defaults:'")
             return None
-        self._named, self._following = {}, FollowingReader(self._problems)
+        self._named, self.following = {}, FollowingReader(self._problems)
         self.defaults = {name: value for name, value in self.defaults.items() if name != "then"}
         self._note(mend_keys(root, _PART_KEYS), root, None)
         for key in root.items.keys() & (set(_KEYS) - set(_PART_KEYS)):
@@ -108,7 +108,7 @@ class Reader:
             del root.items[key]
         self._refuse_unknown(root, _PART_KEYS)
         self._read_defaults(root)
-        jobs = self._following.link(self._read_jobs(root), self._named)
+        jobs = self.following.link(self._read_jobs(root), self._named)
         self.clusters.report()
         allowed = self._read_mark(root.items.get("allow_removals"))
         return Crontab((), tuple(jobs), places=self._named, allow_removals=allowed)
@@ -176,7 +176,7 @@ class Reader:
         self._has_good_defaults = defaults is not None
         if defaults is not None:
             self.defaults = self._settings(defaults, node, part)
-            self._following.foresee(node)
+            self.following.foresee(node)
             self._has_good_defaults = self._fits(self._job(_UNNAMED | self.defaults), node, part)
         if not isinstance(values, dict):
             self._has_default_cluster = True  # It may well be there.
@@ -236,7 +236,7 @@ class Reader:
             sentence = "'jobs' must be a list; begin each job with '- name: …'"
             self._problems.add(node.place, sentence, key="jobs")
             return []
-        self._following.foresee(*node.items)
+        self.following.foresee(*node.items)
         jobs = (self.read_job(item, index) for index, item in enumerate(node.items, start=1))
         return [job for job in jobs if job is not None]
 
@@ -249,7 +249,7 @@ class Reader:
         if isinstance(name, str):
             part = Part("job", name)
             self._note_name(name, find_place(node, ("name",)), part)
-        self._following.complete(values, name)
+        self.following.complete(values, name)
         model, faults = faults_of(JobModel, values)
         faults = [fault for fault in faults if fault.missing not in self._misplaced]
         self._note([*mended, *faults], node, part)
@@ -257,7 +257,7 @@ class Reader:
         if model is None:
             return None
         settings = self._settings(model, node, part)
-        self._following.note(settings.get("then"), node, part)
+        self.following.note(settings.get("then"), node, part)
         job = self._job(settings)
         if self._has_good_defaults:
             self._fits(job, node, part)

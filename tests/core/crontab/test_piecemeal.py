@@ -98,6 +98,9 @@ VALUES = (
     "Europe/Berlin",
     "queue",
     "5m",
+    "one",
+    "[one, two]",
+    "{discarded: n4}",
     "",
 )
 KEYS = (
@@ -115,6 +118,8 @@ KEYS = (
     "jitter",
     "expect_within",
     "shell",
+    "then",
+    '"th\\x65n"',
     "descripton",
     "'name'",
 )
@@ -123,6 +128,11 @@ GOOD = st.builds(
     st.sampled_from(["one", "'two'", '"three"', "n4", "n5", "6", "n-7"]),
     st.sampled_from(VALUES[3:8]),
     st.sampled_from(VALUES),
+)
+FOLLOWER = st.builds(
+    "name: {}\n    command: echo\n{}".format,
+    st.sampled_from(["one", "two", "n4"]),
+    st.sampled_from(["", "    then: n4\n", "    cluster: a\n"]),
 )
 LINES = st.builds("    {}: {}\n".format, st.sampled_from(KEYS), st.sampled_from(VALUES))
 ODD = st.sampled_from(
@@ -146,7 +156,7 @@ ODD = st.sampled_from(
 )
 ENTRY = st.builds(
     "  - {}{}".format,
-    GOOD | st.just("{name: x, schedule: '0 4 * * *', command: b}\n"),
+    GOOD | FOLLOWER | st.just("{name: x, schedule: '0 4 * * *', command: b}\n"),
     st.lists(LINES | ODD | st.just("    cluster: a\n"), max_size=4).map("".join),
 )
 HEADS = st.sampled_from(
@@ -198,6 +208,79 @@ def test_a_good_crontab_is_read_job_by_job(text: str) -> None:
     found = piecemeal(text)
     assert found is not None
     assert told(found) == told(whole(text))
+
+
+CHAIN = """\
+  - name: load
+    schedule: '@daily'
+    cluster: a
+    command: load
+    then: [sum-up, one]
+  - name: sum-up
+    cluster: a
+    command: sum up
+    then: {succeeded: publish, discarded: call}
+  - name: publish
+    cluster: b
+    command: publish
+  - {name: call, cluster: a, command: 'call; then: wait'}
+"""
+
+
+def test_jobs_that_follow_others_are_read_job_by_job_too() -> None:
+    found = piecemeal(HEAD + PLAIN + CHAIN)
+    assert found is not None
+    assert told(found) == told(whole(HEAD + PLAIN + CHAIN))
+    load = found.jobs[3]
+    assert load.then is not None
+    assert [one.job.name for one in load.then] == ["sum-up", "one"]
+    assert [one.job.name for one in load.then[0].job.then or ()] == ["publish", "call"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("command: publish", "command: publish --all"),
+        ("command: load", "command: load --all"),
+        ("    then: [sum-up, one]\n", "    then: [sum-up]\n"),
+        ("echo 'one' | cat", "echo one"),
+        (
+            "  - name: three",
+            "  - {name: four, schedule: '@daily', command: x, cluster: a}\n  - name: three",
+        ),
+    ],
+)
+def test_after_an_edit_what_follows_a_job_is_what_the_file_says_now(old: str, new: str) -> None:
+    before, text = HEAD + PLAIN + CHAIN, (HEAD + PLAIN + CHAIN).replace(old, new)
+    found = piecemeal(text, piecemeal(before))
+    assert found is not None
+    assert told(found) == told(whole(text))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("publish, discarded: call", "publish"),
+        ("[sum-up, one]", "[sum-up, other]"),
+        ("publish, discarded", "load, discarded"),
+        ("call; then: wait'", "call', then: sum-up"),
+    ],
+)
+def test_an_edit_by_which_a_chain_goes_wrong_is_found_though_other_jobs_stay(
+    old: str, new: str
+) -> None:
+    before = piecemeal(HEAD + PLAIN + CHAIN)
+    text = (HEAD + PLAIN + CHAIN).replace(old, new)
+    assert before is not None
+    assert text != HEAD + PLAIN + CHAIN
+    assert piecemeal(text, before) is None
+    assert whole(text) is None
+
+
+def test_what_follows_all_jobs_by_default_is_left_to_the_whole() -> None:
+    text = HEAD + "defaults: {cluster: a, then: {discarded: three}}\n" + PLAIN
+    assert piecemeal(text) is None
+    assert whole(text) is not None
 
 
 def test_it_knows_where_each_name_stands() -> None:

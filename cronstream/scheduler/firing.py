@@ -68,7 +68,7 @@ class Firing:
         self._failing: dict[int, str] = {}
         #: When each shard came to this process of which nothing was published yet.
         self._new: dict[int, float] = {}
-        self.learning = Learning(self._reader, jobs, world.clock)
+        self._jobs, self.learning = jobs, Learning(self._reader, jobs, world.clock)
         jobs.on_move, jobs.also = self._note_move, self._holdings.learnt
         #: Whether this machine's clock agrees with the log's; and who hears of a cursor set back.
         self.may_set_back: Callable[[], bool] = lambda: True
@@ -176,7 +176,8 @@ class Firing:
             if not await self._publish(number, held, plan, began):
                 return False
             is_all = plan.complete and not held.unlearnt
-            if is_all or self.learning.waits() or self._since(began) > GO_ON_S:
+            waits = held.unlearnt and self.learning.waits()
+            if is_all or waits or self._since(began) > GO_ON_S:
                 break
             if held.unlearnt:
                 async with asyncio.timeout(self._left(began)):
@@ -209,8 +210,9 @@ class Firing:
         return self._holdings.is_right(self.shards)
 
     def knows_all(self) -> bool:
-        """Whether its shards have learnt all that has come of each."""
-        return self._holdings.know_all(self.shards)
+        """Whether its shards have learnt all that this process has read of ``jobs``."""
+        known = self._jobs.known.of
+        return all(self._holdings.has_learnt(n, known[n].position) for n in self.shards)
 
     async def _plan(self, number: int, held: Held) -> Plan:
         now = self._world.clock.now()

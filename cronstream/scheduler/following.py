@@ -64,7 +64,7 @@ class CrontabFollower:
         self.is_right: Callable[[], bool] = lambda: True
         #: Whether its turn is not over by now, as far as it has heard.
         self.is_in_charge: Callable[[], bool] = lambda: True
-        #: Whether the shards here have learnt all that stands on ``jobs``.
+        #: Whether the shards here have learnt what is read here; if not, no memory is given back.
         self.is_learnt: Callable[[], bool] = lambda: True
         #: Returns the id of the key that this process signs with; None without one.
         self.signs_as: Callable[[], str | None] = lambda: None

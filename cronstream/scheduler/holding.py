@@ -232,9 +232,9 @@ class Holdings:
         now = self._clock.now()
         return all(n in self._held and not self._held[n].cursor.is_ahead(now) for n in numbers)
 
-    def know_all(self, numbers: Iterable[int]) -> bool:
-        """Whether shards are held, and all that has come of each is learnt."""
-        return all(n in self._held and not self._held[n].unlearnt for n in numbers)
+    def has_learnt(self, number: int, position: int) -> bool:
+        """Whether the shard is held, and has learnt what stands below a position."""
+        return number in self._held and self._held[number].seen.position >= position
 
     def forget(self, number: int) -> None:
         """Have the shard loaded again when it is next held."""

@@ -134,7 +134,7 @@ class Learning:
             logger.info(text, number, where, held.shard.jobs, extra=about)
         if unlearnt and not held.unlearnt:
             about = fields("edits-in-parts", shard=number)
-            text = "shard %d: edits are being put in force in parts, %d messages are left"
+            text = "shard %d: edits are being put in force in parts (messages to be read: %d)"
             logger.info(text, number, unlearnt, extra=about)
         elif held.unlearnt and not unlearnt:
             about = fields("edits-in-force", shard=number)
@@ -160,9 +160,9 @@ class Learning:
 def _goes_in_parts(held: Held) -> bool:
     """Whether a shard may publish before it has learnt all that has come.
 
-    One without a cursor may not, unless it has known all there was, as of a topic without jobs: it
-    would look back to when old definitions were in force. Nor one that has a plan to repeat, where
-    it does not know what that was made with.
+    One without a cursor would look back to when old definitions were in force: it may not, unless
+    it has known all there was before, as of a topic without jobs. Nor may one that has a plan to
+    repeat, where it does not know what that was made with.
     """
     cursor = held.cursor
     has_begun = cursor.taken > 0 or held.knew_all

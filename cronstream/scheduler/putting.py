@@ -63,14 +63,17 @@ class Putting:
     async def _send(self, parts: dict[int, list[Job]], out: _Out) -> _Out:
         """Put jobs on their partitions, leave none of them, and wait for those put there before.
 
-        So the broker takes the ones while the others are written out. Whatever it refuses is raised
-        once both are through.
+        So the broker takes the ones while the others are written out.
+
+        Raises:
+            BrokerError: If some are refused, once nothing of both is waited for any more.
         """
         topic, append_all = self._settings.names.jobs, self._world.publisher.append_all
         later = _Out()
         try:
             for part, jobs in parts.items():
                 later.append(append_all(topic, part, jobs))
+            await asyncio.sleep(0)  # So that they are under way while the next are written out.
             await asyncio.gather(*out)
         except Exception:
             await asyncio.gather(*out, *later, return_exceptions=True)

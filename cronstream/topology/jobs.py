@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 #: As many revisions at least are read again rather than kept once more.
 KEEP_EVERY: Final = 1000
-#: So many revisions are read, and taken into force, in one go: others have their turn then.
+#: So many messages are read, or jobs taken into force, in one go: others have their turn then.
 PART: Final = 5_000
 #: No more jobs that do not count are reported, and contradicted, at a time.
 MOST_DISBELIEVED: Final = 1000

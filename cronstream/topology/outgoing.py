@@ -68,6 +68,10 @@ class Waiting:
     def of_all(cls, records: Iterable[Message], done: asyncio.Future[Ack]) -> list[Self]:
         """Return records as they are to be sent: each time as many as a message holds.
 
+        Args:
+            records: One at least; none of a kind whose readers take one for each message.
+            done: Is set once the last of them is through.
+
         Raises:
             TooLargeError: If one is too large for a message, even with less in it.
         """

@@ -4,11 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any, Self
 
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from cronstream import clock
 from cronstream.errors import BrokerError, TruncatedError
 from cronstream.fitted.to_aiokafka.clients import client_of, learn
 from cronstream.settings import Settings
@@ -22,6 +24,8 @@ from cronstream.topology.topic_ids import kafka_id, topic_ids
 _SILENT_POLLS = 20
 #: The same for somebody who waits in front of a screen.
 _SILENT_POLLS_OF_A_PERSON = 3
+#: Older messages are polled again by who goes on: another topic may have the name by now.
+_FRESH_S = 10.0
 
 
 class Reader:
@@ -40,6 +44,7 @@ class Reader:
         self._followed: dict[TopicPartition, int] = {}
         #: What was polled by `read_all`, and is not done with.
         self._came = deque[LogMessage]()
+        self._polled_at = float("-inf")
         self.names = settings.names
 
     async def start(self) -> None:
@@ -208,7 +213,9 @@ class Reader:
         came, silent = self._go_on(starts), 0
         try:
             while left:
-                came.extend(() if came else await self.poll(1.0))
+                if not came:
+                    came.extend(await self.poll(1.0))
+                    self._polled_at = clock.monotonic()
                 silent = 0 if came else silent + 1
                 for message in _within(spans, left, came):
                     yield message
@@ -245,9 +252,10 @@ class Reader:
                 )
 
     def _go_on(self, starts: dict[TopicPartition, int]) -> deque[LogMessage]:
-        """Follow partitions; return what was polled before, if somebody broke off just there."""
-        came = self._came
-        if came and starts == {TopicPartition(came[0].topic, came[0].partition): came[0].offset}:
+        """Follow partitions; return what was polled just now, if somebody broke off there."""
+        came, is_fresh = self._came, clock.monotonic() - self._polled_at < _FRESH_S
+        at = {TopicPartition(one.topic, one.partition): one.offset for one in islice(came, 1)}
+        if is_fresh and len(came) > 1 and starts == at:
             self._consumer.resume(*starts)
             self._followed = starts
         else:

@@ -140,13 +140,19 @@ class FakeBroker:
             done.set_result(ack)
         self._waiting.clear()
 
-    def give_up(self, error: Exception | None = None) -> None:
-        for done, _ in self._waiting:
+    def acknowledge(self, count: int) -> None:
+        """Say of so many records that they are there, while others are held."""
+        for done, ack in self._waiting[:count]:
+            done.set_result(ack)
+        del self._waiting[:count]
+
+    def give_up(self, error: Exception | None = None, count: int | None = None) -> None:
+        for done, _ in self._waiting[:count]:
             if error is None:
                 done.cancel()
             else:
                 done.set_exception(error)
-        self._waiting.clear()
+        del self._waiting[:count]
 
     def on(self, topic: str) -> list[Message]:
         """What a topic has, but for the level that is announced there."""

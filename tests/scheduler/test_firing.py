@@ -796,7 +796,7 @@ async def test_many_edits_at_once_are_taken_into_force_in_parts_and_all_else_goe
     assert told(bench) == list(range(25))
     lines = [message for message in caplog.messages if "edits are" in message]
     assert lines == [
-        "shard 0: edits are being put in force in parts, 18 messages are left",
+        "shard 0: edits are being put in force in parts (messages to be read: 18)",
         "shard 0: all edits are in force",
     ]
 

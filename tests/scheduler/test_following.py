@@ -19,7 +19,15 @@ from cronstream.core.planning.cursor import Cursor
 from cronstream.core.wire.installation import Installation
 from cronstream.core.wire.runs import Job
 from cronstream.errors import BrokerError, CrontabError, Place, Problem, TopologyError
-from cronstream.scheduler import Scheduler, firing, following, learning, scheduler, standing_by
+from cronstream.scheduler import (
+    Scheduler,
+    firing,
+    following,
+    learning,
+    putting,
+    scheduler,
+    standing_by,
+)
 from cronstream.scheduler.firing import Firing
 from cronstream.topology import jobs
 from tests.builders import NAMES, at
@@ -461,6 +469,24 @@ async def test_a_job_that_is_in_force_is_kept_once(bench: Bench) -> None:
         bench.scheduler.apply_again()
         known = bench.scheduler.jobs.known
         await until(lambda: all(any(job is j for j in known.jobs) for job in crontab.jobs))
+
+
+async def test_shards_wait_while_their_scheduler_puts_very_many_jobs_in_force(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(putting, "_MANY", 3)
+    waits = bench.scheduler.firing.learning.waits
+    assert not waits()
+    async with followed(bench):
+        waits = bench.scheduler.firing.learning.waits
+        bench.broker.held = True
+        bench.files.put_nowait(a_crontab(*(a_job(f"job-{n}") for n in range(3))))
+        await until(lambda: len(published(bench)) == 3)
+        assert waits()
+        bench.broker.release()
+        await until(lambda: not waits())
+        bench.scheduler.firing.learning.waits = lambda: True
+    assert not bench.scheduler.firing.learning.waits(), "it puts nothing any more"
 
 
 async def test_memory_is_given_back_once_the_shards_have_learnt_what_was_put_in_force(

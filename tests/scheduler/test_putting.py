@@ -82,17 +82,45 @@ async def test_the_next_jobs_are_written_out_while_the_broker_takes_those_before
     ]
 
 
+async def test_all_of_them_are_there_once_the_last_is_acknowledged(bench: Bench) -> None:
+    bench.broker.held = True
+    _, under_way = begin(bench, some(12))
+    await turns()
+    bench.broker.acknowledge(8)
+    await turns()
+    assert not under_way.done()
+    bench.broker.acknowledge(4)
+    await under_way
+
+
 async def test_what_the_broker_refuses_is_raised_once_all_that_was_sent_is_through(
     bench: Bench,
 ) -> None:
     bench.broker.held = True
-    _, under_way = begin(bench, some(30))
+    made, under_way = begin(bench, some(30))
     await turns()
-    bench.broker.too_large = {"Job"}
-    bench.broker.release()
-    with pytest.raises(BrokerError):
+    bench.broker.give_up(BrokerError("no"), count=8)
+    await turns()
+    assert not under_way.done()
+    bench.broker.acknowledge(8)
+    with pytest.raises(BrokerError, match="no"):
         await under_way
     assert len(bench.broker.on(NAMES.jobs)) == 16
+    assert not made.goes_first()
+
+
+async def test_what_cannot_be_sent_is_raised_once_what_was_sent_before_is_through(
+    bench: Bench,
+) -> None:
+    bench.broker.held = True
+    _, under_way = begin(bench, some(30))
+    await turns(1)
+    bench.broker.too_large = {"Job"}
+    await turns()
+    assert not under_way.done()
+    bench.broker.acknowledge(8)
+    with pytest.raises(BrokerError, match="larger than a message"):
+        await under_way
 
 
 async def test_jobs_say_from_when_they_hold_who_put_them_there_and_where_they_are_written(

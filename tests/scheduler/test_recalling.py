@@ -114,7 +114,7 @@ async def test_a_file_is_recalled_only_once(crontab: Crontab, memory: FakeMemory
 
 
 async def test_a_file_that_was_read_as_a_whole_is_not_noted() -> None:
-    text = TEXT.replace("command: echo 7\n", "command: echo 7\n    then: []\n", 1)
+    text = TEXT.replace("{cluster: a}", "{cluster: a, then: []}", 1)
     memory, crontab = FakeMemory(), crontab_of(text.encode(), "crontab.yaml")
     assert crontab.read is None
     await Scheduler(memory).recollection.note(crontab, in_force(crontab))

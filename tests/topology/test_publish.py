@@ -11,7 +11,7 @@ from aiokafka.partitioner import murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cronstream.core.wire.codec import decode
+from cronstream.core.wire.codec import decode, encode
 from cronstream.core.wire.entries import Finished, Heartbeat, Withdrawal
 from cronstream.core.wire.runs import Discarded
 from cronstream.core.wire.sizes import MAX_RECORD_BYTES
@@ -106,6 +106,26 @@ async def test_what_is_put_there_together_is_through_once_the_last_of_it_is(
     assert (await done).offset == 2
     assert (await other).offset == 2
     assert [_numbers(sent["value"]) for sent in producer.taken] == [[0, 1], [2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_goes_together_stays_below_what_a_message_may_have(
+    publisher: Publisher, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch, *, together: bool
+) -> None:
+    one = len(encode(_beat(1)))
+    monkeypatch.setattr(outgoing, "MAX_BATCH_BYTES", 3 * one + 2)
+    first = publisher.append("log", 0, _beat(1))
+    await asyncio.sleep(0)
+    beats = [_beat(n) for n in range(2, 9)]
+    if together:
+        futures = [first, publisher.append_all("log", 0, beats)]
+    else:
+        futures = [first, *(publisher.append("log", 0, beat) for beat in beats)]
+    producer.open.set()
+    await asyncio.gather(*futures)
+    numbers = [_numbers(sent["value"]) for sent in producer.taken]
+    assert numbers == [[1], [2, 3, 4], [5, 6, 7], [8]]
+    assert publisher.oldest is None
 
 
 async def test_of_what_is_put_there_together_all_is_refused_or_none(

@@ -37,9 +37,6 @@ class FakeConsumer:
     def pause(self, *places: TopicPartition) -> None:
         self.paused.update(places)
 
-    def resume(self, *places: TopicPartition) -> None:
-        self.paused.difference_update(places)
-
     def seek(self, _place: TopicPartition, offset: int) -> None:
         # What is out of range is read from the earliest on (auto_offset_reset).
         self.at = offset if offset <= self.messages else 0
@@ -82,35 +79,6 @@ async def test_once_all_is_read_nothing_more_is_fetched() -> None:
     read_so_far = read(consumer, 0, 5)
     assert [message.offset async for message in read_so_far] == [0, 1, 2, 3, 4]
     assert consumer.paused == consumer.places != set()
-
-
-async def test_who_has_enough_for_now_goes_on_later_with_what_was_fetched_before() -> None:
-    consumer, reader = FakeConsumer(7), Reader(Settings())
-    reader._consumer = consumer
-    assert await read_some(reader, 0, until=2) == [0, 1, 2]
-    assert await read_some(reader, 2, until=4) == [2, 3, 4]
-    assert await read_some(reader, 4, until=6) == [4, 5, 6]
-    assert consumer.polls == 1
-
-    assert await read_some(reader, 1, until=3) == [1, 2, 3], "from elsewhere, it is fetched"
-    assert consumer.polls == 2
-
-
-async def test_what_somebody_left_unread_is_not_given_to_who_reads_another_partition() -> None:
-    consumer, reader = FakeConsumer(7), Reader(Settings())
-    reader._consumer = consumer
-    assert await read_some(reader, 0, until=2) == [0, 1, 2]
-    found = [m.partition async for m in reader.read("other", {0: 2}, {0: 3})]
-    assert found == [], "nothing of the log comes for it"
-
-
-async def read_some(reader: Reader, start: int, until: int) -> list[int]:
-    found = []
-    async for message in reader.read("log", {0: start}, {0: 7}):
-        found.append(message.offset)
-        if message.offset == until:
-            break
-    return found
 
 
 async def test_an_end_that_is_no_more_is_told_and_not_waited_for() -> None:

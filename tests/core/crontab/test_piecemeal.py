@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cronstream.core.crontab.crontab import Crontab
+from cronstream.core.crontab.crontab import Crontab, Recalled
 from cronstream.core.crontab.pairs import DEFAULT_LEASE_S
 from cronstream.core.crontab.parser import parse_crontab, read_whole
 from cronstream.core.crontab.piecemeal import read_piecemeal
@@ -275,6 +275,15 @@ def test_an_edit_by_which_a_chain_goes_wrong_is_found_though_other_jobs_stay(
     assert text != HEAD + PLAIN + CHAIN
     assert piecemeal(text, before) is None
     assert whole(text) is None
+
+
+def test_what_is_known_of_a_file_with_chains_gives_what_the_file_says() -> None:
+    text = HEAD + PLAIN + CHAIN
+    jobs = {job.name: job for job in parse_crontab(text).jobs}
+    found = read_piecemeal(text, DEFAULT_LEASE_S, Recalled(jobs))
+    assert found is not None
+    assert told(found) == told(whole(text))
+    assert found.jobs[0] is jobs["one"]
 
 
 def test_what_follows_all_jobs_by_default_is_left_to_the_whole() -> None:

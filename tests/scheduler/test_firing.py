@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
+from cronstream.core.planning import due
 from cronstream.core.planning.cursor import Cursor, Place
-from cronstream.core.planning.recent import mark_of
+from cronstream.core.planning.recent import Recent, mark_of
 from cronstream.core.trust.judging import TRUSTED, Judgement, Standing
 from cronstream.core.wire.codec import encode
 from cronstream.core.wire.entries import Skip, Withdrawal
@@ -875,6 +876,56 @@ async def test_who_takes_over_while_very_many_jobs_are_put_there_learns_what_was
     await bench.tick(successor)
     assert bench.cursors["0"]["taken"] == 2
     assert due_seconds(bench.broker.on(LOG))[-1] == 40
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_whoever_has_to_read_all_of_it_knows_what_was_in_force_before_it_publishes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, waits: bool
+) -> None:
+    monkeypatch.setattr(learning, "PART", 2)
+    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    bench.define(*(a_job(f"job-{n}", effective_from=at(n - 40_000)) for n in range(10)))
+    bench.cursors["0"] = Cursor(0, at(-30_000), taken=7).to_row()
+    learnt = list[int]()
+    monkeypatch.setattr(Held, "learn", _noting(learnt))
+    monkeypatch.setattr(Recent, "serves", lambda *_: False)
+    bench.scheduler.firing.learning.waits = lambda: waits
+    await bench.tick()
+    assert len(learnt) == 7
+    assert bench.cursors["0"]["taken"] == 7
+
+
+def _noting(learnt: list[int]) -> Any:
+    learn = Held.learn
+
+    def noting(held: Held, definitions: Iterable[Definition]) -> None:
+        known = list(definitions)
+        learnt.extend(definition.revision for definition in known)
+        learn(held, known)
+
+    return noting
+
+
+async def test_a_new_shard_learns_all_that_was_there_though_more_is_being_put_there(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recent, "serves", lambda *_: False)
+    bench.define(*(a_job(f"job-{number}", effective_from=at(-100)) for number in range(3)))
+    bench.scheduler.firing.learning.waits = lambda: True
+    await bench.tick()
+    assert bench.cursors["0"]["taken"] == 3
+
+
+async def test_a_catch_up_goes_on_while_very_many_jobs_are_put_there(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due, "STEP", 10)
+    bench.define(a_job(missed="all", missed_grace_s=3600.0))
+    await bench.tick()
+    bench.scheduler.firing.learning.waits = lambda: True
+    bench.clock.passed += 1800
+    await bench.tick()
+    assert due_seconds(bench.broker.on(LOG))[-1] == 1830
 
 
 async def test_a_tick_takes_as_many_parts_as_there_is_time_for(

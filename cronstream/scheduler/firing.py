@@ -209,10 +209,10 @@ class Firing:
         """Whether the cursors of its shards are where a right clock has them."""
         return self._holdings.is_right(self.shards)
 
-    def knows_all(self) -> bool:
-        """Whether its shards have learnt all that this process has read of ``jobs``."""
+    def has_all_in_force(self) -> bool:
+        """Whether its shards have published by all that this process has read of ``jobs``."""
         known = self._jobs.known.of
-        return all(self._holdings.has_learnt(n, known[n].position) for n in self.shards)
+        return all(self._holdings.has_in_force(n, known[n].position) for n in self.shards)
 
     async def _plan(self, number: int, held: Held) -> Plan:
         now = self._world.clock.now()

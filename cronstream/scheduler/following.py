@@ -64,8 +64,8 @@ class CrontabFollower:
         self.is_right: Callable[[], bool] = lambda: True
         #: Whether its turn is not over by now, as far as it has heard.
         self.is_in_charge: Callable[[], bool] = lambda: True
-        #: Whether the shards here have learnt what is read here; if not, no memory is given back.
-        self.is_learnt: Callable[[], bool] = lambda: True
+        #: Whether the shards here are through with what was read; before, no memory is given back.
+        self.has_all_in_force: Callable[[], bool] = lambda: True
         #: Returns the id of the key that this process signs with; None without one.
         self.signs_as: Callable[[], str | None] = lambda: None
         #: Returns who puts jobs in force here: see `Job.by`.
@@ -158,7 +158,7 @@ class CrontabFollower:
         try:
             if await self._others.differ(crontab):
                 self.apply_again()
-            elif self._named and self.is_learnt():
+            elif self._named and self.has_all_in_force():
                 self._named = {}
                 if not self._world.counts.problems:
                     await self._recollection.note(crontab, self._jobs.known)

@@ -86,6 +86,7 @@ class Held:
         seen: How far it has been read here.
         unlearnt: How many messages there were still to be read when that was last seen to.
         knew_all: Whether there were none once, in this process.
+        published: How far ``jobs`` had been read when the plan was made that was accepted last.
         known_to: Up to when it may be planned with what has been learnt; None if as far as ever.
         told_last: From when what was learnt last is to hold.
         house: The last word there on whether processes may work here.
@@ -107,7 +108,7 @@ class Held:
         self.stragglers = {place: Straggler(lag) for place, lag in cursor.behind.items()}
         self.left = rows.seen(cursor.shard) or Seen(cursor.taken)
         self.seen = Seen(0)
-        self.unlearnt = 0
+        self.unlearnt = self.published = 0
         self.knew_all = False
         self.known_to: datetime | None = None
         self.told_last = cursor.at
@@ -166,7 +167,7 @@ class Held:
             self.write(cursor)
         self.shard.accept(plan, [straggler.lag for straggler in self.stragglers.values()])
         self.cursor = cursor if self.stragglers else cursor.without_old_holds()
-        self.out = None
+        self.out, self.published = None, self.seen.position
 
     def _says_more(self, cursor: Cursor) -> bool:
         """Whether a cursor is worth a row, though nothing has been published before it."""
@@ -232,9 +233,9 @@ class Holdings:
         now = self._clock.now()
         return all(n in self._held and not self._held[n].cursor.is_ahead(now) for n in numbers)
 
-    def has_learnt(self, number: int, position: int) -> bool:
-        """Whether the shard is held, and has learnt what stands below a position."""
-        return number in self._held and self._held[number].seen.position >= position
+    def has_in_force(self, number: int, position: int) -> bool:
+        """Whether the shard is held, and has published by what stands below a position."""
+        return number in self._held and self._held[number].published >= position
 
     def forget(self, number: int) -> None:
         """Have the shard loaded again when it is next held."""

@@ -173,7 +173,7 @@ class Scheduler:
         )
         self._follower.is_right = lambda: self.firing.is_right
         self._follower.is_in_charge = self._hears_shard_0
-        self._follower.is_learnt = self.firing.knows_all
+        self._follower.has_all_in_force = self.firing.has_all_in_force
         self._follower.signs_as, self._follower.doubt = self.signs_as, self.doubt
         self._follower.by = lambda: f"{self.name} {self.digest}".strip() or None
         self.jobs.on_disbelief = self._follower.apply_again

@@ -489,16 +489,16 @@ async def test_shards_wait_while_their_scheduler_puts_very_many_jobs_in_force(
     assert not bench.scheduler.firing.learning.waits(), "it puts nothing any more"
 
 
-async def test_memory_is_given_back_once_the_shards_have_learnt_what_was_put_in_force(
+async def test_memory_is_given_back_once_the_shards_are_through_with_what_was_put_in_force(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given_back, asked, knows_all = list[bool](), list[bool](), Firing.knows_all
+    given_back, asked, whole = list[bool](), list[bool](), Firing.has_all_in_force
 
-    def is_learnt(firing: Firing) -> bool:
-        asked.append(knows_all(firing))
+    def is_whole(firing: Firing) -> bool:
+        asked.append(whole(firing))
         return asked[-1]
 
-    monkeypatch.setattr(Firing, "knows_all", is_learnt)
+    monkeypatch.setattr(Firing, "has_all_in_force", is_whole)
     monkeypatch.setattr(following, "give_memory_back", lambda: given_back.append(True))
     monkeypatch.setattr(following, "LOOK_S", 0.01)
     monkeypatch.setattr(learning, "PART", 2)
@@ -510,7 +510,7 @@ async def test_memory_is_given_back_once_the_shards_have_learnt_what_was_put_in_
         await bench.tick()
         asked.clear()
         await until(lambda: asked)
-        assert not any(asked), "one job is not learnt yet"
+        assert not any(asked), "one job is not in force yet"
         assert not given_back
         await bench.tick()
         await until(lambda: given_back)

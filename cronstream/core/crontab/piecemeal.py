@@ -83,7 +83,7 @@ class _Piecemeal:
         pieces = self._entries.pieces
         marks = array("q", map(hash, pieces))
         again = self._read_again(marks, before)
-        followed = [number for number in again if _THEN.search(pieces[number])]
+        followed = [n for n in again if "then" in pieces[n] and _THEN.search(pieces[n])]
         self._read_followed(followed)
         others = again if not followed else sorted(set(again).difference(followed))
         later = [number for number in others if not self._read_plain(number, pieces[number])]

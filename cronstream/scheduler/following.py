@@ -83,10 +83,12 @@ class CrontabFollower:
         self._crontab: Crontab | None = None
         #: Its jobs by name, until what is in force has been compared with it.
         self._named: dict[str, Job] = {}
-        jobs.like = self._like
+        jobs.like = lambda name: self._named.get(name)  # noqa: PLW0108 - it is replaced each time
         #: How often it was asked to apply the crontab, and up to which time it has.
         self._asked = self._applied = 0
         self._wake = asyncio.Event()
+        #: Whether memory is to be given back once nothing more has come.
+        self._is_to_rest = False
         self.news.on_come = self._wake.set
         self._failing = ""
         #: Why the jobs of some clusters are not in force as the file has them.
@@ -119,9 +121,6 @@ class CrontabFollower:
             applying.cancel()
             await asyncio.wait([applying])
 
-    def _like(self, name: str) -> Job | None:
-        return self._named.get(name)
-
     def _receive(self, found: Crontab | CrontabError) -> None:
         counts, usable = self._world.counts, found
         counts.read(found if isinstance(found, Crontab) else None)
@@ -151,17 +150,18 @@ class CrontabFollower:
     async def _look_for_others(self) -> None:
         """Have the file put in force again, if it is ours to do, and others have put jobs there."""
         crontab, applied = self._crontab, self._applied
-        is_held = self.belonging.foreign or self.held_back.why
-        is_idle = crontab is not None and applied == self._asked and not is_held
+        is_idle = applied == self._asked and not (self.belonging.foreign or self.held_back.why)
         if crontab is None or not (is_idle and self._may_apply() and self.is_in_charge()):
             return
         try:
             if await self._others.differ(crontab):
                 self.apply_again()
             elif self._named and self.has_all_in_force():
-                self._named = {}
+                self._named, self._is_to_rest = {}, True
                 if not self._world.counts.problems:
                     await self._recollection.note(crontab, self._jobs.known)
+            elif self._is_to_rest:  # Its own edits were still news to the look before.
+                self._is_to_rest = False
                 await asyncio.to_thread(give_memory_back)
         except (CronstreamError, KafkaError, OSError, TimeoutError) as error:
             logger.debug("%s is not compared now (%s)", self._settings.crontab, error)

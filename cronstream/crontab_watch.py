@@ -25,6 +25,7 @@ from cronstream.crontab_file import Content, Recall, look, parse, recall_nothing
 from cronstream.errors import CrontabError
 from cronstream.folder_watch import Folder, FolderWatch
 from cronstream.logs import fields
+from cronstream.system import give_memory_back
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ _STILL_S = 5.0
 _FRESH_S = 2.0
 #: How often it is read although nothing shows that it has changed.
 _REREAD_S = 60.0
+#: So many bytes that were read for nothing are given back to the system.
+_MUCH = 1_000_000
 #: A file that is written to without end is read as it stands after this many looks.
 _MAX_SETTLING = 5
 
@@ -208,7 +211,10 @@ class _Looks:
         self._read_at = clock.monotonic(), clock.wall()
         found = look(self._path)
         if last is not None and not last.raw and last.digest == found.digest:
+            size = sum(len(file.raw) for file in found.files.values())
             found = found.emptied()  # It is known, and need not be kept.
+            if size > _MUCH:
+                give_memory_back()
         self.are_heard_of = not found.include and self._folders.hears_of(self._path)
         self.last = found
         return found

@@ -338,6 +338,22 @@ async def test_a_file_that_nobody_has_touched_is_not_read_at_each_look(
     assert next(reads) == 6
 
 
+@pytest.mark.parametrize("much", [True, False])
+async def test_what_was_read_of_a_large_file_that_has_not_changed_is_given_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch, *, much: bool
+) -> None:
+    given_back = list[bool]()
+    monkeypatch.setattr(crontab_watch, "give_memory_back", lambda: given_back.append(True))
+    monkeypatch.setattr(crontab_watch, "_REREAD_S", 0.0)
+    monkeypatch.setattr(crontab_watch, "_MUCH", 10 if much else 10_000)
+    write(path, text("a"))
+    looks = crontab_watch._Looks(path, DeafWatch())
+    looks.last = looks.look().emptied()
+    assert not given_back
+    assert looks.look().digest == looks.last.digest
+    assert given_back == ([True] if much else [])
+
+
 async def test_a_file_that_is_touched_or_rewritten_the_same_is_not_told(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

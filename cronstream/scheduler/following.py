@@ -156,7 +156,7 @@ class CrontabFollower:
         try:
             if await self._others.differ(crontab):
                 self.apply_again()
-            elif self._named and self.has_all_in_force():
+            elif self._named and crontab is self._crontab and self.has_all_in_force():
                 self._named, self._is_to_rest = {}, True
                 if not self._world.counts.problems:
                     await self._recollection.note(crontab, self._jobs.known)

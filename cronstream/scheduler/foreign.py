@@ -78,7 +78,8 @@ class ForeignJobs:
         if state == self._compared:
             return False
         in_force = self._in_force.of(known)
-        change = await asyncio.to_thread(compare, in_force, crontab.jobs)
+        wanted = known.steered(crontab.jobs, in_force)
+        change = await asyncio.to_thread(compare, in_force, wanted)
         crontab.share(in_force, change.names)
         change = as_far_as_known(crontab, change)
         ahead = [job.name for job in known.ahead(self._clock.now())]

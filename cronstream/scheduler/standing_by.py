@@ -76,7 +76,8 @@ class StandingBy:
         if crontab is self._compared and read == self._read:
             return
         jobs = in_force.jobs
-        change = await asyncio.to_thread(compare, jobs, crontab.jobs)
+        wanted = in_force.steered(crontab.jobs, jobs)
+        change = await asyncio.to_thread(compare, jobs, wanted)
         await self._belonging.compared(crontab)
         crontab.share(jobs, change.names)
         change = as_far_as_known(crontab, change)

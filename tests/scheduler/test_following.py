@@ -29,6 +29,8 @@ from cronstream.scheduler import (
     standing_by,
 )
 from cronstream.scheduler.firing import Firing
+from cronstream.scheduler.foreign import ForeignJobs
+from cronstream.scheduler.recalling import Recollection
 from cronstream.topology import jobs
 from tests.builders import NAMES, at
 from tests.scheduler.fakes import Bench, FakeReader, a_job, turns, until
@@ -513,8 +515,72 @@ async def test_memory_is_given_back_once_the_shards_are_through_with_what_was_pu
         assert not any(asked), "one job is not in force yet"
         assert not given_back
         await bench.tick()
+        await until(lambda: any(asked))
+        assert not given_back, "its own edits are news to this look"
         await until(lambda: given_back)
         assert asked.count(True) == 1
+
+
+async def test_the_file_that_is_in_force_is_noted_and_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted, entered, may_go_on = list[str](), asyncio.Event(), asyncio.Event()
+    differ = ForeignJobs.differ
+
+    async def note(_: Recollection, crontab: Crontab, __: object) -> None:
+        noted.append(crontab.digest)
+
+    async def slowly(others: ForeignJobs, crontab: Crontab) -> bool:
+        found = await differ(others, crontab)
+        entered.set()
+        await may_go_on.wait()
+        return found
+
+    monkeypatch.setattr(Recollection, "note", note)
+    monkeypatch.setattr(ForeignJobs, "differ", slowly)
+    monkeypatch.setattr(following, "LOOK_S", 0.01)
+    async with followed(bench):
+        bench.files.put_nowait(replace(a_crontab(a_job()), digest="first"))
+        await until(lambda: len(published(bench)) == 1)
+        await bench.tick()
+        entered.clear()
+        await entered.wait()
+        bench.files.put_nowait(replace(a_crontab(a_job(), a_job("other")), digest="second"))
+        await turns()
+        may_go_on.set()
+        await until(lambda: len(published(bench)) == 2)
+        await bench.tick()
+        await until(lambda: noted)
+        bench.files.put_nowait(
+            PartlyGoodError(
+                "crontab.yaml", [Problem("wrong")], a_crontab(a_job("third"), a_job("other"))
+            )
+        )
+        await until(lambda: "third" in {job.name for job in published(bench)})
+        await bench.tick()
+        await asyncio.sleep(0.2)  # Some looks: nothing is to come of them.
+    assert noted == ["second"]
+
+
+async def test_nothing_is_in_force_before_a_shard_has_published_by_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards, known = bench.scheduler.firing, bench.scheduler.jobs
+    bench.scheduler.assigned({0})
+    bench.define(a_job())
+    await bench.tick()
+    await known.read_on()
+    assert shards.has_all_in_force()
+    bench.define(a_job("backup", "@every 20s", effective_from=at(1)))
+    await known.read_on()
+    assert not shards.has_all_in_force()
+    monkeypatch.setattr(firing, "LIMIT_S", 0.1)
+    bench.broker.held = True
+    await bench.tick()
+    assert not shards.has_all_in_force(), "the log has not heard of it"
+    bench.broker.release()
+    await bench.tick()
+    assert shards.has_all_in_force()
 
 
 async def test_a_scheduler_that_has_not_heard_whose_turn_it_is_says_nothing_of_its_file(

@@ -20,7 +20,7 @@ from cronstream.scheduler.steering import holds_from, log_asked
 from cronstream.topology.publish import partition_of
 from tests.builders import NAMES, at
 from tests.scheduler.fakes import Bench, a_job, turns, until
-from tests.scheduler.test_following import followed, published
+from tests.scheduler.test_following import a_crontab, followed, published
 from tests.signing import a_judge, a_key, trusted
 
 
@@ -91,6 +91,29 @@ async def test_of_two_words_in_one_go_the_last_is_put_in_force(bench: Bench) -> 
         await looked()
 
     assert words(bench) == [("backup", a_resume(1))]
+
+
+async def test_nobody_is_blamed_for_a_pause_and_its_end_of_a_job_of_the_file(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    crontab = a_crontab(a_job())
+    async with in_charge(bench):
+        bench.files.put_nowait(crontab)
+        await looked()
+        ask(bench, a_pause())
+        await until(lambda: published(bench))
+        await looked()
+        bench.scheduler.apply_again()
+        await until(lambda: crontab.jobs[0].control is not None)
+        bench.clock.passed += 10
+        ask(bench, a_resume(12))
+        await until(lambda: len(published(bench)) == 2)
+        for _ in range(3):
+            await bench.tick()
+            await looked()
+
+    assert words(bench) == [("backup", a_pause()), ("backup", a_resume(12))]
+    assert "somebody else" not in caplog.text
 
 
 async def test_a_word_on_a_cluster_is_about_each_job_of_it_and_no_other(bench: Bench) -> None:

@@ -52,8 +52,11 @@ def entries_of(text: str) -> Entries | None:
     begin, end = first.start(1), _end(text, first.end(), indent)
     dashes = re.compile(rf"\n {{{indent}}}- ")
     starts = [begin, *(each.start() + 1 for each in dashes.finditer(text, begin, end))]
+    if re.search(rf"\n {{{indent}}}-[\t\n]", text[begin:end]):
+        return None  # An item begins there, too.
     pieces = [text[a:b] for a, b in zip(starts, [*starts[1:], end], strict=True)]
-    head = f"{text[: found.start()]}jobs: {ELSEWHERE}\n{text[end:]}"
+    above = text[found.start() + len("jobs:") : begin]  # There may be comments.
+    head = f"{text[: found.start()]}jobs: {ELSEWHERE}{above}{text[end:]}"
     return Entries(head, indent, pieces, text.count("\n", 0, begin) + 1)
 
 

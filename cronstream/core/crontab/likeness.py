@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from cronstream.core.crontab.model import is_job_name
 from cronstream.core.crontab.plain_lines import ONE_LINE_TEXT, NotPlainError, value_of
 from cronstream.core.crontab.reader import Reader
+from cronstream.core.crontab.sizes import size_fault
 from cronstream.core.wire.runs import Job
 
 #: What each job has of its own.
@@ -26,6 +27,8 @@ _APART: Final = frozenset(
 )
 #: More is checked in full.
 _LONGEST: Final = 4000
+#: So many bytes what is each job's own may take together, at most: name, schedule and so on.
+_ROOM: Final = 4 * _LONGEST * len(_OWN)
 _KEY: Final = re.compile(r"[a-z_]+(?=:)")
 #: A value whose text is plain to see; any other one is not an entry's own here.
 _VALUE: Final = rf"({ONE_LINE_TEXT})(?=\n|\Z)"
@@ -123,9 +126,10 @@ class Likenesses:
         texts, env = _texts(own), _texts(variables)
         if texts is None or env is None or not self._publishable(texts, like.timezone):
             return None
-        if env:
-            return like.derive(**texts, env={**(like.env or {}), **env})
-        return like.derive(**texts)
+        if not env:
+            return like.derive(**texts)
+        made = like.derive(**texts, env={**(like.env or {}), **env})
+        return None if size_fault(made) else made
 
     def learn(self, piece: str, said: Said, job: Job, below: int) -> None:
         """Have others made like a job that was checked in full, or made like one that was.
@@ -141,6 +145,8 @@ class Likenesses:
         keys = {found[0] for line in said.rest if (found := _KEY.match(line))}
         if not self._may or not keys <= _APART or not said.own.keys() >= _NEEDED:
             return
+        if size_fault(job.derive(description="x" * _ROOM)):
+            return  # One that says more might be too large.
         self._known.setdefault(said.rest, job)
         shape = self._cut(piece)[1]
         if not said.variables and _NEEDED.issubset(shape[1::2]):

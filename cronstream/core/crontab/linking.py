@@ -27,6 +27,10 @@ class Said:
     part: Part
 
 
+class _TooLongError(Exception):
+    """A chain goes on and on: to follow it further is in vain."""
+
+
 class FollowingReader:
     """Reads what jobs say of what follows them."""
 
@@ -86,7 +90,7 @@ class _Linker:
         for said in self._said.values():
             for _, other in said.names:
                 self._check(other, said)
-        if not self._problems and not self._has_circle():
+        if not self._problems and not self._goes_on_for_ever():
             for name in self._said:
                 self._link(name)
         return [self._linked.get(name, job) for name, job in self._jobs.items()]
@@ -97,10 +101,19 @@ class _Linker:
             remedy = f"did you mean {near[0]!r}?" if near else "add it, or take it out"
             self._fail(said, f"then names {other!r}, which is no job of this file; {remedy}")
 
-    def _has_circle(self) -> bool:
+    def _goes_on_for_ever(self) -> bool:
+        """Return whether a chain is a circle, or so long that it may as well be; and note it."""
         done: set[str] = set()
         for name in self._said:
-            circle = self._circle(name, [], done)
+            try:
+                circle = self._circle(name, [], done)
+            except _TooLongError:
+                self._fail(
+                    self._said[name],
+                    f"then makes more than {MAX_FOLLOWING} runs follow, one after another; at most "
+                    f"{MAX_CHAIN} may: use fewer jobs",
+                )
+                return True
             if circle:
                 way = " → ".join(circle)
                 self._fail(
@@ -112,6 +125,8 @@ class _Linker:
     def _circle(self, name: str, way: list[str], done: set[str]) -> list[str]:
         if name in way:
             return [*way[way.index(name) :], name]
+        if len(way) > MAX_FOLLOWING:
+            raise _TooLongError(way[0])
         if name in done or name not in self._said:
             return []
         for _, other in self._said[name].names:
@@ -155,7 +170,10 @@ class _Linker:
 
 
 def _bare(job: Job) -> Job:
-    """Return a job without what only its own schedule needs: no edit of that is one of others."""
+    """Return a job without what only its own schedule needs: no edit of that is one of others.
+
+    Nor is anything in it of how it was published, if it is one that is in force.
+    """
     plain = Job("", "", "", "", "")
     return job.derive(
         schedule=NEVER,
@@ -164,4 +182,10 @@ def _bare(job: Job) -> Job:
         allow_args=False,
         allow_env=None,
         description=None,
+        control=None,
+        effective_from=None,
+        by=None,
+        file=None,
+        line=None,
+        signature=None,
     )

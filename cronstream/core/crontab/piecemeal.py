@@ -106,7 +106,7 @@ class _Piecemeal:
         return jobs
 
     def _read_head(self, *, is_part: bool) -> Crontab:
-        root = parse_yaml(self._entries.head, self._problems)
+        root = parse_yaml(self._entries.head, self._problems, is_part=True)
         jobs = root.items.get("jobs") if isinstance(root, MappingNode) else None
         if not isinstance(root, MappingNode) or not isinstance(jobs, Scalar):
             raise _NotGoodError
@@ -186,7 +186,7 @@ class _Piecemeal:
         return job
 
     def _read_followed(self, numbers: Sequence[int]) -> None:
-        """Read the jobs that others follow: those may do without a schedule, which is known now."""
+        """Read the jobs that others follow, and note which: these may do without a schedule."""
         nodes = list(self._parsed(numbers))
         self._reader.following.foresee(*(node for _, node, _ in nodes))
         for number, node, line in nodes:
@@ -201,7 +201,7 @@ class _Piecemeal:
         for first in range(0, len(numbers), _AT_ONCE):
             some = numbers[first : first + _AT_ONCE]
             pieces = [self._entries.pieces[number] for number in some]
-            tree = parse_yaml("".join(pieces), self._problems)
+            tree = parse_yaml("".join(pieces), self._problems, is_part=True)
             if not isinstance(tree, ListNode) or len(tree.items) != len(pieces) or self._problems:
                 raise _NotGoodError
             yield from zip(some, tree.items, _starts(pieces), strict=False)

@@ -41,13 +41,17 @@ _NO_CHARACTER = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}")
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def parse_yaml(text: str, problems: Problems, *, pure: bool = False) -> Node | None:
+def parse_yaml(
+    text: str, problems: Problems, *, pure: bool = False, is_part: bool = False
+) -> Node | None:
     """Return the tree of a text that is one document, or None if there is nothing in it.
 
     Args:
         text: The document.
         problems: Takes every fault; what it could still make sense of is returned.
         pure: Whether to do without libyaml; the result is the same, some twenty times later.
+        is_part: Whether it was cut out of another: what an alias stands for may be elsewhere, so
+            there may be none.
     """
     text = text.removeprefix("\ufeff")
     forbidden = _FORBIDDEN.search(text)
@@ -56,7 +60,7 @@ def parse_yaml(text: str, problems: Problems, *, pure: bool = False) -> Node | N
         problems.add(place, f"character U+{ord(forbidden[0]):04X} is not allowed; remove it")
         return None
     lines = text.split("\n")
-    builder = _Builder(lines, problems)
+    builder = _Builder(lines, problems, may_alias=not is_part)
     try:
         builder.build(YAML(typ="safe", pure=pure).parse(text))
     except MarkedYAMLError as error:
@@ -78,7 +82,7 @@ class _TooMuchError(Exception):
 class _Builder:
     """Makes the tree from a parser's events."""
 
-    def __init__(self, lines: list[str], problems: Problems) -> None:
+    def __init__(self, lines: list[str], problems: Problems, *, may_alias: bool) -> None:
         self.root: Node | None = None
         #: The scalar that was read last.
         self.last: ScalarEvent | None = None
@@ -90,7 +94,7 @@ class _Builder:
         self._anchors: dict[str, Node | None] = {}
         self._pending: list[str | None] = []
         self._documents = 0
-        self._aliased = 0
+        self._aliased, self._may_alias = 0, may_alias
 
     def build(self, events: Iterator[Event]) -> None:
         for event in events:
@@ -182,7 +186,7 @@ class _Builder:
         return Scalar(resolve(text), waiting[1] if waiting and not text else _place(event))
 
     def _alias(self, event: AliasEvent) -> Node:
-        if event.anchor not in self._anchors:
+        if event.anchor not in self._anchors or not self._may_alias:
             self._stop(event, self._unknown_alias(event))
         node = self._anchors[event.anchor]
         if node is None:

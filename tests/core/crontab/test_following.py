@@ -139,6 +139,12 @@ def test_a_tree_that_grows_beyond_all_bounds_is_told_once() -> None:
     assert "then makes 21 runs follow, 21 of them one after another" in found_
 
 
+def test_a_chain_that_is_longer_than_anybody_follows_is_one_problem() -> None:
+    chain = [f'name: j{n}, schedule: "@daily", then: j{n + 1}' for n in range(3000)]
+    [found] = problems(a_file(*chain, "name: j3000"))
+    assert "job 'j0': then makes more than 100 runs follow, one after another" in found
+
+
 def test_what_is_too_large_together_is_told() -> None:
     big = "env: {" + ", ".join(f"V{n}: {'x' * 100_000}" for n in range(5)) + "}"
     [found] = problems(a_file(f"{ONE}, {big}, then: two", f"name: two, {big}"))

@@ -363,6 +363,10 @@ def test_what_was_read_as_a_whole_is_no_help() -> None:
         HEAD.replace("1", "2") + PLAIN,
         HEAD + PLAIN + "more: 1\n",
         '- "\n' + PLAIN + '"\n',
+        HEAD + PLAIN.replace("jobs:\n", "jobs:  # \x07\n"),
+        HEAD + PLAIN.replace("echo two", "&x echo two").replace("true --really", "*x"),
+        HEAD + "defaults: {grace: &x 5s}\n" + PLAIN + "    timeout: *x\n",
+        HEAD + "  -\n    name: four\n    schedule: '@daily'\n    command: x\n    cluster: a\n",
         'version: 1\ndefaults: "\n' + PLAIN + "\"\n'jobs': x\n",
     ],
 )
@@ -402,6 +406,29 @@ def test_what_is_wrong_with_a_job_that_is_like_another_is_found(good: str, bad: 
     text = HEAD + PLAIN + LIKE.replace("four", "zero") + LIKE.replace(good, bad)
     assert piecemeal(text) is None
     assert whole(text) is None
+
+
+@pytest.mark.parametrize("more", ["x" * 3_800, "x"])
+def test_one_that_is_like_another_and_too_large_is_found(more: str) -> None:
+    texts = "".join(f"    V{n}: {'x' * 119_000}\n" for n in range(7))
+    head = f"{HEAD}defaults:\n  env:\n{texts}    V7: {'x' * 62_000}\njobs:\n"
+    text = head + LIKE.replace("four", "zero") + LIKE.replace("echo four", f"echo {more}")
+    found = piecemeal(text)
+    assert (found is None) == (whole(text) is None) == (len(more) > 1)
+
+
+def test_what_is_cut_within_a_quote_is_no_job_though_the_items_add_up() -> None:
+    bare = LIKE.replace("four", "d1") + LIKE.replace("- name: four", "-\n    name: d2")
+    quoted = LIKE.replace("echo four", "'one").replace("four", "aa") + LIKE + "  - end'\n"
+    assert piecemeal(f"{HEAD}jobs:\n{bare}{quoted}") is None
+
+
+def test_an_alias_whose_anchor_another_job_has_is_left_to_the_whole_after_an_edit_too() -> None:
+    one, two = LIKE.replace("four", "one"), LIKE.replace("four", "two")
+    before = piecemeal(f"{HEAD}jobs:\n{one.replace('echo', '&x echo')}{two}")
+    assert before is not None
+    text = f"{HEAD}jobs:\n{one}{two.replace('echo two', '*x')}"
+    assert piecemeal(text, before) is None
 
 
 def test_jobs_that_are_like_each_other_have_their_own_variables() -> None:

@@ -780,14 +780,19 @@ def told(bench: Bench) -> list[int]:
     return [word.revision for word in bench.broker.on(LOG) if isinstance(word, Withdrawal)]
 
 
+def in_small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have shards learn five jobs at a time, and one part in each tick."""
+    monkeypatch.setattr(learning, "PART", 5)
+    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+
+
 async def test_many_edits_at_once_are_taken_into_force_in_parts_and_all_else_goes_on(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     bench.define(a_job(), a_job("other", "@every 1h"))
     await bench.tick()
-    monkeypatch.setattr(learning, "PART", 5)
-    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    in_small_parts(monkeypatch)
     bench.define(*(a_job("other", "@every 1h", effective_from=at(1)) for _ in range(23)))
     for number in range(1, 6):
         bench.clock.passed += 9
@@ -807,8 +812,7 @@ async def test_a_part_is_so_many_edits_in_however_many_messages(
 ) -> None:
     bench.define(a_job(), a_job("other", "@every 1h"))
     await bench.tick()
-    monkeypatch.setattr(learning, "PART", 5)
-    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    in_small_parts(monkeypatch)
     for message in range(4):
         names = [f"other-{message}-{number}" for number in range(3)]
         bench.define_together(*(a_job(name, "@every 1h", effective_from=at(1)) for name in names))
@@ -823,8 +827,7 @@ async def test_a_shard_learns_in_parts_what_comes_after_it_knew_that_there_was_n
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await bench.tick()
-    monkeypatch.setattr(learning, "PART", 5)
-    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    in_small_parts(monkeypatch)
     bench.define(*(a_job(f"job-{n}", "@every 10s", effective_from=at(1)) for n in range(12)))
     for taken in (5, 10, 12):
         await bench.tick()
@@ -838,8 +841,7 @@ async def test_a_shard_learns_in_parts_what_comes_after_it_knew_that_there_was_n
 async def test_a_new_shard_learns_at_once_all_that_was_there_before_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learning, "PART", 5)
-    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    in_small_parts(monkeypatch)
     bench.define(*(a_job(f"job-{number}", effective_from=at(-100)) for number in range(12)))
     await bench.tick()
     assert bench.cursors["0"]["taken"] == 12
@@ -966,8 +968,7 @@ async def test_a_shard_that_was_away_for_minutes_goes_on_before_it_knows_all_edi
 ) -> None:
     bench.define(a_job(missed_grace_s=3600.0), a_job("other", "@every 1h"))
     await bench.tick()
-    monkeypatch.setattr(learning, "PART", 5)
-    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    in_small_parts(monkeypatch)
     bench.define(*(a_job("other", "@every 1h", effective_from=at(100 + n)) for n in range(23)))
     bench.clock.passed += 120
     successor = bench.another()
@@ -982,8 +983,7 @@ async def test_a_shard_that_was_away_makes_up_for_that_as_far_as_it_knows_what_h
 ) -> None:
     bench.define(a_job(missed_grace_s=3600.0), a_job("other", "@every 10s"))
     await bench.tick()
-    monkeypatch.setattr(learning, "PART", 5)
-    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    in_small_parts(monkeypatch)
     bench.define(*(a_job("other", "@every 1h", effective_from=at(100 + n)) for n in range(23)))
     bench.clock.passed += 800
     successor = bench.another()
@@ -1006,8 +1006,7 @@ async def test_a_plan_that_is_repeated_knows_all_that_it_was_made_with(
     await bench.tick()
     bench.define(*(a_job("other", "@every 1h", effective_from=at(1)) for _ in range(23)))
     await bench.tick()
-    monkeypatch.setattr(learning, "PART", 5)
-    monkeypatch.setattr(firing, "GO_ON_S", -1.0)
+    in_small_parts(monkeypatch)
     noted = {"until": format_time(at(40)), "now": format_time(at(5))}
     row = {**bench.cursors["0"], "taken": 2, "plan": noted}
     for known in (row, {name: value for name, value in row.items() if name != "jobs"}):

@@ -23,6 +23,14 @@ def some(number: int) -> list[Job]:
     return [a_job(f"job-{n}", effective_from=None) for n in range(number)]
 
 
+async def begin_slowly(bench: Bench, number: int) -> tuple[Putting, asyncio.Task[None]]:
+    """Put so many jobs there while the broker acknowledges nothing."""
+    bench.broker.held = True
+    made, under_way = begin(bench, some(number))
+    await turns()
+    return made, under_way
+
+
 def begin(bench: Bench, jobs: list[Job]) -> tuple[Putting, asyncio.Task[None]]:
     made = Putting(bench.settings, bench.world)
     put = made.put_in_force(jobs, lambda _: ("crontab.yaml", 3), "me")
@@ -30,9 +38,7 @@ def begin(bench: Bench, jobs: list[Job]) -> tuple[Putting, asyncio.Task[None]]:
 
 
 async def test_while_many_jobs_are_put_there_what_learns_them_waits(bench: Bench) -> None:
-    bench.broker.held = True
-    made, under_way = begin(bench, some(20))
-    await turns()
+    made, under_way = await begin_slowly(bench, 20)
     assert made.goes_first()
     bench.broker.release()
     await under_way
@@ -40,18 +46,14 @@ async def test_while_many_jobs_are_put_there_what_learns_them_waits(bench: Bench
 
 
 async def test_nothing_waits_for_a_few_edits(bench: Bench) -> None:
-    bench.broker.held = True
-    made, under_way = begin(bench, some(19))
-    await turns()
+    made, under_way = await begin_slowly(bench, 19)
     assert not made.goes_first()
     bench.broker.release()
     await under_way
 
 
 async def test_a_broker_that_takes_them_slowly_holds_up_nothing_for_long(bench: Bench) -> None:
-    bench.broker.held = True
-    made, under_way = begin(bench, some(20))
-    await turns()
+    made, under_way = await begin_slowly(bench, 20)
     bench.clock.passed = 5.0
     assert not made.goes_first()
     bench.broker.release()
@@ -69,9 +71,7 @@ async def test_nothing_waits_for_what_was_refused(bench: Bench) -> None:
 async def test_the_next_jobs_are_written_out_while_the_broker_takes_those_before(
     bench: Bench,
 ) -> None:
-    bench.broker.held = True
-    _, under_way = begin(bench, some(30))
-    await turns()
+    _, under_way = await begin_slowly(bench, 30)
     assert len(bench.broker.on(NAMES.jobs)) == 16, "and no more than those"
     while not under_way.done():
         bench.broker.release()
@@ -83,9 +83,7 @@ async def test_the_next_jobs_are_written_out_while_the_broker_takes_those_before
 
 
 async def test_all_of_them_are_there_once_the_last_is_acknowledged(bench: Bench) -> None:
-    bench.broker.held = True
-    _, under_way = begin(bench, some(12))
-    await turns()
+    _, under_way = await begin_slowly(bench, 12)
     bench.broker.acknowledge(8)
     await turns()
     assert not under_way.done()
@@ -96,9 +94,7 @@ async def test_all_of_them_are_there_once_the_last_is_acknowledged(bench: Bench)
 async def test_what_the_broker_refuses_is_raised_once_all_that_was_sent_is_through(
     bench: Bench,
 ) -> None:
-    bench.broker.held = True
-    made, under_way = begin(bench, some(30))
-    await turns()
+    made, under_way = await begin_slowly(bench, 30)
     bench.broker.give_up(BrokerError("no"), count=8)
     await turns()
     assert not under_way.done()

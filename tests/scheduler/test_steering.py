@@ -14,7 +14,7 @@ from cronstream.core.wire.codec import encode
 from cronstream.core.wire.control import Control
 from cronstream.core.wire.enumerations import ControlAction
 from cronstream.core.wire.runs import Job
-from cronstream.scheduler import following, foreign, news
+from cronstream.scheduler import following, foreign, news, standing_by
 from cronstream.scheduler.health import SchedulerSubject
 from cronstream.scheduler.steering import holds_from, log_asked
 from cronstream.topology.publish import partition_of
@@ -114,6 +114,32 @@ async def test_nobody_is_blamed_for_a_pause_and_its_end_of_a_job_of_the_file(
 
     assert words(bench) == [("backup", a_pause()), ("backup", a_resume(12))]
     assert "somebody else" not in caplog.text
+
+
+async def test_whoever_stands_by_says_nothing_of_a_pause_and_its_end_of_a_job_of_its_file(
+    bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "RETRY_S", 0.0)
+    bench.define(a_job(control=a_pause()))
+    crontab = a_crontab(a_job())
+    async with followed(bench):
+        bench.scheduler.assigned(set())
+        bench.files.put_nowait(crontab)
+        await stood_by(bench)
+        assert crontab.jobs[0].control == a_pause()
+        ask(bench, a_resume(12))
+        bench.define(a_job(control=a_resume(12)))
+        await stood_by(bench)
+        assert bench.scheduler.crontab_news["crontab_differs"] == []
+
+    assert "differs" not in caplog.text
+
+
+async def stood_by(bench: Bench) -> None:
+    """Let a scheduler that stands by compare its file some times."""
+    for _ in range(4):
+        bench.clock.passed += standing_by.LOOK_S
+        await looked()
 
 
 async def test_a_word_on_a_cluster_is_about_each_job_of_it_and_no_other(bench: Bench) -> None:

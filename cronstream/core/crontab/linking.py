@@ -4,8 +4,9 @@ So a run says all that may come of it, whoever publishes that, and whatever the 
 """
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from cronstream.core.crontab.following import Names, mentioned
 from cronstream.core.crontab.problems import Problems
@@ -42,9 +43,20 @@ class FollowingReader:
 
     def foresee(self, *nodes: Node) -> None:
         """Learn who follows what some nodes describe, before any is read."""
-        for node in nodes:
-            if isinstance(node, Mapping) and "then" in node.items:
-                self._followers |= mentioned(plain(node.items["then"]))
+        self._followers |= _followers_of(nodes)
+
+    def forgive(self, *nodes: Node) -> None:
+        """Let who is most likely meant by a name that no job has do without a schedule, too.
+
+        That name is told, and is the only mistake.
+
+        Args:
+            nodes: All jobs.
+        """
+        names = [plain(node.items["name"]) for node in nodes if _has(node, "name")]
+        texts = [name for name in names if isinstance(name, str)]
+        for other in sorted(_followers_of(nodes).difference(texts)):
+            self._followers.update(difflib.get_close_matches(other, texts, n=1))
 
     def complete(self, values: Plain, name: object) -> None:
         """Let a job that follows another do without a schedule."""
@@ -150,7 +162,8 @@ class _Linker:
                 f"then makes {size:,} runs follow, {length} of them one after another; at most "
                 f"{MAX_FOLLOWING} may, and {MAX_CHAIN} one after another: use fewer jobs",
             )
-            then = []  # It would grow with each job that it follows.
+            # It would grow with each job that it follows, and each of those be said to be wrong.
+            then, self._sizes[name] = [], (0, 0)
         self._linked[name] = job.derive(then=then) if then else job
         size = len(encode(self._linked[name])) if then else 0
         if said is not None and size > MAX_JOB_BYTES:
@@ -167,6 +180,16 @@ class _Linker:
 
     def _fail(self, said: Said, sentence: str) -> None:
         self._problems.add(said.place, sentence, said.part, key="then")
+
+
+def _has(node: Node, key: str) -> TypeGuard[Mapping]:
+    return isinstance(node, Mapping) and key in node.items
+
+
+def _followers_of(nodes: Iterable[Node]) -> set[str]:
+    """Return the names under `then` in some nodes, right or wrong."""
+    found = (mentioned(plain(node.items["then"])) for node in nodes if _has(node, "then"))
+    return set[str]().union(*found)
 
 
 def _bare(job: Job) -> Job:

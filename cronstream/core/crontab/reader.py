@@ -237,6 +237,7 @@ class Reader:
             self._problems.add(node.place, sentence, key="jobs")
             return []
         self.following.foresee(*node.items)
+        self.following.forgive(*node.items)
         jobs = (self.read_job(item, index) for index, item in enumerate(node.items, start=1))
         return [job for job in jobs if job is not None]
 

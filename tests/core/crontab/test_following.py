@@ -126,6 +126,14 @@ def test_each_mistake_is_one_problem_with_its_line(jobs: list[str], problem: str
     assert problem in found, found
 
 
+def test_a_misspelt_follower_without_a_schedule_is_one_problem() -> None:
+    [found] = problems(a_file(f"{ONE}, then: tidy-upp", "name: tidy-up"))
+    assert "then names 'tidy-upp', which is no job of this file; did you mean 'tidy-up'?" in found
+    both = problems(a_file(f"{ONE}, then: tidy-upp", "name: tidy-up", "name: other"))
+    assert sum("'schedule' is missing" in each and "'other'" in each for each in both) == 1
+    assert len(both) == 2
+
+
 def test_a_tree_that_grows_beyond_all_bounds_is_told_once() -> None:
     layers = [
         f'name: j{n}{side}, schedule: "@daily", then: [j{n + 1}a, j{n + 1}b]'
@@ -137,6 +145,8 @@ def test_a_tree_that_grows_beyond_all_bounds_is_told_once() -> None:
     chain = [f'name: j{n}, schedule: "@daily", then: j{n + 1}' for n in range(21)]
     [found_] = problems(a_file(*chain, "name: j21"))
     assert "then makes 21 runs follow, 21 of them one after another" in found_
+    longer = [f'name: k{n}, schedule: "@daily", then: k{n + 1}' for n in range(40)]
+    assert len(problems(a_file(*longer, "name: k40"))) == 1
 
 
 def test_a_chain_that_is_longer_than_anybody_follows_is_one_problem() -> None:

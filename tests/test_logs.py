@@ -32,19 +32,11 @@ def a_record(level: int = logging.INFO, message: str = "all is well") -> logging
 
 
 @pytest.fixture
-def lines(tmp_path: Path) -> Iterator[Path]:
+def lines(tmp_path: Path) -> Path:
     """The file that everything is logged to, as a worker configures it."""
     path = tmp_path / "lines"
-    config = logging_config(Settings(), "INFO", str(path))
-    logging.config.dictConfig(config)
-    yield path
-    for name in ("", *config["loggers"]):
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.NOTSET if name else logging.WARNING)
-        for handler in logger.handlers[:]:
-            if isinstance(handler, logging.FileHandler):
-                handler.close()
-                logger.removeHandler(handler)
+    logging.config.dictConfig(logging_config(Settings(), "INFO", str(path)))
+    return path
 
 
 def test_a_line_says_its_level_only_if_it_is_more_than_news() -> None:
@@ -170,8 +162,7 @@ def test_the_life_of_services_is_no_news_whoever_s_they_are(lines: Path) -> None
 
 def test_a_person_who_looks_on_is_told_three_lines_of_a_run_at_most(tmp_path: Path) -> None:
     path = tmp_path / "brief"
-    config = logging_config(Settings(log_format="brief"), "INFO", str(path))
-    logging.config.dictConfig(config)
+    logging.config.dictConfig(logging_config(Settings(log_format="brief"), "INFO", str(path)))
     logger = logging.getLogger("cronstream.worker")
     steps = [("running", 1), ("finished", 1), ("running", 2), ("lost", 2), ("running", 3)]
     for action, attempt in (*steps, ("interrupted", 3), ("finished", 4), ("discarded", 4)):

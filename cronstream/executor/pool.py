@@ -109,9 +109,10 @@ class ExecutorPool:
 
     @property
     def is_alive(self) -> bool:
-        """Whether there are executors, or others follow them."""
+        """Whether there are executors, or others follow them; once not, never again."""
+        has_ended = self._is_closing or self._has_given_up
         has_others = any(handle.is_alive for handle in self._handles)
-        return not self._is_closing and (has_others or self._backing_off.is_worth_a_try)
+        return not has_ended and (has_others or self._backing_off.is_worth_a_try)
 
     @property
     def pids(self) -> list[int]:
@@ -251,8 +252,7 @@ class ExecutorPool:
         self._on_death("no executor can be started any more", [])
 
     async def _replace(self, dead: ExecutorHandle) -> None:
-        handle = await self._launch_whatever_it_takes()
-        if handle is None:
+        if (handle := await self._launch_whatever_it_takes()) is None:
             return
         self._handles[self._handles.index(dead)] = handle
         handle.send(*self._common.values())

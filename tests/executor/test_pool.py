@@ -275,8 +275,9 @@ async def test_a_pool_without_executors_is_given_up_after_some_tries(
         os.kill(pid, signal.SIGKILL)
     await pool.until_so(lambda: not pool.pool.is_alive)
     await pool.until_so(lambda: "no executor can be started any more" in pool.deaths)
-    hold = a_hold()
-    pool.pool.send(hold)
+    # As if the death of one that had turned were noticed only now.
+    pool.pool._backing_off.failures = 0
+    pool.pool.send(a_hold())
     await pool.until(Cancelled, 1)
     assert pool.deaths.count("no executor can be started any more") == 1
 

@@ -92,6 +92,19 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Jobs of a crontab that are good, and are not in the text that is read of it.
+
+    Attributes:
+        jobs: They.
+        numbers: Which of the list the other jobs are, counted from 1; none if all are in the text.
+    """
+
+    jobs: Sequence[Job] = ()
+    numbers: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Spots:
     """Where the name of each job stands, in order.
 

@@ -6,6 +6,7 @@ whole item (`cronstream.core.crontab.piecemeal`).
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,12 +28,24 @@ class Entries:
         indent: How many spaces stand before each job's dash.
         pieces: The lines of each job, with their breaks.
         line: On which line the first of them begins, counted from 1.
+        above: What stands above them.
+        below: What stands below them.
     """
 
     head: str
     indent: int
     pieces: list[str]
     line: int
+    above: str
+    below: str
+
+    def only(self, numbers: Collection[int]) -> str:
+        """Return all of the text but other jobs: each of their lines is a comment."""
+        shown = (
+            piece if number in numbers else "#\n" * piece.count("\n")
+            for number, piece in enumerate(self.pieces)
+        )
+        return f"{self.above}{''.join(shown)}{self.below}"
 
 
 def entries_of(text: str) -> Entries | None:
@@ -57,7 +70,8 @@ def entries_of(text: str) -> Entries | None:
     pieces = [text[a:b] for a, b in zip(starts, [*starts[1:], end], strict=True)]
     above = text[found.start() + len("jobs:") : begin]  # There may be comments.
     head = f"{text[: found.start()]}jobs: {ELSEWHERE}{above}{text[end:]}"
-    return Entries(head, indent, pieces, text.count("\n", 0, begin) + 1)
+    line = text.count("\n", 0, begin) + 1
+    return Entries(head, indent, pieces, line, text[:begin], text[end:])
 
 
 def _end(text: str, begin: int, indent: int) -> int:

@@ -40,23 +40,31 @@ class FollowingReader:
         self._said: dict[str, Said] = {}
         #: Who follows any job, and need not be due by itself.
         self._followers: set[str] = set()
+        #: Who is most likely meant by a name that no job has.
+        self._meant: dict[str, list[str]] = {}
 
     def foresee(self, *nodes: Node) -> None:
         """Learn who follows what some nodes describe, before any is read."""
         self._followers |= _followers_of(nodes)
 
-    def forgive(self, *nodes: Node) -> None:
+    def forgive(self, nodes: Iterable[Node], others: Iterable[str]) -> None:
         """Let who is most likely meant by a name that no job has do without a schedule, too.
 
         That name is told, and is the only mistake.
 
         Args:
-            nodes: All jobs.
+            nodes: What the text says of jobs.
+            others: The names of all other jobs.
         """
         names = [plain(node.items["name"]) for node in nodes if _has(node, "name")]
-        texts = [name for name in names if isinstance(name, str)]
-        for other in sorted(_followers_of(nodes).difference(texts)):
-            self._followers.update(difflib.get_close_matches(other, texts, n=1))
+        texts = [*others, *(name for name in names if isinstance(name, str))]
+        for other in sorted(self._followers.difference(texts)):
+            self._meant[other] = difflib.get_close_matches(other, texts, n=1)
+            self._followers.update(self._meant[other])
+
+    def lacks(self, names: Collection[str]) -> bool:
+        """Return whether one follows who is none of these."""
+        return not self._followers <= set(names)
 
     def complete(self, values: Plain, name: object) -> None:
         """Let a job that follows another do without a schedule."""
@@ -69,6 +77,11 @@ class FollowingReader:
         if then and (is_own or name not in [other for _, other in then]):
             self._said.setdefault(name, Said(then, find_place(node, ("then",)), part))
 
+    @property
+    def followed(self) -> Collection[str]:
+        """The names of jobs that others follow, as far as they were noted."""
+        return self._said.keys()
+
     def link(self, jobs: Sequence[Job], known: Collection[str]) -> list[Job]:
         """Return the jobs with what follows each; what is wrong is noted, each mistake once.
 
@@ -78,7 +91,7 @@ class FollowingReader:
         """
         if not self._said:
             return list(jobs)
-        return _Linker(jobs, self._said, known, self._problems).link()
+        return _Linker(jobs, self._said, known, self._meant, self._problems).link()
 
 
 class _Linker:
@@ -89,10 +102,12 @@ class _Linker:
         jobs: Sequence[Job],
         said: dict[str, Said],
         known: Collection[str],
+        meant: dict[str, list[str]],
         problems: Problems,
     ) -> None:
         self._jobs = {job.name: job for job in jobs}
         self._said, self._known, self._problems = said, known, problems
+        self._meant = meant
         self._linked: dict[str, Job] = {}
         #: How many runs follow, and how many of them one after another.
         self._sizes: dict[str, tuple[int, int]] = {}
@@ -109,7 +124,7 @@ class _Linker:
 
     def _check(self, other: str, said: Said) -> None:
         if other not in self._known:
-            near = difflib.get_close_matches(other, list(self._known), n=1)
+            near = self._meant.get(other)
             remedy = f"did you mean {near[0]!r}?" if near else "add it, or take it out"
             self._fail(said, f"then names {other!r}, which is no job of this file; {remedy}")
 

@@ -10,8 +10,8 @@ from cronstream.core.crontab.crontab import Crontab, Recalled
 from cronstream.core.crontab.pairs import DEFAULT_LEASE_S
 from cronstream.core.crontab.piecemeal import read_piecemeal
 from cronstream.core.crontab.problems import Problems
-from cronstream.core.crontab.reader import VERSION
 from cronstream.core.crontab.root import Root, reader_for
+from cronstream.core.crontab.top import VERSION
 from cronstream.core.crontab.yaml_tree import parse_yaml
 from cronstream.errors import CrontabError, Place, Problem
 
@@ -45,6 +45,8 @@ def parse_crontab(
     if len(text) > MAX_BYTES // 4 and len(text.encode(errors="replace")) > MAX_BYTES:
         raise CrontabError(source, [_TOO_LARGE])
     found = read_piecemeal(text, lease_s, before, root)
+    if isinstance(found, Problems):
+        raise CrontabError(source, found.in_order())
     return found or read_whole(text, source, lease_s, root)
 
 

@@ -1,35 +1,38 @@
 """Reads a crontab job by job, where it is good: of 100,000 in seconds, and only what has changed.
 
-It says nothing of what is wrong. Whatever is not simply good, here or there, is left to the parser
-and the reader of the whole (`cronstream.core.crontab.parser`), which says all that is to be said:
-so the two say the same, or this one nothing.
+It says nothing of what is wrong. Jobs that are not simply good are left to the reader of the whole,
+which says all that is to be said, without those that are. So is all of a crontab that is not simply
+a good head with jobs that stand for themselves (`cronstream.core.crontab.parser`). So the two say
+the same, or this one nothing.
 """
 
 import re
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, islice
 from typing import Any, Final
 
-from cronstream.core.crontab.crontab import Crontab, Places, Read, Recalled, Spots
+from cronstream.core.crontab.apart import faults_apart
+from cronstream.core.crontab.crontab import Beside, Crontab, Places, Read, Recalled, Spots
 from cronstream.core.crontab.entries import ELSEWHERE, Entries, entries_of
 from cronstream.core.crontab.likeness import Likenesses, said_by
-from cronstream.core.crontab.plain_lines import NotPlainError, lines_of, values_of
+from cronstream.core.crontab.plain_lines import NotPlainError, lines_of, node_of, values_of
 from cronstream.core.crontab.problems import Problems
 from cronstream.core.crontab.root import Root, reader_for
+from cronstream.core.crontab.yaml_nodes import NOWHERE, Node, Scalar, find_place, plain
 from cronstream.core.crontab.yaml_nodes import Mapping as MappingNode
-from cronstream.core.crontab.yaml_nodes import Node, Scalar, find_place
 from cronstream.core.crontab.yaml_nodes import Sequence as ListNode
 from cronstream.core.crontab.yaml_tree import parse_yaml
 from cronstream.core.schedule.expression import NEVER
 from cronstream.core.wire.runs import Job
-from cronstream.errors import Place
 
 #: So many jobs that are not written plainly are given to the parser at a time.
 _AT_ONCE: Final = 1000
-_NOWHERE: Final = Place(1, 1)
+#: With more jobs that are not simply good, the whole is read.
+_MOST_UNSURE: Final = 1000
 
 _NAME: Final = "name: "
 #: The key, as it may stand anywhere.
@@ -42,8 +45,10 @@ class _NotGoodError(Exception):
 
 def read_piecemeal(
     text: str, lease_s: float, before: Crontab | Recalled | None = None, root: Root | None = None
-) -> Crontab | None:
-    """Return what a good crontab says; None if it is not plainly good, or cannot be cut up.
+) -> Crontab | Problems | None:
+    """Return what a crontab says, or all that is wrong with jobs of it.
+
+    None if it cannot be cut up, or something else may be wrong.
 
     Args:
         text: All of it.
@@ -64,7 +69,7 @@ class _Piecemeal:
     """Reads one crontab."""
 
     def __init__(self, entries: Entries, lease_s: float, root: Root | None) -> None:
-        self._entries, self._lease_s = entries, lease_s
+        self._entries, self._lease_s, self._root = entries, lease_s, root
         #: All that the jobs are read under.
         self._above = entries.head if root is None else f"{root.text}\n---\n{entries.head}"
         self._problems = Problems()
@@ -73,12 +78,14 @@ class _Piecemeal:
         self._likenesses = Likenesses(self._reader, entries.indent)
         self._spots = Spots.of(len(entries.pieces))
         self._jobs: list[Any] = [None] * len(entries.pieces)
+        #: The names of those that may be wrong, by number.
+        self._unsure: dict[int, str | None] = {}
 
-    def read(self, before: Crontab | Recalled | None) -> Crontab:
-        """Return what it says.
+    def read(self, before: Crontab | Recalled | None) -> Crontab | Problems:
+        """Return what it says, or what is wrong with jobs of it.
 
         Raises:
-            _NotGoodError: If anything may be wrong.
+            _NotGoodError: If anything else may be wrong.
         """
         pieces = self._entries.pieces
         marks = array("q", map(hash, pieces))
@@ -89,21 +96,36 @@ class _Piecemeal:
         later = [number for number in others if not self._read_plain(number, pieces[number])]
         for number, node, line in self._parsed(later):
             self._take(number, node, line)
-        self._reader.clusters.report()
-        self._spots.first[:] = array("i", islice(_starts(pieces, self._entries.line), len(pieces)))
         jobs = self._linked()
+        if jobs is None:
+            return self._wrong()
+        self._spots.first[:] = array("i", islice(_starts(pieces, self._entries.line), len(pieces)))
         read = Read(self._above, self._lease_s, marks)
         return replace(self._head, jobs=jobs, places=Places(jobs, self._spots), read=read)
 
-    def _linked(self) -> tuple[Job, ...]:
-        """Return all jobs, each with what follows it."""
+    def _linked(self) -> tuple[Job, ...] | None:
+        """Return all jobs, each with what follows it; None if something may be wrong with one."""
+        if self._unsure:
+            return None
         names = {job.name for job in self._jobs}
-        if self._problems or len(names) < len(self._jobs):
-            raise _NotGoodError
+        if len(names) < len(self._jobs) or self._reader.following.lacks(names):
+            return None
         jobs = tuple(self._reader.following.link(self._jobs, names))
-        if self._problems:
+        return None if self._problems else jobs
+
+    def _wrong(self) -> Problems:
+        """Return what is wrong with jobs; it may stand where another says that they follow it."""
+        names = [job.name if job else self._unsure[n] for n, job in enumerate(self._jobs)]
+        times = Counter(name for name in names if name is not None)
+        followed = self._reader.following.followed
+        shown = (n for n, name in enumerate(names) if times[name] > 1 or name in followed)
+        apart = {*self._unsure, *shown}
+        good = [job for number, job in enumerate(self._jobs) if number not in apart]
+        beside = Beside(good, [number + 1 for number in sorted(apart)])
+        problems = faults_apart(self._entries, beside, self._lease_s, self._root)
+        if problems is None:
             raise _NotGoodError
-        return jobs
+        return problems
 
     def _read_head(self, *, is_part: bool) -> Crontab:
         root = parse_yaml(self._entries.head, self._problems, is_part=True)
@@ -171,7 +193,11 @@ class _Piecemeal:
             if found is None:
                 lines = lines_of(piece, self._entries.indent)
                 said = said_by(lines)
-                job = self._likenesses.job_of(said) or self._job_of(_node_of(values_of(lines)))
+                job = self._likenesses.job_of(said) or self._job_of(
+                    number, node_of(values_of(lines))
+                )
+                if job is None:
+                    return True
                 found = job, _lines_above_name(piece, margin)
                 self._likenesses.learn(piece, said, *found)
         except NotPlainError:
@@ -179,11 +205,22 @@ class _Piecemeal:
         self._put(number, *found, margin + len(_NAME) + 1)
         return True
 
-    def _job_of(self, node: Node) -> Job:
-        job = self._reader.read_job(node, 0)
-        if job is None or self._problems:
-            raise _NotGoodError
+    def _job_of(self, number: int, node: Node) -> Job | None:
+        """Return the job that a node describes; None, and note it, if it may be wrong."""
+        job = self._reader.read_job(node, number + 1)
+        if job is None or self._problems or job.cluster not in self._reader.clusters.found:
+            self._doubt(number, node)
+            return None
         return job
+
+    def _doubt(self, number: int, node: Node) -> None:
+        """Note that a job may be wrong."""
+        self._problems.take()
+        values = plain(node)
+        name = values.get("name") if isinstance(values, dict) else None
+        self._unsure[number] = name if isinstance(name, str) else None
+        if len(self._unsure) > _MOST_UNSURE:
+            raise _NotGoodError
 
     def _read_followed(self, numbers: Sequence[int]) -> None:
         """Read the jobs that others follow, and note which: these may do without a schedule."""
@@ -200,15 +237,35 @@ class _Piecemeal:
         """
         for first in range(0, len(numbers), _AT_ONCE):
             some = numbers[first : first + _AT_ONCE]
-            pieces = [self._entries.pieces[number] for number in some]
-            tree = parse_yaml("".join(pieces), self._problems, is_part=True)
-            if not isinstance(tree, ListNode) or len(tree.items) != len(pieces) or self._problems:
+            items = self._items(some)
+            if self._problems.take():
+                some = [number for number in some if self._is_sure(number)]
+                items = self._items(some)
+            if self._problems:
                 raise _NotGoodError
-            yield from zip(some, tree.items, _starts(pieces), strict=False)
+            starts = _starts([self._entries.pieces[number] for number in some])
+            yield from zip(some, items, starts, strict=False)
+
+    def _items(self, numbers: Sequence[int]) -> list[Node]:
+        """Return what some pieces say; what is wrong with them is noted."""
+        text = "".join(self._entries.pieces[number] for number in numbers)
+        tree = parse_yaml(text, self._problems, is_part=True) if text else ListNode(NOWHERE)
+        if not isinstance(tree, ListNode) or len(tree.items) != len(numbers):
+            raise _NotGoodError
+        return tree.items
+
+    def _is_sure(self, number: int) -> bool:
+        """Return whether nothing is wrong with one piece; note it if not."""
+        (item,) = self._items([number])
+        if not self._problems:
+            return True
+        self._doubt(number, item)
+        return False
 
     def _take(self, number: int, node: Node, line: int) -> None:
-        place = find_place(node, ("name",))
-        self._put(number, self._job_of(node), place.line - line, place.column)
+        place, job = find_place(node, ("name",)), self._job_of(number, node)
+        if job is not None:
+            self._put(number, job, place.line - line, place.column)
 
 
 def _stands(job: Job, piece: str) -> bool:
@@ -224,15 +281,6 @@ def _lines_above_name(piece: str, margin: int) -> int:
     if piece.startswith(_NAME, margin):
         return 0
     return piece.count("\n", 0, piece.index(f"\n{' ' * margin}{_NAME}") + 1)
-
-
-def _node_of(values: Mapping[str, Any]) -> Node:
-    """Return the tree of what a job says; none of it has a place, for nothing is said of it."""
-    items = {
-        key: _node_of(value) if isinstance(value, dict) else Scalar(value, _NOWHERE)
-        for key, value in values.items()
-    }
-    return MappingNode(_NOWHERE, items, dict.fromkeys(items, _NOWHERE))
 
 
 def _starts(pieces: Sequence[str], first: int = 1) -> Iterator[int]:

@@ -6,8 +6,11 @@ so nothing is refused here, and what is read here means the same there.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
+from cronstream.core.crontab.yaml_nodes import NOWHERE, Node, Scalar
+from cronstream.core.crontab.yaml_nodes import Mapping as MappingNode
 from cronstream.core.crontab.yaml_scalars import WORDS, resolve
 
 Value: TypeAlias = "bool | int | float | str | None"
@@ -131,3 +134,12 @@ def _add(values: dict[str, Any], key: str, value: Any) -> None:
     if key in values or not _KEY.fullmatch(key) or resolve(key) != key:
         raise NotPlainError
     values[key] = value
+
+
+def node_of(values: Mapping[str, Any]) -> Node:
+    """Return the tree of what a job says; none of it has a place, for nothing is said of it."""
+    items = {
+        key: node_of(value) if isinstance(value, dict) else Scalar(value, NOWHERE)
+        for key, value in values.items()
+    }
+    return MappingNode(NOWHERE, items, dict.fromkeys(items, NOWHERE))

@@ -27,6 +27,12 @@ class Problems:
     def __bool__(self) -> bool:
         return bool(self._found)
 
+    def take(self) -> bool:
+        """Forget all; return whether there was any."""
+        was_any = bool(self._found)
+        self._found.clear()
+        return was_any
+
     def in_order(self) -> list[Problem]:
         """Return each fault, in the order of the text."""
         return [self._found[each] for each in sorted(self._found)]

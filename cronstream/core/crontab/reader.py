@@ -3,18 +3,23 @@
 from typing import Any
 
 from cronstream.core.crontab.clusters import ClusterReader
-from cronstream.core.crontab.crontab import Crontab
+from cronstream.core.crontab.crontab import Beside, Crontab
 from cronstream.core.crontab.expecting import expectation_faults
-from cronstream.core.crontab.faults import Fault, faults_of, mend_keys, unknown_key
-from cronstream.core.crontab.include import include_of
+from cronstream.core.crontab.faults import Fault, faults_of, mend_keys
 from cronstream.core.crontab.linking import FollowingReader
 from cronstream.core.crontab.making import job_of
 from cronstream.core.crontab.model import DefaultsModel, JobModel
 from cronstream.core.crontab.pairs import pair_faults
 from cronstream.core.crontab.problems import Problems
-from cronstream.core.crontab.removals import mark_fault
 from cronstream.core.crontab.schedules import ScheduleReader
 from cronstream.core.crontab.sizes import size_fault
+from cronstream.core.crontab.top import (
+    explain_root,
+    read_include,
+    read_mark,
+    read_version,
+    refuse_unknown,
+)
 from cronstream.core.crontab.yaml_nodes import (
     Mapping,
     Node,
@@ -28,7 +33,7 @@ from cronstream.core.schedule.schedule import find_zone
 from cronstream.core.wire.runs import Job
 from cronstream.errors import Part, Place, ScheduleError
 
-VERSION = 1
+_NOTHING = Beside()
 #: What a job has to say itself.
 _UNNAMED = {"name": "", "schedule": "", "command": ""}
 _KEYS = ("version", "clusters", "calendars", "defaults", "include", "jobs", "allow_removals")
@@ -64,35 +69,44 @@ class Reader:
         self._zone = "UTC"
         self._named: dict[str, Place] = {}
 
-    def read(self, root: Node | None) -> Crontab | None:
-        """Return the crontab of a tree, or None once it is clear that there is none."""
+    def read(self, root: Node | None, beside: Beside = _NOTHING) -> Crontab | None:
+        """Return the crontab of a tree, or None once it is clear that there is none.
+
+        Args:
+            root: The tree.
+            beside: What belongs to the crontab, and is not there.
+        """
         if root is None or not isinstance(root, Mapping):
-            self._explain_root(root)
+            explain_root(root, self._problems)
             return None
         self._note(mend_keys(root, _KEYS), root, None)
-        if not self._read_version(root):
+        if not read_version(root, self._problems):
             return None
-        self._refuse_unknown(root, _KEYS)
+        refuse_unknown(root, _KEYS, self._problems)
         self.clusters.read(root.items.get("clusters"), root.place)
         self.schedules.read_calendars(root.items.get("calendars"))
         self._read_defaults(root)
-        include = self._read_include(root.items.get("include"))
-        jobs = self.following.link(self._read_jobs(root, may_lack=bool(include)), self._named)
+        include = read_include(root, self._problems)
+        jobs = self._read_jobs(_jobs_of(root, self._problems, may_lack=bool(include)), beside)
         self.clusters.report()
         return Crontab(
             tuple(self.clusters.found.values()),
             tuple(jobs),
             self._default(),
             self._named,
-            allow_removals=self._read_mark(root.items.get("allow_removals")),
+            allow_removals=read_mark(root, self._problems),
             include=include,
         )
 
-    def read_part(self, root: Node | None) -> Crontab | None:
+    def read_part(self, root: Node | None, beside: Beside = _NOTHING) -> Crontab | None:
         """Return what a file says that the crontab includes which was read here before.
 
         Its own defaults lie above those of the crontab; clusters and calendars are that one's. Its
         jobs follow each other only: so it is good or wrong by itself.
+
+        Args:
+            root: Its tree.
+            beside: What belongs to the file, and is not there.
         """
         if not isinstance(root, Mapping):
             place = Place(1, 1) if root is None else root.place
@@ -106,62 +120,16 @@ class Reader:
             sentence = f"{key!r} belongs into the crontab that includes this file; move it there"
             self._problems.add(root.keys.pop(key), sentence, key=key)
             del root.items[key]
-        self._refuse_unknown(root, _PART_KEYS)
+        refuse_unknown(root, _PART_KEYS, self._problems)
         self._read_defaults(root)
-        jobs = self.following.link(self._read_jobs(root), self._named)
+        jobs = self._read_jobs(_jobs_of(root, self._problems), beside)
         self.clusters.report()
-        allowed = self._read_mark(root.items.get("allow_removals"))
+        allowed = read_mark(root, self._problems)
         return Crontab((), tuple(jobs), places=self._named, allow_removals=allowed)
-
-    def _refuse_unknown(self, root: Mapping, known: tuple[str, ...]) -> None:
-        for key in root.items:
-            if key not in known:
-                self._problems.add(root.keys[key], unknown_key(key, known), key=key)
-
-    def _read_include(self, node: Node | None) -> tuple[str, ...]:
-        if node is None:
-            return ()
-        found = include_of(node)
-        if found is None:
-            sentence = "'include' must be the name of a file, or a list; write 'teams/*.yaml'"
-            self._problems.add(node.place, sentence, key="include")
-        return found or ()
-
-    def _explain_root(self, root: Node | None) -> None:
-        if self._problems:
-            return
-        if root is None or (isinstance(root, Scalar) and root.value is None):
-            self._problems.add(Place(1, 1), "the crontab is empty; begin it with 'version: 1'")
-        else:
-            self._problems.add(
-                root.place, "the crontab must be a mapping; begin it with 'version: 1'"
-            )
 
     def _note(self, faults: list[Fault], node: Node, part: Part | None) -> None:
         for fault in faults:
             self._problems.add(fault.place_in(node), fault.sentence, part, key=fault.key)
-
-    def _read_version(self, root: Mapping) -> bool:
-        """Return whether the rest can be read: another version may mean anything by it."""
-        node = root.items.get("version")
-        if node is None:
-            sentence = "'version' is missing; begin with 'version: 1'"
-            self._problems.add(root.place, sentence, key="version")
-            return True
-        version = node.value if isinstance(node, Scalar) else None
-        if type(version) is int and version == VERSION:
-            return True
-        sentence = f"version {plain(node)!r} is not supported; write 'version: 1'"
-        self._problems.add(node.place, sentence, key="version")
-        return type(version) is not int
-
-    def _read_mark(self, node: Node | None) -> str:
-        value = None if node is None else plain(node)
-        if node is None or value is None:
-            return ""
-        if fault := mark_fault(value):
-            self._problems.add(node.place, fault, key="allow_removals")
-        return str(value)
 
     def _read_defaults(self, root: Mapping) -> None:
         node = root.items.get("defaults")
@@ -222,24 +190,15 @@ class Reader:
             return self._zone
         return name
 
-    def _read_jobs(self, root: Mapping, *, may_lack: bool = False) -> list[Job]:
-        node = root.items.get("jobs")
-        if node is None and may_lack:
-            return []
-        if node is None:
-            sentence = "'jobs' is missing; add 'jobs: []' if there are none"
-            self._problems.add(root.place, sentence, key="jobs")
-            return []
-        if isinstance(node, Scalar) and node.value is None:
-            return []
-        if not isinstance(node, Sequence):
-            sentence = "'jobs' must be a list; begin each job with '- name: …'"
-            self._problems.add(node.place, sentence, key="jobs")
-            return []
-        self.following.foresee(*node.items)
-        self.following.forgive(*node.items)
-        jobs = (self.read_job(item, index) for index, item in enumerate(node.items, start=1))
-        return [job for job in jobs if job is not None]
+    def _read_jobs(self, nodes: list[Node], beside: Beside) -> list[Job]:
+        """Return all jobs, each with what follows it."""
+        others = [job.name for job in beside.jobs]
+        self.following.foresee(*nodes)
+        self.following.forgive(nodes, others)
+        numbers = beside.numbers or range(1, len(nodes) + 1)
+        found = [self.read_job(*each) for each in zip(nodes, numbers, strict=True)]
+        jobs = [*beside.jobs, *(job for job in found if job is not None)]
+        return self.following.link(jobs, self._named.keys() | others)
 
     def read_job(self, node: Node, number: int) -> Job | None:
         """Return the job that stands at a place of the list, counted from 1; None after a fault."""
@@ -297,3 +256,18 @@ class Reader:
         if cluster is None or self._problems:
             return None
         return self._job(_UNNAMED | self.defaults | {"cluster": cluster})
+
+
+def _jobs_of(root: Mapping, problems: Problems, *, may_lack: bool = False) -> list[Node]:
+    """Return what stands in the list of jobs; note if that is none."""
+    node = root.items.get("jobs")
+    if node is None and not may_lack:
+        sentence = "'jobs' is missing; add 'jobs: []' if there are none"
+        problems.add(root.place, sentence, key="jobs")
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return []
+    if not isinstance(node, Sequence):
+        sentence = "'jobs' must be a list; begin each job with '- name: …'"
+        problems.add(node.place, sentence, key="jobs")
+        return []
+    return node.items

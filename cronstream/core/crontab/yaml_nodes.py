@@ -1,9 +1,12 @@
 """The tree that a YAML text is read into: every value, and every key, knows its place."""
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from cronstream.errors import Place
+
+#: Of what is in no text.
+NOWHERE: Final = Place(1, 1)
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 

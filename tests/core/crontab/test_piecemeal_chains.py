@@ -6,12 +6,9 @@ from dataclasses import replace
 import pytest
 
 from cronstream.core.crontab.crontab import Crontab, Recalled
-from cronstream.core.crontab.pairs import DEFAULT_LEASE_S
-from cronstream.core.crontab.parser import read_whole
-from cronstream.core.crontab.piecemeal import read_piecemeal
 from cronstream.core.crontab.root import Root
-from cronstream.errors import CrontabError
 from tests.builders import NOON
+from tests.core.crontab.two_ways import piecemeal, told, whole
 
 _HEAD = "version: 1\nclusters: [a, b]\ndefaults: {cluster: a}\n"
 _NAMES = ("one", "two", "n3", "n4", "n5", "n-6")
@@ -35,19 +32,26 @@ _OTHERS = (
     "timezone: Europe/Berlin",
     "expect_within: 2h",
 )
+_MISTAKES = (
+    "schedule: '99 * * * *'",
+    "cluster: c",
+    "descripton: x",
+    "max_attempts: none",
+    "command: again",
+    "timezone: Europe/Atlantis",
+    "jitter: 2d",
+    "then: {never: one}",
+    "then: [two, two]",
+    "then: tow",
+    "name: one",
+    "'name': n7",
+    "env: {A: [b]}",
+    "on_stop: *x",
+    "user: 'x",
+    "umask: !!int 5",
+)
 _SCHEDULES = ("schedule: '@daily'", "schedule: 'H 5 * * *'", "schedule: '@never'", None)
 _COMMANDS = ("echo", "'x; then: y'", "|\n      a\n      then: b", "[a, b]", "echo then")
-
-
-def whole(text: str, root: Root | None) -> Crontab | None:
-    try:
-        return read_whole(text, "<string>", DEFAULT_LEASE_S, root)
-    except CrontabError:
-        return None
-
-
-def told(crontab: Crontab | None) -> object:
-    return crontab and (crontab, dict(crontab.places), crontab.allow_removals)
 
 
 class Writer:
@@ -65,11 +69,15 @@ class Writer:
             lines.append(chance.choice(_THEN).format(*chance.sample(_NAMES, 2)))
         if chance.random() < 0.4:
             lines.append(chance.choice(_OTHERS))
+        if chance.random() < 0.1:
+            lines.insert(chance.randrange(len(lines)), chance.choice(_MISTAKES))
+        if chance.random() < 0.02:
+            del lines[0]
         return "  - " + "\n    ".join(lines) + "\n"
 
     def complete(self, jobs: list[str]) -> list[str]:
         """Take out who is there twice, and mostly add who is named and lacks."""
-        by_name = {next(n for n in _NAMES if f"name: {n}\n" in job): job for job in jobs}
+        by_name = {next((n for n in _NAMES if f"name: {n}\n" in job), job): job for job in jobs}
         text = "".join(by_name.values())
         for name in _NAMES:
             if name not in by_name and name in text and self.chance.random() < 0.9:
@@ -89,6 +97,8 @@ class Writer:
                 jobs.insert(place, self.job())
             case 3:
                 chance.shuffle(jobs)
+                if chance.random() < 0.1:
+                    return [*jobs, jobs[0]]
             case _:
                 jobs[place] = jobs[place].replace("    schedule: '@daily'\n", "")
         return self.complete(jobs) or [self.job()]
@@ -104,18 +114,19 @@ def published(crontab: Crontab) -> Crontab:
 def test_after_one_edit_after_another_it_says_what_the_whole_says_or_nothing(seed: int) -> None:
     writer = Writer(seed)
     root = Root.of(f"{_HEAD}include: x.yaml\n") if seed % 3 == 0 else None
-    jobs, before, read = writer.complete([writer.job() for _ in range(4)]), None, 0
+    jobs, before = writer.complete([writer.job() for _ in range(4)]), None
     for _ in range(8):
         text = f"{'' if root else _HEAD}jobs:\n{''.join(jobs)}"
-        found = read_piecemeal(text, DEFAULT_LEASE_S, before, root)
-        if found is not None:
-            read += 1
+        found = piecemeal(text, before, root)
+        if isinstance(found, Crontab):
             assert told(as_in_file(found)) == told(whole(text, root))
             in_force = Recalled({job.name: job for job in published(found).jobs})
-            recalled = read_piecemeal(text, DEFAULT_LEASE_S, in_force, root)
-            assert recalled is not None
+            recalled = piecemeal(text, in_force, root)
+            assert isinstance(recalled, Crontab)
             assert told(as_in_file(recalled)) == told(whole(text, root))
             before = published(found)
+        elif found is not None:
+            assert told(found) == told(whole(text, root))
         jobs = writer.edited(jobs)
 
 
@@ -126,13 +137,15 @@ def as_in_file(crontab: Crontab) -> Crontab:
 
 
 def test_most_of_what_is_tried_here_is_read_job_by_job_and_has_chains() -> None:
-    read = chains = 0
+    good = wrong = chains = 0
     for seed in range(80):
         writer = Writer(seed)
         jobs = writer.complete([writer.job() for _ in range(4)])
-        found = read_piecemeal(f"{_HEAD}jobs:\n{''.join(jobs)}", DEFAULT_LEASE_S)
-        if found is not None:
-            read += 1
+        found = piecemeal(f"{_HEAD}jobs:\n{''.join(jobs)}")
+        wrong += isinstance(found, list)
+        if isinstance(found, Crontab):
+            good += 1
             chains += any(job.then for job in found.jobs)
-    assert read > 20
+    assert good > 20
+    assert wrong > 20
     assert chains > 15

@@ -1,0 +1,32 @@
+"""What is wrong with some jobs of a crontab whose others are good, and need not be read again."""
+
+from cronstream.core.crontab.crontab import Beside
+from cronstream.core.crontab.entries import Entries
+from cronstream.core.crontab.problems import Problems
+from cronstream.core.crontab.root import Root, reader_for
+from cronstream.core.crontab.yaml_nodes import Mapping, Sequence
+from cronstream.core.crontab.yaml_tree import parse_yaml
+
+
+def faults_apart(
+    entries: Entries, beside: Beside, lease_s: float, root: Root | None
+) -> Problems | None:
+    """Return what is wrong with some jobs, in the words of whoever reads the whole.
+
+    None if that is not to be seen so: nothing may be, or something else.
+
+    Args:
+        entries: The crontab.
+        beside: All other jobs of it.
+        lease_s: The workers' lease.
+        root: The crontab that includes it, if it is no crontab itself.
+    """
+    problems = Problems()
+    tree = parse_yaml(entries.only({number - 1 for number in beside.numbers}), problems)
+    jobs = tree.items.get("jobs") if isinstance(tree, Mapping) else None
+    if not isinstance(jobs, Sequence) or len(jobs.items) != len(beside.numbers):
+        return None
+    reader = reader_for(problems, lease_s, root)
+    read = reader.read if root is None else reader.read_part
+    read(tree, beside)
+    return problems or None

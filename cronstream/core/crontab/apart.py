@@ -20,9 +20,13 @@ def faults_apart(
         beside: All other jobs of it.
         lease_s: The workers' lease.
         root: The crontab that includes it, if it is no crontab itself.
+
+    Raises:
+        AliasError: If there is an alias.
     """
     problems = Problems()
-    tree = parse_yaml(entries.only({number - 1 for number in beside.numbers}), problems)
+    text = entries.only({number - 1 for number in beside.numbers})
+    tree = parse_yaml(text, problems, is_part=True)
     jobs = tree.items.get("jobs") if isinstance(tree, Mapping) else None
     if not isinstance(jobs, Sequence) or len(jobs.items) != len(beside.numbers):
         return None

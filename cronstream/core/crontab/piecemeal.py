@@ -10,37 +10,32 @@ import re
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import accumulate, islice
+from itertools import islice
 from typing import Any, Final
 
 from cronstream.core.crontab.apart import faults_apart
 from cronstream.core.crontab.crontab import Beside, Crontab, Places, Read, Recalled, Spots
 from cronstream.core.crontab.entries import ELSEWHERE, Entries, entries_of
 from cronstream.core.crontab.likeness import Likenesses, said_by
+from cronstream.core.crontab.pieces import NotGoodError, PieceParser, lines_of_starts
 from cronstream.core.crontab.plain_lines import NotPlainError, lines_of, node_of, values_of
 from cronstream.core.crontab.problems import Problems
 from cronstream.core.crontab.root import Root, reader_for
-from cronstream.core.crontab.yaml_nodes import NOWHERE, Node, Scalar, find_place, plain
 from cronstream.core.crontab.yaml_nodes import Mapping as MappingNode
+from cronstream.core.crontab.yaml_nodes import Node, Scalar, find_place, plain
 from cronstream.core.crontab.yaml_nodes import Sequence as ListNode
-from cronstream.core.crontab.yaml_tree import parse_yaml
+from cronstream.core.crontab.yaml_tree import AliasError, parse_yaml
 from cronstream.core.schedule.expression import NEVER
 from cronstream.core.wire.runs import Job
 
-#: So many jobs that are not written plainly are given to the parser at a time.
-_AT_ONCE: Final = 1000
 #: With more jobs that are not simply good, the whole is read.
 _MOST_UNSURE: Final = 1000
 
 _NAME: Final = "name: "
 #: The key, as it may stand anywhere.
 _THEN: Final = re.compile(r"then['\"]?\s*:")
-
-
-class _NotGoodError(Exception):
-    """There may be something wrong: the whole has to be read."""
 
 
 def read_piecemeal(
@@ -61,7 +56,7 @@ def read_piecemeal(
         return None
     try:
         return _Piecemeal(entries, lease_s, root).read(before)
-    except _NotGoodError:
+    except (NotGoodError, AliasError):
         return None
 
 
@@ -77,15 +72,17 @@ class _Piecemeal:
         self._head = self._read_head(is_part=root is not None)
         self._likenesses = Likenesses(self._reader, entries.indent)
         self._spots = Spots.of(len(entries.pieces))
+        self._parser = PieceParser(entries, self._doubt)
         self._jobs: list[Any] = [None] * len(entries.pieces)
-        #: The names of those that may be wrong, by number.
+        #: The names of those that may be wrong, by number; and which are no items of the list.
         self._unsure: dict[int, str | None] = {}
+        self._broken: set[int] = set()
 
     def read(self, before: Crontab | Recalled | None) -> Crontab | Problems:
         """Return what it says, or what is wrong with jobs of it.
 
         Raises:
-            _NotGoodError: If anything else may be wrong.
+            NotGoodError: If anything else may be wrong.
         """
         pieces = self._entries.pieces
         marks = array("q", map(hash, pieces))
@@ -94,12 +91,14 @@ class _Piecemeal:
         self._read_followed(followed)
         others = again if not followed else sorted(set(again).difference(followed))
         later = [number for number in others if not self._read_plain(number, pieces[number])]
-        for number, node, line in self._parsed(later):
+        for number, node, line in self._parser.parsed(later):
             self._take(number, node, line)
         jobs = self._linked()
         if jobs is None:
             return self._wrong()
-        self._spots.first[:] = array("i", islice(_starts(pieces, self._entries.line), len(pieces)))
+        self._spots.first[:] = array(
+            "i", islice(lines_of_starts(pieces, self._entries.line), len(pieces))
+        )
         read = Read(self._above, self._lease_s, marks)
         return replace(self._head, jobs=jobs, places=Places(jobs, self._spots), read=read)
 
@@ -115,6 +114,8 @@ class _Piecemeal:
 
     def _wrong(self) -> Problems:
         """Return what is wrong with jobs; it may stand where another says that they follow it."""
+        if self._broken:
+            return self._cut_off(min(self._broken))
         names = [job.name if job else self._unsure[n] for n, job in enumerate(self._jobs)]
         times = Counter(name for name in names if name is not None)
         followed = self._reader.following.followed
@@ -124,20 +125,33 @@ class _Piecemeal:
         beside = Beside(good, [number + 1 for number in sorted(apart)])
         problems = faults_apart(self._entries, beside, self._lease_s, self._root)
         if problems is None:
-            raise _NotGoodError
+            raise NotGoodError
+        return problems
+
+    def _cut_off(self, first: int) -> Problems:
+        """Return what the parser finds where it goes no further.
+
+        Args:
+            first: The number of the first job that may be where that is.
+        """
+        shown = {n for n, job in enumerate(self._jobs) if n >= first or job is None}
+        shown.add(0)  # Of a list the parser says where it began.
+        problems = Problems()
+        if parse_yaml(self._entries.only(shown), problems, is_part=True) is not None:
+            raise NotGoodError
         return problems
 
     def _read_head(self, *, is_part: bool) -> Crontab:
         root = parse_yaml(self._entries.head, self._problems, is_part=True)
         jobs = root.items.get("jobs") if isinstance(root, MappingNode) else None
         if not isinstance(root, MappingNode) or not isinstance(jobs, Scalar):
-            raise _NotGoodError
+            raise NotGoodError
         if jobs.value != ELSEWHERE:
-            raise _NotGoodError
+            raise NotGoodError
         root.items["jobs"] = ListNode(jobs.place)
         head = self._reader.read_part(root) if is_part else self._reader.read(root)
         if head is None or self._problems:
-            raise _NotGoodError
+            raise NotGoodError
         return head
 
     def _read_again(self, marks: "array[int]", before: Crontab | Recalled | None) -> Sequence[int]:
@@ -213,54 +227,23 @@ class _Piecemeal:
             return None
         return job
 
-    def _doubt(self, number: int, node: Node) -> None:
-        """Note that a job may be wrong."""
+    def _doubt(self, number: int, node: Node | None) -> None:
+        """Note that a job may be wrong; None if it may go on, or begin, in another's lines."""
         self._problems.take()
-        values = plain(node)
+        values = None if node is None else plain(node)
+        if node is None:
+            self._broken.add(number)
         name = values.get("name") if isinstance(values, dict) else None
         self._unsure[number] = name if isinstance(name, str) else None
         if len(self._unsure) > _MOST_UNSURE:
-            raise _NotGoodError
+            raise NotGoodError
 
     def _read_followed(self, numbers: Sequence[int]) -> None:
         """Read the jobs that others follow, and note which: these may do without a schedule."""
-        nodes = list(self._parsed(numbers))
+        nodes = list(self._parser.parsed(numbers))
         self._reader.following.foresee(*(node for _, node, _ in nodes))
         for number, node, line in nodes:
             self._take(number, node, line)
-
-    def _parsed(self, numbers: Sequence[int]) -> Iterator[tuple[int, Node, int]]:
-        """Have the parser read pieces, many together: each has to be one item, and no more.
-
-        Yields:
-            The number of each, what it says, and on which of their lines it begins.
-        """
-        for first in range(0, len(numbers), _AT_ONCE):
-            some = numbers[first : first + _AT_ONCE]
-            items = self._items(some)
-            if self._problems.take():
-                some = [number for number in some if self._is_sure(number)]
-                items = self._items(some)
-            if self._problems:
-                raise _NotGoodError
-            starts = _starts([self._entries.pieces[number] for number in some])
-            yield from zip(some, items, starts, strict=False)
-
-    def _items(self, numbers: Sequence[int]) -> list[Node]:
-        """Return what some pieces say; what is wrong with them is noted."""
-        text = "".join(self._entries.pieces[number] for number in numbers)
-        tree = parse_yaml(text, self._problems, is_part=True) if text else ListNode(NOWHERE)
-        if not isinstance(tree, ListNode) or len(tree.items) != len(numbers):
-            raise _NotGoodError
-        return tree.items
-
-    def _is_sure(self, number: int) -> bool:
-        """Return whether nothing is wrong with one piece; note it if not."""
-        (item,) = self._items([number])
-        if not self._problems:
-            return True
-        self._doubt(number, item)
-        return False
 
     def _take(self, number: int, node: Node, line: int) -> None:
         place, job = find_place(node, ("name",)), self._job_of(number, node)
@@ -281,11 +264,6 @@ def _lines_above_name(piece: str, margin: int) -> int:
     if piece.startswith(_NAME, margin):
         return 0
     return piece.count("\n", 0, piece.index(f"\n{' ' * margin}{_NAME}") + 1)
-
-
-def _starts(pieces: Sequence[str], first: int = 1) -> Iterator[int]:
-    """Yield the line on which each piece begins, and the one after the last."""
-    return accumulate((piece.count("\n") for piece in pieces), initial=first)
 
 
 def _alike(old: "array[int]", new: "array[int]") -> tuple[int, int]:

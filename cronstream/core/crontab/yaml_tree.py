@@ -50,8 +50,10 @@ def parse_yaml(
         text: The document.
         problems: Takes every fault; what it could still make sense of is returned.
         pure: Whether to do without libyaml; the result is the same, some twenty times later.
-        is_part: Whether it was cut out of another: what an alias stands for may be elsewhere, so
-            there may be none.
+        is_part: Whether it was cut out of another: what an alias stands for may be elsewhere.
+
+    Raises:
+        AliasError: If there is an alias in a part.
     """
     text = text.removeprefix("\ufeff")
     forbidden = _FORBIDDEN.search(text)
@@ -73,6 +75,10 @@ def parse_yaml(
     except _TooMuchError:
         pass
     return builder.root
+
+
+class AliasError(Exception):
+    """There is an alias, and nobody knows what it stands for."""
 
 
 class _TooMuchError(Exception):
@@ -186,7 +192,9 @@ class _Builder:
         return Scalar(resolve(text), waiting[1] if waiting and not text else _place(event))
 
     def _alias(self, event: AliasEvent) -> Node:
-        if event.anchor not in self._anchors or not self._may_alias:
+        if not self._may_alias:
+            raise AliasError
+        if event.anchor not in self._anchors:
             self._stop(event, self._unknown_alias(event))
         node = self._anchors[event.anchor]
         if node is None:

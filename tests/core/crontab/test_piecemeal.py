@@ -329,7 +329,6 @@ def test_what_was_read_as_a_whole_is_no_help() -> None:
         HEAD + "jobs: [\n]\n",
         HEAD + PLAIN + "jobs:\n",
         HEAD + PLAIN.replace("\n", "\r\n"),
-        HEAD + PLAIN + "  - name: four\n    command: 'x\n",
         HEAD + PLAIN + "  -\n    name: four\n",
         HEAD.replace("1", "2") + PLAIN,
         HEAD + PLAIN + "more: 1\n",

@@ -10,7 +10,7 @@ import click
 from cronstream import clock
 from cronstream.cli import proposals
 from cronstream.cli.crontab_commands import find_job, local_words
-from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option
+from cronstream.cli.output import Column, emit, emit_json, emit_table, json_option, say
 from cronstream.core.schedule.changes import ClockChange, Effect, clock_changes, effect_of
 from cronstream.core.schedule.schedule import Schedule, compile_schedule, find_zone
 from cronstream.core.schedule.sentence import sentence
@@ -44,7 +44,7 @@ def explain(what: str, timezone: str | None, name: str | None, *, as_json: bool)
     move or repeat. A schedule is one of several words, or begins with '@'; it is in UTC unless
     --tz says otherwise.
     """
-    schedule, zone = _schedule_of(what, timezone, name)
+    schedule, zone, is_paused = _schedule_of(what, timezone, name)
     try:
         compiled, words = compile_schedule(schedule, zone), sentence(schedule, zone)
     except ScheduleError as error:
@@ -55,24 +55,29 @@ def explain(what: str, timezone: str | None, name: str | None, *, as_json: bool)
     effects = [(change, effect_of(change, compiled)) for change in changes]
     if as_json:
         emit_json(
-            {"schedule": schedule, "timezone": zone, "sentence": words}
+            {"schedule": schedule, "timezone": zone, "sentence": words, "enabled": not is_paused}
             | {"due": dues, "clock_changes": [_change_json(*each) for each in effects]}
         )
         return
     emit(f"{schedule}: {words}.")
     _show_dues(dues, zone)
     _show_changes(effects, zone)
+    if is_paused:
+        say(f"job {what} is paused by the crontab (enabled: false): it is not due until that goes")
 
 
-def _schedule_of(what: str, timezone: str | None, name: str | None) -> tuple[str, str]:
-    """Return the schedule and the time zone of a job, or those that were given."""
+def _schedule_of(what: str, timezone: str | None, name: str | None) -> tuple[str, str, bool]:
+    """Return the schedule and the time zone of a job, or those that were given.
+
+    And whether the crontab has paused the job.
+    """
     if what.startswith("@") or " " in what.strip():
         try:
-            return spread(what.strip(), name) if name else what.strip(), timezone or "UTC"
+            return spread(what.strip(), name) if name else what.strip(), timezone or "UTC", False
         except ScheduleError as error:
             raise click.UsageError(f"schedule {what!r}: {error}") from error
     job = find_job(read_crontab(settings().crontab).jobs, what)
-    return job.schedule, timezone or job.timezone
+    return job.schedule, timezone or job.timezone, not job.enabled
 
 
 def _after(schedule: Schedule, moment: datetime) -> Any:

@@ -12,7 +12,7 @@ from cronstream.cli import proposals
 from cronstream.cli.crontab_commands import read_named, shown_name
 from cronstream.cli.durations import Given, JobSeconds, durations
 from cronstream.cli.lean import load
-from cronstream.cli.output import emit_json, json_option
+from cronstream.cli.output import emit_json, json_option, say
 from cronstream.cli.simulate_output import TEXT_STEPS, Shown, objects, show
 from cronstream.cli.simulate_picture import picture
 from cronstream.cli.times import Length, Time
@@ -103,7 +103,11 @@ def simulate(*, file: Path | None, limit: int, svg: bool, as_json: bool, **given
 
 
 def _simulated(file: Path | None, steps: int, **given: Any) -> Shown:
-    jobs, observed = _chosen(read_named(file), given["cluster"]), given["observed"]
+    chosen, observed = _chosen(read_named(file), given["cluster"]), given["observed"]
+    jobs = [job for job in chosen if job.enabled]
+    if paused := len(chosen) - len(jobs):
+        many = f"{paused} jobs are" if paused > 1 else "a job is"
+        say(f"{many} paused by the crontab (enabled: false), and left out")
     span, crew = _span(given["start"], given["length"], steps), _crew(**given)
     lasting = durations(jobs, Given(dict(given["seconds"]), given["recorded"], observed))
     try:

@@ -43,7 +43,7 @@ class Moment(Time):
 
 
 class Length(click.ParamType):
-    """A length of time, as in the crontab."""
+    """A length of time, as in the crontab: a number alone means seconds."""
 
     name = "length"
 
@@ -54,6 +54,7 @@ class Length(click.ParamType):
         if isinstance(value, timedelta):
             return value
         try:
-            return timedelta(seconds=parse_duration(value))
+            is_bare = value.isascii() and value.isdecimal()
+            return timedelta(seconds=parse_duration(f"{value}s" if is_bare else value))
         except ValueError as error:
             self.fail(f"{value!r} {error}", param, ctx)

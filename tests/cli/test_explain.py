@@ -15,6 +15,7 @@ version: 1
 clusters: [a]
 jobs:
   - {name: backup, cluster: a, schedule: "30 2 * * *", timezone: Europe/Berlin, command: "true"}
+  - {name: later, cluster: a, schedule: "@daily", enabled: false, command: "true"}
   - {name: over, cluster: a, schedule: "@at 2020-01-01T00:00", command: "true"}
 """
 
@@ -53,6 +54,13 @@ def test_what_is_past_and_clocks_that_do_not_change_are_said_to_be_so(command: C
     shown = command("explain", "over").stdout
     assert "It is not due any more." in shown
     assert "The clocks of UTC do not change in the next three years." in shown
+
+
+def test_of_a_job_that_the_crontab_has_paused_that_is_said(command: Command) -> None:
+    answer = command("explain", "later")
+    assert "job later is paused by the crontab (enabled: false)" in answer.stderr
+    assert json.loads(command("explain", "later", "--json").stdout)["enabled"] is False
+    assert "paused" not in command("explain", "backup").stderr
 
 
 def test_h_is_explained_for_a_name(command: Command) -> None:

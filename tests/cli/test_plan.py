@@ -120,7 +120,7 @@ def test_without_jobs_in_force_all_of_the_file_is_new(command: Command) -> None:
 
 
 def test_programs_get_the_sum_then_jobs_then_due_times(command: Command) -> None:
-    answer = command("plan", "old.yaml", "new.yaml", "--json", "--within", "1h")
+    answer = command("plan", "old.yaml", "new.yaml", "--json", "--within", "3600")
 
     assert answer.exit_code == 2
     sum_, added, removed, changed, *dues = objects(answer.stdout)

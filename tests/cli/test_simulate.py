@@ -141,6 +141,18 @@ def test_one_cluster_can_be_looked_at(command: Command) -> None:
     assert "1 run of 1 job; each cluster has a worker with 64 slots" in answer.stdout
 
 
+def test_jobs_that_the_crontab_has_paused_are_left_out_though_others_name_them(
+    command: Command, folder: Path
+) -> None:
+    text = CRONTAB.replace('command: "true"}', 'command: "true", then: {settled: news}}', 1)
+    (folder / "crontab.yaml").write_text(text.replace("cluster-b}", "cluster-b, enabled: false}"))
+    answer = command("simulate", "--seconds", "*=1", "--for", "1h")
+    assert "2 runs of 2 jobs" in answer.stdout
+    assert "a job is paused by the crontab (enabled: false), and left out" in answer.stderr
+    (folder / "crontab.yaml").write_text(text)
+    assert "2 runs of 2 jobs" in command("simulate", "--cluster", "cluster-a", "--for", "1h").stdout
+
+
 def test_a_picture_is_an_svg_with_a_chart_for_each_cluster(command: Command) -> None:
     options, texts = ("--seconds", "*=10m", "--slots", "1", "--svg"), list[str | None]()
     for length, mark in (("1h", "12:15"), ("10m", "12:02:30"), ("7d", "01-03 06:00")):

@@ -14,7 +14,10 @@ from typing import Final, TypeAlias
 
 from cronstream.core.crontab.herds import Herd, Spread, herds
 from cronstream.core.crontab.parser import Crontab
+from cronstream.core.schedule.clock import EverySchedule
+from cronstream.core.schedule.expression import compile_expression
 from cronstream.core.schedule.rules import Rules
+from cronstream.core.schedule.schedule import find_zone
 from cronstream.core.wire.runs import Job
 from cronstream.core.wire.times import format_time
 from cronstream.errors import Place
@@ -105,8 +108,9 @@ def either_day(crontab: Crontab) -> Iterator[Advice]:
             def say(
                 name: str, what: str = expression, days: str = fields[3], week: str = fields[5]
             ) -> str:
+                day = "day" if days.isdecimal() else "days"
                 return (
-                    f"{name}, schedule {what!r}, is due on days {days} of the month and on "
+                    f"{name}, schedule {what!r}, is due on {day} {days} of the month and on "
                     f"{week} besides: either is enough, as in cron(8). For a certain one of a "
                     "month write 'mon#1' or '5L'; if both are meant otherwise, write '*' for the "
                     "day of week, and let the command look at the day itself"
@@ -149,6 +153,26 @@ def uneven_steps(crontab: Crontab) -> Iterator[Advice]:
                 )
 
             yield from of_jobs(crontab, "uneven-steps", [job], say)
+
+
+def idle_dst(crontab: Crontab) -> Iterator[Advice]:
+    """What counts real time knows of no changes of the clocks."""
+    having = [job for job in crontab.jobs if "; dst " in job.schedule and _counts_real_time(job)]
+    have = "has" if len(having) == 1 else "have"
+
+    def say(jobs: str) -> str:
+        return (
+            f"{jobs} {have} 'dst', which says nothing of '@every' with real time: clocks may "
+            "change, and it goes on; take it out, or write a time of day, as in '0 2 * * *'"
+        )
+
+    return of_jobs(crontab, "dst", having, say)
+
+
+def _counts_real_time(job: Job) -> bool:
+    rules, zone = Rules.parse(job.schedule), find_zone(job.timezone)
+    members = (compile_expression(text, zone, rules.dst) for text in rules.expressions)
+    return all(isinstance(member, EverySchedule) for member in members)
 
 
 def plain_secrets(crontab: Crontab) -> Iterator[Advice]:
@@ -212,4 +236,6 @@ def _with_fields(crontab: Crontab) -> Iterator[tuple[Job, str, list[str]]]:
 
 _FIELDS: Final = 5
 #: All that is looked for.
-PIECES: Final[tuple[Piece, ...]] = (timeouts, either_day, each_second, uneven_steps, plain_secrets)
+PIECES: Final[tuple[Piece, ...]] = (
+    *(timeouts, either_day, each_second, uneven_steps, idle_dst, plain_secrets),
+)

@@ -30,6 +30,30 @@ _MUST = {
 }
 
 
+#: What other schedulers call it.
+_ELSEWHERE = {
+    "cmd": "command",
+    "exec": "command",
+    "run": "command",
+    "script": "command",
+    "cron": "schedule",
+    "crontab": "schedule",
+    "when": "schedule",
+    "tz": "timezone",
+    "time-zone": "timezone",
+    "zone": "timezone",
+    "environment": "env",
+    "variables": "env",
+    "retries": "max_attempts",
+    "attempts": "max_attempts",
+    "concurrency": "overlap",
+    "concurrencypolicy": "overlap",
+    "workdir": "cwd",
+    "working-dir": "cwd",
+    "working-directory": "cwd",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that is wrong below a node.
@@ -79,7 +103,10 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
 
 def close_key(key: str, known: Iterable[str]) -> str | None:
     """Return the name that was probably meant, or None if none is like it."""
-    return next(iter(difflib.get_close_matches(key, list(known), n=1)), None)
+    names, elsewhere = list(known), _ELSEWHERE.get(key.lower().replace("_", "-"))
+    if elsewhere in names:
+        return elsewhere
+    return next(iter(difflib.get_close_matches(key, names, n=1)), None)
 
 
 def mend_keys(node: Node, known: Iterable[str]) -> list[Fault]:

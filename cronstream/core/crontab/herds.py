@@ -71,7 +71,7 @@ def herds(crontab: Crontab, slots: int | None) -> Iterator[Herd]:
     """
     least = LEAST if slots is None else max(2, min(LEAST, slots + 1))
     for cluster in crontab.clusters:
-        jobs = [job for job in crontab.jobs if job.cluster == cluster.name]
+        jobs = [job for job in crontab.jobs if job.cluster == cluster.name and job.enabled]
         found = _herd(cluster.name, jobs, least)
         if found is not None and found.then < len(found.jobs):
             yield found

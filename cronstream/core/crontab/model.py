@@ -20,7 +20,7 @@ from pydantic import (
 
 from cronstream.core.crontab.confining import bytes_of, secret_of, umask_of, user_of
 from cronstream.core.crontab.following import Names, names_of
-from cronstream.core.crontab.shell import shell_of
+from cronstream.core.crontab.shell import MAX_ARGUMENT_BYTES, command_of, shell_of
 from cronstream.core.limits import (
     LONGEST_EXPECTED_S,
     LONGEST_S,
@@ -37,8 +37,6 @@ from cronstream.core.wire.variables import Secret
 
 #: '@', '!', '#' and '/' are left out: they are parts of run ids and of addresses.
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-#: What Linux takes as one argument of a program, MAX_ARG_STRLEN less the NUL (execve(2)).
-_MAX_ARGUMENT_BYTES = 131_071
 
 
 def _duration(value: Any) -> float:
@@ -86,20 +84,6 @@ def _job_name(text: str) -> str:
     return text
 
 
-def _command(value: Any) -> str | list[str]:
-    words = [value] if isinstance(value, str) else value
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        remedy = "put it in quotes" if isinstance(value, dict) else "quote its numbers"
-        raise ValueError(f"must be text for /bin/sh, or a list of strings; {remedy}")
-    if not words or not words[0].strip():
-        raise ValueError("is empty; write what is to be run")
-    if isinstance(value, list) and words[0].startswith("-"):
-        raise ValueError("is a list without a program; put a command for the shell in quotes")
-    if sum(len(word.encode(errors="replace")) for word in words) > _MAX_ARGUMENT_BYTES:
-        raise ValueError("is longer than 128 KiB; put it in a script, and run that")
-    return value if isinstance(value, str) else words
-
-
 def _texts(value: Any) -> str | list[str]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
@@ -109,11 +93,15 @@ def _texts(value: Any) -> str | list[str]:
     return value if isinstance(value, str) else texts
 
 
+def _exclusions(value: Any) -> str | list[str]:
+    return [] if value == [] else _texts(value)
+
+
 def _variable(value: Any) -> str | Secret:
     match value:
         case dict():
             return secret_of(value)
-        case str() if len(value.encode(errors="replace")) <= _MAX_ARGUMENT_BYTES:
+        case str() if len(value.encode(errors="replace")) <= MAX_ARGUMENT_BYTES:
             return value
         case str():
             raise ValueError("is longer than 128 KiB; put it in a file")
@@ -266,7 +254,7 @@ class DefaultsModel(_Closed):
     background: Literal["kill", "wait"] = "kill"
     on_stop: Literal["drain", "interrupt"] = "drain"
     drain: Annotated[Duration, AfterValidator(_not_zero)] | None = None
-    exclude: Annotated[str | list[str], PlainValidator(_texts)] | None = None
+    exclude: Annotated[str | list[str], PlainValidator(_exclusions)] | None = None
     start: str | None = None
     end: str | None = None
     dst: Literal["once", "skip", "twice"] | None = None
@@ -289,7 +277,7 @@ class JobModel(DefaultsModel):
 
     name: Annotated[str, AfterValidator(_job_name)]
     schedule: Annotated[str | list[str], PlainValidator(_texts)]
-    command: Annotated[str | list[str], PlainValidator(_command)]
+    command: Annotated[str | list[str], PlainValidator(command_of)]
 
 
 class ClusterModel(_Closed):

@@ -69,7 +69,7 @@ class ScheduleReader:
             text = plain(item)
             problem = _exclusion_problem(text)
             if problem is not None:
-                self._fail(item.place, f"calendar {name!r}: {text!r} {problem}")
+                self._fail(item.place, f"calendar {name!r}: {_joined(repr(text), problem)}")
             texts.append(str(text))
         return tuple(texts)
 
@@ -170,7 +170,7 @@ class ScheduleReader:
             if _NAME.fullmatch(text):
                 names = ", ".join(self._calendars) or "none"
                 problem = f"is no calendar, and no date; 'calendars' names {names}"
-            faults.append((place, "exclude", f"exclude {text!r} {problem}"))
+            faults.append((place, "exclude", _joined(f"exclude {text!r}", problem)))
         return faults
 
 
@@ -205,6 +205,12 @@ def _exclusion_problem(text: Plain) -> str | None:
     except ScheduleError as error:
         return str(error)
     return None
+
+
+def _joined(what: str, problem: str) -> str:
+    """Return a sentence of what is wrong with something, which may begin with a part of it."""
+    is_of_it = problem.startswith(("is ", "has ", "does ", "must ", "runs "))
+    return f"{what} {problem}" if is_of_it else f"{what}: {problem}"
 
 
 def _schedule_problem(text: str, name: str, zone: str) -> str | None:

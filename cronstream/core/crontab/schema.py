@@ -61,13 +61,14 @@ _TAKEN: Final[dict[str, Schema]] = {
         "pattern": r"^([A-Za-z_][A-Za-z0-9_.-]{0,31}\$?|[0-9]{1,10})$",
         "minimum": 0,
     },
-    "_command": {
+    "command_of": {
         "anyOf": [
             {"type": "string", "pattern": r"\S"},
             {"type": "array", "items": {"type": "string"}, "minItems": 1},
         ]
     },
     "_texts": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]},
+    "_exclusions": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
     "_variable": {"anyOf": [{"type": "string"}, _FILE, _FROM]},
     "shell_of": {"anyOf": [_TEXT, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
     "names_of": {

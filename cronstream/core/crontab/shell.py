@@ -1,4 +1,4 @@
-"""Which shell runs a job's command: a job that names one is published with that as its program.
+"""A job's command, and its shell: a job that names one is published with that as its program.
 
 So a run says all that is to be started, and a worker of any level runs it.
 """
@@ -6,7 +6,28 @@ So a run says all that is to be started, and a worker of any level runs it.
 import shlex
 from typing import Any, Final
 
+#: What Linux takes as one argument of a program, MAX_ARG_STRLEN less the NUL (execve(2)).
+MAX_ARGUMENT_BYTES: Final = 131_071
 _EXAMPLE: Final = "write it like '/bin/bash -euo pipefail -c'"
+
+
+def command_of(value: Any) -> str | list[str]:
+    """Return a command as a text for a shell, or as the words of a program and its arguments.
+
+    Raises:
+        ValueError: If it is none; the sentence says what to write.
+    """
+    words = [value] if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        remedy = "put it in quotes" if isinstance(value, dict) else "quote its numbers"
+        raise ValueError(f"must be text for /bin/sh, or a list of strings; {remedy}")
+    if not words or not words[0].strip():
+        raise ValueError("is empty; write what is to be run")
+    if isinstance(value, list) and words[0].startswith("-"):
+        raise ValueError("is a list without a program; put a command for the shell in quotes")
+    if sum(len(word.encode(errors="replace")) for word in words) > MAX_ARGUMENT_BYTES:
+        raise ValueError("is longer than 128 KiB; put it in a script, and run that")
+    return value if isinstance(value, str) else words
 
 
 def shell_of(value: Any) -> list[str]:

@@ -7,13 +7,13 @@ Each rule here looks for one such mistake, and has a sentence with the place and
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import ScalarEvent
 
-from cronstream.core.crontab.yaml_quotes import BEGINS, KEY, line_of, put_in_quotes, quotes_needed
+from cronstream.core.crontab.yaml_marks import ParserFault, place_of_mark
+from cronstream.core.crontab.yaml_quotes import BEGINS, KEY, put_in_quotes, quotes_needed
 from cronstream.errors import Place
 
 _OWN_LINE: Final = re.compile(r"(\s*(?:- +)*)([\w.-]+)\s*:(?:\s|$)")
@@ -23,45 +23,6 @@ _ODD_SPACE: Final = re.compile("[\xa0\u1680\u2000-\u200b\u202f\u205f\u3000]")
 _QUOTES: Final = ("'", '"')
 
 _Told: TypeAlias = "tuple[Place, str] | None"
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    """What the parser says.
-
-    Attributes:
-        what: Its own sentence.
-        place: Where it could not go on.
-        context: Where that began which it was reading, if it says so.
-        last: The scalar it has read before.
-    """
-
-    lines: Sequence[str]
-    what: str
-    place: Place
-    context: Place | None
-    last: ScalarEvent | None
-
-    def line(self, number: int) -> str:
-        """Return a line of the text; what is behind the end is empty."""
-        return line_of(self.lines, number)
-
-    @property
-    def here(self) -> str:
-        """The line where the parser could not go on."""
-        return self.line(self.place.line)
-
-    @property
-    def found(self) -> str:
-        """What stands there: one character, or none at the end of the line."""
-        return self.here[self.place.column - 1 : self.place.column]
-
-    @property
-    def behind(self) -> ScalarEvent | None:
-        """The scalar that was read last, if this stands right behind it."""
-        end = place_of_mark(self.last.end_mark) if self.last else Place(0, 1)
-        between = self.here[end.column - 1 : self.place.column - 1]
-        return self.last if end.line == self.place.line and not between.strip() else None
 
 
 def syntax_fault(
@@ -78,7 +39,7 @@ def syntax_fault(
     mark = error.problem_mark or error.context_mark
     place = Place(1, 1) if mark is None else place_of_mark(mark)
     context = None if error.context_mark is None else place_of_mark(error.context_mark)
-    fault = _Fault(lines, what, place, context, last)
+    fault = ParserFault(lines, what, place, context, last)
     for rule in _RULES:
         told = rule(fault)
         if told is not None:
@@ -86,29 +47,24 @@ def syntax_fault(
     return place, f"not valid YAML: {what}; check quotes, colons and indentation here"
 
 
-def place_of_mark(mark: Any) -> Place:
-    """Return a place of the parser's, which counts from 0, as people count."""
-    return Place(mark.line + 1, mark.column + 1)
-
-
 # -- rules -----------------------------------------------------------------------------------------
 
 
-def _conflict(fault: _Fault) -> _Told:
+def _conflict(fault: ParserFault) -> _Told:
     for number, line in enumerate(fault.lines, start=1):
         if _CONFLICT.match(line):
             return Place(number, 1), "a merge conflict is left in the file; resolve it"
     return None
 
 
-def _tab(fault: _Fault) -> _Told:
+def _tab(fault: ParserFault) -> _Told:
     line = fault.here
     if "\t" not in line[: len(line) - len(line.lstrip())]:
         return None
     return fault.place, "a tab indents this line; use spaces"
 
 
-def _odd_space(fault: _Fault) -> _Told:
+def _odd_space(fault: ParserFault) -> _Told:
     for number in (fault.place.line, fault.context.line if fault.context else 0):
         found = _ODD_SPACE.search(fault.line(number)) if number else None
         if found is not None:
@@ -117,7 +73,7 @@ def _odd_space(fault: _Fault) -> _Told:
     return None
 
 
-def _open_quote(fault: _Fault) -> _Told:
+def _open_quote(fault: ParserFault) -> _Told:
     """A quote that ends with the text, or at the quote that was to begin another value."""
     if fault.context and "quoted scalar" in fault.what and "unexpected" in fault.what:
         return fault.context, "the quote that begins here is never closed; close it"
@@ -133,7 +89,7 @@ def _open_quote(fault: _Fault) -> _Told:
     )
 
 
-def _behind_quotes(fault: _Fault) -> _Told:
+def _behind_quotes(fault: ParserFault) -> _Told:
     """Text goes on behind a closing quote: the quotes were meant for a part of it."""
     last = fault.behind
     if last is None or last.style not in _QUOTES or fault.found in {"", "}", "]"}:
@@ -143,7 +99,7 @@ def _behind_quotes(fault: _Fault) -> _Told:
     return begin, f"text goes on behind the closing quote; {remedy}"
 
 
-def _second_colon(fault: _Fault) -> _Told:
+def _second_colon(fault: ParserFault) -> _Told:
     """A value without quotes that has ': ' in it."""
     last = fault.behind
     if fault.found != ":" or last is None or not last.value:
@@ -156,7 +112,7 @@ def _second_colon(fault: _Fault) -> _Told:
     return fault.place, f"': ' begins another value in YAML; {remedy}"
 
 
-def _colon_within(fault: _Fault) -> _Told:
+def _colon_within(fault: ParserFault) -> _Told:
     """A value with a colon in it, within brackets: libyaml takes none there without quotes."""
     is_colon = "plain scalar" in fault.what and fault.found == ":"
     if not is_colon or fault.context is None or fault.context.line != fault.place.line:
@@ -168,7 +124,7 @@ def _colon_within(fault: _Fault) -> _Told:
     return fault.context, f"a colon stands in this value; {remedy}"
 
 
-def _too_deep(fault: _Fault) -> _Told:
+def _too_deep(fault: ParserFault) -> _Told:
     """A key that is taken for more of the value above it, since it stands too far to the right."""
     if "mapping values are not allowed" not in fault.what or fault.last is None:
         return None
@@ -187,7 +143,7 @@ def _too_deep(fault: _Fault) -> _Told:
     )
 
 
-def _indicator(fault: _Fault) -> _Told:
+def _indicator(fault: ParserFault) -> _Told:
     """A value without quotes that begins with a character of YAML's own."""
     line, until = fault.here, fault.place.column
     keys = [found for found in KEY.finditer(line[:until]) if found.end() < until]
@@ -204,7 +160,7 @@ def _indicator(fault: _Fault) -> _Told:
     return place, quotes_needed(fault.lines, place)
 
 
-def _template(fault: _Fault) -> _Told:
+def _template(fault: ParserFault) -> _Told:
     for number in (fault.place.line, fault.context.line if fault.context else 0):
         line = fault.line(number) if number else ""
         if line.lstrip().startswith(("{%", "{{")):
@@ -213,7 +169,7 @@ def _template(fault: _Fault) -> _Told:
     return None
 
 
-def _escape(fault: _Fault) -> _Told:
+def _escape(fault: ParserFault) -> _Told:
     at = fault.here.rfind("\\", 0, fault.place.column)
     if "escape" not in fault.what or at < 0:
         return None
@@ -223,7 +179,7 @@ def _escape(fault: _Fault) -> _Told:
     )
 
 
-def _open_bracket(fault: _Fault) -> _Told:
+def _open_bracket(fault: ParserFault) -> _Told:
     if "flow" not in fault.what or fault.context is None:
         return None
     bracket = fault.line(fault.context.line)[fault.context.column - 1 : fault.context.column]
@@ -238,13 +194,13 @@ def _open_bracket(fault: _Fault) -> _Told:
     )
 
 
-def _stray_bracket(fault: _Fault) -> _Told:
+def _stray_bracket(fault: ParserFault) -> _Told:
     if fault.found not in {"}", "]"}:
         return None
     return fault.place, f"this {fault.found!r} closes nothing; remove it, or put the text in quotes"
 
 
-def _no_value(fault: _Fault) -> _Told:
+def _no_value(fault: ParserFault) -> _Told:
     if "node content" not in fault.what:
         return None
     if not "".join(fault.lines[fault.place.line - 1 :]).strip():
@@ -252,7 +208,7 @@ def _no_value(fault: _Fault) -> _Told:
     return fault.place, "a value is missing before this; add it ('#' begins a comment)"
 
 
-def _no_colon(fault: _Fault) -> _Told:
+def _no_colon(fault: ParserFault) -> _Told:
     if "could not find expected ':'" not in fault.what or fault.context is None:
         return None
     line = fault.line(fault.context.line)
@@ -263,7 +219,7 @@ def _no_colon(fault: _Fault) -> _Told:
     return fault.context, "this line has no colon; write 'key: value'"
 
 
-def _out_of_line(fault: _Fault) -> _Told:
+def _out_of_line(fault: ParserFault) -> _Told:
     """A line that is indented like none that it could belong to."""
     line, is_list = fault.here, "collection" in fault.what or "sequence" in fault.what
     if "block" not in fault.what or line[: fault.place.column - 1].strip():
@@ -274,7 +230,19 @@ def _out_of_line(fault: _Fault) -> _Told:
     return fault.place, "this line is indented like none above it; line it up"
 
 
-_RULES: Final[tuple[Callable[[_Fault], _Told], ...]] = (
+def _before_it(fault: ParserFault) -> _Told:
+    """What stands above is whole, and what comes then cannot belong to it."""
+    if "document start" not in fault.what:
+        return None
+    lines = enumerate(fault.lines, start=1)
+    number, first = next(each for each in lines if each[1].strip() and each[1].lstrip()[0] != "#")
+    if indent := len(first) - len(first.lstrip()):
+        sentence = f"this line is indented, and line {fault.place.line} is not; line them up"
+        return Place(number, indent + 1), sentence
+    return fault.place, f"this does not belong to what line {number} says; take one of them out"
+
+
+_RULES: Final[tuple[Callable[[ParserFault], _Told], ...]] = (
     _conflict,
     _tab,
     _odd_space,
@@ -290,5 +258,6 @@ _RULES: Final[tuple[Callable[[_Fault], _Told], ...]] = (
     _stray_bracket,
     _no_value,
     _no_colon,
+    _before_it,
     _out_of_line,
 )

@@ -21,7 +21,8 @@ from ruamel.yaml.events import (
 )
 
 from cronstream.core.crontab.problems import Problems
-from cronstream.core.crontab.yaml_faults import place_of_mark, syntax_fault
+from cronstream.core.crontab.yaml_faults import syntax_fault
+from cronstream.core.crontab.yaml_marks import place_of_mark
 from cronstream.core.crontab.yaml_nodes import Mapping, Node, Scalar, Sequence
 from cronstream.core.crontab.yaml_quotes import quotes_needed, value_at
 from cronstream.core.crontab.yaml_scalars import resolve
@@ -67,6 +68,7 @@ def parse_yaml(
         builder.build(YAML(typ="safe", pure=pure).parse(text))
     except MarkedYAMLError as error:
         problems.add(*syntax_fault(lines, error, builder.last))
+        return None
     except (YAMLError, ValueError, OverflowError) as error:
         # Without libyaml, an escape that stands for no character gets as far as chr().
         escape = _NO_CHARACTER.search(text)

@@ -115,9 +115,10 @@ class Course:
     def _follow(self, run: ForecastRun, now: float) -> None:
         """Have a run of each job come that follows a run, which has its verdict."""
         for one in run.of.job.then or ():
-            if one.on is Ending.SETTLED or (one.on is Ending.SUCCEEDED) == run.succeeds:
+            state = self._by_name.get(one.job.name)  # None: it is left out, as its cluster may be.
+            comes = one.on is Ending.SETTLED or (one.on is Ending.SUCCEEDED) == run.succeeds
+            if state is not None and comes:
                 self.number += 1
-                state = self._by_name[one.job.name]
                 self._enter(ForecastRun(state, run.counts, run.due, self.number, now, now), now)
 
     def _end(self, run: ForecastRun, now: float) -> None:

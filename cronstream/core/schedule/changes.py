@@ -2,15 +2,18 @@
 
 import zoneinfo
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from cronstream.core.schedule.clock import ClockSchedule, Dst, EverySchedule, wall_of
 from cronstream.core.schedule.ruled import JitteredSchedule, RuledSchedule
 from cronstream.core.schedule.schedule import Schedule
+
+#: A schedule before any jitter.
+_Base: TypeAlias = RuledSchedule | ClockSchedule | EverySchedule
 
 _SECOND: Final = timedelta(seconds=1)
 _TICK: Final = timedelta(microseconds=1)
@@ -88,12 +91,7 @@ def effect_of(change: ClockChange, schedule: Schedule) -> Effect:
     named = {clock: set(islice(_named(clock, low, high), _MOST)) for clock in clocks}
     walls = sorted(set().union(*named.values()))
     if change.is_forward:
-        # What moves is due right after; unless that is excluded, or beyond a bound.
-        may_move = _is_due(base, change.at)
-        moving = [walls for clock, walls in named.items() if clock.dst is Dst.ONCE and may_move]
-        moved = set().union(*moving)
-        skipped = [wall for wall in walls if wall not in moved]
-        return Effect(skipped=tuple(skipped), moved=tuple(sorted(moved)))
+        return _of_forward(change, base, named)
     dues = {
         wall: [_is_due(base, change.at + (wall - shown)) for shown in (high, low)] for wall in walls
     }
@@ -101,6 +99,26 @@ def effect_of(change: ClockChange, schedule: Schedule) -> Effect:
         doubled=tuple(wall for wall in walls if all(dues[wall])),
         once=tuple(wall for wall in walls if any(dues[wall]) and not all(dues[wall])),
     )
+
+
+def _of_forward(
+    change: ClockChange, base: _Base, named: Mapping[ClockSchedule, set[datetime]]
+) -> Effect:
+    """Return what comes of times that are skipped, of those that the schedule's rules leave."""
+    left = {wall for walls in named.values() for wall in walls if _leaves(base, wall, change.at)}
+    moving = set().union(*(walls for clock, walls in named.items() if clock.dst is Dst.ONCE))
+    # What moves is due right after; unless that is excluded, or beyond a bound.
+    moved = moving & left if _is_due(base, change.at) else set()
+    return Effect(skipped=tuple(sorted(left - moved)), moved=tuple(sorted(moved)))
+
+
+def _leaves(base: _Base, wall: datetime, at: datetime) -> bool:
+    """Return whether no rule excludes a time on the clock, nor ends or begins beyond a moment."""
+    if not isinstance(base, RuledSchedule):
+        return True
+    if (base.start and at < base.start) or (base.end and at >= base.end):
+        return False
+    return base.exclusions is None or base.exclusions.free_from(wall) == wall
 
 
 def _named(clock: ClockSchedule, low: datetime, high: datetime) -> Iterator[datetime]:
@@ -111,7 +129,7 @@ def _named(clock: ClockSchedule, low: datetime, high: datetime) -> Iterator[date
         wall = clock.walls.after(wall)
 
 
-def _is_due(schedule: RuledSchedule | ClockSchedule | EverySchedule, moment: datetime) -> bool:
+def _is_due(schedule: _Base, moment: datetime) -> bool:
     return schedule.next_after(moment - _TICK) == moment
 
 

@@ -1,5 +1,6 @@
 """What a schedule is not due in: dates, ranges, and what cron expressions name, by the clock."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ _MINUTES: Final = 1440
 #: All minutes of a day, a bit for each.
 ALL_MINUTES: Final = (1 << _MINUTES) - 1
 _FIELDS: Final = 5
+#: What picks a number for each job.
+_SPREAD: Final = re.compile(r"(?:^|[\s,])h(?![a-z])", re.IGNORECASE)
 #: The search for what is not excluded gives up after so many years.
 _HORIZON: Final = timedelta(days=50 * 366)
 
@@ -141,6 +144,8 @@ def _minutes(text: str) -> Fields:
             "is neither a date like 2026-12-24, nor a range like 2026-12-24..2026-12-26, nor a "
             "schedule of 5 fields"
         )
+    if _SPREAD.search(text):
+        raise ScheduleError("is spread by 'H'; write the very times that are excluded")
     return parse_fields(text)
 
 

@@ -23,6 +23,10 @@ Schedule: TypeAlias = ClockSchedule | EverySchedule | RuledSchedule | JitteredSc
 _TRIAL: Final = datetime(2024, 1, 1, tzinfo=UTC)
 #: And from where one is that may be past by then.
 _EARLY_TRIAL: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: What the system's data has among its zones, and is the clock of no place.
+_NO_PLACES: Final = frozenset({"localtime", "Factory"})
+#: What people call the clock of the machine.
+_OWN: Final = frozenset({"localtime", "local", "system", "host"})
 #: A schedule that is due in each of them is due at some time, whatever clocks skip.
 _ALL_MONTHS: Final = 12
 
@@ -66,9 +70,15 @@ def find_zone(name: str) -> zoneinfo.ZoneInfo:
     Raises:
         ZoneError: If there is none; the sentence says the nearest name.
     """
-    if name in zoneinfo.available_timezones():
+    known = zoneinfo.available_timezones() - _NO_PLACES
+    if name in known:
         return zoneinfo.ZoneInfo(name)
-    by_lower = {known.lower(): known for known in zoneinfo.available_timezones()}
+    if name.lower() in _OWN:
+        raise ZoneError(
+            f"time zone {name!r} is each machine's own, and they may differ; name the place, as "
+            "in 'Europe/Berlin'"
+        )
+    by_lower = {each.lower(): each for each in known}
     near = difflib.get_close_matches(name.lower(), sorted(by_lower), n=1)
     remedy = f"did you mean {by_lower[near[0]]!r}?" if near else "write one like 'Europe/Berlin'"
     raise ZoneError(f"time zone {name!r} is not known; {remedy}")

@@ -52,7 +52,8 @@ def sentence(text: str, timezone: str) -> str:
     bounds = _bound_words(rules)
     if bounds and not by_clock:
         bounds.append(f"these by the clock of {timezone}")
-    return "; ".join(["; and ".join([*by_clock, *real]), *bounds, *_rule_words(rules)])
+    ways = [_DST[rules.dst]] if rules.dst is not None and by_clock else []
+    return "; ".join(["; and ".join([*by_clock, *real]), *bounds, *ways, *_jitter_words(rules)])
 
 
 def _bound_words(rules: Rules) -> list[str]:
@@ -67,14 +68,11 @@ def _bound_words(rules: Rules) -> list[str]:
     return words
 
 
-def _rule_words(rules: Rules) -> list[str]:
-    words = []
-    if rules.dst is not None:
-        words.append(_DST[rules.dst])
-    if rules.jitter:
-        length = length_words(int(parse_duration(rules.jitter)))
-        words.append(f"each moved by less than {length}, picked by the name {rules.job}")
-    return words
+def _jitter_words(rules: Rules) -> list[str]:
+    if not rules.jitter:
+        return []
+    length = length_words(int(parse_duration(rules.jitter)))
+    return [f"each moved by less than {length}, picked by the name {rules.job}"]
 
 
 def length_words(seconds: int) -> str:
@@ -133,13 +131,14 @@ def _times(fields: Fields) -> str:
         ]
         return f"at {_listed(times)}"
     parts = [] if seconds == (0,) else [_steps(seconds, "second")]
-    if not (parts and len(minutes) == _SIXTY and len(hours) == 24):
+    is_any_minute = len(minutes) == _SIXTY and len(hours) == 24
+    if not (parts and is_any_minute):
         parts.append(_steps(minutes, "minute"))
     whole = parts[-1].startswith("every")
     if len(hours) < 24:
         parts.append(f"hour{'s' if len(hours) > 1 else ''} {_ranges(hours)}")
     elif not whole:
-        parts.append("every hour")
+        parts.append("every minute" if is_any_minute else "every hour")
     words = " of ".join(parts)
     return words if words.startswith("every") else f"at {words}"
 

@@ -71,6 +71,8 @@ def _number(place: int, term: str, job: str) -> str:
 def _bounds(title: str, term: str, low: int, high: int) -> tuple[int, int]:
     _, least, most = next(each for each in _RANGES if each[0] == title)
     most = 31 if title == "day of month" else most
+    if high < low:
+        raise ScheduleError(f"{title} {term!r} runs backwards; write the smaller number first")
     if not least <= low <= high <= most:
         raise ScheduleError(f"{title} {term!r} is out of range; it goes from {least} to {most}")
     return low, high

@@ -52,7 +52,7 @@ def of_schedule(schedule: str) -> list[Advice]:
     ("schedule", "kind", "said"),
     [
         ("0 9 1-7 * mon", "either-day", "is due on days 1-7 of the month and on mon besides"),
-        ("0 0 9 1 * 1", "either-day", "is due on days 1 of the month and on 1 besides"),
+        ("0 0 9 1 * 1", "either-day", "is due on day 1 of the month and on 1 besides"),
         ("* 0 3 * * *", "each-second", "Write '0 3 * * *', or '0 0 3 * * *', for once in each"),
         ("* * * * * *", "each-second", "is due in every second of the minutes that it names"),
         ("*/45 * * * *", "uneven-steps", "steps of 45 begin again with each hour, so the last"),
@@ -99,3 +99,15 @@ def test_what_looks_like_a_secret_in_the_file_is_told_without_its_value(name: st
 )
 def test_what_is_no_secret_or_is_only_named_needs_no_advice(env: str) -> None:
     assert of_env(env) == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "is_idle"),
+    [("'@every 30m'", True), ("'@every 1d from 09:00'", False), ("['@every 1h', '@daily']", False)],
+)
+def test_what_counts_real_time_needs_no_word_on_changes_of_the_clocks(
+    schedule: str, is_idle: bool
+) -> None:
+    job = f"name: it, cluster: a, schedule: {schedule}, command: x, timeout: 1h, dst: skip"
+    kinds = [piece.kind for piece in advice(f"jobs:\n  - {{{job}}}\n")]
+    assert kinds == (["dst"] if is_idle else [])

@@ -43,6 +43,7 @@ def test_what_is_said_of_slots_is_what_is_known_of_them() -> None:
 
 def test_each_cluster_has_its_own_herd_and_few_jobs_are_none() -> None:
     assert herd_of(jobs(19)) == []
+    assert herd_of(jobs(19) + jobs(2, first=50, more=", enabled: false")) == []
     assert herd_of(jobs(19) + jobs(19, first=50, more=", cluster: b")) == []
     found = herd_of(jobs(20) + jobs(20, "@hourly", first=50, more=", cluster: b"))
     assert [one.jobs[0] for one in found] == ["job-0", "job-50"]

@@ -504,6 +504,7 @@ def test_a_name_that_is_there_twice_on_one_line_is_told_too() -> None:
         (HEAD + "jobs: []\ndefaults: {name: a}\n", "defaults: 'name' is each job's own; write"),
         (HEAD + "jobs: []\njob: []\n", "line 4, column 1: key 'job' is not known; did you mean"),
         (HEAD + "jobs: []\n---\na: b\n", "line 4, column 1: a second document begins"),
+        (" version: 1\nclusters: [a]\njobs: []\n", "line 1, column 2: this line is indented"),
         (HEAD + "jobs: [\n", "the text ends within a list or mapping"),
         ("x" * (MAX_BYTES + 1), "the file is larger than 64 MiB; shorten it"),
     ],

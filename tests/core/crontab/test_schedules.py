@@ -61,6 +61,9 @@ def test_jobs_have_in_common_what_the_defaults_say_unless_they_say_otherwise() -
     defaults = "{cluster: a, exclude: nights, jitter: 5m, dst: twice}"
     job = the_job('schedule: "@hourly"', defaults=defaults)
     assert job.schedule == "@hourly; exclude * 0-5 * * *; dst twice; jitter 5m of x"
+    assert the_job(DAILY, "exclude: []", "jitter:", "dst: once", defaults=defaults) == the_job(
+        DAILY, "exclude:", "jitter:", "dst: once", defaults=defaults
+    )
     job = the_job(DAILY, "exclude:", "jitter:", "dst: once", defaults=defaults)
     assert job.schedule == "@daily; dst once"
 
@@ -93,6 +96,11 @@ HOURS = 'schedule: ["0 9 * * *", "0 12 * * *"]'
             [HOURS, "exclude: [2026-12-24, 2026-02-30]"],
             "line 9, column 25: job 'x': exclude '2026-02-30' does not exist: day is out of range",
         ),
+        (
+            [HOURS, "exclude: 'H 3 * * *'"],
+            "exclude 'H 3 * * *' is spread by 'H'; write the very times that are excluded",
+        ),
+        ([HOURS, "exclude: '61 3 * * *'"], "exclude '61 3 * * *': minute '61' is out of range"),
         (
             [HOURS, "exclude: holiday"],
             "exclude 'holiday' is no calendar, and no date; 'calen",

@@ -246,7 +246,6 @@ WRONG: list[dict[str, Any]] = [
     {"max_queue": 0},
     {"fence": "true"},
     {"background": "leave"},
-    {"exclude": []},
     {"start": "tomorrow"},
     {"dst": "never"},
     {"jitter": "abc"},

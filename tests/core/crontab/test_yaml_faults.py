@@ -170,3 +170,17 @@ def test_whatever_is_wrong_has_a_sentence_and_never_an_error(seed: int, pure: bo
     parse_yaml(text, problems, pure=pure)
     for problem in problems.in_order():
         assert str(problem).startswith("line ")
+
+
+@pytest.mark.parametrize(
+    ("first", "problem"),
+    [
+        (" version: 1\n", "line 1, column 2: this line is indented, and line 2 is not; line them"),
+        ("# x\n\n  a: 1\n", "line 3, column 3: this line is indented, and line 4 is not; line"),
+        ("[a]\n", "line 2, column 1: this does not belong to what line 1 says; take one of them"),
+    ],
+)
+def test_what_stands_before_all_else_is_told_where_it_is(
+    first: str, problem: str, *, pure: bool
+) -> None:
+    assert fault(first + "clusters: [a]\njobs: []\n", pure=pure).startswith(problem)

@@ -147,8 +147,10 @@ def _time_is_due(clause: str, wall: datetime) -> bool:
         return [wall.hour, wall.minute, wall.second] in clocks
     parts = clause.removeprefix("at ").split(" of ")
     said = {"second": {0}, "minute": set(range(60)), "hour": set(range(24))}
-    for part in parts:
-        unit = next(unit for unit in said if unit in part)
+    units = [next(unit for unit in said if unit in part) for part in parts]
+    # A minute of a day, or a second of an hour, is another one than whoever says so means.
+    assert "-".join(units) in "second-minute-hour", f"nobody knows what {clause!r} means"
+    for part, unit in zip(parts, units, strict=True):
         said[unit] = _of_unit(part, unit, 24 if unit == "hour" else 60)
     return (
         wall.second in said["second"]

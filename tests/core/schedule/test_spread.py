@@ -104,7 +104,7 @@ def test_a_question_mark_is_written_as_a_star_where_it_is_one() -> None:
     ("expression", "sentence"),
     [
         ("H(0-60) * * * *", r"minute 'H\(0-60\)' is out of range; it goes from 0 to 59"),
-        ("* H(5-2) * * *", "hour .* is out of range; it goes from 0 to 23"),
+        ("* H(5-2) * * *", "hour .* runs backwards; write the smaller number first"),
         ("* * H(0-3) * *", "day of month .* goes from 1 to 31"),
         ("H/0 * * * *", "minute 'H/0' has a step of 0; here steps go from 1 to 60"),
         ("H(0-9)/20 * * * *", "steps go from 1 to 10"),

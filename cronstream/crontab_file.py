@@ -67,6 +67,11 @@ class Content:
         return replace(self, raw=b"", parts=parts)
 
     @property
+    def size(self) -> int:
+        """How many bytes there are in all files, in those that it was not emptied of."""
+        return sum(len(file.raw) for file in self.files.values())
+
+    @property
     def files(self) -> dict[str, "Content"]:
         """This file and those that it includes, by their names; its own is empty."""
         return {_ROOT: self, **self.parts}

@@ -41,7 +41,7 @@ _STILL_S = 5.0
 _FRESH_S = 2.0
 #: How often it is read although nothing shows that it has changed.
 _REREAD_S = 60.0
-#: So many bytes that were read for nothing are given back to the system.
+#: What took so many bytes and was read for nothing is given back to the system.
 _MUCH = 1_000_000
 #: A file that is written to without end is read as it stands after this many looks.
 _MAX_SETTLING = 5
@@ -72,8 +72,10 @@ async def watch_crontab(
         while not stop.is_set():
             found = None if content.digest == known else await unfinished.accept(content)
             if found is not None:
-                known = content.digest
+                known, size = content.digest, content.size
                 content = looks.last = content.emptied()
+                if size > _MUCH and isinstance(found, CrontabError):
+                    await asyncio.to_thread(give_memory_back)
                 yield found
             elif content.digest == known:
                 unfinished.forget()
@@ -211,8 +213,7 @@ class _Looks:
         self._read_at = clock.monotonic(), clock.wall()
         found = look(self._path)
         if last is not None and not last.raw and last.digest == found.digest:
-            size = sum(len(file.raw) for file in found.files.values())
-            found = found.emptied()  # It is known, and need not be kept.
+            size, found = found.size, found.emptied()  # It is known, and need not be kept.
             if size > _MUCH:
                 give_memory_back()
         self.are_heard_of = not found.include and self._folders.hears_of(self._path)

@@ -354,6 +354,21 @@ async def test_what_was_read_of_a_large_file_that_has_not_changed_is_given_back(
     assert given_back == ([True] if much else [])
 
 
+async def test_what_a_large_file_with_a_mistake_took_is_given_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back = list[bool]()
+    monkeypatch.setattr(crontab_watch, "give_memory_back", lambda: given_back.append(True))
+    monkeypatch.setattr(crontab_watch, "_POLL_S", 0.02)
+    monkeypatch.setattr(crontab_watch, "_MUCH", 10)
+    async with a_watch(path) as watching:
+        await watching.told()
+        assert not given_back
+        write(path, "jobs: nothing\n")
+        await watching.told()
+        assert given_back == [True]
+
+
 async def test_a_file_that_is_touched_or_rewritten_the_same_is_not_told(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from pathlib import Path
+from typing import Final
 
 from aiokafka.errors import KafkaError
 
@@ -15,12 +16,15 @@ from cronstream.errors import CronstreamError
 from cronstream.logs import fields
 from cronstream.scheduler.belonging import Belonging
 from cronstream.scheduler.world import Clock
+from cronstream.system import give_memory_back
 from cronstream.topology.jobs import JobsLog
 
 logger = logging.getLogger(__name__)
 
 #: A file that differs from what is in force for this long was not only edited a moment sooner.
 LOOK_S = 5.0
+#: With so many jobs in force, what it takes to read and compare them is given back to the system.
+_MANY: Final = 5_000
 
 
 class StandingBy:
@@ -83,6 +87,8 @@ class StandingBy:
         change = as_far_as_known(crontab, change)
         self._lines = describe_some(change, MOST_PROBLEMS)
         self._compared, self._read, self._found = crontab, read, count(change)
+        if len(jobs) >= _MANY:
+            await asyncio.to_thread(give_memory_back)
 
     def _say_how_it_differs(self, crontab: Crontab) -> None:
         remedy = "give all schedulers the same file"

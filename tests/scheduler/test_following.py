@@ -463,6 +463,21 @@ async def test_a_scheduler_that_stands_by_compares_only_what_is_new(
         assert len(compared) == 2
 
 
+@pytest.mark.parametrize("many", [1, 2])
+async def test_a_scheduler_that_stands_by_gives_back_what_reading_many_jobs_took(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    given_back = list[bool]()
+    monkeypatch.setattr(standing_by, "give_memory_back", lambda: given_back.append(True))
+    monkeypatch.setattr(standing_by, "_MANY", many)
+    bench.define(a_job())
+    async with followed(bench):
+        bench.scheduler.assigned(set())
+        bench.files.put_nowait(a_crontab(a_job()))
+        await _look_around(bench, 4)
+    assert given_back == ([True] if many == 1 else [])
+
+
 async def test_a_job_that_is_in_force_is_kept_once(bench: Bench) -> None:
     crontab = a_crontab(a_job(), a_job("other"))
     async with followed(bench):

@@ -72,10 +72,10 @@ async def watch_crontab(
         while not stop.is_set():
             found = None if content.digest == known else await unfinished.accept(content)
             if found is not None:
-                known, size = content.digest, content.size
+                is_in_vain = content.size > _MUCH and isinstance(found, CrontabError)
+                known = content.digest
                 content = looks.last = content.emptied()
-                if size > _MUCH and isinstance(found, CrontabError):
-                    await asyncio.to_thread(give_memory_back)
+                await _give_back(is_in_vain)
                 yield found
             elif content.digest == known:
                 unfinished.forget()
@@ -222,6 +222,11 @@ class _Looks:
 
     def _is_as(self, last: Content) -> bool:
         return last.states == states_of(self._path, last.include)
+
+
+async def _give_back(is_much: bool) -> None:
+    if is_much:
+        await asyncio.to_thread(give_memory_back)
 
 
 async def _settled(looks: _Looks, known: bytes | None) -> Content:

@@ -83,7 +83,7 @@ def _source(path: Path, given: Sequence[Path]) -> Source:
     beside: dict[str, str] = {}
     if path.suffix == ".timer":
         services = [*path.parent.glob("*.service"), *(p for p in given if p.suffix == ".service")]
-        beside = {service.name: _text(service) for service in services if service.is_file()}
+        beside = {str(service): _text(service) for service in services if service.is_file()}
     return Source(str(path), text, beside)
 
 
@@ -128,8 +128,9 @@ def _report(written: Written, *, as_json: bool) -> None:
         return
     for note in written.notes:
         say(str(note))
-    lost = sum(note.loses_job for note in written.notes)
+    losing = [note for note in written.notes if note.loses_job]
+    lost = sum(note.jobs for note in losing)
     jobs = len(written.names)
     said = f"{jobs} {'job' if jobs == 1 else 'jobs'} carried over, {lost} left out"
-    others = len(written.notes) - lost
+    others = len(written.notes) - len(losing)
     say(f"{said}, {others} {'note' if others == 1 else 'notes'}")

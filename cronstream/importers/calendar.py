@@ -7,11 +7,10 @@ excluded.
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
-from cronstream.core.schedule.schedule import find_zone
-from cronstream.errors import ScheduleError
-from cronstream.importers.found import Lost
+from cronstream.importers.found import Lost, zone_problem
 
 _DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _SHORTHANDS: Final = {
@@ -22,13 +21,17 @@ _SHORTHANDS: Final = {
     "weekly": "Mon *-*-* 00:00:00",
     "yearly": "*-01-01 00:00:00",
     "annually": "*-01-01 00:00:00",
+    "anually": "*-01-01 00:00:00",  # codespell:ignore anually - so spelled too
     "quarterly": "*-01,04,07,10-01 00:00:00",
-    "semiannually": "*-01,07-01 00:00:00",
+    **dict.fromkeys(
+        ("semiannually", "semi-annually", "biannually", "bi-annually"), "*-01,07-01 00:00:00"
+    ),
 }
 _VALUE: Final = re.compile(r"(\*|\d+)(?:\.\.(\d+))?(?:/(\d+))?", re.ASCII)
 #: The days of a month by weeks: the first Monday is the one from the 1st to the 7th.
 _WEEKS: Final = tuple(frozenset(range(n, min(n + 7, 32))) for n in (1, 8, 15, 22, 29))
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
+_LAST_MOMENT: Final = int(datetime(_LAST_YEAR, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ def parse_calendar(text: str) -> Calendar:
         Lost: If that is no calendar event, or one that no schedule of ours says.
     """
     words, zone = _without_zone(text.split())
+    if len(words) == 1 and words[0].startswith("@"):
+        words, zone = _moment(words[0]), "UTC"
     if len(words) == 1 and words[0].lower() in _SHORTHANDS:
         words = _SHORTHANDS[words[0].lower()].split()
     weekdays = _weekdays(words.pop(0)) if words and words[0][:1].isalpha() else frozenset(range(7))
@@ -78,12 +83,23 @@ def parse_calendar(text: str) -> Calendar:
 
 def _without_zone(words: list[str]) -> tuple[list[str], str | None]:
     if len(words) > 1 or (words and "/" in words[0] and words[0][0].isalpha()):
-        try:
-            find_zone(words[-1])
-        except ScheduleError:
-            return words, None
-        return words[:-1], words[-1]
+        last = words[-1]
+        zone = "UTC" if last.upper() == "UTC" else last
+        problem = zone_problem(zone)
+        if problem is None:
+            return words[:-1], zone
+        if last[0].isalpha() and last.lower()[:3] not in _DAYS:  # Nothing else has letters there.
+            raise Lost(problem)
     return words, None
+
+
+def _moment(text: str) -> list[str]:
+    """Return date and time of ``@`` and seconds since 1970."""
+    seconds = text.removeprefix("@")
+    if not (seconds.isascii() and seconds.isdecimal()) or int(seconds) > _LAST_MOMENT:
+        raise Lost(f"{text!r} is no time that systemd knows")
+    moment = datetime.fromtimestamp(int(seconds), UTC)
+    return [f"{moment:%Y-%m-%d}", f"{moment:%H:%M:%S}"]
 
 
 def _weekdays(text: str) -> frozenset[int]:
@@ -134,10 +150,16 @@ def _date(text: str) -> tuple[str, str, str]:
 def _years(text: str) -> tuple[str, str]:
     if text == "*":
         return "", ""
+    # Of two digits, 69 is 2069, and 70 is 1970 (`fix_year` in systemd's calendarspec.c).
+    text = re.sub(r"(?<![\d/])\d{1,2}(?!\d)", lambda year: str(_full_year(int(year[0]))), text)
     years = _numbers(text, _FIRST_YEAR, _LAST_YEAR)
     if max(years) - min(years) + 1 != len(years):
         raise Lost(f"year {text!r} is not one range; write a job for each")
     return f"{min(years)}-01-01", f"{max(years)}-12-31"
+
+
+def _full_year(year: int) -> int:
+    return year + (2000 if year < 70 else 1900)
 
 
 def _numbers(text: str, low: int, high: int) -> frozenset[int]:

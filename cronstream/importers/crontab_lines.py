@@ -17,6 +17,18 @@ _VARIABLE: Final = re.compile(
 _FIELD: Final = r"[\d*?~,/#A-Za-z-]+"
 #: OpenBSD: no mail, no log, no second run while one is going on.
 _FLAGS: Final = re.compile(r"((?:-[nqs]+\s+)+)(?=\S)")
+#: What was an entry, or a variable, before somebody took it out.
+_NUMBERS: Final = r"[\d*][\d*?~,/-]*\s+"
+_NAMES: Final = r"[\d*?~,/-]+|(?:[a-z]{3}\b[,-]?)+"
+_TAKEN_OUT: Final = re.compile(
+    rf"-?(?:{_NUMBERS}){{3}}(?:(?:{_NAMES})\s+){{2}}\S|-?@[a-z_]+\s+\S|[A-Z][A-Z0-9_]*\s*=",
+    re.IGNORECASE,
+)
+#: What programs write around the entries that are theirs.
+_MARKER: Final = re.compile(
+    r"~|[-=*#<>{}+]{3}|-\*-|(?:\S+ )*(?:BEGIN|START|END)\b|(?:Begin|End) Whenever\b|HEADER:"
+    r"|(?i:.*(?:auto-?generated|do not (?:edit|modify|remove)))"
+)
 _USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?")
 #: Accounts that a system's own crontabs run commands as, and no program is called.
 _ACCOUNTS: Final = frozenset(
@@ -75,10 +87,17 @@ def read_lines(text: str, *, fields: tuple[int, ...] = (5,)) -> Iterator[Variabl
         if not line:
             comment = []
         elif line.startswith("#"):
-            comment.append(line.lstrip("#").strip())
+            said = line.lstrip("#").strip()
+            # What stands above it is about that, and not about what follows.
+            comment = [] if _is_none(said) else [*comment, said]
         else:
             yield _line(number, line, fields, " ".join(comment))
             comment = []
+
+
+def _is_none(comment: str) -> bool:
+    """Whether a comment describes nothing."""
+    return bool(_TAKEN_OUT.match(comment) or _MARKER.match(comment))
 
 
 def _line(number: int, line: str, fields: tuple[int, ...], above: str) -> Variable | Entry | Odd:
@@ -106,18 +125,22 @@ def _entry(number: int, entry: str, count: int, above: str) -> Entry | None:
     parts = entry.split(maxsplit=count)
     if len(parts) <= count:
         return None
-    command = parts[count]
-    flags = _FLAGS.match(command)
-    if flags:
-        command = command[flags.end() :]
-    given = re.sub(r"[\s-]", "", flags[1]) if flags else ""
-    return Entry(number, " ".join(parts[:count]), command, given, above)
+    flags, command = split_flags(parts[count])
+    return Entry(number, " ".join(parts[:count]), command, flags, above)
 
 
 def _unquoted(value: str) -> str:
     if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0]:
         return value[1:-1]
     return value
+
+
+def split_flags(command: str) -> tuple[str, str]:
+    """Return OpenBSD's flags that a command begins with, ``ns``, and the rest."""
+    flags = _FLAGS.match(command)
+    if flags is None:
+        return "", command
+    return re.sub(r"[\s-]", "", flags[1]), command[flags.end() :]
 
 
 def split_user(command: str) -> tuple[str | None, str]:

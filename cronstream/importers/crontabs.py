@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cronstream.importers.crontab_lines import (
@@ -10,11 +10,12 @@ from cronstream.importers.crontab_lines import (
     Odd,
     Variable,
     read_lines,
+    split_flags,
     split_input,
     split_user,
 )
 from cronstream.importers.dialect import Dialect, Expression, split_zone, translate
-from cronstream.importers.found import Draft, Found, Lost, Note, Source
+from cronstream.importers.found import Draft, Found, Lost, Note, Source, zone_problem
 from cronstream.importers.names import titles_of
 
 #: What cron programs read themselves, and commands need not find.
@@ -27,6 +28,22 @@ _LONGEST_REMARK: Final = 200
 
 
 @dataclass(slots=True)
+class _NoZone:
+    """A line that names a time zone that is none, and the jobs that are lost for it."""
+
+    line: int
+    what: str
+    titles: list[str] = field(default_factory=list)
+
+    def note(self, file: str) -> Note:
+        what = self.what
+        if self.titles:
+            is_or_are = "is" if len(self.titles) == 1 else "are"
+            what += f"; {', '.join(map(repr, self.titles))} {is_or_are} left out"
+        return Note(file, self.line, what, bool(self.titles), max(1, len(self.titles)))
+
+
+@dataclass(slots=True)
 class _State:
     """What holds where a line stands."""
 
@@ -35,6 +52,8 @@ class _State:
     env: dict[str, str] = field(default_factory=dict)
     shell: str = "/bin/sh"
     delay_minutes: int = 0
+    #: The zone that holds, if there is none of that name.
+    no_zone: "_NoZone | None" = None
     notes: list[Note] = field(default_factory=list)
 
     def note(self, line: int, what: str) -> None:
@@ -80,13 +99,31 @@ def read_crontab(source: Source, kind: Kind, zone: str | None) -> Found:
                 state.notes.append(Note(source.name, line.line, what, loses_job=True))
             case _:
                 pass
+    _end_of_zone(state)
     return found + Found((), tuple(state.notes))
+
+
+def _set_zone(state: _State, line: int, zone: str) -> None:
+    _end_of_zone(state)
+    problem = zone_problem(zone)
+    if problem is None:
+        state.zone = zone
+    else:
+        state.no_zone = _NoZone(line, problem)
+
+
+def _end_of_zone(state: _State) -> None:
+    """Note once what a line has cost that named no time zone."""
+    if state.no_zone is not None:
+        state.notes.append(state.no_zone.note(state.source.name))
+    state.no_zone = None
 
 
 def _set(state: _State, variable: Variable) -> None:
     name, value = variable.name, variable.value
     if name in _ZONES:
-        state.zone = value or state.zone
+        if value:
+            _set_zone(state, variable.line, value)
     elif name in _MAIL:
         _note_mail(state, variable)
     elif name == "RANDOM_DELAY" and value.isdecimal():
@@ -127,11 +164,17 @@ def _set_for_commands(state: _State, variable: Variable) -> None:
 
 def _job(state: _State, entry: Entry, kind: Kind) -> Found:
     user, command = split_user(entry.command) if kind.has_users else (None, entry.command)
+    if user is not None:  # OpenBSD has its flags behind it.
+        flags, command = split_flags(command)
+        entry = replace(entry, flags=entry.flags + flags)
     stdin = None
     if not kind.is_supercronic:
         command, stdin = split_input(command)
     command = command.strip()
     draft = Draft(state.source.name, entry.line, *titles_of(command))
+    if state.no_zone is not None:
+        state.no_zone.titles.append(draft.title)
+        return Found()
     try:
         _fill(draft, state, entry, kind)
         _fill_command(draft, state, command, stdin)

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from cronstream.core.schedule.duration import format_duration
 from cronstream.core.schedule.fields import NICKNAMES
-from cronstream.importers.found import Lost
+from cronstream.importers.found import Lost, schedule_problem
 
 
 class Dialect(Enum):
@@ -121,6 +121,9 @@ def _term(index: int, term: str, dialect: Dialect, remark: Callable[[str], None]
     low, high = _BOUNDS[index]
     if dialect is Dialect.CRON and (found := _RANDOM.fullmatch(term)):
         spread = f"H({found[1] or low}-{found[2] or high}){found[3] or ''}"
+        alone = " ".join(spread if place == index else "*" for place in range(len(_BOUNDS)))
+        if (problem := schedule_problem(alone, "UTC")) is not None:
+            raise Lost(problem.replace(repr(spread), repr(term)))
         remark(f"{term!r} was picked by chance at each start; {spread} is picked by the job's name")
         return spread
     found = _STEPPED.fullmatch(term)

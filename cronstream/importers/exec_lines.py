@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cronstream.importers.found import Lost
+from cronstream.importers.ini_lines import Setting
+from cronstream.importers.specifiers import specified
 
 _PREFIX: Final = re.compile(r"[-@:+!|]*")
-_SPECIFIER: Final = re.compile(r"%(.)")
 _VARIABLE: Final = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)")
 
 
-def read_exec(lines: Sequence[str], specifiers: Mapping[str, str]) -> list[str] | str:
+def read_exec(lines: Sequence[Setting], specifiers: Mapping[str, str]) -> list[str] | str:
     """Return what lines run one after another: words of one program, or text for a shell.
 
     Args:
-        lines: Values of ``ExecStartPre``, ``ExecStart`` and ``ExecStartPost``, in their order.
+        lines: ``ExecStartPre``, ``ExecStart`` and ``ExecStartPost``, in their order.
         specifiers: What ``%i`` and others stand for.
 
     Raises:
@@ -31,22 +32,22 @@ def read_exec(lines: Sequence[str], specifiers: Mapping[str, str]) -> list[str] 
     return " && ".join(_for_shell(*command) for command in commands)
 
 
-def _commands(line: str, specifiers: Mapping[str, str]) -> list[tuple[list[str], bool, bool]]:
+def _commands(line: Setting, specifiers: Mapping[str, str]) -> list[tuple[list[str], bool, bool]]:
     try:
-        words = shlex.split(line)
+        words = shlex.split(line.value)
     except ValueError as error:
-        raise Lost(f"{line[:60]!r} has {str(error).lower()}") from error
+        raise Lost(f"{line.value[:60]!r} has {str(error).lower()}", line.line) from error
     commands, current = [], list[str]()
     for word in [*words, ";"]:
         if word != ";":
-            current.append(_specified(word, specifiers))
+            current.append(specified(word, specifiers, line.line))
         elif current:
-            commands.append(_command(current))
+            commands.append(_command(current, line.line))
             current = []
     return commands
 
 
-def _command(words: list[str]) -> tuple[list[str], bool, bool]:
+def _command(words: list[str], line: int) -> tuple[list[str], bool, bool]:
     """Return words, whether a failure is none, and whether a ``$`` is just that."""
     found = _PREFIX.match(words[0])
     prefix = found[0] if found else ""
@@ -54,17 +55,8 @@ def _command(words: list[str]) -> tuple[list[str], bool, bool]:
     rest = words[2:] if "@" in prefix else words[1:]
     words = [program, *rest] if program else rest  # A prefix may stand by itself.
     if not words:
-        raise Lost("it has no program")
+        raise Lost("it has no program", line)
     return words, "-" in prefix, ":" in prefix
-
-
-def _specified(word: str, specifiers: Mapping[str, str]) -> str:
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in specifiers:
-            raise Lost(f"%{found[1]} in {word!r} is systemd's; write out what it stands for")
-        return specifiers[found[1]]
-
-    return _SPECIFIER.sub(value, word)
 
 
 def _for_shell(words: Sequence[str], may_fail: bool, is_literal: bool) -> str:

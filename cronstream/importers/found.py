@@ -24,7 +24,7 @@ class Source:
     Attributes:
         name: What it is called in what is said of it.
         text: All of it.
-        beside: Other files of its folder by name, which it may speak of: services of timers.
+        beside: Other files by their paths, which it may speak of: services of timers.
     """
 
     name: str
@@ -39,12 +39,14 @@ class Note:
     Attributes:
         what: What it is, and what to do.
         loses_job: Whether the job as a whole was left out for it.
+        jobs: How many, if it were several.
     """
 
     file: str
     line: int
     what: str
     loses_job: bool = False
+    jobs: int = 1
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.what}"
@@ -85,11 +87,13 @@ class Lost(Exception):  # noqa: N818 - a way out of a reader, and no error
 
     Attributes:
         line: The line that says why; None for that of the job.
+        file: The file that the line is in; empty for that of the job.
     """
 
-    def __init__(self, what: str, line: int | None = None) -> None:
+    def __init__(self, what: str, line: int | None = None, file: str = "") -> None:
         super().__init__(what)
         self.line = line
+        self.file = file
 
 
 @dataclass(slots=True)
@@ -131,7 +135,17 @@ class Draft:
     def lost(self, why: Lost) -> Found:
         """Return that it is left out, with the reason in place of all other notes."""
         line = self.line if why.line is None else why.line
-        return Found((), (Note(self.file, line, f"{why}; {self.title!r} is left out", True),))
+        what = f"{why}; {self.title!r} is left out"
+        return Found((), (Note(why.file or self.file, line, what, loses_job=True),))
+
+
+def zone_problem(zone: str) -> str | None:
+    """Return why a text is no time zone; None if it is one."""
+    try:
+        find_zone(zone)
+    except ScheduleError as error:
+        return str(error)
+    return None
 
 
 def schedule_problem(text: str, zone: str) -> str | None:

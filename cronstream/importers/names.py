@@ -12,13 +12,17 @@ from typing import Final
 from cronstream.importers.found import FoundJob
 
 _LONGEST: Final = 100
-_BETWEEN: Final = re.compile(r"&&|\|\||[;|\n]")
+#: What stands between quotes is one piece, and what divides commands is another.
+_PIECES: Final = re.compile(
+    r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.|(?P<between>&&|\|\||[;|\n])|.""", re.DOTALL
+)
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
 #: What only prepares the command that a job is about.
 _PREPARING: Final = frozenset(
     (
         *("cd", "test", "[", "[[", "{", "(", "export", "source", ".", "sleep", "umask", "set"),
-        *("true", ":", "if", "then", "command", "which", "mkdir"),
+        *("true", ":", "if", "then", "command", "which", "mkdir", "exit", "false", "unset"),
+        *("ulimit", "pushd", "trap", "for", "while", "until", "fi", "done", "pgrep", "pidof"),
     )
 )
 #: What runs another program, which the job is about.
@@ -32,6 +36,8 @@ _WRAPPERS: Final = frozenset(
 _INTERPRETERS: Final = re.compile(
     r"(?:python|php|perl|ruby|node|bash|sh|zsh|dash|ksh|java|pwsh|lua|Rscript)[\d.]*"
 )
+#: Behind which an interpreter has its program, and no script.
+_CODE: Final = {"perl": "e", "ruby": "e", "node": "e", "lua": "e", "php": "r", "python": "c"}
 #: What does many things, so that the next word says which.
 _MANY: Final = frozenset(
     (
@@ -41,6 +47,10 @@ _MANY: Final = frozenset(
     )
 )
 _ENDINGS: Final = (".sh", ".bash", ".py", ".php", ".pl", ".rb", ".js", ".ts", ".phar", ".R")
+_OPENING: Final = ("{", "(", "!", "then", "else", "do")
+#: Options of wrappers that have a value behind them.
+_WITH_VALUE: Final = {"ionice": ("-c", "-n"), "timeout": ("-s", "-k"), "env": ("-u", "-C")}
+_LENGTH: Final = re.compile(r"[\d.]+[smhd]?")
 #: Behind which a file, or a folder, stands before the program.
 _WITH_A_FILE: Final = ("flock", "lockf", "solo", "envdir")
 
@@ -51,17 +61,36 @@ def titles_of(command: str) -> tuple[str, str]:
     The one is its program or script, ``deploy``; the other has what stands behind it too,
     ``deploy-down``, where several commands run the same.
     """
-    for part in _BETWEEN.split(command):
-        words = _telling(_words(part))
-        if words and _bare(words[0]) not in _PREPARING:
-            return _joined(words[: 2 if _bare(words[0]) in _MANY else 1]), _joined(words[:3])
+    words = _about(command)
+    if words:
+        return _joined(words[: 2 if _bare(words[0]) in _MANY else 1]), _joined(words[:3])
     words = _words(command)
     names = [word for word in words if re.search("[a-z]", word) and _bare(word) not in _PREPARING]
-    return (_bare((names or words)[0]), "") if words else ("job", "")
+    return (_bare((names or words)[0]) or "job", "") if words else ("job", "")
+
+
+def _about(command: str) -> list[str]:
+    """Return the words of what a command is about; none if all of it only prepares something."""
+    for part in _parts(command):
+        words = _telling(_words(part))
+        if words and _bare(words[0]) not in _PREPARING:
+            return words
+    return []
+
+
+def _parts(command: str) -> list[str]:
+    """Return the commands that a command is made of."""
+    parts = [""]
+    for piece in _PIECES.finditer(command):
+        if piece["between"]:
+            parts.append("")
+        else:
+            parts[-1] += piece[0]
+    return parts
 
 
 def _joined(words: Sequence[str]) -> str:
-    return "-".join(map(_bare, words))
+    return "-".join(map(_bare, words)) or "job"
 
 
 def _words(part: str) -> list[str]:
@@ -70,8 +99,10 @@ def _words(part: str) -> list[str]:
     except ValueError:
         words = part.split()
     words = _without_redirections(words)
-    while words and (_ASSIGNMENT.fullmatch(words[0]) or words[0] in ("{", "(", "!", "then")):
+    while words and (_ASSIGNMENT.fullmatch(words[0]) or words[0] in _OPENING):
         words = words[1:]
+    if words and words[0].startswith("(") and len(words[0]) > 1:
+        words = [words[0].lstrip("("), *words[1:]]
     return words
 
 
@@ -96,30 +127,39 @@ def _telling(words: list[str]) -> list[str]:
     rest = words[1:]
     if name in _WRAPPERS and rest:
         return _wrapped(name, rest)
+    if name in ("su", "runuser") and "-c" in rest[:-1]:
+        return _about(rest[rest.index("-c") + 1]) or words[:1]
     if _INTERPRETERS.fullmatch(name) and rest:
         return _interpreted(name, rest) or words[:1]
     return [words[0], *(word for word in rest if not word.startswith("-"))]
 
 
 def _wrapped(name: str, rest: list[str]) -> list[str]:
-    while rest and (rest[0].startswith("-") or re.fullmatch(r"[\d.]+[smhd]?", rest[0])):
-        rest = rest[2 if rest[0] in ("-u", "-g", "-w") else 1 :]
+    valued = _WITH_VALUE.get(name, ("-u", "-g", "-w", "-n"))
+    while rest and (rest[0].startswith("-") or _LENGTH.fullmatch(rest[0])):
+        has_value = rest[0] in valued and (name != "flock" or rest[0] == "-w")
+        rest = rest[2 if has_value else 1 :]
     if name in _WITH_A_FILE and len(rest) > 1:
         rest = rest[1:]
+        while rest[0].startswith("-") and rest[0] != "-c" and len(rest) > 1:
+            rest = rest[2 if rest[0] == "-w" else 1 :]
         if rest[0] == "-c" and len(rest) > 1:
-            return _telling(_words(rest[1]))
+            return _about(rest[1]) or [":"]
     while rest and _ASSIGNMENT.fullmatch(rest[0]):
         rest = rest[1:]
     return _telling(rest)
 
 
 def _interpreted(name: str, rest: list[str]) -> list[str]:
+    base = name.rstrip("0123456789.")
+    code = "c" if base.endswith("sh") else _CODE.get(base, "")
     for number, word in enumerate(rest[:-1]):
         following = rest[number + 1 :]
-        if re.fullmatch(r"-[a-z]*c", word):
-            return (
-                _telling(_words(following[0])) if name.rstrip("0123456789.").endswith("sh") else []
-            )
+        if code and re.fullmatch(f"-[a-zA-Z]*{code}", word):
+            if base.endswith("sh"):
+                return _about(following[0]) or [":"]
+            # Certbot's, and others': sleep int(rand(43200)).
+            return ["sleep"] if re.search(r"\bsleep\b", following[0]) else []
         if word in ("-m", "-jar"):
             return _telling(following)
     arguments = [word for word in rest if not word.startswith("-")]

@@ -8,22 +8,28 @@ import json
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from ruamel.yaml.comments import CommentedMap
-
+from cronstream.importers.compose import Service, read_services
 from cronstream.importers.dialect import Dialect, split_zone, translate
 from cronstream.importers.found import Draft, Found, Lost, Note, Source
-from cronstream.importers.ini_lines import read_sections
+from cronstream.importers.ini_lines import Section, read_sections
 from cronstream.importers.words import set_words
-from cronstream.importers.yaml_lines import documents, line_of, mapping, text_of
+from cronstream.importers.yaml_lines import text_of
 
-_SECTION: Final = re.compile(r"(job-(?:exec|run|local|service-run))\s*\"?([^\"]*)\"?")
+_SECTION: Final = re.compile(
+    r"(job-(?:exec|run|local|service-run))\s*\"?([^\"]*)\"?", re.IGNORECASE
+)
 _LABEL: Final = re.compile(r"ofelia\.(job-(?:exec|run|local|service-run))\.([^.]+)\.([^.]+)")
 _MESSAGES: Final = re.compile(r"slack|smtp|email|mail|save|teams|ntfy|gotify|pushover")
 _TRUE: Final = ("true", "1", "yes")
+_KNOWN: Final = frozenset(
+    (
+        *("schedule", "command", "container", "image", "user", "network", "hostname", "volume"),
+        *("delete", "environment", "env", "dir", "tty", "no-overlap"),
+    )
+)
 _LISTS: Final = ("environment", "env", "volume", "volumes-from")
 
 
@@ -37,6 +43,8 @@ class _Job:
     said: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
     #: How to run something in the container that the labels stand at.
     inside: tuple[str, ...] = ()
+    #: Why Ofelia does not run it, and the line that says so; None if it does.
+    idle: tuple[str, int | None] | None = None
 
     def get(self, key: str, default: str = "") -> str:
         return self.said[key][-1][1] if key in self.said else default
@@ -53,7 +61,7 @@ class _Job:
 
 def read_ofelia(source: Source, zone: str | None) -> Found:
     """Return the jobs of a configuration of Ofelia's, or of a compose file with its labels."""
-    is_compose = not re.search(r"^\s*\[(?:job-|global)", source.text, re.MULTILINE)
+    is_compose = not re.search(r"^\s*\[(?:job-|global)", source.text, re.MULTILINE | re.IGNORECASE)
     jobs, notes = _of_labels(source) if is_compose else _of_sections(source)
     found = Found((), tuple(notes))
     for job in jobs:
@@ -68,13 +76,9 @@ def _of_sections(source: Source) -> tuple[list[_Job], list[Note]]:
     for section in read_sections(source.text):
         title = _SECTION.fullmatch(section.title)
         if title is None:
-            notes += [
-                Note(source.name, setting.line, _about_messages(setting.key))
-                for setting in section.settings
-                if _MESSAGES.match(setting.key)
-            ]
+            notes += _of_no_job(source, section)
             continue
-        job = _Job(section.line, title[1], title[2])
+        job = _Job(section.line, title[1].lower(), title[2])
         for setting in section.settings:
             job.said[setting.key.lower()].append((setting.line, _bare(setting.value)))
             if setting.key == "command" and re.search(r'[^\\"]"[^"]', f"{setting.value} "):
@@ -82,6 +86,18 @@ def _of_sections(source: Source) -> tuple[list[_Job], list[Note]]:
                 notes.append(Note(source.name, setting.line, f"command: {what}"))
         jobs.append(job)
     return jobs, notes
+
+
+def _of_no_job(source: Source, section: Section) -> list[Note]:
+    """Return what is lost of a section that is no job's."""
+    if section.title.lower() != "global":
+        what = f"[{section.title}] is no job that Ofelia knows; it is left out"
+        return [Note(source.name, section.line, what, section.title.lower().startswith("job"))]
+    return [
+        Note(source.name, setting.line, _about_messages(setting.key))
+        for setting in section.settings
+        if _MESSAGES.match(setting.key)
+    ]
 
 
 def _bare(value: str) -> str:
@@ -101,52 +117,59 @@ def _bare(value: str) -> str:
 def _of_labels(source: Source) -> tuple[list[_Job], list[Note]]:
     jobs: dict[tuple[str, str, str], _Job] = {}
     notes = []
-    for service, settings, line, key, value in _every_label(source):
+    every = ((service, *label) for service in read_services(source) for label in service.labels)
+    for service, line, key, value in every:
         label = _LABEL.fullmatch(key)
         if label is None:
-            if re.match(rf"ofelia\.(?:{_MESSAGES.pattern})", key):
-                notes.append(Note(source.name, line, _about_messages(key)))
+            notes += _of_no_label(source, line, key)
             continue
         kind, name, parameter = label.groups()
-        place = service if kind == "job-exec" else ""
-        job = jobs.setdefault((place, kind, name), _Job(line, kind, name))
-        job.inside = _inside(service, settings)
+        job = jobs.setdefault((service.name, kind, name), _Job(line, kind, name))
+        job.inside = _inside(service)
+        job.idle = _idle(service, kind)
         job.said[parameter].extend((line, text) for text in _several(parameter, value))
     return list(jobs.values()), notes
 
 
-def _every_label(source: Source) -> Iterator[tuple[str, Any, int, str, str]]:
-    """Yield the labels of each service: its name, all of it, line, key and value."""
-    for document in documents(source):
-        for service, settings in mapping(document, "services").items():
-            for label in _labels(settings):
-                yield (str(service), settings, *label)
+def _of_no_label(source: Source, line: int, key: str) -> list[Note]:
+    """Return what is lost of a label that is no job's."""
+    if re.match(rf"ofelia\.(?:{_MESSAGES.pattern})", key):
+        return [Note(source.name, line, _about_messages(key))]
+    is_odd = key.startswith("ofelia.job")
+    what = f"{key} is no label of a job that Ofelia knows; it is left out"
+    return [Note(source.name, line, what)] if is_odd else []
 
 
-def _labels(settings: Any) -> list[tuple[int, str, str]]:
-    labels = settings.get("labels") if isinstance(settings, CommentedMap) else None
-    if isinstance(labels, CommentedMap):
-        found = [(line_of(labels, key), str(key), text_of(labels[key])) for key in labels]
-    elif isinstance(labels, list):
-        pairs = [str(item).partition("=") for item in labels]
-        found = [(line_of(labels, n), key, value) for n, (key, _, value) in enumerate(pairs)]
-    else:
-        found = []
-    return [(line, key, value.replace("$$", "$")) for line, key, value in found]
+def _inside(service: Service) -> tuple[str, ...]:
+    name = service.said("container_name")
+    return ("docker", "exec", name) if name else ("docker", "compose", "exec", "-T", service.name)
+
+
+def _idle(service: Service, kind: str) -> tuple[str, int | None] | None:
+    """Return why Ofelia runs no job of a kind that stands at a service, and where that is said.
+
+    It looks at containers with ``ofelia.enabled=true`` alone, and all but a ``job-exec`` has to
+    stand at its own, which has ``ofelia.service=true`` (`docker_handler.go`). Its image brings
+    both (its Dockerfile).
+    """
+    names = (service.name, service.said("image"), service.said("container_name"))
+    brought = "true" if any("ofelia" in name for name in names) else ""
+    enabled, line = service.label("ofelia.enabled", brought)
+    if enabled != "true":
+        return f"the labels of {service.name!r} do not have ofelia.enabled=true", line
+    own, line = service.label("ofelia.service", brought)
+    if kind != "job-exec" and own != "true":
+        return f"a {kind} has to stand at Ofelia's own service, and not at {service.name!r}", line
+    return None
 
 
 def _several(parameter: str, value: str) -> list[str]:
     if parameter in _LISTS and value.lstrip().startswith("["):
         try:
-            return [str(item) for item in json.loads(value)]
+            return [text_of(item) for item in json.loads(value)]
         except ValueError:
             pass
     return [value]
-
-
-def _inside(service: str, settings: CommentedMap) -> tuple[str, ...]:
-    name = text_of(settings.get("container_name"))
-    return ("docker", "exec", name) if name else ("docker", "compose", "exec", "-T", service)
 
 
 def _about_messages(key: str) -> str:
@@ -160,6 +183,10 @@ def _found(source: Source, job: _Job, zone: str | None) -> Found:
         set_words(draft.settings, _words(job))
     except Lost as lost:
         return draft.lost(Lost(str(lost), lost.line or job.line_of("schedule")))
+    if job.idle is not None:
+        why, line = job.idle
+        draft.settings["enabled"] = False
+        draft.note(f"{why}, so Ofelia does not run it; it is carried over as paused", line)
     if job.is_on("no-overlap"):
         draft.settings["overlap"] = "skip"
     if job.kind == "job-local":
@@ -169,6 +196,8 @@ def _found(source: Source, job: _Job, zone: str | None) -> Found:
     for key in job.said:
         if _MESSAGES.match(key):
             draft.note(_about_messages(key), job.line_of(key))
+        elif key not in _KNOWN:
+            draft.note(f"{key} is not carried over", job.line_of(key))
     return Found((draft.finished(),))
 
 

@@ -31,10 +31,15 @@ _OF_A_CONTAINER: Final = {
     "lifecycle": "put what it does into the command",
     "stdin": "a command reads nothing; have it read a file",
 }
+#: What a security context has, and a job does not: what to do instead.
+_GROUP: Final = "'user' has that user's own groups"
+_OF_A_USER: Final = {"runAsGroup": _GROUP, "fsGroup": _GROUP, "supplementalGroups": _GROUP}
 _REFERENCE: Final = re.compile(r"\$\$\(|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
 #: A path, or a shell.
 _PROGRAM: Final = re.compile(r"/|(?:ba|da|z|k|a)?sh$")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: No number that Kubernetes takes is longer (an int64).
+_DIGITS: Final = 19
 
 
 def fill_command(draft: Draft, pod: CommentedMap) -> None:
@@ -76,10 +81,40 @@ def _set_place(draft: Draft, pod: CommentedMap, container: CommentedMap) -> None
     if folder.startswith("/"):
         draft.settings["cwd"] = folder
     for owner in (container, pod):
-        user = mapping(owner, "securityContext").get("runAsUser")
-        if type(user) is int:
-            draft.settings["user"] = user
-            return
+        context = mapping(owner, "securityContext")
+        user = whole_number(draft, context, "runAsUser")
+        if user is not None:
+            draft.settings.setdefault("user", user)
+        _note_context(draft, context)
+
+
+def _note_context(draft: Draft, context: CommentedMap) -> None:
+    """Note what a security context says beside the user."""
+    others = []
+    for key in context:
+        if key in _OF_A_USER:
+            draft.note(f"{key}: {_OF_A_USER[key]}", line_of(context, key))
+        elif key not in ("runAsUser", "runAsNonRoot"):
+            others.append(key)
+    if others:
+        what = f"{', '.join(map(text_of, others))}: give it to the pods of the workers"
+        draft.note(what, line_of(context, others[0]))
+
+
+def whole_number(draft: Draft, owner: CommentedMap, key: str) -> int | None:
+    """Return the number that stands under a key; what is none is noted.
+
+    Text that is one is taken for it: Kubernetes refuses that.
+    """
+    value = owner.get(key)
+    if value is None or (type(value) is not bool and isinstance(value, int) and value >= 0):
+        return value
+    said = text_of(value)
+    is_number = said.isascii() and said.isdecimal() and len(said) < _DIGITS
+    what = "is text, which Kubernetes refuses; it is taken for the number"
+    wrong = "is no number that Kubernetes takes; it is left out"
+    draft.note(f"{key} {said!r} {what if is_number else wrong}", line_of(owner, key))
+    return int(said) if is_number else None
 
 
 def _set_words(draft: Draft, container: CommentedMap, env: Mapping[str, Any]) -> None:
@@ -172,6 +207,9 @@ def _elsewhere(draft: Draft, name: str, source: CommentedMap, line: int) -> dict
                 f"variable {name}, or a file, and write {{file: PATH}}",
                 line,
             )
+            if named.get("optional"):
+                remark = f"{name} is optional there; here a run without it fails"
+                draft.note(remark, line_of(named, "optional"))
             return {"from": name}
     draft.note(f"{name} comes from {', '.join(source)}, which a command has no part in", line)
     return None

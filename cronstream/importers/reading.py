@@ -51,7 +51,7 @@ def recognize(source: Source) -> str:
     name, text = source.name, source.text
     if name.endswith(".timer") or re.search(r"^\[Timer\]", text, re.MULTILINE):
         return "systemd"
-    if re.search(r"^\s*\[job-(?:exec|run|local|service-run)\b", text, re.MULTILINE):
+    if re.search(r"(?i)^\s*\[job-(?:exec|run|local|service-run)\b", text, re.MULTILINE):
         return "ofelia"
     if "ofelia." in text and re.search(r"^services:", text, re.MULTILINE):
         return "ofelia"

@@ -2,24 +2,39 @@
 
 import re
 import shlex
-from pathlib import PurePosixPath
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from cronstream.importers.exec_lines import read_exec
 from cronstream.importers.found import Draft, Lost, length
 from cronstream.importers.ini_lines import Section, Setting, merged, read_sections
 from cronstream.importers.spans import parse_span
+from cronstream.importers.specifiers import (
+    about_home,
+    for_shell,
+    has_home,
+    specified,
+    specifiers,
+    whose_is,
+)
 from cronstream.importers.words import set_words
 
 _EXEC: Final = ("ExecStartPre", "ExecStart", "ExecStartPost")
-#: What needs no counterpart: it is so here as well, or is about a service that goes on running.
-_QUIET: Final = frozenset(
-    (
-        *("Type", "RemainAfterExit", "StandardOutput", "StandardError", "StandardInput"),
-        *("SyslogIdentifier", "KillMode", "NotifyAccess", "GuessMainPID", "SendSIGKILL", "Slice"),
-        *("LogLevelMax", "TimeoutStopFailureMode"),
-    )
-)
+_YES, _NO = "yes|true|on|1", "no|false|off|0"
+_OUTPUT: Final = r"(?:journal|syslog)(?:\+console)?|inherit|null"
+#: What needs no counterpart with such a value: it is so here as well, or nothing is lost by it.
+_QUIET: Final = {
+    "Type": "simple|exec|oneshot|idle|notify|notify-reload|dbus",
+    "RemainAfterExit": _NO,
+    "StandardInput": "null",
+    "StandardOutput": _OUTPUT,
+    "StandardError": _OUTPUT,
+    "KillMode": "control-group|mixed",
+    "KillSignal": "(?:SIG)?TERM|15",
+    "SendSIGKILL": _YES,
+    "TimeoutStopFailureMode": "terminate",
+    **dict.fromkeys(("SyslogIdentifier", "NotifyAccess", "GuessMainPID", "LogLevelMax"), ".*"),
+}
 _DONE: Final = frozenset(
     (
         *("User", "WorkingDirectory", "Environment", "UMask", "TimeoutStartSec", "TimeoutSec"),
@@ -40,6 +55,15 @@ _REMEDIES: Final = {
     "IOSchedulingPriority": "write it before the command: ionice -n …",
     "DynamicUser": "write 'user', a user that is there",
     "LoadCredential": "write 'env' with {file: PATH}",
+    "Type": "have the command stay in the foreground until it has ended",
+    "RemainAfterExit": "what stays active is not started again; here it runs each time",
+    "StandardInput": "a command reads nothing; have it read a file",
+    "StandardOutput": "output is kept (cronstream logs); write > or >> behind the command",
+    "StandardError": "output is kept (cronstream logs); write 2> or 2>> behind the command",
+    "KillMode": "what a command leaves behind is ended with it; see 'background'",
+    "KillSignal": "a command is ended with TERM; have it trap that",
+    "SendSIGKILL": "what has not ended after 'grace' is killed",
+    "TimeoutStopFailureMode": "what has not ended after 'grace' is killed",
 }
 _UNIT_REMEDIES: Final = {
     "OnFailure": "write 'on_discard' (docs/notifications.md), or a job of its own",
@@ -47,66 +71,105 @@ _UNIT_REMEDIES: Final = {
 }
 
 
-def fill_service(draft: Draft, path: str, text: str, instance: str) -> None:
+class Unit(NamedTuple):
+    """A service as it is started.
+
+    Attributes:
+        path: Its file, which notes name.
+        text: All of it.
+        name: What it is called: an instance is not called as the file of its template is.
+        instance: What ``%i`` stands for.
+    """
+
+    path: str
+    text: str
+    name: str
+    instance: str
+
+
+def fill_service(draft: Draft, service: Unit) -> None:
     """Set what a service says of a run.
 
-    Args:
-        draft: The job.
-        path: The file of the service, which notes name.
-        text: All of it.
-        instance: What ``%i`` stands for.
-
     Raises:
-        Lost: If what it runs cannot be carried over.
+        Lost: If what it runs cannot be carried over, with the line of the service.
     """
-    name = PurePosixPath(path).name
-    sections = read_sections(text)
-    service, unit = merged(sections, "Service"), merged(sections, "Unit")
-    lines = [setting.value for key in _EXEC for setting in service.all(key)]
     try:
-        found = read_exec(lines, _specifiers(name, instance))
+        _fill(draft, service)
     except Lost as lost:
-        raise Lost(f"{name}: {lost}") from None
+        raise Lost(str(lost), lost.line or 1, service.path) from None
+
+
+def _fill(draft: Draft, given: Unit) -> None:
+    sections = read_sections(given.text)
+    service, unit = merged(sections, "Service"), merged(sections, "Unit")
+    whose = whose_is(given.path, service, merged(sections, "Install"))
+    known = specifiers(given.name, given.instance, whose)
+    lines = [setting for key in _EXEC for setting in service.all(key)]
+    if not lines:
+        raise Lost("it has no ExecStart", service.line)
+    found = read_exec(lines, known)
     about = unit.last("Description")
-    if about is not None and "%" not in about.value:
-        draft.settings["description"] = about.value
+    if about is not None and set(re.findall("%(.)", about.value)) <= set(known):
+        draft.settings["description"] = specified(about.value, known)
     if isinstance(found, str):
         draft.settings["command"] = found
     else:
         set_words(draft.settings, found)
     # A unit that is active is not started again (systemd.timer(5)).
     draft.settings["overlap"] = "skip"
-    _fill_place(draft, service)
-    _fill_times(draft, service)
-    _note_rest(draft, path, service, unit)
+    notes = _Notes(draft, given.path)
+    _fill_place(notes, service, known)
+    _fill_env(draft, service, known)
+    _fill_times(notes, service)
+    _note_home(notes, service, known)
+    _note_rest(notes, service, unit)
 
 
-def _specifiers(name: str, instance: str) -> dict[str, str]:
-    stem = name.removesuffix(".service")
-    places = {"t": "/run", "S": "/var/lib", "C": "/var/cache", "L": "/var/log", "E": "/etc"}
-    # Whose home it is: the worker's, or that of 'user'.
-    places["h"] = "${HOME}"
-    names = {"n": name, "N": stem, "p": stem.partition("@")[0], "i": instance, "I": instance}
-    return {"%": "%", **names, **places}
+class _Notes(NamedTuple):
+    """A job, whose notes name the file of its service."""
+
+    draft: Draft
+    path: str
+
+    def note(self, setting: Setting, remedy: str) -> None:
+        self.draft.note(f"{setting.key}={setting.value}: {remedy}", setting.line, self.path)
 
 
-def _fill_place(draft: Draft, service: Section) -> None:
+def _fill_place(notes: _Notes, service: Section, known: Mapping[str, str]) -> None:
+    settings = notes.draft.settings
     user, folder, umask = (service.last(key) for key in ("User", "WorkingDirectory", "UMask"))
     if user is not None:
-        draft.settings["user"] = user.value
-    if folder is not None and folder.value.lstrip("-").startswith("/"):
-        draft.settings["cwd"] = folder.value.lstrip("-")
-    elif folder is not None:
-        draft.note(f"WorkingDirectory={folder.value}: write 'cwd', the whole path")
+        settings["user"] = specified(user.value, known, user.line)
+    if folder is not None:
+        path = specified(folder.value.lstrip("-"), known, folder.line)
+        if path.startswith("/"):
+            settings["cwd"] = path
+        else:
+            notes.note(folder, "write 'cwd', the whole path")
     if umask is not None and re.fullmatch(r"0?[0-7]{3}", umask.value):
-        draft.settings["umask"] = umask.value
-    env: dict[str, Any] = {}
+        settings["umask"] = umask.value
+    elif umask is not None:
+        notes.note(umask, "write 'umask', three octal digits")
+
+
+def _fill_env(draft: Draft, service: Section, known: Mapping[str, str]) -> None:
+    """Set the variables; those with a home in them are the shell's business."""
+    env: dict[str, str] = {}
+    exported: dict[str, str] = {}
     for setting in service.all("Environment"):
         for word in _assignments(setting.value):
             key, _, value = word.partition("=")
-            env[key] = value.replace("%%", "%")
+            env[key] = specified(value, known, setting.line)
+            exported[key] = for_shell(value, known) or ""
+    exported = {key: value for key, value in exported.items() if value and key.isidentifier()}
+    env = {key: value for key, value in env.items() if key not in exported}
     if env:
         draft.settings["env"] = env
+    if exported:
+        command = draft.settings["command"]
+        text = command if isinstance(command, str) else shlex.join(command)
+        begin = " ".join(f"{key}={value}" for key, value in exported.items())
+        draft.settings["command"] = f"export {begin}\n{text}"
 
 
 def _assignments(text: str) -> list[str]:
@@ -117,33 +180,49 @@ def _assignments(text: str) -> list[str]:
     return [word for word in words if word.partition("=")[0] and "=" in word]
 
 
-def _fill_times(draft: Draft, service: Section) -> None:
+def _fill_times(notes: _Notes, service: Section) -> None:
+    settings = notes.draft.settings
     for keys, ours in (
         (("RuntimeMaxSec", "TimeoutStartSec", "TimeoutSec"), "timeout"),
         (("TimeoutStopSec",), "grace"),
     ):
-        for key in keys:
-            setting = service.last(key)
-            seconds = None if setting is None else parse_span(setting.value)
+        for setting in filter(None, map(service.last, keys)):
+            seconds = parse_span(setting.value)
             if seconds:
-                draft.settings.setdefault(ours, length(round(seconds, 3)))
+                settings.setdefault(ours, length(round(seconds, 3)))
+            elif setting.value not in ("infinity", "0"):  # No limit.
+                notes.note(setting, f"write {ours!r}")
     files = service.last("LimitNOFILE")
     if files is not None and files.value.partition(":")[0].isdecimal():
-        draft.settings["limits"] = {"files": int(files.value.partition(":")[0])}
+        settings["limits"] = {"files": int(files.value.partition(":")[0])}
+    elif files is not None:
+        notes.note(files, "give it to the unit or container of the workers")
 
 
-def _note_rest(draft: Draft, path: str, service: Section, unit: Section) -> None:
+def _note_home(notes: _Notes, service: Section, known: Mapping[str, str]) -> None:
+    """Note once whose home ``%h`` is taken for."""
+    for setting in service.settings:
+        is_read = setting.key in (*_EXEC, "Environment", "WorkingDirectory", "User")
+        if is_read and has_home(setting.value):
+            notes.draft.note(about_home(known), setting.line, notes.path)
+            return
+
+
+def _note_rest(notes: _Notes, service: Section, unit: Section) -> None:
     remedies = _REMEDIES | _UNIT_REMEDIES
     others: dict[str, int] = {}
-    for setting in (*service.settings, *_telling(unit)):
-        if setting.key in remedies:
-            remedy = remedies[setting.key]
-            draft.note(f"{setting.key}={setting.value}: {remedy}", setting.line, path)
-        elif setting.key not in {*_EXEC, *_QUIET, *_DONE}:
-            others.setdefault(setting.key, setting.line)
+    counting = [s for s in service.settings if s in service.all(s.key)]
+    for setting in (*counting, *_telling(unit)):
+        key = setting.key
+        if re.fullmatch(_QUIET.get(key, "(?!)"), setting.value, re.IGNORECASE):
+            continue
+        if key in remedies:
+            notes.note(setting, remedies[key])
+        elif key not in {*_EXEC, *_DONE}:
+            others.setdefault(key, setting.line)
     if others:
         what = f"{', '.join(others)}: give it to the unit or container of the workers"
-        draft.note(what, min(others.values()), path)
+        notes.draft.note(what, min(others.values()), notes.path)
 
 
 def _telling(unit: Section) -> list[Setting]:

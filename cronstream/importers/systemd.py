@@ -6,7 +6,7 @@ from typing import Final
 from cronstream.importers.calendar import Calendar, parse_calendar
 from cronstream.importers.found import Draft, Found, Lost, Note, Source, length
 from cronstream.importers.ini_lines import Section, merged, read_sections
-from cronstream.importers.services import fill_service
+from cronstream.importers.services import Unit, fill_service
 from cronstream.importers.spans import parse_span
 
 _EVERY: Final = ("OnUnitActiveSec", "OnUnitInactiveSec")
@@ -108,8 +108,14 @@ def _fill_service(draft: Draft, source: Source, timer: Section, default: str) ->
     name = default if setting is None else setting.value
     stem, at, rest = name.partition("@")
     instance = rest.removesuffix(".service") if at else ""
-    text = source.beside.get(name, source.beside.get(f"{stem}@.service" if at else name))
-    if text is None:
+    found = _beside(source, name) or (_beside(source, f"{stem}@.service") if at else None)
+    if found is None:
         line = timer.line if setting is None else setting.line
         raise Lost(f"{name} is not beside it; put it there, or give both files", line)
-    fill_service(draft, str(PurePosixPath(source.name).with_name(name)), text, instance)
+    fill_service(draft, Unit(found, source.beside[found], name, instance))
+
+
+def _beside(source: Source, name: str) -> str | None:
+    """Return the path of a unit; the last of several."""
+    found = [path for path in source.beside if PurePosixPath(path).name == name]
+    return found[-1] if found else None

@@ -113,3 +113,20 @@ def test_what_does_not_work_is_said_in_a_sentence(
 def test_a_file_in_another_encoding_is_read_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes("0 1 * * * echo \xe9\0\n".encode("latin-1"))
     assert "echo é" in import_(tmp_path / "latin").stdout
+
+
+def test_all_jobs_that_a_zone_has_cost_are_counted() -> None:
+    result = import_("-", stdin="CRON_TZ=Mars/Base\n0 1 * * * a\n0 2 * * * b\nMAILTO=x\n")
+
+    assert result.stderr.endswith("0 jobs carried over, 2 left out, 1 note\n")
+
+
+def test_what_is_said_of_a_service_names_the_folder_that_it_was_given_from(tmp_path: Path) -> None:
+    timer, service = tmp_path / "t" / "a.timer", tmp_path / "s" / "a.service"
+    timer.parent.mkdir()
+    service.parent.mkdir()
+    timer.write_text("[Timer]\nOnCalendar=daily\n")
+    service.write_text("[Service]\nExecStart=/bin/a\nNice=5\n")
+
+    result = import_(timer, service, "--timezone", "UTC")
+    assert result.stderr.startswith(f"{service}:3: Nice=5: write it before the command")

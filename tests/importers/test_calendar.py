@@ -24,6 +24,15 @@ EVENTS = {
     "yearly": ("0 0 1 1 *", ""),
     "quarterly": ("0 0 1 */3 *", ""),
     "semiannually": ("0 0 1 1,7 *", ""),
+    "Semi-Annually": ("0 0 1 1,7 *", ""),
+    "biannually": ("0 0 1 1,7 *", ""),
+    "bi-annually": ("0 0 1 1,7 *", ""),
+    "anually": ("0 0 1 1 *", ""),  # codespell:ignore anually
+    "27-3-1 5:6": ("6 5 1 3 *", ""),
+    "27..28-1-1": ("0 0 1 1 *", ""),
+    "@1893456000": ("0 0 1 1 *", ""),
+    "@1900000007": ("47 46 17 17 3 *", ""),
+    "daily utc": ("0 0 * * *", ""),
     "Mon..Fri *-*-* 09,17:00:00": ("0 9,17 * * mon-fri", ""),
     "Mon-Fri 09:00": ("0 9 * * mon-fri", ""),
     "Monday,Tue,Sun 10:00": ("0 10 * * mon,tue,sun", ""),
@@ -68,7 +77,7 @@ def test_its_due_times_are_those_that_systemd_says(event: str) -> None:
     ).stdout
     theirs = [
         datetime.fromisoformat(found).replace(tzinfo=UTC)
-        for found in re.findall(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", said)
+        for found in re.findall(r"[A-Z][a-z]{2} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", said)
     ]
     calendar = parse_calendar(event)
     exclude = (calendar.exclude,) if calendar.exclude else ()
@@ -101,11 +110,29 @@ def test_its_due_times_are_those_that_systemd_says(event: str) -> None:
         "*:0/0",
         "10:00 Mars/One",
         "*-*~07..01",
+        "@",
+        "@1893456000.5",
+        "@99999999999",
+        "Mon Tue",
     ],
 )
 def test_what_is_no_event_or_no_schedule_of_ours_is_refused(event: str) -> None:
     with pytest.raises(Lost):
         parse_calendar(event)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Nowhere", "Mars/One", "XYZ"])
+def test_of_a_zone_that_is_none_it_is_said_that_it_is_none(zone: str) -> None:
+    for event in ("daily", "Mon 10:00", "05:40"):
+        with pytest.raises(Lost, match=f"^time zone '{zone}' is not known"):
+            parse_calendar(f"{event} {zone}")
+
+
+def test_a_year_of_two_digits_is_of_this_century_or_of_the_last() -> None:
+    assert parse_calendar("69-1-1").start == "2069-01-01"
+    assert parse_calendar("70..72-1-1").start == "1970-01-01"
+    assert parse_calendar("70..72-1-1").end == "1972-12-31"
+    assert parse_calendar("2027-1-1").start == "2027-01-01"
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def test_a_cronjob_is_a_job_with_kubernetes_attempts_and_waits() -> None:
         ("startingDeadlineSeconds: 300", "missed", None),
         ("suspend: true", "enabled", False),
         ("suspend: false", "enabled", None),
+        ("suspend: yes", "enabled", False),
     ],
 )
 def test_what_a_cronjob_says_of_its_runs_is_said_of_the_job(
@@ -158,6 +159,56 @@ def test_what_belongs_to_a_pod_is_noted(pod: str, said: str) -> None:
     assert any(note.startswith(said) for note in cronjob(pod=pod).notes)
 
 
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        ("{runAsGroup: 3000}", "f:12: runAsGroup: 'user' has that user's own groups"),
+        ("{fsGroup: 2000}", "f:12: fsGroup: 'user' has that user's own groups"),
+        ("{sysctls: [], a: b}", "f:12: sysctls, a: give it to the pods of the workers"),
+    ],
+)
+def test_what_a_security_context_says_beside_the_user_is_noted(context: str, said: str) -> None:
+    found = cronjob(pod=f"securityContext: {context}")
+    assert said in found.notes
+
+
+def test_the_user_of_a_container_goes_before_that_of_its_pod() -> None:
+    found = cronjob(
+        pod="securityContext: {runAsUser: 1, fsGroup: 2}",
+        container="command: [a]\n              securityContext: {runAsUser: 3, runAsNonRoot: true}",
+    )
+
+    assert found.only["user"] == 3
+    assert len(found.notes) == 2
+
+
+def test_a_variable_that_may_be_missing_there_is_noted() -> None:
+    source = "valueFrom: {secretKeyRef: {name: s, key: k, optional: true}}"
+    found = cronjob(container=f"command: [a]\n              env: [{{name: A, {source}}}]")
+
+    assert "f:17: A is optional there; here a run without it fails" in found.notes
+
+
+@pytest.mark.parametrize(
+    ("spec", "job", "key", "value", "said"),
+    [
+        ("suspend: 'true'", "", "enabled", False, "f:6: suspend 'true' is text"),
+        ("suspend: 'false'", "", "enabled", None, "f:6: suspend 'false' is text"),
+        ("", "backoffLimit: '2'", "max_attempts", 3, "f:9: backoffLimit '2' is text"),
+        ("", "backoffLimit: two", "max_attempts", 7, "f:9: backoffLimit 'two' is no number"),
+        ("", "backoffLimit: -1", "max_attempts", 7, "f:9: backoffLimit '-1' is no number"),
+        ("concurrencyPolicy: forbid", "", "overlap", None, "f:6: concurrencyPolicy 'forbid'"),
+    ],
+)
+def test_what_kubernetes_would_refuse_is_noted_at_its_line(
+    spec: str, job: str, key: str, value: object, said: str
+) -> None:
+    found = cronjob(spec, job)
+
+    assert found.only.get(key) == value
+    assert any(note.startswith(said) for note in found.notes), found.notes
+
+
 @pytest.mark.parametrize("key", ["parallelism", "completions"])
 def test_several_pods_for_a_run_are_noted(key: str) -> None:
     assert any(key in note for note in cronjob(job=f"{key}: 2").notes)
@@ -205,13 +256,74 @@ def test_a_file_without_one_says_so() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("kind: CronJob\n{{- if .Values.x }}\nspec: 1\n", "render it"),
+        ("kind: CronJob\n{{- if .Values.x }}\nspec: 1\n", "f:2: it is a template; render it"),
+        ('kind: CronJob\nname: "{{ include "a" . }}"', "f:2: it is a template; render it"),
+        ("# {{ x }}\nkind: CronJob\nspec: [\n", "f:4: it is no YAML"),
         ("kind: CronJob\nspec: [\n", "f:3: it is no YAML"),
     ],
 )
 def test_what_is_no_yaml_is_refused_with_its_line(text: str, said: str) -> None:
     with pytest.raises(ForeignError, match=said):
         imported(text)
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "line"),
+    [
+        ("name: report,", 'name: {{ include "x.fullname" . }},', 3),
+        ("name: report,", "name: '{{ .Release.Name }}-report',", 3),
+        ('"0 7 * * 1-5"', "{{ .Values.schedule | quote }}", 5),
+        ('"0 7 * * 1-5"', '"{{ .Values.schedule }}"', 5),
+        ("shop/report:1", '"{{ .Values.image }}"', 15),
+        ("command: [a]", "command: {{ .Values.command }}", 16),
+        ("jobTemplate:", "{{ .Values.key }}: 1\n  jobTemplate:", 7),
+        ("jobTemplate:", "'{{ .Values.key }}': 1\n  jobTemplate:", 7),
+        ("kind: CronJob", "kind: {{ .Values.kind }}", 2),
+        ("kind: CronJob", "kind: '{{ .Values.kind }}'", 2),
+        *(
+            ("jobTemplate:", f"{key}: '{{{{ .Values.x }}}}'\n  jobTemplate:", 7)
+            for key in ("timeZone", "suspend", "concurrencyPolicy", "startingDeadlineSeconds")
+        ),
+    ],
+)
+def test_a_template_that_nobody_has_rendered_is_refused_at_its_line(
+    there: str, here: str, line: int
+) -> None:
+    text = (CRONJOB % ("", "", "", "command: [a]")).replace(there, here)
+    with pytest.raises(ForeignError, match=f"^f:{line}: it is a template; render it"):
+        imported(text, "kubernetes")
+
+
+def test_templates_of_other_programs_stay_in_a_manifest_that_is_rendered() -> None:
+    container = """\
+command: [docker, ps, --format, '{{.Names}}']
+              args: ["{{ .ID }}"]
+              env: [{name: A, value: '{{.A}}'}]"""
+    text = (CRONJOB % ("# {{ .Values.x }}", "", "", container)).replace(
+        "namespace: shop", "annotations: {a: '{{ .B }}'}"
+    )
+    found = imported(f"{text}---\nkind: ConfigMap\ndata: {{a: '{{{{ .C }}}}'}}\n")
+
+    assert found.only["command"] == ["docker", "ps", "--format", "{{.Names}}", "{{ .ID }}"]
+    assert found.only["env"] == {"A": "{{.A}}"}
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        ("[a, {b: c}]", '["a", {"b": "c"}]'),
+        ("{a: {b: [c]}}", '{"a": {"b": ["c"]}}'),
+        ("!!binary YQ==", "a"),
+        ("!!set {a}", '["a"]'),
+    ],
+)
+def test_what_is_no_text_is_not_shown_as_python_has_it(image: str, said: str) -> None:
+    text = (CRONJOB % ("", "", "", "command: [a]")).replace("shop/report:1", image)
+    assert f"it ran in the image {said};" in imported(text).notes[0]
+
+
+def test_a_manifest_that_goes_round_in_circles_is_read_as_well() -> None:
+    assert cronjob("x: &a [*a]").said
 
 
 def test_a_zone_may_stand_before_the_schedule() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.importers.imported import imported
+from tests.importers.imported import Imported, imported
 
 INI = """\
 [global]
@@ -108,6 +108,81 @@ def test_labels_of_a_compose_file_are_jobs_in_their_containers() -> None:
     assert "f:5: it needs docker, and the right to use it, and 'cwd'" in said
     assert "variable of compose's" in said
     assert "f:20: ofelia.smtp-host is about messages" in said
+
+
+SERVICE = """\
+services:
+  %s:
+    image: %s
+    labels:
+      - ofelia.%s.a.schedule=@daily
+      - ofelia.%s.a.command=a
+      - ofelia.%s.a.image=b
+      %s
+"""
+_NOT_ENABLED = "do not have ofelia.enabled=true, so Ofelia does not run it; it is carried over as"
+
+
+def service(kind: str, label: str = "", name: str = "app", image: str = "shop") -> Imported:
+    item = f"- {label}" if label else ""
+    return imported(SERVICE % (name, image, kind, kind, kind, item))
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (service("job-exec"), f"f:5: the labels of 'app' {_NOT_ENABLED} paused"),
+        (service("job-exec", "ofelia.enabled=false"), f"f:8: the labels of 'app' {_NOT_ENABLED}"),
+        (service("job-exec", "ofelia.enabled=${X}"), f"f:8: the labels of 'app' {_NOT_ENABLED}"),
+        (service("job-local"), f"f:5: the labels of 'app' {_NOT_ENABLED}"),
+        (
+            service("job-run", "ofelia.enabled=false", "ofelia", "mcuadros/ofelia:latest"),
+            f"f:8: the labels of 'ofelia' {_NOT_ENABLED}",
+        ),
+        (
+            service("job-run", "ofelia.enabled=true"),
+            "f:5: a job-run has to stand at Ofelia's own service, and not at 'app', so Ofelia",
+        ),
+    ],
+)
+def test_a_job_that_ofelia_does_not_run_is_paused_by_the_file(found: Imported, said: str) -> None:
+    assert found.only["enabled"] is False
+    assert any(note.startswith(said) for note in found.notes), found.notes
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        service("job-exec", "ofelia.enabled=true"),
+        service("job-local", name="cron", image="mcuadros/ofelia:v0.3"),
+        service("job-run", name="ofelia", image="mine"),
+        service("job-run", "ofelia.enabled=true\n      - ofelia.service=true"),
+    ],
+)
+def test_a_job_that_ofelia_runs_is_not_paused(found: Imported) -> None:
+    assert "enabled" not in found.only
+
+
+def test_a_section_that_is_no_job_of_ofelias_is_noted_at_its_line() -> None:
+    found = imported('[job-local "a"]\nschedule = @daily\ncommand = a\n[job-weird "x"]\n[extra]\n')
+
+    assert found.lost == ['f:4: [job-weird "x"] is no job that Ofelia knows; it is left out']
+    assert found.notes == ["f:5: [extra] is no job that Ofelia knows; it is left out"]
+
+
+def test_names_of_sections_may_be_in_capitals() -> None:
+    assert imported('[Job-Local "a"]\nschedule = @daily\ncommand = a\n').said
+
+
+def test_a_label_that_is_no_jobs_is_noted_at_its_line() -> None:
+    notes = service("job-exec", "ofelia.job-weird.a.schedule=@daily").notes
+    said = "f:8: ofelia.job-weird.a.schedule is no label of a job that Ofelia knows; it is left out"
+    assert said in notes
+
+
+def test_what_a_job_says_and_no_command_can_is_noted_at_its_line() -> None:
+    found = imported('[job-run "a"]\nschedule = @daily\nimage = a\nvolumes-from = b\n')
+    assert "f:4: volumes-from is not carried over" in found.notes
 
 
 @pytest.mark.parametrize(

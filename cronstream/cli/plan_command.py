@@ -47,7 +47,10 @@ class _PlanCommand(click.Command):
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Return the context of a command line that was understood."""
         try:
-            return super().make_context(*args, **kwargs)
+            ctx = super().make_context(*args, **kwargs)
+            if ctx.params.get("file") == ctx.params.get("file2") == Path("-"):
+                raise click.UsageError("standard input is one file, and here are two; name one")
+            return ctx
         except click.UsageError as error:
             error.exit_code = _FAILED
             raise

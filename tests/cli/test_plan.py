@@ -196,6 +196,7 @@ def test_a_job_that_changes_its_cluster_is_said_to_stay_for_the_look_ahead(
     [
         (["--what"], "No such option: --what"),
         (["--within", "soon"], "'soon' is not a length of time; write it like"),
+        (["-", "-"], "standard input is one file, and here are two; name one"),
         (["gone.yaml", "new.yaml"], "gone.yaml: there is no such file"),
         (["old.yaml", "bad.yaml"], "bad.yaml: line 1, column 1: the crontab is empty"),
     ],

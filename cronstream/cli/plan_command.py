@@ -48,12 +48,16 @@ class _PlanCommand(click.Command):
         """Return the context of a command line that was understood."""
         try:
             ctx = super().make_context(*args, **kwargs)
-            if ctx.params.get("file") == ctx.params.get("file2") == Path("-"):
-                raise click.UsageError("standard input is one file, and here are two; name one")
-            return ctx
+            _refuse_one_for_two(**ctx.params)
         except click.UsageError as error:
             error.exit_code = _FAILED
             raise
+        return ctx
+
+
+def _refuse_one_for_two(*, file: Path | None = None, file2: Path | None = None, **_: Any) -> None:
+    if file == file2 == Path("-"):
+        raise click.UsageError("standard input is one file, and here are two; name one")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from cronstream.core.crontab.change import missing
 from cronstream.core.crontab.parser import Crontab
 from cronstream.core.crontab.parts import PartlyGoodError
 from cronstream.crontab_file import Content, Recall, look, parse, recall_nothing, states_of
-from cronstream.errors import CrontabError
+from cronstream.errors import CrontabError, Problem
 from cronstream.folder_watch import Folder, FolderWatch
 from cronstream.logs import fields
 from cronstream.system import give_memory_back
@@ -265,3 +265,7 @@ def _try(
         return parse(str(path), content, before, recall)
     except CrontabError as error:
         return error
+    except Exception as error:  # What is in force stays so, and the next edit may be read.
+        logger.exception("%s could not be read", path.name, extra=fields("crontab-not-read"))
+        what = f"it could not be read, by a fault in cronstream itself ({error!r}); report it"
+        return CrontabError(str(path), [Problem(what)])

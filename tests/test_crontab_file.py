@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -352,6 +353,26 @@ async def test_what_was_read_of_a_large_file_that_has_not_changed_is_given_back(
     assert not given_back
     assert looks.look().digest == looks.last.digest
     assert given_back == ([True] if much else [])
+
+
+async def test_a_file_that_cannot_be_read_by_a_fault_of_ours_is_told_and_the_next_edit_is_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crontab_watch, "_POLL_S", 0.02)
+    parse = crontab_file.parse
+
+    def faulty(source: str, content: crontab_file.Content, *rest: Any) -> Crontab:
+        if b"fault" in content.raw:
+            raise IndexError("string index out of range")
+        return parse(source, content, *rest)
+
+    monkeypatch.setattr(crontab_watch, "parse", faulty)
+    async with a_watch(path) as watching:
+        assert await watching.told() == "a"
+        write(path, text("fault"))
+        assert "by a fault in cronstream itself (IndexError(" in await watching.told()
+        write(path, text("b"))
+        assert await watching.told() == "b"
 
 
 async def test_what_a_large_file_with_a_mistake_took_is_given_back(

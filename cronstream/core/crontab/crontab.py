@@ -93,10 +93,10 @@ class Recalled:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Jobs of a crontab that are good, and are not in the text that is read of it.
+    """What belongs to a crontab, and is not in the text that is read of it: jobs that are good.
 
     Attributes:
-        jobs: They.
+        jobs: Those jobs.
         numbers: Which of the list the other jobs are, counted from 1; none if all are in the text.
     """
 

@@ -10,8 +10,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from cronstream.errors import Place
+
 #: What stands in the place of the jobs.
 ELSEWHERE: Final = "jobs-are-elsewhere"
+_BOM: Final = "\ufeff"
 #: Patterns begin with plain text, not with ``^``: so they are looked for some ten times as fast.
 _JOBS: Final = re.compile(r"jobs: *(?:#.*)?$", re.MULTILINE)
 _FIRST: Final = re.compile(r"(?: *(?:#.*)?\n)*( *)- ")
@@ -38,6 +41,19 @@ class Entries:
     line: int
     above: str
     below: str
+
+    def are_cut_at(self, root: Place, jobs: Place) -> bool:
+        """Return whether the jobs were cut out where the head has them, by who has parsed it.
+
+        Args:
+            root: Where its mapping begins: with a key, and no brace, or what belongs to the whole.
+            jobs: Where its ``jobs`` stand.
+        """
+        lines = self.head.split("\n")
+        begins_with = lines[root.line - 1][root.column - 1]
+        where = self.head.index(ELSEWHERE)
+        place = Place(self.head.count("\n", 0, where) + 1, where - self.head.rfind("\n", 0, where))
+        return begins_with not in "{&!" and jobs == place
 
     def only(self, numbers: Collection[int]) -> str:
         """Return all of the text but other jobs: each of their lines is a comment."""
@@ -70,6 +86,8 @@ def entries_of(text: str) -> Entries | None:
     pieces = [text[a:b] for a, b in zip(starts, [*starts[1:], end], strict=True)]
     above = text[found.start() + len("jobs:") : begin]  # There may be comments.
     head = f"{text[: found.start()]}jobs: {ELSEWHERE}{above}{text[end:]}"
+    if head.startswith(("%", _BOM)) or "\n%" in head:
+        return None  # It may say what tags mean in all of it.
     line = text.count("\n", 0, begin) + 1
     return Entries(head, indent, pieces, line, text[:begin], text[end:])
 

@@ -27,6 +27,8 @@ def expectation_faults(job: Job) -> Iterator[Fault]:
         gap_s = _gap_as_long_as(job.expect_within_s, job.schedule, job.timezone)
     except ScheduleError:
         return  # Which is reported by itself.
+    except OverflowError:
+        return  # The end of the calendar, 9999.
     if gap_s is not None:
         within, gap = format_duration(job.expect_within_s), format_duration(gap_s)
         sentence = (

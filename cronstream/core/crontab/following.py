@@ -1,6 +1,7 @@
 """Which jobs follow which: what a crontab says of it, and how that is shown."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -29,9 +30,8 @@ def names_of(value: Any) -> Names:
         if not isinstance(several, list) or not all(isinstance(name, str) for name in several):
             raise ValueError(f"does not say which job follows; {_EXAMPLE}")
         found += [(Ending(on), name) for name in several]
-    names = [name for _, name in found]
-    for name in names:
-        if names.count(name) > 1:
+    for name, times in Counter(name for _, name in found).items():
+        if times > 1:
             raise ValueError(f"names {name!r} twice; a job follows once, after 'settled' if always")
     return tuple(found)
 

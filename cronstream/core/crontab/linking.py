@@ -6,7 +6,8 @@ So a run says all that may come of it, whoever publishes that, and whatever the 
 import difflib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from itertools import islice
+from typing import Final, TypeGuard
 
 from cronstream.core.crontab.following import Names, mentioned
 from cronstream.core.crontab.problems import Problems
@@ -17,6 +18,9 @@ from cronstream.core.wire.codec import encode
 from cronstream.core.wire.runs import Job, Then
 from cronstream.core.wire.sizes import MAX_JOB_BYTES
 from cronstream.errors import Part, Place
+
+#: Of so many names that no job has it is looked for who is meant, which takes a while among many.
+_MOST_MEANT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class FollowingReader:
         """
         names = [plain(node.items["name"]) for node in nodes if _has(node, "name")]
         texts = [*others, *(name for name in names if isinstance(name, str))]
-        for other in sorted(self._followers.difference(texts)):
+        for other in islice(sorted(self._followers.difference(texts)), _MOST_MEANT):
             self._meant[other] = difflib.get_close_matches(other, texts, n=1)
             self._followers.update(self._meant[other])
 
@@ -78,8 +82,8 @@ class FollowingReader:
             self._said.setdefault(name, Said(then, find_place(node, ("then",)), part))
 
     @property
-    def followed(self) -> Collection[str]:
-        """The names of jobs that others follow, as far as they were noted."""
+    def leaders(self) -> Collection[str]:
+        """The names of jobs that have followers, as far as they were noted."""
         return self._said.keys()
 
     def link(self, jobs: Sequence[Job], known: Collection[str]) -> list[Job]:

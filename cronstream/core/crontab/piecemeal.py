@@ -1,9 +1,9 @@
 """Reads a crontab job by job, where it is good: of 100,000 in seconds, and only what has changed.
 
-It says nothing of what is wrong. Jobs that are not simply good are left to the reader of the whole,
-which says all that is to be said, without those that are. So is all of a crontab that is not simply
-a good head with jobs that stand for themselves (`cronstream.core.crontab.parser`). So the two say
-the same, or this one nothing.
+It has no words for what is wrong. The reader of the whole has (`cronstream.core.crontab.parser`),
+and is given only the jobs that are not simply good; or, where one is no YAML, the parser all from
+there on. A crontab that is not a good head with a list of jobs is left to it altogether. So what
+comes of reading it here is what comes of reading the whole, or nothing.
 """
 
 import re
@@ -17,8 +17,10 @@ from typing import Any, Final
 
 from cronstream.core.crontab.apart import faults_apart
 from cronstream.core.crontab.crontab import Beside, Crontab, Places, Read, Recalled, Spots
-from cronstream.core.crontab.entries import ELSEWHERE, Entries, entries_of
+from cronstream.core.crontab.entries import Entries, entries_of
+from cronstream.core.crontab.faults import mend_keys
 from cronstream.core.crontab.likeness import Likenesses, said_by
+from cronstream.core.crontab.model import JobModel
 from cronstream.core.crontab.pieces import NotGoodError, PieceParser, lines_of_starts
 from cronstream.core.crontab.plain_lines import NotPlainError, lines_of, node_of, values_of
 from cronstream.core.crontab.problems import Problems
@@ -116,10 +118,10 @@ class _Piecemeal:
         """Return what is wrong with jobs; it may stand where another says that they follow it."""
         if self._broken:
             return self._cut_off(min(self._broken))
-        names = [job.name if job else self._unsure[n] for n, job in enumerate(self._jobs)]
+        names = [self._unsure.get(n, job and job.name) for n, job in enumerate(self._jobs)]
         times = Counter(name for name in names if name is not None)
-        followed = self._reader.following.followed
-        shown = (n for n, name in enumerate(names) if times[name] > 1 or name in followed)
+        leaders = self._reader.following.leaders
+        shown = (n for n, name in enumerate(names) if times[name] > 1 or name in leaders)
         apart = {*self._unsure, *shown}
         good = [job for number, job in enumerate(self._jobs) if number not in apart]
         beside = Beside(good, [number + 1 for number in sorted(apart)])
@@ -134,10 +136,11 @@ class _Piecemeal:
         Args:
             first: The number of the first job that may be where that is.
         """
-        shown = {n for n, job in enumerate(self._jobs) if n >= first or job is None}
-        shown.add(0)  # Of a list the parser says where it began.
+        # Of a list the parser says where it began.
+        shown = {0, *self._unsure, *range(first, len(self._jobs))}
         problems = Problems()
-        if parse_yaml(self._entries.only(shown), problems, is_part=True) is not None:
+        tree = parse_yaml(self._entries.only(shown), problems, is_part=True)
+        if tree is not None or not problems:
             raise NotGoodError
         return problems
 
@@ -146,7 +149,7 @@ class _Piecemeal:
         jobs = root.items.get("jobs") if isinstance(root, MappingNode) else None
         if not isinstance(root, MappingNode) or not isinstance(jobs, Scalar):
             raise NotGoodError
-        if jobs.value != ELSEWHERE:
+        if not self._entries.are_cut_at(root.place, jobs.place):
             raise NotGoodError
         root.items["jobs"] = ListNode(jobs.place)
         head = self._reader.read_part(root) if is_part else self._reader.read(root)
@@ -230,6 +233,8 @@ class _Piecemeal:
     def _doubt(self, number: int, node: Node | None) -> None:
         """Note that a job may be wrong; None if it may go on, or begin, in another's lines."""
         self._problems.take()
+        if node is not None:
+            mend_keys(node, JobModel.model_fields)
         values = None if node is None else plain(node)
         if node is None:
             self._broken.add(number)

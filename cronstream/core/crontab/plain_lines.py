@@ -69,10 +69,12 @@ def lines_of(piece: str, indent: int) -> list[str]:
     What stands in braces is returned as the lines below its key that it means.
 
     Raises:
-        NotPlainError: If one is indented less.
+        NotPlainError: If one is indented less, or nothing stands behind the dash.
     """
     deep, margin = indent + 2, " " * (indent + 2)
     first, *rest = piece.split("\n")
+    if not first[deep:]:
+        raise NotPlainError
     found = [first[deep:]]
     for line in rest:
         if line.lstrip(" ")[:1] in _NOTHING:

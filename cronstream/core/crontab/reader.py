@@ -67,6 +67,8 @@ class Reader:
         #: What stands under the defaults, and belongs to each job.
         self._misplaced: set[str] = set()
         self._zone = "UTC"
+        #: What is wrong with the zones that were named, if anything.
+        self._zones: dict[str, str] = {}
         self._named: dict[str, Place] = {}
 
     def read(self, root: Node | None, beside: Beside = _NOTHING) -> Crontab | None:
@@ -183,12 +185,15 @@ class Reader:
         """Return the zone to check a schedule in: this one, or the default if it is no zone."""
         if not isinstance(name, str):
             return self._zone
-        try:
-            find_zone(name)
-        except ScheduleError as error:
-            self._problems.add(place, str(error), part, key="timezone")
-            return self._zone
-        return name
+        if name not in self._zones:
+            try:
+                find_zone(name)
+                self._zones[name] = ""
+            except ScheduleError as error:
+                self._zones[name] = str(error)
+        if fault := self._zones[name]:
+            self._problems.add(place, fault, part, key="timezone")
+        return self._zone if fault else name
 
     def _read_jobs(self, nodes: list[Node], beside: Beside) -> list[Job]:
         """Return all jobs, each with what follows it."""

@@ -235,7 +235,10 @@ def _before_it(fault: ParserFault) -> _Told:
     if "document start" not in fault.what:
         return None
     lines = enumerate(fault.lines, start=1)
-    number, first = next(each for each in lines if each[1].strip() and each[1].lstrip()[0] != "#")
+    said = (each for each in lines if each[1].strip() and each[1].lstrip()[0] != "#")
+    number, first = next(said, (fault.place.line, ""))
+    if number == fault.place.line:
+        return None  # Parsers know breaks of lines that nobody sees.
     if indent := len(first) - len(first.lstrip()):
         sentence = f"this line is indented, and line {fault.place.line} is not; line them up"
         return Place(number, indent + 1), sentence

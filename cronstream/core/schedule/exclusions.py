@@ -45,7 +45,12 @@ def end_of(text: str) -> datetime | None:
         ValueError: If no calendar or clock has it.
     """
     date = parse_date(text)
-    return parse_wall(text) if date is None else date + _DAY
+    if date is None:
+        return parse_wall(text)
+    try:
+        return date + _DAY
+    except OverflowError:
+        return date + (_DAY - datetime.resolution)  # It is the last of the calendar.
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import zoneinfo
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from typing import Final
 
 from cronstream.core.schedule.clock import ClockSchedule, Dst, EverySchedule, Times, wall_of
@@ -91,6 +91,12 @@ class JitteredSchedule(Times):
 
     def next_after(self, moment: datetime) -> datetime | None:
         """Return the first due time strictly after `moment` (aware, UTC)."""
+        try:
+            return self._search(moment)
+        except OverflowError:
+            return None  # The end of the calendar, 9999.
+
+    def _search(self, moment: datetime) -> datetime | None:
         last = self._last_up_to(moment)
         if last is not None and (moved := self._moved(last)) > moment:
             return moved
@@ -146,13 +152,16 @@ def ruled_schedule(rules: Rules, zone: zoneinfo.ZoneInfo) -> RuledSchedule | Jit
 def bounds(start: str, end: str) -> tuple[datetime | None, datetime | None]:
     """Return when something begins and ends (exclusive), both naive; None where nothing is said.
 
+    What ends in 9999, the last year of the calendar, is meant never to end.
+
     Raises:
         ScheduleError: If one is not valid, or the end is not after the start.
     """
     first, last = _bound("start", start, begin_of), _bound("end", end, end_of)
     if first is not None and last is not None and first >= last:
         raise ScheduleError(f"end {end!r} is not after start {start!r}; change one of them")
-    return first, last
+    is_never = last is not None and last.year == MAXYEAR
+    return first, None if is_never else last
 
 
 def jitter_of(text: str) -> int:

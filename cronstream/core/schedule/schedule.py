@@ -40,7 +40,11 @@ def compile_schedule(text: str, timezone: str) -> Schedule:
     """
     zone = find_zone(timezone)
     if Rules.are_in(text):
-        return _with_rules(Rules.parse(text), zone)
+        try:
+            return _with_rules(Rules.parse(text), zone)
+        except OverflowError:
+            sentence = "goes beyond the end of the calendar, the year 9999; write an earlier one"
+            raise ScheduleError(sentence) from None
     schedule = compile_expression(text.strip(), zone)
     walls = schedule.walls if isinstance(schedule, ClockSchedule) else None
     if isinstance(walls, CronWalls) and len(walls.fields.months) == _ALL_MONTHS:

@@ -3,11 +3,14 @@
 import pytest
 
 from cronstream.core.crontab import piecemeal as piecemeal_module
+from cronstream.core.crontab.parser import read_whole
+from cronstream.core.crontab.piecemeal import read_piecemeal
 from cronstream.core.crontab.problems import Problems
 from cronstream.core.crontab.reader import Reader
 from cronstream.core.crontab.yaml_nodes import Node
 from cronstream.core.crontab.yaml_tree import AliasError, parse_yaml
 from cronstream.core.wire.runs import Job
+from cronstream.errors import CrontabError
 from tests.core.crontab.two_ways import piecemeal, read, told, whole
 
 HEAD = "version: 1\nclusters: [a]\ndefaults: {cluster: a}\njobs:\n"
@@ -44,15 +47,16 @@ def numbers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
+@pytest.mark.parametrize("is_edit", [True, False])
 @pytest.mark.parametrize(("old", "new"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_in_one_job_is_said_as_the_whole_says_it_and_no_good_job_is_read_again(
-    old: str, new: str, numbers: list[int]
+    old: str, new: str, numbers: list[int], *, is_edit: bool
 ) -> None:
-    before, text = read(GOOD), GOOD.replace(old, new)
+    before, text = read(GOOD) if is_edit else None, GOOD.replace(old, new)
     assert text != GOOD
     numbers.clear()
     found = piecemeal(text, before)
-    assert set(numbers) <= {11, 31}
+    assert set(numbers) <= ({11, 31} if is_edit else {1, 11, 31})
     assert isinstance(found, list)
     assert told(found) == told(whole(text))
 
@@ -65,6 +69,27 @@ def test_keys_that_are_twice_are_said_beside_a_quote_that_is_not_closed(quoted: 
     found = piecemeal(text)
     assert isinstance(found, list)
     assert told(found) == told(whole(text))
+
+
+@pytest.mark.parametrize("lease_s", [6.0, 60.0])
+def test_what_a_lease_leaves_is_held_against_the_very_lease(lease_s: float) -> None:
+    text = GOOD.replace("echo 30\n", "echo 30\n    fence: true\n    grace: 5s\n    cluster: c\n")
+    found = read_piecemeal(text, lease_s)
+    assert isinstance(found, Problems)
+    with pytest.raises(CrontabError) as caught:
+        read_whole(text, "<string>", lease_s)
+    assert found.in_order() == list(caught.value.problems)
+    assert len(found.in_order()) == (2 if lease_s == 6.0 else 1)
+
+
+def test_of_very_many_names_that_no_job_has_only_some_have_a_likely_meaning() -> None:
+    text = GOOD.replace("    command:", "    then: n0x{}\n    command:")
+    for number in range(50):
+        text = text.replace("n0x{}", f"n0x{number}", 1)
+    found = piecemeal(text)
+    assert isinstance(found, list)
+    assert len(found) == 50
+    assert sum("did you mean" in str(problem) for problem in found) == 20
 
 
 def test_with_very_many_mistakes_the_whole_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,6 +246,8 @@ def test_a_word_that_yaml_1_1_takes_for_a_truth_value_is_text() -> None:
     ("line", "problem"),
     [
         ("max_atempts: 3", "column 5: job 'backup': key 'max_atempts' is not known; did you mean "),
+        ("Time_Zone: UTC", "key 'Time_Zone' is not known; did you mean 'timezone'?"),
+        ("tz: UTC", "column 5: job 'backup': key 'tz' is not known; did you mean 'timezone'?"),
         ("tint: red", "column 5: job 'backup': key 'tint' is not known; there are cluster,"),
         (
             "overlpa: skip",
@@ -518,6 +520,14 @@ def test_what_is_no_crontab_is_refused_with_what_to_do(text: str, problem: str) 
 def test_a_key_of_the_defaults_that_is_wrong_is_told_once_and_not_for_each_job() -> None:
     [found] = problems(a_crontab(defaults="{timeout: never}"))
     assert found.startswith("line 3, column 21: defaults: timeout 'never' is not a length of time")
+
+
+def test_what_other_schedulers_call_it_is_one_problem() -> None:
+    job = "  - {name: x, cluster: cluster-a, when: '@daily', cmd: x}\n"
+    assert [text.partition(": ")[2] for text in problems(HEAD + "jobs:\n" + job)] == [
+        "job 'x': key 'when' is not known; did you mean 'schedule'?",
+        "job 'x': key 'cmd' is not known; did you mean 'command'?",
+    ]
 
 
 @pytest.mark.parametrize(("defaults", "line", "problem"), [

@@ -10,8 +10,8 @@ from cronstream.core.crontab.crontab import Crontab, Recalled
 from cronstream.core.crontab.pairs import DEFAULT_LEASE_S
 from cronstream.core.crontab.parser import parse_crontab, read_whole
 from cronstream.core.crontab.piecemeal import read_piecemeal
-from cronstream.errors import Place
-from tests.core.crontab.two_ways import piecemeal, read, told, whole
+from cronstream.errors import CrontabError, Place
+from tests.core.crontab.two_ways import Found, piecemeal, read, told, whole
 
 HEAD = "version: 1\nclusters: [a, b]\n"
 PLAIN = """\
@@ -342,6 +342,36 @@ def test_what_was_read_as_a_whole_is_no_help() -> None:
 )
 def test_all_else_is_left_to_the_whole(text: str) -> None:
     assert piecemeal(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + "jobs:\n  - \n    name: x\n    schedule: '@daily'\n    command: x\n    cluster: a\n",
+        HEAD + f"jobs:\n{LIKE}  - \n",
+        f"{{version: 1, clusters: [a],\njobs:\n{LIKE}}}\n",
+        f"!!map {{version: 1, clusters: [a],\njobs:\n{LIKE}}}\n",
+        f"%TAG !! tag:foo,2000:\n---\n{HEAD}jobs:\n{LIKE}    timeout: !!str 5\n",
+        f"%TAG !y! tag:yaml.org,2002:\n---\n{HEAD}jobs:\n{LIKE}    description: !y!str 5\n",
+        f'{HEAD}defaults: {{description: "\njobs:\n{LIKE}"}}\n"jobs": "jobs-are-\\x65lsewhere"\n',
+        f"\ufeff\ufeff\ufeff{HEAD}jobs:\n{LIKE}",
+        f"\ufeff\ufeff{HEAD}jobs:\n{LIKE.replace('cluster: a', 'cluster: c')}",
+        f"{HEAD}jobs:\n{LIKE}{LIKE.replace('name:', 'nmae:').replace('echo', '!x echo')}",
+        "# c\r version: 1\rclusters: [a]\rjobs: []\r",
+        "# c\u2028[a]\u2028b: 1",
+    ],
+)
+def test_what_looks_odd_is_read_as_the_whole_reads_it(text: str) -> None:
+    found = piecemeal(text)
+    assert found is None or told(found) == told(whole(text))
+    assert told(parsed(text)) == told(whole(text))
+
+
+def parsed(text: str) -> Found:
+    try:
+        return parse_crontab(text)
+    except CrontabError as error:
+        return list(error.problems)
 
 
 @pytest.mark.parametrize(

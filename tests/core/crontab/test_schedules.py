@@ -1,8 +1,12 @@
 """When jobs of a crontab are due: lists, rules, calendars, and each mistake once."""
 
+import contextlib
+from datetime import UTC, datetime
+
 import pytest
 
 from cronstream.core.crontab.parser import parse_crontab
+from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.wire.runs import Job
 from cronstream.errors import CrontabError
 
@@ -29,6 +33,10 @@ def problems(text: str) -> list[str]:
     with pytest.raises(CrontabError) as caught:
         parse_crontab(text)
     return list(map(str, caught.value.problems))
+
+
+def in_year(year: int) -> datetime:
+    return datetime(year, 1, 1, tzinfo=UTC)
 
 
 DAILY = 'schedule: "@daily"'
@@ -165,3 +173,34 @@ def test_a_mistake_in_the_defaults_is_no_mistake_of_the_jobs() -> None:
 
 def test_an_empty_list_of_calendars_is_none() -> None:
     assert parse_crontab(a_crontab(DAILY, head="calendars:\n")).jobs
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Auckland"])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ["end: 9999-12-31"],
+        ["end: '9999-12-31 23:59'"],
+        ["exclude: 2026-01-01..2026-01-02", "end: 9999-01-01"],
+        ["exclude: 9999-12-31"],
+        ["exclude: 9999-12-30..9999-12-31"],
+    ],
+)
+def test_the_last_day_of_the_calendar_means_never(keys: list[str], zone: str) -> None:
+    job = the_job(DAILY, *keys, f"timezone: {zone}", "expect_within: 3d", "jitter: 10m")
+    due = compile_schedule(job.schedule, job.timezone).next_after(in_year(2500))
+    assert due is not None
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Auckland"])
+def test_what_is_due_at_the_end_of_the_calendar_only_is_no_fault_of_ours(zone: str) -> None:
+    for schedule, *rest in (
+        ["schedule: '@at 9999-12-31T23:59'", "jitter: 10m"],
+        [DAILY, "start: 9999-12-30", "expect_within: 3d"],
+        [DAILY, "start: '9999-12-31 23:59'"],
+        [DAILY, "exclude: 2026-01-01..9999-12-31", "start: 2026-01-01"],
+    ):
+        text = a_crontab(schedule, *rest, f"timezone: {zone}")
+        with contextlib.suppress(CrontabError):
+            job = parse_crontab(text).jobs[0]
+            compile_schedule(job.schedule, job.timezone).next_after(in_year(9000))

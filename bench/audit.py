@@ -25,7 +25,7 @@ from cronstream import clock
 from cronstream.broker.embedded import EmbeddedBroker
 from cronstream.broker.guard import Guard
 from cronstream.broker.ports import free_port
-from cronstream.core.planning.draft import run_of
+from cronstream.core.planning.making import run_of
 from cronstream.core.wire.entries import Claimed, Finished, Forwarded, Settled, Started, Withdrawal
 from cronstream.core.wire.enumerations import Outcome, Verdict
 from cronstream.core.wire.runs import Attempt, Discarded, Job, Run

@@ -81,6 +81,9 @@ class ForeignJobs:
         wanted = known.steered(crontab.jobs, in_force)
         change = await asyncio.to_thread(compare, in_force, wanted)
         crontab.share(in_force, change.names)
+        if change:
+            # What people have asked is nobody else's; it is put there in a moment.
+            change = await asyncio.to_thread(compare, known.steered(in_force), wanted)
         change = as_far_as_known(crontab, change)
         ahead = [job.name for job in known.ahead(self._clock.now())]
         self._compared = state

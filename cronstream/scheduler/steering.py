@@ -115,6 +115,6 @@ def holds_from(job: Job, now: datetime, look_ahead_s: float) -> datetime:
     One by which a job is paused holds beyond what is published ahead: that is skipped run by run,
     and what comes after it by the hour (rule 25).
     """
-    if job.removed or job.paused_to is None:
+    if job.removed or job.paused_to is None or job.paused_to <= now:
         return now
     return now + timedelta(seconds=look_ahead_s) + MARGIN

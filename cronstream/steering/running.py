@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cronstream import clock
-from cronstream.core.planning import draft
+from cronstream.core.planning import making
 from cronstream.core.planning.chain import chained
 from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.runs import Job, Run
@@ -56,7 +56,7 @@ def run_of(job: Job, cluster: str | None, now: datetime, by: str | None = None) 
     Its scheduled time is the whole second, its number the time in milliseconds: so two runs that
     are asked for within one second are two.
     """
-    run = draft.run_of(
+    run = making.run_of(
         job,
         None,
         now.replace(microsecond=0),

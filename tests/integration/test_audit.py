@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cronstream import clock
-from cronstream.core.planning.draft import run_of
+from cronstream.core.planning.making import run_of
 from cronstream.core.wire.entries import Started, Withdrawal
 from cronstream.core.wire.runs import Job
 from cronstream.settings import Settings

@@ -116,6 +116,31 @@ async def test_nobody_is_blamed_for_a_pause_and_its_end_of_a_job_of_the_file(
     assert "somebody else" not in caplog.text
 
 
+async def test_nobody_is_blamed_for_a_pause_that_is_asked_between_two_looks_of_the_scheduler(
+    bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_early(_: object) -> None:
+        """Look before the word is there."""
+
+    monkeypatch.setattr(following.CrontabFollower, "_steer", too_early)
+    crontab = a_crontab(a_job(), a_job("other"))
+    bench.define(a_job("other"))
+    async with in_charge(bench):
+        bench.files.put_nowait(crontab)
+        await looked()
+        ask(bench, a_pause())
+        for _ in range(3):
+            await bench.tick()
+            await looked()
+        assert "somebody else" not in caplog.text
+        bench.define(a_job("other", command="of another"))
+        for _ in range(3):
+            await bench.tick()
+            await looked()
+    [warned] = [text for text in caplog.messages if "somebody else" in text]
+    assert "(other): the file is put in force again (1 changed)" in warned
+
+
 async def test_whoever_stands_by_says_nothing_of_a_pause_and_its_end_of_a_job_of_its_file(
     bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,6 +306,8 @@ def test_a_job_that_left_a_paused_cluster_goes_on(caplog: pytest.LogCaptureFixtu
         (a_job(), at(0)),
         (a_job(control=a_resume(0)), at(0)),
         (a_job(control=a_pause()), at(35)),
+        (a_job(control=a_pause(-60, until=at(1))), at(35)),
+        (a_job(control=a_pause(-60, until=at(-1))), at(0)),
         (a_job(enabled=False), at(35)),
         (a_job(enabled=False, removed=True), at(0)),
     ],

@@ -7,7 +7,7 @@ from random import Random
 from cronstream.core.health.presence import Shared
 from cronstream.core.planning.backfill import Wanted, runs_of
 from cronstream.core.planning.controls import Controls
-from cronstream.core.planning.draft import run_of
+from cronstream.core.planning.making import run_of
 from cronstream.core.timing import Timing
 from cronstream.core.wire.enumerations import Cause, Delivery, Overlap
 from cronstream.core.wire.runs import Backoff, Job, Run

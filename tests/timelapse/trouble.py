@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from cronstream.core.planning.draft import run_of
+from cronstream.core.planning.making import run_of
 from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.runs import Discarded, Job, Run
 from tests.simulation.log import Log

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cronstream.core.planning.chain import chained
-from cronstream.core.planning.draft import run_of
+from cronstream.core.planning.making import run_of
 from cronstream.core.wire.enumerations import Cause
 from cronstream.core.wire.runs import Job, Run
 

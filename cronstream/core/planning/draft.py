@@ -1,72 +1,19 @@
 """A plan in the making: what is due, as runs or as skips of what has been missed."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
-from cronstream.core.planning.chain import chained
 from cronstream.core.planning.controls import is_lifted
+from cronstream.core.planning.making import made_up, run_of
 from cronstream.core.planning.pace import Course, Pace
 from cronstream.core.planning.timeline import Revision, Timeline, Told
 from cronstream.core.schedule.schedule import Schedule
 from cronstream.core.wire.entries import Skip, Withdrawal
-from cronstream.core.wire.enumerations import Cause, Missed, SkipReason
-from cronstream.core.wire.runs import Following, Job, Run, Then
+from cronstream.core.wire.enumerations import Missed, SkipReason
+from cronstream.core.wire.runs import Run
 
 Planned: TypeAlias = tuple[str, Run | Skip | Withdrawal]
-
-
-def run_of(job: Job, revision: int | None, scheduled_at: datetime, **of: Any) -> Run:
-    """Return a run of a job, ready for its first attempt: the only place where one becomes it.
-
-    Args:
-        job: Its definition.
-        revision: Which one that is; None for a run with a cause.
-        scheduled_at: When it is due.
-        of: What else is known of it: its `cause`, and the `number` that goes with that.
-    """
-    run = Run(
-        job=job.name,
-        cluster=job.cluster,
-        scheduled_at=scheduled_at,
-        not_before=scheduled_at,
-        command=job.command,
-        revision=revision,
-        attempts_left=job.max_attempts,
-        max_attempts=job.max_attempts,
-        backoff=job.backoff,
-        retry_on=job.retry_on,
-        timeout_s=job.timeout_s,
-        grace_s=job.grace_s,
-        drain_s=job.drain_s,
-        env=job.env,
-        secrets=job.secrets,
-        cwd=job.cwd,
-        confinement=job.confinement,
-        delivery=job.delivery,
-        overlap=job.overlap,
-        max_queue=job.max_queue,
-        max_running=job.max_running,
-        fence=job.fence,
-        background=job.background,
-        # A person who asks for a run wants it whenever it can be made.
-        start_within_s=None if revision is None else job.start_within_s,
-        expect_within_s=job.expect_within_s,
-        ping=job.ping,
-        on_success=job.on_success,
-        on_discard=job.on_discard,
-        pause_after=None if revision is None else job.pause_after,
-        **of,
-    )
-    return run if job.then is None else _with_following(run, job.then)
-
-
-def _with_following(run: Run, then: list[Then]) -> Run:
-    following = [
-        Following(on=one.on, run=run_of(one.job, None, run.scheduled_at, cause=Cause.CHAIN))
-        for one in then
-    ]
-    return chained(run.derive(then=following))
 
 
 class _Skipped:
@@ -168,7 +115,7 @@ class Draft:
         self.count += 1
         if self._gives_way(timeline, revision, due):
             self._skip(timeline, revision, SkipReason.COALESCED, _Leap(due, 1, due), due)
-        elif due >= self.now - revision.grace:
+        elif self._is_in_time(timeline, revision, due):
             self._run(timeline, due, _Due(revision))
         elif revision.job.missed is Missed.SKIP:
             self._skip(timeline, revision, SkipReason.MISSED, _Leap(due, 1, due), due)
@@ -228,6 +175,15 @@ class Draft:
             if due <= self._since or first is None or first >= old:
                 return False
         return self._is_followed(timeline, due)
+
+    def _is_in_time(self, timeline: Timeline, revision: Revision, due: datetime) -> bool:
+        """Whether a due time is within its grace; and also to be begun, if it stands for others."""
+        old, within_s = self.now - revision.grace, revision.job.start_within_s
+        if due < old or within_s is None or revision.job.missed is not Missed.ONCE:
+            return due >= old
+        first = self._first_late(timeline)
+        stands_for_others = due > self._since and first is not None and first < old
+        return not stands_for_others or due + timedelta(seconds=within_s) >= self.now
 
     def _first_late(self, timeline: Timeline) -> datetime | None:
         """Return the first due time of a job since all had been published."""
@@ -289,12 +245,4 @@ class Draft:
         run = run_of(job, item.revision.number, due)
         if item.start_at is None:
             return job.cluster, run
-        return job.cluster, _made_up(run, item.start_at, self.now)
-
-
-def _made_up(run: Run, start_at: datetime, now: datetime) -> Run:
-    """Return the run of a due time that was missed, as it is made up for."""
-    if (within_s := run.start_within_s) is not None:
-        # It has as long as any other, from when it may start.
-        within_s += (start_at - run.scheduled_at).total_seconds()
-    return run.derive(not_before=start_at, as_of=now, start_within_s=within_s)
+        return job.cluster, made_up(run, item.start_at, self.now)

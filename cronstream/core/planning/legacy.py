@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from cronstream.core.planning.draft import run_of
+from cronstream.core.planning.making import run_of
 from cronstream.core.planning.pauses import TICK
 from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.wire.enumerations import Cause

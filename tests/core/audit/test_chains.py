@@ -6,7 +6,7 @@ import pytest
 
 from cronstream.core.audit.chains import Chains, Seen, followers
 from cronstream.core.audit.finding import Kind, Window
-from cronstream.core.planning.draft import run_of
+from cronstream.core.planning.making import run_of
 from cronstream.core.wire.enumerations import Ending, Verdict
 from cronstream.core.wire.runs import Job, Previous, Run, Then
 from tests.builders import NOON, a_run, at

@@ -7,7 +7,7 @@ import pytest
 
 from cronstream.core.crontab.clusters import Cluster
 from cronstream.core.crontab.parser import MAX_BYTES, Crontab, parse_crontab
-from cronstream.core.planning.draft import run_of
+from cronstream.core.planning.making import run_of
 from cronstream.core.wire.confinement import Confinement
 from cronstream.core.wire.enumerations import Background, Delivery, Missed, Overlap
 from cronstream.core.wire.runs import Backoff, Job, Ping, RetryOn

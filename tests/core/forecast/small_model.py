@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from cronstream.core.ledger.overlap import Begin, moves
 from cronstream.core.ledger.retry import delay, noise
 from cronstream.core.ledger.state import LiveRun, State
-from cronstream.core.planning.draft import run_of
+from cronstream.core.planning.making import run_of
 from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.wire.entries import Skipped
 from cronstream.core.wire.enumerations import Overlap

@@ -8,7 +8,7 @@ from cronstream.core.crontab.parser import parse_crontab
 from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_row, to_row
 from cronstream.core.limits import LONGEST_S, MAX_ATTEMPTS, MAX_QUEUE, MAX_RUNNING
-from cronstream.core.planning.draft import run_of
+from cronstream.core.planning.making import run_of
 from cronstream.core.wire.entries import Level
 from cronstream.core.wire.runs import Backoff
 from tests.builders import NOON, a_run, at

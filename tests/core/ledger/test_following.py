@@ -8,7 +8,7 @@ from cronstream.core.ledger.fold import Ledger
 from cronstream.core.ledger.rows import from_row, join, row_parts, to_row
 from cronstream.core.ledger.state import Effect, State
 from cronstream.core.planning.chain import chained, is_handed_over, number_after
-from cronstream.core.planning.draft import run_of
+from cronstream.core.planning.making import run_of
 from cronstream.core.protocol.owner import Owner
 from cronstream.core.timing import Timing
 from cronstream.core.wire.entries import Cancelled, Forwarded, Level, Settled

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from cronstream.core.planning import agenda, due
 from cronstream.core.planning.cursor import Cursor, Lag, Noted, Place
-from cronstream.core.planning.draft import run_of
 from cronstream.core.planning.due import Shard
+from cronstream.core.planning.making import run_of
 from cronstream.core.planning.plan import Plan
 from cronstream.core.schedule.schedule import compile_schedule
 from cronstream.core.wire.entries import Skip, Withdrawal

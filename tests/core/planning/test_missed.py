@@ -256,3 +256,19 @@ def test_the_reason_stands_in_the_skip() -> None:
     [skip] = [m for plan in plans for _, m in plan.messages if isinstance(m, Skip)]
 
     assert (skip.reason, skip.count, skip.to_at) == (SkipReason.COALESCED, 6, at(90))
+
+
+@pytest.mark.parametrize("within_s", [5.0, 60.0])
+def test_what_stands_for_all_may_still_start_though_its_own_time_to_start_is_over(
+    within_s: float,
+) -> None:
+    job = a_job("one", "@every 30s", missed=Missed.ONCE, missed_grace_s=30.0)
+    shard = a_shard(job.derive(start_within_s=within_s))
+    plans = catch_up(shard, begun(shard), at(110))
+
+    assert became(plans, at(110))["coalesced"] > 0
+    [run] = [run for run in runs_of(*plans) if run.scheduled_at <= at(110)]
+    assert run.scheduled_at == at(90)
+    assert run.start_within_s is not None
+    assert run.scheduled_at + timedelta(seconds=run.start_within_s) >= at(110)
+    assert (run.as_of is None) == (within_s > 20)

@@ -5,7 +5,7 @@ import pytest
 
 from cronstream.core.ledger.following import to_publish
 from cronstream.core.ledger.retry import next_attempt, with_attempt
-from cronstream.core.planning.draft import run_of
+from cronstream.core.planning.making import run_of
 from cronstream.core.trust.judging import Standing
 from cronstream.core.trust.signing import signed_bytes
 from cronstream.core.wire.codec import decode, encode, from_json, to_json

@@ -77,9 +77,10 @@ class Told:
         claim = self.start(run)
         self.tell(finished(run, claim, outcome), seconds=seconds)
 
-    def lose(self, worker: str = "w1") -> None:
+    def lose(self, worker: str = "w1", *, seconds: float = 0.0) -> None:
         """Have a worker taken for lost."""
-        self.tell(Lost(worker=worker, number=self.ledger.book.beats[worker].number))
+        lost = Lost(worker=worker, number=self.ledger.book.beats[worker].number)
+        self.tell(lost, seconds=seconds)
 
     def forward(self, run: Run) -> None:
         """Say that what was decided has been published."""

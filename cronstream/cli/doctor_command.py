@@ -15,7 +15,7 @@ from cronstream.cli.output import emit, emit_json, json_option, say
 from cronstream.cli.repair import survey
 from cronstream.cli.several_clusters import clusters_option
 from cronstream.cli.workers_command import read_roll
-from cronstream.core.health import agreement, clocks
+from cronstream.core.health import agreement, clocks, crontabs
 from cronstream.core.health.overdue import overdue_of, sentence
 from cronstream.core.health.presence import Presence
 from cronstream.core.wire.naming import RoleKind
@@ -103,6 +103,7 @@ def _findings(there: list[Presence]) -> list[_Finding]:
         for role in RoleKind
         if all(who.role is not role for who in there)
     ]
-    told = [("settings", text) for text in agreement.warnings(there)]
+    told = [("crontab", text) for text in crontabs.faults(there)]
+    told += [("settings", text) for text in agreement.warnings(there)]
     overdue = [("job", sentence(one)) for _, one in overdue_of(there)]
     return [*absent, *told, *(("clock", text) for text in clocks.warnings(there)), *overdue]

@@ -73,11 +73,7 @@ def _attempt_lines(attempt: AttemptStory, story: RunStory) -> list[str]:
     if attempt.claimed_at is not None:
         lines.append(f"claimed  {_moment(attempt.claimed_at)}")
     if attempt.started_at is not None:
-        after = ""
-        if attempt.number == 1 and story.due_at is not None:
-            delay = (attempt.started_at - story.due_at).total_seconds()
-            after = f" ({format_duration(delay)} after it was due)"
-        lines.append(f"started  {_moment(attempt.started_at)}{after}")
+        lines.append(f"started  {_moment(attempt.started_at)}{_after(attempt, story)}")
     if attempt.ended_at is not None:
         took = attempt.duration_s
         after = f" (took {format_duration(took)})" if took is not None else ""
@@ -90,6 +86,15 @@ def _attempt_lines(attempt: AttemptStory, story: RunStory) -> list[str]:
         places = ", ".join(f"{name} at {offset}" for name, offset in attempt.offsets)
         lines.append(f"entries  {attempt.topic}, partition {attempt.partition}: {places}")
     return lines
+
+
+def _after(attempt: AttemptStory, story: RunStory) -> str:
+    """Return how late the first attempt started; nothing of a later one, which has its wait."""
+    delay_s = story.delay_s(attempt.started_at) if attempt.started_at else None
+    if attempt.number != 1 or delay_s is None:
+        return ""
+    made_up = ", made up for" if story.is_made_up else ""
+    return f" ({format_duration(delay_s)} after it was due{made_up})"
 
 
 def _emit_output(attempt: AttemptStory) -> None:

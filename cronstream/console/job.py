@@ -15,7 +15,7 @@ from cronstream.core.schedule.changes import clock_changes
 from cronstream.core.schedule.schedule import compile_schedule, find_zone
 from cronstream.core.schedule.sentence import sentence
 from cronstream.core.wire.runs import Job, Then
-from cronstream.history.fields import edit_fields, run_fields
+from cronstream.history.fields import edit_fields
 from cronstream.history.pauses import said
 from cronstream.history.story import RunState
 
@@ -54,7 +54,7 @@ def job(sight: Sight, name: str) -> dict[str, Any] | None:
         "last_success": sight.store.successes([name]).get(name),
         "durations": durations(strip),
         "strip": [brief(one) for one in strip[-_PLOTTED:]],
-        "runs": [run_fields(one, sight.now) for one in runs],
+        "runs": [sight.brief(one) for one in runs],
         "follows": _before(name, sight.installed.jobs),
         "then": list(_after(found.then or ())) if found else [],
         "revisions": [edit_fields(edit) for edit in edits],

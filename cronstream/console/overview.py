@@ -12,7 +12,6 @@ from cronstream.core.health.overdue import overdue_of
 from cronstream.core.health.presence import Presence
 from cronstream.core.wire.naming import RoleKind
 from cronstream.core.wire.runs import Job
-from cronstream.history.fields import run_fields
 from cronstream.history.story import RunState, RunStory
 
 _HOUR: Final = timedelta(hours=1)
@@ -31,8 +30,8 @@ def overview(sight: Sight) -> dict[str, Any]:
     missed = sight.store.missed(since, _FEW)
     return {
         "troubles": _troubles(sight, late, missed),
-        "late": [run_fields(one, sight.now) for one in late[:_FEW]],
-        "missed": [run_fields(one, sight.now) for one in missed],
+        "late": [sight.brief(one) for one in late[:_FEW]],
+        "missed": [sight.brief(one) for one in missed],
         "clusters": clusters(sight),
         "hour": _hour(sight),
         "ahead": sight.ahead.minutes(sight.now),

@@ -15,7 +15,6 @@ from cronstream.console.sight import Sight
 from cronstream.core.health.overdue import overdue_of
 from cronstream.core.health.roll import fields as process_fields
 from cronstream.core.wire.enumerations import Cause
-from cronstream.history.fields import full_fields, run_fields
 from cronstream.history.story import RunState
 
 #: Rows of a list, before one asks for more.
@@ -77,7 +76,7 @@ def runs(sight: Sight, wanted: Wanted) -> dict[str, Any]:
     last = found[-1] if len(found) == wanted.limit else None
     more = last and (last.scheduled_at if wanted.job is not None else last.changed_at)
     return {
-        "runs": [run_fields(one, sight.now) for one in found],
+        "runs": [sight.brief(one) for one in found],
         "more_before": more,
         "states": [state.value for state in RunState if state is not RunState.UNKNOWN],
         "clusters": sorted({job.cluster for job in sight.installed.jobs.values()}),
@@ -89,7 +88,7 @@ def run(sight: Sight, run_id: str) -> dict[str, Any] | None:
     story = sight.store.get(run_id)
     if story is None:
         return None
-    return {**full_fields(story, sight.now), "course": course(story, sight.now)}
+    return {**sight.full(story), "course": course(story, sight.now)}
 
 
 def discarded(sight: Sight, wanted: Wanted) -> dict[str, Any]:
@@ -100,9 +99,9 @@ def discarded(sight: Sight, wanted: Wanted) -> dict[str, Any]:
     return {
         "runs": [
             {
-                **run_fields(one, sight.now),
+                **sight.brief(one),
                 "replays": [
-                    run_fields(other, sight.now)
+                    sight.brief(other)
                     for other in siblings.get((one.job, one.scheduled_at), ())
                     if other.cause is Cause.REPLAY
                     and other.changed_at >= one.changed_at

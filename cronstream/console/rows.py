@@ -31,8 +31,10 @@ class _Brief:
         return {name: one for (name, default), one in told if one is not default}
 
 
+#: When a worker was heard is not kept: it would soon be long ago.
+_APART: Final = ("command", "attempts", "heard_at")
 _of_run: Final = _Brief(
-    {one.name: one.default for one in fields(RunStory) if one.name not in ("command", "attempts")}
+    {one.name: one.default for one in fields(RunStory) if one.name not in _APART}
 )
 _of_attempt: Final = _Brief(
     {

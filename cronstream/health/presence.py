@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Callable
 
 from cronstream import clock
-from cronstream.core.health import agreement, clocks, trusted
-from cronstream.core.health.presence import Presence, Shared
+from cronstream.core.health import agreement, clocks, crontabs, trusted
+from cronstream.core.health.presence import EVERY_S, Presence, Shared
 from cronstream.core.wire.levels import LEVEL
 from cronstream.core.wire.naming import Role, RoleKind
 from cronstream.errors import SettingsError
@@ -110,14 +110,19 @@ class PresenceWatch:
 
     def warnings(self) -> list[str]:
         """Return what people should see to."""
-        trouble = [self.topic.trouble] if self.topic.trouble else []
         there = self.topic.present
         return [
-            *trouble,
+            *filter(None, (self.topic.trouble, self._broken)),
             *agreement.warnings(there),
             *clocks.warnings(there),
             *trusted.warnings(there),
         ]
+
+    @property
+    def _broken(self) -> str:
+        """What is wrong with the crontab that this process reads; empty if it reads none."""
+        is_scheduler = self._first.role is RoleKind.SCHEDULER
+        return crontabs.broken(self.describe(self.clock_s, EVERY_S)) if is_scheduler else ""
 
     def look(self) -> None:
         """Do what follows from what all announce."""

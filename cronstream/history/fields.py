@@ -30,7 +30,7 @@ def run_fields(story: RunStory, now: datetime) -> dict[str, Any]:
         "failures": story.failures,
         "not_before": story.not_before,
         "late_s": late_s,
-        "waits_for": None if late_s is None else story.waits_for,
+        "waits_for": None if late_s is None else story.waits_for(now),
         "start_delay_s": story.start_delay_s,
         "duration_s": None if last is None else last.duration_s,
         "outcome": None if last is None else last.outcome,

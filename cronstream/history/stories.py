@@ -115,12 +115,21 @@ class Stories:
     def get(self, run_id: str) -> RunStory | None:
         """Return the story of a run, or of a skipped span, by its id."""
         draft = self._drafts.get(run_id)
-        return self._spans.get(run_id) if draft is None else draft.story()
+        return self._spans.get(run_id) if draft is None else self._story(draft)
 
     def __iter__(self) -> Iterator[RunStory]:
         """Yield every story; in no particular order."""
-        yield from (draft.story() for draft in self._drafts.values())
+        yield from map(self._story, self._drafts.values())
         yield from self._spans.values()
+
+    def _story(self, draft: Draft) -> RunStory:
+        """Return a story; of a run that is claimed with when its worker was last heard there."""
+        story = draft.story()
+        if story.state is RunState.CLAIMED and (last := story.last) is not None:
+            ledger = self._ledgers.get((last.topic, last.partition))
+            beat = ledger.book.beats.get(last.worker or "") if ledger is not None else None
+            story.heard_at = last.claimed_at if beat is None else beat.at
+        return story
 
     # -- which entries matter ---------------------------------------------------------------
 
@@ -207,7 +216,7 @@ class Stories:
             return
         draft.changed_at = self._where.at
         if self._on_change is not None:
-            self._on_change(Change(draft.story(), before, self._where.at))
+            self._on_change(Change(self._story(draft), before, self._where.at))
 
     def __len__(self) -> int:
         """Return how many stories there are."""

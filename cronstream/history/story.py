@@ -9,6 +9,11 @@ from cronstream.core.wire.enumerations import Cause, Outcome, Verdict
 
 #: What has not started so many seconds after it could have is late; logs and clocks differ a bit.
 _LATE_S = 2.0
+#: A worker is heard once a second: one that was not for so many seconds does not just wait.
+_SILENT_S = 15.0
+
+#: What a run waits for whose worker claimed it, and is not known to be there still.
+ITS_WORKER: Final = "its worker"
 
 
 class RunState(StrEnum):
@@ -33,6 +38,7 @@ class RunState(StrEnum):
         return self in _VERDICTS
 
 
+_WAITING: Final = (RunState.QUEUED, RunState.CLAIMED, RunState.RETRYABLE)
 _VERDICTS: Final = frozenset(RunState(verdict) for verdict in Verdict)
 
 
@@ -106,8 +112,10 @@ class RunStory:
         failures: How many attempts have failed or timed out.
         not_before: When the attempt that it waits for may start (UTC).
         published_at: When it came on the log (UTC); None if that was before the window.
-        due_at: When its first attempt was to start (UTC): the due time, or when it was asked for.
+        due_at: When its first attempt was to start (UTC): the due time, or when it was asked for;
+            of a due time that was missed, when its turn came to be made up for.
         changed_at: When its state last changed, by the log's clock (UTC).
+        heard_at: Of one that is claimed, when its worker was last heard (UTC); None if not known.
         in_line: Whether it has not begun, and its overlap policy says when it does.
         follows: With cause `chain`, the run that it follows.
         then: Ids of the runs that follow it, each with after which verdict.
@@ -135,6 +143,7 @@ class RunStory:
     not_before: datetime | None = None
     published_at: datetime | None = None
     due_at: datetime | None = None
+    heard_at: datetime | None = None
     in_line: bool = False
     follows: str | None = None
     then: tuple[tuple[str, str], ...] = ()
@@ -148,12 +157,26 @@ class RunStory:
         return self.attempts[-1] if self.attempts else None
 
     @property
+    def is_made_up(self) -> bool:
+        """Whether its due time was missed, and it was published to make up for that."""
+        return self.cause is None and self.due_at is not None and self.due_at > self.scheduled_at
+
+    @property
     def start_delay_s(self) -> float | None:
         """Seconds from when it was due to when its first attempt started."""
         first = next((a.started_at for a in self.attempts if a.started_at is not None), None)
-        if first is None or self.due_at is None or self.partial:
+        return None if first is None or self.partial else self.delay_s(first)
+
+    def delay_s(self, started_at: datetime) -> float | None:
+        """Return how long after it was due something was, in seconds; None if that is not known.
+
+        A run of the schedule was due at its due time, also where it is made up for; one that was
+        asked for, or that follows another, when it was to start.
+        """
+        if self.due_at is None:
             return None
-        return (first - self.due_at).total_seconds()
+        due_at = self.scheduled_at if self.is_made_up else self.due_at
+        return (started_at - due_at).total_seconds()
 
     def late_s(self, now: datetime) -> float | None:
         """Return since when it could have started, in seconds; None if it is not late.
@@ -161,23 +184,29 @@ class RunStory:
         Args:
             now: The time (UTC).
         """
-        if self.waits_for is None or self.not_before is None:
+        if self.state not in _WAITING or self.not_before is None:
             return None
         late_s = (now - self.not_before).total_seconds()
         return late_s if late_s >= _LATE_S else None
 
-    @property
-    def waits_for(self) -> str | None:
-        """What it waits for once it is due, in words; None if it does not wait."""
+    def waits_for(self, now: datetime) -> str | None:
+        """Return what it waits for once it is due, in words; None if it does not wait.
+
+        Args:
+            now: The time (UTC).
+        """
         match self.state:
             case RunState.CLAIMED:
-                return "a slot"
+                return "a slot" if self._is_heard(now) else ITS_WORKER
             case RunState.QUEUED:
                 return "its turn" if self.in_line else "a worker"
             case RunState.RETRYABLE:
                 return "a retry worker"
             case _:
                 return None
+
+    def _is_heard(self, now: datetime) -> bool:
+        return self.heard_at is not None and (now - self.heard_at).total_seconds() <= _SILENT_S
 
     @property
     def attempts_text(self) -> str:

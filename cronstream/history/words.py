@@ -9,7 +9,7 @@ from datetime import datetime
 
 from cronstream.core.wire.enumerations import Outcome
 from cronstream.core.wire.times import format_time
-from cronstream.history.story import AttemptStory, Change, RunState, RunStory
+from cronstream.history.story import ITS_WORKER, AttemptStory, Change, RunState, RunStory
 
 
 def state_text(story: RunStory, now: datetime | None = None) -> str:
@@ -19,9 +19,8 @@ def state_text(story: RunStory, now: datetime | None = None) -> str:
         story: Of the run.
         now: The time (UTC), if it is to be said how late a run is, and what it waits for.
     """
-    late_s = story.late_s(now) if now else None
-    if late_s is not None:
-        return f"{story.state} (late by {format_duration(late_s)}, waits for {story.waits_for})"
+    if now is not None and (late_s := story.late_s(now)) is not None:
+        return f"{story.state} (late by {format_duration(late_s)}, waits for {_wait(story, now)})"
     if story.state is RunState.SUCCEEDED and story.last is not None and story.last.note:
         return f"succeeded ({story.last.note})"
     if story.state is RunState.UNKNOWN:
@@ -31,6 +30,16 @@ def state_text(story: RunStory, now: datetime | None = None) -> str:
     count = f", {story.count} due times" if story.count > 1 else ""
     by = f" by {story.cancelled_by}" if story.cancelled_by else ""
     return f"skipped ({story.reason or 'no reason'}{by}{count})"
+
+
+def _wait(story: RunStory, now: datetime) -> str:
+    """Return what a run waits for; if that is its worker, which, and when it was last heard."""
+    wait = story.waits_for(now) or ""
+    if wait != ITS_WORKER or story.last is None:
+        return wait
+    heard_at = story.heard_at and story.heard_at.replace(microsecond=0)
+    heard = f", last heard at {format_time(heard_at)}" if heard_at else ""
+    return f"{wait} {story.last.worker}{heard}"
 
 
 def exit_text(attempt: AttemptStory) -> str:

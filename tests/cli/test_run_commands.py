@@ -14,12 +14,13 @@ from cronstream.core.wire.entries import (
     Claimed,
     Finished,
     Forwarded,
+    Heartbeat,
     Skip,
     Skipped,
     Started,
     Withdrawal,
 )
-from cronstream.core.wire.enumerations import Outcome, Overlap, SkipReason
+from cronstream.core.wire.enumerations import Cause, Outcome, Overlap, SkipReason
 from cronstream.core.wire.runs import Discarded, Run
 from cronstream.history.loading import follow
 from cronstream.history.scope import Scope
@@ -120,6 +121,7 @@ def test_a_run_that_is_late_is_told_with_what_it_waits_for(
     broker.log("backup", a_run(scheduled_at=at(30)), when=NOON)
     waiting = a_run(scheduled_at=at(36), overlap=Overlap.QUEUE)
     broker.log("backup", waiting, a_run(scheduled_at=at(39)), when=NOON)
+    broker.log("backup", Heartbeat(worker="w1.1", number=2), when=at(39))
     monkeypatch.setattr(clock, "now", lambda: at(40))
 
     rows = command("runs", *SINCE).stdout.splitlines()[1:]
@@ -137,6 +139,60 @@ def test_a_run_that_is_late_is_told_with_what_it_waits_for(
         (None, None),
     ]
     assert "claimed (late by 40.0 s, waits for a slot), since " in shown
+
+
+def test_a_claimed_run_whose_worker_is_silent_waits_for_that_worker_and_not_for_a_slot(
+    broker: FakeBroker, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce(broker)
+    version = broker.log("backup", a_run(), when=NOON)
+    claim = Claimed(run=RUN, version=version, worker="w1.1", number=1)
+    broker.log("backup", claim, when=NOON)
+    broker.log("backup", Heartbeat(worker="w1.1", number=2), when=at(20.5))
+    monkeypatch.setattr(clock, "now", lambda: at(30))
+    assert "claimed (late by 30.0 s, waits for a slot)" in command("runs", *SINCE).stdout
+
+    monkeypatch.setattr(clock, "now", lambda: at(80))
+
+    expected = (
+        "claimed (late by 1 min 20 s, waits for its worker w1.1, last heard at "
+        "2026-01-01T12:00:20Z)"
+    )
+    assert expected in command("runs", *SINCE).stdout
+    assert expected in command("show", RUN).stdout
+    [row] = json_lines(command("runs", *SINCE, "--json"))
+    assert row["waits_for"] == "its worker"
+
+
+def test_a_run_that_was_made_up_for_is_told_with_how_late_it_was(
+    broker: FakeBroker, command: Command
+) -> None:
+    announce(broker)
+    start = at(55)
+    run = a_run(not_before=start, as_of=at(50))
+    version = broker.log("backup", run, when=at(50))
+    claim = Claimed(run=RUN, version=version, worker="w1.1", number=1)
+    broker.log("backup", claim, when=at(50))
+    broker.log(
+        "backup", Started(run=RUN, claim=version, worker="w1.1", started_at=start), when=start
+    )
+
+    assert "(55.0 s after it was due, made up for)" in command("show", RUN).stdout
+    [row] = json_lines(command("runs", *SINCE, "--json"))
+    assert row["start_delay_s"] == 55.0
+
+
+def test_a_run_that_was_asked_for_is_late_by_when_it_was_to_start(
+    broker: FakeBroker, command: Command
+) -> None:
+    announce(broker)
+    run = a_run(cause=Cause.BACKFILL, number=0, revision=None, not_before=at(3600), as_of=at(3600))
+    version = broker.log("backup", run, when=at(3600))
+    claim = Claimed(run=run.id, version=version, worker="w1.1", number=1)
+    started = Started(run=run.id, claim=version, worker="w1.1", started_at=at(3601))
+    broker.log("backup", claim, started, when=at(3601))
+
+    assert "(1.0 s after it was due)" in command("show", run.id).stdout
 
 
 def test_runs_are_chosen_by_job_state_and_number(broker: FakeBroker, command: Command) -> None:

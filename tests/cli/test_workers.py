@@ -158,6 +158,41 @@ def test_the_doctor_tells_of_settings_and_clocks_that_differ_and_of_roles_that_n
     assert "clock: the clock of node2 is 600.0 s ahead" in installation.examine().stdout
 
 
+def test_the_doctor_tells_of_a_crontab_that_is_broken_or_held_back(
+    installation: Installation,
+) -> None:
+    held = "crontab.yaml is held back: it would take out 7 of the 10 jobs in force; mend the file"
+    installation.told(
+        a_scheduler(
+            crontab="3f9a12c4d5e6",
+            crontab_file="/etc/crontab.yaml",
+            crontab_problems=["teams/a.yaml: is gone; bring it back"],
+        )
+    )
+    installation.told(a_scheduler("node2.s", crontab="3f9a12c4d5e6", crontab_held=held))
+    installation.told(a_scheduler("node3.s", crontab_problems=["line 1: no YAML", "line 2: no"]))
+    installation.told(a_process())
+    installation.told(a_process("node1.r", role="retry-worker"))
+
+    answer = installation.examine()
+
+    assert answer.exit_code == 1
+    assert answer.stdout.splitlines() == [
+        (
+            "crontab: node1.s (scheduler): /etc/crontab.yaml has a problem: teams/a.yaml: is gone; "
+            "bring it back; mend it ('cronstream check' there names all), until then what was last "
+            "good stays in force"
+        ),
+        f"crontab: node2.s (scheduler): {held}",
+        (
+            "crontab: node3.s (scheduler): its crontab has 2 problems, the first of them: line 1: "
+            "no YAML; mend it ('cronstream check' there names all), until then it waits for a good "
+            "one"
+        ),
+    ]
+    assert "nothing is wrong" not in answer.stderr
+
+
 def test_the_doctor_tells_what_this_user_may_not_do_and_which_topics_are_wrong(
     installation: Installation,
 ) -> None:

@@ -91,6 +91,20 @@ async def test_jobs_that_fail_in_a_row_are_named_and_the_others_counted(tmp_path
     assert len(found["discarded"]) == 10
 
 
+async def test_a_claimed_run_waits_for_a_slot_only_if_its_worker_is_there(tmp_path: Path) -> None:
+    console = await scene.a_console(tmp_path)
+    for worker, wait in [("node2.w1", "a slot"), ("node9.gone", "its worker")]:
+        story = a_story("late-one", state=RunState.CLAIMED)
+        [attempt] = story.attempts
+        held = attempt._replace(worker=worker, started_at=None, ended_at=None, outcome=None)
+        due = at(3600)
+        story = replace(story, attempts=(held,), not_before=due, heard_at=due, changed_at=due)
+        console._store.write(Batch({story.id: story}, {}))
+        async with TestClient(TestServer(console.application(PageGuard(())))) as client:
+            [found] = (await _json(client, "/runs.json?job=late-one"))["runs"]
+        assert (found["state"], found["waits_for"]) == ("claimed", wait)
+
+
 async def test_only_jobs_in_trouble_are_those_that_are_overdue_or_have_failed(
     client: Client,
 ) -> None:

@@ -277,6 +277,13 @@ async def test_a_scheduler_whose_clock_is_off_joins_once_no_other_is_there_that_
     assert (who.crontab, who.crontab_file) == ("3f9a12c4d5e6", "crontab.yaml")
     assert (who.crontab_problems[0], len(who.crontab_problems)) == ("line 7: no such key", 20)
     assert who.crontab_held == "cluster-a is held up"
+    [warning] = [line for line in bench.watch.warnings() if "line 7" in line]
+    assert warning == (
+        "crontab.yaml has 20 or more problems, the first of them: line 7: no such key; mend it "
+        "('cronstream check' there names all), until then what was last good stays in force"
+    )
+    counts.problems = []
+    assert not [line for line in bench.watch.warnings() if "crontab.yaml" in line]
 
 
 async def test_a_worker_announces_which_of_its_jobs_are_overdue_a_hundred_of_them(

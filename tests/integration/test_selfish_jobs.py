@@ -127,7 +127,7 @@ async def _see_that_it_is_told_and_cancelled(
     assert f"all {SLOTS} slots are taken, by hung ({SLOTS}, the longest for " in late
     claimed = await cluster.runs("other", RunState.CLAIMED)
     assert claimed[0].late_s(clock.now())
-    assert claimed[0].waits_for == "a slot"
+    assert claimed[0].waits_for(clock.now()) == "a slot"
 
     # What has not begun goes with its job, and what has begun stays.
     (folder / "next.yaml").replace(folder / "crontab.yaml")

@@ -7,6 +7,7 @@ from itertools import pairwise
 from cronstream.core.wire.enumerations import Outcome
 from tests.simulation.executor import Start
 from tests.simulation.loop import seconds
+from tests.simulation.scale import CLOCKS_DIFFER
 from tests.simulation.stage import Stage
 
 _FOR_EVER = float("inf")
@@ -41,6 +42,19 @@ def _of_run(world: Stage, starts: list[Start]) -> Iterator[str]:
             yield f"started {early:.3f} s early: {run} attempt {start.run.attempt}"
     for before, after in pairwise(starts):
         yield from _of_two(world, before, after)
+    is_as_ever = not any(process.upgraded_at for process in world.processes)
+    if is_as_ever and not world.count["clocks of brokers that stepped"]:
+        yield from _lost_early(starts[-1])
+
+
+def _lost_early(start: Start) -> Iterator[str]:
+    """Yield attempts that are said to have been lost though they could not have started yet."""
+    if start.retry:
+        return
+    for attempt in start.run.attempts or ():
+        early = start.run.scheduled_at - attempt.ended_at
+        if attempt.outcome is Outcome.LOST and early > CLOCKS_DIFFER:
+            yield f"lost before it could start: {start.run.id} attempt {attempt.attempt}"
 
 
 def _of_two(world: Stage, before: Start, after: Start) -> Iterator[str]:

@@ -33,6 +33,16 @@ def _takes_every_later_attempt(book: Book, run: Run) -> None:
         book.enter(run)
 
 
+@fault("9: what was lost before its time counts as begun", endings, "_was_before_its_time")
+def _never_early(_book: Book, _live: LiveRun) -> bool:
+    return False
+
+
+@fault("9: what may have started is lost as if it had not", endings, "_was_before_its_time")
+def _always_early(_book: Book, live: LiveRun) -> bool:
+    return not live.begun
+
+
 @fault("1: a claim is not compared with the version", RULES, Claimed)
 def _last_claim_wins(book: Book, entry: Claimed) -> None:
     book.hear(entry.worker, entry.number)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from cronstream.core.ledger import verdicts
+from cronstream.core.ledger import endings, verdicts
 from cronstream.core.ledger.book import Book
 from cronstream.core.ledger.mark import Mark
 from cronstream.core.ledger.state import LiveRun
@@ -13,6 +13,7 @@ from cronstream.core.planning.controls import is_lifted
 from cronstream.core.planning.due import Shard
 from cronstream.core.planning.pauses import TICK
 from cronstream.core.planning.timeline import NextAfter, Timeline, Told
+from cronstream.core.wire.entries import Skip
 from cronstream.core.wire.enumerations import Verdict
 from cronstream.core.wire.runs import Job, Run
 from tests.simulation.planting import fault
@@ -28,6 +29,11 @@ def _only_what_goes_on(job: Job, former: Job | None) -> bool:
 @fault("25: what is queued begins though its job is paused", verdicts, "hold_back_all")
 def _goes_on(_book: Book, _job: str) -> None:
     """Do nothing."""
+
+
+@fault("25: what has begun and is lost in a pause is given up", endings, "_following")
+def _given_up(_book: Book, live: LiveRun) -> Run | Skip | None:
+    return live.successor if live.asked_to_give_way else live.run
 
 
 @fault("25: a pause is lost by a takeover", Shard, "learn")

@@ -34,6 +34,8 @@ _SHARE: Final = 0.25
 _HEARD_S: Final = 1.5
 #: What says that a run was skipped since its job is paused.
 _PAUSED: Final = f"skipped ({SkipReason.PAUSED.value})"
+#: What says that a run was given up since another definition holds.
+_GIVEN_UP: Final = "while its job was changed"
 #: A definition that pauses is said to hold so long after what is published ahead.
 MARGIN: Final = timedelta(seconds=1)
 
@@ -144,6 +146,8 @@ def faults_of_pauses(world: "World", ledgers: list[Ledger]) -> Iterator[str]:
     world.count["jobs halted"] += len(halted)
     pauses = _pauses(world)
     yield from _began(world, pauses, skipped)
+    for ledger in ledgers:
+        yield from _given_up(ledger, pauses)
     for run in skipped.values():
         if run.job not in halted and not any(_covers(one, run) for _, one in pauses[run.job]):
             yield f"skipped as paused, though nothing has paused its job: {run.id}"
@@ -175,6 +179,19 @@ def _began(world: "World", pauses: "_Pauses", skipped: dict[str, Run]) -> Iterat
             newer = (one for by, one in pauses[run.job] if one.revision > pause.revision)
             if late_s > 0 and _covers(pause, run) and all(_covers(one, run) for one in newer):
                 yield f"began {late_s:.3f} s after its job was paused: {run.id}"
+
+
+def _given_up(ledger: Ledger, pauses: "_Pauses") -> Iterator[str]:
+    """What is lost is made again, where nothing but pauses has come since."""
+    for news in _news(ledger):
+        newer = [said for _, said in pauses[news.run.job] if said.revision > _revision(news.run)]
+        is_changed = any(said.paused_to is None and not said.lifts for said in newer)
+        if _GIVEN_UP in news.text and not is_changed:
+            yield f"given up, though its job was only paused: {news.run.id}"
+
+
+def _revision(run: Run) -> int:
+    return run.revision or 0
 
 
 def _published(log: Log) -> Iterator[str]:

@@ -14,11 +14,15 @@ from cronstream.core.protocol import leaving, owner
 
 #: A later attempt that the broker got this long after it was judged is stale.
 STALE: Final = timedelta(seconds=4)
+#: What is lost so long before its time has not begun (rule 9).
+CLOCKS_DIFFER: Final = timedelta(seconds=0.5)
 #: So long is a day.
 DAY_S: Final = 10.0
 _SPANS: Final[list[tuple[Any, str, Any]]] = [
     (arrivals, "STALE", STALE),
     (endings, "STALE", STALE),
+    # Claims are taken seconds ahead here, and clocks differ by less.
+    (endings, "_CLOCKS_DIFFER", CLOCKS_DIFFER),
     (book, "KEEP", timedelta(seconds=20)),
     (book, "KEEP_HANDED_OVER", timedelta(minutes=10)),
     (mark, "WINDOW", timedelta(seconds=16)),

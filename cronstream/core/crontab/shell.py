@@ -4,10 +4,15 @@ So a run says all that is to be started, and a worker of any level runs it.
 """
 
 import shlex
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 #: What Linux takes as one argument of a program, MAX_ARG_STRLEN less the NUL (execve(2)).
 MAX_ARGUMENT_BYTES: Final = 131_071
+#: Programs to which all behind the command is an argument; to a sh(1) the first is ``$0``.
+_TAKING_ALL: Final = frozenset({"python", "pypy"})
+#: Programs that look for options behind the command too: a second ``-e`` of perl(1) is more code.
+_TAKING_OPTIONS: Final = frozenset({"perl", "node", "nodejs", "ruby", "php", "fish"})
 _EXAMPLE: Final = "write it like '/bin/bash -euo pipefail -c'"
 
 
@@ -70,4 +75,16 @@ def in_shell(
     """
     if shell is None or isinstance(command, list):
         return command
-    return [*shell, command, *([shell[0]] if takes_args else [])]
+    return [*shell, command, *(_before_args(shell) if takes_args else ())]
+
+
+def _before_args(shell: list[str]) -> list[str]:
+    """Return what stands between a command and arguments, so that these are none of the shell's.
+
+    What it runs is found by its name, also behind another program (``env python3 -c``). What is not
+    known is taken for a sh(1): there an argument may be one too late, but is never an option.
+    """
+    names = {PurePosixPath(word).name.rstrip("0123456789.-") for word in shell}
+    if names & _TAKING_ALL:
+        return []
+    return ["--"] if names & _TAKING_OPTIONS else shell[:1]

@@ -18,6 +18,7 @@ from cronstream.core.ledger.state import (
     MAX_DEATHS,
     MAX_LOSSES,
     OWN_TIME_SINCE,
+    PAUSES_SINCE,
     STALE,
     Effect,
     Ended,
@@ -25,7 +26,7 @@ from cronstream.core.ledger.state import (
     State,
     starts_after_word,
 )
-from cronstream.core.wire.entries import Finished, Lost
+from cronstream.core.wire.entries import Finished, Lost, Skip
 from cronstream.core.wire.enumerations import AUTOMATIC, Delivery, Outcome, SkipReason, Verdict
 from cronstream.core.wire.runs import Attempt, Run
 from cronstream.core.wire.times import format_clock
@@ -142,7 +143,8 @@ def _make_again(
     if not live.begun and starts_after_word(run, retry=book.retry):
         claims.reopen(book, live)
         return
-    if attempt.outcome is Outcome.LOST and _gives_way_unstarted(book, live):
+    is_lost = attempt.outcome is Outcome.LOST
+    if is_lost and (_gives_way_unstarted(book, live) or _was_before_its_time(book, live)):
         claims.reopen(book, live)
         return
     if run.delivery is Delivery.AT_MOST_ONCE:
@@ -150,12 +152,11 @@ def _make_again(
         why = f"{describe(attempt)}, and it is at_most_once"
         verdicts.begin_effect(book, live, Effect.DISCARD, why)
         return
-    is_lost = attempt.outcome is Outcome.LOST
     too_often = _count_loss(book, live, with_executor) if is_lost else ""
-    following = live.successor if live.asked_to_give_way else run
+    following = _following(book, live)
     _note(book, live, attempt)
     if too_often or not isinstance(following, Run):
-        why = "while its job was changed" if live.asked_to_give_way else too_often
+        why = too_often or "while its job was changed"
         verdicts.begin_effect(book, live, Effect.DISCARD, f"{describe(attempt)} {why}")
         return
     book.say(live.run, attempt.outcome.value, f"{describe(attempt)}; it is made again")
@@ -164,6 +165,28 @@ def _make_again(
     live.begun = live.begun_before = True
     live.asked_to_give_way, live.paused, live.successor = False, False, None
     book.queue(live)
+
+
+def _following(book: Book, live: LiveRun) -> Run | Skip | None:
+    """Return what is made in the place of an attempt that may have started; None if nothing is.
+
+    A pause asks for what has not begun only.
+    """
+    if live.asked_to_give_way and not (live.paused and book.level >= PAUSES_SINCE):
+        return live.successor
+    return live.run
+
+
+def _was_before_its_time(book: Book, live: LiveRun) -> bool:
+    """Whether a claim was lost before its attempt could start: it is as if it had been released.
+
+    So all that is asked of its job until then is about it, too. Its holder was heard within seconds
+    of whatever it started, so a log's clock that has stepped back since deceives nobody.
+    """
+    beat = book.beats.get(live.holder or "")
+    heard_at = book.at if beat is None else max(book.at, beat.at)
+    is_early = live.run.not_before > heard_at + _CLOCKS_DIFFER
+    return is_early and not live.begun and book.level >= PAUSES_SINCE
 
 
 def _gives_way_unstarted(book: Book, live: LiveRun) -> bool:

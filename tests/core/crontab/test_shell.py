@@ -1,6 +1,8 @@
 """Which shell runs a job's command."""
 
+import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -36,6 +38,45 @@ def test_a_quoted_word_of_a_shell_is_one_argument_and_nothing_is_expanded() -> N
 def test_a_shell_of_a_job_that_takes_arguments_has_its_own_name_before_them() -> None:
     job = the_job(a_crontab("shell: /bin/bash -c\nallow_args: true"))
     assert job.command == ["/bin/bash", "-c", "pg_dump", "/bin/bash"]
+
+
+@pytest.mark.parametrize(
+    ("shell", "between"),
+    [
+        ("/bin/dash -ec", ["/bin/dash"]),
+        ("/usr/bin/env bash -c", ["/usr/bin/env"]),
+        ("/opt/unheard-of -c", ["/opt/unheard-of"]),
+        ("/usr/bin/python3.11 -c", []),
+        ("/usr/bin/env python3 -c", []),
+        ("perl -we", ["--"]),
+        ("/usr/bin/node -e", ["--"]),
+        ("fish -c", ["--"]),
+    ],
+)
+def test_what_is_no_sh_has_no_name_before_its_arguments(shell: str, between: list[str]) -> None:
+    job = the_job(a_crontab(f"shell: {shell}\nallow_args: true"))
+    assert job.command == [*shell.split(), "pg_dump", *between]
+
+
+@pytest.mark.parametrize(
+    ("shell", "command"),
+    [
+        (f"{sys.executable} -c", "import sys; print(*sys.argv[1:])"),
+        ("/bin/sh -c", 'echo "$@"'),
+        ("perl -e", r'print "@ARGV\n";'),
+        ("node -e", "console.log(...process.argv.slice(1))"),
+    ],
+)
+def test_arguments_come_to_the_command_as_they_are_and_never_as_options_of_its_shell(
+    shell: str, command: str
+) -> None:
+    program, _ = shell.split()
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not there")
+    text = a_crontab(f"shell: {shell}\nallow_args: true").replace("pg_dump", f"'{command}'")
+    words = [*the_job(text).command, "-e", "print(6 * 7)", "z"]
+    told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    assert told == "-e print(6 * 7) z\n"
 
 
 @pytest.mark.parametrize(

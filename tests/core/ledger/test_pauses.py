@@ -8,8 +8,8 @@ import pytest
 from cronstream.core.ledger.paused import NOT_PAUSED
 from cronstream.core.ledger.rows import from_row, join, row_parts
 from cronstream.core.ledger.state import Effect, News, SkipNews, State
-from cronstream.core.wire.entries import Level, Withdrawal
-from cronstream.core.wire.enumerations import Cause, Delivery, Outcome, SkipReason
+from cronstream.core.wire.entries import Claimed, Level, Withdrawal
+from cronstream.core.wire.enumerations import Cause, Delivery, Outcome, Overlap, SkipReason
 from cronstream.core.wire.runs import Run
 from tests.builders import NOON, at
 from tests.ledger_builders import Told, a_skip, due, finished, released, started
@@ -92,6 +92,52 @@ def test_what_was_lost_without_a_word_of_its_start_is_skipped_too() -> None:
 
     assert reasons(log) == [(due(40).id, "paused")]
     assert run.id not in log.ledger.book.live
+
+
+@pytest.mark.parametrize(("lost_s", "has_begun"), [(0, False), (37, False), (39, True), (41, True)])
+def test_what_was_lost_before_its_time_has_not_begun_whoever_pauses_its_job_then(
+    lost_s: float, *, has_begun: bool
+) -> None:
+    log, run = told(), due(40)
+    log.tell(run)
+    log.claim(run)
+    log.lose(seconds=lost_s)
+    assert (log.live.run.attempt, log.live.begun) == ((2, True) if has_begun else (1, False))
+    log.tell(pause())
+
+    assert reasons(log) == ([] if has_begun else [(run.id, "paused")])
+
+
+def test_a_logs_clock_that_has_stepped_back_makes_nothing_lost_before_its_time() -> None:
+    log, run = told(), due(40)
+    log.tell(run)
+    log.tell(Claimed(run=run.id, version=log.live.version, worker="w1", number=1), seconds=39)
+    log.lose(seconds=20)
+
+    assert (log.live.run.attempt, log.live.begun) == (2, True)
+
+
+def test_what_was_lost_before_its_time_is_claimed_and_made_as_its_first_attempt() -> None:
+    log, run = told(), due(40)
+    log.tell(run)
+    log.claim(run)
+    log.lose()
+    log.finish(run)
+
+    assert reasons(log) == [(run.id, "succeeded")]
+    assert not log.ledger.book.live
+
+
+def test_what_has_begun_is_made_again_though_it_was_lost_while_its_job_was_paused() -> None:
+    log, run = told(), due(10, overlap=Overlap.QUEUE)
+    log.tell(run)
+    log.start(run)
+    log.tell(pause())
+    assert log.live.asked_to_give_way, "it may only have been announced"
+    log.lose(seconds=20)
+
+    assert reasons(log) == []
+    assert (log.live.state, log.live.run.attempt, log.live.begun) == (State.QUEUED, 2, True)
 
 
 def test_what_has_begun_goes_on_and_so_do_its_later_attempts() -> None:

@@ -56,11 +56,12 @@ def log_plan(number: int, plan: Plan) -> None:
 def _log_made_up(number: int, plan: Plan) -> None:
     runs = [m for _, m in plan.messages if isinstance(m, Run) and m.as_of is not None]
     if runs:
+        jobs = len({run.job for run in runs})
         logger.info(
-            "shard %d: %d missed due times of %d jobs are made up for, the last from %s on",
+            "shard %d: %s of %s to be made up for, the last from %s on",
             number,
-            len(runs),
-            len({run.job for run in runs}),
+            f"{len(runs)} missed due time{'s' * (len(runs) > 1)}",
+            f"{jobs} job{'s' * (jobs > 1)} {'are' if len(runs) > 1 else 'is'}",
             second(max(run.not_before for run in runs)),
             extra=fields("making-up", shard=number),
         )

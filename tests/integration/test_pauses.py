@@ -72,6 +72,30 @@ async def test_a_paused_job_begins_nothing_through_an_edit_and_a_takeover_until_
     assert '"paused":' in out
 
 
+async def test_what_a_killed_worker_had_claimed_ahead_is_skipped_if_its_job_is_paused_then(
+    broker: str, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    cluster, file = a_name("ahead"), tmp_path / "starts"
+    await start_worker(crontab=crontab(cluster, f"echo x >> {file}"))
+    worker = await start_worker("--cluster", cluster)
+    await worker.said("succeeded")
+    await asyncio.sleep(2)  # By now it has claimed half a minute ahead.
+    await worker.kill()
+    other = await start_worker("--cluster", cluster)
+    await other.said("succeeded")
+
+    status, _, err = await run_command(broker, "pause", f"{cluster}-tick")
+    assert status == 0, err
+    await other.said("skipped (paused)")
+    await asyncio.sleep(2)
+    before = starts(file)
+    await asyncio.sleep(12)
+    assert starts(file) == before
+    audit = ("audit", "--cluster", cluster, "--since", "10m")
+    status, out, _ = await run_command(broker, *audit)
+    assert status == 0, out
+
+
 async def test_discarded_runs_in_a_row_pause_their_job_until_it_is_resumed(
     broker: str, start_worker: StartWorker, tmp_path: Path
 ) -> None:

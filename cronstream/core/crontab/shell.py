@@ -4,7 +4,6 @@ So a run says all that is to be started, and a worker of any level runs it.
 """
 
 import shlex
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 #: What Linux takes as one argument of a program, MAX_ARG_STRLEN less the NUL (execve(2)).
@@ -84,7 +83,7 @@ def _before_args(shell: list[str]) -> list[str]:
     What it runs is found by its name, also behind another program (``env python3 -c``). What is not
     known is taken for a sh(1): there an argument may be one too late, but is never an option.
     """
-    names = {PurePosixPath(word).name.rstrip("0123456789.-") for word in shell}
+    names = {word.rpartition("/")[2].rstrip("0123456789.-") for word in shell}
     if names & _TAKING_ALL:
         return []
     return ["--"] if names & _TAKING_OPTIONS else shell[:1]

@@ -4,7 +4,6 @@ from cronstream.core.crontab.crontab import Beside
 from cronstream.core.crontab.entries import Entries
 from cronstream.core.crontab.problems import Problems
 from cronstream.core.crontab.root import Root, reader_for
-from cronstream.core.crontab.yaml_nodes import Mapping, Sequence
 from cronstream.core.crontab.yaml_tree import parse_yaml
 
 
@@ -13,7 +12,7 @@ def faults_apart(
 ) -> Problems | None:
     """Return what is wrong with some jobs, in the words of whoever reads the whole.
 
-    None if that is not to be seen so: nothing may be, or something else.
+    None if nothing is: they only looked as if something might be.
 
     Args:
         entries: The crontab.
@@ -27,9 +26,6 @@ def faults_apart(
     problems = Problems()
     text = entries.only({number - 1 for number in beside.numbers})
     tree = parse_yaml(text, problems, is_part=True)
-    jobs = tree.items.get("jobs") if isinstance(tree, Mapping) else None
-    if not isinstance(jobs, Sequence) or len(jobs.items) != len(beside.numbers):
-        return None
     reader = reader_for(problems, lease_s, root)
     read = reader.read if root is None else reader.read_part
     read(tree, beside)

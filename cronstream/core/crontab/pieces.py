@@ -39,7 +39,6 @@ class PieceParser:
             numbers: Of the pieces.
 
         Raises:
-            NotGoodError: If some are good alone, and not together.
             AliasError: If there is an alias.
         """
         for first in range(0, len(numbers), _AT_ONCE):
@@ -47,9 +46,7 @@ class PieceParser:
             items, is_sure = self._items(some)
             if not is_sure:
                 some = [number for number in some if self._is_good(number)]
-                items, is_sure = self._items(some)
-            if not is_sure:
-                raise NotGoodError
+                items, _ = self._items(some)
             starts = lines_of_starts([self._entries.pieces[number] for number in some])
             yield from zip(some, items, starts, strict=False)
 

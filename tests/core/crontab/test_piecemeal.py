@@ -419,6 +419,12 @@ def test_one_that_is_like_another_and_too_large_is_found(more: str) -> None:
     assert isinstance(found, list) == (len(more) > 1)
 
 
+def test_a_job_that_goes_on_beyond_a_dash_is_left_to_the_whole() -> None:
+    job = LIKE.replace("echo four", "'one\n  - name: two'")
+    assert piecemeal(f"{HEAD}jobs:\n{job}") is None
+    assert isinstance(whole(f"{HEAD}jobs:\n{job}"), Crontab)
+
+
 def test_what_is_cut_within_a_quote_is_no_job_though_the_items_add_up() -> None:
     bare = LIKE.replace("four", "d1") + LIKE.replace("- name: four", "-\n    name: d2")
     quoted = LIKE.replace("echo four", "'one").replace("four", "aa") + LIKE + "  - end'\n"

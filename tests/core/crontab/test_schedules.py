@@ -196,7 +196,7 @@ def test_the_last_day_of_the_calendar_means_never(keys: list[str], zone: str) ->
 def test_what_is_due_at_the_end_of_the_calendar_only_is_no_fault_of_ours(zone: str) -> None:
     for schedule, *rest in (
         ["schedule: '@at 9999-12-31T23:59'", "jitter: 10m"],
-        [DAILY, "start: 9999-12-30", "expect_within: 3d"],
+        [DAILY, "start: 9999-12-30", "expect_within: 40d"],
         [DAILY, "start: '9999-12-31 23:59'"],
         [DAILY, "exclude: 2026-01-01..9999-12-31", "start: 2026-01-01"],
     ):

@@ -20,8 +20,8 @@ def logging_as_it_was() -> Iterator[None]:
     yield
     logging._srcfile = looks_up
     logging.logThreads, logging.logProcesses, logging.logMultiprocessing = threads
-    for name in _levels().items() - before.items():
-        logging.getLogger(name[0]).setLevel(before.get(name[0], logging.NOTSET))
+    for name, _ in _levels().items() - before.items():
+        logging.getLogger(name).setLevel(before.get(name, logging.NOTSET))
     for handler in root.handlers[:]:
         if isinstance(handler, logging.FileHandler) and handler not in handlers:
             root.removeHandler(handler)
